@@ -1,0 +1,1 @@
+"""A whole mail internet inside one test."""

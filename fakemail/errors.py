@@ -1,0 +1,67 @@
+"""Every exception that fakemail raises, and nothing else.
+
+    FakemailError
+    ├── DeclarationError            the described internet cannot be: what, where, nearest valid name
+    │   └── UnknownName             a name that was never declared
+    ├── PortInUse                   a fixed port is taken by another program
+    ├── ProtocolError               bytes that break a protocol's grammar (used inside the protocol cores)
+    ├── ServerError                 fakemail's own server code failed; a defect of ours, with the cause
+    ├── ClosedError                 the fake internet has been closed already
+    └── WrongFace                   a blocking wait was called where it would stop an event loop
+
+Expectations that fail (``inbox.one()`` with no mail in it) raise :class:`MailExpectation`, an
+``AssertionError``, so that every test runner reports them as failures and not as errors.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FakemailError(Exception):
+    """The root: catch this to catch everything fakemail raises except failed expectations."""
+
+
+class DeclarationError(FakemailError):
+    """The described internet cannot exist; the text says what, where, and what would be valid."""
+
+
+class UnknownName(DeclarationError, LookupError):
+    """A host, domain, account or mailbox was named that nobody declared."""
+
+
+class PortInUse(FakemailError):
+    """A fixed port could not be bound because another program holds it."""
+
+
+class ProtocolError(FakemailError):
+    """Bytes that a protocol's grammar does not allow."""
+
+
+class ServerError(FakemailError):
+    """A server of the fake internet failed in its own code; ``__cause__`` holds the first error."""
+
+
+class ClosedError(FakemailError):
+    """The fake internet was used after it had been closed."""
+
+
+class WrongFace(FakemailError):
+    """A blocking wait was called from inside a running event loop; the text names the async verb."""
+
+
+class MailExpectation(AssertionError):
+    """What a test expected of its mail did not hold; the text says what was found instead."""
+
+
+def nearest(name: str, known: Iterable[str], *, limit: int = 3) -> str:
+    """Return a sentence that helps with a mistyped name: the closest known ones, or all of a short list."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=limit, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(repr(match) for match in close) + "?"
+    if not names:
+        return "none is declared."
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return f"known: {shown}."

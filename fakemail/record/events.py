@@ -1,0 +1,217 @@
+"""The kinds of event. Each is immutable and starts with the same six fields.
+
+``number``
+    Its place in the log, from 1.
+``time``
+    When, on the clock of the fake internet.
+``stage``
+    At which :class:`~fakemail.terms.stage.Stage`.
+``host``
+    The name of the host that saw it.
+``connection``
+    The number of the connection it belongs to, 0 for none.
+``message``
+    The queue id of the message it belongs to, ``""`` for none.
+
+Named tuples, because one is made for each command of each session and they cost a third of a
+frozen dataclass.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from fakemail.terms.address import Address, Path
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+
+class Peer(NamedTuple):
+    """Who is at the other end of a connection."""
+
+    address: str
+    """Its address in the fake internet, for example ``203.0.113.5``."""
+    port: int
+    name: str
+    """The name of the fake host it is, or ``app`` for the program under test."""
+
+    def __str__(self) -> str:
+        return f"{self.name} [{self.address}]"
+
+
+class Connected(NamedTuple):
+    """A client connected (:attr:`Stage.CONNECT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    protocol: str
+    """``smtp``, ``submission``, ``submissions``..."""
+    peer: Peer
+
+
+class Disconnected(NamedTuple):
+    """A connection ended (:attr:`Stage.DISCONNECT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    by: str
+    """``client`` or ``server``."""
+    reason: Reason | None
+    detail: str
+
+
+class Handshake(NamedTuple):
+    """A TLS handshake ended, well or badly (:attr:`Stage.TLS_HANDSHAKE`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    version: str
+    """For example ``TLSv1.3``; empty when it failed."""
+    cipher: str
+    server_name: str
+    """What the client asked for by SNI, empty if it did not."""
+    client_certificate: str
+    """The subject of the client's certificate, empty if it showed none."""
+    refused_by: str
+    """``client`` or ``server`` when it failed, else empty."""
+    alert: str
+    """The alert that ended it, in the words of RFC 8446 §6 (``unknown_ca``), empty if none came."""
+    detail: str
+
+
+class Exchange(NamedTuple):
+    """A command and the reply to it, of any line protocol.
+
+    ``line`` is the command as it came, without its line end and with secrets masked. The banner
+    has an empty line; a connection that ended before the reply was due has ``None`` for a reply.
+    """
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    line: str
+    reply: Reply | None
+    reason: Reason | None
+    address: Path | None
+    """The path of MAIL or RCPT, else ``None``."""
+
+
+class Query(NamedTuple):
+    """A question to a DNS server and the answer to it (:attr:`Stage.DNS_QUERY`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    client: Peer
+    transport: str
+    """``udp`` or ``tcp``."""
+    name: str
+    """The name asked for, lower-case and without the final dot."""
+    type: str
+    """``MX``, ``TXT``..., or ``TYPE65280`` for one without a name."""
+    answer: str
+    """``NOERROR``, ``NODATA``, ``NXDOMAIN``, ``SERVFAIL``... (NODATA is RFC 2308 §2.2)."""
+    records: tuple[str, ...]
+    """The answer section, each record in zone-file form without its owner name."""
+
+
+class Queued(NamedTuple):
+    """A host took responsibility for a message (:attr:`Stage.QUEUE`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    sender: Path
+    recipients: tuple[Address, ...]
+    size: int
+    """In octets, trace header fields included."""
+    message_id: str
+    subject: str
+    origin: str
+    """The queue id under which the previous fake host had it, empty if it came from an app."""
+
+
+class Routed(NamedTuple):
+    """A domain was looked up to find its mail hosts (:attr:`Stage.ROUTE`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    domain: str
+    mail_hosts: tuple[str, ...]
+    """In the order in which they will be tried."""
+    reason: Reason | None
+    detail: str
+
+
+class Attempt(NamedTuple):
+    """A queued message was tried at one mail host for one recipient (:attr:`Stage.ATTEMPT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    mail_host: str
+    """The name of the host that was tried, empty if none was found."""
+    address: str
+    """Its address in the fake internet."""
+    at: Stage
+    """How far it came."""
+    reply: Reply | None
+    """The reply that settled it, ``None`` when there was none."""
+    reason: Reason | None
+    """``None`` when the host took it."""
+    detail: str
+    tls: str
+    """The TLS version of the hop, empty for clear text."""
+    final: bool
+    """Whether this settled the recipient: no further host is tried for it now."""
+
+
+class Delivered(NamedTuple):
+    """A message was put into a mailbox (:attr:`Stage.DELIVER`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    """The address of the envelope."""
+    account: Address
+    """The account that it belongs to, after aliases, ``+detail`` and catch-all."""
+    mailbox: str
+    uid: int
+
+
+Event = Connected | Disconnected | Handshake | Exchange | Query | Queued | Routed | Attempt | Delivered

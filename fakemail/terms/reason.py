@@ -1,0 +1,54 @@
+"""The one list of why mail, a command or a connection is deferred, refused, lost or diverted."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why something was not done. The value is a stable name for exports and configuration."""
+
+    # The recipient
+    NO_SUCH_USER = "no such user"
+    NO_SUCH_DOMAIN = "no such domain"
+    NULL_MX = "domain takes no mail"
+    RELAY_DENIED = "relaying denied"
+    TOO_MANY_RECIPIENTS = "too many recipients"
+
+    # The sender
+    SENDER_NOT_OWNED = "sender address not owned"
+    AUTH_REQUIRED = "authentication required"
+    AUTH_FAILED = "authentication failed"
+    AUTH_CANCELLED = "authentication cancelled"
+    AUTH_MECHANISM = "mechanism not offered"
+    TLS_REQUIRED = "TLS required"
+
+    # The message
+    MESSAGE_TOO_BIG = "message too big"
+    BARE_LINE_END = "bare CR or LF"
+    NOT_NEGOTIATED = "extension not offered or not in use"
+    BAD_MESSAGE = "malformed message"
+
+    # The dialogue
+    BAD_SYNTAX = "syntax error"
+    BAD_SEQUENCE = "wrong order of commands"
+    UNKNOWN_COMMAND = "unknown command"
+    LINE_TOO_LONG = "line too long"
+    NO_VALID_RECIPIENTS = "no valid recipients"
+    TOO_MANY_ERRORS = "too many errors"
+    TLS_FAILED = "TLS handshake failed"
+    TIMEOUT = "timeout"
+    CONNECTION_LOST = "connection lost"
+    CONNECTION_REFUSED = "connection refused"
+    SHUTTING_DOWN = "shutting down"
+    PROTOCOL_ERROR = "protocol error of the other side"
+
+    # Routing
+    DNS_TEMPORARY = "DNS failed for now"
+    NO_ADDRESS = "mail host has no address"
+    NO_HOST_REACHED = "no mail host could be reached"
+    MAIL_LOOP = "mail loop"
+    LOCAL_ERROR = "local error"
+
+    def __str__(self) -> str:
+        return self.value

@@ -1,0 +1,47 @@
+"""What was decided about a command or a message, apart from how any protocol says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from fakemail.terms.reason import Reason
+
+
+class Action(Enum):
+    """What is done."""
+
+    ACCEPT = "accept"
+    DEFER = "defer"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision, why, and a sentence about the case at hand.
+
+    The edge of the protocol turns it into a reply: for SMTP :mod:`fakemail.smtp.replies`.
+    """
+
+    action: Action
+    reason: Reason | None = None
+    detail: str = ""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it is done as asked."""
+        return self.action is Action.ACCEPT
+
+
+ACCEPTED: Final = Verdict(Action.ACCEPT)
+
+
+def refused(reason: Reason, detail: str = "") -> Verdict:
+    """Not now and not later."""
+    return Verdict(Action.REFUSE, reason, detail)
+
+
+def deferred(reason: Reason, detail: str = "") -> Verdict:
+    """Not now, perhaps later."""
+    return Verdict(Action.DEFER, reason, detail)
