@@ -1,0 +1,51 @@
+"""Mail domains: where their mail goes, and which names beside the accounts take mail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from fakemail.terms.address import Address
+
+
+class Routing(Enum):
+    """How mail for a domain finds its hosts (RFC 5321 §5.1, RFC 7505)."""
+
+    MX = "mx"
+    IMPLICIT = "implicit"
+    """No MX records: the domain's own A and AAAA records are used."""
+    NULL_MX = "null"
+    """One MX record that says that the domain takes no mail."""
+    NONE = "none"
+    """Neither MX nor address records of its own: the test publishes what it wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class MxTarget:
+    """One MX record: lower preferences are tried first."""
+
+    preference: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A mail domain. ``mx`` is empty unless ``routing`` is MX; with IMPLICIT it holds the one host."""
+
+    name: str
+    routing: Routing = Routing.MX
+    mx: tuple[MxTarget, ...] = ()
+    submission_host: str = ""
+    aliases: Mapping[str, tuple[Address, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Case-folded local part to the addresses that stand for it."""
+    catch_all: Address | None = None
+    """Who gets the mail for local parts that nobody has."""
+    detail_separator: str = "+"
+    """``bob+news`` is delivered to ``bob`` (RFC 5233); empty for none."""
+
+    @property
+    def mail_hosts(self) -> tuple[str, ...]:
+        """The hosts that take mail for it, the preferred first."""
+        return tuple(target.host for target in sorted(self.mx, key=lambda target: target.preference))

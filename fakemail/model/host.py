@@ -1,0 +1,76 @@
+"""Hosts: their names, public addresses, services and personality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+
+class Security(Enum):
+    """How a connection is protected."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    """Clear text that the client can turn into TLS (RFC 3207)."""
+    TLS = "tls"
+    """TLS from the first octet (RFC 8314)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A protocol that a host speaks on one port."""
+
+    name: str
+    """The name of IANA's service registry."""
+    port: int
+    """The real port of the fake internet; where it listens on this machine is another matter."""
+    security: Security
+
+
+SMTP: Final = Service("smtp", 25, Security.STARTTLS)
+SUBMISSION: Final = Service("submission", 587, Security.STARTTLS)
+SUBMISSIONS: Final = Service("submissions", 465, Security.TLS)
+
+SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Personality:
+    """What is particular about a host's servers. The defaults are those of a careful modern server."""
+
+    hide: frozenset[str] = field(default=frozenset())
+    """EHLO keywords that are neither offered nor understood, and SASL mechanisms as ``AUTH=LOGIN``."""
+    max_message_size: int = 50 * 1024 * 1024
+    """In octets (RFC 1870)."""
+    max_recipients: int = 1000
+    """In one transaction; RFC 5321 §4.5.3.1.8 asks for 100 at least."""
+    max_errors: int = 100
+    """Refused commands in one connection before it is closed with 421."""
+    idle_timeout: float = 300.0
+    """In real seconds; RFC 5321 §4.5.3.2.7 asks for five minutes."""
+    require_tls: bool = False
+    """Refuse MAIL in clear text with 530 (RFC 3207 §4)."""
+    require_auth: bool = True
+    """On the submission ports: refuse MAIL before AUTH with 530 (RFC 6409 §4.3)."""
+    auth_in_clear: bool = False
+    """Offer AUTH, with every mechanism, before TLS."""
+    own_senders_only: bool = True
+    """On the submission ports: refuse a reverse-path that does not belong to the account (RFC 6409 §6.1)."""
+    accept_bare_line_ends: bool = False
+    """Take messages with a bare CR or LF in them instead of refusing them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine of the fake internet."""
+
+    name: str
+    ipv4: str
+    ipv6: str
+    services: tuple[Service, ...] = ()
+    personality: Personality = Personality()
+    open_relay_for: frozenset[str] = field(default=frozenset())
+    """Domains for which it takes mail from anybody and passes it on; its own need not be named."""
+    smarthost: bool = False
+    """Whether every account of the world may log in and any sender address may be used by its own."""

@@ -1,0 +1,259 @@
+"""The world: every host, domain and account of one fake internet, and the rules between them.
+
+Its parts are frozen; the world itself grows and changes while it runs, one checked step at a time.
+Each step either holds or raises :class:`~fakemail.errors.DeclarationError` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TypeVar
+
+from fakemail.errors import DeclarationError, UnknownName, nearest
+from fakemail.model.account import Account
+from fakemail.model.addresses import AddressPlan
+from fakemail.model.domain import Domain, MxTarget, Routing
+from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, Host, Personality, Service
+from fakemail.terms.address import Address, is_domain_name, quote_local
+
+_T = TypeVar("_T")
+
+
+class World:
+    """Every declared thing by its name."""
+
+    def __init__(self) -> None:
+        self.addresses = AddressPlan()
+        self.hosts: dict[str, Host] = {}
+        self.domains: dict[str, Domain] = {}
+        self.accounts: dict[str, Account] = {}
+
+    # Looking up ----------------------------------------------------------------------------------
+
+    def host(self, name: str) -> Host:
+        """The host of that name; raises ``UnknownName`` with the nearest one."""
+        return _look_up(self.hosts, name.lower().rstrip("."), "host")
+
+    def domain(self, name: str) -> Domain:
+        """The domain of that name; raises ``UnknownName`` with the nearest one."""
+        return _look_up(self.domains, name.lower().rstrip("."), "domain")
+
+    def account(self, address: Address) -> Account:
+        """The account of that address; raises ``UnknownName`` with the nearest one."""
+        return _look_up(self.accounts, address.key, "account")
+
+    def mail_hosts(self, domain: Domain) -> tuple[Host, ...]:
+        """The hosts that take mail for a domain, the preferred first."""
+        return tuple(self.hosts[name] for name in domain.mail_hosts)
+
+    # Declaring -----------------------------------------------------------------------------------
+
+    def add_host(
+        self,
+        name: str,
+        *,
+        services: Sequence[Service] = (),
+        ipv4: str | None = None,
+        ipv6: str | None = None,
+        personality: Personality | None = None,
+        open_relay_for: Iterable[str] = (),
+        smarthost: bool = False,
+    ) -> Host:
+        """Declare a host; free addresses are found where none is given."""
+        name = _checked_name(name, "host")
+        if name in self.hosts:
+            raise DeclarationError(f"host {name!r} is declared already; take it with mailnet.host({name!r}).")
+        own4 = self.addresses.claim(ipv4, name) if ipv4 is not None else None
+        try:
+            own6 = self.addresses.claim(ipv6, name) if ipv6 is not None else None
+        except DeclarationError:
+            self.addresses.release(*([own4] if own4 else []))
+            raise
+        if own4 is None or own6 is None:
+            free4, free6 = self.addresses.next_pair(name)
+            self.addresses.release(*([free4] if own4 else []), *([free6] if own6 else []))
+            own4, own6 = own4 or free4, own6 or free6
+        host = Host(
+            name,
+            own4,
+            own6,
+            tuple(services),
+            personality or Personality(),
+            frozenset(domain.lower() for domain in open_relay_for),
+            smarthost,
+        )
+        self.hosts[name] = host
+        return host
+
+    def add_domain(
+        self,
+        name: str,
+        *,
+        routing: Routing = Routing.MX,
+        mx: Sequence[str] = (),
+        submission_host: str | None = None,
+        detail_separator: str = "+",
+    ) -> Domain:
+        """Declare a domain and the hosts of it that do not exist yet.
+
+        ``mx`` names its mail hosts, the preferred first; a name without a dot is inside the domain.
+        The default is one host ``mx1``. With ``Routing.IMPLICIT`` the domain's own name is the host.
+        """
+        name = _checked_name(name, "domain")
+        if name in self.domains:
+            raise DeclarationError(
+                f"domain {name!r} is declared already; take it with mailnet.domain({name!r})."
+            )
+        if mx and routing is not Routing.MX:
+            raise DeclarationError(
+                f"domain {name!r}: mail hosts are named, but its routing is {routing.value!r}."
+            )
+        targets = self._targets(name, routing, mx)
+        submission = self._qualified(name, submission_host or "smtp")
+        self._require_hosts(name, [*(target.host for target in targets), submission])
+        for target in targets:
+            self._ensure_service(target.host, SMTP)
+        for service in (SUBMISSION, SUBMISSIONS):
+            self._ensure_service(submission, service)
+        domain = Domain(name, routing, targets, submission, detail_separator=detail_separator)
+        self.domains[name] = domain
+        return domain
+
+    def route_domain(self, name: str, routing: Routing, mx: Sequence[str] = ()) -> Domain:
+        """Change how mail finds the hosts of a domain."""
+        domain = self.domain(name)
+        targets = self._targets(domain.name, routing, mx)
+        self._require_hosts(domain.name, [target.host for target in targets])
+        for target in targets:
+            self._ensure_service(target.host, SMTP)
+        return self._put_domain(replace(domain, routing=routing, mx=targets))
+
+    def add_account(
+        self,
+        address: Address,
+        password: str,
+        *,
+        may_send_as: Iterable[str] = (),
+        tokens: Iterable[str] = (),
+        disabled: bool = False,
+    ) -> Account:
+        """Declare an account of a declared domain."""
+        if address.key in self.accounts:
+            raise DeclarationError(
+                f"account {str(address)!r} is declared already; take it with mailnet.account({str(address)!r})."
+            )
+        domain = self.domain(address.domain)
+        if address.local.casefold() in domain.aliases:
+            raise DeclarationError(f"account {str(address)!r}: an alias has that address already.")
+        separator = domain.detail_separator
+        if separator and separator in address.local:
+            raise DeclarationError(
+                f"account {str(address)!r}: {separator!r} separates the detail from the account in "
+                f"{domain.name!r} (RFC 5233), so mail for it would go to "
+                f"{quote_local(address.local.partition(separator)[0])}@{domain.name}."
+            )
+        _check_password(address, password)
+        account = Account(address, password, frozenset(may_send_as), frozenset(tokens), disabled)
+        self.accounts[address.key] = account
+        return account
+
+    def change_account(self, account: Account) -> Account:
+        """Put a changed account in the place of the one with the same address."""
+        self.account(account.address)
+        _check_password(account.address, account.password)
+        self.accounts[account.address.key] = account
+        return account
+
+    def change_host(self, host: Host) -> Host:
+        """Put a changed host in the place of the one with the same name."""
+        self.host(host.name)
+        self.hosts[host.name] = host
+        return host
+
+    def add_alias(self, alias: Address, targets: Sequence[Address]) -> Domain:
+        """Let mail for one address go to others."""
+        domain = self.domain(alias.domain)
+        if not targets:
+            raise DeclarationError(f"alias {str(alias)!r}: it stands for no address; name at least one.")
+        if alias.key in self.accounts:
+            raise DeclarationError(f"alias {str(alias)!r}: an account has that address already.")
+        for target in targets:
+            if target.domain in self.domains and target.key not in self.accounts:
+                inner = self.domains[target.domain]
+                if target.local.casefold() not in inner.aliases and inner.catch_all is None:
+                    raise DeclarationError(
+                        f"alias {str(alias)!r}: nobody has the address {str(target)!r}; "
+                        + nearest(target.key, self.accounts)
+                    )
+        aliases = {**domain.aliases, alias.local.casefold(): tuple(targets)}
+        return self._put_domain(replace(domain, aliases=MappingProxyType(aliases)))
+
+    def set_catch_all(self, name: str, account: Address | None) -> Domain:
+        """Let one account get the mail for every local part that nobody has."""
+        domain = self.domain(name)
+        if account is not None:
+            self.account(account)
+        return self._put_domain(replace(domain, catch_all=account))
+
+    # Inside --------------------------------------------------------------------------------------
+
+    def _put_domain(self, domain: Domain) -> Domain:
+        self.domains[domain.name] = domain
+        return domain
+
+    def _targets(self, name: str, routing: Routing, mx: Sequence[str]) -> tuple[MxTarget, ...]:
+        if routing is Routing.IMPLICIT:
+            return (MxTarget(0, name),)
+        if routing is not Routing.MX:
+            return ()
+        names = [self._qualified(name, host) for host in (mx or ("mx1",))]
+        if len(set(names)) != len(names):
+            raise DeclarationError(f"domain {name!r}: a mail host is named twice in {list(mx)!r}.")
+        return tuple(MxTarget(10 * place, host) for place, host in enumerate(names, 1))
+
+    def _qualified(self, domain: str, host: str) -> str:
+        host = host.lower().rstrip(".")
+        return _checked_name(host if "." in host else f"{host}.{domain}", f"domain {domain!r}: host")
+
+    def _require_hosts(self, domain: str, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self.hosts and name != domain and not name.endswith("." + domain):
+                raise DeclarationError(
+                    f"domain {domain!r}: the host {name!r} is not declared and not inside the domain, so "
+                    f"mail would go nowhere; declare it with mailnet.host({name!r}) first, or: "
+                    + nearest(name, self.hosts)
+                )
+
+    def _ensure_service(self, name: str, service: Service) -> None:
+        host = self.hosts.get(name) or self.add_host(name)
+        if service not in host.services:
+            self.hosts[name] = replace(host, services=(*host.services, service))
+
+
+def _look_up(known: dict[str, _T], name: str, kind: str) -> _T:
+    try:
+        return known[name]
+    except KeyError:
+        raise UnknownName(f"no {kind} {name!r} is declared; {nearest(name, known)}") from None
+
+
+def _checked_name(name: str, what: str) -> str:
+    name = name.lower().rstrip(".")
+    if not is_domain_name(name):
+        raise DeclarationError(
+            f"{what} {name!r}: not a domain name; labels of letters, digits and inner hyphens, "
+            "63 octets at most each, joined by dots."
+        )
+    return name
+
+
+def _check_password(address: Address, password: str) -> None:
+    for sign, word in (("\n", "a line feed"), ("\r", "a carriage return"), ("\0", "a NUL")):
+        if sign in password:
+            raise DeclarationError(
+                f"account {str(address)!r}: the password has {word} in it, which no client can send."
+            )
+    if not password:
+        raise DeclarationError(f"account {str(address)!r}: the password is empty.")
