@@ -195,6 +195,8 @@ class Attempt(NamedTuple):
     """The TLS version of the hop, empty for clear text."""
     final: bool
     """Whether this settled the recipient: no further host is tried for it now."""
+    onward: str = ""
+    """The queue id under which the next fake host has it, empty if that is not known."""
 
 
 class Delivered(NamedTuple):
@@ -212,6 +214,8 @@ class Delivered(NamedTuple):
     """The account that it belongs to, after aliases, ``+detail`` and catch-all."""
     mailbox: str
     uid: int
+    message_id: str = ""
+    subject: str = ""
 
 
 Event = Connected | Disconnected | Handshake | Exchange | Query | Queued | Routed | Attempt | Delivered

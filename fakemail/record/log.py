@@ -1,0 +1,152 @@
+"""The log of one fake internet: append-only, written by one thread, read by any.
+
+It holds what it is given and formats nothing. What the events mean together is told by the other
+modules of this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from fakemail.record.events import Attempt, Delivered, Event, Exchange, Queued
+from fakemail.terms.address import Address, Path, address
+from fakemail.terms.stage import Stage
+
+_E = TypeVar("_E", bound=Event)
+Subscriber = Callable[[Event], object]
+
+
+class TellsTime(Protocol):
+    """The part of a clock that the log needs."""
+
+    def now(self) -> datetime:
+        """The present time, with its time zone."""
+        ...
+
+
+class _Seat:
+    """Holds one subscriber; compared by identity, so that one who is there twice leaves once."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Subscriber) -> None:
+        self.call = call
+
+
+class Log:
+    """All events of one fake internet, in the order in which they happened.
+
+    Only one thread may append. Every reading method works on a snapshot, so that other threads may
+    read at any time: copying a list is one indivisible step in CPython.
+    """
+
+    def __init__(self, clock: TellsTime) -> None:
+        self._now = clock.now
+        self._events: list[Event] = []
+        self._subscribers: list[_Seat] = []
+
+    def append(
+        self, kind: type[_E], stage: Stage, host: str, connection: int, message: str, *facts: object
+    ) -> _E:
+        """Add an event of that kind; its number and its time are filled in. Returns the event.
+
+        ``facts`` are the kind's own fields, in order (see :mod:`fakemail.record.events`).
+        """
+        events = self._events
+        event = kind(len(events) + 1, self._now(), stage, host, connection, message, *facts)  # type: ignore[arg-type]
+        events.append(event)
+        if self._subscribers:
+            for seat in self._subscribers[:]:
+                seat.call(event)
+        return event
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber(event)`` after each append, on the appending thread, until unsubscribed.
+
+        Returns the function that unsubscribes; calling it again does nothing. A subscriber must be
+        quick, and what it raises goes to the one who appends.
+        """
+        seat = _Seat(subscriber)
+        self._subscribers.append(seat)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._subscribers.remove(seat)
+
+        return unsubscribe
+
+    def events(
+        self,
+        stage: Stage | None = None,
+        *,
+        host: str | None = None,
+        connection: int | None = None,
+        message: str | None = None,
+        recipient: Address | str | None = None,
+        sender: Path | str | None = None,
+        since: int = 0,
+    ) -> list[Event]:
+        """The events that match everything that is given.
+
+        ``recipient`` and ``sender`` match the events that name that address themselves: RCPT,
+        queued, attempt and delivered for the one, MAIL and queued for the other. ``since`` is the
+        number of the last event that is *not* wanted.
+        """
+        found = self._events[since:]
+        if stage is not None:
+            found = [event for event in found if event.stage is stage]
+        if host is not None:
+            found = [event for event in found if event.host == host]
+        if connection is not None:
+            found = [event for event in found if event.connection == connection]
+        if message is not None:
+            found = [event for event in found if event.message == message]
+        if recipient is not None:
+            key = path_key(recipient)
+            found = [event for event in found if key in map(path_key, recipients_of(event))]
+        if sender is not None:
+            key = path_key(sender)
+            found = [event for event in found if (path := sender_of(event)) and path_key(path) == key]
+        return found
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events[:])
+
+    def __repr__(self) -> str:
+        return f"<Log of {len(self._events)} events>"
+
+
+def path_key(path: Path | str) -> str:
+    """The form in which paths are compared (see :attr:`Address.key`); ``<>`` for the null path.
+
+    Raises :class:`~fakemail.errors.DeclarationError` for a text that is neither.
+    """
+    if isinstance(path, str) and path != "<>":
+        path = address(path)
+    return path.key if isinstance(path, Address) else "<>"
+
+
+def recipients_of(event: Event) -> tuple[Address, ...]:
+    """The recipients that an event names."""
+    if isinstance(event, Attempt | Delivered):
+        return (event.recipient,)
+    if isinstance(event, Queued):
+        return event.recipients
+    if isinstance(event, Exchange) and event.stage is Stage.SMTP_RCPT and isinstance(event.address, Address):
+        return (event.address,)
+    return ()
+
+
+def sender_of(event: Event) -> Path | None:
+    """The sender that an event names, if it names one."""
+    if isinstance(event, Queued):
+        return event.sender
+    if isinstance(event, Exchange) and event.stage is Stage.SMTP_MAIL:
+        return event.address
+    return None

@@ -1,0 +1,55 @@
+"""Which parts of a command line are secrets, for every line protocol, and what is shown instead.
+
+Sessions mask before they record, and readers of the log mask again, so that neither has to trust
+the other.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fakemail.terms.stage import Stage
+
+MASK: Final = "********"
+
+# RFC 4422 §3.1: sasl-mech = 1*20(UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE). What cannot be a
+# mechanism is taken for a secret that stands in the wrong place.
+# Possessive (``?+``, ``++``): a mechanism alone must not be taken for a secret in a second try.
+_MECHANISM = r"(?:[A-Za-z0-9_-]{1,20}(?:[ \t]+|$))?+"
+# RFC 9051 §9: astring, without literals: their text is on the following lines, which are masked too.
+_ASTRING = r'(?:"(?:[^"\\]|\\.)*"|[^ \t]+)'
+_SECRET = re.compile(
+    rf"""(?P<shown>[ \t]*(?:
+          AUTH[ \t]++{_MECHANISM}                            # SMTP, RFC 4954 §4; POP3, RFC 5034 §4
+        | PASS[ \t]+                                        # POP3, RFC 1939 §7
+        | APOP[ \t]+[^ \t]+[ \t]+                           # POP3, RFC 1939 §7
+        | [^ \t]+[ \t]+AUTHENTICATE[ \t]++{_MECHANISM}       # IMAP, RFC 9051 §6.2.2
+        | [^ \t]+[ \t]+LOGIN[ \t]+{_ASTRING}[ \t\r\n]+      # IMAP, RFC 9051 §6.2.3
+    ))(?P<secret>.+)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+
+
+def mask_command(line: str) -> str:
+    """A command line with its secrets masked: ``AUTH PLAIN dGVz...`` becomes ``AUTH PLAIN ********``.
+
+    Knows AUTH, PASS, APOP, LOGIN and AUTHENTICATE. A line without a secret is returned as it is,
+    and so is one that is masked already. An empty initial response (``=``, RFC 4954 §4) is none.
+    """
+    match = _SECRET.match(line)
+    if match is None or match["secret"] == "=":
+        return line
+    return match["shown"] + MASK
+
+
+def mask_response(line: str) -> str:
+    """A client's answer to a challenge, masked, except an empty one and the cancelling ``*`` (RFC 4954 §4)."""
+    return line if line in ("", "*", "=") else MASK
+
+
+def mask_line(stage: Stage, line: str) -> str:
+    """The line of an exchange, masked for what it is: a command, or an answer to a challenge."""
+    if stage is Stage.SMTP_AUTH and line[:4].upper() != "AUTH":
+        return mask_response(line)
+    return mask_command(line)

@@ -1,0 +1,221 @@
+"""The mail transactions of SMTP sessions, put together again from their events (RFC 5321 §3.3).
+
+What becomes of a message after a host took it is told by :mod:`fakemail.record.tracing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, NamedTuple
+
+from fakemail.record.events import Connected, Disconnected, Event, Exchange, Handshake, Peer
+from fakemail.terms.address import Address, Path
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+
+class End(Enum):
+    """How a transaction ended for one recipient."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    LOST = "discarded"
+    ABANDONED = "abandoned"
+    UNDERWAY = "underway"
+
+
+class Outcome(NamedTuple):
+    """The end of a transaction for one recipient, and the exchange that made it so."""
+
+    end: End
+    exchange: Exchange
+    reason: Reason | None
+
+    @property
+    def reply(self) -> Reply | None:
+        """The deciding reply, if the server gave one."""
+        return self.exchange.reply
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One MAIL command and what followed it, up to the reply to the message or the end of the attempt."""
+
+    host: str
+    peer: Peer | None
+    protocol: str
+    """A word of RFC 3848: ESMTP, ESMTPS, ESMTPA, ESMTPSA; SMTP after HELO."""
+    tls: str
+    mail: Exchange
+    last: Exchange
+    recipients: dict[str, Exchange] = field(default_factory=dict)
+    """The RCPT of each recipient, under :attr:`Address.key`; the accepted one if there are several."""
+    refusal: Exchange | None = None
+    """The refused DATA or BDAT, unless a later one was accepted."""
+    end: Exchange | None = None
+    broken_by: Reason | None = None
+    is_open: bool = True
+
+    @property
+    def sender(self) -> Path | None:
+        """The path of MAIL, ``None`` when its line made no sense."""
+        return self.mail.address
+
+    @property
+    def queue_id(self) -> str:
+        """The queue id under which the host took the message, empty if it did not."""
+        return "" if self.end is None else self.end.message
+
+    def outcome(self, key: str) -> Outcome:
+        """How it ended for that recipient."""
+        for exchange in (self.mail, self.recipients[key], self.refusal):
+            if exchange is not None and exchange.reply is not None and not exchange.reply.is_positive:
+                return Outcome(End.REFUSED, exchange, exchange.reason)
+        if self.end is not None:
+            return self._final(self.end)
+        end = End.UNDERWAY if self.is_open else End.ABANDONED
+        return Outcome(end, self._answered(key), self.broken_by)
+
+    def _final(self, end: Exchange) -> Outcome:
+        if end.reply is not None and not end.reply.is_positive:
+            return Outcome(End.REFUSED, end, end.reason)
+        # A host that took the message has it, also when its reply never reached the client.
+        if end.message and (end.reply is None or end.reason is None):
+            return Outcome(End.TAKEN, end, None)
+        if end.reply is None:
+            return Outcome(End.ABANDONED, end, end.reason or self.broken_by)
+        return Outcome(End.LOST, end, end.reason)
+
+    def _answered(self, key: str) -> Exchange:
+        """The last exchange of this recipient that got an answer; a RCPT of another one is none of his."""
+        if self.last.stage in (Stage.SMTP_DATA, Stage.SMTP_BDAT) and self.last.reply is not None:
+            return self.last
+        own = self.recipients[key]
+        return own if own.reply is not None else self.mail
+
+
+@dataclass(slots=True)
+class _Session:
+    peer: Peer | None = None
+    hello: str = ""
+    tls: str = ""
+    is_authenticated: bool = False
+    current: Transaction | None = None
+
+    @property
+    def protocol(self) -> str:
+        if self.hello == "HELO":
+            return "SMTP"
+        # RFC 3848 §1
+        return f"ESMTP{'S' if self.tls else ''}{'A' if self.is_authenticated else ''}"
+
+    def close(self, reason: Reason | None = None) -> None:
+        if self.current is not None:
+            self.current.is_open = False
+            self.current.broken_by = reason
+            self.current = None
+
+
+def transactions(events: Iterable[Event]) -> list[Transaction]:
+    """All transactions, in the order of their MAIL commands. One pass over the events."""
+    found: list[Transaction] = []
+    sessions: dict[tuple[str, int], _Session] = {}
+    for event in events:
+        if isinstance(event, Connected):
+            sessions[event.host, event.connection] = _Session(event.peer)
+        elif isinstance(event, Exchange):
+            session = sessions.get((event.host, event.connection))
+            if session is None:
+                session = sessions[event.host, event.connection] = _Session()
+            if event.stage is Stage.SMTP_MAIL:
+                _mail(session, event, found)
+            elif (step := _STEPS.get(event.stage)) is not None:
+                step(session, event)
+        elif isinstance(event, Handshake):
+            if session := sessions.get((event.host, event.connection)):
+                session.tls = event.version
+        elif isinstance(event, Disconnected) and (
+            session := sessions.pop((event.host, event.connection), None)
+        ):
+            session.close(event.reason)
+    return found
+
+
+def _mail(session: _Session, event: Exchange, found: list[Transaction]) -> None:
+    current = session.current
+    accepted = event.reply is not None and event.reply.is_positive
+    if current is not None and not accepted and _is_positive(current.mail):
+        return  # RFC 5321 §4.1.4: a MAIL inside a transaction is refused and changes nothing
+    session.close()
+    # A refused MAIL stays open as well: a pipelining client still names its recipients (RFC 2920 §3.1).
+    session.current = Transaction(
+        event.host, session.peer, session.protocol, session.tls, mail=event, last=event
+    )
+    found.append(session.current)
+
+
+def _rcpt(session: _Session, event: Exchange) -> None:
+    current = session.current
+    if current is None or not isinstance(event.address, Address):
+        return
+    current.last = event
+    earlier = current.recipients.get(event.address.key)
+    if earlier is None or not _is_positive(earlier):
+        current.recipients[event.address.key] = event
+
+
+def _data(session: _Session, event: Exchange) -> None:
+    current = session.current
+    if current is not None:
+        current.last = event
+        current.refusal = None if event.reply is None or _is_positive(event) else event
+
+
+def _end(session: _Session, event: Exchange) -> None:
+    current = session.current
+    if current is not None:
+        current.end = current.last = event
+        current.refusal = None
+        session.close()
+
+
+def _hello(session: _Session, event: Exchange) -> None:
+    if _is_positive(event):
+        session.hello = event.line[:4].upper()
+        session.close()  # RFC 5321 §4.1.4: EHLO resets like RSET
+
+
+def _starttls(session: _Session, event: Exchange) -> None:
+    if _is_positive(event):  # RFC 3207 §4.2: both sides forget what they knew
+        session.hello, session.is_authenticated = "", False
+        session.close()
+
+
+def _auth(session: _Session, event: Exchange) -> None:
+    if event.reply is not None and event.reply.code == 235:  # RFC 4954 §6
+        session.is_authenticated = True
+
+
+def _leave(session: _Session, event: Exchange) -> None:
+    if event.reply is None or event.reply.is_positive:
+        session.close()
+
+
+def _is_positive(event: Exchange) -> bool:
+    return event.reply is not None and event.reply.is_positive
+
+
+_STEPS: Final[dict[Stage, Callable[[_Session, Exchange], None]]] = {
+    Stage.SMTP_HELO: _hello,
+    Stage.SMTP_STARTTLS: _starttls,
+    Stage.SMTP_AUTH: _auth,
+    Stage.SMTP_RCPT: _rcpt,
+    Stage.SMTP_DATA: _data,
+    Stage.SMTP_BDAT: _data,
+    Stage.SMTP_END: _end,
+    Stage.SMTP_RSET: _leave,
+    Stage.SMTP_QUIT: _leave,
+}

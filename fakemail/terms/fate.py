@@ -1,0 +1,154 @@
+"""How the journey of one message to one recipient ended, or how it stands.
+
+Fates are values and are compared by meaning: replies by their codes (see
+:class:`~fakemail.terms.reply.Reply`), and the host that decided is told but not compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from fakemail.terms.address import Address
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+
+class Fate:
+    """The root of all fates. ``str()`` of one is a sentence without its full stop."""
+
+    __slots__ = ()
+    is_settled: ClassVar[bool] = True
+    """Whether nothing more will happen to the message by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(Fate):
+    """It lies in a mailbox of the account ``to``."""
+
+    to: Address
+    mailbox: str = "INBOX"
+
+    def __str__(self) -> str:
+        return f"delivered to {self.to}, {self.mailbox}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Fate):
+    """A host said no and nobody tries again: the client was told, or no mail host can ever take it.
+
+    A client that is told "not now" (a 4yz reply) and does not come back was refused as well; a
+    host that queues the message after such a reply leaves it :class:`Queued`.
+    """
+
+    at: Stage
+    reply: Reply | None = None
+    reason: Reason | None = None
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"refused at {self.at}{_by(self.host)}{_why(self.reply, self.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced(Fate):
+    """It was refused after a host had taken it, and the sender was told by a bounce (RFC 3464)."""
+
+    at: Stage
+    reply: Reply | None = None
+    reason: Reason | None = None
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"bounced after a refusal at {self.at}{_by(self.host)}{_why(self.reply, self.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expired(Fate):
+    """It was tried until its time in the queue was over (RFC 5321 §4.5.4.1)."""
+
+    last_reply: Reply | None = None
+    reason: Reason | None = None
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"expired in the queue{_of(self.host)}{_why(self.last_reply, self.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded(Fate):
+    """A host took it and threw it away without telling anybody."""
+
+    reason: Reason | None = None
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"silently discarded{_by(self.host)}{_why(None, self.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined(Fate):
+    """It lies where the recipient will hardly look, such as a Junk mailbox."""
+
+    mailbox: str
+    reason: Reason | None = None
+
+    def __str__(self) -> str:
+        return f"quarantined in {self.mailbox}{_why(None, self.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Fate):
+    """A host has it in its queue: it was not tried yet, or will be tried again."""
+
+    is_settled: ClassVar[bool] = False
+    last_reply: Reply | None = None
+    reason: Reason | None = None
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"waiting in the queue{_of(self.host)}{_why(self.last_reply, self.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned(Fate):
+    """The client named the recipient and ended, or lost, the session before it handed the message over.
+
+    ``at`` is the last command that was answered for it, ``reason`` what broke the connection
+    (``None`` when the client left in good order).
+    """
+
+    at: Stage
+    reason: Reason | None = None
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"abandoned by the client after {self.at}{_of(self.host)}{_why(None, self.reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Underway(Fate):
+    """The session that hands it over still runs; ``at`` is the last command that was answered for it."""
+
+    is_settled: ClassVar[bool] = False
+    at: Stage
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"underway, after {self.at}{_of(self.host)}"
+
+
+def _by(host: str) -> str:
+    return f" by {host}" if host else ""
+
+
+def _of(host: str) -> str:
+    return f" of {host}" if host else ""
+
+
+def _why(reply: Reply | None, reason: Reason | None) -> str:
+    codes = "" if reply is None else f"{reply.code} {reply.enhanced or ''}".rstrip()
+    if codes and reason is not None:
+        return f": {codes} ({reason})"
+    return f": {codes or reason}" if codes or reason is not None else ""
