@@ -1,0 +1,103 @@
+"""The table of SMTP commands: when each is legal, what argument it takes, how long its line may be.
+
+The session runs by this table, HELP and the documentation print it, and the tests walk through
+every row in every state.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+from fakemail.terms.stage import Stage
+
+
+class State(Enum):
+    """Where a session stands between two commands."""
+
+    FRESH = "fresh"
+    """Connected, or after STARTTLS: nobody has said hello."""
+    READY = "ready"
+    """Greeted; no mail transaction."""
+    SENDER = "sender"
+    """MAIL was accepted; no recipient yet."""
+    RECIPIENTS = "recipients"
+    """At least one RCPT was accepted."""
+    CHUNKS = "chunks"
+    """A BDAT without LAST was accepted (RFC 3030 §2)."""
+
+
+class Argument(Enum):
+    """What may follow the verb."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class Row(NamedTuple):
+    """One command."""
+
+    verb: str
+    stage: Stage
+    states: frozenset[State]
+    argument: Argument
+    syntax: str
+    """As HELP shows it."""
+    keyword: str = ""
+    """The EHLO keyword without which the command does not exist."""
+    limit: int = 512
+    """Octets of the line with its CRLF: RFC 5321 §4.5.3.1.4, plus what extensions add."""
+
+
+_ANY: Final = frozenset(State)
+_GREETED: Final = frozenset(State) - {State.FRESH}
+_READY: Final = frozenset({State.READY})
+_TRANSACTION: Final = frozenset({State.SENDER, State.RECIPIENTS})
+_LOADED: Final = frozenset({State.SENDER, State.RECIPIENTS, State.CHUNKS})
+
+# MAIL: +26 for SIZE (RFC 1870 §3), +17 for BODY (RFC 6152), +10 for SMTPUTF8 (RFC 6531 §3.1),
+# +120 for RET and ENVID (RFC 3461 §4), +500 for AUTH (RFC 4954 §3).
+# RCPT: +500 for NOTIFY and ORCPT (RFC 3461 §4). AUTH: RFC 4954 §4 asks for 12288.
+COMMANDS: Final = {
+    row.verb: row
+    for row in (
+        Row("EHLO", Stage.SMTP_HELO, _ANY, Argument.REQUIRED, "EHLO name"),
+        Row("HELO", Stage.SMTP_HELO, _ANY, Argument.REQUIRED, "HELO name"),
+        Row("STARTTLS", Stage.SMTP_STARTTLS, _GREETED, Argument.NONE, "STARTTLS", "STARTTLS"),
+        Row("AUTH", Stage.SMTP_AUTH, _READY, Argument.REQUIRED, "AUTH mechanism [response]", "AUTH", 12288),
+        Row("MAIL", Stage.SMTP_MAIL, _READY, Argument.REQUIRED, "MAIL FROM:<address> [parameters]", limit=1185),
+        Row("RCPT", Stage.SMTP_RCPT, _TRANSACTION, Argument.REQUIRED, "RCPT TO:<address> [parameters]", limit=1012),
+        Row("DATA", Stage.SMTP_DATA, _TRANSACTION, Argument.NONE, "DATA"),
+        Row("BDAT", Stage.SMTP_BDAT, _LOADED, Argument.REQUIRED, "BDAT octets [LAST]", "CHUNKING"),
+        Row("RSET", Stage.SMTP_RSET, _ANY, Argument.NONE, "RSET"),
+        Row("NOOP", Stage.SMTP_NOOP, _ANY, Argument.OPTIONAL, "NOOP [text]"),
+        Row("VRFY", Stage.SMTP_VRFY, _ANY, Argument.REQUIRED, "VRFY name or address"),
+        Row("EXPN", Stage.SMTP_EXPN, _ANY, Argument.REQUIRED, "EXPN alias"),
+        Row("HELP", Stage.SMTP_HELP, _ANY, Argument.OPTIONAL, "HELP [command]"),
+        Row("QUIT", Stage.SMTP_QUIT, _ANY, Argument.NONE, "QUIT"),
+    )
+}
+
+LONGEST_LINE: Final = max(row.limit for row in COMMANDS.values())
+
+# What has to come first, said to a client that sent a command too early or too late.
+OUT_OF_ORDER: Final = {
+    ("STARTTLS", State.FRESH): "send EHLO first",
+    ("AUTH", State.FRESH): "send EHLO first",
+    ("AUTH", State.SENDER): "AUTH is not allowed during a mail transaction",
+    ("AUTH", State.RECIPIENTS): "AUTH is not allowed during a mail transaction",
+    ("AUTH", State.CHUNKS): "AUTH is not allowed during a mail transaction",
+    ("MAIL", State.FRESH): "send EHLO or HELO first",
+    ("MAIL", State.SENDER): "a sender is given already; RSET starts again",
+    ("MAIL", State.RECIPIENTS): "a sender is given already; RSET starts again",
+    ("MAIL", State.CHUNKS): "a message is being sent; finish it with BDAT or give up with RSET",
+    ("RCPT", State.FRESH): "send EHLO or HELO first",
+    ("RCPT", State.READY): "send MAIL first",
+    ("RCPT", State.CHUNKS): "a message is being sent; finish it with BDAT or give up with RSET",
+    ("DATA", State.FRESH): "send EHLO or HELO first",
+    ("DATA", State.READY): "send MAIL first",
+    ("DATA", State.CHUNKS): "a message begun with BDAT goes on with BDAT",  # RFC 3030 §3
+    ("BDAT", State.FRESH): "send EHLO first",
+    ("BDAT", State.READY): "send MAIL first",
+}

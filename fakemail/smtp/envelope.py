@@ -1,0 +1,67 @@
+"""The envelope: who a message is from and for, exactly as the client said it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from fakemail.record.events import Peer
+from fakemail.terms.address import Address, Path
+
+
+class Body(Enum):
+    """The BODY parameter (RFC 6152, RFC 3030)."""
+
+    SEVEN_BIT = "7BIT"
+    EIGHT_BIT = "8BITMIME"
+    BINARY = "BINARYMIME"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One RCPT: the forward-path and its DSN parameters (RFC 3461 §4.1, §4.2)."""
+
+    address: Address
+    notify: tuple[str, ...] = ()
+    """``NEVER``, or some of ``SUCCESS``, ``FAILURE``, ``DELAY``; empty when the client said nothing."""
+    original: str | None = None
+    """ORCPT, decoded, with its type: ``rfc822;Bob@example.org``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message came from: the connection, as the receiving host saw it."""
+
+    helo: str
+    peer: Peer
+    protocol: str
+    """The word of the Received header field: ``SMTP``, ``ESMTPSA``... (RFC 3848)."""
+    tls: str
+    """``TLSv1.3``, or empty for clear text."""
+    cipher: str
+    login: str
+    """The account that authenticated, empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A complete envelope. Recipients keep their order, repetitions included."""
+
+    sender: Path
+    recipients: tuple[Recipient, ...]
+    origin: Origin
+    body: Body = Body.SEVEN_BIT
+    size: int | None = None
+    """What the client declared with SIZE, in octets (RFC 1870)."""
+    ret: str | None = None
+    """``FULL`` or ``HDRS`` (RFC 3461 §4.3)."""
+    envid: str | None = None
+    """Decoded, its case kept (RFC 3461 §4.4)."""
+    smtputf8: bool = False
+    auth: Path | None = None
+    """The AUTH parameter of MAIL (RFC 4954 §5), ``None`` when the client said nothing."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The recipients' addresses, in order."""
+        return tuple(recipient.address for recipient in self.recipients)

@@ -1,0 +1,102 @@
+"""The table of service extensions: every EHLO keyword, what it says, and when it is offered.
+
+A keyword that a personality hides is neither offered nor understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from fakemail.model.host import Host, Personality, Security, Service
+from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.terms.channel import Channel
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one port of one host is like. Made once for each listener, shared by its sessions."""
+
+    host: Host
+    service: Service
+
+    @cached_property
+    def personality(self) -> Personality:
+        """The host's own."""
+        return self.host.personality
+
+    @cached_property
+    def is_submission(self) -> bool:
+        """Whether this is a port for message submission (RFC 6409) and not for relaying."""
+        return self.service.name in ("submission", "submissions")
+
+    def offers(self, keyword: str) -> bool:
+        """Whether a keyword, or ``AUTH=MECHANISM``, is not hidden."""
+        return keyword not in self.personality.hide
+
+    def mechanisms(self, channel: Channel | None) -> tuple[str, ...]:
+        """The SASL mechanisms offered on a connection, the strongest first."""
+        if not self.is_submission or not self.offers("AUTH"):
+            return ()
+        if channel is None and not self.personality.auth_in_clear:
+            return ()
+        return tuple(
+            row.name
+            for row in MECHANISMS.values()
+            if self.offers(f"AUTH={row.name}")
+            and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
+            and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
+        )
+
+    def keywords(self, channel: Channel | None, *, authenticated: bool) -> tuple[str, ...]:
+        """The keyword lines of the reply to EHLO on such a connection."""
+        facts = _Facts(self, channel, authenticated)
+        lines = ((row.keyword, row.parameters(facts)) for row in EXTENSIONS if self.offers(row.keyword))
+        return tuple(f"{keyword} {said}".rstrip() for keyword, said in lines if said is not None)
+
+
+class _Facts(NamedTuple):
+    profile: Profile
+    channel: Channel | None
+    authenticated: bool
+
+
+class Extension(NamedTuple):
+    """One EHLO keyword."""
+
+    keyword: str
+    source: str
+    parameters: Callable[[_Facts], str | None]
+    """What stands behind the keyword, ``None`` where the extension is not offered."""
+
+
+def _starttls(facts: _Facts) -> str | None:
+    can = facts.profile.service.security is Security.STARTTLS and facts.channel is None
+    return "" if can else None
+
+
+def _auth(facts: _Facts) -> str | None:
+    return " ".join(facts.profile.mechanisms(facts.channel)) or None
+
+
+def _always(_: _Facts) -> str | None:
+    return ""
+
+
+EXTENSIONS: Final = (
+    Extension("PIPELINING", "RFC 2920", _always),
+    Extension("SIZE", "RFC 1870", lambda facts: str(facts.profile.personality.max_message_size)),
+    Extension("VRFY", "RFC 5321 §4.1.1.6", _always),
+    Extension("STARTTLS", "RFC 3207", _starttls),
+    Extension("AUTH", "RFC 4954", _auth),
+    Extension("ENHANCEDSTATUSCODES", "RFC 2034", _always),
+    Extension("8BITMIME", "RFC 6152", _always),
+    Extension("DSN", "RFC 3461", _always),
+    Extension("SMTPUTF8", "RFC 6531", _always),
+    Extension("CHUNKING", "RFC 3030", _always),
+    Extension("BINARYMIME", "RFC 3030", lambda facts: "" if facts.profile.offers("CHUNKING") else None),
+    Extension("LIMITS", "RFC 9422", lambda facts: f"RCPTMAX={facts.profile.personality.max_recipients}"),
+    Extension("HELP", "RFC 5321 §4.1.1.8", _always),
+)

@@ -1,0 +1,88 @@
+"""The only place where a verdict or a mishap becomes an SMTP reply. No other module knows a code like 550.
+
+Codes from RFC 5321 §4.2.3 and the extensions' own RFCs, enhanced codes from RFC 3463 and the
+IANA registry that grew from it.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.verdict import Action, Verdict
+
+OK: Final = Reply(250, "2.0.0", "OK")
+SENDER_OK: Final = Reply(250, "2.1.0", "sender OK")
+RECIPIENT_OK: Final = Reply(250, "2.1.5", "recipient OK")
+GO_AHEAD: Final = Reply(354, None, "end the message with <CRLF>.<CRLF>")
+READY_FOR_TLS: Final = Reply(220, "2.0.0", "ready to start TLS")
+AUTHENTICATED: Final = Reply(235, "2.7.0", "authentication succeeded")
+BYE: Final = Reply(221, "2.0.0", "closing the connection")
+CANNOT_VERIFY: Final = Reply(252, "2.1.5", "cannot verify the user, but will take a message for it")
+
+# RFC 5321 §4.2.2 with RFC 3463 §3: what each reason is called when it is final...
+_REFUSALS: Final = MappingProxyType(
+    {
+        Reason.NO_SUCH_USER: (550, "5.1.1", "no such user here"),
+        Reason.NO_SUCH_DOMAIN: (550, "5.1.2", "no such domain"),
+        Reason.NULL_MX: (556, "5.1.10", "the domain takes no mail"),  # RFC 7505 §4.2
+        Reason.RELAY_DENIED: (550, "5.7.1", "relaying denied"),
+        Reason.TOO_MANY_RECIPIENTS: (452, "4.5.3", "too many recipients"),  # RFC 5321 §4.5.3.1.10
+        Reason.SENDER_NOT_OWNED: (553, "5.7.1", "the sender address does not belong to the account"),
+        Reason.AUTH_REQUIRED: (530, "5.7.0", "authentication required"),  # RFC 4954 §6
+        Reason.AUTH_FAILED: (535, "5.7.8", "authentication credentials invalid"),
+        Reason.AUTH_CANCELLED: (501, "5.7.0", "authentication cancelled"),
+        Reason.AUTH_MECHANISM: (504, "5.5.4", "mechanism not offered"),
+        Reason.TLS_REQUIRED: (530, "5.7.0", "start TLS first"),  # RFC 3207 §4
+        Reason.MESSAGE_TOO_BIG: (552, "5.3.4", "message too big"),  # RFC 1870 §6.2
+        Reason.BARE_LINE_END: (554, "5.6.0", "the message has a CR or LF that is not part of a CRLF"),
+        Reason.NOT_NEGOTIATED: (555, "5.5.4", "extension not offered"),
+        Reason.BAD_MESSAGE: (554, "5.6.0", "malformed message"),
+        Reason.BAD_SYNTAX: (501, "5.5.2", "syntax error"),
+        Reason.BAD_SEQUENCE: (503, "5.5.1", "wrong order of commands"),
+        Reason.UNKNOWN_COMMAND: (500, "5.5.1", "command not recognised"),
+        Reason.LINE_TOO_LONG: (500, "5.5.2", "line too long"),  # RFC 5321 §4.5.3.1.9
+        Reason.NO_VALID_RECIPIENTS: (554, "5.5.1", "no valid recipients"),  # RFC 2033 §4.2 as RFC 5321 §3.3
+        Reason.TOO_MANY_ERRORS: (421, "4.7.0", "too many errors"),
+        Reason.TIMEOUT: (421, "4.4.2", "idle for too long"),
+        Reason.SHUTTING_DOWN: (421, "4.3.2", "shutting down"),
+        Reason.MAIL_LOOP: (554, "5.4.6", "the message is going round in circles"),
+        Reason.LOCAL_ERROR: (451, "4.3.0", "local error"),
+        Reason.TLS_FAILED: (454, "4.7.0", "TLS is not available now"),
+    }
+)
+# ...and what the same reason is called when it may pass.
+_DEFERRALS: Final = MappingProxyType(
+    {
+        Reason.NO_SUCH_USER: (450, "4.1.1", "user unknown for now"),
+        Reason.AUTH_FAILED: (454, "4.7.0", "authentication failed for now"),
+        Reason.DNS_TEMPORARY: (451, "4.4.3", "DNS failed for now"),
+        Reason.LOCAL_ERROR: (451, "4.3.0", "local error"),
+    }
+)
+
+
+def reply_to(verdict: Verdict) -> Reply:
+    """The reply that says a verdict other than acceptance."""
+    reason = verdict.reason or Reason.LOCAL_ERROR
+    table = _DEFERRALS if verdict.action is Action.DEFER else _REFUSALS
+    code, enhanced, text = table.get(reason) or (451, "4.3.0", str(reason))
+    return Reply(code, enhanced, f"{verdict.detail}: {text}" if verdict.detail else text)
+
+
+def refusal(reason: Reason, detail: str = "") -> Reply:
+    """The reply for a reason that is final."""
+    code, enhanced, text = _REFUSALS[reason]
+    return Reply(code, enhanced, f"{detail}: {text}" if detail else text)
+
+
+def syntax(detail: str) -> Reply:
+    """501 with a sentence that says what would be right."""
+    return Reply(501, "5.5.4", detail)
+
+
+def sequence(detail: str) -> Reply:
+    """503 with a sentence that says what has to come first."""
+    return Reply(503, "5.5.1", detail)

@@ -1,0 +1,19 @@
+"""How a connection is protected, in facts that any protocol can ask about."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Channel(NamedTuple):
+    """A TLS connection after its handshake."""
+
+    version: str
+    """``TLSv1.3``."""
+    cipher: str
+    server_name: str = ""
+    """What the client asked for by SNI, empty if it did not."""
+    certificate_names: tuple[str, ...] = ()
+    """Names and addresses in the client's verified certificate, empty if it showed none."""
+    end_point: bytes | None = None
+    """The ``tls-server-end-point`` channel binding (RFC 5929 §4)."""
