@@ -1,0 +1,128 @@
+"""Journeys: what became of each message for each of its recipients, as users see it.
+
+How they are put together from events is in :mod:`fakemail.record.tracing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from fakemail.record.events import Attempt, Delivered, Event, Query
+from fakemail.record.hops import Hop, Step
+from fakemail.record.log import path_key
+from fakemail.record.text import columns, shown
+from fakemail.record.tracing import Trace, traces
+from fakemail.terms.address import Address, Path
+from fakemail.terms.fate import Fate
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Journey:
+    """The way of one message to one recipient, as far as it has come. Print it to read it."""
+
+    recipient: Address
+    sender: Path
+    message_id: str
+    """As it stands in the message, empty when no host queued or delivered it."""
+    subject: str
+    hops: tuple[Hop, ...]
+    """Each session in which it was offered to a host, in order."""
+    attempts: tuple[Attempt, ...]
+    """Each try of a queue to hand it on, in order."""
+    queries: tuple[Query, ...]
+    """The DNS questions that hosts asked to route it."""
+    deliveries: tuple[Delivered, ...]
+    """One for each mailbox it was put into: an alias may stand for many."""
+    queue_ids: tuple[str, ...]
+    """Its queue id at each host that took it, in order."""
+    fate: Fate
+    reason: Reason | None
+    """Why it was refused, deferred or lost; ``None`` when nothing of that kind happened last."""
+    reply: Reply | None
+    """The last reply that decided about it, for example the one that its :attr:`fate` rests on."""
+    _story: tuple[tuple[int, str, str, Reply | None], ...] = field(repr=False)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The whole story, in order of time."""
+        return tuple(
+            Step(number, host, what, reply)
+            for number, (_, host, what, reply) in enumerate(self._story, start=1)
+        )
+
+    def table(self) -> str:
+        """The story as lines with aligned columns (number, host, what, reply) and the fate below."""
+        rows = [
+            (
+                f"{step.number:3}",
+                step.host,
+                shown(step.what),
+                "" if step.reply is None else shown(str(step.reply)),
+            )
+            for step in self.steps
+        ]
+        return "\n".join([*columns(rows), f"Fate: {self.fate}"])
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<Journey to {self.recipient}: {self.fate}>"
+
+
+def journeys(events: Iterable[Event]) -> list[Journey]:
+    """The journeys of all messages to all recipients, in the order in which they set out."""
+    return [_journey(trace) for trace in traces(events)]
+
+
+def find(
+    events: Iterable[Event],
+    *,
+    to: Address | str | None = None,
+    sender: Path | str | None = None,
+    subject: str | None = None,
+    message_id: str | None = None,
+    queue_id: str | None = None,
+) -> list[Journey]:
+    """The journeys that match everything that is given.
+
+    The case of local parts does not matter, nor do the angle brackets of a message id; ``queue_id``
+    is the one at any host of the journey; the null sender is ``"<>"``.
+    """
+    found = traces(events)
+    if to is not None:
+        key = path_key(to)
+        found = [trace for trace in found if trace.recipient.key == key]
+    if sender is not None:
+        key = path_key(sender)
+        found = [trace for trace in found if path_key(trace.sender) == key]
+    if subject is not None:
+        found = [trace for trace in found if trace.subject == subject]
+    if message_id is not None:
+        bare = message_id.strip("<>")
+        found = [trace for trace in found if trace.message_id.strip("<>") == bare]
+    if queue_id is not None:
+        found = [trace for trace in found if queue_id in trace.queue_ids]
+    return [_journey(trace) for trace in found]
+
+
+def _journey(trace: Trace) -> Journey:
+    return Journey(
+        recipient=trace.recipient,
+        sender=trace.sender,
+        message_id=trace.message_id,
+        subject=trace.subject,
+        hops=tuple(trace.hops),
+        attempts=tuple(trace.attempts),
+        queries=tuple(trace.queries[number] for number in sorted(trace.queries)),
+        deliveries=tuple(trace.deliveries),
+        queue_ids=tuple(trace.queue_ids),
+        fate=trace.fate,
+        reason=trace.reason,
+        reply=trace.reply,
+        _story=tuple(trace.story),
+    )

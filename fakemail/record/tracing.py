@@ -1,0 +1,308 @@
+"""The way of each message to each recipient, followed from host to host through the events.
+
+Everything is indexed in one pass, and each index is asked once per recipient and hop, so that the
+work grows with the number of events and not faster. The values that users see are made in
+:mod:`fakemail.record.journey`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from fakemail.record.events import Attempt, Delivered, Event, Exchange, Query, Queued, Routed
+from fakemail.record.hops import Hop
+from fakemail.record.sessions import End, Outcome, Transaction, transactions
+from fakemail.terms import fate as fates
+from fakemail.terms.address import NULL_PATH, Address, Path
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+_Numbered = tuple[int, str, str, Reply | None]
+
+_PERMANENT: Final = frozenset(
+    {Reason.NO_SUCH_DOMAIN, Reason.NULL_MX, Reason.MAIL_LOOP, Reason.NOT_NEGOTIATED, Reason.MESSAGE_TOO_BIG}
+)
+"""What makes an attempt fail for good where no reply tells."""
+
+_MOST_QUERIES: Final = 8
+"""For one name and one attempt: the address kinds, MX, TLSA and a repetition or two."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known about one recipient of one message."""
+
+    recipient: Address
+    sender: Path
+    message_id: str = ""
+    subject: str = ""
+    hops: list[Hop] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    queries: dict[int, Query] = field(default_factory=dict)
+    deliveries: list[Delivered] = field(default_factory=list)
+    queue_ids: list[str] = field(default_factory=list)
+    story: list[_Numbered] = field(default_factory=list)
+    """Event number, host, what it did, the reply; not yet in order."""
+    fate: fates.Fate = field(default_factory=fates.Queued)
+    reason: Reason | None = None
+    reply: Reply | None = None
+
+    def settle(self, end: fates.Fate, *, reason: Reason | None = None, reply: Reply | None = None) -> None:
+        self.fate, self.reason, self.reply = end, reason, reply
+
+
+class _Index:
+    """The events by what they are asked for."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.transactions = transactions(events)
+        self.taken = {taken.queue_id: taken for taken in self.transactions if taken.queue_id}
+        self.queued: dict[str, Queued] = {}
+        self.attempts: defaultdict[tuple[str, str], list[Attempt]] = defaultdict(list)
+        self.deliveries: defaultdict[tuple[str, str], list[Delivered]] = defaultdict(list)
+        self.routes: defaultdict[tuple[str, str], list[Routed]] = defaultdict(list)
+        self.queries: defaultdict[tuple[str, str], list[Query]] = defaultdict(list)
+        self.contacts: dict[int, Transaction] = {}
+        """The transaction that an attempt led to, under the attempt's number."""
+        self.relays: set[str] = set()
+        """The hosts that hand messages on; every other client is an app."""
+        for event in events:
+            self._add(event)
+        self._link()
+
+    def _add(self, event: Event) -> None:
+        match event:
+            case Queued():
+                self.queued[event.message] = event
+                self.relays.add(event.host)
+            case Attempt():
+                self.attempts[event.message, event.recipient.key].append(event)
+                self.relays.add(event.host)
+            case Delivered():
+                self.deliveries[event.message, event.recipient.key].append(event)
+            case Routed():
+                self.routes[event.message, event.domain].append(event)
+            case Query():
+                self.queries[event.message or event.client.name, event.name].append(event)
+
+    def _link(self) -> None:
+        """Find the session on the other side of each attempt: by queue id, else by who, for whom and when."""
+        waiting: defaultdict[tuple[str, str, str, str], deque[Transaction]] = defaultdict(deque)
+        for transaction in self.transactions:
+            if transaction.peer is not None and transaction.peer.name in self.relays:
+                for key in transaction.recipients:
+                    place = (transaction.host, transaction.peer.name, str(transaction.sender), key)
+                    waiting[place].append(transaction)
+        claimed: set[tuple[int, str]] = set()
+        for attempt in sorted((a for found in self.attempts.values() for a in found), key=_number):
+            key = attempt.recipient.key
+            contact = self.taken.get(attempt.onward)
+            if contact is None and attempt.at.value.startswith("smtp."):
+                line = waiting[attempt.mail_host, attempt.host, str(self.sender(attempt.message)), key]
+                while line and (id(line[0]), key) in claimed:
+                    line.popleft()
+                if line and line[0].mail.number < attempt.number:
+                    contact = line.popleft()
+            if contact is not None and key in contact.recipients:
+                claimed.add((id(contact), key))
+                self.contacts[attempt.number] = contact
+
+    def sender(self, queue_id: str) -> Path | None:
+        """Who sent the message that has that queue id."""
+        if queued := self.queued.get(queue_id):
+            return queued.sender
+        taken = self.taken.get(queue_id)
+        return None if taken is None else taken.sender
+
+    def recent(self, asker: str, name: str, *, after: int, until: int) -> list[Query]:
+        """The last few questions of a host, or for a queue id, about a name in that span of numbers."""
+        queries = self.queries.get((asker, name), [])
+        end = bisect_right(queries, until, key=_number)
+        return [query for query in queries[max(end - _MOST_QUERIES, 0) : end] if query.number > after]
+
+
+def traces(events: Iterable[Event]) -> list[Trace]:
+    """One trace for each recipient of each message that an app handed over or a host made itself."""
+    index = _Index(list(events))
+    visited: set[tuple[str, str]] = set()
+    found: list[tuple[int, Trace]] = []
+    for transaction in index.transactions:
+        if transaction.peer is not None and transaction.peer.name in index.relays:
+            continue
+        for key, exchange in transaction.recipients.items():
+            if isinstance(exchange.address, Address):
+                trace = Trace(exchange.address, transaction.sender or NULL_PATH)
+                outcome = _meet(trace, transaction, key)
+                if outcome.end is End.TAKEN:
+                    _follow(trace, index, transaction.queue_id, visited)
+                found.append((transaction.mail.number, trace))
+    for queued in index.queued.values():
+        for recipient in queued.recipients:
+            if (queued.message, recipient.key) not in visited:
+                trace = Trace(recipient, queued.sender)
+                trace.story.append((queued.number, queued.host, f"queued it for {recipient}", None))
+                _follow(trace, index, queued.message, visited)
+                found.append((queued.number, trace))
+    found.sort(key=lambda numbered: numbered[0])
+    for _, trace in found:
+        trace.story.sort(key=lambda line: line[0])
+    return [trace for _, trace in found]
+
+
+def _follow(trace: Trace, index: _Index, queue_id: str, visited: set[tuple[str, str]]) -> None:
+    """Go on from host to host, as long as each one took it."""
+    key = trace.recipient.key
+    while queue_id and (queue_id, key) not in visited:
+        visited.add((queue_id, key))
+        trace.queue_ids.append(queue_id)
+        if (queued := index.queued.get(queue_id)) is not None and not trace.message_id:
+            trace.message_id, trace.subject = queued.message_id, queued.subject
+        if deliveries := index.deliveries.get((queue_id, key)):
+            _deliver(trace, deliveries)
+            return
+        queue_id = _try(trace, index, queue_id)
+
+
+def _deliver(trace: Trace, deliveries: list[Delivered]) -> None:
+    first = deliveries[0]
+    trace.deliveries += deliveries
+    if not trace.message_id:
+        trace.message_id, trace.subject = first.message_id, first.subject
+    for delivered in deliveries:
+        what = f"delivered it to {delivered.account}, {delivered.mailbox}"
+        trace.story.append((delivered.number, delivered.host, what, None))
+    trace.settle(fates.Delivered(first.account, first.mailbox), reply=trace.reply)
+
+
+def _try(trace: Trace, index: _Index, queue_id: str) -> str:
+    """Tell how a queued message was routed and tried; return its queue id at the next host, if that took it."""
+    recipient = trace.recipient
+    attempts = index.attempts.get((queue_id, recipient.key), [])
+    routes = index.routes.get((queue_id, recipient.domain), [])
+    queued = index.queued.get(queue_id)
+    taken = index.taken.get(queue_id)
+    holder = queued.host if queued else taken.host if taken else ""
+    _route(trace, index, routes, attempts, after=queued.number if queued else 0)
+    trace.attempts += attempts
+    for attempt in attempts:
+        if contact := index.contacts.get(attempt.number):
+            _meet(trace, contact, recipient.key)
+        else:
+            trace.story.append((attempt.number, attempt.host, _tried(attempt), attempt.reply))
+    if attempts:
+        last = attempts[-1]
+        if last.reason is None and (last.reply is None or last.reply.is_positive):
+            contact = index.contacts.get(last.number)
+            trace.settle(fates.Queued(host=last.mail_host), reply=last.reply)
+            return last.onward or (contact.queue_id if contact else "")
+        _failed(trace, last)
+    elif routes and (reason := routes[-1].reason) is not None:
+        if reason in _PERMANENT:
+            trace.settle(fates.Refused(Stage.ROUTE, None, reason, host=holder), reason=reason)
+        else:
+            trace.settle(fates.Queued(None, reason, host=holder), reason=reason)
+    else:
+        trace.settle(fates.Queued(host=holder))
+    return ""
+
+
+def _failed(trace: Trace, last: Attempt) -> None:
+    reply, reason = last.reply, last.reason
+    is_permanent = reply.is_permanent if reply is not None else reason in _PERMANENT
+    end: fates.Fate
+    if last.final and is_permanent:
+        end = fates.Refused(last.at, reply, reason, host=last.mail_host or last.host)
+    else:
+        end = fates.Queued(reply, reason, host=last.host)
+    trace.settle(end, reason=reason, reply=reply)
+
+
+def _route(trace: Trace, index: _Index, routes: list[Routed], attempts: list[Attempt], *, after: int) -> None:
+    """Tell each look-up, and collect the DNS questions that were asked for it and its attempt."""
+    preferences: dict[str, str] = {}
+    for routed in routes:
+        place = bisect_right(attempts, routed.number, key=_number)
+        until = attempts[place].number if place < len(attempts) else routed.number
+        for name in dict.fromkeys((routed.domain, *routed.mail_hosts)):
+            for asker in (routed.message, routed.host):
+                for query in index.recent(asker, name, after=after, until=until):
+                    trace.queries[query.number] = query
+                    if query.type == "MX" and name == routed.domain:
+                        preferences |= _preferences(query)
+        trace.story.append((routed.number, routed.host, _looked_up(routed, preferences), None))
+        after = until
+
+
+def _preferences(query: Query) -> dict[str, str]:
+    """The preference of each mail host in an answer (RFC 1035 §3.3.9); other records do not start with a number."""
+    pairs = (record.split() for record in query.records)
+    return {pair[1].rstrip(".").lower(): pair[0] for pair in pairs if len(pair) == 2 and pair[0].isdigit()}
+
+
+def _looked_up(routed: Routed, preferences: dict[str, str]) -> str:
+    hosts = ", ".join(
+        f"{host} ({preferences[host]})" if host in preferences else host for host in routed.mail_hosts
+    )
+    why = "" if routed.reason is None else str(routed.reason)
+    detail = f" ({routed.detail})" if routed.detail else ""
+    return f"looked up {routed.domain}: {hosts or why or 'no mail host'}{detail}"
+
+
+def _tried(attempt: Attempt) -> str:
+    where = f"{attempt.mail_host} [{attempt.address}]" if attempt.address else attempt.mail_host
+    why = "it took it" if attempt.reason is None else str(attempt.reason)
+    detail = f" ({attempt.detail})" if attempt.detail else ""
+    if not where:
+        return f"found no host for {attempt.recipient}: {why}{detail}"
+    return f"tried {where} for {attempt.recipient}, came to {attempt.at}: {why}{detail}"
+
+
+def _meet(trace: Trace, transaction: Transaction, key: str) -> Outcome:
+    """Tell what a host did with it in one transaction; this is also the fate as far as is known."""
+    outcome = transaction.outcome(key)
+    at, reply, reason, host = outcome.exchange.stage, outcome.reply, outcome.reason, transaction.host
+    client = "a client" if transaction.peer is None else str(transaction.peer)
+    end: fates.Fate
+    match outcome.end:
+        case End.TAKEN | End.LOST:
+            is_lost = outcome.end is End.LOST
+            verb = "took and discarded it" if is_lost else "took it"
+            tls = f" ({transaction.tls})" if transaction.tls else ""
+            what = f"{verb} from {client} over {transaction.protocol}{tls}, for {trace.recipient}"
+            end = fates.Discarded(reason, host=host) if is_lost else fates.Queued(host=host)
+        case End.REFUSED:
+            verb = "deferred" if reply is not None and reply.is_transient else "refused"
+            what, end = f"{verb} {_named(outcome.exchange)}", fates.Refused(at, reply, reason, host=host)
+        case End.ABANDONED:
+            why = "" if reason is None else f": {reason}"
+            what, end = f"was left by {client} after {at}{why}", fates.Abandoned(at, reason, host=host)
+        case End.UNDERWAY:
+            what, end = f"is talking with {client}, after {at}", fates.Underway(at, host=host)
+    trace.settle(end, reason=reason, reply=reply)
+    trace.story.append((outcome.exchange.number, host, what, reply))
+    hop = Hop(
+        number=len(trace.hops) + 1,
+        host=host,
+        peer=transaction.peer,
+        protocol=transaction.protocol,
+        tls=transaction.tls,
+        queue_id=transaction.queue_id if outcome.end is End.TAKEN else "",
+        what=what,
+        reply=reply,
+        time=outcome.exchange.time,
+    )
+    trace.hops.append(hop)
+    return outcome
+
+
+def _named(exchange: Exchange) -> str:
+    return "the message" if exchange.stage is Stage.SMTP_END else exchange.line or str(exchange.stage)
+
+
+def _number(event: Event) -> int:
+    return event.number

@@ -1,0 +1,170 @@
+"""The transcript: what was said on the wire and what the hosts did, for people to read.
+
+Secrets are masked and what peers sent is made harmless here; nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import Enum
+
+from fakemail.record.events import (
+    Attempt,
+    Connected,
+    Delivered,
+    Disconnected,
+    Event,
+    Exchange,
+    Handshake,
+    Query,
+    Queued,
+    Routed,
+)
+from fakemail.record.secrets import mask_line
+from fakemail.record.text import columns, shown
+from fakemail.terms.stage import Stage
+
+
+class Order(Enum):
+    """How a transcript is laid out."""
+
+    CONNECTION = "connection"
+    """Each connection in one piece, at the place where it began."""
+    TIME = "time"
+    """Everything as it happened, with a column for the host and the connection."""
+
+
+def transcript(
+    events: Iterable[Event],
+    *,
+    connection: int | None = None,
+    host: str | None = None,
+    message: str | None = None,
+    order: Order = Order.CONNECTION,
+) -> str:
+    """The events as text, or those of one connection, one host or one queue id; ``""`` for none.
+
+    A line with the date and time stands wherever it differs from what was last written.
+    """
+    wanted = [
+        event
+        for event in events
+        if (connection is None or event.connection == connection)
+        and (host is None or event.host == host)
+        and (message is None or event.message == message)
+    ]
+    if order is Order.TIME:
+        return "\n".join(_in_time(wanted))
+    return "\n".join(_by_connection(wanted))
+
+
+def _by_connection(events: list[Event]) -> Iterator[str]:
+    groups: dict[object, list[Event]] = {}
+    for event in events:
+        place = (event.host, event.connection) if event.connection else event.number
+        groups.setdefault(place, []).append(event)
+    before: datetime | None = None
+    for group in groups.values():
+        first = group[0]
+        is_dialogue = first.connection and not isinstance(first, Query)
+        if is_dialogue and not isinstance(first, Connected):
+            yield f"-- connection {first.connection} to {first.host}"
+        for event in group:
+            if (now := event.time.replace(microsecond=0)) != before:
+                before = now
+                yield _heading(now)
+            indent = "   " if is_dialogue and not isinstance(event, Connected) else ""
+            prefix = "" if isinstance(event, Connected | Query) or is_dialogue else f"{event.host}  "
+            for line in lines(event):
+                yield f"{indent}{prefix}{line}"
+
+
+def _in_time(events: list[Event]) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = []
+    before: datetime | None = None
+    for event in events:
+        if (now := event.time.replace(microsecond=0)) != before:
+            before = now
+            yield from columns(rows)
+            rows.clear()
+            yield _heading(now)
+        place = f"#{event.connection}" if event.connection else ""
+        rows += [(event.host, place, line) for line in lines(event)]
+    yield from columns(rows)
+
+
+def _heading(time: datetime) -> str:
+    return f"== {time:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def lines(event: Event) -> list[str]:
+    """One event as lines, without its time and its host."""
+    match event:
+        case Exchange():
+            return _exchange(event)
+        case Connected():
+            who = f"{event.peer.name} [{event.peer.address}]:{event.peer.port}"
+            return [f"-- connection {event.connection}: {shown(who)} to {event.host}, {event.protocol}"]
+        case Disconnected():
+            return [f"-- closed by the {event.by}{_why(event.reason, event.detail)}"]
+        case Handshake():
+            return [_handshake(event)]
+        case Query():
+            answer = "; ".join(shown(record) for record in event.records)
+            text = f"dns: {event.client.name} asked {event.host} for {event.type} {event.name} ({event.transport})"
+            return [f"{shown(text)}: {event.answer}{f', {answer}' if answer else ''}"]
+        case Queued():
+            recipients = ", ".join(str(recipient) for recipient in event.recipients)
+            text = f"{event.message} queued: {event.sender} to {recipients}, {event.size} octets"
+            return [f"{shown(text, limit=1000)}, {shown(event.subject)!r}"]
+        case Routed():
+            hosts = ", ".join(event.mail_hosts) or "no mail host"
+            text = f"{event.message} routed {event.domain} to {hosts}{_why(event.reason, event.detail)}"
+            return [shown(text, limit=1000)]
+        case Attempt():
+            return [shown(_attempt(event), limit=1000)]
+        case Delivered():
+            text = f"{event.message} delivered for {event.recipient}: {event.account}, {event.mailbox}"
+            return [f"{shown(text)}, UID {event.uid}"]
+
+
+def _exchange(event: Exchange) -> list[str]:
+    found: list[str] = []
+    if event.stage is Stage.SMTP_END:
+        found.append("C: (end of message)")
+    elif event.stage is not Stage.SMTP_BANNER:
+        found.append(f"C: {shown(mask_line(event.stage, event.line))}".rstrip())
+    if event.reply is None:
+        found.append("S: (no reply)")
+    else:
+        *continued, last = event.reply.lines
+        found += [f"S: {event.reply.code}-{shown(line)}" for line in continued]
+        found.append(f"S: {event.reply.code} {shown(last)}".rstrip())
+    if event.reason is not None:
+        found[-1] += f"   ({event.reason})"
+    return found
+
+
+def _handshake(event: Handshake) -> str:
+    name = f", asked for {event.server_name}" if event.server_name else ""
+    if event.refused_by:
+        alert = f" with alert {event.alert}" if event.alert else ""
+        detail = f" ({event.detail})" if event.detail else ""
+        return shown(f"-- TLS handshake refused by the {event.refused_by}{alert}{detail}{name}", limit=400)
+    certificate = f", client certificate {event.client_certificate}" if event.client_certificate else ""
+    return shown(f"-- {event.version} {event.cipher}{name}{certificate}", limit=400)
+
+
+def _attempt(event: Attempt) -> str:
+    where = f"{event.mail_host} [{event.address}]" if event.mail_host else "no host"
+    reply = "no reply" if event.reply is None else str(event.reply)
+    tls = f", {event.tls}" if event.tls else ""
+    onward = f", there {event.onward}" if event.onward else ""
+    why = _why(event.reason, event.detail)
+    return f"{event.message} tried at {where} for {event.recipient}, to {event.at}{tls}: {reply}{why}{onward}"
+
+
+def _why(reason: object, detail: str) -> str:
+    told = ": ".join(str(part) for part in (reason, detail) if part)
+    return f" ({told})" if told else ""
