@@ -54,10 +54,11 @@ _ANY: Final = frozenset(State)
 _GREETED: Final = frozenset(State) - {State.FRESH}
 _READY: Final = frozenset({State.READY})
 _TRANSACTION: Final = frozenset({State.SENDER, State.RECIPIENTS})
-_LOADED: Final = frozenset({State.SENDER, State.RECIPIENTS, State.CHUNKS})
 
 # MAIL: +26 for SIZE (RFC 1870 §3), +17 for BODY (RFC 6152), +10 for SMTPUTF8 (RFC 6531 §3.1),
 # +120 for RET and ENVID (RFC 3461 §4), +500 for AUTH (RFC 4954 §3).
+# BDAT is legal everywhere: its octets follow whatever the answer, so they are read first and judged
+# then (RFC 3030 §2).
 # RCPT: +500 for NOTIFY and ORCPT (RFC 3461 §4). AUTH: RFC 4954 §4 asks for 12288.
 COMMANDS: Final = {
     row.verb: row
@@ -66,15 +67,24 @@ COMMANDS: Final = {
         Row("HELO", Stage.SMTP_HELO, _ANY, Argument.REQUIRED, "HELO name"),
         Row("STARTTLS", Stage.SMTP_STARTTLS, _GREETED, Argument.NONE, "STARTTLS", "STARTTLS"),
         Row("AUTH", Stage.SMTP_AUTH, _READY, Argument.REQUIRED, "AUTH mechanism [response]", "AUTH", 12288),
-        Row("MAIL", Stage.SMTP_MAIL, _READY, Argument.REQUIRED, "MAIL FROM:<address> [parameters]", limit=1185),
-        Row("RCPT", Stage.SMTP_RCPT, _TRANSACTION, Argument.REQUIRED, "RCPT TO:<address> [parameters]", limit=1012),
+        Row(
+            "MAIL", Stage.SMTP_MAIL, _READY, Argument.REQUIRED, "MAIL FROM:<address> [parameters]", limit=1185
+        ),
+        Row(
+            "RCPT",
+            Stage.SMTP_RCPT,
+            _TRANSACTION,
+            Argument.REQUIRED,
+            "RCPT TO:<address> [parameters]",
+            limit=1012,
+        ),
         Row("DATA", Stage.SMTP_DATA, _TRANSACTION, Argument.NONE, "DATA"),
-        Row("BDAT", Stage.SMTP_BDAT, _LOADED, Argument.REQUIRED, "BDAT octets [LAST]", "CHUNKING"),
+        Row("BDAT", Stage.SMTP_BDAT, _ANY, Argument.REQUIRED, "BDAT octets [LAST]", "CHUNKING"),
         Row("RSET", Stage.SMTP_RSET, _ANY, Argument.NONE, "RSET"),
         Row("NOOP", Stage.SMTP_NOOP, _ANY, Argument.OPTIONAL, "NOOP [text]"),
-        Row("VRFY", Stage.SMTP_VRFY, _ANY, Argument.REQUIRED, "VRFY name or address"),
-        Row("EXPN", Stage.SMTP_EXPN, _ANY, Argument.REQUIRED, "EXPN alias"),
-        Row("HELP", Stage.SMTP_HELP, _ANY, Argument.OPTIONAL, "HELP [command]"),
+        Row("VRFY", Stage.SMTP_VRFY, _ANY, Argument.REQUIRED, "VRFY name or address", "VRFY"),
+        Row("EXPN", Stage.SMTP_EXPN, _ANY, Argument.REQUIRED, "EXPN alias", "EXPN"),
+        Row("HELP", Stage.SMTP_HELP, _ANY, Argument.OPTIONAL, "HELP [command]", "HELP"),
         Row("QUIT", Stage.SMTP_QUIT, _ANY, Argument.NONE, "QUIT"),
     )
 }
@@ -98,6 +108,4 @@ OUT_OF_ORDER: Final = {
     ("DATA", State.FRESH): "send EHLO or HELO first",
     ("DATA", State.READY): "send MAIL first",
     ("DATA", State.CHUNKS): "a message begun with BDAT goes on with BDAT",  # RFC 3030 §3
-    ("BDAT", State.FRESH): "send EHLO first",
-    ("BDAT", State.READY): "send MAIL first",
 }

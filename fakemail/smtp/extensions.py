@@ -52,7 +52,22 @@ class Profile:
 
     def keywords(self, channel: Channel | None, *, authenticated: bool) -> tuple[str, ...]:
         """The keyword lines of the reply to EHLO on such a connection."""
-        facts = _Facts(self, channel, authenticated)
+        key = (
+            channel is not None,
+            channel is not None and channel.end_point is not None,
+            channel is not None and bool(channel.certificate_names),
+            authenticated,
+        )
+        known = self._keywords.get(key)
+        if known is None:
+            known = self._keywords[key] = self._list_keywords(_Facts(self, channel, authenticated))
+        return known
+
+    @cached_property
+    def _keywords(self) -> dict[tuple[bool, ...], tuple[str, ...]]:
+        return {}
+
+    def _list_keywords(self, facts: _Facts) -> tuple[str, ...]:
         lines = ((row.keyword, row.parameters(facts)) for row in EXTENSIONS if self.offers(row.keyword))
         return tuple(f"{keyword} {said}".rstrip() for keyword, said in lines if said is not None)
 
@@ -89,6 +104,7 @@ EXTENSIONS: Final = (
     Extension("PIPELINING", "RFC 2920", _always),
     Extension("SIZE", "RFC 1870", lambda facts: str(facts.profile.personality.max_message_size)),
     Extension("VRFY", "RFC 5321 §4.1.1.6", _always),
+    Extension("EXPN", "RFC 5321 §4.1.1.7", _always),
     Extension("STARTTLS", "RFC 3207", _starttls),
     Extension("AUTH", "RFC 4954", _auth),
     Extension("ENHANCEDSTATUSCODES", "RFC 2034", _always),

@@ -1,0 +1,93 @@
+"""AUTH: SASL exchanges in SMTP's clothes: base64, 334, 235 and the star that cancels (RFC 4954)."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+
+from fakemail.sasl.exchange import Challenge, Credentials, Failure, ServerExchange, ServerFacts, Step, Success
+from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.smtp import replies
+from fakemail.terms.channel import Channel
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+
+
+class Authentication:
+    """One AUTH command under way. After each step look at ``reply``, ``reason`` and ``login``."""
+
+    def __init__(self, exchange: ServerExchange) -> None:
+        self._exchange = exchange
+        self.reply: Reply = replies.AUTHENTICATED
+        self.reason: Reason | None = None
+        self.login = ""
+        """Who authenticated, empty until then."""
+
+    @classmethod
+    def begin(
+        cls,
+        argument: str,
+        offered: Sequence[str],
+        credentials: Credentials,
+        chance: Chance,
+        host: str,
+        channel: Channel | None,
+    ) -> Authentication | None:
+        """Start with the argument of AUTH; ``None`` when its mechanism is not offered."""
+        name, _, initial = argument.partition(" ")
+        mechanism = MECHANISMS.get(name.upper())
+        if mechanism is None or mechanism.name not in offered:
+            return None
+        facts = ServerFacts(
+            credentials=credentials,
+            chance=chance,
+            host=host,
+            channel_binding=channel.end_point if channel else None,
+            offers_plus=any(name.endswith("-PLUS") for name in offered),
+            certificate_names=channel.certificate_names if channel else (),
+        )
+        self = cls(mechanism.server(facts))
+        octets = None
+        if initial:
+            # RFC 4954 §4: a single "=" is an initial response of no octets.
+            octets = b"" if initial == "=" else _decode(initial.encode("utf-8", "surrogateescape"))
+            if octets is None:
+                self._fail(replies.refusal(Reason.BAD_SYNTAX, "not base64"), Reason.BAD_SYNTAX)
+                return self
+        self._take(self._exchange.start(octets))
+        return self
+
+    def respond(self, line: bytes | None) -> None:
+        """Take one line of the client, ``None`` for one that was too long."""
+        if line == b"*":
+            self._fail(replies.refusal(Reason.AUTH_CANCELLED), Reason.AUTH_CANCELLED)
+            return
+        octets = None if line is None else _decode(line)
+        if octets is None:
+            reason = Reason.LINE_TOO_LONG if line is None else Reason.BAD_SYNTAX
+            self._fail(replies.refusal(reason, "AUTH" if line is None else "not base64"), reason)
+            return
+        self._take(self._exchange.respond(octets))
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step, Challenge):
+            self.reply = Reply(334, None, b64encode(step.data).decode())
+        elif isinstance(step, Success):
+            self.reply = replies.AUTHENTICATED
+            self.login = step.authorization_id
+        elif isinstance(step, Failure) and step.protocol_error:
+            self._fail(replies.refusal(Reason.BAD_SYNTAX, step.text), Reason.BAD_SYNTAX)
+        else:
+            self._fail(replies.refusal(Reason.AUTH_FAILED), Reason.AUTH_FAILED)
+
+    def _fail(self, reply: Reply, reason: Reason) -> None:
+        self.reply, self.reason = reply, reason
+
+
+def _decode(text: bytes) -> bytes | None:
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,283 @@
+"""The sending side of SMTP: a generator that says what to send next and is told what came back.
+
+It decides; :mod:`fakemail.wire.smtp_client` does. Nothing here waits, connects or knows an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+from fakemail.errors import FakemailError, ProtocolError
+from fakemail.smtp.envelope import Body, Recipient
+from fakemail.smtp.grammar import encode_xtext
+from fakemail.terms.address import NullPath, Path
+from fakemail.terms.channel import Channel
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply, read_reply
+from fakemail.terms.stage import Stage
+
+MAX_REPLY_LINE: Final = 4096  # octets; RFC 5321 §4.5.3.1.5 says 512, real servers go beyond
+MAX_REPLY: Final = 64 * 1024
+
+
+class Send(NamedTuple):
+    """Send these octets, then wait for that many replies."""
+
+    octets: bytes
+    replies: int
+
+
+class StartTls(NamedTuple):
+    """Do the client's part of a TLS handshake now."""
+
+
+Step: TypeAlias = Send | StartTls
+Answer: TypeAlias = list[Reply] | Channel
+
+
+class PeerFailure(FakemailError):
+    """The other side cannot be talked to any more: the driver throws it into the dialogue."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(detail or str(reason))
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be handed on."""
+
+    helo: str
+    sender: Path
+    recipients: tuple[Recipient, ...]
+    content: bytes
+    body: Body = Body.SEVEN_BIT
+    smtputf8: bool = False
+    ret: str | None = None
+    envid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recipient."""
+
+    recipient: Recipient
+    at: Stage
+    reply: Reply | None
+    reason: Reason | None = None
+    """``None`` when the server took the message for it, or said no by ``reply``."""
+    detail: str = ""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the server took responsibility."""
+        return self.reason is None and self.reply is not None and self.reply.is_positive
+
+
+class _Stop(Exception):
+    """The transaction ends here for every recipient that is still open."""
+
+    def __init__(
+        self, at: Stage, reply: Reply | None, reason: Reason | None = None, detail: str = ""
+    ) -> None:
+        self.at, self.reply, self.reason, self.detail = at, reply, reason, detail
+
+
+class Dialogue:
+    """One transaction with one server. Run ``steps()``; then ``outcomes`` and ``channel`` hold the result."""
+
+    def __init__(self, message: Outgoing, *, use_tls: bool = True) -> None:
+        self._message = message
+        self._use_tls = use_tls
+        self._open: list[Recipient] = list(message.recipients)
+        self._keywords: dict[str, str] = {}
+        self._at = Stage.SMTP_BANNER
+        self.channel: Channel | None = None
+        self.outcomes: list[Outcome] = []
+
+    def steps(self) -> Generator[Step, Answer, None]:
+        """The whole dialogue. The driver throws :class:`PeerFailure` in when the connection fails."""
+        try:
+            yield from self._greet()
+            yield from self._transact()
+        except _Stop as stop:
+            self._settle(self._open, stop.at, stop.reply, stop.reason, stop.detail)
+        except PeerFailure as failure:
+            self._settle(self._open, self._at, None, failure.reason, failure.detail)
+            return
+        yield Send(b"QUIT\r\n", 1)
+
+    @property
+    def was_greeted(self) -> bool:
+        """Whether the server was ready to talk; if not, another host may be tried (RFC 5321 §5.1)."""
+        return bool(self._keywords)
+
+    def _settle(
+        self,
+        recipients: Sequence[Recipient],
+        at: Stage,
+        reply: Reply | None,
+        reason: Reason | None = None,
+        detail: str = "",
+    ) -> None:
+        self.outcomes += [Outcome(recipient, at, reply, reason, detail) for recipient in recipients]
+        settled = {id(recipient) for recipient in recipients}
+        self._open = [recipient for recipient in self._open if id(recipient) not in settled]
+
+    def _say(self, stage: Stage, line: str) -> Generator[Step, Answer, Reply]:
+        self._at = stage
+        (reply,) = yield from self._exchange(Send(f"{line}\r\n".encode() if line else b"", 1))
+        return reply
+
+    def _exchange(self, send: Send) -> Generator[Step, Answer, list[Reply]]:
+        answer = yield send
+        if isinstance(answer, Channel):
+            raise TypeError("the driver answered a Send with a Channel")
+        return answer
+
+    # Hello ---------------------------------------------------------------------------------------
+
+    def _greet(self) -> Generator[Step, Answer, None]:
+        banner = yield from self._say(Stage.SMTP_BANNER, "")
+        if banner.code != 220:
+            raise _Stop(Stage.SMTP_BANNER, banner)
+        yield from self._hello()
+        if self._use_tls and "STARTTLS" in self._keywords:
+            ready = yield from self._say(Stage.SMTP_STARTTLS, "STARTTLS")
+            if ready.code != 220:
+                return  # opportunistic TLS: no is no reason to keep the mail (RFC 7435)
+            self._at = Stage.TLS_HANDSHAKE
+            answer = yield StartTls()
+            if not isinstance(answer, Channel):
+                raise TypeError("the driver answered StartTls with replies")
+            self.channel = answer
+            yield from self._hello()
+
+    def _hello(self) -> Generator[Step, Answer, None]:
+        reply = yield from self._say(Stage.SMTP_HELO, f"EHLO {self._message.helo}")
+        if reply.is_permanent and reply.code != 554:
+            # RFC 5321 §3.2: a server that knows no EHLO gets HELO.
+            reply = yield from self._say(Stage.SMTP_HELO, f"HELO {self._message.helo}")
+            if reply.code == 250:
+                self._keywords = {"": ""}
+                return
+        if reply.code != 250:
+            raise _Stop(Stage.SMTP_HELO, reply)
+        words = (line.partition(" ") for line in reply.text.split("\n")[1:])
+        self._keywords = {"": "", **{keyword.upper(): said for keyword, _, said in words}}
+
+    # Mail ----------------------------------------------------------------------------------------
+
+    def _transact(self) -> Generator[Step, Answer, None]:
+        mail = f"MAIL FROM:{_bracketed(self._message.sender)}{self._mail_parameters()}"
+        recipients = list(self._open)
+        rcpts = [f"RCPT TO:<{each.address}>{self._rcpt_parameters(each)}" for each in recipients]
+        if "PIPELINING" in self._keywords:
+            # RFC 2920 §3.1: DATA may be the last command of a group.
+            self._at = Stage.SMTP_MAIL
+            group = "\r\n".join([mail, *rcpts, "DATA", ""]).encode()
+            replies = yield from self._exchange(Send(group, len(rcpts) + 2))
+            accepted = self._judge(replies[0], list(zip(recipients, replies[1:-1], strict=True)))
+            go_ahead = replies[-1]
+            if not accepted:
+                if go_ahead.code == 354:
+                    yield from self._exchange(Send(b".\r\n", 1))  # RFC 2920 §3.1: end the empty message
+                return
+        else:
+            reply = yield from self._say(Stage.SMTP_MAIL, mail)
+            answers = []
+            if reply.is_positive:
+                for recipient, line in zip(recipients, rcpts, strict=True):
+                    answers.append((recipient, (yield from self._say(Stage.SMTP_RCPT, line))))
+            if not self._judge(reply, answers):
+                return
+            go_ahead = yield from self._say(Stage.SMTP_DATA, "DATA")
+        if go_ahead.code != 354:
+            raise _Stop(Stage.SMTP_DATA, go_ahead)
+        self._at = Stage.SMTP_END
+        (final,) = yield from self._exchange(Send(stuff_dots(self._message.content), 1))
+        self._settle(self._open, Stage.SMTP_END, final)
+
+    def _judge(self, mail: Reply, answers: list[tuple[Recipient, Reply]]) -> bool:
+        """Settle who was refused; tell whether anybody is left."""
+        if not mail.is_positive:
+            self._settle(self._open, Stage.SMTP_MAIL, mail)
+            return False
+        for recipient, reply in answers:
+            if not reply.is_positive:
+                self._settle([recipient], Stage.SMTP_RCPT, reply)
+        return bool(self._open)
+
+    def _mail_parameters(self) -> str:
+        message, keywords = self._message, self._keywords
+        said = ""
+        if "SIZE" in keywords:
+            said += f" SIZE={len(message.content)}"
+        if message.body is Body.EIGHT_BIT and "8BITMIME" in keywords:
+            said += " BODY=8BITMIME"
+        if message.smtputf8:
+            if "SMTPUTF8" not in keywords:
+                raise _Stop(
+                    Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, "the server does not offer SMTPUTF8"
+                )
+            said += " SMTPUTF8"
+        if "DSN" in keywords:
+            said += f" RET={message.ret}" if message.ret else ""
+            said += f" ENVID={encode_xtext(message.envid)}" if message.envid else ""
+        return said
+
+    def _rcpt_parameters(self, recipient: Recipient) -> str:
+        if "DSN" not in self._keywords:
+            return ""
+        said = f" NOTIFY={','.join(recipient.notify)}" if recipient.notify else ""
+        if recipient.original:
+            kind, _, address = recipient.original.partition(";")
+            said += f" ORCPT={kind};{encode_xtext(address)}"
+        return said
+
+
+def _bracketed(path: Path) -> str:
+    return "<>" if isinstance(path, NullPath) else f"<{path}>"
+
+
+def stuff_dots(content: bytes) -> bytes:
+    """The content as it is sent: dots doubled at the start of lines, end marker behind (RFC 5321 §4.5.2)."""
+    if content.startswith(b"."):
+        content = b"." + content
+    if b"\r\n." in content:
+        content = content.replace(b"\r\n.", b"\r\n..")
+    return content + (b".\r\n" if content.endswith(b"\r\n") or not content else b"\r\n.\r\n")
+
+
+class ReplyReader:
+    """Cuts what arrives into replies. Bounded: a server cannot make it keep more than ``MAX_REPLY`` octets."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def feed(self, octets: bytes) -> list[Reply]:
+        """Take octets, give the replies that are complete.
+
+        Raises :class:`~fakemail.errors.ProtocolError` for what is no reply.
+        """
+        self._buffer += octets
+        replies: list[Reply] = []
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = bytes(self._buffer[: end + 1])
+            del self._buffer[: end + 1]
+            self._size += len(line)
+            line = line.rstrip(b"\r\n")
+            if len(line) > MAX_REPLY_LINE or self._size > MAX_REPLY:
+                raise ProtocolError("the reply is too long")
+            self._lines.append(line)
+            if line[3:4] != b"-":
+                replies.append(read_reply(self._lines))
+                self._lines, self._size = [], 0
+        if len(self._buffer) > MAX_REPLY_LINE:
+            raise ProtocolError("the reply is too long")
+        return replies

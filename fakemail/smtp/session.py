@@ -1,0 +1,636 @@
+"""The receiving side of an SMTP connection: octets in, octets out, no socket.
+
+``feed`` takes whatever arrived and returns everything there is to answer, so that a group of
+pipelined commands costs one read and one write. Who exists, what is accepted and where it goes is
+asked of a :class:`Backend`; when that needs time it answers ``None`` and calls ``resume`` later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from fakemail.errors import ProtocolError
+from fakemail.record.events import Peer
+from fakemail.record.secrets import mask_command
+from fakemail.sasl.exchange import Credentials
+from fakemail.smtp import replies
+from fakemail.smtp.authentication import Authentication
+from fakemail.smtp.body import ChunkReader, DataReader
+from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
+from fakemail.smtp.envelope import Body, Envelope, Origin, Recipient
+from fakemail.smtp.extensions import Profile
+from fakemail.smtp.grammar import is_greeting_name, read_path_argument
+from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
+from fakemail.terms.address import Address, Path
+from fakemail.terms.channel import Channel
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import Verdict
+
+# RFC 5321 §2.4: command lines are text. Lone surrogates stand for octets that are not UTF-8.
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+class Receipt(NamedTuple):
+    """What became of a message."""
+
+    verdict: Verdict
+    queue_id: str = ""
+    text: str = ""
+    """For the client: ``delivered as ABC00001``."""
+
+
+class Backend(Protocol):
+    """Everything a session asks of its host. ``None`` means: wait, ``resume`` will bring the answer."""
+
+    credentials: Credentials
+    chance: Chance
+
+    def check_sender(self, sender: Path, login: str) -> Verdict | None:
+        """Whether MAIL may go on with this reverse-path."""
+        ...
+
+    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
+        """Whether RCPT may go on with this forward-path."""
+        ...
+
+    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
+        """Take responsibility for a message, or not."""
+        ...
+
+    def verify(self, name: str) -> tuple[Address, ...]:
+        """The addresses that a name or an address stands for here (VRFY), none if it is unknown."""
+        ...
+
+    def expand(self, name: str) -> tuple[Address, ...]:
+        """The addresses behind an alias (EXPN), none if there is no such alias."""
+        ...
+
+
+class Recorder(Protocol):
+    """Writes down one command and its reply."""
+
+    def __call__(
+        self,
+        stage: Stage,
+        line: str,
+        reply: Reply | None,
+        reason: Reason | None,
+        address: Path | None = None,
+        queue_id: str = "",
+    ) -> None:
+        """Record it."""
+        ...
+
+
+class _Transaction:
+    """A mail transaction under way (RFC 5321 §3.3)."""
+
+    __slots__ = ("options", "recipients", "sender")
+
+    def __init__(self, sender: Path, options: MailOptions) -> None:
+        self.sender = sender
+        self.options = options
+        self.recipients: list[Recipient] = []
+
+
+class _Refused(Exception):
+    """A command is answered in the negative."""
+
+    def __init__(self, reply: Reply, reason: Reason) -> None:
+        self.reply = reply
+        self.reason = reason
+
+
+def _no(reason: Reason, detail: str = "") -> _Refused:
+    return _Refused(replies.refusal(reason, detail), reason)
+
+
+_OVERLONG: Final = b""  # what _take_line returns for a line that was thrown away; no real line is empty
+
+
+class Session:
+    """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
+
+    After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing``
+    (write the output, then close) and ``is_waiting`` (an answer of the backend is outstanding).
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        backend: Backend,
+        record: Recorder,
+        peer: Peer,
+        channel: Channel | None = None,
+    ) -> None:
+        self.profile = profile
+        self.state = State.FRESH
+        self.helo = ""
+        self.login = ""
+        self.wants_tls = False
+        self.closing = False
+        self.discarded_plaintext = 0
+        """Octets that came in clear text behind STARTTLS and were thrown away (RFC 3207 §5)."""
+        self._backend = backend
+        self._record = record
+        self._peer = peer
+        self._channel = channel
+        self._extended = False
+        self._errors = 0
+        self._buffer = bytearray()
+        self._skipping = False
+        self._transaction: _Transaction | None = None
+        self._authentication: Authentication | None = None
+        self._body: DataReader | ChunkReader | None = None
+        self._chunks: list[bytes] = []
+        self._chunked = 0
+        self._on_answer: Callable[[Verdict | Receipt], None] | None = None
+        self._out: list[bytes] = []
+        self._line = ""
+        self._stage = Stage.SMTP_BANNER
+        self._address: Path | None = None
+
+    # What the shell calls ------------------------------------------------------------------------
+
+    def greet(self) -> bytes:
+        """The banner (RFC 5321 §4.3.1)."""
+        self._say(Reply(220, None, f"{self.profile.host.name} ESMTP fakemail"))
+        return self._take_output()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take octets in, give octets out."""
+        body = self._body
+        if body is not None and not self._buffer:
+            data = body.feed(data)
+            if not data and not body.is_complete:
+                return b""
+        self._buffer += data
+        self._run()
+        return self._take_output()
+
+    def resume(self, answer: Verdict | Receipt) -> bytes:
+        """Go on with the backend's answer to the question that it left open."""
+        on_answer, self._on_answer = self._on_answer, None
+        if on_answer is None:
+            raise RuntimeError("no question is open in this session")
+        on_answer(answer)
+        self._run()
+        return self._take_output()
+
+    def secured(self, channel: Channel) -> None:
+        """The TLS handshake is done: forget all that was said in clear text (RFC 3207 §4.2)."""
+        self.wants_tls = False
+        self._channel = channel
+        self.state = State.FRESH
+        self.helo = self.login = ""
+        self._extended = False
+        self._transaction = None
+        self._buffer.clear()
+
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words of a server that must end the session: 421 (RFC 5321 §3.8)."""
+        self._stage, self._line = Stage.DISCONNECT, ""
+        self._say(replies.refusal(reason, self.profile.host.name), reason)
+        self.closing = True
+        return self._take_output()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer of the backend is outstanding."""
+        return self._on_answer is not None
+
+    @property
+    def whereabouts(self) -> str:
+        """What the session is in the middle of, in words; empty between transactions."""
+        if self._body is not None:
+            return f"inside the message, after {self._body.received} octets"
+        if self._authentication is not None:
+            return "inside AUTH"
+        return "inside a mail transaction" if self._transaction is not None else ""
+
+    # Framing -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while self._on_answer is None and not self.closing and not self.wants_tls:
+            if self._body is not None:
+                rest = self._body.feed(bytes(self._buffer))
+                self._buffer[:] = rest
+                if not self._body.is_complete:
+                    return
+                self._end_of_body()
+                continue
+            line = self._take_line()
+            if line is None:
+                return
+            self._answer(line)
+        if self.wants_tls:
+            # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 3207 §5).
+            self.discarded_plaintext = len(self._buffer)
+            self._buffer.clear()
+
+    def _take_line(self) -> bytes | None:
+        end = self._buffer.find(b"\n") + 1
+        if end == 0:
+            if len(self._buffer) > LONGEST_LINE:
+                self._skipping = True
+                self._buffer.clear()
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        if self._skipping or end > LONGEST_LINE:
+            self._skipping = False
+            return _OVERLONG
+        return line
+
+    def _say(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
+        if reply.code >= 400:
+            self._errors += 1
+            if self._errors > self.profile.personality.max_errors and not self.closing:
+                reason = Reason.TOO_MANY_ERRORS
+                reply = replies.refusal(reason)
+                self.closing = True
+            elif reply.code == 421:
+                self.closing = True
+        if reply.enhanced is not None and not self.profile.offers("ENHANCEDSTATUSCODES"):
+            reply = Reply(reply.code, None, reply.text)
+        self._out.append(reply.wire)
+        self._record(self._stage, self._line, reply, reason, self._address, queue_id)
+
+    def _take_output(self) -> bytes:
+        out = b"".join(self._out)
+        self._out.clear()
+        return out
+
+    # Commands ------------------------------------------------------------------------------------
+
+    def _answer(self, raw: bytes) -> None:
+        self._address = None
+        try:
+            if self._authentication is not None:
+                self._authenticate_further(raw)
+                return
+            row, argument = self._parse(raw)
+            self._HANDLERS[row.verb](self, argument)
+        except _Refused as refused:
+            self._say(refused.reply, refused.reason)
+
+    def _parse(self, raw: bytes) -> tuple[Row, str]:
+        """Find the row of the command; refuse what breaks the general rules."""
+        self._stage = Stage.SMTP_UNKNOWN
+        text = raw.decode("utf-8", "surrogateescape").rstrip("\r\n\t ")
+        verb, _, argument = text.partition(" ")
+        row = COMMANDS.get(verb.upper())
+        known = row is not None and (not row.keyword or self._knows(row.keyword))
+        if row is not None:
+            self._stage = row.stage
+        self._line = mask_command(text) if row is None or row.verb == "AUTH" else text
+        if raw is _OVERLONG or (row is not None and len(raw) > row.limit):
+            raise _no(Reason.LINE_TOO_LONG)
+        if not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
+            raise _Refused(replies.syntax("a line ends with CRLF, not with a bare LF"), Reason.BARE_LINE_END)
+        if row is None or not known:
+            raise _no(Reason.UNKNOWN_COMMAND)
+        if _NOT_TEXT.search(text) is not None:
+            raise _Refused(
+                replies.syntax("control characters, or octets that are not UTF-8"), Reason.BAD_SYNTAX
+            )
+        if self.state not in row.states:
+            raise _Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
+        argument = argument.strip(" ") if argument.startswith(" ") or argument.endswith(" ") else argument
+        if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
+            raise _Refused(replies.syntax(f"syntax: {row.syntax}"), Reason.BAD_SYNTAX)
+        return row, argument
+
+    def _knows(self, keyword: str) -> bool:
+        """Whether a command exists in this session."""
+        profile = self.profile
+        if keyword == "AUTH":
+            return profile.is_submission and profile.offers("AUTH")
+        if keyword == "STARTTLS":
+            return profile.offers("STARTTLS") and (
+                self._channel is not None or "STARTTLS" in profile.keywords(None, authenticated=False)
+            )
+        return profile.offers(keyword)
+
+    def _helo(self, argument: str, *, extended: bool) -> None:
+        if not is_greeting_name(argument):
+            raise _Refused(replies.syntax("syntax: EHLO name"), Reason.BAD_SYNTAX)
+        # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
+        self.helo = argument
+        self._extended = extended
+        self._reset(State.READY)
+        lines = [f"{self.profile.host.name} greets {argument}"]
+        if extended:
+            lines += self.profile.keywords(self._channel, authenticated=bool(self.login))
+        self._say(Reply(250, None, "\n".join(lines)))
+
+    def _ehlo(self, argument: str) -> None:
+        self._helo(argument, extended=True)
+
+    def _helo_only(self, argument: str) -> None:
+        self._helo(argument, extended=False)
+
+    def _starttls(self, _: str) -> None:
+        if self._channel is not None:
+            raise _Refused(replies.sequence("TLS is active already"), Reason.BAD_SEQUENCE)
+        self._say(replies.READY_FOR_TLS)
+        self.wants_tls = True
+
+    def _reset(self, state: State) -> None:
+        self.state = state
+        self._transaction = None
+        self._chunks.clear()
+        self._chunked = 0
+
+    def _rset(self, _: str) -> None:
+        self._reset(State.FRESH if self.state is State.FRESH else State.READY)
+        self._say(replies.OK)
+
+    def _noop(self, _: str) -> None:
+        self._say(replies.OK)
+
+    def _quit(self, _: str) -> None:
+        self.closing = True
+        self._say(replies.BYE)
+
+    def _help(self, argument: str) -> None:
+        row = COMMANDS.get(argument.upper()) if argument else None
+        if argument and row is None:
+            raise _Refused(Reply(504, "5.5.4", f"there is no command {argument}"), Reason.BAD_SYNTAX)
+        rows = [row] if row is not None else [row for row in COMMANDS.values() if self._hears(row)]
+        self._say(Reply(214, "2.0.0", "\n".join(row.syntax for row in rows)))
+
+    def _hears(self, row: Row) -> bool:
+        return not row.keyword or self._knows(row.keyword)
+
+    def _vrfy(self, argument: str) -> None:
+        found = self._backend.verify(argument.removeprefix("<").removesuffix(">"))
+        if not found:
+            raise _no(Reason.NO_SUCH_USER, argument)
+        self._say(Reply(250, "2.1.5", "\n".join(f"<{address}>" for address in found)))
+
+    def _expn(self, argument: str) -> None:
+        found = self._backend.expand(argument.removeprefix("<").removesuffix(">"))
+        if not found:
+            raise _Refused(Reply(550, "5.1.1", f"{argument}: no such alias here"), Reason.NO_SUCH_USER)
+        self._say(Reply(250, "2.1.5", "\n".join(f"<{address}>" for address in found)))
+
+    # Authentication ------------------------------------------------------------------------------
+
+    def _auth(self, argument: str) -> None:
+        if self.login:
+            raise _Refused(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
+        personality = self.profile.personality
+        if self._channel is None and not personality.auth_in_clear:
+            raise _Refused(
+                Reply(538, "5.7.11", "encryption is required before AUTH; send STARTTLS"), Reason.TLS_REQUIRED
+            )
+        offered = self.profile.mechanisms(self._channel)
+        authentication = Authentication.begin(
+            argument,
+            offered,
+            self._backend.credentials,
+            self._backend.chance,
+            self.profile.host.name,
+            self._channel,
+        )
+        if authentication is None:
+            raise _no(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
+        self._authentication = authentication
+        self._say_authentication()
+
+    def _authenticate_further(self, raw: bytes) -> None:
+        self._stage, self._line = Stage.SMTP_AUTH, "********"
+        authentication = self._authentication
+        if authentication is not None:
+            authentication.respond(raw.rstrip(b"\r\n") if raw is not _OVERLONG else None)
+            self._say_authentication()
+
+    def _say_authentication(self) -> None:
+        authentication = self._authentication
+        if authentication is None:
+            return
+        if authentication.reason is not None or authentication.login:
+            self._authentication = None
+            self.login = authentication.login
+        self._say(authentication.reply, authentication.reason)
+
+    # Mail transactions ---------------------------------------------------------------------------
+
+    def _offers(self, extension: str) -> bool:
+        return self._extended and self.profile.offers(extension)
+
+    def _mail(self, argument: str) -> None:
+        personality = self.profile.personality
+        if personality.require_tls and self._channel is None:
+            raise _no(Reason.TLS_REQUIRED)
+        if self.profile.is_submission and personality.require_auth and not self.login:
+            raise _no(Reason.AUTH_REQUIRED)
+        sender, parameters = _read_path(argument, "FROM:")
+        self._address = sender
+        try:
+            options = read_mail_options(parameters, self._offers) if parameters else MailOptions()
+        except NotOffered as error:
+            raise _no(Reason.NOT_NEGOTIATED, str(error)) from None
+        except ProtocolError as error:
+            raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
+        if isinstance(sender, Address):
+            if not sender.domain:
+                raise _Refused(replies.syntax("the address has no domain"), Reason.BAD_SYNTAX)
+            if not options.smtputf8 and not sender.is_ascii:
+                raise _Refused(_NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+        if options.size is not None and options.size > personality.max_message_size:
+            raise _no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
+        transaction = _Transaction(sender, options)
+        self._ask(
+            self._backend.check_sender(sender, self.login),
+            lambda answer: self._sender_checked(transaction, answer),
+        )
+
+    def _sender_checked(self, transaction: _Transaction, answer: Verdict | Receipt) -> None:
+        if isinstance(answer, Verdict) and answer.is_accepted:
+            self._transaction = transaction
+            self.state = State.SENDER
+            self._say(replies.SENDER_OK)
+        else:
+            self._say_verdict(answer)
+
+    def _rcpt(self, argument: str) -> None:
+        transaction = self._transaction
+        if transaction is None:
+            raise _no(Reason.BAD_SEQUENCE)
+        if len(transaction.recipients) >= self.profile.personality.max_recipients:
+            # RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in a transaction of its own.
+            raise _no(Reason.TOO_MANY_RECIPIENTS)
+        path, parameters = _read_path(argument, "TO:")
+        self._address = path
+        if not isinstance(path, Address):
+            raise _Refused(replies.syntax("a recipient cannot be empty"), Reason.BAD_SYNTAX)
+        try:
+            options = read_rcpt_options(parameters, self._offers) if parameters else None
+        except NotOffered as error:
+            raise _no(Reason.NOT_NEGOTIATED, str(error)) from None
+        except ProtocolError as error:
+            raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
+        if not path.is_ascii and not transaction.options.smtputf8:
+            raise _Refused(_NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+        if options is not None:
+            recipient = Recipient(path, options.notify, options.original)
+        else:
+            recipient = Recipient(path)
+        self._ask(
+            self._backend.check_recipient(path, self.login),
+            lambda answer: self._recipient_checked(transaction, recipient, answer),
+        )
+
+    def _recipient_checked(
+        self, transaction: _Transaction, recipient: Recipient, answer: Verdict | Receipt
+    ) -> None:
+        if isinstance(answer, Verdict) and answer.is_accepted:
+            transaction.recipients.append(recipient)
+            self.state = State.RECIPIENTS
+            self._say(replies.RECIPIENT_OK)
+        else:
+            self._say_verdict(answer)
+
+    def _data(self, _: str) -> None:
+        transaction = self._transaction
+        if transaction is None or not transaction.recipients:
+            raise _no(Reason.NO_VALID_RECIPIENTS)
+        if transaction.options.body is Body.BINARY:
+            # RFC 3030 §3: a binary message is sent with BDAT only.
+            raise _Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
+        self._say(replies.GO_AHEAD)
+        self._body = DataReader(self.profile.personality.max_message_size)
+
+    def _bdat(self, argument: str) -> None:
+        match = re.fullmatch(r"([0-9]{1,18})( LAST)?", argument, re.IGNORECASE)
+        if match is None:
+            raise _Refused(replies.syntax("syntax: BDAT octets [LAST]"), Reason.BAD_SYNTAX)
+        # RFC 3030 §2: the octets follow at once, whatever the answer will be.
+        room = self.profile.personality.max_message_size - self._chunked
+        self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
+
+    def _end_of_body(self) -> None:
+        body, self._body = self._body, None
+        try:
+            if isinstance(body, DataReader):
+                self._stage, self._line = Stage.SMTP_END, ""
+                self._finish(body.content, too_big=body.is_too_big)
+            elif body is not None:
+                self._end_of_chunk(body)
+        except _Refused as refused:
+            self._say(refused.reply, refused.reason)
+
+    def _end_of_chunk(self, chunk: ChunkReader) -> None:
+        transaction = self._transaction
+        if transaction is None:
+            raise _Refused(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
+        if not transaction.recipients:
+            raise _no(Reason.NO_VALID_RECIPIENTS)
+        if chunk.is_too_big:
+            self._reset(State.READY)
+            raise _no(Reason.MESSAGE_TOO_BIG)
+        self._chunks.append(chunk.content)
+        self._chunked += chunk.size
+        if chunk.last:
+            # The reply to the last chunk is the one that takes responsibility (RFC 3030 §2).
+            self._stage = Stage.SMTP_END
+            self._finish(b"".join(self._chunks), too_big=False)
+        else:
+            self.state = State.CHUNKS
+            self._say(Reply(250, "2.0.0", f"{chunk.size} octets received"))
+
+    def _finish(self, content: bytes, *, too_big: bool) -> None:
+        transaction = self._transaction
+        self._reset(State.READY)
+        if transaction is None:
+            raise _no(Reason.BAD_SEQUENCE)
+        if too_big:
+            raise _no(Reason.MESSAGE_TOO_BIG, f"{self.profile.personality.max_message_size} octets at most")
+        options = transaction.options
+        lenient = self.profile.personality.accept_bare_line_ends or options.body is Body.BINARY
+        if not lenient and _has_bare_line_ends(content):
+            raise _no(Reason.BARE_LINE_END)
+        envelope = Envelope(
+            transaction.sender,
+            tuple(transaction.recipients),
+            self._origin(smtputf8=options.smtputf8),
+            options.body,
+            options.size,
+            options.ret,
+            options.envid,
+            options.smtputf8,
+            options.auth,
+        )
+        self._ask(self._backend.take(envelope, content), self._taken)
+
+    def _taken(self, answer: Verdict | Receipt) -> None:
+        if isinstance(answer, Receipt) and answer.verdict.is_accepted:
+            self._say(Reply(250, "2.0.0", answer.text), None, answer.queue_id)
+        else:
+            self._say_verdict(answer)
+
+    def _origin(self, *, smtputf8: bool) -> Origin:
+        # RFC 3848 and RFC 6531 §4.3: S for TLS, A for AUTH.
+        word = "UTF8SMTP" if smtputf8 else "ESMTP" if self._extended else "SMTP"
+        if self._extended:
+            word += ("S" if self._channel else "") + ("A" if self.login else "")
+        channel = self._channel
+        return Origin(
+            self.helo,
+            self._peer,
+            word,
+            channel.version if channel else "",
+            channel.cipher if channel else "",
+            self.login,
+        )
+
+    def _ask(self, answer: Verdict | Receipt | None, on_answer: Callable[[Verdict | Receipt], None]) -> None:
+        """Act on an answer of the backend now, or when it comes."""
+        if answer is None:
+            self._on_answer = on_answer
+        else:
+            on_answer(answer)
+
+    def _say_verdict(self, answer: Verdict | Receipt) -> None:
+        verdict = answer.verdict if isinstance(answer, Receipt) else answer
+        self._say(replies.reply_to(verdict), verdict.reason)
+
+    _HANDLERS: Final[dict[str, Callable[[Session, str], None]]] = {
+        "EHLO": _ehlo,
+        "HELO": _helo_only,
+        "STARTTLS": _starttls,
+        "AUTH": _auth,
+        "MAIL": _mail,
+        "RCPT": _rcpt,
+        "DATA": _data,
+        "BDAT": _bdat,
+        "RSET": _rset,
+        "NOOP": _noop,
+        "VRFY": _vrfy,
+        "EXPN": _expn,
+        "HELP": _help,
+        "QUIT": _quit,
+    }
+
+
+_NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "an address outside ASCII needs the parameter SMTPUTF8")
+
+
+def _read_path(argument: str, prefix: str) -> tuple[Path, dict[str, str | None]]:
+    try:
+        return read_path_argument(argument, prefix)
+    except ProtocolError as error:
+        raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
+
+
+def _has_bare_line_ends(content: bytes) -> bool:
+    """Whether a CR or an LF stands alone (RFC 5321 §2.3.8)."""
+    pairs = content.count(b"\r\n")
+    return content.count(b"\n") != pairs or content.count(b"\r") != pairs
