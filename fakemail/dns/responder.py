@@ -1,0 +1,70 @@
+"""From the octets of a query to the octets of its reply, and the facts for the log. No socket, no waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fakemail.dns.codec import IN, Question, Rejection, decode_query, encode_reply, error_reply
+from fakemail.dns.lookup import Answer, failure, lookup
+from fakemail.dns.zones import Zones
+
+Transport = Literal["udp", "tcp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A reply, and what it says."""
+
+    wire: bytes
+    name: str
+    """The name asked for: lower-case, without the final dot; empty when the question was unreadable."""
+    type: str
+    """``MX``, ``TXT``..., empty when the question was unreadable."""
+    kind: str
+    """``NOERROR``, ``NODATA``, ``NXDOMAIN``, ``REFERRAL``, ``SERVFAIL``, ``FORMERR``..."""
+    records: tuple[str, ...] = ()
+    """The answer section, type and data of each record: ``MX 10 mx1.example.org.``"""
+    truncated: bool = False
+
+
+def respond(zones: Zones, packet: bytes, *, transport: Transport) -> Response | None:
+    """Reply to a packet; ``None`` when it deserves silence. Any octets at all may be given."""
+    question = decode_query(packet)
+    if question is None:
+        return None
+    if isinstance(question, Rejection):
+        asked = question.question
+        return Response(
+            question.wire, asked.name if asked else "", asked.type if asked else "", question.rcode
+        )
+    # Between these two lines is the place to ask what should go wrong with this question.
+    return reply(question, decide(zones, question), transport=transport)
+
+
+def decide(zones: Zones, question: Question) -> Answer:
+    """The answer to a question that could be read."""
+    if question.qclass != IN:
+        return failure("REFUSED")
+    # RFC 5936 §2.2.1: whoever may not transfer a zone is told REFUSED.
+    if question.type in ("AXFR", "IXFR"):
+        return failure("REFUSED")
+    answer = lookup(zones, question.name, question.type)
+    if answer.kind == "REFERRAL" and question.recursion_desired:
+        # A resolver would go on to those name servers, and there is nobody (RFC 1034 §5.3.3).
+        return failure("SERVFAIL")
+    return answer
+
+
+def reply(question: Question, answer: Answer, *, transport: Transport) -> Response:
+    """Make the reply that carries an answer, truncated if the transport demands it."""
+    wire = encode_reply(question, answer, limit=question.udp_limit if transport == "udp" else 0xFFFF)
+    records = tuple([record.text for record in answer.answer])
+    return Response(wire, question.name, question.type, answer.kind, records, bool(wire[2] & 0x02))
+
+
+def failed(packet: bytes) -> Response | None:
+    """The SERVFAIL for a packet that our own code failed on; ``None`` when it is too short to be a query."""
+    if len(packet) < 12:
+        return None
+    return Response(error_reply(packet, "SERVFAIL"), "", "", "SERVFAIL")
