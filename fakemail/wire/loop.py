@@ -1,0 +1,78 @@
+"""The one event-loop thread of a process, shared by every fake internet in it.
+
+It starts when first needed and is a daemon, so that it never keeps a program from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+class LoopThread:
+    """An event loop that runs in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.SelectorEventLoop()
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name="fakemail", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the thread is alive in this process (a fork has the object but not the thread)."""
+        return self._pid == os.getpid() and self._thread.is_alive()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs in this thread."""
+        return threading.current_thread() is self._thread
+
+    def start(self, work: Coroutine[Any, Any, _T]) -> Future[_T]:
+        """Run a coroutine in the loop; the future belongs to the caller."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine in the loop and wait for it."""
+        if self.is_current:
+            work.close()
+            raise RuntimeError("the event-loop thread cannot wait for itself")
+        return self.start(work).result()
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Call a plain function in the loop's thread and wait for its result."""
+        if self.is_current:
+            return function()
+        future: Future[_T] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(function())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self.loop.call_soon_threadsafe(work)
+        return future.result()
+
+
+_lock = threading.Lock()
+_shared: LoopThread | None = None
+
+
+def loop_thread() -> LoopThread:
+    """The process's loop thread."""
+    global _shared
+    with _lock:
+        if _shared is None or not _shared.is_usable:
+            _shared = LoopThread()
+        return _shared

@@ -1,0 +1,48 @@
+"""The only maker of tasks. It keeps them, ends them, and keeps what went wrong in them.
+
+A task that nobody holds is garbage-collected in mid-flight, and one whose error nobody reads fails
+in silence; here neither happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Supervisor:
+    """Owns the tasks of one fake internet."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.errors: list[BaseException] = []
+        """What went wrong in our own code, in order."""
+
+    def spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
+        """Run a coroutine to its end. Call it in the loop's thread."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def report(self, error: BaseException) -> None:
+        """Keep an error of our own code for the test's teardown."""
+        self.errors.append(error)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task is running."""
+        return not self._tasks
+
+    async def aclose(self) -> None:
+        """Cancel every task and wait until each has ended."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.report(error)
