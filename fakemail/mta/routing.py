@@ -1,0 +1,101 @@
+"""Where the mail for a domain goes (RFC 5321 §5.1, RFC 7505), as a generator of DNS questions."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import NamedTuple, TypeAlias
+
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+
+
+class Ask(NamedTuple):
+    """A question to DNS."""
+
+    name: str
+    type: str
+
+
+class Found(NamedTuple):
+    """What DNS said: the kind of answer and the values of the type asked for.
+
+    An MX value is ``(preference, exchange)``, an address value is text.
+    """
+
+    kind: str
+    """``NOERROR``, ``NODATA``, ``NXDOMAIN``, or anything else for a failure."""
+    values: tuple[tuple[int, str] | str, ...] = ()
+
+
+class MailHost(NamedTuple):
+    """One host to try."""
+
+    preference: int
+    name: str
+
+
+class Route(NamedTuple):
+    """The hosts to try, in order; or why there are none."""
+
+    hosts: tuple[MailHost, ...] = ()
+    reason: Reason | None = None
+    temporary: bool = False
+    detail: str = ""
+
+
+Questions: TypeAlias = Generator[Ask, Found, Route]
+AddressQuestions: TypeAlias = Generator[Ask, Found, tuple[str, ...]]
+
+
+def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
+    """Ask for the MX records of a domain, and judge the answer.
+
+    ``own_name`` is the host that asks: itself and all hosts that are less preferred are left out
+    (RFC 5321 §5.1), so that mail does not go round in circles.
+    """
+    if domain.startswith("["):
+        return Route((MailHost(0, domain),))  # an address literal names its host (RFC 5321 §2.3.5)
+    found = yield Ask(domain, "MX")
+    if found.kind == "NXDOMAIN":
+        return Route(reason=Reason.NO_SUCH_DOMAIN, detail=f"{domain} does not exist")
+    if found.kind == "NODATA":
+        return Route((MailHost(0, domain),))  # implicit MX
+    if found.kind != "NOERROR":
+        return Route(reason=Reason.DNS_TEMPORARY, temporary=True, detail=f"MX of {domain}: {found.kind}")
+    records = [MailHost(*value) for value in found.values if not isinstance(value, str)]
+    if len(records) == 1 and records[0].name in ("", "."):
+        return Route(reason=Reason.NULL_MX, detail=f"{domain} has a null MX")  # RFC 7505 §3
+    ordered = _in_order(records, chance)
+    if not ordered:
+        return Route((MailHost(0, domain),))
+    usable = _before(ordered, own_name)
+    if not usable:
+        return Route(reason=Reason.MAIL_LOOP, detail=f"{own_name} is the best mail host of {domain} itself")
+    return Route(tuple(usable))
+
+
+def find_addresses(host: str) -> AddressQuestions:
+    """Ask for the addresses of a mail host, IPv4 first. Empty when it has none or DNS fails."""
+    if host.startswith("["):
+        return (host[1:-1].removeprefix("IPv6:").removeprefix("ipv6:"),)
+    addresses: list[str] = []
+    for record_type in ("A", "AAAA"):
+        found = yield Ask(host, record_type)
+        addresses += [value for value in found.values if isinstance(value, str)]
+    return tuple(addresses)
+
+
+def _in_order(records: list[MailHost], chance: Chance) -> list[MailHost]:
+    """By preference; equal preferences in random order (RFC 5321 §5.1)."""
+    shuffled = list(records)
+    if len({record.preference for record in records}) != len(records):
+        chance.shuffle(shuffled)
+    return sorted(shuffled, key=lambda record: record.preference)
+
+
+def _before(records: list[MailHost], own_name: str) -> list[MailHost]:
+    """The records that are preferred to the asking host's own, all if it is not among them."""
+    for record in records:
+        if record.name.lower().rstrip(".") == own_name:
+            return [other for other in records if other.preference < record.preference]
+    return records
