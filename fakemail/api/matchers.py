@@ -1,0 +1,340 @@
+"""Matchers: what a message is like, said once, combined with ``&``, ``|`` and ``~``.
+
+Every matcher says whether a message fits (:meth:`Matcher.matches`) and, for failure text, what is
+different (:meth:`Matcher.mismatch`). They read messages and nothing else: no waiting, no mailboxes.
+
+One rule for what is wanted: a string must be equal to the whole value, except in ``HasText``,
+``HasHtml`` and the text of ``HasLink``, where it must be contained (case and white space as they are;
+the text of a link: neither counts). A compiled pattern must be found anywhere (``re.search``).
+Addresses ignore case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+Wanted = str | re.Pattern[str]
+
+
+class HeaderView(Protocol):
+    """Decoded header fields by name."""
+
+    def all(self, name: str) -> list[str]:
+        """The texts of all fields of that name."""
+        ...
+
+
+class LinkView(Protocol):
+    """A link in a message."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+
+
+class AttachmentView(Protocol):
+    """A file in a message."""
+
+    @property
+    def filename(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def content(self) -> bytes: ...
+
+
+class Readable(Protocol):
+    """What matchers need of a message; :class:`fakemail.mail.message.MessageView` has it."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def to(self) -> list[str]: ...
+    @property
+    def cc(self) -> list[str]: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+    @property
+    def headers(self) -> HeaderView: ...
+    @property
+    def attachments(self) -> Sequence[AttachmentView]: ...
+    @property
+    def links(self) -> Sequence[LinkView]: ...
+
+
+class Matcher:
+    """The base of all matchers. A subclass says what is different, or that nothing is."""
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different, as a sentence without its full stop; ``""`` when the message fits."""
+        raise NotImplementedError
+
+    def matches(self, message: Readable) -> bool:
+        """Whether the message fits."""
+        return not self.mismatch(message)
+
+    def __and__(self, other: Matcher) -> Matcher:
+        return _All((*_members(self, _All), *_members(other, _All)))
+
+    def __or__(self, other: Matcher) -> Matcher:
+        return _Any((*_members(self, _Any), *_members(other, _Any)))
+
+    def __invert__(self) -> Matcher:
+        return self.inner if isinstance(self, _Not) else _Not(self)
+
+
+class HasSubject(Matcher):
+    """The subject is equal to a string, or a pattern is found in it."""
+
+    def __init__(self, subject: Wanted) -> None:
+        self.wanted = subject
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        if _equal(self.wanted, message.subject):
+            return ""
+        return f"subject is {message.subject!r}, not {_show(self.wanted)}"
+
+    def __repr__(self) -> str:
+        return f"HasSubject({_show(self.wanted)})"
+
+
+class HasText(Matcher):
+    """The plain text (or what a person reads of the HTML) contains a string or a pattern."""
+
+    def __init__(self, text: Wanted) -> None:
+        self.wanted = text
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        if _contains(self.wanted, message.text):
+            return ""
+        return f"text does not contain {_show(self.wanted)}; it is {_short(message.text)}"
+
+    def __repr__(self) -> str:
+        return f"HasText({_show(self.wanted)})"
+
+
+class HasHtml(Matcher):
+    """There is HTML, and its source contains a string or a pattern where one is given."""
+
+    def __init__(self, html: Wanted | None = None) -> None:
+        self.wanted = html
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        if not message.html:
+            return "there is no HTML"
+        if self.wanted is None or _contains(self.wanted, message.html):
+            return ""
+        return f"HTML does not contain {_show(self.wanted)}; it is {_short(message.html)}"
+
+    def __repr__(self) -> str:
+        return f"HasHtml({'' if self.wanted is None else _show(self.wanted)})"
+
+
+class SentBy(Matcher):
+    """The From field names this address. An account may be given instead of a string."""
+
+    def __init__(self, address: object) -> None:
+        self.wanted = _address(address)
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        if _same_address(self.wanted, message.sender):
+            return ""
+        return f"sender is {message.sender!r}, not {_show(self.wanted)}"
+
+    def __repr__(self) -> str:
+        return f"SentBy({_show(self.wanted)})"
+
+
+class SentTo(Matcher):
+    """The To or the Cc field names this address. An account may be given instead of a string."""
+
+    def __init__(self, address: object) -> None:
+        self.wanted = _address(address)
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        named = [*message.to, *message.cc]
+        if any(_same_address(self.wanted, one) for one in named):
+            return ""
+        return f"it is addressed to {_listed(named, 'nobody')}, not to {_show(self.wanted)}"
+
+    def __repr__(self) -> str:
+        return f"SentTo({_show(self.wanted)})"
+
+
+class HasHeader(Matcher):
+    """There is a field of that name, and one of them has the value where one is given."""
+
+    def __init__(self, name: str, value: Wanted | None = None) -> None:
+        self.name = name
+        self.wanted = value
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        values = message.headers.all(self.name)
+        if not values:
+            return f"there is no {self.name} field"
+        if self.wanted is None or any(_equal(self.wanted, value) for value in values):
+            return ""
+        return f"{self.name} is {_listed(values, '')}, not {_show(self.wanted)}"
+
+    def __repr__(self) -> str:
+        return f"HasHeader({self.name!r}{'' if self.wanted is None else ', ' + _show(self.wanted)})"
+
+
+class HasAttachment(Matcher):
+    """There is an attachment with this file name, this media type and this content, as far as given."""
+
+    def __init__(
+        self,
+        filename: Wanted | None = None,
+        *,
+        content_type: str | None = None,
+        content: bytes | None = None,
+    ) -> None:
+        self.filename = filename
+        self.content_type = content_type
+        self.content = content
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        attachments = message.attachments
+        if any(self._fits(attachment) for attachment in attachments):
+            return ""
+        if not attachments:
+            return "there is no attachment"
+        there = [f"{one.filename!r} ({one.content_type}, {len(one.content)} octets)" for one in attachments]
+        return f"no attachment is {self!r}; there is {', '.join(there)}"
+
+    def _fits(self, attachment: AttachmentView) -> bool:
+        return (
+            (self.filename is None or _equal(self.filename, attachment.filename))
+            and (self.content_type is None or self.content_type.lower() == attachment.content_type)
+            and (self.content is None or self.content == attachment.content)
+        )
+
+    def __repr__(self) -> str:
+        said = [] if self.filename is None else [_show(self.filename)]
+        if self.content_type is not None:
+            said.append(f"content_type={self.content_type!r}")
+        if self.content is not None:
+            said.append(f"content=<{len(self.content)} octets>")
+        return f"HasAttachment({', '.join(said)})"
+
+
+class HasLink(Matcher):
+    """There is a link whose text contains these words and whose URL is this one, as far as given."""
+
+    def __init__(self, text: Wanted | None = None, *, url: Wanted | None = None) -> None:
+        self.text = text
+        self.url = url
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        links = message.links
+        if any(self._fits(link) for link in links):
+            return ""
+        if not links:
+            return "there is no link"
+        there = [f"{link.text!r} -> {link.url}" for link in links[:10]]
+        return f"no link is {self!r}; there is {', '.join(there)}"
+
+    def _fits(self, link: LinkView) -> bool:
+        if isinstance(self.text, str):
+            named = _folded(self.text) in _folded(link.text)
+        else:
+            named = self.text is None or _contains(self.text, link.text)
+        return named and (self.url is None or _equal(self.url, link.url))
+
+    def __repr__(self) -> str:
+        said = [] if self.text is None else [_show(self.text)]
+        if self.url is not None:
+            said.append(f"url={_show(self.url)}")
+        return f"HasLink({', '.join(said)})"
+
+
+class _All(Matcher):
+    def __init__(self, members: tuple[Matcher, ...]) -> None:
+        self.members = members
+
+    def mismatch(self, message: Readable) -> str:
+        return "; ".join(found for member in self.members if (found := member.mismatch(message)))
+
+    def __repr__(self) -> str:
+        return " & ".join(_operand(member) for member in self.members)
+
+
+class _Any(Matcher):
+    def __init__(self, members: tuple[Matcher, ...]) -> None:
+        self.members = members
+
+    def mismatch(self, message: Readable) -> str:
+        found = [member.mismatch(message) for member in self.members]
+        return "; and ".join(found) if all(found) else ""
+
+    def __repr__(self) -> str:
+        return " | ".join(_operand(member) for member in self.members)
+
+
+class _Not(Matcher):
+    def __init__(self, inner: Matcher) -> None:
+        self.inner = inner
+
+    def mismatch(self, message: Readable) -> str:
+        return "" if self.inner.mismatch(message) else f"it is {self.inner!r}, and should not be"
+
+    def __repr__(self) -> str:
+        return f"~{_operand(self.inner)}"
+
+
+def _members(matcher: Matcher, kind: type[_All] | type[_Any]) -> tuple[Matcher, ...]:
+    return matcher.members if isinstance(matcher, kind) else (matcher,)
+
+
+def _operand(matcher: Matcher) -> str:
+    return f"({matcher!r})" if isinstance(matcher, _All | _Any) else repr(matcher)
+
+
+def _equal(wanted: Wanted, value: str) -> bool:
+    return wanted == value if isinstance(wanted, str) else wanted.search(value) is not None
+
+
+def _contains(wanted: Wanted, value: str) -> bool:
+    return wanted in value if isinstance(wanted, str) else wanted.search(value) is not None
+
+
+def _same_address(wanted: Wanted, value: str) -> bool:
+    return wanted.casefold() == value.casefold() if isinstance(wanted, str) else _equal(wanted, value)
+
+
+def _address(who: object) -> Wanted:
+    if isinstance(who, re.Pattern):
+        return who
+    return who if isinstance(who, str) else str(getattr(who, "address", who))
+
+
+def _show(wanted: Wanted) -> str:
+    return repr(wanted) if isinstance(wanted, str) else f"/{wanted.pattern}/"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 200 else text[:200] + "...")
+
+
+def _listed(values: Iterable[str], empty: str) -> str:
+    return ", ".join(repr(value) for value in values) or empty
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()

@@ -1,0 +1,193 @@
+"""Address lists of From, To, Cc, Bcc, Reply-To and Sender fields (RFC 5322 §3.4).
+
+One pass, linear, never an error: groups, comments, quoted strings, encoded-words, source routes and
+broken input all give the best list there is. Addresses on the SMTP wire are read elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from fakemail.mail.decoding import decode_words, unfold
+
+# In this order: encoded-word, quoted-string, atoms with dots, "@" and domain literals, white space, any
+# other character. A broken mailer leaves commas inside encoded-words, so those come first.
+_TOKEN: Final = re.compile(
+    r"(?P<word>=\?[^?\s]++\?[bBqQ]\?[^?]*+\?=)"
+    r'|"(?P<quoted>(?:[^"\\]|\\.)*+)"?'
+    r'|(?P<atom>(?:[^\s"(),:;<>\[\]]|\[[^\]\s]*+\]?)++)'
+    r"|(?P<space>\s++)"
+    r"|(?P<mark>.)",
+    re.DOTALL,
+)
+_QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+_PAREN: Final = re.compile(r"[()]|\\.", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox named in a header: display name (decoded, ``""`` if none) and address as written."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+class Kind(Enum):
+    """What an item of an address list is."""
+
+    MAILBOX = "mailbox"
+    GROUP_START = "group start"
+    GROUP_END = "group end"
+
+
+class Item(NamedTuple):
+    """One item of an address list: names not decoded, as an IMAP ENVELOPE wants them."""
+
+    kind: Kind
+    name: str = ""
+    address: str = ""
+
+    @property
+    def local(self) -> str:
+        """The part before the last ``@``, quotes removed."""
+        local = self.address.rpartition("@")[0] if "@" in self.address else self.address
+        if len(local) >= 2 and local[0] == local[-1] == '"':
+            return _QUOTED_PAIR.sub(r"\1", local[1:-1])
+        return local
+
+    @property
+    def domain(self) -> str:
+        """The part behind the last ``@``; ``""`` when there is none."""
+        return self.address.rpartition("@")[2] if "@" in self.address else ""
+
+
+def mailboxes(raw: bytes) -> list[Mailbox]:
+    """The mailboxes of a raw address list, groups opened, display names decoded."""
+    return [
+        Mailbox(decode_words(item.name), item.address)
+        for item in split_addresses(unfold(raw))
+        if item.kind is Kind.MAILBOX
+    ]
+
+
+def split_addresses(text: str) -> list[Item]:
+    """The items of an unfolded address list in order, with the start and the end of each group."""
+    items: list[Item] = []
+    piece = _Collector()
+    in_group = False
+    for kind, token, plain in _tokens(text):
+        if kind == "mark" and not piece.in_angle and token in ",;:":
+            if token == ":" and not in_group:
+                items.append(Item(Kind.GROUP_START, piece.phrase()))
+                in_group = True
+                piece = _Collector()
+                continue
+            piece.flush(items)
+            piece = _Collector()
+            if token == ";" and in_group:
+                items.append(Item(Kind.GROUP_END))
+                in_group = False
+        else:
+            piece.add(kind, token, plain)
+    piece.flush(items)
+    if in_group:
+        items.append(Item(Kind.GROUP_END))
+    return items
+
+
+class _Collector:
+    """Gathers the tokens of one mailbox until its comma."""
+
+    __slots__ = ("angle", "comment", "in_angle", "seen_angle", "spaced", "words")
+
+    def __init__(self) -> None:
+        self.words: list[tuple[bool, str, str]] = []  # space before, as written, without quotes
+        self.angle: list[str] = []
+        self.comment = ""
+        self.in_angle = self.seen_angle = self.spaced = False
+
+    def add(self, kind: str, token: str, plain: str) -> None:
+        if kind == "space":
+            self.spaced = True
+        elif kind == "comment":
+            self.comment = self.comment or plain
+            self.spaced = True
+        elif self.in_angle:
+            if token == ">":
+                self.in_angle = False
+            elif token == ":":
+                self.angle.clear()  # RFC 5322 §4.4: an obsolete source route is ignored
+            else:
+                self.angle.append(token)
+        elif token == "<" and not self.seen_angle:
+            self.in_angle = self.seen_angle = True
+        elif kind != "mark":
+            self.words.append((self.spaced, token, plain))
+            self.spaced = False
+
+    def phrase(self) -> str:
+        return "".join((" " if spaced else "") + plain for spaced, _, plain in self.words).strip()
+
+    def flush(self, items: list[Item]) -> None:
+        if self.seen_angle:
+            name, found = self.phrase(), "".join(self.angle)
+        else:
+            name, found = self._bare()
+        if name or found:
+            items.append(Item(Kind.MAILBOX, name or self.comment, found))
+
+    def _bare(self) -> tuple[str, str]:
+        """Name and address of a mailbox without angle brackets; white space around ``@`` is obsolete."""
+        chunks: list[tuple[list[str], list[str]]] = []  # as written, without quotes
+        last = ""
+        for spaced, written, plain in self.words:
+            if chunks and (not spaced or written.startswith("@") or last.endswith("@")):
+                chunks[-1][0].append(written)
+                chunks[-1][1].append(plain)
+            else:
+                chunks.append(([written], [plain]))
+            last = written
+        joined = [("".join(written), "".join(plain)) for written, plain in chunks]
+        at = next((i for i in range(len(joined) - 1, -1, -1) if "@" in joined[i][0]), None)
+        if at is None and len(joined) == 1:
+            return "", joined[0][0]
+        name = " ".join(plain for i, (_, plain) in enumerate(joined) if i != at)
+        return name, "" if at is None else joined[at][0]
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, str]]:
+    """Kind, text as written, text without quotes."""
+    at = 0
+    while match := _TOKEN.match(text, at):
+        kind = match.lastgroup or ""
+        token = match[0]
+        at = match.end()
+        if kind == "quoted":
+            plain = match["quoted"]
+            yield kind, token, _QUOTED_PAIR.sub(r"\1", plain) if "\\" in plain else plain
+        elif token == "(":
+            end = _comment_end(text, at)
+            yield "comment", text[at - 1 : end], text[at : end - 1].strip()
+            at = end
+        else:
+            yield kind, token, token
+
+
+def _comment_end(text: str, start: int) -> int:
+    """Offset behind the comment whose text starts at ``start``; an unclosed one runs to the end."""
+    depth = 1
+    for mark in _PAREN.finditer(text, start):
+        if mark[0] == "(":
+            depth += 1
+        elif mark[0] == ")":
+            depth -= 1
+            if not depth:
+                return mark.end()
+    return len(text) + 1

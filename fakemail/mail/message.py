@@ -1,0 +1,276 @@
+"""A received message as a test reads it: :class:`MessageView`, lazy over the raw octets.
+
+Nothing in here decides where mail goes, and nothing raises over a malformed message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from fakemail.errors import MailExpectation
+from fakemail.mail import codes
+from fakemail.mail.addresses import Mailbox, mailboxes
+from fakemail.mail.headers import Headers, body_offset, message_ids, parse_date, split_fields
+from fakemail.mail.hypertext import Hypertext, Link, bare_links, read_html
+from fakemail.mail.mime import Part, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A part of a message that is not its text: a file, a picture inside the HTML, an enclosed message."""
+
+    part: Part
+
+    @property
+    def filename(self) -> str:
+        """The suggested name, decoded, or ``""``. It comes from the sender: never use it as a path."""
+        return self.part.filename
+
+    @property
+    def content_type(self) -> str:
+        """The media type, lower-case, without parameters."""
+        return self.part.content_type
+
+    @property
+    def content(self) -> bytes:
+        """The octets of the file."""
+        return self.part.content
+
+    @property
+    def text(self) -> str:
+        """The content as text, in the charset that the part names."""
+        return self.part.text
+
+    @property
+    def content_id(self) -> str:
+        """The Content-ID without brackets, as ``cid:`` links name it, or ``""``."""
+        return self.part.content_id
+
+    @property
+    def inline(self) -> bool:
+        """Whether it is meant to be shown inside the text (RFC 2183 §2.1), said or implied by a Content-ID."""
+        kind = self.part.disposition
+        return kind == "inline" or (not kind and bool(self.part.content_id))
+
+    def __repr__(self) -> str:
+        return f"<Attachment {self.filename!r}, {self.content_type}, {len(self.content)} octets>"
+
+
+class MessageView:
+    """A message as received. Every property is computed at its first use and kept.
+
+    ``from_`` gives :class:`~fakemail.mail.addresses.Mailbox` values with display names; ``to``, ``cc``,
+    ``bcc`` and ``reply_to`` are plain lists of addresses, ready to compare with strings. What a message
+    does not have is ``""``, ``[]`` or None, never an error.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The header fields: ``headers["X-Foo"]``, ``.get(name)``, ``.all(name)``; case does not matter."""
+        return Headers(split_fields(self.raw, 0, body_offset(self.raw)))
+
+    @cached_property
+    def root(self) -> Part:
+        """The MIME tree."""
+        return parse(self.raw)
+
+    @cached_property
+    def subject(self) -> str:
+        """The Subject, decoded, or ``""``."""
+        return self.headers.get("Subject", "")
+
+    @cached_property
+    def from_(self) -> list[Mailbox]:
+        """The mailboxes of the From field, with their display names."""
+        return self._mailboxes("From")
+
+    @property
+    def sender(self) -> str:
+        """The first address of the From field, or ``""``."""
+        return next((mailbox.address for mailbox in self.from_ if mailbox.address), "")
+
+    @cached_property
+    def to(self) -> list[str]:
+        """The addresses of the To field. The envelope may say otherwise."""
+        return self._addresses("To")
+
+    @cached_property
+    def cc(self) -> list[str]:
+        """The addresses of the Cc field."""
+        return self._addresses("Cc")
+
+    @cached_property
+    def bcc(self) -> list[str]:
+        """The addresses of the Bcc field; there should be none in received mail."""
+        return self._addresses("Bcc")
+
+    @cached_property
+    def reply_to(self) -> list[str]:
+        """The addresses of the Reply-To field."""
+        return self._addresses("Reply-To")
+
+    @cached_property
+    def date(self) -> datetime | None:
+        """The Date field with its time zone, or None when there is none that can be read."""
+        return parse_date(self.headers.get("Date", ""))
+
+    @cached_property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets, or ``""``."""
+        return next(iter(message_ids(self.headers.get("Message-ID", ""))), "")
+
+    @cached_property
+    def in_reply_to(self) -> str:
+        """The first message identifier of In-Reply-To, with its angle brackets, or ``""``."""
+        return next(iter(message_ids(self.headers.get("In-Reply-To", ""))), "")
+
+    @cached_property
+    def references(self) -> list[str]:
+        """The message identifiers of References, oldest first."""
+        return message_ids(self.headers.get("References", ""))
+
+    @cached_property
+    def text(self) -> str:
+        """The plain text, line ends as ``\\n``; made from the HTML when there is only that; else ``""``."""
+        part = self._plain_part
+        if part is not None:
+            return part.text
+        if self._html_part is not None:
+            return self._hypertext.text
+        return self.root.text if self.root.type.main == "text" and not self._is_file(self.root) else ""
+
+    @cached_property
+    def html(self) -> str:
+        """The HTML source, line ends as ``\\n``, or ``""``."""
+        return "" if self._html_part is None else self._html_part.text
+
+    @cached_property
+    def attachments(self) -> list[Attachment]:
+        """All parts that are not the text: files, inline pictures, enclosed messages, in order."""
+        shown = (self._plain_part, self._html_part)
+        found = []
+        waiting = [self.root]
+        while waiting:
+            part = waiting.pop()
+            if part.is_multipart:
+                waiting.extend(reversed(part.children))
+            elif part not in shown and (
+                part.type.main != "text" or self._is_file(part) or _is_other_text(part)
+            ):
+                found.append(Attachment(part))
+        return found
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """The links of the HTML in order; without HTML, the URLs in the plain text.
+
+        A URL in plain text has the words before it as its text, or the line above it.
+        """
+        if self._html_part is not None:
+            return list(self._hypertext.links)
+        return bare_links(self.text)
+
+    def link(self, text: str) -> str:
+        """The URL of the one link whose text contains these words; case and white space do not matter.
+
+        Raises :class:`~fakemail.errors.MailExpectation` when no link fits, or several with different URLs.
+        """
+        wanted = _folded(text)
+        fitting = [link for link in self.links if wanted in _folded(link.text)]
+        if len({link.url for link in fitting}) == 1:
+            return fitting[0].url
+        if fitting:
+            raise MailExpectation(
+                f"several links of {self!r} have {text!r} in their text:\n{_link_lines(fitting)}"
+            )
+        there = (
+            f"The links are:\n{_link_lines(self.links)}" if self.links else "There is no link in it at all."
+        )
+        raise MailExpectation(f"no link of {self!r} has {text!r} in its text. {there}")
+
+    def code(self, length: int | None = None) -> str:
+        """The one-time code in the text (or in the subject): 4 to 8 digits, or capitals with digits.
+
+        ``length`` is the number of characters when the test knows it. Raises
+        :class:`~fakemail.errors.MailExpectation` when there is no code, or no plain one.
+        """
+        found = codes.candidates(self.text, length=length)
+        if not any(candidate.distance is not None for candidate in found):
+            found = codes.candidates(self.subject, length=length) or found
+        chosen = codes.choose(found)
+        if chosen is not None:
+            return chosen
+        size = "" if length is None else f" of {length} characters"
+        if not found:
+            raise MailExpectation(f"no code{size} was found in {self!r}. Its text is:\n{_shown(self.text)}")
+        names = ", ".join(repr(candidate.code) for candidate in found[:10])
+        raise MailExpectation(
+            f"it is not plain which code{size} of {self!r} is meant; candidates: {names}. "
+            "Give code(length=...) if that tells them apart."
+        )
+
+    @cached_property
+    def _plain_part(self) -> Part | None:
+        return self._body(self.root, "plain")
+
+    @cached_property
+    def _html_part(self) -> Part | None:
+        return self._body(self.root, "html")
+
+    @cached_property
+    def _hypertext(self) -> Hypertext:
+        return read_html(self.html)
+
+    def _body(self, part: Part, sub: str) -> Part | None:
+        """The first part of a text type that a person would be shown; RFC 2387: a related part is its root."""
+        if part.is_multipart:
+            children = _related_root(part) if part.type.sub == "related" else part.children
+            return next((found for child in children if (found := self._body(child, sub))), None)
+        fits = part.type.main == "text" and part.type.sub == sub and not self._is_file(part)
+        return part if fits else None
+
+    @staticmethod
+    def _is_file(part: Part) -> bool:
+        return part.disposition == "attachment" or (bool(part.filename) and part.disposition != "inline")
+
+    def _mailboxes(self, name: str) -> list[Mailbox]:
+        return [mailbox for field in self.headers.fields_named(name) for mailbox in mailboxes(field.raw)]
+
+    def _addresses(self, name: str) -> list[str]:
+        return [mailbox.address for mailbox in self._mailboxes(name) if mailbox.address]
+
+    def __repr__(self) -> str:
+        subject = self.subject if len(self.subject) <= 60 else self.subject[:57] + "..."
+        to = ", ".join(self.to[:3]) + (f" and {len(self.to) - 3} more" if len(self.to) > 3 else "")
+        return f"<Message {subject!r} from {self.sender or 'nobody'} to {to or 'nobody'}, {len(self.raw)} octets>"
+
+
+def _related_root(part: Part) -> tuple[Part, ...]:
+    start = part.parameters.get("start", "").strip("<> ")
+    named = tuple(child for child in part.children if start and child.content_id == start)
+    return named or part.children[:1]
+
+
+def _is_other_text(part: Part) -> bool:
+    """Whether a text part without a name is data (a calendar, a report) and not one more piece of prose."""
+    return part.type.sub not in ("plain", "html")
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _link_lines(links: Iterable[Link]) -> str:
+    lines = [f"  {link.text!r} -> {link.url}" for link in links]
+    more = [f"  and {len(lines) - 20} more"] if len(lines) > 20 else []
+    return "\n".join(lines[:20] + more)
+
+
+def _shown(text: str) -> str:
+    return (text if len(text) <= 500 else text[:500] + "...").strip() or "(empty)"
