@@ -18,7 +18,7 @@ MASK: Final = "********"
 # Possessive (``?+``, ``++``): a mechanism alone must not be taken for a secret in a second try.
 _MECHANISM = r"(?:[A-Za-z0-9_-]{1,20}(?:[ \t]+|$))?+"
 # RFC 9051 §9: astring, without literals: their text is on the following lines, which are masked too.
-_ASTRING = r'(?:"(?:[^"\\]|\\.)*"|[^ \t]+)'
+_ASTRING = r'(?:"(?:[^"\\]|\\.)*"|[^ \t\r\n]+)'
 _SECRET = re.compile(
     rf"""(?P<shown>[ \t]*(?:
           AUTH[ \t]++{_MECHANISM}                            # SMTP, RFC 4954 §4; POP3, RFC 5034 §4

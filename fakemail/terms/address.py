@@ -12,13 +12,18 @@ from typing import Final
 
 from fakemail.errors import DeclarationError
 
+# RFC 6531 §3.3: UTF8-non-ascii; surrogates are no characters, they stand for undecodable octets.
+_UTF8 = r"\u0080-\ud7ff\ue000-\U0010ffff"
 # RFC 5321 §4.1.2: Dot-string = Atom *("." Atom); atext from RFC 5322 §3.2.3, UTF-8 from RFC 6531 §3.3.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
+_ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}]+"
 _DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+# RFC 5321 §4.1.2: Quoted-string = DQUOTE *QcontentSMTP DQUOTE; qtextSMTP is printable ASCII without
+# '"' and '\', quoted-pairSMTP is '\' and printable ASCII; UTF-8 from RFC 6531 §3.3.
+_QUOTED = re.compile(rf'"((?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*)"')
 # RFC 5321 §4.1.2: sub-domain = Let-dig [Ldh-str]; U-label from RFC 6531 §3.3. The underscore is not a
 # host name character, but DNS owner names use it, so that check is the caller's.
-_LET_DIG = r"[A-Za-z0-9\u0080-\U0010ffff]"
-_LABEL = re.compile(rf"{_LET_DIG}(?:[A-Za-z0-9\-\u0080-\U0010ffff]*{_LET_DIG})?")
+_LET_DIG = rf"[A-Za-z0-9{_UTF8}]"
+_LABEL = re.compile(rf"{_LET_DIG}(?:[A-Za-z0-9\-{_UTF8}]*{_LET_DIG})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def quote_local(local: str) -> str:
 def is_domain_name(name: str) -> bool:
     """Whether a name is a syntactically valid mail domain (RFC 5321 §4.1.2, §4.5.3.1.2)."""
     return 0 < len(name) <= 255 and all(
-        len(label.encode()) <= 63 and _LABEL.fullmatch(label) is not None for label in name.split(".")
+        _LABEL.fullmatch(label) is not None and len(label.encode()) <= 63 for label in name.split(".")
     )
 
 
@@ -86,8 +91,8 @@ def address(text: str) -> Address:
     local, at, domain = text.rpartition("@")
     if not at:
         raise DeclarationError(f"{text!r} is not an address: there is no '@' in it.")
-    if local.startswith('"') and local.endswith('"') and len(local) >= 2:
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    if quoted := _QUOTED.fullmatch(local):
+        local = re.sub(r"\\(.)", r"\1", quoted[1])
     elif not _DOT_STRING.fullmatch(local):
         raise DeclarationError(f"{text!r} is not an address: the part before '@' is {local!r}.")
     if not is_domain_name(domain):

@@ -9,7 +9,7 @@ from functools import cached_property
 from fakemail.errors import ProtocolError
 
 # RFC 3463 §2: status-code = class "." subject "." detail
-_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})")
+_ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})")
 # RFC 5321 §4.2: Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
 _LINE = re.compile(r"([2-5][0-5][0-9])(?:([ -])(.*))?", re.DOTALL)
 

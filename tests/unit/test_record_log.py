@@ -1,0 +1,122 @@
+"""The log: numbering, filters, subscribers, and reading while another thread appends."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fakemail.clock import VirtualClock
+from fakemail.errors import DeclarationError
+from fakemail.record.events import Attempt, Delivered, Disconnected, Event, Exchange, Queued
+from fakemail.record.log import Log
+from fakemail.terms.address import NULL_PATH, address
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+BOB = address("bob@example.org")
+ANN = address("ann@shop.test")
+OK = Reply(250)
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log(VirtualClock(datetime(2026, 1, 2, tzinfo=UTC)))
+
+
+def fill(log: Log) -> None:
+    log.append(Exchange, Stage.SMTP_MAIL, "a", 1, "", "MAIL FROM:<ann@shop.test>", OK, None, ANN)
+    log.append(Exchange, Stage.SMTP_RCPT, "a", 1, "", "RCPT TO:<bob@example.org>", OK, None, BOB)
+    log.append(Queued, Stage.QUEUE, "a", 1, "Q1", ANN, (BOB, ANN), 9, "", "", "")
+    log.append(
+        Attempt, Stage.ATTEMPT, "a", 0, "Q1", BOB, "b", "", Stage.SMTP_END, OK, None, "", "", True, "Q2"
+    )
+    log.append(Exchange, Stage.SMTP_MAIL, "b", 2, "", "MAIL FROM:<>", OK, None, NULL_PATH)
+    log.append(Delivered, Stage.DELIVER, "b", 2, "Q2", BOB, BOB, "INBOX", 1)
+
+
+def numbers(events: list[Event]) -> list[int]:
+    return [event.number for event in events]
+
+
+def test_number_and_time_are_filled_in() -> None:
+    clock = VirtualClock(datetime(2026, 1, 2, tzinfo=UTC))
+    log = Log(clock)
+    first = log.append(Disconnected, Stage.DISCONNECT, "a", 1, "", "client", None, "")
+    clock.move(timedelta(seconds=5))
+    second = log.append(Disconnected, Stage.DISCONNECT, "a", 2, "", "server", None, "why")
+    assert second == Disconnected(2, clock.now(), Stage.DISCONNECT, "a", 2, "", "server", None, "why")
+    assert (first.number, second.time - first.time) == (1, timedelta(seconds=5))
+    assert (len(log), list(log), repr(log)) == (2, [first, second], "<Log of 2 events>")
+
+
+def test_attempt_may_leave_out_the_onward_queue_id(log: Log) -> None:
+    facts = (BOB, "b", "", Stage.SMTP_END, OK, None, "", "", True)
+    assert log.append(Attempt, Stage.ATTEMPT, "a", 0, "Q1", *facts).onward == ""
+
+
+def test_filters(log: Log) -> None:
+    fill(log)
+    assert numbers(log.events()) == [1, 2, 3, 4, 5, 6]
+    assert numbers(log.events(Stage.SMTP_MAIL)) == [1, 5]
+    assert numbers(log.events(Stage.SMTP_AUTH)) == []
+    assert numbers(log.events(host="b")) == [5, 6]
+    assert numbers(log.events(connection=1)) == [1, 2, 3]
+    assert numbers(log.events(message="Q1")) == [3, 4]
+    assert numbers(log.events(recipient="BOB@example.org")) == [2, 3, 4, 6]
+    assert numbers(log.events(recipient=ANN)) == [3]
+    assert numbers(log.events(sender=ANN)) == [1, 3]
+    assert numbers(log.events(sender="<>")) == numbers(log.events(sender=NULL_PATH)) == [5]
+    assert numbers(log.events(since=4)) == [5, 6]
+    assert numbers(log.events(Stage.SMTP_MAIL, host="b", since=1)) == [5]
+    with pytest.raises(DeclarationError, match="no '@'"):
+        log.events(recipient="bob")
+
+
+def test_subscribers_see_each_event_after_it_is_in_the_log(log: Log) -> None:
+    seen: list[tuple[int, int]] = []
+    unsubscribe = log.subscribe(lambda event: seen.append((event.number, len(log))))
+    fill(log)
+    unsubscribe()
+    unsubscribe()
+    fill(log)
+    assert seen == [(number, number) for number in range(1, 7)]
+
+
+def test_subscriber_may_leave_while_it_is_called_and_twice_the_same_leaves_once(log: Log) -> None:
+    seen: list[str] = []
+
+    def once(event: Event) -> None:
+        seen.append(f"once {event.number}")
+        leave()
+
+    def always(event: Event) -> None:
+        seen.append(f"always {event.number}")
+
+    leave = log.subscribe(once)
+    first = log.subscribe(always)
+    log.subscribe(always)
+    log.append(Disconnected, Stage.DISCONNECT, "a", 1, "", "client", None, "")
+    first()
+    first()
+    log.append(Disconnected, Stage.DISCONNECT, "a", 1, "", "client", None, "")
+    assert seen == ["once 1", "always 1", "always 1", "always 2"]
+
+
+def test_readers_on_another_thread_see_a_prefix(log: Log) -> None:
+    torn: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            found = numbers(log.events())
+            if found != list(range(1, len(found) + 1)):
+                torn.append(len(found))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(300):
+        fill(log)
+    done.set()
+    reader.join()
+    assert torn == []
+    assert len(log) == 1800

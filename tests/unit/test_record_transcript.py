@@ -1,0 +1,228 @@
+"""Transcripts, masking, escaping and the JSON export."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fakemail.clock import VirtualClock
+from fakemail.record.events import (
+    Attempt,
+    Connected,
+    Delivered,
+    Disconnected,
+    Exchange,
+    Handshake,
+    Peer,
+    Query,
+    Queued,
+    Routed,
+)
+from fakemail.record.export import to_json_lines
+from fakemail.record.log import Log
+from fakemail.record.secrets import MASK, mask_command, mask_line, mask_response
+from fakemail.record.text import columns, shown
+from fakemail.record.transcript import Order, transcript
+from fakemail.terms.address import NULL_PATH, address
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+APP = Peer("203.0.113.5", 40000, "app")
+BOB = address("bob@example.org")
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+@pytest.fixture
+def log(clock: VirtualClock) -> Log:
+    log = Log(clock)
+    log.append(Connected, Stage.CONNECT, "smtp.shop.test", 1, "", "submission", APP)
+    _say(log, Stage.SMTP_BANNER, "", Reply(220, None, "smtp.shop.test ESMTP"))
+    log.append(Connected, Stage.CONNECT, "mx1.example.org", 2, "", "smtp", APP)
+    _say(log, Stage.SMTP_HELO, "EHLO app", Reply(250, None, "smtp.shop.test\nSTARTTLS\nSIZE 1000"))
+    facts = ("TLSv1.3", "TLS_AES_256_GCM_SHA384", "smtp.shop.test", "", "", "", "")
+    log.append(Handshake, Stage.TLS_HANDSHAKE, "smtp.shop.test", 1, "", *facts)
+    facts = ("", "", "mx.test", "", "client", "unknown_ca", "not trusted")
+    log.append(Handshake, Stage.TLS_HANDSHAKE, "mx1.example.org", 2, "", *facts)
+    _say(log, Stage.SMTP_AUTH, "AUTH PLAIN c2VjcmV0", Reply(334))
+    _say(log, Stage.SMTP_AUTH, "c2VjcmV0", Reply(535, "5.7.8", "no"), Reason.AUTH_FAILED)
+    _say(log, Stage.SMTP_END, ".", Reply(250, "2.0.0", "queued as A1"), message="A1")
+    facts2 = (NULL_PATH, (BOB,), 512, "<1@x>", "Hi \u202eyou", "")
+    log.append(Queued, Stage.QUEUE, "smtp.shop.test", 1, "A1", *facts2)
+    clock.move(timedelta(days=1))
+    log.append(Disconnected, Stage.DISCONNECT, "smtp.shop.test", 1, "", "server", Reason.TIMEOUT, "300 s")
+    peer = Peer("192.0.2.1", 53, "smtp.shop.test")
+    records = ("10 mx1.example.org.", "20 mx2.example.org.")
+    log.append(Query, Stage.DNS_QUERY, "ns.test", 0, "", peer, "udp", "example.org", "MX", "NOERROR", records)
+    log.append(Routed, Stage.ROUTE, "smtp.shop.test", 0, "A1", "example.org", ("mx1.example.org",), None, "")
+    _say(log, Stage.SMTP_MAIL, "MAIL FROM:<>", None, host="mx1.example.org", connection=2)
+    facts3 = (BOB, "mx1.example.org", "198.51.100.1", Stage.SMTP_RCPT, Reply(451, "4.7.1", "later"))
+    log.append(
+        Attempt, Stage.ATTEMPT, "smtp.shop.test", 0, "A1", *facts3, Reason.TIMEOUT, "", "TLSv1.3", True
+    )
+    log.append(Delivered, Stage.DELIVER, "mx1.example.org", 0, "B1", BOB, BOB, "INBOX", 7)
+    return log
+
+
+def _say(
+    log: Log,
+    stage: Stage,
+    line: str,
+    reply: Reply | None,
+    reason: Reason | None = None,
+    *,
+    message: str = "",
+    host: str = "smtp.shop.test",
+    connection: int = 1,
+) -> None:
+    log.append(Exchange, stage, host, connection, message, line, reply, reason, None)
+
+
+def test_transcript_by_connection(log: Log) -> None:
+    assert transcript(log).splitlines() == [
+        "== 2026-01-02 03:04:05 UTC",
+        "-- connection 1: app [203.0.113.5]:40000 to smtp.shop.test, submission",
+        "   S: 220 smtp.shop.test ESMTP",
+        "   C: EHLO app",
+        "   S: 250-smtp.shop.test",
+        "   S: 250-STARTTLS",
+        "   S: 250 SIZE 1000",
+        "   -- TLSv1.3 TLS_AES_256_GCM_SHA384, asked for smtp.shop.test",
+        "   C: AUTH PLAIN ********",
+        "   S: 334",
+        "   C: ********",
+        "   S: 535 5.7.8 no   (authentication failed)",
+        "   C: (end of message)",
+        "   S: 250 2.0.0 queued as A1",
+        "   A1 queued: <> to bob@example.org, 512 octets, 'Hi \\\\u202eyou'",
+        "== 2026-01-03 03:04:05 UTC",
+        "   -- closed by the server (timeout: 300 s)",
+        "== 2026-01-02 03:04:05 UTC",
+        "-- connection 2: app [203.0.113.5]:40000 to mx1.example.org, smtp",
+        "   -- TLS handshake refused by the client with alert unknown_ca (not trusted), asked for mx.test",
+        "== 2026-01-03 03:04:05 UTC",
+        "   C: MAIL FROM:<>",
+        "   S: (no reply)",
+        "dns: smtp.shop.test asked ns.test for MX example.org (udp): NOERROR, 10 mx1.example.org.; "
+        "20 mx2.example.org.",
+        "smtp.shop.test  A1 routed example.org to mx1.example.org",
+        "smtp.shop.test  A1 tried at mx1.example.org [198.51.100.1] for bob@example.org, to smtp.rcpt, "
+        "TLSv1.3: 451 4.7.1 later (timeout)",
+        "mx1.example.org  B1 delivered for bob@example.org: bob@example.org, INBOX, UID 7",
+    ]
+
+
+def test_transcript_in_time_order_has_a_column_for_host_and_connection(log: Log) -> None:
+    lines = transcript(log, order=Order.TIME).splitlines()
+    assert lines[:4] == [
+        "== 2026-01-02 03:04:05 UTC",
+        "smtp.shop.test   #1  -- connection 1: app [203.0.113.5]:40000 to smtp.shop.test, submission",
+        "smtp.shop.test   #1  S: 220 smtp.shop.test ESMTP",
+        "mx1.example.org  #2  -- connection 2: app [203.0.113.5]:40000 to mx1.example.org, smtp",
+    ]
+    assert lines[-1].startswith("mx1.example.org      B1 delivered")
+
+
+def test_transcript_of_a_part(log: Log) -> None:
+    assert "smtp.shop.test, submission" not in transcript(log, connection=2)
+    assert "S: (no reply)" in transcript(log, host="mx1.example.org")
+    assert transcript(log, message="B1").count("\n") == 1
+    assert transcript(log, connection=99) == ""
+    late = log.events(connection=1, since=3)
+    assert transcript(late).startswith("-- connection 1 to smtp.shop.test\n== 2026")
+
+
+def test_no_reader_shows_a_secret(log: Log) -> None:
+    for text in (transcript(log), transcript(log, order=Order.TIME), to_json_lines(log)):
+        assert "c2VjcmV0" not in text
+        assert MASK in text
+
+
+def test_peer_cannot_write_to_the_terminal(clock: VirtualClock) -> None:
+    log = Log(clock)
+    _say(log, Stage.SMTP_UNKNOWN, "\x1b]0;owned\x07" + "x" * 500, Reply(500, None, "\x9b2J\udcff"))
+    text = transcript(log)
+    assert "C: \\x1b]0;owned\\x07" + "x" * 190 + "... [310 more]" in text
+    assert "S: 500 \\x9b2J\\xff" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ("AUTH PLAIN dGVzdA==", "AUTH PLAIN ********"),
+        ("auth plain  dGVzdA==", "auth plain  ********"),
+        ("AUTH LOGIN", "AUTH LOGIN"),
+        ("AUTH  LOGIN ", "AUTH  LOGIN "),
+        ("AUTH PLAIN =", "AUTH PLAIN ="),
+        ("AUTH PLAIN ********", "AUTH PLAIN ********"),
+        ("AUTH dGVzdDp0ZXN0OnNlY3JldHNlY3JldA==", "AUTH ********"),
+        ("AUTH", "AUTH"),
+        ("PASS open sesame", "PASS ********"),
+        ("APOP bob c4c9334bac560ecc979e58001b3e22fb", "APOP bob ********"),
+        ("a1 LOGIN bob secret", "a1 LOGIN bob ********"),
+        ('a1 login "bo\\"b x" "sec ret"', 'a1 login "bo\\"b x" ********'),
+        ("a1 LOGIN {3}\r\nbob {6}\r\nsecret", "a1 LOGIN {3}\r\n********"),
+        ("a1 AUTHENTICATE PLAIN dGVzdA==", "a1 AUTHENTICATE PLAIN ********"),
+        ("a1 AUTHENTICATE PLAIN", "a1 AUTHENTICATE PLAIN"),
+        ("XCLIENT ADDR=192.0.2.1 LOGIN=bob", "XCLIENT ADDR=192.0.2.1 LOGIN=bob"),
+        ("MAIL FROM:<pass@login.test> AUTH=<>", "MAIL FROM:<pass@login.test> AUTH=<>"),
+        ("USER bob", "USER bob"),
+        ("", ""),
+    ],
+)
+def test_mask_command(line: str, masked: str) -> None:
+    assert mask_command(line) == masked
+    assert mask_command(masked) == masked
+
+
+def test_answers_to_challenges_are_masked_and_nothing_else_is() -> None:
+    assert [mask_response(line) for line in ("", "*", "=", "c2VjcmV0")] == ["", "*", "=", MASK]
+    assert mask_line(Stage.SMTP_AUTH, "auth login") == "auth login"
+    assert mask_line(Stage.SMTP_AUTH, "Ym9i") == MASK
+    assert mask_line(Stage.SMTP_NOOP, "Ym9i") == "Ym9i"
+
+
+def test_shown() -> None:
+    assert shown("plain ünï ✉ text") == "plain ünï ✉ text"
+    assert shown("a\r\n\t\0\x7f\u2028\u202e\U000e0001\udc80") == (
+        "a\\r\\n\\t\\x00\\x7f\\u2028\\u202e\\U000e0001\\x80"
+    )
+    assert shown("abcdef", limit=4) == "abcd... [2 more]"
+
+
+def test_a_wide_cell_does_not_push_the_other_rows() -> None:
+    assert columns([("a", "b", "c"), ("aa", "b" * 9, "c"), ("a",)], widest=5) == [
+        "a   b  c",
+        "aa  bbbbbbbbb  c",
+        "a",
+    ]
+    assert columns([]) == []
+
+
+def test_json_lines(log: Log) -> None:
+    objects = [json.loads(line) for line in to_json_lines(log).splitlines()]
+    assert [found["number"] for found in objects] == list(range(1, len(log) + 1))
+    assert objects[0] == {
+        "kind": "connected",
+        "number": 1,
+        "time": "2026-01-02T03:04:05+00:00",
+        "stage": "connect",
+        "host": "smtp.shop.test",
+        "connection": 1,
+        "message": "",
+        "protocol": "submission",
+        "peer": {"address": "203.0.113.5", "port": 40000, "name": "app"},
+    }
+    by_kind = {found["kind"]: found for found in objects}
+    assert by_kind["queued"]["sender"] == "<>"
+    assert by_kind["queued"]["recipients"] == ["bob@example.org"]
+    assert by_kind["attempt"]["at"] == "smtp.rcpt"
+    assert by_kind["attempt"]["reason"] == "timeout"
+    assert by_kind["attempt"]["reply"] == {"code": 451, "enhanced": "4.7.1", "text": "later"}
+    assert by_kind["attempt"]["onward"] == ""
+    assert by_kind["exchange"]["reply"] is None
+    assert to_json_lines([]) == ""
