@@ -30,7 +30,7 @@ _PERMANENT: Final = frozenset(
 """What makes an attempt fail for good where no reply tells."""
 
 _MOST_QUERIES: Final = 8
-"""For one name and one attempt: the address kinds, MX, TLSA and a repetition or two."""
+"""How many questions about one name are looked through: the address kinds, MX, TLSA, and repetitions."""
 
 
 @dataclass(slots=True)
@@ -119,11 +119,16 @@ class _Index:
         taken = self.taken.get(queue_id)
         return None if taken is None else taken.sender
 
-    def recent(self, asker: str, name: str, *, after: int, until: int) -> list[Query]:
-        """The last few questions of a host, or for a queue id, about a name in that span of numbers."""
+    def recent(self, asker: str, name: str, *, after: int, until: int) -> Iterable[Query]:
+        """The last question of each kind that a host (or a queue id) asked about a name in that span.
+
+        Only the last, because a host that works on many messages for one domain asks the same for
+        each, and a question does not tell for which.
+        """
         queries = self.queries.get((asker, name), [])
         end = bisect_right(queries, until, key=_number)
-        return [query for query in queries[max(end - _MOST_QUERIES, 0) : end] if query.number > after]
+        found = queries[max(end - _MOST_QUERIES, 0) : end]
+        return {(query.type, query.transport): query for query in found if query.number > after}.values()
 
 
 def traces(events: Iterable[Event]) -> list[Trace]:
@@ -228,9 +233,11 @@ def _route(trace: Trace, index: _Index, routes: list[Routed], attempts: list[Att
     for routed in routes:
         place = bisect_right(attempts, routed.number, key=_number)
         until = attempts[place].number if place < len(attempts) else routed.number
-        for name in dict.fromkeys((routed.domain, *routed.mail_hosts)):
+        # The domain is asked about before the host is chosen, the addresses perhaps after it.
+        spans = {routed.domain: routed.number} | dict.fromkeys(routed.mail_hosts, until)
+        for name, end in spans.items():
             for asker in (routed.message, routed.host):
-                for query in index.recent(asker, name, after=after, until=until):
+                for query in index.recent(asker, name, after=after, until=end):
                     trace.queries[query.number] = query
                     if query.type == "MX" and name == routed.domain:
                         preferences |= _preferences(query)

@@ -451,6 +451,20 @@ def test_two_messages_to_one_recipient_stay_apart_without_onward(net: Net) -> No
     assert [journey.queue_ids for journey in journeys(net.log)] == [("A1", "B1"), ("A2", "B2")]
 
 
+def test_queries_of_a_busy_host_go_to_the_message_that_they_were_asked_for(net: Net) -> None:
+    for queue_id in ("A1", "A2"):
+        net.submit(queue_id, BOB)
+    for queue_id in ("A1", "A2"):
+        net.ask("example.org", "MX", "10 mx1.example.org.")
+        net.route(queue_id, "example.org", MX1)
+        net.ask(MX1, "A", "198.51.100.1")
+        net.ask(MX1, "AAAA")
+        net.relay(queue_id, f"B{queue_id}", BOB)
+    numbers = [[query.number for query in journey.queries] for journey in journeys(net.log)]
+    asked = [event.number for event in net.log.events(Stage.DNS_QUERY)]
+    assert numbers == [asked[:3], asked[3:]]
+
+
 def test_queries_that_name_the_message_go_to_that_message(net: Net) -> None:
     for queue_id in ("A1", "A2"):
         net.submit(queue_id, BOB)
