@@ -1,0 +1,233 @@
+"""The certificate authority: one for each process, made when first asked. The one door to trustme.
+
+Certificates and key files live here; what uses them lives in ``contexts``. trustme and cryptography
+are imported inside functions, so that a fake internet without TLS does not pay for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import ssl
+import tempfile
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fakemail.clock import RealClock
+
+if TYPE_CHECKING:
+    import trustme
+
+KeyType = Literal["ecdsa", "rsa"]
+
+_ORGANIZATION = "fakemail"
+# Real clients compare with the real clock. Some refuse a leaf that is good for more than 398 days.
+_SINCE = timedelta(days=1)
+_UNTIL = timedelta(days=396)
+_LONGEST_COMMON_NAME = 64  # RFC 5280 Appendix A: ub-common-name
+
+
+class PrivateFiles:
+    """A directory that only this user can read, made when first needed, removed when the process ends."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, Path] = {}
+
+    @cached_property
+    def directory(self) -> Path:
+        """The directory, mode 0700."""
+        path = tempfile.mkdtemp(prefix="fakemail-")
+        # A forked child must not take away its parent's files when it ends.
+        weakref.finalize(self, _remove, path, os.getpid())
+        return Path(path)
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file, mode 0600, and return its path."""
+        path = self.directory / name
+        # Written aside and moved, so that another thread never reads half of it.
+        handle, draft = tempfile.mkstemp(dir=self.directory)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(draft, path)
+        return path
+
+
+def _remove(path: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """A certificate that is no authority, with its chain and private key."""
+
+    names: tuple[str, ...]
+    """The host names, addresses or mail addresses it is good for."""
+    chain_pem: bytes
+    """The leaf first, then any certificates between it and the authority."""
+    key_pem: bytes
+    files: PrivateFiles
+
+    @cached_property
+    def der(self) -> bytes:
+        """The leaf itself, DER."""
+        end = b"-----END CERTIFICATE-----"
+        first = self.chain_pem[: self.chain_pem.index(end) + len(end)]
+        return ssl.PEM_cert_to_DER_cert(first.decode())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the leaf, in lower-case hex."""
+        return hashlib.sha256(self.der).hexdigest()
+
+    @cached_property
+    def file(self) -> Path:
+        """A file with the key and the chain, for programs that want a path."""
+        return self.files.write(f"leaf-{self.fingerprint[:24]}.pem", self.key_pem + self.chain_pem)
+
+    @cached_property
+    def tls_server_end_point(self) -> bytes:
+        """The channel binding of connections to a server with this certificate (RFC 5929 §4.1)."""
+        return tls_server_end_point(self.der)
+
+    def install(self, context: ssl.SSLContext) -> None:
+        """Make a context present this certificate."""
+        context.load_cert_chain(self.file)
+
+
+class Authority:
+    """A certificate authority, with the certificates it has issued.
+
+    Nothing is made before it is asked for, and the same leaf is made only once. Usable from any
+    thread: the first to finish wins, and everybody gets the winner's.
+    """
+
+    def __init__(self) -> None:
+        self._files = PrivateFiles()
+        self._made: dict[str, trustme.CA] = {}
+        self._leaves: dict[object, Leaf] = {}
+
+    @property
+    def _ca(self) -> trustme.CA:
+        known = self._made.get("ca")
+        if known is not None:
+            return known
+        import trustme
+
+        return self._made.setdefault("ca", trustme.CA(organization_name=_ORGANIZATION))
+
+    @cached_property
+    def ca_pem(self) -> bytes:
+        """The authority's own certificate."""
+        return self._ca.cert_pem.bytes()
+
+    def ca_file(self) -> Path:
+        """A file that holds :attr:`ca_pem`, in a private directory that is removed when the process ends."""
+        return self._ca_file
+
+    @cached_property
+    def _ca_file(self) -> Path:
+        return self._files.write("ca.pem", self.ca_pem)
+
+    def leaf(
+        self,
+        *names: str,
+        addresses: Iterable[str] = (),
+        key_type: KeyType = "ecdsa",
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> Leaf:
+        """A certificate good for these host names and IP addresses; the same one for the same request.
+
+        The dates are about a year around the real clock unless given.
+        """
+        identities = tuple(dict.fromkeys([*(name.lower().rstrip(".") for name in names), *addresses]))
+        if not identities:
+            raise ValueError("a certificate needs at least one name or address; give the host's name")
+        return self._leaf(identities, key_type, not_before, not_after)
+
+    def client_certificate(self, name: str, *, key_type: KeyType = "ecdsa") -> Leaf:
+        """A certificate for a client: its mail address, or a host name. The same one for the same request."""
+        if "@" not in name:
+            return self.leaf(name, key_type=key_type)
+        # The local part of a mail address has case, so it is not folded as host names are.
+        return self._leaf((name,), key_type, None, None)
+
+    def client_context(self, *, certificate: Leaf | None = None) -> ssl.SSLContext:
+        """A new context that trusts this authority and nobody else, and checks host names.
+
+        With ``certificate`` the client presents it to servers that ask.
+        """
+        # Given its own trust, the standard library's default leaves the machine's out.
+        context = ssl.create_default_context(cadata=self.ca_pem.decode("ascii"))
+        if certificate is not None:
+            certificate.install(context)
+        return context
+
+    def _leaf(
+        self,
+        identities: tuple[str, ...],
+        key_type: KeyType,
+        not_before: datetime | None,
+        not_after: datetime | None,
+    ) -> Leaf:
+        key = (identities, key_type, not_before, not_after)
+        known = self._leaves.get(key)
+        if known is not None:
+            return known
+        return self._leaves.setdefault(key, self._issue(*key))
+
+    def _issue(
+        self,
+        identities: tuple[str, ...],
+        key_type: KeyType,
+        not_before: datetime | None,
+        not_after: datetime | None,
+    ) -> Leaf:
+        import trustme
+
+        now = RealClock().now()
+        first = identities[0]
+        issued = self._ca.issue_cert(
+            *identities,
+            common_name=first if len(first) <= _LONGEST_COMMON_NAME else None,
+            organization_name=_ORGANIZATION,
+            not_before=not_before or now - _SINCE,
+            not_after=not_after or now + _UNTIL,
+            key_type=trustme.KeyType.RSA if key_type == "rsa" else trustme.KeyType.ECDSA,
+        )
+        return Leaf(
+            names=identities,
+            chain_pem=b"".join(pem.bytes() for pem in issued.cert_chain_pems),
+            key_pem=issued.private_key_pem.bytes(),
+            files=self._files,
+        )
+
+
+_PROCESS: dict[str, Authority] = {}
+
+
+def process_authority() -> Authority:
+    """The authority that all fake internets of this process share, so that nothing is made twice."""
+    return _PROCESS.get("authority") or _PROCESS.setdefault("authority", Authority())
+
+
+def tls_server_end_point(der: bytes) -> bytes:
+    """The ``tls-server-end-point`` channel binding of a server's certificate, DER (RFC 5929 §4.1)."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    # RFC 5929 §4.1: the hash of the signature algorithm, but SHA-256 in place of MD5 and SHA-1. Where the
+    # signature has no one hash (Ed25519) the binding is undefined; implementations take SHA-256.
+    try:
+        algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        algorithm = None
+    name = "sha256" if algorithm is None or algorithm.name in ("md5", "sha1") else algorithm.name
+    return hashlib.new(name.replace("-", "_"), der).digest()

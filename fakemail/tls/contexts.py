@@ -1,0 +1,109 @@
+"""Server contexts made from the authority: which certificate, which versions, whose client certificates.
+
+Client contexts come from the authority itself. No handshakes here.
+"""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from collections.abc import Iterable
+from typing import Literal
+
+from fakemail.tls.authority import Authority, KeyType, Leaf, process_authority
+
+ClientCertificates = Literal["ignore", "ask", "require"]
+
+_VERIFY = {
+    "ignore": ssl.CERT_NONE,
+    "ask": ssl.CERT_OPTIONAL,
+    "require": ssl.CERT_REQUIRED,
+}
+_OLD_VERSIONS = {ssl.TLSVersion.SSLv3, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1}
+
+
+class ServerObject(ssl.SSLObject):
+    """The standard library's TLS object, which remembers the name that the client asked for."""
+
+    asked_for: str | None = None
+
+
+class ServerContext(ssl.SSLContext):
+    """A server's context that knows its own certificate, which ``ssl`` does not tell."""
+
+    leaf: Leaf
+
+
+def server_context(
+    *names: str,
+    addresses: Iterable[str] = (),
+    leaf: Leaf | None = None,
+    authority: Authority | None = None,
+    client_certificates: ClientCertificates = "ignore",
+    minimum_version: ssl.TLSVersion | None = None,
+    maximum_version: ssl.TLSVersion | None = None,
+    ciphers: str | None = None,
+    key_type: KeyType = "ecdsa",
+) -> ServerContext:
+    """A new context for a server that answers to these host names, the first its own name.
+
+    A client that asks for one of the names (SNI, RFC 6066 §3) gets a certificate for that name. One that
+    asks for none, or for a name that is not ours, gets the server's own, which is good for all the
+    names. Each is also good for ``addresses``, since clients connect to a literal loopback address.
+
+    ``leaf`` is presented to everybody in place of all these: expired, for another name, whatever it is.
+    Client certificates are trusted when the authority issued them.
+    """
+    authority = authority or process_authority()
+    addresses = tuple(addresses)
+    own = leaf or authority.leaf(*names, addresses=addresses, key_type=key_type)
+    context = _context(own)
+    context.sslobject_class = ServerObject
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    if client_certificates != "ignore":
+        context.load_verify_locations(cadata=authority.ca_pem.decode("ascii"))
+        context.verify_mode = _VERIFY[client_certificates]
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+    _limit_versions(context, minimum_version, maximum_version)
+    others: dict[str, ServerContext | None] = {}
+    if leaf is None and len(names) > 1:
+        others = {name.lower().rstrip("."): None for name in names}
+
+    def choose(tls: ssl.SSLSocket | ssl.SSLObject, asked: str | None, _: ssl.SSLContext) -> None:
+        if isinstance(tls, ServerObject):
+            tls.asked_for = asked
+        name = (asked or "").lower().rstrip(".")
+        if name in others:
+            # Made at the first question: most names are never asked for.
+            chosen = others[name] or _context(authority.leaf(name, addresses=addresses, key_type=key_type))
+            others[name] = tls.context = chosen
+
+    context.sni_callback = choose
+    return context
+
+
+def _context(leaf: Leaf) -> ServerContext:
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    context.leaf = leaf
+    leaf.install(context)
+    return context
+
+
+def _limit_versions(
+    context: ssl.SSLContext, minimum: ssl.TLSVersion | None, maximum: ssl.TLSVersion | None
+) -> None:
+    if not _OLD_VERSIONS & {minimum, maximum}:
+        if minimum is not None:
+            context.minimum_version = minimum
+        if maximum is not None:
+            context.maximum_version = maximum
+        return
+    # OpenSSL forbids TLS before 1.2 at its default level of security, and Python warns of it. Whoever
+    # asks for an old server in a test means it.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = minimum or ssl.TLSVersion.MINIMUM_SUPPORTED
+        if maximum is not None:
+            context.maximum_version = maximum
