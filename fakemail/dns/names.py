@@ -18,7 +18,8 @@ Labels = tuple[bytes, ...]
 """A name as a sequence of labels, the root's empty label left out."""
 
 # What nearly every name looks like; anything else takes the slow way.
-_PLAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_*-]{1,63}(?:\.[A-Za-z0-9_*-]{1,63})*")
+_PLAIN = re.compile(r"[A-Za-z0-9_*-]{1,63}(?:\.[A-Za-z0-9_*-]{1,63})*")
+_LONGEST = 253  # as text: RFC 1035 §2.3.4 counts a length octet and the root's as well
 # RFC 1035 §5.1: \X for any X but a digit, \DDD for the octet of that decimal number.
 _PIECE = re.compile(r"\\(\d{3})|\\(\D)|([^\\.]+)|(\.)|(\\)", re.DOTALL)
 _ODD = re.compile(rb"[^!#%-\'*+,\-/0-9:<=>?A-Z\[\]^_`a-z{|}~]")
@@ -31,7 +32,7 @@ def read_name(text: str) -> str:
     than 63 octets, more than 255 octets in all (RFC 1035 §2.3.4), or a bad escape.
     """
     name = text[:-1] if text.endswith(".") else text
-    if _PLAIN.fullmatch(name) is not None:
+    if len(name) <= _LONGEST and _PLAIN.fullmatch(name) is not None:
         return name
     return labels_to_text(_read_slowly(text))
 
@@ -44,7 +45,7 @@ def name_key(text: str) -> str:
 @lru_cache(maxsize=4096)
 def text_to_labels(name: str) -> Labels:
     """The labels of a name. Raises what :func:`read_name` raises."""
-    if _PLAIN.fullmatch(name) is not None:
+    if len(name) <= _LONGEST and _PLAIN.fullmatch(name) is not None:
         return tuple(name.encode().split(b"."))
     return _read_slowly(name)
 

@@ -28,6 +28,9 @@ _STRING = re.compile(r'\s*(?:"((?:[^"\\]|\\\d{3}|\\\D)*)"|((?:[^"\\\s;]|\\\d{3}|
 _ESCAPE = re.compile(r"\\(?:(\d{3})|(\D))", re.DOTALL)
 # RFC 3597 §5: \# RDLENGTH hexadecimal words
 _GENERIC = re.compile(r"\\#\s+(\d{1,5})((?:\s+[0-9A-Fa-f]+)*)\s*")
+_IPV4 = re.compile(
+    r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}", re.ASCII
+)
 _ODD_OCTET = re.compile(rb'[^ -~]|["\\]')
 
 
@@ -70,6 +73,8 @@ def txt(text: str) -> str:
     A text of more than 255 octets becomes several strings, which readers join without a space
     (RFC 7208 §3.3, RFC 6376 §3.6.2.2).
     """
+    if len(text) <= 255 and text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     octets = text.encode("utf-8", "surrogateescape")
     return _strings_to_text([octets[at : at + 255] for at in range(0, len(octets), 255)] or [b""])
 
@@ -182,10 +187,9 @@ def _read_generic(text: str) -> bytes:
 
 
 def _read_a(text: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        raise DeclarationError(f"{text!r} is not an IPv4 address") from None
+    if _IPV4.fullmatch(text) is None:
+        raise DeclarationError(f"{text!r} is not an IPv4 address")
+    return text
 
 
 def _read_aaaa(text: str) -> str:
@@ -322,7 +326,7 @@ def _txt_parts(value: str) -> tuple[Part, ...]:
 
 
 _ENCODERS: Final[dict[str, Callable[[str], tuple[Part, ...]]]] = {
-    "A": lambda value: (ipaddress.IPv4Address(value).packed,),
+    "A": lambda value: (bytes(map(int, value.split("."))),),
     "AAAA": lambda value: (ipaddress.IPv6Address(value).packed,),
     "MX": _mx_parts,
     "TXT": _txt_parts,

@@ -9,9 +9,9 @@ another thread sees the old set or the new one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NoReturn
 
-from fakemail.dns.names import ancestors, name_key, parent_of
+from fakemail.dns.names import name_key, parent_of, read_name
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.rrtypes import read_type
@@ -116,11 +116,11 @@ class Zones:
                 f"zone {key or '.'} exists already; change its records instead of adding it."
             )
         servers = tuple(name_servers)
-        primary = primary or (servers[0] if servers else _within("ns1", key))
-        contact = contact or _within("hostmaster", key)
-        times = f"{serial} {refresh} {retry} {expire} {negative_ttl}"
+        primary = read_name(primary or (servers[0] if servers else _within("ns1", key)))
+        contact = read_name(contact or _within("hostmaster", key))
+        value = f"{primary}. {contact}. {serial} {refresh} {retry} {expire} {negative_ttl}"
         zone = Zone(key)
-        zone.put(key, "SOA", (record(key, "SOA", f"{primary} {contact} {times}", ttl=ttl),))
+        zone.put(key, "SOA", (Record(key, "SOA", ttl, value),))
         zone.put(key, "NS", tuple([record(key, "NS", server, ttl=ttl) for server in servers]))
         self._zones[key] = zone
         return zone
@@ -147,13 +147,11 @@ class Zones:
     def zone_of(self, key: str) -> Zone | None:
         """The zone that a name, given as a key, belongs to: the deepest one at or above it."""
         zones = self._zones
-        if key in zones:
-            return zones[key]
-        for name in ancestors(key):
-            zone = zones.get(name)
-            if zone is not None:
+        while True:
+            zone = zones.get(key)
+            if zone is not None or not key:
                 return zone
-        return None
+            key = key.partition(".")[2] if "\\" not in key else parent_of(key)
 
     def add(self, *records: Record, unchecked: bool = False) -> None:
         """Add records. One that is there already gets the new one's TTL.
@@ -162,7 +160,7 @@ class Zones:
         stand beside other data (RFC 1034 §3.6.2), which ``unchecked`` permits.
         """
         for new in records:
-            zone = self._zone_for(new)
+            zone = self.zone_of(new.name) or self._no_zone(new)
             node = zone.nodes.get(new.name)
             if node is None:
                 zone.put(new.name, new.type, (new,))
@@ -196,7 +194,7 @@ class Zones:
         for each in new:
             if (each.name, each.type) != (key, type):
                 raise DeclarationError(f"record {each} cannot stand for {type} records of {key or '.'}.")
-            node = self._zone_for(each).nodes.get(key)
+            node = (self.zone_of(key) or self._no_zone(each)).nodes.get(key)
             if node is not None and not unchecked:
                 _refuse_beside_cname(each, node)
             if type == "CNAME" and len(new) > 1 and not unchecked:
@@ -257,14 +255,11 @@ class Zones:
         wanted = read_type(type) if type is not None else None
         return tuple(each for each in found if wanted is None or each.type == wanted)
 
-    def _zone_for(self, new: Record) -> Zone:
-        zone = self.zone_of(new.name)
-        if zone is None:
-            raise DeclarationError(
-                f"record {new.name or '.'} {new.type} is in no zone: add its zone first; "
-                f"{nearest(new.name, self._zones)}"
-            )
-        return zone
+    def _no_zone(self, new: Record) -> NoReturn:
+        raise DeclarationError(
+            f"record {new.name or '.'} {new.type} is in no zone: add its zone first; "
+            f"{nearest(new.name, self._zones)}"
+        )
 
 
 def _within(label: str, origin: str) -> str:

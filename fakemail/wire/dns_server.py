@@ -1,0 +1,260 @@
+"""The DNS server's sockets: UDP and TCP on one port number. What is answered is decided in
+:mod:`fakemail.dns.responder`.
+
+Both sides are protocols without tasks of their own: a query is answered in the call that brings it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from typing import Final, cast
+
+from fakemail.dns.responder import Response, Transport, failed, respond
+from fakemail.dns.zones import Zones
+from fakemail.errors import ServerError
+from fakemail.wire.ports import BACKLOG, bound_socket, port_error
+
+OnQuery = Callable[[str, int, Transport, Response], None]
+"""Told of each reply: the client's address and port, the transport, the reply."""
+OnError = Callable[[BaseException], None]
+"""Told of each exception in our own code."""
+
+_PORT_TRIES: Final = 50
+_OVER_TCP: Final = "DNS over TCP"
+
+
+class DnsServer:
+    """Answers for the zones of one fake internet. Make, start and stop it in one event loop."""
+
+    def __init__(
+        self,
+        zones: Zones,
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        on_query: OnQuery,
+        on_error: OnError,
+        idle_timeout: float = 30.0,
+        max_connections: int = 256,
+    ) -> None:
+        """``port`` 0 lets the system choose. ``idle_timeout`` is in real seconds and for TCP connections,
+        of which the longest idle is closed when there are more than ``max_connections``."""
+        self.zones = zones
+        self.address = address
+        self.port = port
+        self.idle_timeout = idle_timeout
+        self.max_connections = max_connections
+        self._on_query = on_query
+        self._on_error = on_error
+        self._server: asyncio.Server | None = None
+        self._udp: asyncio.DatagramTransport | None = None
+        # In the order of their last activity: the first is the longest idle.
+        self._connections: dict[_Connection, None] = {}
+        self._open = 0
+        self._stopped = False
+        self._all_closed: asyncio.Future[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. :attr:`port` is known afterwards.
+
+        Raises :class:`~fakemail.errors.PortInUse` when a fixed port is taken.
+        """
+        if self._server is not None:
+            raise ServerError("this DNS server runs already.")
+        tcp, udp = _bind_both(self.address, self.port)
+        self.port = tcp.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        try:
+            self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
+            self._server = await loop.create_server(lambda: _Connection(self), sock=tcp, backlog=BACKLOG)
+        except BaseException as error:
+            tcp.close()
+            udp.close() if self._udp is None else self._udp.abort()
+            self._udp = None
+            if isinstance(error, OSError):
+                # Two sockets may be bound to one TCP port; only one of them may listen.
+                raise port_error(self.address, self.port, _OVER_TCP, error) from error
+            raise
+        self._stopped = False
+
+    async def stop(self) -> None:
+        """Stop listening and close every connection, at once. The port is free afterwards."""
+        if self._server is None or self._udp is None:
+            return
+        self._server.close()
+        self._udp.abort()
+        for connection in tuple(self._connections):
+            connection.abort()
+        self._server = self._udp = None
+        self._stopped = True
+        if self._open:
+            self._all_closed = asyncio.get_running_loop().create_future()
+            await self._all_closed
+
+    def respond(self, client: str, port: int, packet: bytes, transport: Transport) -> bytes | None:
+        """The reply to a packet, logged; ``None`` for silence. A defect of ours is reported and gets SERVFAIL."""
+        try:
+            response = respond(self.zones, packet, transport=transport)
+        except Exception as error:
+            self._on_error(error)
+            response = failed(packet)
+        if response is None:
+            return None
+        try:
+            self._on_query(client, port, transport, response)
+        except Exception as error:
+            self._on_error(error)
+        return response.wire
+
+    def opened(self, connection: _Connection | None = None) -> None:
+        """A transport was opened."""
+        self._open += 1
+        if connection is None:
+            return
+        if self._stopped:
+            # It was accepted in the turn of the loop in which we stopped.
+            connection.abort()
+            return
+        self._connections[connection] = None
+        if len(self._connections) > self.max_connections:
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            oldest.abort()
+
+    def active(self, connection: _Connection) -> None:
+        """A connection brought something."""
+        if self._connections.pop(connection, True) is None:
+            self._connections[connection] = None
+
+    def closed(self, connection: _Connection | None = None) -> None:
+        """A transport was closed."""
+        if connection is not None:
+            self._connections.pop(connection, None)
+        self._open -= 1
+        if self._open == 0 and self._all_closed is not None:
+            self._all_closed.set_result(None)
+            self._all_closed = None
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, server: DnsServer) -> None:
+        self._server = server
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._server.opened()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        reply = self._server.respond(addr[0], addr[1], data, "udp")
+        if reply is not None and self._transport is not None:
+            self._transport.sendto(reply, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """A client went away before its reply came: its affair."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._server.closed()
+
+
+class _Connection(asyncio.Protocol):
+    """Many queries one after the other, each with two octets of length before it (RFC 1035 §4.2.2)."""
+
+    def __init__(self, server: DnsServer) -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._paused = False
+        self._ended = False
+        self._idle: asyncio.TimerHandle | None = None
+        self._client = ("", 0)
+
+    def abort(self) -> None:
+        """Close without waiting for the client to read."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        # A client that has gone again has no name any more.
+        self._client = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self._server.opened(self)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._server.active(self)
+        self._wait()
+        self._answer()
+
+    def eof_received(self) -> bool:
+        # A client may say that it has no more questions and still wait for its answers.
+        self._ended = True
+        return self._paused
+
+    def pause_writing(self) -> None:
+        # It asks and does not read: no more is answered until it does, and no more is taken in.
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._answer()
+        if not self._paused and self._transport is not None:
+            if self._ended:
+                self._transport.close()
+            else:
+                self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._idle is not None:
+            self._idle.cancel()
+        self._server.closed(self)
+
+    def _wait(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(self._server.idle_timeout, self.abort)
+
+    def _answer(self) -> None:
+        """Answer every complete query in the buffer (RFC 7766 §6.2.1.1: pipelining)."""
+        buffer, at = self._buffer, 0
+        while not self._paused and self._transport is not None and len(buffer) - at >= 2:
+            end = at + 2 + int.from_bytes(buffer[at : at + 2])
+            if len(buffer) < end:
+                break
+            packet = bytes(buffer[at + 2 : end])
+            at = end
+            reply = self._server.respond(self._client[0], self._client[1], packet, "tcp")
+            if reply is not None:
+                self._transport.write(len(reply).to_bytes(2) + reply)
+        del buffer[:at]
+
+
+def _bind_both(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A TCP and a UDP socket with one port number.
+
+    TCP is bound first: its ports are the scarcer ones. The system may then find that the UDP port of the
+    number it chose is taken, so another number is tried.
+    """
+    for left in reversed(range(_PORT_TRIES if port == 0 else 1)):
+        tcp = bound_socket(address, port, purpose=_OVER_TCP)
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        number = tcp.getsockname()[1]
+        try:
+            udp.setblocking(False)
+            udp.bind((address, number))
+        except OSError as error:
+            tcp.close()
+            udp.close()
+            if left == 0 or error.errno != errno.EADDRINUSE:
+                raise port_error(address, number, "DNS over UDP", error) from error
+        else:
+            return tcp, udp
+    raise AssertionError("the last try returns or raises")
