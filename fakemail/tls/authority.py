@@ -13,11 +13,11 @@ import ssl
 import tempfile
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from fakemail.clock import RealClock
 
@@ -190,8 +190,6 @@ class Authority:
         not_before: datetime | None,
         not_after: datetime | None,
     ) -> Leaf:
-        import trustme
-
         now = RealClock().now()
         first = identities[0]
         issued = self._ca.issue_cert(
@@ -200,14 +198,66 @@ class Authority:
             organization_name=_ORGANIZATION,
             not_before=not_before or now - _SINCE,
             not_after=not_after or now + _UNTIL,
-            key_type=trustme.KeyType.RSA if key_type == "rsa" else trustme.KeyType.ECDSA,
         )
-        return Leaf(
-            names=identities,
-            chain_pem=b"".join(pem.bytes() for pem in issued.cert_chain_pems),
-            key_pem=issued.private_key_pem.bytes(),
-            files=self._files,
-        )
+        chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
+        leaf = Leaf(identities, chain, issued.private_key_pem.bytes(), self._files)
+        if key_type == "ecdsa":
+            return leaf
+        # A new RSA key takes a hundred times as long as the rest, so all leaves share one.
+        return with_key(leaf, _rsa_key(), signed_by=self._ca.private_key_pem.bytes())
+
+    def chain_without_intermediate(self, *names: str, addresses: Iterable[str] = ()) -> Leaf:
+        """A leaf signed by a second authority that only this one vouches for, sent without that voucher."""
+        identities = (*names, *addresses)
+        issued = self._ca.create_child_ca().issue_cert(*identities, organization_name=_ORGANIZATION)
+        chain = issued.cert_chain_pems[0].bytes()
+        return Leaf(identities, chain, issued.private_key_pem.bytes(), self._files)
+
+
+_RSA_KEYS: dict[str, bytes] = {}
+
+
+def _rsa_key() -> bytes:
+    known = _RSA_KEYS.get("rsa")
+    if known is not None:
+        return known
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return _RSA_KEYS.setdefault("rsa", pem)
+
+
+def with_key(leaf: Leaf, key_pem: bytes, *, signed_by: bytes | None) -> Leaf:
+    """The same certificate for another key, signed by the authority's key, or by itself if None."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+    old = x509.load_der_x509_certificate(leaf.der)
+    key = cast(CertificateIssuerPrivateKeyTypes, serialization.load_pem_private_key(key_pem, None))
+    signer = cast(
+        CertificateIssuerPrivateKeyTypes, serialization.load_pem_private_key(signed_by or key_pem, None)
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(old.subject)
+        .issuer_name(old.subject if signed_by is None else old.issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(old.not_valid_before_utc)
+        .not_valid_after(old.not_valid_after_utc)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    for extension in old.extensions:
+        own = isinstance(extension.value, x509.SubjectKeyIdentifier)
+        of_issuer = isinstance(extension.value, x509.AuthorityKeyIdentifier)
+        if not own and not (of_issuer and signed_by is None):
+            builder = builder.add_extension(extension.value, critical=extension.critical)
+    made = builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return replace(leaf, chain_pem=made, key_pem=key_pem)
 
 
 _PROCESS: dict[str, Authority] = {}

@@ -54,6 +54,22 @@ def test_key_types(key_type: str, kind: type) -> None:
     assert isinstance(x509.load_der_x509_certificate(leaf.der).public_key(), kind)
 
 
+def test_rsa_leaves_share_a_key_and_are_accepted() -> None:
+    authority = process_authority()
+    one, two = (authority.leaf(f"{name}.example.org", key_type="rsa") for name in ("one", "two"))
+    assert one.key_pem == two.key_pem
+    context = authority.client_context()
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    client = ClientLayer(context, server_hostname="two.example.org")
+    server = ServerLayer(server_context("two.example.org", key_type="rsa"))
+    for _ in range(2):
+        server.receive(client.take_outgoing())
+        client.receive(server.take_outgoing())
+    assert client.failed is server.failed is None
+    assert client.facts.peer is not None
+    assert client.facts.peer.der == two.der
+
+
 def test_long_and_international_names() -> None:
     long = ".".join(["a" * 60, "b" * 60, "example"])
     leaf = process_authority().leaf(long, "bücher.example", "*.w.example", addresses=["::1"])
