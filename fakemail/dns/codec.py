@@ -1,7 +1,7 @@
 """DNS messages between octets and values (RFC 1035 §4, RFC 6891). No zones, no decisions about what is true.
 
 The only door of dnslib, which packs and unpacks; its record classes and its server are not used. Names
-are unpacked here, for dnslib refuses labels that are not UTF-8 and compresses only names of one case.
+are unpacked here, for dnslib refuses labels that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -340,7 +340,7 @@ def _encode(question: Question, answer: Answer, *, truncated: bool, limit: int) 
     _put_question(buffer, question)
     for section in sections:
         for record in section:
-            _put_record(buffer, record)
+            _put_record(buffer, record, question)
             if buffer.offset > limit:
                 return bytes(buffer.data)  # too long already; the caller cuts it
     if edns is not None:
@@ -349,21 +349,14 @@ def _encode(question: Question, answer: Answer, *, truncated: bool, limit: int) 
 
 
 def _put_question(buffer: Any, question: Question) -> None:
-    labels = question.labels
-    at = buffer.offset
-    buffer.encode_name(DNSLabel(labels))
-    # Records are lower-case: let their names be compressed against the question in whatever case it came.
-    lower = tuple([label.lower() for label in labels])
-    for place, label in enumerate(labels):
-        buffer.names.setdefault(lower[place:], at)
-        at += len(label) + 1
+    buffer.encode_name(DNSLabel(question.labels))
     buffer.pack("!HH", type_number(question.type), question.qclass)
 
 
-def _put_record(buffer: Any, record: Record) -> None:
-    _put_name(buffer, record.labels)
-    # The length of the data is not known before it is written (RFC 1035 §4.1.3).
-    buffer.pack("!HHIH", record.number, IN, record.ttl, 0)
+def _put_record(buffer: Any, record: Record, question: Question) -> None:
+    # An owner that was asked for has the case of the question; names in data keep their own.
+    _put_name(buffer, question.labels if record.name == question.name else record.labels)
+    buffer.pack("!HHIH", record.number, IN, record.ttl, 0)  # the length is put in when it is known
     start = buffer.offset
     for part in record.parts:
         if isinstance(part, bytes):

@@ -190,13 +190,17 @@ class Zones:
 
         Raises what :meth:`add` raises, and leaves the old ones then.
         """
-        key, type, new = name_key(name), read_type(type), tuple(dict.fromkeys(records))
+        key, type, new = (
+            name_key(name),
+            read_type(type),
+            tuple({each.value: each for each in records}.values()),
+        )
         for each in new:
             if (each.name, each.type) != (key, type):
                 raise DeclarationError(f"record {each} cannot stand for {type} records of {key or '.'}.")
             node = (self.zone_of(key) or self._no_zone(each)).nodes.get(key)
             if node is not None and not unchecked:
-                _refuse_beside_cname(each, node)
+                _refuse_beside_cname(each, {other: node[other] for other in node if other != type})
             if type == "CNAME" and len(new) > 1 and not unchecked:
                 raise DeclarationError(f"{key or '.'} can have one CNAME record, not {len(new)}.")
         zone = self.zone_of(key)
