@@ -236,11 +236,13 @@ def with_key(leaf: Leaf, key_pem: bytes, *, signed_by: bytes | None) -> Leaf:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
+    def load(pem: bytes) -> CertificateIssuerPrivateKeyTypes:
+        # We made the key ourselves, and validating an RSA key takes as long as making one.
+        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+        return cast(CertificateIssuerPrivateKeyTypes, key)
+
     old = x509.load_der_x509_certificate(leaf.der)
-    key = cast(CertificateIssuerPrivateKeyTypes, serialization.load_pem_private_key(key_pem, None))
-    signer = cast(
-        CertificateIssuerPrivateKeyTypes, serialization.load_pem_private_key(signed_by or key_pem, None)
-    )
+    key, signer = load(key_pem), load(signed_by or key_pem)
     builder = (
         x509.CertificateBuilder()
         .subject_name(old.subject)
