@@ -59,4 +59,7 @@ def _one_step(world: World, address: Address, accounts: dict[str, Address]) -> t
             return domain.aliases[candidate]
     if domain.catch_all is not None:
         return (domain.catch_all,)
+    if local == "postmaster":
+        # RFC 5321 §4.5.1: every domain that takes mail has this mailbox, declared or not.
+        accounts[address.key] = Address("postmaster", domain.name)
     return ()

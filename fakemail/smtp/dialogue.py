@@ -110,6 +110,10 @@ class Dialogue:
             return
         yield Send(b"QUIT\r\n", 1)
 
+    def never_began(self, failure: PeerFailure) -> None:
+        """The server could not be connected to."""
+        self._settle(self._open, Stage.CONNECT, None, failure.reason, failure.detail)
+
     @property
     def was_greeted(self) -> bool:
         """Whether the server was ready to talk; if not, another host may be tried (RFC 5321 §5.1)."""

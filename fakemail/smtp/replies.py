@@ -66,6 +66,8 @@ _DEFERRALS: Final = MappingProxyType(
 
 def reply_to(verdict: Verdict) -> Reply:
     """The reply that says a verdict other than acceptance."""
+    if verdict.reply is not None:
+        return verdict.reply
     reason = verdict.reason or Reason.LOCAL_ERROR
     table = _DEFERRALS if verdict.action is Action.DEFER else _REFUSALS
     code, enhanced, text = table.get(reason) or (451, "4.3.0", str(reason))

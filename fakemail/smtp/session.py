@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from fakemail.errors import ProtocolError
 from fakemail.record.events import Peer
-from fakemail.record.secrets import mask_command
+from fakemail.record.secrets import mask_command, mask_response
 from fakemail.sasl.exchange import Credentials
 from fakemail.smtp import replies
 from fakemail.smtp.authentication import Authentication
@@ -47,8 +47,15 @@ class Receipt(NamedTuple):
 class Backend(Protocol):
     """Everything a session asks of its host. ``None`` means: wait, ``resume`` will bring the answer."""
 
-    credentials: Credentials
-    chance: Chance
+    @property
+    def credentials(self) -> Credentials:
+        """Who may log in."""
+        ...
+
+    @property
+    def chance(self) -> Chance:
+        """For what must not be guessed or repeated."""
+        ...
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         """Whether MAIL may go on with this reverse-path."""
@@ -405,7 +412,8 @@ class Session:
         self._say_authentication()
 
     def _authenticate_further(self, raw: bytes) -> None:
-        self._stage, self._line = Stage.SMTP_AUTH, "********"
+        self._stage = Stage.SMTP_AUTH
+        self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         authentication = self._authentication
         if authentication is not None:
             authentication.respond(raw.rstrip(b"\r\n") if raw is not _OVERLONG else None)

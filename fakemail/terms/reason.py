@@ -43,6 +43,9 @@ class Reason(Enum):
     SHUTTING_DOWN = "shutting down"
     PROTOCOL_ERROR = "protocol error of the other side"
 
+    # The test
+    HANDLER = "refused by the test's own handler"
+
     # Routing
     DNS_TEMPORARY = "DNS failed for now"
     NO_ADDRESS = "mail host has no address"

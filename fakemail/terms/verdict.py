@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
 
 
 class Action(Enum):
@@ -27,6 +28,8 @@ class Verdict:
     action: Action
     reason: Reason | None = None
     detail: str = ""
+    reply: Reply | None = None
+    """The very reply to give, where somebody chose one; else the protocol's edge finds the usual one."""
 
     @property
     def is_accepted(self) -> bool:

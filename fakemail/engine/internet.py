@@ -1,0 +1,245 @@
+"""One running fake internet: the place where everything is put together.
+
+Methods that change it run in the loop's thread; :mod:`fakemail.api` sees to that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+from fakemail.clock import Clock
+from fakemail.dns.responder import Response, Transport
+from fakemail.dns.zones import Zones
+from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, Naming
+from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
+from fakemail.engine.site import RunningHost
+from fakemail.engine.transfer import QueuedMessage, Transfer
+from fakemail.errors import ServerError
+from fakemail.mail.decoding import field_text
+from fakemail.model.domain import Domain
+from fakemail.model.host import Host, Service
+from fakemail.model.world import World
+from fakemail.mta.recipients import resolve
+from fakemail.record.events import Delivered, Query, Queued
+from fakemail.record.log import Log
+from fakemail.smtp.envelope import Envelope, Recipient
+from fakemail.store.mailbox import INBOX, MailStore, StoredMessage
+from fakemail.terms.address import Address
+from fakemail.terms.ids import Chance
+from fakemail.terms.stage import Stage
+from fakemail.wire.dns_client import DnsClient
+from fakemail.wire.dns_server import DnsServer
+from fakemail.wire.supervisor import Supervisor
+
+_SUBJECT = re.compile(rb"^Subject[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID = re.compile(rb"^Message-ID[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE | re.MULTILINE)
+
+
+def own_ports(network: Network) -> PortPlan:
+    """Every host on its loopback address, on ports that the system chooses."""
+
+    def plan(host: Host, _: Service) -> Endpoint:
+        return Endpoint(network.loopback_of(host.name), 0)
+
+    return plan
+
+
+class Internet:
+    """A fake internet while it runs. ``start`` it in an event loop and ``stop`` it there."""
+
+    def __init__(self, *, seed: int, clock: Clock, dns_port: int = 0) -> None:
+        self.clock = clock
+        self.chance = Chance(seed)
+        self.world = World()
+        self.zones = Zones()
+        self.log = Log(clock)
+        self.store = MailStore()
+        self.network = Network()
+        self.supervisor = Supervisor()
+        self.hosts: dict[str, RunningHost] = {}
+        self.plan: PortPlan = own_ports(self.network)
+        self.next_connection = count(1).__next__
+        self._homes: dict[str, list[str]] = {}
+        self._naming = Naming(self.world, self.zones)
+        self._dns_clients: dict[str, DnsClient] = {}
+        self.dns = DnsServer(
+            self.zones, port=dns_port, on_query=self._note_query, on_error=self.supervisor.report
+        )
+
+    # Life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the name server; hosts start as they are declared."""
+        await self.dns.start()
+        self._naming.ensure_zone(INFRASTRUCTURE)
+        self._naming.host(self.world.add_host(NAME_SERVER))
+
+    async def stop(self) -> None:
+        """End everything at once. Ports are free and tasks have ended when it returns."""
+        for running in self.hosts.values():
+            running.close()
+        await self.supervisor.aclose()
+        for client in self._dns_clients.values():
+            await client.aclose()
+        await self.dns.stop()
+
+    def raise_errors(self) -> None:
+        """Raise the first error of our own code, if there was one."""
+        errors, self.supervisor.errors = self.supervisor.errors, []
+        if errors:
+            more = f" ({len(errors)} errors in all)" if len(errors) > 1 else ""
+            raise ServerError(
+                f"a server of the fake internet failed: {type(errors[0]).__name__}: {errors[0]}{more}"
+            ) from errors[0]
+
+    # Declaring -----------------------------------------------------------------------------------
+
+    async def run_host(self, host: Host) -> RunningHost:
+        """Put a host into DNS and open its ports; one that runs gets the ports it lacks."""
+        self._naming.host(host)
+        running = self.hosts.get(host.name)
+        if running is None:
+            running = self.hosts[host.name] = RunningHost(self, host)
+        await running.listen(self.plan)
+        return running
+
+    async def run_domain(self, domain: Domain) -> None:
+        """Put a domain into DNS and run its hosts."""
+        self._naming.domain(domain)
+        await self._run_hosts_of(domain)
+
+    async def reroute(self, domain: Domain) -> None:
+        """Make a change of a domain's mail routing visible."""
+        for homes in self._homes.values():
+            if domain.name in homes:
+                homes.remove(domain.name)
+        self._naming.route(domain)
+        await self._run_hosts_of(domain)
+
+    async def _run_hosts_of(self, domain: Domain) -> None:
+        for name in domain.mail_hosts:
+            self._homes.setdefault(name, []).append(domain.name)
+        for name in dict.fromkeys([*domain.mail_hosts, domain.submission_host]):
+            await self.run_host(self.world.hosts[name])
+
+    def homes(self, host: str) -> Sequence[str]:
+        """The domains for which a host takes mail, in the order of their declaration."""
+        return self._homes.get(host, ())
+
+    def is_home(self, host: str, domain: str) -> bool:
+        """Whether a host takes mail for a domain."""
+        declared = self.world.domains.get(domain)
+        return declared is not None and any(target.host == host for target in declared.mx)
+
+    # Mail ----------------------------------------------------------------------------------------
+
+    def queue(
+        self,
+        host: str,
+        queue_id: str,
+        envelope: Envelope,
+        raw: bytes,
+        *,
+        recipients: Sequence[Recipient] | None = None,
+        forwarded: Iterable[Address] = (),
+    ) -> None:
+        """Take a message into a host's queue, to be handed on at once."""
+        targets = (*(envelope.recipients if recipients is None else recipients), *map(Recipient, forwarded))
+        self.log.append(
+            Queued,
+            Stage.QUEUE,
+            host,
+            0,
+            queue_id,
+            envelope.sender,
+            tuple(target.address for target in targets),
+            len(raw),
+            _field(_MESSAGE_ID, raw),
+            _field(_SUBJECT, raw),
+            "",
+        )
+        message = QueuedMessage(host, queue_id, envelope, raw, targets)
+        self.supervisor.spawn(Transfer(self, message).run(), f"transfer {queue_id}")
+
+    def deliver(
+        self, host: str, queue_id: str, envelope: Envelope, raw: bytes, recipients: Sequence[Address]
+    ) -> tuple[Address, ...]:
+        """Put a message into the mailboxes of its recipients, once each; return who is elsewhere."""
+        onward: dict[str, Address] = {}
+        served: set[str] = set()
+        subject, message_id = _field(_SUBJECT, raw), _field(_MESSAGE_ID, raw)
+        for recipient in recipients:
+            resolution = resolve(self.world, recipient)
+            onward.update((address.key, address) for address in resolution.onward)
+            for account in resolution.accounts:
+                if account.key in served:
+                    continue
+                served.add(account.key)
+                stored = self.store.mailbox(account).append(
+                    raw,
+                    received_at=self.clock.now(),
+                    recipient=recipient,
+                    envelope=envelope,
+                    host=host,
+                    queue_id=queue_id,
+                )
+                self._note_delivery(stored, account, message_id, subject)
+        return tuple(onward.values())
+
+    def put(self, account: Address, raw: bytes, mailbox: str = INBOX) -> StoredMessage:
+        """Put a message into a mailbox without any transport."""
+        box = self.store.mailbox(account, mailbox)
+        stored = box.append(raw, received_at=self.clock.now(), recipient=account)
+        self._note_delivery(stored, account, _field(_MESSAGE_ID, raw), _field(_SUBJECT, raw), mailbox)
+        return stored
+
+    def _note_delivery(
+        self, stored: StoredMessage, account: Address, message_id: str, subject: str, mailbox: str = INBOX
+    ) -> None:
+        self.log.append(
+            Delivered,
+            Stage.DELIVER,
+            stored.host,
+            0,
+            stored.queue_id,
+            stored.recipient,
+            account,
+            mailbox,
+            stored.uid,
+            message_id,
+            subject,
+        )
+
+    # DNS -----------------------------------------------------------------------------------------
+
+    def dns_client(self, host: str) -> DnsClient:
+        """The resolver of a host, made when it first asks something."""
+        client = self._dns_clients.get(host)
+        if client is None:
+            client = DnsClient(LOOPBACK, self.dns.port, chance=self.chance)
+            self._dns_clients[host] = client
+        return client
+
+    def _note_query(self, address: str, port: int, transport: Transport, response: Response) -> None:
+        self.log.append(
+            Query,
+            Stage.DNS_QUERY,
+            NAME_SERVER,
+            0,
+            "",
+            self.network.who(address, port),
+            transport,
+            response.name,
+            response.type,
+            response.kind,
+            response.records,
+        )
+
+
+def _field(pattern: re.Pattern[bytes], raw: bytes) -> str:
+    """The decoded body of a header field, without parsing the message."""
+    end = raw.find(b"\r\n\r\n")
+    match = pattern.search(raw, 0, end + 2 if end >= 0 else len(raw))
+    return field_text(match[1]).strip() if match else ""

@@ -1,0 +1,84 @@
+"""Puts a described internet into DNS: the records that every host and domain has without being asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fakemail.dns.names import reverse_name
+from fakemail.dns.rdata import txt
+from fakemail.dns.records import Record, record
+from fakemail.dns.zones import Zones
+from fakemail.model.domain import Domain, Routing
+from fakemail.model.host import Host
+from fakemail.model.world import World
+
+INFRASTRUCTURE = "mailnet.test"
+"""The domain of the fake internet's own machinery: its name server and its smarthost."""
+NAME_SERVER = f"ns.{INFRASTRUCTURE}"
+
+# The zones that hold PTR records (RFC 1035 §3.5, RFC 3596 §2.5), for each range of the address plan.
+_REVERSE_ZONES = (
+    "100.51.198.in-addr.arpa",
+    "2.0.192.in-addr.arpa",
+    "113.0.203.in-addr.arpa",
+    "18.198.in-addr.arpa",
+    "19.198.in-addr.arpa",
+    "8.b.d.0.1.0.0.2.ip6.arpa",
+)
+
+
+class Naming:
+    """Keeps the zones in step with the world."""
+
+    def __init__(self, world: World, zones: Zones) -> None:
+        self._world = world
+        self._zones = zones
+        self._named: set[str] = set()
+        for origin in _REVERSE_ZONES:
+            self.ensure_zone(origin)
+
+    def ensure_zone(self, origin: str) -> None:
+        """Make a zone unless it is there."""
+        if not self._zones.has_zone(origin):
+            self._zones.add_zone(origin, name_servers=[NAME_SERVER])
+
+    def host(self, host: Host) -> None:
+        """Addresses and reverse names of a host."""
+        if host.name in self._named:
+            return
+        self._named.add(host.name)
+        if self._zones.zone_of(host.name) is None:
+            self.ensure_zone(host.name.partition(".")[2] or host.name)
+        self._zones.add(
+            record(host.name, "A", host.ipv4),
+            record(host.name, "AAAA", host.ipv6),
+            record(reverse_name(host.ipv4), "PTR", f"{host.name}."),
+            record(reverse_name(host.ipv6), "PTR", f"{host.name}."),
+        )
+
+    def domain(self, domain: Domain) -> None:
+        """The zone of a domain, its mail routing, and what its owner publishes about its mail."""
+        self.ensure_zone(domain.name)
+        self.route(domain)
+        for host in {*domain.mail_hosts, domain.submission_host}:
+            self.host(self._world.hosts[host])
+        self._zones.add(*_published(domain))
+
+    def route(self, domain: Domain) -> None:
+        """The MX records of a domain, in place of those that are there."""
+        records: list[Record] = []
+        if domain.routing is Routing.MX:
+            records = [record(domain.name, "MX", f"{mx.preference} {mx.host}.") for mx in domain.mx]
+        elif domain.routing is Routing.NULL_MX:
+            records = [record(domain.name, "MX", "0 .")]  # RFC 7505 §3
+        self._zones.replace(domain.name, "MX", records)
+
+
+def _published(domain: Domain) -> Iterator[Record]:
+    # RFC 7208: who may send for the domain: those who take its mail, and its submission host.
+    who = "mx " if domain.routing is Routing.MX else "a " if domain.routing is Routing.IMPLICIT else ""
+    yield record(domain.name, "TXT", txt(f"v=spf1 {who}a:{domain.submission_host} -all"))
+    yield record(f"_dmarc.{domain.name}", "TXT", txt("v=DMARC1; p=none"))  # RFC 7489 §6.3
+    # RFC 6186 §3.1, RFC 8314 §5.1: where a mail program finds the submission server.
+    yield record(f"_submission._tcp.{domain.name}", "SRV", f"0 1 587 {domain.submission_host}.")
+    yield record(f"_submissions._tcp.{domain.name}", "SRV", f"0 1 465 {domain.submission_host}.")

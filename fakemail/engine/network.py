@@ -1,0 +1,68 @@
+"""Where the fake internet really is: which loopback address and port stands for which public one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from fakemail.model.addresses import APP_IPV4
+from fakemail.model.host import Host, Service
+from fakemail.record.events import Peer
+from fakemail.wire.ports import has_loopback_range
+
+LOOPBACK = "127.0.0.1"
+# Second octet of the loopback addresses of hosts: away from 127.0.0.1, from Debian's 127.0.1.1 and
+# from 127.0.0.53, where a local resolver may live.
+_RANGE = 90
+
+
+class Endpoint(NamedTuple):
+    """A real address and port."""
+
+    address: str
+    port: int
+
+
+PortPlan: TypeAlias = Callable[[Host, Service], Endpoint]
+"""Says where a service of a host shall listen; port 0 lets the system choose."""
+
+
+class Network:
+    """The map between the fake internet's addresses and this machine's."""
+
+    def __init__(self) -> None:
+        self._serial = 0
+        self._loopback: dict[str, str] = {}
+        self._endpoints: dict[tuple[str, int], Endpoint] = {}
+        self._callers: dict[Endpoint, Peer] = {}
+
+    def loopback_of(self, host: str) -> str:
+        """The loopback address of a host: its own where the machine has more than one."""
+        known = self._loopback.get(host)
+        if known is None:
+            self._serial += 1
+            high, low = divmod(self._serial, 250)
+            own = f"127.{_RANGE + high // 250}.{high % 250}.{low + 1}"
+            known = self._loopback[host] = own if has_loopback_range() else LOOPBACK
+        return known
+
+    def publish(self, host: Host, service: Service, endpoint: Endpoint) -> None:
+        """A service of a host is at that endpoint from now on."""
+        for public in (host.ipv4, host.ipv6):
+            self._endpoints[public, service.port] = endpoint
+
+    def find(self, public: str, port: int) -> Endpoint | None:
+        """Where a public address and port really is; ``None`` if nobody was ever there."""
+        return self._endpoints.get((public, port))
+
+    def calls_from(self, endpoint: Endpoint, caller: Peer) -> None:
+        """A connection from that real endpoint is made by a fake host."""
+        self._callers[endpoint] = caller
+
+    def hung_up(self, endpoint: Endpoint) -> None:
+        """The connection from that endpoint is over."""
+        self._callers.pop(endpoint, None)
+
+    def who(self, address: str, port: int) -> Peer:
+        """Who is at the other end of a connection; everybody else is the program under test."""
+        return self._callers.get(Endpoint(address, port)) or Peer(APP_IPV4, port, "app")

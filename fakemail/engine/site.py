@@ -1,0 +1,313 @@
+"""A running host: its ports, its connections, and its decisions about mail."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from fakemail.engine.network import Endpoint, PortPlan
+from fakemail.mail.trace import complete, prepend, received, return_path
+from fakemail.model.host import Host, Security, Service
+from fakemail.mta.recipients import resolve
+from fakemail.record.events import Exchange, Peer
+from fakemail.smtp.envelope import Envelope
+from fakemail.smtp.extensions import Profile
+from fakemail.smtp.session import Receipt, Recorder, Session
+from fakemail.terms.address import Address, Path
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+from fakemail.tls.authority import process_authority
+from fakemail.tls.contexts import server_context
+from fakemail.wire.connection import Connection, Core
+from fakemail.wire.ports import Listener
+from fakemail.wire.smtp_server import SmtpConnection
+
+if TYPE_CHECKING:
+    from fakemail.engine.internet import Internet
+
+
+class Site:
+    """One port of one host."""
+
+    def __init__(self, running: RunningHost, service: Service, endpoint: Endpoint) -> None:
+        self.running = running
+        self.host = running.name
+        self.service = service.name
+        self.implicit_tls = service.security is Security.TLS
+        self.log = running.internet.log
+        self.supervisor = running.internet.supervisor
+        self.connections: set[Connection] = running.connections
+        self.port = service
+        self.listener = Listener(
+            endpoint.address,
+            endpoint.port,
+            purpose=f"{service.name} of {running.name}",
+            factory=lambda: SmtpConnection(self),
+        )
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it really listens."""
+        return Endpoint(self.listener.address, self.listener.port)
+
+    @property
+    def idle_timeout(self) -> float:
+        """In real seconds."""
+        return self.running.host.personality.idle_timeout
+
+    @property
+    def handler(self) -> object | None:
+        """The aiosmtpd handler that a test attached to the host."""
+        return self.running.handler
+
+    def number(self) -> int:
+        """The number of a new connection, unique in the fake internet."""
+        return self.running.internet.next_connection()
+
+    def peer(self, address: str, port: int) -> Peer:
+        """Who connects from there."""
+        return self.running.internet.network.who(address, port)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """The host's side of TLS."""
+        return self.running.tls_context
+
+    def open(self, connection: SmtpConnection) -> Core:
+        """A session for a new connection."""
+        backend = Decisions(self.running, self._profile)
+        return Session(
+            self._profile, connection.backend(backend), self._recorder(connection), connection.peer
+        )
+
+    @property
+    def _profile(self) -> Profile:
+        # A personality can be changed at any time; sessions that are open keep the one they began with.
+        profile = self.running.profiles.get(self.service)
+        if profile is None or profile.host is not self.running.host:
+            profile = self.running.profiles[self.service] = Profile(self.running.host, self.port)
+        return profile
+
+    def _recorder(self, connection: Connection) -> Recorder:
+        append, host, number = self.log.append, self.host, connection.number
+
+        def record(
+            stage: Stage,
+            line: str,
+            reply: Reply | None,
+            reason: Reason | None,
+            address: Path | None = None,
+            queue_id: str = "",
+        ) -> None:
+            append(Exchange, stage, host, number, queue_id, line, reply, reason, address)
+
+        return record
+
+
+class RunningHost:
+    """A host that listens."""
+
+    def __init__(self, internet: Internet, host: Host) -> None:
+        self.internet = internet
+        self.name = host.name
+        self.sites: dict[str, Site] = {}
+        self.connections: set[Connection] = set()
+        self.profiles: dict[str, Profile] = {}
+        self.handler: object | None = None
+        self.credentials = Credentials(self)
+        self.is_stopped = False
+
+    @property
+    def host(self) -> Host:
+        """The host as it is described now."""
+        return self.internet.world.hosts[self.name]
+
+    async def listen(self, plan: PortPlan) -> None:
+        """Open the ports of the services that do not listen yet."""
+        for service in self.host.services:
+            if service.name in self.sites:
+                continue
+            site = Site(self, service, plan(self.host, service))
+            self.sites[service.name] = site
+            self.internet.network.publish(self.host, service, site.endpoint)
+            if not self.is_stopped:
+                await site.listener.start()
+
+    async def start(self) -> None:
+        """Listen again after a stop, on the same ports."""
+        self.is_stopped = False
+        for site in self.sites.values():
+            await site.listener.start()
+
+    def stop(self) -> None:
+        """Refuse connections, and end those that exist with 421."""
+        self.is_stopped = True
+        for site in self.sites.values():
+            site.listener.stop()
+        for connection in tuple(self.connections):
+            connection.hang_up(Reason.SHUTTING_DOWN)
+
+    def close(self) -> None:
+        """Give the ports back and drop every connection."""
+        for site in self.sites.values():
+            site.listener.close()
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    @cached_property
+    def tls_context(self) -> ssl.SSLContext:
+        """The server's side of TLS; the certificate is good for the name and the loopback address."""
+        loopback = dict.fromkeys(site.endpoint.address for site in self.sites.values())
+        return server_context(
+            self.name, addresses=loopback, authority=process_authority(), client_certificates="ask"
+        )
+
+
+class Credentials:
+    """Who may log in at a host, with which secret."""
+
+    def __init__(self, running: RunningHost) -> None:
+        self._running = running
+
+    def _account(self, login: str) -> str | None:
+        """The key of the account that may log in here with that name."""
+        world = self._running.internet.world
+        account = world.accounts.get(_login_key(login))
+        if account is None or account.disabled:
+            return None
+        domain = world.domains.get(account.address.domain)
+        at_home = domain is not None and domain.submission_host == self._running.name
+        return account.address.key if at_home or self._running.host.smarthost else None
+
+    def password_of(self, login: str) -> str | None:
+        """The password of that login."""
+        key = self._account(login)
+        return None if key is None else self._running.internet.world.accounts[key].password
+
+    def token_owner(self, token: str) -> str | None:
+        """The login for which a bearer token is good."""
+        for account in self._running.internet.world.accounts.values():
+            if token in account.tokens:
+                return self._account(str(account.address))
+        return None
+
+    def owner_of_certificate(self, subject: str) -> str | None:
+        """The login of the holder of a client certificate with that name."""
+        return self._account(subject)
+
+    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
+        """Whether one login may act as another: only as itself, in whatever case it is written."""
+        return _login_key(authentication_id) == _login_key(authorization_id)
+
+
+def _login_key(login: str) -> str:
+    local, _, domain = login.rpartition("@")
+    return f"{local.casefold()}@{domain.lower()}"
+
+
+class Decisions:
+    """What a host decides about mail on one of its ports."""
+
+    def __init__(self, running: RunningHost, profile: Profile) -> None:
+        self._running = running
+        self._internet = running.internet
+        self._profile = profile
+        self.credentials = running.credentials
+        self.chance: Chance = running.internet.chance
+
+    def check_sender(self, sender: Path, login: str) -> Verdict | None:
+        """On a submission port the sender must belong to the account (RFC 6409 §6.1)."""
+        if not login or not self._profile.personality.own_senders_only or not isinstance(sender, Address):
+            return ACCEPTED
+        account = self._internet.world.accounts.get(_login_key(login))
+        if account is not None and account.owns(sender):
+            return ACCEPTED
+        return refused(Reason.SENDER_NOT_OWNED, f"<{sender}>")
+
+    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
+        """Take what is for here, or from those who may send onward (RFC 5321 §3.6.2)."""
+        if self._profile.is_submission:
+            return ACCEPTED
+        if not recipient.domain:
+            recipient = self._postmaster()
+        if self._is_home(recipient.domain):
+            resolution = resolve(self._internet.world, recipient)
+            if resolution.reason is not None:
+                return refused(resolution.reason, f"<{recipient}>")
+            return ACCEPTED
+        if recipient.domain in self._running.host.open_relay_for or "*" in self._running.host.open_relay_for:
+            return ACCEPTED
+        return refused(Reason.RELAY_DENIED, f"<{recipient}>")
+
+    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
+        """Deliver what is for here, queue the rest."""
+        internet, name = self._internet, self._running.name
+        queue_id = internet.chance.queue_id()
+        now = internet.clock.now()
+        origin = envelope.origin
+        if self._profile.is_submission:
+            content = complete(content, date=now, message_id=f"<{queue_id}@{name}>")
+        trace = received(
+            helo=origin.helo,
+            client_ip=origin.peer.address,
+            client_name="" if origin.peer.name == "app" else origin.peer.name,
+            by=name,
+            date=now,
+            queue_id=queue_id,
+            with_=origin.protocol,
+            tls=f"{origin.tls} with cipher {origin.cipher}" if origin.tls else "",
+            recipient=envelope.recipients[0].address if len(envelope.recipients) == 1 else None,
+        )
+        raw = prepend(content, trace)
+        if self._profile.is_submission:
+            internet.queue(name, queue_id, envelope, raw)
+            return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
+        local = [each for each in envelope.recipients if self._is_home(each.address.domain)]
+        elsewhere = [each for each in envelope.recipients if not self._is_home(each.address.domain)]
+        onward = internet.deliver(
+            name,
+            queue_id,
+            envelope,
+            prepend(raw, return_path(envelope.sender)),
+            [each.address if each.address.domain else self._postmaster() for each in local],
+        )
+        if elsewhere or onward:
+            internet.queue(name, queue_id, envelope, raw, recipients=elsewhere, forwarded=onward)
+        return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
+
+    def verify(self, name: str) -> tuple[Address, ...]:
+        """The accounts that a name or an address stands for here (RFC 5321 §3.5)."""
+        found: dict[str, Address] = {}
+        for address in self._addresses(name):
+            for account in resolve(self._internet.world, address).accounts:
+                found[account.key] = account
+        return tuple(found.values())
+
+    def expand(self, name: str) -> tuple[Address, ...]:
+        """The addresses behind an alias."""
+        world = self._internet.world
+        for address in self._addresses(name):
+            targets = world.domains[address.domain].aliases.get(address.local.casefold())
+            if targets:
+                return targets
+        return ()
+
+    def _addresses(self, name: str) -> Iterable[Address]:
+        local, _, domain = name.rpartition("@")
+        if local and self._is_home(domain.lower()):
+            yield Address(local, domain.lower())
+        elif not local:
+            for home in self._internet.homes(self._running.name):
+                yield Address(name, home)
+
+    def _is_home(self, domain: str) -> bool:
+        return not domain or self._internet.is_home(self._running.name, domain)
+
+    def _postmaster(self) -> Address:
+        """Who gets the mail for ``<postmaster>`` without a domain (RFC 5321 §4.5.1)."""
+        homes = self._internet.homes(self._running.name)
+        return Address("postmaster", homes[0] if homes else self._running.name)

@@ -1,0 +1,334 @@
+"""One accepted connection: octets between a socket and a session core, TLS in between, and the tap.
+
+The same for every protocol whose core is a session that is fed; nothing here knows a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any, Protocol, runtime_checkable
+
+from fakemail.record.events import Connected, Disconnected, Handshake, Peer
+from fakemail.record.log import Log
+from fakemail.terms.channel import Channel
+from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
+from fakemail.tls.layer import HandshakeFailure, ServerLayer
+from fakemail.wire.supervisor import Supervisor
+
+# While this much output waits for a client that does not read, nothing more is read from it.
+_HIGH_WATER = 256 * 1024
+
+
+@runtime_checkable
+class Core(Protocol):
+    """A session core, as :class:`fakemail.smtp.session.Session` is one."""
+
+    wants_tls: bool
+    closing: bool
+    discarded_plaintext: int
+
+    def greet(self) -> bytes:
+        """What the server says first."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Take octets in, give octets out."""
+        ...
+
+    def resume(self, answer: Any) -> bytes:
+        """Go on with an answer from elsewhere."""
+        ...
+
+    def secured(self, channel: Channel) -> None:
+        """TLS is active from now on."""
+        ...
+
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words before the server closes the connection."""
+        ...
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer from elsewhere is outstanding."""
+        ...
+
+    @property
+    def whereabouts(self) -> str:
+        """What it is in the middle of, in words."""
+        ...
+
+
+class Site(Protocol):
+    """One port of one host, as its connections see it."""
+
+    host: str
+    service: str
+    implicit_tls: bool
+    log: Log
+    supervisor: Supervisor
+    connections: set[Connection]
+
+    @property
+    def idle_timeout(self) -> float:
+        """In real seconds."""
+        ...
+
+    def number(self) -> int:
+        """The number of a new connection."""
+        ...
+
+    def peer(self, address: str, port: int) -> Peer:
+        """Who connects from there."""
+        ...
+
+    def tls_context(self) -> ssl.SSLContext:
+        """The server's side of TLS."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """A connection from its first octet to its last."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.number = 0
+        self.peer = Peer("", 0, "")
+        self.channel: Channel | None = None
+        self._transport: asyncio.Transport | None = None
+        self._core: Core | None = None
+        self._tls: ServerLayer | None = None
+        self._ended = False
+        self._eof = False
+        self._paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+
+    def open_core(self) -> Core:
+        """The session core of this connection; each protocol brings its own."""
+        raise NotImplementedError
+
+    # What asyncio calls --------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The client is there."""
+        site = self.site
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a connection needs a stream")
+        self._transport = transport
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        address, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self.number = site.number()
+        self.peer = site.peer(address, port)
+        site.connections.add(self)
+        site.log.append(Connected, Stage.CONNECT, site.host, self.number, "", site.service, self.peer)
+        self._core = self.open_core()
+        self._watch_idleness()
+        if site.implicit_tls:
+            self._tls = ServerLayer(site.tls_context())
+        else:
+            transport.write(self._core.greet())
+
+    def data_received(self, data: bytes) -> None:
+        """Octets came."""
+        if self._ended:
+            return
+        self._heard = asyncio.get_running_loop().time()
+        try:
+            if self._tls is not None:
+                self._received_ciphertext(data)
+            elif self._core is not None:
+                self._send(self._core.feed(data))
+        except Exception as error:
+            self._failed(error)
+
+    def eof_received(self) -> bool:
+        """The client will send no more; what it has sent is answered all the same."""
+        self._eof = True
+        if self._tls is not None:
+            self._tls.receive_eof()
+            if self._tls.failed is not None:
+                self._handshake_failed(self._tls.failed)
+        waiting = self._is_waiting()
+        if not waiting:
+            self._note_end("client", Reason.CONNECTION_LOST if self._whereabouts else None)
+        return waiting  # False lets asyncio write what is left and close
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._note_end("client", Reason.CONNECTION_LOST if exc or self._whereabouts else None)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.site.connections.discard(self)
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        """The client does not read: stop reading from it, so that what it causes stays bounded."""
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # What the site calls -------------------------------------------------------------------------
+
+    def answer(self, answer: Any) -> None:
+        """Bring the core the answer that it waits for."""
+        if self._transport is None or self._core is None or not self._is_waiting():
+            return
+        try:
+            self._send(self._core.resume(answer))
+        except Exception as error:
+            self._failed(error)
+        if self._eof and not self._is_waiting():
+            self._close("client", None)
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        self._note_end("server", Reason.SHUTTING_DOWN)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def hang_up(self, reason: Reason) -> None:
+        """End the connection politely."""
+        if self._ended or self._transport is None:
+            return
+        if self._core is not None and (self._tls is None or self._tls.handshake_done):
+            self._write(self._core.hang_up(reason))
+        self._close("server", reason)
+
+    # TLS -----------------------------------------------------------------------------------------
+
+    def _received_ciphertext(self, data: bytes) -> None:
+        tls, core = self._tls, self._core
+        if tls is None or core is None:
+            return
+        was_done = tls.handshake_done
+        plaintext = tls.receive(data)
+        if tls.failed is not None:
+            self._handshake_failed(tls.failed)
+            return
+        if tls.handshake_done and not was_done:
+            self._secured(tls, core)
+        output = core.feed(plaintext) if plaintext else b""
+        self._send(output)
+        if tls.closed_by_peer and not self._ended:
+            self.eof_received()
+            if not self._is_waiting():
+                self._close("client", None)
+
+    def _secured(self, tls: ServerLayer, core: Core) -> None:
+        facts = tls.facts
+        names = facts.peer.names if facts.peer is not None and facts.peer.verified else ()
+        channel = Channel(
+            facts.version, facts.cipher, facts.server_name or "", names, tls.tls_server_end_point
+        )
+        self.channel = channel
+        detail = ""
+        if core.discarded_plaintext:
+            detail = f"{core.discarded_plaintext} octets of clear text behind STARTTLS were thrown away"
+        self._note_handshake(channel, "", "", detail)
+        core.secured(channel)
+        if self.site.implicit_tls:
+            tls.send(core.greet())
+
+    def _handshake_failed(self, failure: HandshakeFailure) -> None:
+        if not self._ended:
+            channel = Channel("", "", "", ())
+            self._note_handshake(channel, failure.refused_by, failure.alert, failure.detail)
+            self._flush()
+            self._close(failure.refused_by, Reason.TLS_FAILED)
+
+    def _note_handshake(self, channel: Channel, refused_by: str, alert: str, detail: str) -> None:
+        self.site.log.append(
+            Handshake,
+            Stage.TLS_HANDSHAKE,
+            self.site.host,
+            self.number,
+            "",
+            channel.version,
+            channel.cipher,
+            channel.server_name,
+            channel.certificate_names[0] if channel.certificate_names else "",
+            refused_by,
+            alert,
+            detail,
+        )
+
+    # Writing and ending --------------------------------------------------------------------------
+
+    def _send(self, output: bytes) -> None:
+        """Write what the core said, then do what it wants."""
+        core = self._core
+        self._write(output)
+        if core is None:
+            return
+        if core.wants_tls and self._tls is None:
+            self._tls = ServerLayer(self.site.tls_context())
+        if core.closing:
+            self._close("server", None)
+
+    def _write(self, output: bytes) -> None:
+        if self._tls is None:
+            if output and self._transport is not None:
+                self._transport.write(output)
+            return
+        if output:
+            self._tls.send(output)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._tls is not None and self._transport is not None:
+            outgoing = self._tls.take_outgoing()
+            if outgoing:
+                self._transport.write(outgoing)
+
+    def _close(self, by: str, reason: Reason | None) -> None:
+        self._note_end(by, reason)
+        if self._tls is not None:
+            self._tls.close_notify()
+            self._flush()
+        if self._transport is not None:
+            if self._paused:
+                self._transport.abort()  # it does not read, so the last words would never leave
+            else:
+                self._transport.close()
+
+    def _is_waiting(self) -> bool:
+        return self._core is not None and self._core.is_waiting
+
+    @property
+    def _whereabouts(self) -> str:
+        return self._core.whereabouts if self._core is not None else ""
+
+    def _note_end(self, by: str, reason: Reason | None) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self.site.log.append(
+            Disconnected, Stage.DISCONNECT, self.site.host, self.number, "", by, reason, self._whereabouts
+        )
+
+    def _failed(self, error: Exception) -> None:
+        """Our own code failed: tell the test, and end the session as a server does."""
+        self.site.supervisor.report(error)
+        self.hang_up(Reason.LOCAL_ERROR)
+
+    def _watch_idleness(self) -> None:
+        """One timer for a connection's life; it looks when somebody was last heard and sets itself again."""
+        loop = asyncio.get_running_loop()
+        self._heard = loop.time()
+
+        def look() -> None:
+            left = self._heard + self.site.idle_timeout - loop.time()
+            if left > 0 or self._is_waiting():
+                self._timer = loop.call_later(max(left, 1.0), look)
+            else:
+                self.hang_up(Reason.TIMEOUT)
+
+        self._timer = loop.call_later(self.site.idle_timeout, look)

@@ -1,0 +1,156 @@
+"""SMTP connections, on top of aiosmtpd: the one door to it.
+
+The dialogue is our own session core, fed straight from the socket. Each connection is an
+``aiosmtpd.smtp.SMTP`` all the same, so that a handler written for aiosmtpd's ``Controller`` can be
+attached to a host: its ``handle_MAIL``, ``handle_RCPT`` and ``handle_DATA`` are awaited with that
+connection, an aiosmtpd ``Session`` and an aiosmtpd ``Envelope``, and what they return is the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import Envelope as HandlerEnvelope
+from aiosmtpd.smtp import Session as HandlerSession
+
+from fakemail.errors import ProtocolError, ServerError
+from fakemail.sasl.exchange import Credentials
+from fakemail.smtp.envelope import Envelope
+from fakemail.smtp.session import Backend, Receipt
+from fakemail.terms.address import Address, NullPath, Path
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply, read_reply
+from fakemail.terms.verdict import ACCEPTED, Action, Verdict
+from fakemail.wire.connection import Connection, Core, Site
+
+
+class SmtpSite(Site, Protocol):
+    """A port that speaks SMTP."""
+
+    @property
+    def handler(self) -> object | None:
+        """The aiosmtpd handler attached to the host, if there is one."""
+        ...
+
+    def open(self, connection: SmtpConnection) -> Core:
+        """A session for a new connection."""
+        ...
+
+
+class SmtpConnection(Connection, SMTP):
+    """One SMTP connection."""
+
+    def __init__(self, site: SmtpSite) -> None:
+        Connection.__init__(self, site)
+        self._smtp_site = site
+        self._handler = site.handler
+        if self._handler is not None:
+            # aiosmtpd looks through its handler and itself for hooks here: work that is done for
+            # those only who attached one.
+            loop = asyncio.get_running_loop()
+            SMTP.__init__(self, self._handler, hostname=site.host, loop=loop, enable_SMTPUTF8=True)
+
+    def open_core(self) -> Core:
+        """A session with the host's decisions behind it."""
+        return self._smtp_site.open(self)
+
+    def backend(self, own: Backend) -> Backend:
+        """The host's own decisions, or those of the attached handler on top of them."""
+        return own if self._handler is None else _HandlerBackend(self, own)
+
+
+class _HandlerBackend:
+    """Asks the host first and then the handler."""
+
+    def __init__(self, connection: SmtpConnection, own: Backend) -> None:
+        self._connection = connection
+        self._own = own
+        self.credentials: Credentials = own.credentials
+        self.chance: Chance = own.chance
+        loop = asyncio.get_running_loop()
+        self._session = HandlerSession(loop)
+        self._session.peer = connection.peer[:2]  # type: ignore[assignment]  # it says str and means the tuple
+        self._envelope = HandlerEnvelope()
+
+    def check_sender(self, sender: Path, login: str) -> Verdict | None:
+        verdict = self._own.check_sender(sender, login)
+        if verdict is None or not verdict.is_accepted:
+            return verdict
+        self._envelope = HandlerEnvelope()
+        self._session.authenticated = bool(login)
+        text = "" if isinstance(sender, NullPath) else str(sender)
+        return self._ask("MAIL", text, verdict)
+
+    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
+        verdict = self._own.check_recipient(recipient, login)
+        if verdict is None or not verdict.is_accepted:
+            return verdict
+        return self._ask("RCPT", str(recipient), verdict)
+
+    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
+        given = self._envelope
+        given.content = given.original_content = content
+        given.rcpt_tos = [str(address) for address in envelope.addresses]
+        given.smtp_utf8 = envelope.smtputf8
+        if not self._has("DATA"):
+            return self._own.take(envelope, content)
+        self._connection.site.supervisor.spawn(self._take(envelope, content), "handle_DATA")
+        return None
+
+    def verify(self, name: str) -> tuple[Address, ...]:
+        return self._own.verify(name)
+
+    def expand(self, name: str) -> tuple[Address, ...]:
+        return self._own.expand(name)
+
+    def _has(self, command: str) -> bool:
+        return command in self._connection._handle_hooks
+
+    def _ask(self, command: str, text: str, verdict: Verdict) -> Verdict | None:
+        if not self._has(command):
+            self._remember(command, text)
+            return verdict
+        self._connection.site.supervisor.spawn(self._judge(command, text), f"handle_{command}")
+        return None
+
+    def _remember(self, command: str, text: str) -> None:
+        """A handler without the hook leaves the bookkeeping to the server."""
+        if command == "MAIL":
+            self._envelope.mail_from = text
+        else:
+            self._envelope.rcpt_tos.append(text)
+
+    async def _judge(self, command: str, text: str) -> None:
+        self._connection.answer(await self._call(command, text, []))
+
+    async def _take(self, envelope: Envelope, content: bytes) -> None:
+        verdict = await self._call("DATA")
+        if verdict.is_accepted:
+            self._connection.answer(self._own.take(envelope, content) or Receipt(ACCEPTED))
+        else:
+            self._connection.answer(Receipt(verdict))
+
+    async def _call(self, command: str, *arguments: object) -> Verdict:
+        hook = self._connection._handle_hooks[command]
+        try:
+            status = await hook(self._connection, self._session, self._envelope, *arguments)
+            reply = read_reply(str(status).encode().splitlines())
+        except ProtocolError:
+            self._connection.site.supervisor.report(
+                ServerError(f"handle_{command} returned {status!r}, which is no SMTP reply such as '250 OK'.")
+            )
+            return Verdict(Action.DEFER, Reason.LOCAL_ERROR)
+        except Exception as error:
+            self._connection.site.supervisor.report(error)
+            return Verdict(Action.DEFER, Reason.LOCAL_ERROR)
+        return _verdict(reply)
+
+
+def _verdict(reply: Reply) -> Verdict:
+    if reply.is_positive:
+        return ACCEPTED
+    action = Action.DEFER if reply.is_transient else Action.REFUSE
+    return Verdict(action, Reason.HANDLER, reply=reply)
