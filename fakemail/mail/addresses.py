@@ -18,12 +18,13 @@ from fakemail.mail.decoding import decode_words, unfold
 # other character. A broken mailer leaves commas inside encoded-words, so those come first.
 _TOKEN: Final = re.compile(
     r"(?P<word>=\?[^?\s]++\?[bBqQ]\?[^?]*+\?=)"
-    r'|"(?P<quoted>(?:[^"\\]|\\.)*+)"?'
+    r'|"(?P<quoted>(?:[^"\\]|\\.)*+)"'
     r'|(?P<atom>(?:[^\s"(),:;<>\[\]]|\[[^\]\s]*+\]?)++)'
     r"|(?P<space>\s++)"
     r"|(?P<mark>.)",
     re.DOTALL,
 )
+_TOKEN_UNQUOTED: Final = re.compile(_TOKEN.pattern.replace('"(?P<quoted>', "(?!)(?P<quoted>"), re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _PAREN: Final = re.compile(r"[()]|\\.", re.DOTALL)
 
@@ -124,7 +125,7 @@ class _Collector:
                 self.in_angle = False
             elif token == ":":
                 self.angle.clear()  # RFC 5322 §4.4: an obsolete source route is ignored
-            else:
+            elif token != "<":
                 self.angle.append(token)
         elif token == "<" and not self.seen_angle:
             self.in_angle = self.seen_angle = True
@@ -165,7 +166,8 @@ class _Collector:
 def _tokens(text: str) -> Iterator[tuple[str, str, str]]:
     """Kind, text as written, text without quotes."""
     at = 0
-    while match := _TOKEN.match(text, at):
+    pattern = _TOKEN
+    while match := pattern.match(text, at):
         kind = match.lastgroup or ""
         token = match[0]
         at = match.end()
@@ -177,6 +179,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str, str]]:
             yield "comment", text[at - 1 : end], text[at : end - 1].strip()
             at = end
         else:
+            if token == '"':
+                pattern = _TOKEN_UNQUOTED  # no quote after this one is worth a search to the end
             yield kind, token, token
 
 

@@ -73,7 +73,7 @@ def candidates(text: str, *, length: int | None = None) -> list[Candidate]:
         # Capitals alone, and years, are codes only where they are plainly announced as one.
         if _YEAR.fullmatch(code) and not announced:
             continue
-        if code.isalpha() and (not announced.strip() or _WORD.fullmatch(code)):
+        if code.isalpha() and (not _says_so(announced) or _WORD.fullmatch(code)):
             continue
         known = best.get(code)
         if code not in best or (distance is not None and (known is None or distance < known)):
@@ -96,6 +96,11 @@ def choose(found: list[Candidate]) -> str | None:
         if (first + 1) * 2 <= second:
             return near[0].code
     return None
+
+
+def _says_so(announced: str) -> bool:
+    # "code: HERE" announces a word in capitals; in "YOUR CODE IS HERE" all words are in capitals.
+    return ":" in announced or announced != announced.upper()
 
 
 def _code(match: re.Match[str], length: int | None) -> str | None:

@@ -1,12 +1,14 @@
-"""HTML mail as a person reads it: plain text and the links, from one pass of the standard parser.
+"""HTML mail as a person reads it: plain text and the links, in one pass.
 
-Nothing is loaded, run or rendered.
+Nothing is loaded, run or rendered. The tokens are split here and not by ``html.parser``, which needs
+quadratic time for unfinished tags (minutes for a hostile mail) and raises on some declarations.
 """
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from collections.abc import Iterator
+from html import unescape
 from typing import Final, NamedTuple
 
 _DROPPED: Final = frozenset({"script", "style", "head", "title", "template"})
@@ -30,6 +32,16 @@ _LINES: Final = frozenset(
         "form",
     }
 )
+# WHATWG HTML §13.2.5: a tag ends at the first ">" outside a quoted value, and only "=" starts a value.
+_TAG: Final = re.compile(r"<(/?)([A-Za-z][^\s/>]*+)((?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')|=)*+)>")
+_ATTRIBUTE: Final = re.compile(
+    r"(?<![^\s\"'>/=])([^\s\"'>/=]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>]++))"
+)
+# Elements whose content is text, not tags, up to their own end tag.
+_RAW_END: Final = {
+    name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
+    for name in ("script", "style", "title", "textarea")
+}
 _SPACE: Final = re.compile(r"\s+")
 # RFC 3986 §3.1 and the two characters after which no URL in running text goes on.
 _BARE_URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"]++|mailto:[^\s<>\"]++", re.IGNORECASE)
@@ -53,12 +65,13 @@ class Hypertext(NamedTuple):
 def read_html(html: str) -> Hypertext:
     """Read an HTML document of any quality."""
     reader = _Reader()
-    try:
-        reader.feed(html)
-        reader.close()
-    except (AssertionError, ValueError):
-        # The standard parser gives up on some broken declarations; what came before them counts.
-        pass
+    for tag, closing, content in _tokens(html):
+        if not tag:
+            reader.text(unescape(content))
+        elif closing:
+            reader.end_tag(tag)
+        else:
+            reader.start_tag(tag, content)
     reader.end_link()
     return Hypertext(reader.finished_text(), tuple(reader.links))
 
@@ -85,7 +98,7 @@ def bare_links(text: str) -> list[Link]:
 
 
 def _label(text: str) -> str:
-    return _SPACE.sub(" ", text).strip(" \t.,:;-–>*<([\"'")
+    return _SPACE.sub(" ", text).strip(" \t.,:;-–>*<([)]\"'")
 
 
 def _trim(url: str) -> str:
@@ -103,11 +116,46 @@ def _trim(url: str) -> str:
     return url[:end]
 
 
-class _Reader(HTMLParser):
+def _tokens(html: str) -> Iterator[tuple[str, bool, str]]:
+    """Tag name (lower-case, ``""`` for text), whether it is an end tag, attributes or text.
+
+    What is not finished at the end of the document is dropped, as browsers do; that keeps it linear.
+    """
+    at, size = 0, len(html)
+    while at < size:
+        mark = html.find("<", at)
+        if mark < 0:
+            mark = size
+        if mark > at:
+            yield "", False, html[at:mark]
+        following = html[mark + 1 : mark + 3]
+        if following[:1] in ("!", "?") or (following[:1] == "/" and not following[1:].isalpha()):
+            # A comment, a declaration, or what WHATWG HTML calls a bogus comment.
+            ending = "-->" if html.startswith("<!--", mark) else ">"
+            end = html.find(ending, mark + 2)
+            at = size if end < 0 else end + len(ending)
+        elif tag := _TAG.match(html, mark):
+            name = tag[2].lower()
+            yield name, bool(tag[1]), tag[3]
+            at = tag.end()
+            if name in _RAW_END and not tag[1]:
+                found = _RAW_END[name].search(html, at)
+                end = size if found is None else found.start()
+                if name == "textarea":
+                    yield "", False, html[at:end]
+                at = end
+        elif following[:1].isalpha() or following[:1] == "/":
+            return
+        else:
+            if mark < size:
+                yield "", False, "<"
+            at = mark + 1
+
+
+class _Reader:
     """Collects text with line breaks, and links."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.links: list[Link] = []
         self._out: list[str] = []
         self._breaks = 2  # line ends already standing at the end of the text
@@ -117,7 +165,7 @@ class _Reader(HTMLParser):
         self._href: str | None = None
         self._anchor: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def start_tag(self, tag: str, attributes: str) -> None:
         if self._dropped:
             # A head that is never closed ends where the body starts.
             if self._dropped in ("head", "title") and tag == "body":
@@ -127,9 +175,9 @@ class _Reader(HTMLParser):
             self._dropped = tag
         elif tag == "a":
             self.end_link()
-            self._href = _attribute(attrs, "href")
+            self._href = _attribute(attributes, "href")
         elif tag == "img":
-            self._say(_attribute(attrs, "alt") or "")
+            self._say(_attribute(attributes, "alt") or "")
         elif tag in _PARAGRAPHS:
             self._break(2)
             self._pre += tag == "pre"
@@ -140,7 +188,7 @@ class _Reader(HTMLParser):
         elif tag in ("td", "th"):
             self._space = True
 
-    def handle_endtag(self, tag: str) -> None:
+    def end_tag(self, tag: str) -> None:
         if self._dropped:
             if tag == self._dropped:
                 self._dropped = ""
@@ -152,7 +200,7 @@ class _Reader(HTMLParser):
         elif tag in _LINES:
             self._break(1)
 
-    def handle_data(self, data: str) -> None:
+    def text(self, data: str) -> None:
         if not self._dropped:
             self._say(data)
 
@@ -196,6 +244,9 @@ class _Reader(HTMLParser):
         self._space = False
 
 
-def _attribute(attrs: list[tuple[str, str | None]], name: str) -> str | None:
-    found = next((value for key, value in attrs if key == name), None)
-    return None if found is None else found.strip()
+def _attribute(attributes: str, name: str) -> str | None:
+    """The value of an attribute, entities decoded, or None. The first of two counts."""
+    for match in _ATTRIBUTE.finditer(attributes):
+        if match[1].lower() == name:
+            return unescape(match[2] or match[3] or match[4] or "").strip()
+    return None

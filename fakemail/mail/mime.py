@@ -224,7 +224,7 @@ class _Parser:
         opened = -1
         # The blank line before the body serves as the line end before a first delimiter.
         at = raw.find(needle, start - 1, end)
-        while at >= 0 and len(found) < self.left:
+        while at >= 0 and len(found) + 1 < self.left:
             line_end = _AFTER_BOUNDARY.match(raw, at + len(needle), end)
             if line_end is None:
                 at = raw.find(needle, at + 1, end)

@@ -1,0 +1,246 @@
+"""Header blocks, decoding, addresses, parameters, dates and identifiers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from fakemail.mail.addresses import Item, Kind, Mailbox, mailboxes, split_addresses
+from fakemail.mail.decoding import base64_content, charset_text, decode_words, field_text
+from fakemail.mail.headers import Headers, body_offset, message_ids, parse_date, split_fields
+from fakemail.mail.parameters import content_type, decoded_parameters, disposition, strip_comments
+
+
+def headers_of(raw: bytes) -> Headers:
+    return Headers(split_fields(raw, 0, body_offset(raw)))
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (b"A: 1\r\nB: 2\r\n\r\nbody\r\n", b"body\r\n"),
+        (b"A: 1\nB: 2\n\nbody\n", b"body\n"),
+        (b"A: 1\r\n\nbody", b"body"),
+        (b"A: 1\n\r\nbody", b"body"),
+        (b"A: 1\r\nno colon here\r\nB: 2\r\n\r\nbody", b"body"),
+        (b"A: 1\r\n \r\nB: 2\r\n\r\nbody", b"body"),
+        (b"A: 1\n\nbody\r\n\r\nmore", b"body\r\n\r\nmore"),
+        (b"A: 1\r\n\r\nbody\n\nmore", b"body\n\nmore"),
+        (b"\r\nbody", b"body"),
+        (b"\nbody", b"body"),
+        (b"A: 1\r\nB: 2\r\n", b""),
+        (b"A: 1", b""),
+        (b"", b""),
+        (b"just text, no header\r\n\r\nmore", b"just text, no header\r\n\r\nmore"),
+        (b"From bob Fri May 17 09:30:00 2024\r\nA: 1\r\n\r\nbody", b"body"),
+    ],
+)
+def test_the_body_starts_behind_the_first_empty_line(raw: bytes, body: bytes) -> None:
+    assert raw[body_offset(raw) :] == body
+
+
+def test_fields_keep_their_octets_and_their_places() -> None:
+    raw = b"Subject: a\r\n\tb\r\n c\r\nX-\xff: bad\r\nno colon\r\nOld : space\r\nLast:\x00\xfe\r\n\r\nbody: x\r\n"
+    fields = split_fields(raw, 0, body_offset(raw))
+    assert [(field.name, field.raw) for field in fields] == [
+        ("Subject", b" a\r\n\tb\r\n c"),
+        ("Old", b" space"),
+        ("Last", b"\x00\xfe"),
+    ]
+    assert raw[fields[0].start : fields[0].end] == b"Subject: a\r\n\tb\r\n c"
+    assert raw[fields[2].start : fields[2].end] == b"Last:\x00\xfe"
+
+
+def test_lookup_ignores_case_and_keeps_order() -> None:
+    headers = headers_of(b"Received: one\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nreceived: two\r\n\r\n")
+    assert headers["SUBJECT"] == "Grüße"
+    assert headers.all("Received") == ["one", "two"]
+    assert list(headers) == ["Received", "Subject", "received"]
+    assert dict(headers.items())["received"] == "two"
+    assert headers.get("X-None") is None
+    assert headers.get("X-None", "nothing") == "nothing"
+    assert "rEceived" in headers
+    assert "X-None" not in headers
+    assert len(headers) == 3
+    with pytest.raises(KeyError, match="X-None"):
+        headers["X-None"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b" plain ", "plain"),
+        (b" folded\r\n here", "folded here"),
+        (b" folded\n\there", "folded\there"),
+        (b"=?utf-8?q?Gr=C3=BC?= =?utf-8?q?=C3=9Fe?=", "Grüße"),
+        (b"=?utf-8?q?a?=\r\n =?iso-8859-1?q?=E9?=", "aé"),
+        (b"=?utf-8?b?4pw=?= =?utf-8?b?kw==?=", "✓"),
+        (b"=?UTF-8?Q?a_b?= c =?utf-8?B?ZA==?=", "a b c d"),
+        (b"x=?utf-8?q?y?=z", "xyz"),
+        (b"=?utf-8*de?q?ja?=", "ja"),
+        (b"=?no-such-charset?q?caf=C3=A9?=", "café"),
+        (b"=?utf-8?b?SGVsbG8?=", "Hello"),
+        (b"=?utf-8?b?SGVsb*G8=?=", "Hello"),
+        (b"=?utf-8?b?A?=", ""),
+        (b"=?utf-8?q?=ZZ_?=", "=ZZ "),
+        (b"=?utf-8?q?unfinished", "=?utf-8?q?unfinished"),
+        (b"=?us-ascii?q?=E9?=", "é"),
+        (b"=?utf-7?q?+2AA-?=", "?"),
+        (b"=?punycode?q?abc?=", "abc"),
+        (b"=?hex?q?zz?=", "zz"),
+        ("Grüße 東京".encode(), "Grüße 東京"),
+        (b"caf\xe9", "café"),
+    ],
+)
+def test_field_bodies_are_decoded_for_people(raw: bytes, text: str) -> None:
+    assert field_text(raw) == text
+
+
+def test_words_in_different_charsets_are_not_joined() -> None:
+    assert decode_words("=?utf-8?q?=C3?= =?iso-8859-1?q?=A9?=") == "Ã©"
+
+
+def test_base64_survives_everything() -> None:
+    assert base64_content(b"SGVsbG8=\r\n") == b"Hello"
+    assert base64_content(b"SGVs\x00bG8") == b"Hello"
+    assert base64_content(b"SGVsbG8gV") == b"Hello "
+    assert base64_content(b"=") == b""
+
+
+def test_a_charset_that_does_not_exist_is_guessed() -> None:
+    assert charset_text("é".encode(), "no such\x00thing") == "é"
+    assert charset_text(b"\xe9", "") == "é"
+    assert charset_text(b"\x82\xa0", "x-sjis") == "あ"
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b"bob@example.org", [Mailbox("", "bob@example.org")]),
+        (b"<bob@example.org>", [Mailbox("", "bob@example.org")]),
+        (b"Bob <bob@example.org>", [Mailbox("Bob", "bob@example.org")]),
+        (
+            b'"Smith, Bob" <bob@example.org>, ann@b.test',
+            [Mailbox("Smith, Bob", "bob@example.org"), Mailbox("", "ann@b.test")],
+        ),
+        (b"=?utf-8?q?Gr=C3=BC=C3=9Fe?= <g@b.test>", [Mailbox("Grüße", "g@b.test")]),
+        (b"=?utf-8?q?Smith,_Bob?= <g@b.test>", [Mailbox("Smith, Bob", "g@b.test")]),
+        (b'"=?utf-8?q?B=C3=B6b?=" <b@b.test>', [Mailbox("Böb", "b@b.test")]),
+        (b"bob@example.org (Bob (the) Smith)", [Mailbox("Bob (the) Smith", "bob@example.org")]),
+        (b"Bob (x) S. Smith <bob@example.org> (y)", [Mailbox("Bob S. Smith", "bob@example.org")]),
+        (
+            b"Friends: a@b.test, C <c@d.test>;, e@f.test",
+            [Mailbox("", "a@b.test"), Mailbox("C", "c@d.test"), Mailbox("", "e@f.test")],
+        ),
+        (b"undisclosed-recipients:;", []),
+        (b'"a b"@c.test', [Mailbox("", '"a b"@c.test')]),
+        (b"<@relay.test,@other.test:bob@c.test>", [Mailbox("", "bob@c.test")]),
+        (b"bob @ example.org", [Mailbox("", "bob@example.org")]),
+        (b"bob@[IPv6:::1]", [Mailbox("", "bob@[IPv6:::1]")]),
+        (b"Bob bob@example.org", [Mailbox("Bob", "bob@example.org")]),
+        (b"root", [Mailbox("", "root")]),
+        ("Bøb <bøb@example.org>".encode(), [Mailbox("Bøb", "bøb@example.org")]),
+        (b"Ren\xe9 <r@b.test>", [Mailbox("René", "r@b.test")]),
+        (b"a@b.test,, ,c@d.test,", [Mailbox("", "a@b.test"), Mailbox("", "c@d.test")]),
+        (b'"Bob <bob@example.org>', [Mailbox("Bob", "bob@example.org")]),
+        (b"<<bob@example.org>>", [Mailbox("", "bob@example.org")]),
+        (b"Bob <bob@example.org", [Mailbox("Bob", "bob@example.org")]),
+        (b"a@b.test\r\n , c@d.test", [Mailbox("", "a@b.test"), Mailbox("", "c@d.test")]),
+        (b"", []),
+        (b"(((", []),
+    ],
+)
+def test_address_lists(raw: bytes, found: list[Mailbox]) -> None:
+    assert mailboxes(raw) == found
+
+
+def test_groups_and_encoded_words_are_there_for_imap() -> None:
+    items = split_addresses('My group: =?utf-8?q?B?= <"b\\"q"@c.test>; d')
+    assert items == [
+        Item(Kind.GROUP_START, "My group"),
+        Item(Kind.MAILBOX, "=?utf-8?q?B?=", '"b\\"q"@c.test'),
+        Item(Kind.GROUP_END),
+        Item(Kind.MAILBOX, "", "d"),
+    ]
+    assert (items[1].local, items[1].domain) == ('b"q', "c.test")
+    assert (items[3].local, items[3].domain) == ("d", "")
+
+
+def test_a_mailbox_prints_as_people_write_it() -> None:
+    assert str(Mailbox("Bob", "bob@b.test")) == "Bob <bob@b.test>"
+    assert str(Mailbox("", "bob@b.test")) == "bob@b.test"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "parameters"),
+    [
+        ("text/plain", "text/plain", {}),
+        ("Text/HTML; Charset=UTF-8", "text/html", {"charset": "UTF-8"}),
+        ("text/plain (hi); charset=(a;b) utf-8 (c)", "text/plain", {"charset": "utf-8"}),
+        (
+            'multipart/mixed; boundary="a;b\\"c(d)" ; x=y',
+            "multipart/mixed",
+            {"boundary": 'a;b"c(d)', "x": "y"},
+        ),
+        ("text/plain; name=my report.pdf; x=1", "text/plain", {"name": "my report.pdf", "x": "1"}),
+        ("text/plain; name*=utf-8'en'%e2%82%ac.txt", "text/plain", {"name": "€.txt"}),
+        ("text/plain; name*0*=utf-8''%e2%82; name*1*=%ac; name*2=.txt", "text/plain", {"name": "€.txt"}),
+        ('text/plain; name*1="b"; name*0="a"; name*3=d', "text/plain", {"name": "ab"}),
+        ("text/plain; name=plain; name*=utf-8''better", "text/plain", {"name": "better"}),
+        ('text/plain; name="=?utf-8?q?=C3=9C.pdf?="', "text/plain", {"name": "Ü.pdf"}),
+        ("text/plain; charset=a; charset=b", "text/plain", {"charset": "a"}),
+        ('text/plain; name="unfinished', "text/plain", {"name": "unfinished"}),
+        ("text/plain;;;= ;a", "text/plain", {}),
+        ("application / pdf ;x=1", "application/pdf", {"x": "1"}),
+    ],
+)
+def test_content_types(text: str, kind: str, parameters: dict[str, str]) -> None:
+    found = content_type(text)
+    assert found is not None
+    assert f"{found.main}/{found.sub}" == kind
+    assert decoded_parameters(found.raw_parameters) == parameters
+
+
+@pytest.mark.parametrize("text", ["", "text", "/plain", "text/", ";charset=x", "text/plain extra", "a b/c"])
+def test_what_is_no_content_type(text: str) -> None:
+    assert content_type(text) is None
+
+
+def test_parameters_as_written_are_kept_for_imap() -> None:
+    found = content_type("text/plain; NAME*0*=utf-8''%e2; charset=\"x\"")
+    assert found is not None
+    assert found.raw_parameters == (("name*0*", "utf-8''%e2"), ("charset", "x"))
+
+
+def test_disposition_and_comments() -> None:
+    assert disposition('Attachment (really); filename="a(b).txt"') == (
+        "attachment",
+        (("filename", "a(b).txt"),),
+    )
+    assert strip_comments('a (b (c) \\) d) e "(f)"') == 'a   e "(f)"'
+    assert strip_comments("a (never closed") == "a "
+
+
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ("Fri, 17 May 2024 09:30:00 +0000", datetime(2024, 5, 17, 9, 30, tzinfo=UTC)),
+        ("17 May 2024 09:30 +0200 (CEST)", datetime(2024, 5, 17, 9, 30, tzinfo=timezone(timedelta(hours=2)))),
+        ("Fri, 17 May 2024 09:30:00 -0000", datetime(2024, 5, 17, 9, 30, tzinfo=UTC)),
+        ("Fri, 17 May 2024 09:30:00", datetime(2024, 5, 17, 9, 30, tzinfo=UTC)),
+        ("Tomorrow, 99 Foo 99999 99:99:99 +9999", None),
+        ("Fri, 17 May 2024 09:30:00 +9999", None),
+        ("", None),
+        ("9" * 100_000, None),
+        (":" * 500, None),
+    ],
+)
+def test_dates(text: str, when: datetime | None) -> None:
+    assert parse_date(text) == when
+
+
+def test_message_identifiers() -> None:
+    assert message_ids("<a@b> (why)\t<c@d>") == ["<a@b>", "<c@d>"]
+    assert message_ids("a@b c") == ["a@b"]
+    assert message_ids("") == []

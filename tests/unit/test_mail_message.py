@@ -1,0 +1,272 @@
+"""What a test reads of a message: texts, attachments, links, codes."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakemail.errors import MailExpectation
+from fakemail.mail import samples
+from fakemail.mail.addresses import Mailbox
+from fakemail.mail.codes import candidates
+from fakemail.mail.hypertext import Link, bare_links, read_html
+from fakemail.mail.message import MessageView
+
+
+def view(text: str = "", **options: str) -> MessageView:
+    return MessageView(samples.plain(text=text, **options))
+
+
+def rich(html: str) -> MessageView:
+    return MessageView(samples.html(html=html, text=None))
+
+
+def test_the_header_at_a_glance() -> None:
+    mail = MessageView(
+        b"From: Shop <hello@shop.test>, x@y.test\r\nTo: bob@example.org\r\nTo: Ann <ann@b.test>\r\nCc: c@d.test\r\n"
+        b"Bcc: e@f.test\r\nReply-To: help@shop.test\r\nSubject: =?utf-8?q?Welcome?=\r\nMessage-ID: <1@shop.test>\r\n"
+        b"In-Reply-To: <0@b.test>\r\nReferences: <a@b> <0@b.test>\r\nX-Foo: bar\r\n\r\nHello\r\n"
+    )
+    assert mail.subject == "Welcome"
+    assert mail.sender == "hello@shop.test"
+    assert mail.from_ == [Mailbox("Shop", "hello@shop.test"), Mailbox("", "x@y.test")]
+    assert (mail.to, mail.cc, mail.bcc) == (["bob@example.org", "ann@b.test"], ["c@d.test"], ["e@f.test"])
+    assert mail.reply_to == ["help@shop.test"]
+    assert (mail.message_id, mail.in_reply_to) == ("<1@shop.test>", "<0@b.test>")
+    assert mail.references == ["<a@b>", "<0@b.test>"]
+    assert mail.headers["x-foo"] == "bar"
+    assert mail.date is None
+    assert mail.text == "Hello\n"
+
+
+def test_what_is_absent_is_empty() -> None:
+    mail = MessageView(b"")
+    assert (mail.subject, mail.sender, mail.message_id, mail.in_reply_to, mail.text, mail.html) == ("",) * 6
+    assert mail.to == mail.cc == mail.references == mail.attachments == mail.links == []
+    assert repr(mail) == "<Message '' from nobody to nobody, 0 octets>"
+
+
+def test_repr_is_short_and_useful() -> None:
+    raw = samples.html()
+    assert repr(MessageView(raw)) == (
+        f"<Message 'Welcome, Bob' from hello@shop.test to bob@example.org, {len(raw)} octets>"
+    )
+    many = MessageView(samples.plain(to=[f"u{n}@b.test" for n in range(9)], subject="x" * 100))
+    assert "u2@b.test and 6 more" in repr(many)
+    assert "x" * 58 not in repr(many)
+
+
+def test_text_and_html_of_an_alternative() -> None:
+    mail = MessageView(samples.html())
+    assert mail.text == "Welcome, Bob.\n\nConfirm: https://shop.test/confirm/4711\n"
+    assert mail.html.startswith("<p>Welcome")
+    assert mail.attachments == []
+
+
+def test_html_alone_is_made_readable() -> None:
+    mail = rich("<h1>Hi</h1><p>One<br>two</p>")
+    assert mail.text == "Hi\n\nOne\ntwo\n"
+
+
+def test_a_text_that_is_attached_is_not_the_text() -> None:
+    mail = MessageView(
+        samples.with_attachment(
+            filename="a.txt", content=b"caf\xe9", content_type="text/plain; charset=latin-1"
+        )
+    )
+    assert mail.text == "Your invoice is attached.\n"
+    (file,) = mail.attachments
+    assert (file.filename, file.content_type, file.content, file.text) == (
+        "a.txt",
+        "text/plain",
+        b"caf\xe9",
+        "café",
+    )
+    assert not file.inline
+    assert repr(file) == "<Attachment 'a.txt', text/plain, 4 octets>"
+
+
+def test_an_inline_picture() -> None:
+    mail = MessageView(samples.inline_picture())
+    (picture,) = mail.attachments
+    assert (picture.filename, picture.content_id, picture.inline) == ("pixel.png", "pixel@shop.test", True)
+    assert picture.content.startswith(b"\x89PNG")
+    assert mail.text == "Look: dot\n"
+
+
+def test_an_enclosed_message_is_an_attachment_and_its_text_is_not_ours() -> None:
+    inner = samples.plain(text="inner\n")
+    raw = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+        + inner + b"\r\n--b\r\n\r\nouter\r\n--b--\r\n"
+    )  # fmt: skip
+    mail = MessageView(raw)
+    assert mail.text == "outer"
+    (enclosed,) = mail.attachments
+    assert enclosed.content == inner
+    assert MessageView(enclosed.content).text == "inner\n"
+
+
+def test_a_related_part_named_by_start_is_the_root() -> None:
+    raw = (
+        b"Content-Type: multipart/related; boundary=b; start=r@x\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\nno\r\n"
+        b"--b\r\nContent-Type: text/html\r\nContent-ID: <r@x>\r\n\r\nyes\r\n--b--"
+    )  # fmt: skip
+    assert MessageView(raw).html == "yes"
+
+
+def test_a_calendar_beside_the_text_is_an_attachment() -> None:
+    raw = (
+        b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\ncome\r\n"
+        b"--b\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n--b--"
+    )
+    mail = MessageView(raw)
+    assert mail.text == "come"
+    assert [file.content_type for file in mail.attachments] == ["text/calendar"]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a&amp;b &lt;c&gt; &#8364; &nbsp;x", "a&b <c> € x\n"),
+        ("<p>a</p>\n<p>b</p>", "a\n\nb\n"),
+        ("<ul><li>a</li><li>b</li></ul>c", "- a\n- b\n\nc\n"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc\n"),
+        ("<style>p{}</style><script>if (a<b) {'</p>'}</script>x", "x\n"),
+        ("<head><title>t</title></head><body>x", "x\n"),
+        ("<head><title>never closed<body>x", ""),
+        ("<a href='x'>Confirm</a> now", "Confirm now\n"),
+        ("<pre>a\n  b</pre>", "a\n  b\n"),
+        ("a <b>b</b>, <i>c</i>d", "a b, cd\n"),
+        ("1 < 2 <> x", "1 < 2 <> x\n"),
+        ("a<!-- <b> -->b<!DOCTYPE x>c<?php?>d</ >e", "abcde\n"),
+        ("x<!-- never closed", "x\n"),
+        ("x<a href='never closed", "x\n"),
+        ('<img alt="dot"><img src=x>', "dot\n"),
+        ("<textarea>a<b></textarea>c", "a<b>c\n"),
+        ("", ""),
+    ],
+)
+def test_html_to_text(html: str, text: str) -> None:
+    assert read_html(html).text == text
+
+
+def test_links_of_html() -> None:
+    mail = rich(
+        '<a href="https://a.test/?x=1&amp;y=2">Con<b>firm</b>\n now</a><A HREF=mailto:h@b.test>Mail</A><a name=x>no</a>'
+        '<a title="a>b" href=\' javascript:x() \'><img alt="Logo"></a><a href="https://open.test">open'
+    )
+    assert mail.links == [
+        Link("Confirm now", "https://a.test/?x=1&y=2"),
+        Link("Mail", "mailto:h@b.test"),
+        Link("Logo", "javascript:x()"),
+        Link("open", "https://open.test"),
+    ]
+    assert mail.link("confirm   NOW") == "https://a.test/?x=1&y=2"
+
+
+def test_links_of_plain_text_are_named_by_the_words_before_them() -> None:
+    text = "Confirm your address:\nhttps://a.test/x_(1).\n\nOr see (https://b.test/q), <mailto:x@y.test>!\nhttps://c.test"
+    assert bare_links(text) == [
+        Link("Confirm your address", "https://a.test/x_(1)"),
+        Link("Or see", "https://b.test/q"),
+        Link("https://c.test", "https://c.test")._replace(text="mailto:x@y.test", url="mailto:x@y.test"),
+        Link("https://c.test", "https://c.test"),
+    ]
+    assert view(text).link("confirm") == "https://a.test/x_(1)"
+
+
+def test_equal_links_are_one() -> None:
+    assert rich("<a href=u>Confirm</a> <a href=u>Confirm here</a>").link("confirm") == "u"
+
+
+def test_a_link_that_is_not_there() -> None:
+    with pytest.raises(MailExpectation) as failure:
+        rich("<a href=https://a.test>Help</a>").link("Confirm")
+    assert "no link of <Message 'Welcome, Bob' from" in str(failure.value)
+    assert "has 'Confirm' in its text. The links are:\n  'Help' -> https://a.test" in str(failure.value)
+    with pytest.raises(MailExpectation, match="There is no link in it at all"):
+        view("none").link("Confirm")
+
+
+def test_several_links() -> None:
+    with pytest.raises(MailExpectation) as failure:
+        rich("<a href=u>Confirm</a> <a href=v>Confirm</a><a href=w>no</a>").link("confirm")
+    assert "several links" in str(failure.value)
+    assert "'Confirm' -> u\n  'Confirm' -> v" in str(failure.value)
+    assert "-> w" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Your code is 482911.", "482911"),
+        ("482911 is your verification code", "482911"),
+        ("Your PIN: 4711", "4711"),
+        ("Your code:\n\n    123 456\n\nIt is valid for 10 minutes.", "123456"),
+        ("Use 123-456 as your one-time password.", "123456"),
+        ("G-482911 is your Shop verification code.", "482911"),
+        ("Your passcode is A7K9QX", "A7K9QX"),
+        ("Your code: XKQPZT", "XKQPZT"),
+        ("Recovery code: ABCD-1234-EFGH", "ABCD-1234-EFGH"),
+        ("Ihr Bestätigungscode lautet 482911", "482911"),
+        (
+            "© 2024 Shop. Your code is 482911. Order 12345678, call +49 30 1234567, pay €1299 or 4500 EUR.",
+            "482911",
+        ),
+        ("Order number: 55512345\nCode: 9876\n17.05.2024 10:30", "9876"),
+        ("Your code is 2024", "2024"),
+        ("Please enter 482911", "482911"),
+        ("Your code 482911, ask for help at https://x.test/123456 or 1234567@x.test", "482911"),
+        ("Your code is 482911. If it was not you, tell us and name the request 555777 there.", "482911"),
+        ("Code 482911. Again: 482911", "482911"),
+        ("Your zip code 12345 is on file. Your code is 482911", "482911"),
+    ],
+)
+def test_codes(text: str, code: str) -> None:
+    assert view(text + "\n").code() == code
+
+
+def test_a_code_of_known_length() -> None:
+    assert view("Code 1234 or code 123456\n").code(length=6) == "123456"
+    assert view("Code 123\n").code(length=3) == "123"
+
+
+def test_a_code_in_the_subject() -> None:
+    assert view("Hello\n", subject="482911 is your code").code() == "482911"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello, nothing here.",
+        "In 2024, order 12345678 cost $1299.",
+        "YOUR CODE IS HERE",
+        "call 555-123-4567",
+        "",
+        "12.05.2024",
+    ],
+)
+def test_no_code(text: str) -> None:
+    with pytest.raises(MailExpectation, match=r"no code was found in <Message 'Hello'"):
+        view(text).code()
+
+
+def test_two_codes() -> None:
+    with pytest.raises(MailExpectation) as failure:
+        view("Code 123456 or code 654321\n").code()
+    assert "it is not plain which code of <Message" in str(failure.value)
+    assert "candidates: '123456', '654321'" in str(failure.value)
+    with pytest.raises(MailExpectation, match="no code of 5 characters"):
+        view("Code 123456\n").code(length=5)
+
+
+def test_candidates_far_from_any_word_have_no_distance() -> None:
+    assert [tuple(one) for one in candidates("Enter 482911")] == [("482911", None)]
+
+
+@pytest.mark.parametrize("raw", samples.malformed().values(), ids=list(samples.malformed()))
+def test_malformed_messages_raise_nothing(raw: bytes) -> None:
+    mail = MessageView(raw)
+    for name in dir(MessageView):
+        if not name.startswith("__") and name not in ("link", "code"):
+            getattr(mail, name)
