@@ -114,7 +114,7 @@ def _node(zone: Zone, name: str) -> Node | None:
 
 def _found(zones: Zones, zone: Zone, name: str, type: str, node: Node, chain: list[Record]) -> Answer:
     if type == "ANY":
-        matches = tuple([each for records in node.values() for each in records])
+        matches = tuple([each for records in list(node.values()) for each in records])
     else:
         matches = node.get(type, ())
     if not matches:

@@ -67,4 +67,11 @@ def failed(packet: bytes) -> Response | None:
     """The SERVFAIL for a packet that our own code failed on; ``None`` when it is too short to be a query."""
     if len(packet) < 12:
         return None
+    try:
+        question = decode_query(packet)
+    except Exception:
+        # That was what failed, and it has been reported.
+        question = None
+    if isinstance(question, Question):
+        return reply(question, failure("SERVFAIL"), transport="udp")
     return Response(error_reply(packet, "SERVFAIL"), "", "", "SERVFAIL")

@@ -271,8 +271,8 @@ def _within(label: str, origin: str) -> str:
 
 
 def _all_records(zone: Zone) -> Iterator[Record]:
-    for node in zone.nodes.values():
-        for records in node.values():
+    for node in list(zone.nodes.values()):
+        for records in list(node.values()):
             yield from records
 
 

@@ -257,12 +257,21 @@ def test_silence_for_what_is_too_short_or_itself_a_reply(zones: Zones) -> None:
     assert respond(zones, HEADER[:2] + b"\x81" + HEADER[3:] + QUESTION, transport="udp") is None
 
 
-def test_the_reply_when_our_own_code_failed() -> None:
-    response = failed(HEADER + QUESTION)
+@pytest.mark.parametrize(("packet", "name"), [(HEADER + QUESTION, "x.test"), (HEADER, "")])
+def test_the_reply_when_our_own_code_failed(packet: bytes, name: str) -> None:
+    response = failed(packet)
     assert response is not None
     reply = dns.message.from_wire(response.wire)
     assert (reply.rcode(), reply.id) == (dns.rcode.SERVFAIL, 0x1234)
-    assert failed(HEADER[:11]) is None
+    assert (response.name, response.kind) == (name, "SERVFAIL")
+    assert failed(packet[:11]) is None
+
+
+def test_our_own_failure_in_reading_is_answered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakemail.dns.responder.decode_query", None)
+    response = failed(HEADER + QUESTION)
+    assert response is not None
+    assert dns.message.from_wire(response.wire).rcode() == dns.rcode.SERVFAIL
 
 
 # The client's half
