@@ -23,8 +23,9 @@ _PIECES = st.sampled_from(
         b"\r\n", b"\n", b"\r", b" ", b"\t", b"\x00", b"\xff", b":", b";", b"=", b'"', b"\\", b"(", b")", b"<", b">",
         b"@", b",", b"?=", b"=?utf-8?q?=C3?=", b"=?x?b?A?=", b"Subject: ", b"From: ", b"To: ", b"Date: ",
         b"Message-ID: ", b"References: ", b"Content-Type: ", b"multipart/mixed", b"multipart/digest", b"message/rfc822",
-        b"text/html", b"text/plain", b"; boundary=b", b"; charset=", b"utf-7", b"punycode", b"idna", b"; name*0*=", b"; filename*=",
-        b"--b", b"--b--", b"Content-Transfer-Encoding: ", b"base64", b"quoted-printable", b"Content-Disposition: ",
+        b"text/html", b"text/plain", b"; boundary=b", b"; charset=", b"utf-7", b"punycode", b"idna", b"; name*0*=",
+        b"; filename*=", b"--b", b"--b--", b"Content-Transfer-Encoding: ", b"base64", b"quoted-printable",
+        b"Content-Disposition: ",
         b"attachment", b"<a href=", b"<!--", b"<![", b"&#xD800;", b"</a>", b"http://", b"code 123456", b"2024", b"%FF",
     ]
 )  # fmt: skip

@@ -270,3 +270,40 @@ def test_malformed_messages_raise_nothing(raw: bytes) -> None:
     for name in dir(MessageView):
         if not name.startswith("__") and name not in ("link", "code"):
             getattr(mail, name)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<!--",
+        "<a ",
+        "<a href='",
+        '<a x="',
+        "</",
+        "<?",
+        "<![",
+        "<script>",
+        "&",
+        "http://(",
+        "code 1",
+        '"\\',
+        "((",
+        "=?a?q?",
+    ],
+)
+def test_hostile_repetition_costs_no_more_than_its_length(piece: str) -> None:
+    # Anything quadratic would run into the time limit of the test run here.
+    text = piece * (600_000 // len(piece))
+    raw = (
+        b"From: "
+        + text.encode()
+        + b"\r\nContent-Type: text/html; x="
+        + text.encode()
+        + b"\r\n\r\n"
+        + text.encode()
+    )
+    mail = MessageView(raw)
+    assert isinstance(mail.text, str)
+    assert isinstance(mail.from_, list)
+    assert isinstance(bare_links(text), list)
+    assert isinstance(candidates(text), list)
