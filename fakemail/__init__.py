@@ -1,1 +1,97 @@
-"""A whole mail internet inside one test."""
+"""A whole mail internet inside one test.
+
+What is imported from here is public; everything else is private by its place and may change.
+"""
+
+from fakemail.api.accounts import Account, AsyncAccount, AsyncInbox, Inbox
+from fakemail.api.hosts import Domain, Host
+from fakemail.api.mailnet import AsyncMailNet, MailNet
+from fakemail.api.matchers import (
+    HasAttachment,
+    HasHeader,
+    HasHtml,
+    HasLink,
+    HasSubject,
+    HasText,
+    SentBy,
+    SentTo,
+)
+from fakemail.api.messages import Message
+from fakemail.api.settings import Settings
+from fakemail.errors import (
+    ClosedError,
+    DeclarationError,
+    FakemailError,
+    MailExpectation,
+    PortInUse,
+    ServerError,
+    UnknownName,
+    WrongFace,
+)
+from fakemail.mail import samples
+from fakemail.terms.address import NULL_PATH, Address
+from fakemail.terms.duration import days, hours, minutes, seconds
+from fakemail.terms.fate import (
+    Abandoned,
+    Bounced,
+    Delivered,
+    Discarded,
+    Expired,
+    Fate,
+    Quarantined,
+    Queued,
+    Refused,
+    Underway,
+)
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+__all__ = [
+    "NULL_PATH",
+    "Abandoned",
+    "Account",
+    "Address",
+    "AsyncAccount",
+    "AsyncInbox",
+    "AsyncMailNet",
+    "Bounced",
+    "ClosedError",
+    "DeclarationError",
+    "Delivered",
+    "Discarded",
+    "Domain",
+    "Expired",
+    "FakemailError",
+    "Fate",
+    "HasAttachment",
+    "HasHeader",
+    "HasHtml",
+    "HasLink",
+    "HasSubject",
+    "HasText",
+    "Host",
+    "Inbox",
+    "MailExpectation",
+    "MailNet",
+    "Message",
+    "PortInUse",
+    "Quarantined",
+    "Queued",
+    "Reason",
+    "Refused",
+    "Reply",
+    "SentBy",
+    "SentTo",
+    "ServerError",
+    "Settings",
+    "Stage",
+    "Underway",
+    "UnknownName",
+    "WrongFace",
+    "days",
+    "hours",
+    "minutes",
+    "samples",
+    "seconds",
+]

@@ -29,6 +29,7 @@ from fakemail.store.mailbox import INBOX, MailStore, StoredMessage
 from fakemail.terms.address import Address
 from fakemail.terms.ids import Chance
 from fakemail.terms.stage import Stage
+from fakemail.wire.connection import Connection
 from fakemail.wire.dns_client import DnsClient
 from fakemail.wire.dns_server import DnsServer
 from fakemail.wire.supervisor import Supervisor
@@ -84,6 +85,33 @@ class Internet:
         for client in self._dns_clients.values():
             await client.aclose()
         await self.dns.stop()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no task runs and no session is between MAIL and its final reply."""
+        return self.supervisor.is_idle and not self._busy_connections()
+
+    @property
+    def activity(self) -> str:
+        """What keeps the fake internet from being settled, in words."""
+        busy = [
+            f"connection {connection.number} of {connection.peer} to {connection.site.host} is {connection.whereabouts}"
+            for connection in self._busy_connections()
+        ]
+        tasks = [] if self.supervisor.is_idle else [f"under way: {', '.join(self.supervisor.names)}"]
+        return "; ".join([*tasks, *busy]) or "nothing is going on"
+
+    def _busy_connections(self) -> list[Connection]:
+        return [
+            connection
+            for running in self.hosts.values()
+            for connection in running.connections
+            if connection.whereabouts
+        ]
+
+    def ensure_zone(self, origin: str) -> None:
+        """Make a DNS zone unless it is there."""
+        self._naming.ensure_zone(origin)
 
     def raise_errors(self) -> None:
         """Raise the first error of our own code, if there was one."""

@@ -27,30 +27,45 @@ class DataReader:
         """Octets so far."""
         return self._dropped + len(self._data) - 2
 
-    def feed(self, octets: bytes) -> bytes:
-        """Take octets; give back those that come after the end of the message."""
+    def feed(self, octets: bytes | bytearray) -> int:
+        """Take octets; tell how many of them are the message's, its end marker included."""
+        if self.is_complete:
+            return 0
         data = self._data
-        start = max(0, len(data) - len(_END) + 1)
-        data += octets
-        end = data.find(_END, start)
-        if end < 0:
+        used = self._find_end(octets)
+        if used < 0:
+            data += octets
             # Stuffed dots may make the wire form half as long again, so this is generous by design.
             if len(data) > self._limit * 2 + len(_END):
                 self.is_too_big = True
                 kept = len(_END) - 1
                 self._dropped += len(data) - kept
                 del data[:-kept]
-            return b""
-        rest = bytes(data[end + len(_END) :])
+            return len(octets)
+        data += octets[:used]
         self.is_complete = True
-        if self.is_too_big:
-            return rest
-        content = bytes(data[2 : end + 2])
-        if data.find(b"\r\n.", 0, end) >= 0:
-            content = bytes(data[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
+        if not self.is_too_big:
+            self._undo_stuffing()
+        return used
+
+    def _find_end(self, octets: bytes | bytearray) -> int:
+        """How many of the octets go up to the end of the marker, -1 if it is not there yet."""
+        reach = len(_END) - 1
+        tail = self._data[-reach:]
+        straddling = (tail + octets[:reach]).find(_END)
+        if straddling >= 0:
+            return straddling + len(_END) - len(tail)
+        end = octets.find(_END)
+        return end if end < 0 else end + len(_END)
+
+    def _undo_stuffing(self) -> None:
+        data = self._data
+        del data[2 - len(_END) :]  # the marker without its first CRLF
+        content = bytes(memoryview(data)[2:])
+        if data.find(b"\r\n.") >= 0:
+            content = bytes(data.replace(b"\r\n.", b"\r\n"))[2:]
         self.is_too_big = len(content) > self._limit - 2
         self.content = content
-        return rest
 
 
 class ChunkReader:
@@ -80,10 +95,10 @@ class ChunkReader:
         """The octets, as they came."""
         return bytes(self._data)
 
-    def feed(self, octets: bytes) -> bytes:
-        """Take octets; give back those that come after the chunk."""
-        mine = octets[: self._missing]
-        self._missing -= len(mine)
+    def feed(self, octets: bytes | bytearray) -> int:
+        """Take octets; tell how many of them are the chunk's."""
+        used = min(self._missing, len(octets))
+        self._missing -= used
         if not self.is_too_big:
-            self._data += mine
-        return octets[len(mine) :]
+            self._data += octets[:used]
+        return used

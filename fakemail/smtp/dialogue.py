@@ -6,6 +6,7 @@ It decides; :mod:`fakemail.wire.smtp_client` does. Nothing here waits, connects 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -74,7 +75,7 @@ class Outcome:
     @property
     def is_accepted(self) -> bool:
         """Whether the server took responsibility."""
-        return self.reason is None and self.reply is not None and self.reply.is_positive
+        return self.reason is None and self.reply is not None and _is_ok(self.reply)
 
 
 class _Stop(Exception):
@@ -95,6 +96,7 @@ class Dialogue:
         self._open: list[Recipient] = list(message.recipients)
         self._keywords: dict[str, str] = {}
         self._at = Stage.SMTP_BANNER
+        self._dismissed = False  # the server said 421: it closes the connection (RFC 5321 §3.8)
         self.channel: Channel | None = None
         self.outcomes: list[Outcome] = []
 
@@ -108,7 +110,11 @@ class Dialogue:
         except PeerFailure as failure:
             self._settle(self._open, self._at, None, failure.reason, failure.detail)
             return
-        yield Send(b"QUIT\r\n", 1)
+        if self._dismissed:
+            return
+        # What became of the message is known; how the server says goodbye changes nothing.
+        with suppress(PeerFailure):
+            yield Send(b"QUIT\r\n", 1)
 
     def never_began(self, failure: PeerFailure) -> None:
         """The server could not be connected to."""
@@ -140,6 +146,7 @@ class Dialogue:
         answer = yield send
         if isinstance(answer, Channel):
             raise TypeError("the driver answered a Send with a Channel")
+        self._dismissed = self._dismissed or any(reply.code == 421 for reply in answer)
         return answer
 
     # Hello ---------------------------------------------------------------------------------------
@@ -176,44 +183,55 @@ class Dialogue:
     # Mail ----------------------------------------------------------------------------------------
 
     def _transact(self) -> Generator[Step, Answer, None]:
+        chunked = self._message.body is Body.BINARY  # RFC 3030 §3: such a message goes with BDAT only
         mail = f"MAIL FROM:{_bracketed(self._message.sender)}{self._mail_parameters()}"
-        recipients = list(self._open)
-        rcpts = [f"RCPT TO:<{each.address}>{self._rcpt_parameters(each)}" for each in recipients]
+        rcpts = [f"RCPT TO:<{each.address}>{self._rcpt_parameters(each)}" for each in self._open]
+        go_ahead: Reply | None = None
         if "PIPELINING" in self._keywords:
-            # RFC 2920 §3.1: DATA may be the last command of a group.
-            self._at = Stage.SMTP_MAIL
-            group = "\r\n".join([mail, *rcpts, "DATA", ""]).encode()
-            replies = yield from self._exchange(Send(group, len(rcpts) + 2))
-            accepted = self._judge(replies[0], list(zip(recipients, replies[1:-1], strict=True)))
-            go_ahead = replies[-1]
-            if not accepted:
-                if go_ahead.code == 354:
-                    yield from self._exchange(Send(b".\r\n", 1))  # RFC 2920 §3.1: end the empty message
-                return
+            go_ahead = yield from self._name_together(mail, rcpts, data=not chunked)
         else:
-            reply = yield from self._say(Stage.SMTP_MAIL, mail)
-            answers = []
-            if reply.is_positive:
-                for recipient, line in zip(recipients, rcpts, strict=True):
-                    answers.append((recipient, (yield from self._say(Stage.SMTP_RCPT, line))))
-            if not self._judge(reply, answers):
-                return
-            go_ahead = yield from self._say(Stage.SMTP_DATA, "DATA")
-        if go_ahead.code != 354:
-            raise _Stop(Stage.SMTP_DATA, go_ahead)
+            yield from self._name_in_turn(mail, rcpts)
+        if not self._open:
+            if go_ahead is not None and go_ahead.code == 354:
+                yield from self._exchange(Send(b".\r\n", 1))  # RFC 2920 §3.1: end the empty message
+            return
+        if not chunked:
+            if go_ahead is None:
+                go_ahead = yield from self._say(Stage.SMTP_DATA, "DATA")
+            if go_ahead.code != 354:
+                raise _Stop(Stage.SMTP_DATA, go_ahead)
         self._at = Stage.SMTP_END
-        (final,) = yield from self._exchange(Send(stuff_dots(self._message.content), 1))
+        content = self._message.content
+        octets = b"BDAT %d LAST\r\n%b" % (len(content), content) if chunked else stuff_dots(content)
+        (final,) = yield from self._exchange(Send(octets, 1))
         self._settle(self._open, Stage.SMTP_END, final)
 
-    def _judge(self, mail: Reply, answers: list[tuple[Recipient, Reply]]) -> bool:
-        """Settle who was refused; tell whether anybody is left."""
-        if not mail.is_positive:
-            self._settle(self._open, Stage.SMTP_MAIL, mail)
-            return False
-        for recipient, reply in answers:
-            if not reply.is_positive:
+    def _name_together(
+        self, mail: str, rcpts: Sequence[str], *, data: bool
+    ) -> Generator[Step, Answer, Reply | None]:
+        """Say sender and recipients in one group, and DATA as its last command (RFC 2920 §3.1)."""
+        self._at = Stage.SMTP_MAIL
+        group = [mail, *rcpts, *(["DATA"] if data else [])]
+        replies = yield from self._exchange(Send("\r\n".join([*group, ""]).encode(), len(group)))
+        if not _is_ok(replies[0]):
+            self._settle(self._open, Stage.SMTP_MAIL, replies[0])
+        for recipient, reply in zip(list(self._open), replies[1:], strict=False):
+            if not _is_ok(reply):
                 self._settle([recipient], Stage.SMTP_RCPT, reply)
-        return bool(self._open)
+        return replies[-1] if data else None
+
+    def _name_in_turn(self, mail: str, rcpts: Sequence[str]) -> Generator[Step, Answer, None]:
+        """Say sender and recipients one after the other."""
+        reply = yield from self._say(Stage.SMTP_MAIL, mail)
+        if not _is_ok(reply):
+            self._settle(self._open, Stage.SMTP_MAIL, reply)
+            return
+        for recipient, line in zip(list(self._open), rcpts, strict=True):
+            reply = yield from self._say(Stage.SMTP_RCPT, line)
+            if reply.code == 421:
+                raise _Stop(Stage.SMTP_RCPT, reply)  # nobody listens any more
+            if not _is_ok(reply):
+                self._settle([recipient], Stage.SMTP_RCPT, reply)
 
     def _mail_parameters(self) -> str:
         message, keywords = self._message, self._keywords
@@ -222,6 +240,12 @@ class Dialogue:
             said += f" SIZE={len(message.content)}"
         if message.body is Body.EIGHT_BIT and "8BITMIME" in keywords:
             said += " BODY=8BITMIME"
+        elif message.body is Body.BINARY:
+            if not {"BINARYMIME", "CHUNKING"} <= keywords.keys():
+                raise _Stop(
+                    Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, "the server does not offer BINARYMIME"
+                )
+            said += " BODY=BINARYMIME"
         if message.smtputf8:
             if "SMTPUTF8" not in keywords:
                 raise _Stop(
@@ -241,6 +265,11 @@ class Dialogue:
             kind, _, address = recipient.original.partition(";")
             said += f" ORCPT={kind};{encode_xtext(address)}"
         return said
+
+
+def _is_ok(reply: Reply) -> bool:
+    """2yz. A 3yz where none is due is no acceptance (RFC 5321 §4.2.1)."""
+    return 200 <= reply.code < 300
 
 
 def _bracketed(path: Path) -> str:

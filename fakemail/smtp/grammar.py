@@ -12,7 +12,9 @@ from typing import NamedTuple
 from fakemail.errors import ProtocolError
 from fakemail.terms.address import NULL_PATH, Address, Path, is_domain_name
 
-_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff"
+# RFC 6531 §3.3: UTF8-non-ascii. Surrogates are no characters; they stand for octets that are not UTF-8.
+_UTF8 = r"\u0080-\ud7ff\ue000-\U0010ffff"
+_ATEXT = rf"A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}"
 # RFC 5321 §4.1.2:
 #   Path       = "<" [ A-d-l ":" ] Mailbox ">"
 #   A-d-l      = At-domain *( "," At-domain )
@@ -23,13 +25,13 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff"
 _PATH = re.compile(
     rf"<(?:@[^,:<> ]+(?:,@[^,:<> ]+)*:)?"
     rf"(?:(?P<dotted>[{_ATEXT}]+(?:\.[{_ATEXT}]+)*)"
-    r'|"(?P<quoted>(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*)")'
-    r"(?:@(?P<domain>[A-Za-z0-9.\-\u0080-\U0010ffff]+|\[[A-Za-z0-9.:\-]+\]))?>"
+    rf'|"(?P<quoted>(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*)")'
+    rf"(?:@(?P<domain>[A-Za-z0-9.\-{_UTF8}]+|\[[A-Za-z0-9.:\-]+\]))?>"
 )
 # RFC 5321 §4.1.2: esmtp-param = esmtp-keyword ["=" esmtp-value]
 #   esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 #   esmtp-value   = 1*(%d33-60 / %d62-126) ; UTF-8 as well with RFC 6531 §3.3
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\u0080-\U0010ffff]+))?")
+_PARAMETER = re.compile(rf"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~{_UTF8}]+))?")
 # RFC 3461 §4: hexchar = "+" 2(%x30-39 / %x41-46)
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 

@@ -38,7 +38,8 @@ class RcptOptions:
 
 
 class _Row(NamedTuple):
-    extension: str
+    extensions: tuple[str, ...]
+    """Any one of these brings it."""
     field: str
     read: Callable[[str | None], object]
 
@@ -86,7 +87,10 @@ def _auth(text: str | None) -> Path:
     if decoded == "<>":
         return NULL_PATH
     # RFC 4954 §5: AUTH=mailbox is written without brackets.
-    return read_path_argument(f"FROM:<{decoded.removeprefix('<').removesuffix('>')}>", "FROM:").path
+    path, junk = read_path_argument(f"FROM:<{decoded.removeprefix('<').removesuffix('>')}>", "FROM:")
+    if junk:
+        raise ProtocolError("its value is an address or <>, as xtext")
+    return path
 
 
 def _notify(text: str | None) -> tuple[str, ...]:
@@ -109,16 +113,16 @@ def _orcpt(text: str | None) -> str:
 
 
 _MAIL: Final = {
-    "SIZE": _Row("SIZE", "size", _size),
-    "BODY": _Row("8BITMIME", "body", _body),
-    "SMTPUTF8": _Row("SMTPUTF8", "smtputf8", _flag),
-    "RET": _Row("DSN", "ret", _ret),
-    "ENVID": _Row("DSN", "envid", _envid),
-    "AUTH": _Row("AUTH", "auth", _auth),
+    "SIZE": _Row(("SIZE",), "size", _size),
+    "BODY": _Row(("8BITMIME", "BINARYMIME"), "body", _body),
+    "SMTPUTF8": _Row(("SMTPUTF8",), "smtputf8", _flag),
+    "RET": _Row(("DSN",), "ret", _ret),
+    "ENVID": _Row(("DSN",), "envid", _envid),
+    "AUTH": _Row(("AUTH",), "auth", _auth),
 }
 _RCPT: Final = {
-    "NOTIFY": _Row("DSN", "notify", _notify),
-    "ORCPT": _Row("DSN", "original", _orcpt),
+    "NOTIFY": _Row(("DSN",), "notify", _notify),
+    "ORCPT": _Row(("DSN",), "original", _orcpt),
 }
 
 
@@ -129,8 +133,9 @@ def read_mail_options(parameters: Mapping[str, str | None], offers: Callable[[st
     """
     options = MailOptions()
     _read(parameters, _MAIL, options, offers)
-    if options.body is Body.BINARY and not offers("BINARYMIME"):
-        raise NotOffered("BODY=BINARYMIME is not offered")
+    needed = {Body.EIGHT_BIT: "8BITMIME", Body.BINARY: "BINARYMIME"}.get(options.body)
+    if needed is not None and not offers(needed):
+        raise NotOffered(f"BODY={options.body.value} is not offered here")
     return options
 
 
@@ -149,7 +154,7 @@ def _read(
 ) -> None:
     for keyword, value in parameters.items():
         row = table.get(keyword)
-        if row is None or not offers(row.extension):
+        if row is None or not any(map(offers, row.extensions)):
             raise NotOffered(f"the parameter {keyword} is not offered here")
         try:
             setattr(options, row.field, row.read(value))

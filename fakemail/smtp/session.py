@@ -148,6 +148,7 @@ class Session:
         self._peer = peer
         self._channel = channel
         self._extended = False
+        self._offered: frozenset[str] = frozenset()
         self._errors = 0
         self._buffer = bytearray()
         self._skipping = False
@@ -171,11 +172,14 @@ class Session:
 
     def feed(self, data: bytes) -> bytes:
         """Take octets in, give octets out."""
+        if self.closing:
+            return b""
         body = self._body
         if body is not None and not self._buffer:
-            data = body.feed(data)
-            if not data and not body.is_complete:
+            used = body.feed(data)
+            if not body.is_complete:
                 return b""
+            data = data[used:]
         self._buffer += data
         self._run()
         return self._take_output()
@@ -193,10 +197,9 @@ class Session:
         """The TLS handshake is done: forget all that was said in clear text (RFC 3207 §4.2)."""
         self.wants_tls = False
         self._channel = channel
-        self.state = State.FRESH
         self.helo = self.login = ""
-        self._extended = False
-        self._transaction = None
+        self._offered = frozenset()
+        self._reset(State.FRESH)
         self._buffer.clear()
 
     def hang_up(self, reason: Reason) -> bytes:
@@ -225,8 +228,7 @@ class Session:
     def _run(self) -> None:
         while self._on_answer is None and not self.closing and not self.wants_tls:
             if self._body is not None:
-                rest = self._body.feed(bytes(self._buffer))
-                self._buffer[:] = rest
+                del self._buffer[: self._body.feed(self._buffer)]
                 if not self._body.is_complete:
                     return
                 self._end_of_body()
@@ -255,13 +257,13 @@ class Session:
         return line
 
     def _say(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
-        if reply.code >= 400:
+        if reply.code == 421:
+            self.closing = True
+        elif reply.code >= 400:
             self._errors += 1
-            if self._errors > self.profile.personality.max_errors and not self.closing:
+            if self._errors > self.profile.personality.max_errors:
                 reason = Reason.TOO_MANY_ERRORS
                 reply = replies.refusal(reason)
-                self.closing = True
-            elif reply.code == 421:
                 self.closing = True
         if reply.enhanced is not None and not self.profile.offers("ENHANCEDSTATUSCODES"):
             reply = Reply(reply.code, None, reply.text)
@@ -289,7 +291,7 @@ class Session:
     def _parse(self, raw: bytes) -> tuple[Row, str]:
         """Find the row of the command; refuse what breaks the general rules."""
         self._stage = Stage.SMTP_UNKNOWN
-        text = raw.decode("utf-8", "surrogateescape").rstrip("\r\n\t ")
+        text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape").rstrip(" \t")
         verb, _, argument = text.partition(" ")
         row = COMMANDS.get(verb.upper())
         known = row is not None and (not row.keyword or self._knows(row.keyword))
@@ -329,11 +331,14 @@ class Session:
             raise _Refused(replies.syntax("syntax: EHLO name"), Reason.BAD_SYNTAX)
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
-        self._extended = extended
         self._reset(State.READY)
         lines = [f"{self.profile.host.name} greets {argument}"]
+        keywords: tuple[str, ...] = ()
         if extended:
-            lines += self.profile.keywords(self._channel, authenticated=bool(self.login))
+            keywords = self.profile.keywords(self._channel, authenticated=bool(self.login))
+        self._extended = extended
+        self._offered = frozenset(keyword.partition(" ")[0] for keyword in keywords)
+        lines += keywords
         self._say(Reply(250, None, "\n".join(lines)))
 
     def _ehlo(self, argument: str) -> None:
@@ -367,7 +372,7 @@ class Session:
 
     def _help(self, argument: str) -> None:
         row = COMMANDS.get(argument.upper()) if argument else None
-        if argument and row is None:
+        if argument and (row is None or not self._hears(row)):
             raise _Refused(Reply(504, "5.5.4", f"there is no command {argument}"), Reason.BAD_SYNTAX)
         rows = [row] if row is not None else [row for row in COMMANDS.values() if self._hears(row)]
         self._say(Reply(214, "2.0.0", "\n".join(row.syntax for row in rows)))
@@ -431,7 +436,8 @@ class Session:
     # Mail transactions ---------------------------------------------------------------------------
 
     def _offers(self, extension: str) -> bool:
-        return self._extended and self.profile.offers(extension)
+        """Whether the reply to this client's EHLO had that keyword."""
+        return extension in self._offered
 
     def _mail(self, argument: str) -> None:
         personality = self.profile.personality

@@ -68,11 +68,17 @@ class MailStore:
 
     def __init__(self) -> None:
         self._accounts: dict[str, dict[str, Mailbox]] = {}
+        self._owners: dict[str, Address] = {}
 
     def mailbox(self, account: Address, name: str = INBOX) -> Mailbox:
         """The mailbox of that name, made when it is first asked for."""
         boxes = self._accounts.setdefault(account.key, {})
+        self._owners.setdefault(account.key, account)
         box = boxes.get(name)
         if box is None:
             box = boxes.setdefault(name, Mailbox(name, uid_validity=len(boxes) + 1))
         return box
+
+    def mailboxes(self) -> list[tuple[Address, str]]:
+        """Every mailbox that was ever used: whose, and its name."""
+        return [(self._owners[key], name) for key, boxes in self._accounts.copy().items() for name in boxes.copy()]

@@ -152,12 +152,12 @@ class Connection(asyncio.Protocol):
                 self._handshake_failed(self._tls.failed)
         waiting = self._is_waiting()
         if not waiting:
-            self._note_end("client", Reason.CONNECTION_LOST if self._whereabouts else None)
+            self._note_end("client", Reason.CONNECTION_LOST if self.whereabouts else None)
         return waiting  # False lets asyncio write what is left and close
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._note_end("client", Reason.CONNECTION_LOST if exc or self._whereabouts else None)
+        self._note_end("client", Reason.CONNECTION_LOST if exc or self.whereabouts else None)
         if self._timer is not None:
             self._timer.cancel()
         self.site.connections.discard(self)
@@ -303,15 +303,16 @@ class Connection(asyncio.Protocol):
         return self._core is not None and self._core.is_waiting
 
     @property
-    def _whereabouts(self) -> str:
-        return self._core.whereabouts if self._core is not None else ""
+    def whereabouts(self) -> str:
+        """What the session is in the middle of, in words; empty between transactions and after the end."""
+        return "" if self._ended else self._core.whereabouts if self._core is not None else ""
 
     def _note_end(self, by: str, reason: Reason | None) -> None:
         if self._ended:
             return
         self._ended = True
         self.site.log.append(
-            Disconnected, Stage.DISCONNECT, self.site.host, self.number, "", by, reason, self._whereabouts
+            Disconnected, Stage.DISCONNECT, self.site.host, self.number, "", by, reason, self.whereabouts
         )
 
     def _failed(self, error: Exception) -> None:

@@ -56,14 +56,18 @@ def port_error(address: str, port: int, purpose: str, error: OSError) -> Excepti
             "(port 0; on the command line --ephemeral)."
         )
     if error.errno == errno.EACCES:
-        return PortInUse(f"{where} may not be used by this user; ports below 1024 are for root on most systems.")
+        return PortInUse(
+            f"{where} may not be used by this user; ports below 1024 are for root on most systems."
+        )
     return error
 
 
 class Listener:
     """One port that can be listened on, stopped, and listened on again."""
 
-    def __init__(self, address: str, port: int, *, purpose: str, factory: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self, address: str, port: int, *, purpose: str, factory: Callable[[], asyncio.Protocol]
+    ) -> None:
         self._purpose = purpose
         self._factory = factory
         self._socket = bound_socket(address, port, purpose=purpose)

@@ -7,7 +7,7 @@ in silence; here neither happens.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -18,6 +18,8 @@ class Supervisor:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.errors: list[BaseException] = []
         """What went wrong in our own code, in order."""
+        self.on_end: list[Callable[[], object]] = []
+        """Called when a task has ended."""
 
     def spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
         """Run a coroutine to its end. Call it in the loop's thread."""
@@ -34,6 +36,11 @@ class Supervisor:
         """Whether no task is running."""
         return not self._tasks
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the tasks that run."""
+        return sorted(task.get_name() for task in self._tasks)
+
     async def aclose(self) -> None:
         """Cancel every task and wait until each has ended."""
         tasks = list(self._tasks)
@@ -46,3 +53,5 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.report(error)
+        for watcher in self.on_end[:]:
+            watcher()

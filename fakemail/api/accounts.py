@@ -1,0 +1,273 @@
+"""Accounts and their mailboxes, in a blocking and an awaiting form that differ in their waits only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from fakemail.api.failures import Wanted, ambiguous, missing, unexpected
+from fakemail.api.hosts import Domain
+from fakemail.api.matchers import Matcher
+from fakemail.api.messages import Message
+from fakemail.api.settings import Settings
+from fakemail.api.waits import arrive, require_blocking_allowed, watch
+from fakemail.errors import MailExpectation
+from fakemail.model.account import Account as DescribedAccount
+from fakemail.store.mailbox import INBOX
+from fakemail.terms.address import Address
+from fakemail.terms.stage import Stage
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from fakemail.api.mailnet import AnyNet
+
+_DELIVERIES = frozenset({Stage.DELIVER})
+
+
+class BaseInbox:
+    """The messages of one mailbox. Iterating and counting look at it as it is now."""
+
+    def __init__(self, net: AnyNet, address: Address, name: str) -> None:
+        self._net = net
+        self._address = address
+        self.name = name
+        self._known: dict[int, Message] = {}
+
+    @property
+    def address(self) -> str:
+        """Whose it is."""
+        return str(self._address)
+
+    def messages(self) -> list[Message]:
+        """Its messages, oldest first."""
+        box = self._net.internet.store.mailbox(self._address, self.name)
+        known = self._known
+        found = []
+        for stored in box.snapshot():
+            message = known.get(stored.uid)
+            if message is None or message._stored is not stored:
+                message = known[stored.uid] = Message(self._net, stored)
+            found.append(message)
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it now. To be sure that nothing is on its way either, ``settle()`` first."""
+        return not self.messages()
+
+    def one(self) -> Message:
+        """The only message. Raises :class:`~fakemail.errors.MailExpectation` if there is none, or another."""
+        __tracebackhide__ = True
+        messages = self.messages()
+        if len(messages) == 1:
+            return messages[0]
+        if not messages:
+            raise MailExpectation(missing(self._net, self, Wanted(), messages, None))
+        raise MailExpectation(ambiguous(self, Wanted(), messages))
+
+    def expect_empty(self) -> None:
+        """Insist that nothing is in it. Raises :class:`~fakemail.errors.MailExpectation` with what is."""
+        __tracebackhide__ = True
+        messages = self.messages()
+        if messages:
+            raise MailExpectation(unexpected(self, messages))
+
+    def put(self, message: bytes | str) -> Message:
+        """Put a message into the mailbox as if it had arrived, and return it. Line ends become CRLF."""
+        raw = message.encode() if isinstance(message, str) else bytes(message)
+        if b"\n" in raw.replace(b"\r\n", b""):
+            raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        internet = self._net.internet
+        return Message(self._net, self._net.call(lambda: internet.put(self._address, raw, self.name)))
+
+    def _matching(self, wanted: Wanted) -> list[Message]:
+        return [message for message in self.messages() if wanted.fits(message)]
+
+    def _await(self, wanted: Wanted, number: int, timeout: float | None) -> Future[list[Message] | None]:
+        def check() -> list[Message] | None:
+            found = self._matching(wanted)
+            return found if len(found) >= number else None
+
+        seconds = self._net.timeout if timeout is None else timeout
+        return watch(self._net.internet, self._net.thread, check, stages=_DELIVERIES, timeout=seconds)
+
+    def _judge_one(self, wanted: Wanted, found: list[Message] | None, timeout: float | None) -> Message:
+        __tracebackhide__ = True
+        if found is None:
+            raise MailExpectation(self._timed_out(wanted, 1, timeout))
+        if len(found) > 1:
+            raise MailExpectation(ambiguous(self, wanted, found))
+        return found[0]
+
+    def _judge(
+        self, wanted: Wanted, number: int, found: list[Message] | None, timeout: float | None
+    ) -> list[Message]:
+        __tracebackhide__ = True
+        if found is None:
+            raise MailExpectation(self._timed_out(wanted, number, timeout))
+        return found
+
+    def _timed_out(self, wanted: Wanted, number: int, timeout: float | None) -> str:
+        seconds = self._net.timeout if timeout is None else timeout
+        return missing(self._net, self, wanted, self.messages(), seconds, number=number)
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self.messages())
+
+    def __len__(self) -> int:
+        return len(self.messages())
+
+    def __getitem__(self, index: int) -> Message:
+        return self.messages()[index]
+
+    def __bool__(self) -> bool:
+        return True  # a mailbox is there even when nothing is in it; ask is_empty
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of {self._address}: {len(self)} messages>"
+
+
+class Inbox(BaseInbox):
+    """A mailbox whose waits block."""
+
+    def wait_for_one(
+        self,
+        *,
+        subject: str | None = None,
+        sender: str | None = None,
+        matching: Matcher | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Wait until a message is there that fits everything given, and return it.
+
+        ``timeout`` is in real seconds, by default that of the fake internet. Raises
+        :class:`~fakemail.errors.MailExpectation` when time is up, or when several fit.
+        """
+        __tracebackhide__ = True
+        require_blocking_allowed("wait_for_one")
+        wanted = Wanted.of(subject, sender, matching)
+        return self._judge_one(wanted, self._await(wanted, 1, timeout).result(), timeout)
+
+    def wait_for(
+        self, number: int, *, matching: Matcher | None = None, timeout: float | None = None
+    ) -> list[Message]:
+        """Wait until at least that many messages are there, and return all that fit, oldest first."""
+        __tracebackhide__ = True
+        require_blocking_allowed("wait_for")
+        wanted = Wanted.of(None, None, matching)
+        return self._judge(wanted, number, self._await(wanted, number, timeout).result(), timeout)
+
+
+class AsyncInbox(BaseInbox):
+    """A mailbox whose waits are awaited, under asyncio or trio."""
+
+    async def wait_for_one(
+        self,
+        *,
+        subject: str | None = None,
+        sender: str | None = None,
+        matching: Matcher | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - part of the question, not a way to cancel it
+    ) -> Message:
+        """See :meth:`Inbox.wait_for_one`."""
+        __tracebackhide__ = True
+        wanted = Wanted.of(subject, sender, matching)
+        return self._judge_one(wanted, await arrive(self._await(wanted, 1, timeout)), timeout)
+
+    async def wait_for(
+        self,
+        number: int,
+        *,
+        matching: Matcher | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - part of the question, not a way to cancel it
+    ) -> list[Message]:
+        """See :meth:`Inbox.wait_for`."""
+        __tracebackhide__ = True
+        wanted = Wanted.of(None, None, matching)
+        return self._judge(wanted, number, await arrive(self._await(wanted, number, timeout)), timeout)
+
+
+_Box = TypeVar("_Box", bound=BaseInbox)
+
+
+class BaseAccount(Generic[_Box]):
+    """Somebody with a mailbox. Two handles on the same account are equal."""
+
+    _new_box: Callable[[AnyNet, Address, str], _Box]
+
+    def __init__(self, net: AnyNet, address: Address) -> None:
+        self._net = net
+        self._address = address
+        self._boxes: dict[str, _Box] = {}
+
+    @property
+    def _described(self) -> DescribedAccount:
+        return self._net.internet.world.account(self._address)
+
+    @property
+    def address(self) -> str:
+        """Its address, which is its login as well."""
+        return str(self._address)
+
+    @property
+    def password(self) -> str:
+        """Its password."""
+        return self._described.password
+
+    @property
+    def domain(self) -> Domain:
+        """Its domain."""
+        return Domain(self._net, self._address.domain)
+
+    @property
+    def inbox(self) -> _Box:
+        """Its INBOX."""
+        return self.folder(INBOX)
+
+    def folder(self, name: str) -> _Box:
+        """The mailbox of that name."""
+        box = self._boxes.get(name)
+        if box is None:
+            box = self._boxes[name] = type(self)._new_box(self._net, self._address, name)
+        return box
+
+    @property
+    def submission(self) -> Settings:
+        """How its owner hands in mail: port 587, STARTTLS, AUTH."""
+        return self._settings("submission")
+
+    @property
+    def submissions(self) -> Settings:
+        """The same with implicit TLS: port 465 (RFC 8314)."""
+        return self._settings("submissions")
+
+    def _settings(self, service: str) -> Settings:
+        host = self.domain.submission_host
+        return host.settings(service, username=self.address, password=self.password)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BaseAccount):
+            return NotImplemented
+        return self._net is other._net and self._address == other._address
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+    def __str__(self) -> str:
+        return self.address
+
+    def __repr__(self) -> str:
+        return f"<Account {self._address}>"
+
+
+class Account(BaseAccount[Inbox]):
+    """An account whose waits block."""
+
+    _new_box = Inbox
+
+
+class AsyncAccount(BaseAccount[AsyncInbox]):
+    """An account whose waits are awaited."""
+
+    _new_box = AsyncInbox

@@ -1,0 +1,103 @@
+"""The fake DNS as a test sees it: records to change, queries to look at, resolvers to hand out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakemail.api.results import Results
+from fakemail.dns.records import Record, record
+from fakemail.record.events import Query
+from fakemail.terms.stage import Stage
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
+    import dns.resolver
+
+    from fakemail.api.mailnet import AnyNet
+
+
+class Dns:
+    """The zones of the fake internet and its name server."""
+
+    def __init__(self, net: AnyNet) -> None:
+        self._net = net
+
+    @property
+    def host(self) -> str:
+        """The loopback address of the name server."""
+        return self._net.internet.dns.address
+
+    @property
+    def port(self) -> int:
+        """Its port, the same for UDP and TCP."""
+        return self._net.internet.dns.port
+
+    def add(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
+        """Publish records beside those that are there. A zone is made where none is.
+
+        A value is in zone-file form (``"10 mx1.example.org."``), the text of a TXT record as it is
+        meant, however long; ``bytes`` are rdata that nobody checks. ``ttl`` is in seconds.
+        Raises :class:`~fakemail.errors.DeclarationError` for what is no record.
+        """
+        new = [record(name, type, value, ttl=ttl) for value in values]
+        self._net.call(lambda: self._put(name, new))
+
+    def _put(self, name: str, records: list[Record]) -> None:
+        internet = self._net.internet
+        if records and internet.zones.zone_of(records[0].name) is None:
+            internet.ensure_zone(name)
+        internet.zones.add(*records)
+
+    def replace(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
+        """Publish records in place of those of that name and type."""
+        new = [record(name, type, value, ttl=ttl) for value in values]
+
+        def put() -> None:
+            self._net.internet.zones.remove(name, type)
+            self._put(name, new)
+
+        self._net.call(put)
+
+    def remove(self, name: str, type: str | None = None) -> None:
+        """Take records away: all of a name, or those of one type."""
+        self._net.call(lambda: self._net.internet.zones.remove(name, type))
+
+    def zone_text(self, text: str, *, origin: str | None = None) -> None:
+        """Publish the records of a zone file (RFC 1035 §5)."""
+        self._net.call(lambda: self._net.internet.zones.load_text(text, origin=origin))
+
+    def records(self, name: str, type: str | None = None) -> tuple[str, ...]:
+        """The records of a name, in zone-file form."""
+        return self._net.call(lambda: tuple(map(str, self._net.internet.zones.records(name, type))))
+
+    def queries(self, *, name: str | None = None, type: str | None = None) -> Results[Query]:
+        """The questions that were asked, with their answers, oldest first."""
+        wanted = name.lower().rstrip(".") if name is not None else None
+        found = [
+            event
+            for event in self._net.internet.log.events(Stage.DNS_QUERY)
+            if isinstance(event, Query)
+            and wanted in (None, event.name)
+            and (type is None or event.type == type.upper())
+        ]
+        return Results(found, question=f"the DNS queries for {name or 'any name'} {type or ''}".rstrip())
+
+    def resolver(self) -> dns.resolver.Resolver:
+        """A dnspython resolver that asks this name server and no other."""
+        import dns.resolver
+
+        resolver = dns.resolver.Resolver(configure=False)
+        self._aim(resolver)
+        return resolver
+
+    def async_resolver(self) -> dns.asyncresolver.Resolver:
+        """The same for asyncio and trio."""
+        import dns.asyncresolver
+
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        self._aim(resolver)
+        return resolver
+
+    def _aim(self, resolver: dns.resolver.BaseResolver) -> None:
+        resolver.nameservers = [self.host]
+        resolver.port = self.port

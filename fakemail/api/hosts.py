@@ -1,0 +1,235 @@
+"""Handles on hosts and domains: what a test can do with them while the fake internet runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fakemail.api.settings import Settings
+from fakemail.dns.rdata import txt
+from fakemail.dns.records import record
+from fakemail.errors import DeclarationError, nearest
+from fakemail.model.domain import Domain as DescribedDomain
+from fakemail.model.domain import Routing
+from fakemail.model.host import SERVICES, Personality
+from fakemail.model.host import Host as DescribedHost
+from fakemail.terms.address import Address, address
+
+if TYPE_CHECKING:
+    from fakemail.api.accounts import Account
+    from fakemail.api.mailnet import AnyNet
+
+
+class Host:
+    """A machine of the fake internet. Two handles on the same host are equal."""
+
+    def __init__(self, net: AnyNet, name: str) -> None:
+        self._net = net
+        self.name = name
+
+    @property
+    def _described(self) -> DescribedHost:
+        return self._net.internet.world.host(self.name)
+
+    @property
+    def ipv4(self) -> str:
+        """Its address in the fake internet, from a documentation range (RFC 5737)."""
+        return self._described.ipv4
+
+    @property
+    def ipv6(self) -> str:
+        """Its IPv6 address in the fake internet (RFC 3849)."""
+        return self._described.ipv6
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of the services it runs."""
+        return tuple(service.name for service in self._described.services)
+
+    @property
+    def personality(self) -> Personality:
+        """What is particular about it."""
+        return self._described.personality
+
+    def change(self, **changes: Any) -> Host:
+        """Change its personality; connections made from now on see it.
+
+        The keywords are the fields of :class:`~fakemail.model.host.Personality`:
+        ``host.change(hide={"PIPELINING"}, max_recipients=100)``. Returns the host.
+        """
+        known = Personality.__dataclass_fields__
+        for name in changes:
+            if name not in known:
+                raise DeclarationError(
+                    f"host {self.name!r}: there is no trait {name!r}; {nearest(name, known)}"
+                )
+        if "hide" in changes:
+            hide = changes["hide"]
+            changes["hide"] = frozenset([hide] if isinstance(hide, str) else hide)
+        personality = replace(self._described.personality, **changes)
+        world = self._net.internet.world
+        self._net.call(lambda: world.change_host(replace(self._described, personality=personality)))
+        return self
+
+    def handle_with(self, handler: object | None) -> Host:
+        """Attach a handler written for aiosmtpd; ``None`` takes it away.
+
+        Its ``handle_MAIL``, ``handle_RCPT`` and ``handle_DATA`` are awaited for what the host itself
+        would accept, and their status strings (``"550 5.7.1 not today"``) become the replies.
+        """
+        running = self._net.internet.hosts[self.name]
+        running.handler = handler
+        return self
+
+    def stop(self) -> Host:
+        """Switch it off: new connections are refused, open ones end with 421."""
+        self._net.call(self._net.internet.hosts[self.name].stop)
+        return self
+
+    def start(self) -> Host:
+        """Switch it on again, on the same addresses and ports."""
+        self._net.run(self._net.internet.hosts[self.name].start())
+        return self
+
+    def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
+        """How to reach one of its services (``"smtp"``, ``"submission"``, ``"submissions"``)."""
+        if service not in SERVICES:
+            raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
+        sites = self._net.internet.hosts[self.name].sites
+        if service not in sites:
+            raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, sites)}")
+        endpoint = sites[service].endpoint
+        return Settings(
+            endpoint.address, endpoint.port, SERVICES[service].security.value, self, username, password
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Host):
+            return NotImplemented
+        return self._net is other._net and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name} [{self.ipv4}]>"
+
+
+class Domain:
+    """A mail domain."""
+
+    def __init__(self, net: AnyNet, name: str) -> None:
+        self._net = net
+        self.name = name
+
+    @property
+    def _described(self) -> DescribedDomain:
+        return self._net.internet.world.domain(self.name)
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts that take its mail, the preferred first."""
+        return tuple(Host(self._net, name) for name in self._described.mail_hosts)
+
+    @property
+    def mx(self) -> Settings:
+        """How to reach the host that takes its mail, the preferred one."""
+        hosts = self.hosts
+        if not hosts:
+            raise DeclarationError(
+                f"domain {self.name!r} has no mail host: its routing is {self._described.routing}."
+            )
+        return hosts[0].settings("smtp")
+
+    @property
+    def submission_host(self) -> Host:
+        """The host where its accounts hand in their mail."""
+        return Host(self._net, self._described.submission_host)
+
+    def mx_hosts(self, *names: str) -> tuple[Host, ...]:
+        """Let these hosts take its mail, the preferred first, and return them.
+
+        A name without a dot is inside the domain, and made if it is not there yet.
+        """
+        self._route(Routing.MX, names)
+        return self.hosts
+
+    def null_mx(self) -> Domain:
+        """Publish that it takes no mail at all (RFC 7505)."""
+        self._route(Routing.NULL_MX)
+        return self
+
+    def implicit_mx(self) -> Host:
+        """Take the MX records away: mail goes to the domain's own address (RFC 5321 §5.1). Returns that host."""
+        self._route(Routing.IMPLICIT)
+        return self.hosts[0]
+
+    def no_mx(self) -> Domain:
+        """Take the MX records away and run no host of the domain's own name."""
+        self._route(Routing.NONE)
+        return self
+
+    def _route(self, routing: Routing, names: Iterable[str] = ()) -> None:
+        internet = self._net.internet
+
+        async def change() -> None:
+            await internet.reroute(internet.world.route_domain(self.name, routing, tuple(names)))
+
+        self._net.run(change())
+
+    def account(self, local: str, *, password: str | None = None) -> Account:
+        """The account of that local part, made if it is not there."""
+        account: Account = self._net.account(f"{local}@{self.name}", password=password)
+        return account
+
+    def alias(self, local: str, *targets: str | Address | Account) -> Domain:
+        """Let mail for one local part go to other addresses, here or anywhere."""
+        addresses = [read_address(target) for target in targets]
+        world = self._net.internet.world
+        self._net.call(lambda: world.add_alias(address(f"{local}@{self.name}"), addresses))
+        return self
+
+    def catch_all(self, account: str | Address | Account | None) -> Domain:
+        """Let one account get the mail for every local part that nobody has; ``None`` ends that."""
+        target = None if account is None else read_address(account)
+        self._net.call(lambda: self._net.internet.world.set_catch_all(self.name, target))
+        return self
+
+    def publish(self, *, spf: str | None = None, dmarc: str | None = None) -> Domain:
+        """Publish its policy records in place of the ones it has; an empty text takes the record away.
+
+        For anything else there is ``mailnet.dns``.
+        """
+        if spf is not None:
+            self._put_text(self.name, spf, "v=spf1")
+        if dmarc is not None:
+            self._put_text(f"_dmarc.{self.name}", dmarc, "v=DMARC1")
+        return self
+
+    def _put_text(self, name: str, text: str, mark: str) -> None:
+        zones = self._net.internet.zones
+
+        def put() -> None:
+            others = [old for old in zones.records(name, "TXT") if mark not in old.value]
+            zones.replace(name, "TXT", [*others, *([record(name, "TXT", txt(text))] if text else [])])
+
+        self._net.call(put)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Domain):
+            return NotImplemented
+        return self._net is other._net and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"<Domain {self.name}>"
+
+
+def read_address(who: str | Address | Account) -> Address:
+    """The address of whatever names somebody."""
+    if isinstance(who, str):
+        return address(who)
+    return who if isinstance(who, Address) else address(who.address)

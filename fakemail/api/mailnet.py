@@ -1,0 +1,362 @@
+"""``MailNet`` and ``AsyncMailNet``: a fake internet as a test holds it.
+
+Declaring and looking never wait for anybody, so both do that alike; only their waits differ.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
+from fakemail.api.dns import Dns
+from fakemail.api.hosts import Domain, Host, read_address
+from fakemail.api.results import Results
+from fakemail.api.settings import Settings
+from fakemail.api.waits import arrive, require_blocking_allowed, watch
+from fakemail.clock import Clock, VirtualClock
+from fakemail.engine.internet import Internet
+from fakemail.engine.naming import INFRASTRUCTURE
+from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
+from fakemail.model.host import SERVICES
+from fakemail.record import journey as journeys
+from fakemail.record.events import Event
+from fakemail.record.export import to_json_lines
+from fakemail.record.journey import Journey
+from fakemail.record.transcript import Order
+from fakemail.record.transcript import transcript as print_transcript
+from fakemail.terms.address import Address, address
+from fakemail.terms.stage import Stage
+from fakemail.tls.authority import process_authority
+from fakemail.wire.loop import LoopThread, loop_thread
+
+DEFAULT_TIMEOUT = 5.0
+"""Real seconds that a wait lasts unless told otherwise."""
+
+_T = TypeVar("_T")
+_A = TypeVar("_A", bound=BaseAccount[Any])
+_Who = str | Address | BaseAccount[Any]
+
+
+class BaseNet(Generic[_A]):
+    """What both faces have in common."""
+
+    _new_account: Callable[[Any, Address], _A]
+
+    def __init__(
+        self, *, seed: int = 0, timeout: float = DEFAULT_TIMEOUT, clock: Clock | None = None
+    ) -> None:
+        """``seed`` decides everything that is left to chance; ``timeout`` is the real seconds of a wait."""
+        self.seed = seed
+        self.timeout = timeout
+        self.clock: Clock = clock or VirtualClock()
+        self.thread: LoopThread = loop_thread()
+        self._internet: Internet | None = None
+        self._accounts: dict[str, _A] = {}
+        self.dns = Dns(self)
+
+    # Inside --------------------------------------------------------------------------------------
+
+    @property
+    def internet(self) -> Internet:
+        """The engine; raises :class:`~fakemail.errors.ClosedError` when it does not run."""
+        if self._internet is None:
+            raise ClosedError("this fake internet is not running; use it inside its 'with' block.")
+        return self._internet
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Call a function in the loop's thread."""
+        return self.thread.call(function)
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a short coroutine in the loop's thread, and wait for it."""
+        return self.thread.run(work)
+
+    def _start(self) -> None:
+        if self._internet is not None:
+            raise ClosedError("this fake internet runs already.")
+        internet = Internet(seed=self.seed, clock=self.clock)
+        self.run(internet.start())
+        self._internet = internet
+
+    def _stop(self) -> None:
+        """Stop; an error of our own servers is raised here, so that it fails the test that caused it."""
+        internet, self._internet = self._internet, None
+        if internet is not None:
+            self.run(internet.stop())
+            internet.raise_errors()
+
+    # Declaring -----------------------------------------------------------------------------------
+
+    def account(self, who: str | Address, *, password: str | None = None) -> _A:
+        """The account of that address, made if it is not there, with its domain.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for what is no address, and for a password
+        that differs from the one the account has.
+        """
+        wanted = read_address(who)
+        known = self._accounts.get(wanted.key)
+        if known is None:
+            self.run(self._declare([wanted], password))
+            known = self._accounts[wanted.key] = self._new_account(
+                self, self.internet.world.account(wanted).address
+            )
+        elif password is not None and password != known.password:
+            raise DeclarationError(f"account {known.address!r} has another password already.")
+        return known
+
+    def accounts(self, *who: str | Address) -> tuple[_A, ...]:
+        """Several accounts at once."""
+        return tuple(self.account(each) for each in who)
+
+    async def _declare(self, addresses: Iterable[Address], password: str | None) -> None:
+        internet = self.internet
+        for wanted in addresses:
+            if wanted.domain not in internet.world.domains:
+                await internet.run_domain(internet.world.add_domain(wanted.domain))
+            if wanted.key not in internet.world.accounts:
+                secret = internet.chance.token(12) if password is None else password
+                internet.world.add_account(wanted, secret)
+
+    def domain(self, name: str, *, mx: Sequence[str] | None = None) -> Domain:
+        """The domain of that name, made if it is not there: with one mail host ``mx1`` and a submission host.
+
+        ``mx`` names its mail hosts, the preferred first, also when it is there already.
+        """
+
+        async def declare() -> None:
+            world = self.internet.world
+            if name.lower().rstrip(".") not in world.domains:
+                await self.internet.run_domain(world.add_domain(name, mx=mx or ()))
+
+        known = name.lower().rstrip(".") in self.internet.world.domains
+        self.run(declare())
+        domain = Domain(self, name.lower().rstrip("."))
+        if known and mx is not None:
+            domain.mx_hosts(*mx)
+        return domain
+
+    def host(
+        self,
+        name: str,
+        *,
+        services: Iterable[str] = (),
+        ipv4: str | None = None,
+        ipv6: str | None = None,
+        relay_for: Iterable[str] = (),
+    ) -> Host:
+        """The host of that name, made if it is not there.
+
+        ``services`` are names such as ``"smtp"`` and ``"submission"``; the public addresses are from the
+        documentation ranges (RFC 5737, RFC 3849), free ones unless given. For the domains of
+        ``relay_for`` (``"*"``: all) it takes mail from anybody and passes it on.
+        """
+        key = name.lower().rstrip(".")
+        if key in self.internet.world.hosts:
+            return Host(self, key)
+        for service in services:
+            if service not in SERVICES:
+                raise DeclarationError(
+                    f"host {key!r}: there is no service {service!r}; {nearest(service, SERVICES)}"
+                )
+
+        async def declare() -> None:
+            described = self.internet.world.add_host(
+                key,
+                services=[SERVICES[service] for service in services],
+                ipv4=ipv4,
+                ipv6=ipv6,
+                open_relay_for=relay_for,
+            )
+            await self.internet.run_host(described)
+
+        self.run(declare())
+        return Host(self, key)
+
+    def existing_host(self, name: str) -> Host:
+        """The host of that name; raises :class:`~fakemail.errors.UnknownName` if there is none."""
+        return Host(self, self.internet.world.host(name).name)
+
+    def mx(self, domain: str) -> Settings:
+        """How to reach the preferred mail host of a declared domain."""
+        return Domain(self, self.internet.world.domain(domain).name).mx
+
+    @property
+    def submission(self) -> Settings:
+        """A ready smarthost with credentials: takes mail from any sender to anywhere (port 587, STARTTLS)."""
+        return self._smarthost("submission")
+
+    @property
+    def submissions(self) -> Settings:
+        """The same smarthost with implicit TLS (port 465)."""
+        return self._smarthost("submissions")
+
+    def _smarthost(self, service: str) -> Settings:
+        app = address(f"app@{INFRASTRUCTURE}")
+        world = self.internet.world
+        if app.key not in world.accounts:
+            self.run(self._declare_smarthost(app))
+        host = Host(self, world.domain(INFRASTRUCTURE).submission_host)
+        return host.settings(service, username=str(app), password=world.account(app).password)
+
+    async def _declare_smarthost(self, app: Address) -> None:
+        from dataclasses import replace
+
+        await self._declare([app], None)
+        world = self.internet.world
+        world.change_account(replace(world.account(app), may_send_as=frozenset("*")))
+        host = world.host(world.domain(INFRASTRUCTURE).submission_host)
+        world.change_host(replace(host, smarthost=True))
+
+    # Looking -------------------------------------------------------------------------------------
+
+    @property
+    def ca_file(self) -> str:
+        """The path of a PEM file with the authority of the fake internet."""
+        return str(process_authority().ca_file())
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """A new client context that trusts that authority and nobody else."""
+        return process_authority().client_context()
+
+    def events(self, stage: Stage | None = None, *, host: str | Host | None = None) -> Results[Event]:
+        """What happened, oldest first: everything, or what happened at one stage or host."""
+        name = host.name if isinstance(host, Host) else host
+        where = "".join([f" at {stage}" if stage else "", f" on {name}" if name else ""])
+        return Results(self.internet.log.events(stage, host=name), question=f"the events{where}")
+
+    def journeys(
+        self,
+        *,
+        to: _Who | None = None,
+        sender: _Who | None = None,
+        subject: str | None = None,
+        message_id: str | None = None,
+    ) -> Results[Journey]:
+        """The ways of messages to their recipients, one journey for each recipient, oldest first."""
+        found = journeys.find(
+            self.internet.log.events(),
+            to=None if to is None else str(to),
+            sender=None if sender is None else str(sender),
+            subject=subject,
+            message_id=message_id,
+        )
+        asked = {"to": to, "sender": sender, "subject": subject, "message_id": message_id}
+        said = ", ".join(f"{name}={str(value)!r}" for name, value in asked.items() if value is not None)
+        return Results(found, question=f"the journeys with {said}" if said else "the journeys")
+
+    def journey(
+        self,
+        *,
+        to: _Who | None = None,
+        sender: _Who | None = None,
+        subject: str | None = None,
+        message_id: str | None = None,
+    ) -> Journey:
+        """The one journey that fits. Raises :class:`~fakemail.errors.MailExpectation` for none or several."""
+        __tracebackhide__ = True
+        found = self.journeys(to=to, sender=sender, subject=subject, message_id=message_id)
+        if len(found) != 1:
+            every = found or self.journeys()
+            lines = [f"expected one of {found.question}, but there are {len(found) or 'none'}."]
+            lines += [f"  {journey!r}" for journey in every[:20]]
+            raise MailExpectation("\n".join(lines))
+        return found[0]
+
+    def transcript(
+        self, *, host: str | Host | None = None, connection: int | None = None, in_time: bool = False
+    ) -> str:
+        """All that was said, in readable lines, secrets masked; by connection, or in the order of time."""
+        return print_transcript(
+            self.internet.log.events(),
+            connection=connection,
+            host=host.name if isinstance(host, Host) else host,
+            order=Order.TIME if in_time else Order.CONNECTION,
+        )
+
+    def export(self, path: str | Path | None = None) -> str:
+        """Every event as a line of JSON, secrets masked; written to a file as well if a path is given."""
+        text = to_json_lines(self.internet.log.events())
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def other_inboxes(self, box: BaseInbox) -> list[BaseInbox]:
+        """The mailboxes of all other accounts that have one."""
+        return [
+            BaseInbox(self, owner, name)
+            for owner, name in self.internet.store.mailboxes()
+            if (owner.key, name) != (address(box.address).key, box.name)
+        ]
+
+    # Waiting -------------------------------------------------------------------------------------
+
+    def _settled(self, timeout: float | None) -> Future[bool | None]:
+        internet = self.internet
+        return watch(
+            internet,
+            self.thread,
+            lambda: True if internet.is_settled else None,
+            stages=None,
+            timeout=self.timeout if timeout is None else timeout,
+        )
+
+    def _judge_settled(self, settled: bool | None, timeout: float | None) -> None:
+        __tracebackhide__ = True
+        if settled is None:
+            seconds = self.timeout if timeout is None else timeout
+            raise MailExpectation(
+                f"the fake internet did not become quiet within {seconds:g} s: {self.internet.activity}."
+            )
+
+
+AnyNet: TypeAlias = BaseNet[Any]
+
+
+class MailNet(BaseNet[Account]):
+    """A fake internet for blocking code. Use it in a ``with`` block, or take the fixture ``mailnet``."""
+
+    _new_account = Account
+
+    def settle(self, *, timeout: float | None = None) -> None:
+        """Wait until our side is quiet: no transfer runs, no session is between MAIL and its final reply.
+
+        ``timeout`` is in real seconds. Raises :class:`~fakemail.errors.MailExpectation` when time is up.
+        """
+        __tracebackhide__ = True
+        require_blocking_allowed("settle")
+        self._judge_settled(self._settled(timeout).result(), timeout)
+
+    def __enter__(self) -> MailNet:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+
+class AsyncMailNet(BaseNet[AsyncAccount]):
+    """A fake internet for asyncio and trio. Use it in an ``async with`` block, or the fixture ``async_mailnet``."""
+
+    _new_account = AsyncAccount
+
+    async def settle(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - see Inbox.wait_for_one
+        """See :meth:`MailNet.settle`."""
+        __tracebackhide__ = True
+        self._judge_settled(await arrive(self._settled(timeout)), timeout)
+
+    async def __aenter__(self) -> AsyncMailNet:
+        self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()

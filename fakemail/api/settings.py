@@ -1,0 +1,106 @@
+"""Connection settings: everything that a program needs to reach one server, in the shapes that programs want."""
+
+from __future__ import annotations
+
+import smtplib as _smtplib
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fakemail.model.host import Security
+from fakemail.tls.authority import process_authority
+
+if TYPE_CHECKING:
+    from fakemail.api.hosts import Host
+
+# How long a client of ours waits for a server in this very process, in real seconds.
+_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to reach one server, and as whom.
+
+    ``host`` is always a literal loopback address: the name ``localhost`` may mean IPv6 first, and
+    some systems wait a second or two before they try the other.
+    """
+
+    host: str
+    port: int
+    security: str
+    """``"starttls"``, ``"tls"`` or ``"none"``."""
+    server: Host = field(repr=False)
+    """The fake host behind the address."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def ca_file(self) -> str:
+        """The path of a PEM file with the authority that signed the server's certificate."""
+        return str(process_authority().ca_file())
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """A new client context that trusts the fake internet's authority and nobody else."""
+        return process_authority().client_context()
+
+    @property
+    def url(self) -> str:
+        """``smtp://user:password@host:port``, with ``smtps`` for implicit TLS."""
+        scheme = "smtps" if self.security == Security.TLS.value else "smtp"
+        who = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
+        return f"{scheme}://{who}{self.host}:{self.port}"
+
+    def env(self, prefix: str = "SMTP") -> dict[str, str]:
+        """The settings as environment variables.
+
+        ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_USERNAME``, ``SMTP_PASSWORD``, ``SMTP_SECURITY`` and
+        ``SMTP_URL``, and ``SSL_CERT_FILE``, by which OpenSSL, and so Python, trusts the authority.
+        """
+        return {
+            f"{prefix}_HOST": self.host,
+            f"{prefix}_PORT": str(self.port),
+            f"{prefix}_USERNAME": self.username,
+            f"{prefix}_PASSWORD": self.password,
+            f"{prefix}_SECURITY": self.security,
+            f"{prefix}_URL": self.url,
+            "SSL_CERT_FILE": self.ca_file,
+        }
+
+    def django_settings(self) -> dict[str, Any]:
+        """Django's ``EMAIL_*`` settings, for ``override_settings`` or pytest-django's ``settings``.
+
+        Django's backend trusts what Python trusts, so let it know the authority as well:
+        ``monkeypatch.setenv("SSL_CERT_FILE", settings.ca_file)``.
+        """
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_HOST": self.host,
+            "EMAIL_PORT": self.port,
+            "EMAIL_HOST_USER": self.username,
+            "EMAIL_HOST_PASSWORD": self.password,
+            "EMAIL_USE_TLS": self.security == Security.STARTTLS.value and bool(self.username),
+            "EMAIL_USE_SSL": self.security == Security.TLS.value,
+            "EMAIL_TIMEOUT": _TIMEOUT,
+        }
+
+    def smtplib(self) -> _smtplib.SMTP:
+        """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
+        if self.security == Security.TLS.value:
+            client: _smtplib.SMTP = _smtplib.SMTP_SSL(
+                self.host, self.port, context=self.ssl_context, timeout=_TIMEOUT
+            )
+        else:
+            client = _smtplib.SMTP(self.host, self.port, timeout=_TIMEOUT)
+        try:
+            client.ehlo()
+            if self.security == Security.STARTTLS.value and client.has_extn("starttls"):
+                client.starttls(context=self.ssl_context)
+                client.ehlo()
+            if self.username:
+                client.login(self.username, self.password)
+        except BaseException:
+            client.close()
+            raise
+        return client

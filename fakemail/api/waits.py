@@ -1,0 +1,94 @@
+"""Waiting for something to become true in a fake internet, woken by its events and never by polling."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Container
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from fakemail.engine.internet import Internet
+from fakemail.errors import WrongFace
+from fakemail.record.events import Event
+from fakemail.terms.stage import Stage
+from fakemail.wire.loop import LoopThread
+
+_T = TypeVar("_T")
+
+
+def watch(
+    internet: Internet,
+    thread: LoopThread,
+    check: Callable[[], _T | None],
+    *,
+    stages: Container[Stage] | None,
+    timeout: float,
+) -> Future[_T | None]:
+    """A future for the first result of ``check`` that is not ``None``; ``None`` when time is up.
+
+    ``check`` is called at once, then after each event at one of the ``stages`` (``None``: every
+    event, and every end of a task), always in the loop's thread. ``timeout`` is in real seconds.
+    """
+    future: Future[_T | None] = Future()
+
+    def begin() -> None:
+        cleanup: list[Callable[[], object]] = []
+
+        def finish(result: _T | None) -> None:
+            for step in cleanup:
+                step()
+            if not future.done():
+                future.set_result(result)
+
+        def look() -> None:
+            if future.done():
+                return
+            try:
+                found = check()
+            except BaseException as error:
+                future.set_exception(error)
+                finish(None)
+            else:
+                if found is not None:
+                    finish(found)
+
+        def heard(event: Event) -> None:
+            if stages is None or event.stage in stages:
+                look()
+
+        look()
+        if future.done():
+            return
+        cleanup.append(internet.log.subscribe(heard))
+        cleanup.append(thread.loop.call_later(timeout, finish, None).cancel)
+        if stages is None:
+            watchers = internet.supervisor.on_end
+            watchers.append(look)
+            cleanup.append(lambda: watchers.remove(look))
+
+    thread.loop.call_soon_threadsafe(begin)
+    return future
+
+
+def require_blocking_allowed(verb: str) -> None:
+    """Raise :class:`~fakemail.errors.WrongFace` where a blocking wait would stop an event loop."""
+    if asyncio._get_running_loop() is not None or _in_trio():
+        raise WrongFace(
+            f"{verb}() blocks, and an event loop runs in this thread: whatever it waits for could never "
+            f"happen. Use the fixture 'async_mailnet' (or AsyncMailNet) and 'await ...{verb}()'."
+        )
+
+
+def _in_trio() -> bool:
+    trio: Any = sys.modules.get("trio")
+    return trio is not None and trio.lowlevel.in_trio_run()
+
+
+async def arrive(future: Future[_T]) -> _T:
+    """Await a future of another thread, under asyncio (with any loop) and under trio."""
+    if _in_trio():
+        trio: Any = sys.modules["trio"]
+        result: _T = await trio.to_thread.run_sync(future.result, abandon_on_cancel=True)
+        return result
+    return await asyncio.wrap_future(future)
