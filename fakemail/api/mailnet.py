@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
 from fakemail.api.dns import Dns
@@ -76,6 +76,34 @@ class BaseNet(Generic[_A]):
         """Run a short coroutine in the loop's thread, and wait for it."""
         return self.thread.run(work)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not yet closed."""
+        return self._internet is not None
+
+    def start(self) -> Self:
+        """Start it where no ``with`` block is at hand, and return it. Call :meth:`close` in the end.
+
+        This never waits for anybody else, so it may be called in an event loop.
+        """
+        __tracebackhide__ = True
+        self._start()
+        return self
+
+    def close(self) -> None:
+        """End it; ports are free when this returns. Closing again does nothing.
+
+        Raises :class:`~fakemail.errors.ServerError` if a server of the fake internet failed in its own code.
+        """
+        __tracebackhide__ = True
+        self._stop()
+
+    def _enter(self) -> Self:
+        """Start it, unless it was started and waits for its ``with`` block."""
+        if self._internet is None:
+            self._start()
+        return self
+
     def _start(self) -> None:
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
@@ -85,6 +113,7 @@ class BaseNet(Generic[_A]):
 
     def _stop(self) -> None:
         """Stop; an error of our own servers is raised here, so that it fails the test that caused it."""
+        __tracebackhide__ = True
         internet, self._internet = self._internet, None
         if internet is not None:
             self.run(internet.stop())
@@ -333,12 +362,12 @@ class MailNet(BaseNet[Account]):
         self._judge_settled(self._settled(timeout).result(), timeout)
 
     def __enter__(self) -> MailNet:
-        self._start()
-        return self
+        return self._enter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         self._stop()
 
 
@@ -353,10 +382,10 @@ class AsyncMailNet(BaseNet[AsyncAccount]):
         self._judge_settled(await arrive(self._settled(timeout)), timeout)
 
     async def __aenter__(self) -> AsyncMailNet:
-        self._start()
-        return self
+        return self._enter()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         self._stop()

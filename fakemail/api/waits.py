@@ -73,6 +73,7 @@ def watch(
 
 def require_blocking_allowed(verb: str) -> None:
     """Raise :class:`~fakemail.errors.WrongFace` where a blocking wait would stop an event loop."""
+    __tracebackhide__ = True
     if asyncio._get_running_loop() is not None or _in_trio():
         raise WrongFace(
             f"{verb}() blocks, and an event loop runs in this thread: whatever it waits for could never "

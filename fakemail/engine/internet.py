@@ -22,7 +22,7 @@ from fakemail.model.domain import Domain
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
 from fakemail.mta.recipients import resolve
-from fakemail.record.events import Delivered, Query, Queued
+from fakemail.record.events import Delivered, Peer, Query, Queued
 from fakemail.record.log import Log
 from fakemail.smtp.envelope import Envelope, Recipient
 from fakemail.store.mailbox import INBOX, MailStore, StoredMessage
@@ -199,7 +199,7 @@ class Internet:
         served: set[str] = set()
         subject, message_id = _field(_SUBJECT, raw), _field(_MESSAGE_ID, raw)
         for recipient in recipients:
-            resolution = resolve(self.world, recipient)
+            resolution = resolve(self.world, recipient, is_home=lambda domain: self.is_home(host, domain))
             onward.update((address.key, address) for address in resolution.onward)
             for account in resolution.accounts:
                 if account.key in served:
@@ -246,7 +246,12 @@ class Internet:
         """The resolver of a host, made when it first asks something."""
         client = self._dns_clients.get(host)
         if client is None:
-            client = DnsClient(LOOPBACK, self.dns.port, chance=self.chance)
+            described = self.world.hosts[host]
+
+            def asks_from(end: tuple[str, int]) -> None:
+                self.network.calls_from(Endpoint(*end), Peer(described.ipv4, end[1], host))
+
+            client = DnsClient(LOOPBACK, self.dns.port, chance=self.chance, asks_from=asks_from)
             self._dns_clients[host] = client
         return client
 

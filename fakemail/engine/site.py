@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fakemail.engine.network import Endpoint, PortPlan
-from fakemail.mail.trace import complete, prepend, received, return_path
+from fakemail.mail.trace import complete, count_received, prepend, received, return_path
 from fakemail.model.host import Host, Security, Service
 from fakemail.mta.recipients import resolve
 from fakemail.record.events import Exchange, Peer
@@ -249,6 +249,8 @@ class Decisions:
         queue_id = internet.chance.queue_id()
         now = internet.clock.now()
         origin = envelope.origin
+        if not self._profile.is_submission and count_received(content) >= self._profile.personality.max_hops:
+            return Receipt(refused(Reason.MAIL_LOOP))
         if self._profile.is_submission:
             content = complete(content, date=now, message_id=f"<{queue_id}@{name}>")
         trace = received(

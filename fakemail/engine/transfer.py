@@ -140,7 +140,7 @@ class Transfer:
             target=target,
             source=network.loopback_of(host.name),
             tls_context=_unverified_context,
-            server_name=candidate.host,
+            server_name="" if candidate.host.startswith("[") else candidate.host,
             connected_from=connected_from,
         )
         try:

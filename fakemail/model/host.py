@@ -57,6 +57,8 @@ class Personality:
     """Offer AUTH, with every mechanism, before TLS."""
     own_senders_only: bool = True
     """On the submission ports: refuse a reverse-path that does not belong to the account (RFC 6409 §6.1)."""
+    max_hops: int = 100
+    """Received fields in a message before it is refused as going round in circles (RFC 5321 §6.3)."""
     accept_bare_line_ends: bool = False
     """Take messages with a bare CR or LF in them instead of refusing them."""
 

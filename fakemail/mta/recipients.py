@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from fakemail.model.world import World
@@ -20,10 +21,11 @@ class Resolution(NamedTuple):
     """Why nobody gets it."""
 
 
-def resolve(world: World, address: Address) -> Resolution:
+def resolve(world: World, address: Address, *, is_home: Callable[[str], bool] = lambda _: True) -> Resolution:
     """Follow aliases, ``+detail`` and catch-all from an address of a hosted domain to its accounts.
 
-    An alias that leads back to itself ends there; whoever was found on the way gets the mail.
+    ``is_home`` tells for which domains the asking host delivers itself; what an alias sends to any
+    other goes onward. An alias that leads back to itself ends there; whoever was found on the way gets the mail.
     """
     accounts: dict[str, Address] = {}
     onward: dict[str, Address] = {}
@@ -34,7 +36,7 @@ def resolve(world: World, address: Address) -> Resolution:
         if current.key in seen:
             continue
         seen.add(current.key)
-        if current.domain not in world.domains:
+        if current.domain not in world.domains or not is_home(current.domain):
             onward[current.key] = current
             continue
         pending += reversed(_one_step(world, current, accounts))

@@ -54,6 +54,11 @@ class Journey:
             for number, (_, host, what, reply) in enumerate(self._story, start=1)
         )
 
+    @property
+    def latest(self) -> int:
+        """The number of the last event of its story, 0 if there is none."""
+        return self._story[-1][0] if self._story else 0
+
     def table(self) -> str:
         """The story as lines with aligned columns (number, host, what, reply) and the fate below."""
         rows = [

@@ -291,7 +291,9 @@ def _meet(trace: Trace, transaction: Transaction, key: str) -> Outcome:
         case End.UNDERWAY:
             what, end = f"is talking with {client}, after {at}", fates.Underway(at, host=host)
     trace.settle(end, reason=reason, reply=reply)
-    trace.story.append((outcome.exchange.number, host, what, reply))
+    # A host delivers before it says so; the story is told the other way round.
+    place = transaction.mail.number if outcome.end is End.TAKEN else outcome.exchange.number
+    trace.story.append((place, host, what, reply))
     hop = Hop(
         number=len(trace.hops) + 1,
         host=host,

@@ -6,7 +6,7 @@ What the answers mean for mail is decided by whoever asks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -63,11 +63,20 @@ class DnsClient:
     """Asks one DNS server. Use it in one event loop and close it there."""
 
     def __init__(
-        self, address: str, port: int, *, chance: Chance | None = None, timeout: float = 5.0, tries: int = 2
+        self,
+        address: str,
+        port: int,
+        *,
+        chance: Chance | None = None,
+        timeout: float = 5.0,
+        tries: int = 2,
+        asks_from: Callable[[tuple[str, int]], object] = lambda _: None,
     ) -> None:
         """``timeout`` is for each of the ``tries``, in real seconds. Message ids come from ``chance``, or
-        count up: nobody forges replies on loopback."""
+        count up: nobody forges replies on loopback. ``asks_from`` is told each of our own ends before
+        anything is asked from it, so that the server can tell who asks."""
         self._server = (address, port)
+        self._asks_from = asks_from
         self._timeout = timeout
         self._tries = tries
         self._ids = _ids(chance)
@@ -145,6 +154,7 @@ class DnsClient:
         if self._closed:
             transport.abort()
             raise ClosedError(_CLOSED_MEANWHILE)
+        self._asks_from(transport.get_extra_info("sockname")[:2])
         return transport
 
     async def _ask_over_tcp(self, question: Question) -> ReceivedReply:
@@ -153,6 +163,7 @@ class DnsClient:
         try:
             if self._closed:
                 raise ClosedError(_CLOSED_MEANWHILE)
+            self._asks_from(writer.get_extra_info("sockname")[:2])
             packet = encode_query(question)
             writer.write(len(packet).to_bytes(2) + packet)
             reply = decode_reply(await reader.readexactly(int.from_bytes(await reader.readexactly(2))))

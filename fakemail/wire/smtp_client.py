@@ -104,7 +104,7 @@ class SmtpClient:
     async def _start_tls(self) -> Channel:
         # Whatever came in clear text behind the 220 is not the server's word (RFC 3207 §5).
         self._ready, self._replies = [], ReplyReader()
-        tls = self._tls = ClientLayer(self._tls_context(), server_hostname=self._server_name)
+        tls = self._tls = ClientLayer(self._tls_context(), server_hostname=self._server_name or None)
         await self._flush()
         while not tls.handshake_done:
             await self._read_into(tls)
