@@ -317,8 +317,13 @@ class Connection(asyncio.Protocol):
 
     def _failed(self, error: Exception) -> None:
         """Our own code failed: tell the test, and end the session as a server does."""
-        self.site.supervisor.report(error)
+        self.report(error)
         self.hang_up(Reason.LOCAL_ERROR)
+
+    def report(self, error: Exception) -> None:
+        """Tell the test about an error in a server's code, and where it was."""
+        error.add_note(f"in {self.site.service} of {self.site.host}, connection {self.number}")
+        self.site.supervisor.report(error)
 
     def _watch_idleness(self) -> None:
         """One timer for a connection's life; it looks when somebody was last heard and sets itself again."""

@@ -139,12 +139,12 @@ class _HandlerBackend:
             status = await hook(self._connection, self._session, self._envelope, *arguments)
             reply = read_reply(str(status).encode().splitlines())
         except ProtocolError:
-            self._connection.site.supervisor.report(
+            self._connection.report(
                 ServerError(f"handle_{command} returned {status!r}, which is no SMTP reply such as '250 OK'.")
             )
             return Verdict(Action.DEFER, Reason.LOCAL_ERROR)
         except Exception as error:
-            self._connection.site.supervisor.report(error)
+            self._connection.report(error)
             return Verdict(Action.DEFER, Reason.LOCAL_ERROR)
         return _verdict(reply)
 
