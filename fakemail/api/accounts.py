@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fakemail.api.failures import Wanted, ambiguous, missing, unexpected
 from fakemail.api.hosts import Domain
@@ -16,6 +18,7 @@ from fakemail.model.account import Account as DescribedAccount
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
 from fakemail.terms.stage import Stage
+from fakemail.tls.authority import Leaf, process_authority
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -214,6 +217,47 @@ class BaseAccount(Generic[_Box]):
     def password(self) -> str:
         """Its password."""
         return self._described.password
+
+    @property
+    def token(self) -> str:
+        """An OAuth 2.0 access token that is good for it, for XOAUTH2 and OAUTHBEARER (RFC 7628)."""
+        if not self._described.tokens:
+            token = self._net.internet.chance.token(32)
+            self.change(tokens=frozenset({token}))
+        return min(self._described.tokens)
+
+    @property
+    def client_certificate(self) -> Leaf:
+        """A client certificate in its name, for AUTH EXTERNAL. ``.file`` is a PEM file with key and chain."""
+        return process_authority().client_certificate(self.address)
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """A new client context that trusts the fake internet and shows the account's certificate."""
+        return process_authority().client_context(certificate=self.client_certificate)
+
+    def change(
+        self,
+        *,
+        password: str | None = None,
+        may_send_as: Iterable[str] | None = None,
+        tokens: Iterable[str] | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        """Change the account; logins and recipients are judged by it from now on.
+
+        ``may_send_as`` are further addresses it may use as a sender, ``@example.org`` for all of a
+        domain and ``*`` for all; a ``disabled`` account takes no mail and cannot log in.
+        """
+        world = self._net.internet.world
+        given = {
+            "password": password,
+            "may_send_as": None if may_send_as is None else frozenset(may_send_as),
+            "tokens": None if tokens is None else frozenset(tokens),
+            "disabled": disabled,
+        }
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self._net.call(lambda: world.change_account(replace(self._described, **changes)))
 
     @property
     def domain(self) -> Domain:

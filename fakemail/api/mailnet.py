@@ -325,6 +325,36 @@ class BaseNet(Generic[_A]):
 
     # Waiting -------------------------------------------------------------------------------------
 
+    def _until(
+        self, stage: Stage, host: str | Host | None, number: int, timeout: float | None
+    ) -> Future[Results[Event] | None]:
+        def check() -> Results[Event] | None:
+            found = self.events(stage, host=host)
+            return found if len(found) >= number else None
+
+        seconds = self.timeout if timeout is None else timeout
+        return watch(self.internet, self.thread, check, stages={stage}, timeout=seconds)
+
+    def _judge_until(
+        self, stage: Stage, number: int, found: Results[Event] | None, timeout: float | None
+    ) -> Results[Event]:
+        __tracebackhide__ = True
+        if found is not None:
+            return found
+        seconds = self.timeout if timeout is None else timeout
+        seen = len(self.events(stage))
+        last = self.transcript(in_time=True).splitlines()[-10:] or ["nothing"]
+        raise MailExpectation(
+            "\n".join(
+                [
+                    f"wanted: {number} events at {stage} within {seconds:g} s",
+                    f"found:  {seen}",
+                    "last:   " + "\n        ".join(last),
+                    f"again:  --mailnet-seed={self.seed}",
+                ]
+            )
+        )
+
     def _settled(self, timeout: float | None) -> Future[bool | None]:
         internet = self.internet
         return watch(
@@ -361,6 +391,17 @@ class MailNet(BaseNet[Account]):
         require_blocking_allowed("settle")
         self._judge_settled(self._settled(timeout).result(), timeout)
 
+    def wait_for(
+        self, stage: Stage, *, host: str | Host | None = None, number: int = 1, timeout: float | None = None
+    ) -> Results[Event]:
+        """Wait until that many things have happened at a stage, and return all that did, oldest first.
+
+        ``timeout`` is in real seconds. Raises :class:`~fakemail.errors.MailExpectation` when time is up.
+        """
+        __tracebackhide__ = True
+        require_blocking_allowed("wait_for")
+        return self._judge_until(stage, number, self._until(stage, host, number, timeout).result(), timeout)
+
     def __enter__(self) -> MailNet:
         return self._enter()
 
@@ -380,6 +421,19 @@ class AsyncMailNet(BaseNet[AsyncAccount]):
         """See :meth:`MailNet.settle`."""
         __tracebackhide__ = True
         self._judge_settled(await arrive(self._settled(timeout)), timeout)
+
+    async def wait_for(
+        self,
+        stage: Stage,
+        *,
+        host: str | Host | None = None,
+        number: int = 1,
+        timeout: float | None = None,  # noqa: ASYNC109 - see Inbox.wait_for_one
+    ) -> Results[Event]:
+        """See :meth:`MailNet.wait_for`."""
+        __tracebackhide__ = True
+        future = self._until(stage, host, number, timeout)
+        return self._judge_until(stage, number, await arrive(future), timeout)
 
     async def __aenter__(self) -> AsyncMailNet:
         return self._enter()

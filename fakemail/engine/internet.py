@@ -117,10 +117,12 @@ class Internet:
         """Raise the first error of our own code, if there was one."""
         errors, self.supervisor.errors = self.supervisor.errors, []
         if errors:
+            __tracebackhide__ = True
+            first = errors[0]
+            where = "".join(f" {note}" for note in getattr(first, "__notes__", ())[:1])
+            what = str(first) if isinstance(first, ServerError) else f"{type(first).__name__}: {first}"
             more = f" ({len(errors)} errors in all)" if len(errors) > 1 else ""
-            raise ServerError(
-                f"a server of the fake internet failed: {type(errors[0]).__name__}: {errors[0]}{more}"
-            ) from errors[0]
+            raise ServerError(f"a server of the fake internet failed{where}: {what}{more}") from first
 
     # Declaring -----------------------------------------------------------------------------------
 

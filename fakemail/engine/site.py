@@ -235,7 +235,7 @@ class Decisions:
         if not recipient.domain:
             recipient = self._postmaster()
         if self._is_home(recipient.domain):
-            resolution = resolve(self._internet.world, recipient)
+            resolution = resolve(self._internet.world, recipient, is_home=self._is_home)
             if resolution.reason is not None:
                 return refused(resolution.reason, f"<{recipient}>")
             return ACCEPTED
