@@ -1,0 +1,170 @@
+"""The rules of the architecture: import contracts, and habits that a reader of the syntax tree can see.
+
+The contracts themselves are in ``pyproject.toml``; ``docs/background/architecture.md`` tells why.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted([*ROOT.glob("fakemail/**/*.py"), *ROOT.glob("pytest_plugin/pytest_fakemail/**/*.py")])
+NAMES = [str(path.relative_to(ROOT)) for path in FILES]
+
+# Files that are too long for the rule and known to be.
+LONGEST = 400
+KNOWN_LONG = {"fakemail/smtp/session.py": 700}
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def calls(path: Path) -> Iterator[tuple[int, str]]:
+    """Every call in a file: its line and what is called, with dots."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield node.lineno, ast.unparse(node.func)
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Every absolute module that a file imports from, anywhere in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+
+
+def where(found: Iterator[tuple[str, int, str]]) -> str:
+    return "\n".join(f"{name}:{line}: {what}" for name, line, what in found)
+
+
+def offences(wrong, *, except_in: tuple[str, ...] = ()) -> str:
+    """What ``wrong`` (a function from a file to lines and words) finds outside the excepted files."""
+    return where(
+        (name, line, what)
+        for name, path in zip(NAMES, FILES, strict=True)
+        if not name.startswith(except_in or ("\0",))
+        for line, what in wrong(path)
+    )
+
+
+def test_there_is_something_to_look_at():
+    assert "fakemail/clock.py" in NAMES
+    assert "pytest_plugin/pytest_fakemail/__init__.py" in NAMES
+
+
+def test_import_contracts_are_kept():
+    lint = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run(
+        [str(lint), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "default"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_the_clock_reads_the_time():
+    def wrong(path):
+        return (
+            (line, name)
+            for line, name in calls(path)
+            if name.endswith(("datetime.now", "datetime.utcnow", "date.today", "datetime.today"))
+            or name in ("time.time", "time.time_ns", "time", "time_ns")
+        )
+
+    assert offences(wrong, except_in=("fakemail/clock.py",)) == ""
+
+
+def test_only_the_ids_are_left_to_chance():
+    def wrong(path):
+        return (
+            (line, name)
+            for line, name in imports(path)
+            if name.partition(".")[0] in ("random", "secrets", "uuid")
+        )
+
+    assert offences(wrong, except_in=("fakemail/terms/ids.py",)) == ""
+
+
+def test_only_the_supervisor_makes_tasks():
+    def wrong(path):
+        return (
+            (line, name)
+            for line, name in calls(path)
+            if name.rpartition(".")[2] in ("create_task", "ensure_future")
+        )
+
+    assert offences(wrong, except_in=("fakemail/wire/supervisor.py",)) == ""
+
+
+def test_nothing_is_asserted_barely():
+    # pytest rewrites a bare assert of an editable install and not one of a wheel.
+    def wrong(path):
+        return (
+            (node.lineno, ast.unparse(node)) for node in ast.walk(tree(path)) if isinstance(node, ast.Assert)
+        )
+
+    assert offences(wrong) == ""
+
+
+def test_nobody_sleeps():
+    def wrong(path):
+        return ((line, name) for line, name in calls(path) if name in ("time.sleep", "sleep"))
+
+    assert offences(wrong) == ""
+
+
+def test_imports_are_absolute():
+    def wrong(path):
+        return ((line, name) for line, name in imports(path) if name.startswith("."))
+
+    assert offences(wrong) == ""
+
+
+def test_packages_hold_a_docstring_and_nothing_else():
+    """Only ``fakemail/__init__.py`` re-exports; the plugin's package is its entry point."""
+    wrong = [
+        name
+        for name, path in zip(NAMES, FILES, strict=True)
+        if path.name == "__init__.py" and path.parent.parent.name == "fakemail"
+        if not (len(tree(path).body) == 1 and ast.get_docstring(tree(path)))
+    ]
+    assert wrong == []
+
+
+def test_a_module_says_what_lives_in_it():
+    silent = [name for name, path in zip(NAMES, FILES, strict=True) if not ast.get_docstring(tree(path))]
+    assert silent == []
+
+
+def test_no_drawer_for_everything():
+    assert [name for name in NAMES if Path(name).stem in ("utils", "util", "helpers", "misc", "common")] == []
+
+
+def test_files_are_small():
+    long = {
+        name: lines
+        for name, path in zip(NAMES, FILES, strict=True)
+        if (lines := path.read_text("utf-8").count("\n")) > KNOWN_LONG.get(name, LONGEST)
+    }
+    assert long == {}
+
+
+def test_importing_the_plugin_imports_no_server():
+    """The plugin is loaded by every pytest run of its environment."""
+    code = (
+        "import sys, pytest, pytest_fakemail; "
+        "print([name for name in ('aiosmtpd', 'dns', 'dnslib', 'trustme', 'cryptography', 'fakemail.wire')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
