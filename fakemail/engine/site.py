@@ -221,7 +221,10 @@ class Decisions:
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         """On a submission port the sender must belong to the account (RFC 6409 §6.1)."""
-        if not login or not self._profile.personality.own_senders_only or not isinstance(sender, Address):
+        personality = self._profile.personality
+        if not login or not personality.own_senders_only or not isinstance(sender, Address):
+            return ACCEPTED
+        if personality.accept_any_login:
             return ACCEPTED
         account = self._internet.world.accounts.get(_login_key(login))
         if account is not None and account.owns(sender):

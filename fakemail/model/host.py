@@ -55,6 +55,8 @@ class Personality:
     """On the submission ports: refuse MAIL before AUTH with 530 (RFC 6409 §4.3)."""
     auth_in_clear: bool = False
     """Offer AUTH, with every mechanism, before TLS."""
+    accept_any_login: bool = False
+    """Let every name and password in, and send as anybody; offered are the mechanisms that can work so."""
     own_senders_only: bool = True
     """On the submission ports: refuse a reverse-path that does not belong to the account (RFC 6409 §6.1)."""
     max_hops: int = 100

@@ -6,7 +6,7 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
-from fakemail.sasl.exchange import Challenge, Credentials, Failure, ServerExchange, ServerFacts, Step, Success
+from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, ServerFacts, Step, Success
 from fakemail.sasl.mechanisms import MECHANISMS
 from fakemail.smtp import replies
 from fakemail.terms.channel import Channel
@@ -18,8 +18,9 @@ from fakemail.terms.reply import Reply
 class Authentication:
     """One AUTH command under way. After each step look at ``reply``, ``reason`` and ``login``."""
 
-    def __init__(self, exchange: ServerExchange) -> None:
+    def __init__(self, exchange: ServerExchange, stranger: _Stranger | None) -> None:
         self._exchange = exchange
+        self._stranger = stranger
         self.reply: Reply = replies.AUTHENTICATED
         self.reason: Reason | None = None
         self.login = ""
@@ -34,21 +35,27 @@ class Authentication:
         chance: Chance,
         host: str,
         channel: Channel | None,
+        *,
+        anybody: bool = False,
     ) -> Authentication | None:
-        """Start with the argument of AUTH; ``None`` when its mechanism is not offered."""
+        """Start with the argument of AUTH; ``None`` when its mechanism is not offered.
+
+        With ``anybody`` every login is let in, whatever its password.
+        """
         name, _, initial = argument.partition(" ")
         mechanism = MECHANISMS.get(name.upper())
         if mechanism is None or mechanism.name not in offered:
             return None
+        stranger = _Stranger(credentials) if anybody else None
         facts = ServerFacts(
-            credentials=credentials,
+            credentials=stranger or credentials,
             chance=chance,
             host=host,
             channel_binding=channel.end_point if channel else None,
             offers_plus=any(name.endswith("-PLUS") for name in offered),
             certificate_names=channel.certificate_names if channel else (),
         )
-        self = cls(mechanism.server(facts))
+        self = cls(mechanism.server(facts), stranger)
         octets = None
         if initial:
             # RFC 4954 §4: a single "=" is an initial response of no octets.
@@ -77,13 +84,37 @@ class Authentication:
         elif isinstance(step, Success):
             self.reply = replies.AUTHENTICATED
             self.login = step.authorization_id
-        elif isinstance(step, Failure) and step.protocol_error:
+        elif self._stranger is not None and self._stranger.login and not step.protocol_error:
+            self.reply = replies.AUTHENTICATED
+            self.login = self._stranger.login
+        elif step.protocol_error:
             self._fail(replies.refusal(Reason.BAD_SYNTAX, step.text), Reason.BAD_SYNTAX)
         else:
             self._fail(replies.refusal(Reason.AUTH_FAILED), Reason.AUTH_FAILED)
 
     def _fail(self, reply: Reply, reason: Reason) -> None:
         self.reply, self.reason = reply, reason
+
+
+class _Stranger:
+    """Credentials that remember who asked to be let in."""
+
+    def __init__(self, own: Credentials) -> None:
+        self._own = own
+        self.login = ""
+
+    def password_of(self, login: str) -> str | None:
+        self.login = login
+        return self._own.password_of(login)
+
+    def token_owner(self, token: str) -> str | None:
+        return self._own.token_owner(token)
+
+    def owner_of_certificate(self, subject: str) -> str | None:
+        return self._own.owner_of_certificate(subject)
+
+    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
+        return self._own.may_act_as(authentication_id, authorization_id)
 
 
 def _decode(text: bytes) -> bytes | None:

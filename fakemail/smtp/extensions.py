@@ -14,6 +14,9 @@ from fakemail.model.host import Host, Personality, Security, Service
 from fakemail.sasl.mechanisms import MECHANISMS
 from fakemail.terms.channel import Channel
 
+# With these a server can let in whom it does not know; with SCRAM it would have to prove that it does.
+ANY_LOGIN_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "CRAM-MD5"})
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -46,6 +49,7 @@ class Profile:
             row.name
             for row in MECHANISMS.values()
             if self.offers(f"AUTH={row.name}")
+            and not (self.personality.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
             and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
             and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
         )

@@ -410,6 +410,7 @@ class Session:
             self._backend.chance,
             self.profile.host.name,
             self._channel,
+            anybody=personality.accept_any_login,
         )
         if authentication is None:
             raise _no(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")

@@ -168,3 +168,14 @@ def test_no_secret_reaches_the_record(net):
         b64(f"\0{shop.address}\0verysecret"),
     ):
         assert secret not in everything
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+def test_a_host_can_let_everybody_in(net, shop, mechanism):
+    shop.submission.server.change(accept_any_login=True)
+    with connect(shop.submission) as client:
+        assert client.esmtp_features["auth"].split() == ["CRAM-MD5", "PLAIN", "LOGIN"]
+        client.user, client.password = "whoever", "whatever"
+        method = getattr(client, f"auth_{mechanism.lower().replace('-', '_')}")
+        assert client.auth(mechanism, method)[0] == 235
+        assert client.sendmail("anyone@x.example", ["bob@example.org"], b"Subject: x\r\n\r\n") == {}
