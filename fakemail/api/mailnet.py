@@ -98,6 +98,12 @@ class BaseNet(Generic[_A]):
         __tracebackhide__ = True
         self._stop()
 
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        if self._internet is None:
+            return f"<{name}, not running>"
+        return f"<{name} with {len(self._internet.log)} events, seed {self.seed}>"
+
     def _enter(self) -> Self:
         """Start it, unless it was started and waits for its ``with`` block."""
         if self._internet is None:

@@ -55,7 +55,9 @@ def watch(
 
         def heard(event: Event) -> None:
             if stages is None or event.stage in stages:
-                look()
+                # Not at once: what belongs to this event, such as the reply after a delivery, is
+                # noted in the same turn of the loop, and whoever is woken may ask for it.
+                thread.loop.call_soon(look)
 
         look()
         if future.done():

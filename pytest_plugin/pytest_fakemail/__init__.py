@@ -1,0 +1,111 @@
+"""The pytest plugin: options, the marker, and the hooks that put a failing test's journeys into its report.
+
+This module and :mod:`pytest_fakemail.fixtures` are loaded in every pytest run of their environment.
+So they import nothing but pytest and the lightest of the standard library; whatever else is needed
+is imported where a test really uses the fake internet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_fakemail.fixtures import SHARED, WORLDS, async_mailnet, mailnet, mailnet_factory
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
+
+_MARKER = (
+    "mailnet(*, timeout, seed, domains, accounts, config): the fake internet of the test's mailnet fixtures: "
+    "seconds of a wait, seed of chance, domains and accounts that are there from the start, and a TOML file "
+    "(relative to the test file) that describes more."
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("fakemail", "a fake mail internet (fakemail)")
+    group.addoption(
+        "--mailnet-transcript",
+        nargs="?",
+        const="failed",
+        default=None,
+        metavar="failed|all",
+        help="Report all that was said on the wire: of failed tests (the default), or of all tests.",
+    )
+    group.addoption(
+        "--mailnet-seed",
+        default=None,
+        metavar="N",
+        help="Seed of what is left to chance in each fake internet. Default: one from each test's id.",
+    )
+    group.addoption(
+        "--mailnet-timeout",
+        default=None,
+        metavar="SECONDS",
+        help="Real seconds that a wait for mail lasts at most. Default: mailnet_timeout, or 5.",
+    )
+    parser.addini("mailnet_timeout", "Real seconds that a wait for mail lasts at most (default: 5).")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker; refuse bad options before any test runs."""
+    config.addinivalue_line("markers", _MARKER)
+    option = config.option
+    if (
+        option.mailnet_transcript is not None
+        or option.mailnet_seed is not None
+        or option.mailnet_timeout is not None
+        or config.getini("mailnet_timeout")
+    ):
+        from pytest_fakemail.options import check_config
+
+        check_config(config)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember where the test begins in the worlds that several tests share."""
+    if worlds := item.config.stash.get(SHARED, None):
+        worlds[:] = [world for world in worlds if world.is_open]
+        for world in worlds:
+            world.begin_test()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Let an error in a shared world fail the test that caused it, and not the last one of the session."""
+    __tracebackhide__ = True
+    result = yield
+    for world in item.config.stash.get(SHARED, None) or []:
+        world.raise_errors()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the journeys to the report of a failure."""
+    report = yield
+    own = item.stash.get(WORLDS, None) or []
+    shared = item.config.stash.get(SHARED, None) or []
+    if own or shared:
+        wanted = item.config.option.mailnet_transcript
+        if report.failed or (wanted == "all" and report.when == "call"):
+            from pytest_fakemail.report import add_sections
+
+            add_sections(report, own, shared, wanted=wanted)
+        if report.when == "teardown":
+            own.clear()  # items live as long as the session, and logs need not
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the transcripts of passed tests where they are wanted."""
+    if config.option.mailnet_transcript == "all":
+        from pytest_fakemail.report import print_passed
+
+        print_passed(terminalreporter)

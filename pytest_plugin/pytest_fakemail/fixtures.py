@@ -1,0 +1,55 @@
+"""The fixtures. Loaded in every pytest run, so what they need is imported inside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fakemail import AsyncMailNet, MailNet
+    from pytest_fakemail.worlds import Factory, World
+
+WORLDS: pytest.StashKey[list[World]] = pytest.StashKey()
+"""In an item's stash: the worlds that are the test's own."""
+
+SHARED: pytest.StashKey[list[World]] = pytest.StashKey()
+"""In the config's stash: the open worlds that several tests may use."""
+
+
+@pytest.fixture
+def mailnet(request: pytest.FixtureRequest) -> Iterator[MailNet]:
+    """A fake internet of the test's own (fakemail.MailNet), new and empty. Mark: mailnet(...)."""
+    __tracebackhide__ = True
+    from fakemail import MailNet
+    from pytest_fakemail.worlds import open_own
+
+    net = open_own(MailNet, request.node)
+    yield net
+    net.close()
+
+
+@pytest.fixture
+def async_mailnet(request: pytest.FixtureRequest) -> Iterator[AsyncMailNet]:
+    """The same with waits to be awaited, under asyncio or trio (fakemail.AsyncMailNet)."""
+    # Starting and stopping are quick and need no loop of the test's, so that this works under every
+    # async plugin and depends on none.
+    __tracebackhide__ = True
+    from fakemail import AsyncMailNet
+    from pytest_fakemail.worlds import open_own
+
+    net = open_own(AsyncMailNet, request.node)
+    yield net
+    net.close()
+
+
+@pytest.fixture(scope="session")
+def mailnet_factory(request: pytest.FixtureRequest) -> Iterator[Factory]:
+    """A maker of fake internets that live longer than a test: mailnet_factory(timeout=..., accounts=[...], ...)."""
+    __tracebackhide__ = True
+    from pytest_fakemail.worlds import Factory
+
+    with Factory(request.config) as factory:
+        yield factory

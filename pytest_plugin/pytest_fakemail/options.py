@@ -1,0 +1,140 @@
+"""What can be said about a world: command line, ini file, marker and factory arguments, all checked here.
+
+The nearest word wins: the marker or argument, then the command line, then the ini file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakemail.errors import nearest
+from fakemail.terms.ids import seed_from
+
+TRANSCRIPT = ("failed", "all")
+NAMES = ("timeout", "seed", "domains", "accounts", "config")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """A world as it is wanted."""
+
+    seed: int
+    timeout: float | None = None
+    """Real seconds; ``None`` for the engine's own default."""
+    domains: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    config: Path | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments for a MailNet."""
+        given = {"seed": self.seed, "timeout": self.timeout, "config": self.config}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def check_config(config: pytest.Config) -> None:
+    """Raise ``pytest.UsageError`` for a bad option or ini value."""
+    chosen = config.option.mailnet_transcript
+    if chosen is not None and chosen not in TRANSCRIPT:
+        raise pytest.UsageError(
+            f"--mailnet-transcript is 'failed' or 'all', not {chosen!r}. "
+            "Before the path of a test, write --mailnet-transcript=failed."
+        )
+    config_seed(config)
+    config_timeout(config)
+
+
+def config_seed(config: pytest.Config) -> int | None:
+    """The seed of the command line."""
+    given = config.option.mailnet_seed
+    return None if given is None else _seed(given, "--mailnet-seed")
+
+
+def config_timeout(config: pytest.Config) -> float | None:
+    """The timeout of the command line, or that of the ini file."""
+    given = config.option.mailnet_timeout
+    if given is not None:
+        return _seconds(given, "--mailnet-timeout")
+    given = config.getini("mailnet_timeout")
+    return _seconds(given, "mailnet_timeout in the ini file") if given else None
+
+
+def of_item(item: pytest.Item) -> Options:
+    """What a test's markers and the run say about its world; a nearer marker wins over a farther one."""
+    __tracebackhide__ = True
+    said: dict[str, Any] = {}
+    for mark in reversed(list(item.iter_markers("mailnet"))):
+        if mark.args:
+            raise pytest.UsageError(
+                f"{item.nodeid}: mailnet() takes keywords only, such as timeout=2; got {mark.args[0]!r}."
+            )
+        said.update(mark.kwargs)
+    return read(
+        said,
+        config=item.config,
+        base=item.path.parent,
+        seed_text=item.nodeid,
+        where=f"{item.nodeid}: mailnet()",
+    )
+
+
+def read(
+    said: Mapping[str, Any], *, config: pytest.Config, base: Path, seed_text: str, where: str
+) -> Options:
+    """Options from keywords. ``base`` is where a relative path of a config file begins."""
+    __tracebackhide__ = True
+    for name in said:
+        if name not in NAMES:
+            raise pytest.UsageError(f"{where} has no option {name!r}; {nearest(name, NAMES)}")
+    seed = _seed(said["seed"], f"{where}: seed=") if "seed" in said else config_seed(config)
+    timeout = _seconds(said["timeout"], f"{where}: timeout=") if "timeout" in said else config_timeout(config)
+    return Options(
+        seed=seed_from(seed_text) if seed is None else seed,
+        timeout=timeout,
+        domains=_texts(said, "domains", where),
+        accounts=_texts(said, "accounts", where),
+        config=_path(said["config"], base, where) if "config" in said else None,
+    )
+
+
+def _seed(value: object, where: str) -> int:
+    try:
+        if isinstance(value, int | str) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    raise pytest.UsageError(f"{where} is a whole number, such as 42, not {value!r}.")
+
+
+def _seconds(value: object, where: str) -> float:
+    try:
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            seconds = float(value)
+            if seconds > 0 and math.isfinite(seconds):
+                return seconds
+    except ValueError:
+        pass
+    raise pytest.UsageError(f"{where} is a number of seconds above 0, such as 2.5, not {value!r}.")
+
+
+def _texts(said: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
+    value = said.get(name, ())
+    if isinstance(value, list | tuple | set | frozenset) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    hint = f"; write {name}=[{value!r}]" if isinstance(value, str) else ""
+    raise pytest.UsageError(f"{where}: {name}= is a list of texts, not {value!r}{hint}.")
+
+
+def _path(value: object, base: Path, where: str) -> Path:
+    if not isinstance(value, str | Path):
+        raise pytest.UsageError(f"{where}: config= is the path of a TOML file, not {value!r}.")
+    path = base / value
+    if not path.is_file():
+        raise pytest.UsageError(f"{where}: config={str(value)!r}: there is no file {path}.")
+    return path

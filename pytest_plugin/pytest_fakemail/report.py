@@ -1,0 +1,103 @@
+"""The sections of a test's report: the journeys of a failure, and the transcript where it is wanted.
+
+Loaded for failures only. A section is plain text, so that it survives the way from an xdist worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from fakemail.record import journey, transcript
+from fakemail.record.text import shown
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_fakemail.worlds import World
+
+JOURNEY = "fakemail journey"
+TRANSCRIPT = "fakemail transcript"
+
+_MOST_JOURNEYS = 5
+_MOST_LINES = 15  # of the transcript, where no mail set out that could have a journey
+
+
+def add_sections(
+    report: pytest.TestReport, own: Iterable[World], shared: Iterable[World], *, wanted: str | None
+) -> None:
+    """Add what happened in a test's own worlds, and in the shared ones that it used, to its report.
+
+    ``wanted`` is whose transcripts are wanted: ``"failed"``, ``"all"`` or nobody's.
+    """
+    worlds = [*own, *(world for world in shared if len(world.log) > world.start)]
+    if report.failed:
+        _add(report, JOURNEY, worlds, journey_section)
+    if wanted == "all" or (wanted == "failed" and report.failed):
+        _add(report, TRANSCRIPT, worlds, transcript_section)
+
+
+def _add(report: pytest.TestReport, name: str, worlds: list[World], tell: Callable[[World], str]) -> None:
+    for number, world in enumerate(worlds, start=1):
+        try:
+            world.let_settle()
+            text = tell(world)
+        except Exception as error:  # what the test has to say matters more than a defect of ours
+            text = f"This could not be told, by a defect of fakemail: {type(error).__name__}: {error}"
+        which = f" ({number} of {len(worlds)} fake internets)" if len(worlds) > 1 else ""
+        report.sections.append((f"{name}{which}", text))
+
+
+def journey_section(world: World) -> str:
+    """The last journeys, step by step, and how to run the test again with the same chance."""
+    found = [each for each in journey.journeys(world.log) if each.latest > world.start]
+    hidden = max(0, len(found) - _MOST_JOURNEYS)
+    parts = [_nothing(world)] if not found else []
+    if hidden:
+        parts.append(f"({hidden} earlier journeys are not shown; mailnet.journeys() has them all.)")
+    for number, each in enumerate(found[hidden:], start=hidden + 1):
+        parts.append(f"{_head(number, len(found), each)}\n{each.table()}")
+    parts.append(f"again: --mailnet-seed={world.seed}")
+    return "\n\n".join(parts)
+
+
+def _head(number: int, total: int, found: journey.Journey) -> str:
+    subject = f", {found.subject!r}" if found.subject else ""
+    return f"{number} of {total}: {shown(f'{found.sender} to {found.recipient}{subject}')}"
+
+
+def _nothing(world: World) -> str:
+    """Why there is no journey: nobody came, or somebody did not get far."""
+    events = world.log.events(since=world.start)
+    if not events:
+        return (
+            "Nobody connected to this fake internet. Does the code under test use its settings, "
+            "such as account.submission or mailnet.mx(domain)?"
+        )
+    lines = transcript.transcript(events, order=transcript.Order.TIME).splitlines()
+    more = [f"  ({len(lines) - _MOST_LINES} lines before)"] if len(lines) > _MOST_LINES else []
+    shown_lines = (f"  {line}" for line in lines[-_MOST_LINES:])
+    return "\n".join(["No message got as far as a recipient. What happened last:", *more, *shown_lines])
+
+
+def transcript_section(world: World) -> str:
+    """All that was said, secrets masked."""
+    return transcript.transcript(world.log.events(since=world.start)) or "Nothing was said."
+
+
+def print_passed(terminal: pytest.TerminalReporter) -> None:
+    """Print the transcripts of passed tests, which pytest itself prints with ``-rP`` only."""
+    if "P" in terminal.reportchars:
+        return
+    found = [
+        (passed.nodeid, name, text)
+        for passed in terminal.stats.get("passed", [])
+        for name, text in passed.sections
+        if name.startswith(TRANSCRIPT)
+    ]
+    if not found:
+        return
+    terminal.section("fakemail transcripts of passed tests")
+    for nodeid, name, text in found:
+        terminal.section(f"{nodeid}{name.removeprefix(TRANSCRIPT)}", "-")
+        terminal.write_line(text)

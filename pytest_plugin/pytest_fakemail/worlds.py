@@ -1,0 +1,115 @@
+"""Worlds of a test run: opened as options say, remembered for the report, closed in the end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from fakemail import MailNet
+from pytest_fakemail.fixtures import SHARED, WORLDS
+from pytest_fakemail.options import Options, of_item, read
+
+if TYPE_CHECKING:
+    from fakemail.api.mailnet import BaseNet
+
+_Net = TypeVar("_Net", bound="BaseNet[Any]")
+
+_MOMENT = 0.3  # real seconds
+
+
+class World:
+    """A fake internet that runs, and its log, which can be read after its end."""
+
+    def __init__(self, net: BaseNet[Any]) -> None:
+        self._net = net
+        self._internet = net.internet
+        self.log = net.internet.log
+        self.seed = net.seed
+        self.start = 0
+        """How many events had happened when the present test began."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the fake internet runs."""
+        return self._net.is_running
+
+    def begin_test(self) -> None:
+        """A test begins: what happened so far is not its doing."""
+        self.start = len(self.log)
+
+    def let_settle(self) -> None:
+        """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""
+        if self._net.is_running:
+            self._net._settled(_MOMENT).result(10 * _MOMENT)
+
+    def raise_errors(self) -> None:
+        """Raise an error of the servers' own code, if there was one."""
+        __tracebackhide__ = True
+        self._internet.raise_errors()
+
+
+def open_own(kind: type[_Net], item: pytest.Item) -> _Net:
+    """A world for one test, as its markers say."""
+    __tracebackhide__ = True
+    options = None
+    try:
+        options = of_item(item)
+    except pytest.UsageError as error:
+        mistake = str(error)
+    if options is None:
+        pytest.fail(mistake, pytrace=False)  # a mark is at fault, and no line of code to be shown
+    return _open(kind, options, item.stash.setdefault(WORLDS, []))
+
+
+def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
+    __tracebackhide__ = True
+    net = kind(**options.arguments).start()
+    worlds.append(World(net))
+    try:
+        for domain in options.domains:
+            net.domain(domain)
+        net.accounts(*options.accounts)
+    except BaseException:
+        net.close()
+        raise
+    return net
+
+
+class Factory:
+    """Makes worlds that live until they are closed, at the latest until the end of the session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._worlds: list[World] = config.stash.setdefault(SHARED, [])
+        self._number = count(1)
+        self._exits = ExitStack()
+
+    def __call__(self, **options: Any) -> MailNet:
+        """A new fake internet that runs already: for a ``with`` block, or to be left to the session's end.
+
+        The options are those of the mark ``mailnet``; a relative ``config=`` starts at pytest's rootdir.
+        """
+        __tracebackhide__ = True
+        wanted = read(
+            options,
+            config=self._config,
+            base=self._config.rootpath,
+            seed_text=f"mailnet_factory {next(self._number)}",
+            where="mailnet_factory()",
+        )
+        net = _open(MailNet, wanted, self._worlds)
+        self._exits.callback(net.close)
+        return net
+
+    def __enter__(self) -> Factory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        __tracebackhide__ = True
+        self._exits.close()
