@@ -20,6 +20,10 @@ from fakemail.wire.supervisor import Supervisor
 # While this much output waits for a client that does not read, nothing more is read from it.
 _HIGH_WATER = 256 * 1024
 
+# Every connection of the process reads into this one buffer: the loop fills it and hands it to the
+# connection in one step. A new buffer for each read costs more than a small command does.
+_BUFFER = memoryview(bytearray(256 * 1024))
+
 
 @runtime_checkable
 class Core(Protocol):
@@ -88,7 +92,7 @@ class Site(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A connection from its first octet to its last."""
 
     def __init__(self, site: Site) -> None:
@@ -129,6 +133,14 @@ class Connection(asyncio.Protocol):
             self._tls = ServerLayer(site.tls_context())
         else:
             transport.write(self._core.greet())
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next octets go."""
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """They are there."""
+        self.data_received(bytes(_BUFFER[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""

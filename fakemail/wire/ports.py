@@ -66,7 +66,7 @@ class Listener:
     """One port that can be listened on, stopped, and listened on again."""
 
     def __init__(
-        self, address: str, port: int, *, purpose: str, factory: Callable[[], asyncio.Protocol]
+        self, address: str, port: int, *, purpose: str, factory: Callable[[], asyncio.BaseProtocol]
     ) -> None:
         self._purpose = purpose
         self._factory = factory
