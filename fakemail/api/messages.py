@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from fakemail.mail.envelope import Envelope
 from fakemail.mail.message import MessageView
-from fakemail.smtp.envelope import Envelope
 from fakemail.store.mailbox import StoredMessage
 
 if TYPE_CHECKING:

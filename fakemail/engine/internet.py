@@ -18,16 +18,17 @@ from fakemail.engine.site import RunningHost
 from fakemail.engine.transfer import QueuedMessage, Transfer
 from fakemail.errors import ServerError
 from fakemail.mail.decoding import field_text
+from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.model.domain import Domain
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
 from fakemail.mta.recipients import resolve
-from fakemail.record.events import Delivered, Peer, Query, Queued
+from fakemail.record.events import Delivered, Query, Queued
 from fakemail.record.log import Log
-from fakemail.smtp.envelope import Envelope, Recipient
 from fakemail.store.mailbox import INBOX, MailStore, StoredMessage
 from fakemail.terms.address import Address
 from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
 from fakemail.terms.stage import Stage
 from fakemail.wire.connection import Connection
 from fakemail.wire.dns_client import DnsClient

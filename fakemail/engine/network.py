@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from fakemail.model.addresses import APP_IPV4
 from fakemail.model.host import Host, Service
-from fakemail.record.events import Peer
+from fakemail.terms.peer import Peer
 from fakemail.wire.ports import has_loopback_range
 
 LOOPBACK = "127.0.0.1"

@@ -8,15 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fakemail.engine.network import Endpoint, PortPlan
+from fakemail.mail.envelope import Envelope
 from fakemail.mail.trace import complete, count_received, prepend, received, return_path
 from fakemail.model.host import Host, Security, Service
 from fakemail.mta.recipients import resolve
-from fakemail.record.events import Exchange, Peer
-from fakemail.smtp.envelope import Envelope
+from fakemail.record.events import Exchange
 from fakemail.smtp.extensions import Profile
 from fakemail.smtp.session import Receipt, Recorder, Session
 from fakemail.terms.address import Address, Path
 from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from fakemail.engine.network import Endpoint
+from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.model.host import SMTP
 from fakemail.mta.routing import Ask, Found, Route, find_addresses, find_route
-from fakemail.record.events import Attempt, Exchange, Peer, Routed
+from fakemail.record.events import Attempt, Exchange, Routed
 from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure
-from fakemail.smtp.envelope import Envelope, Recipient
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.tls.authority import process_authority

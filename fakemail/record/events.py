@@ -23,22 +23,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from fakemail.terms.address import Address, Path
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
-
-
-class Peer(NamedTuple):
-    """Who is at the other end of a connection."""
-
-    address: str
-    """Its address in the fake internet, for example ``203.0.113.5``."""
-    port: int
-    name: str
-    """The name of the fake host it is, or ``app`` for the program under test."""
-
-    def __str__(self) -> str:
-        return f"{self.name} [{self.address}]"
 
 
 class Connected(NamedTuple):

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 
-from fakemail.record.events import Event, Exchange, Peer
+from fakemail.record.events import Event, Exchange
 from fakemail.record.secrets import mask_line
 from fakemail.terms.address import Address, NullPath
+from fakemail.terms.peer import Peer
 from fakemail.terms.reply import Reply
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from fakemail.record.events import Peer
+from fakemail.terms.peer import Peer
 from fakemail.terms.reply import Reply
 
 

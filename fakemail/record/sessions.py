@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fakemail.record.events import Connected, Disconnected, Event, Exchange, Handshake, Peer
+from fakemail.record.events import Connected, Disconnected, Event, Exchange, Handshake
 from fakemail.terms.address import Address, Path
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from fakemail.errors import FakemailError, ProtocolError
-from fakemail.smtp.envelope import Body, Recipient
+from fakemail.mail.envelope import Body, Recipient
 from fakemail.smtp.grammar import encode_xtext
 from fakemail.terms.address import NullPath, Path
 from fakemail.terms.channel import Channel

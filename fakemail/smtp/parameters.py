@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.errors import ProtocolError
-from fakemail.smtp.envelope import Body
+from fakemail.mail.envelope import Body
 from fakemail.smtp.grammar import decode_xtext, read_path_argument
 from fakemail.terms.address import NULL_PATH, Path
 

@@ -12,20 +12,20 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from fakemail.errors import ProtocolError
-from fakemail.record.events import Peer
+from fakemail.mail.envelope import Body, Envelope, Origin, Recipient
 from fakemail.record.secrets import mask_command, mask_response
 from fakemail.sasl.exchange import Credentials
 from fakemail.smtp import replies
 from fakemail.smtp.authentication import Authentication
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
-from fakemail.smtp.envelope import Body, Envelope, Origin, Recipient
 from fakemail.smtp.extensions import Profile
 from fakemail.smtp.grammar import is_greeting_name, read_path_argument
 from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage

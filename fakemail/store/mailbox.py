@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fakemail.smtp.envelope import Envelope
+from fakemail.mail.envelope import Envelope
 from fakemail.terms.address import Address
 
 INBOX = "INBOX"

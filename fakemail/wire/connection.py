@@ -9,9 +9,10 @@ import asyncio
 import ssl
 from typing import Any, Protocol, runtime_checkable
 
-from fakemail.record.events import Connected, Disconnected, Handshake, Peer
+from fakemail.record.events import Connected, Disconnected, Handshake
 from fakemail.record.log import Log
 from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.tls.layer import HandshakeFailure, ServerLayer

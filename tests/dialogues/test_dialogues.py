@@ -32,19 +32,20 @@ import pytest
 
 from fakemail.clock import VirtualClock
 from fakemail.engine.internet import Internet
+from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.model.host import SERVICES, Host, Personality, Security
 from fakemail.model.world import World
 from fakemail.mta.recipients import resolve
-from fakemail.record.events import Delivered, Event, Exchange, Peer
+from fakemail.record.events import Delivered, Event, Exchange
 from fakemail.sasl.passwords import cram_md5_response
 from fakemail.smtp.dialogue import ReplyReader
-from fakemail.smtp.envelope import Envelope, Recipient
 from fakemail.smtp.extensions import Profile
 from fakemail.smtp.session import Receipt, Session
 from fakemail.terms.address import Address, address
 from fakemail.terms.address import Path as MailPath
 from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.verdict import ACCEPTED, Verdict, refused

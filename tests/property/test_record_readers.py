@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.clock import VirtualClock
-from fakemail.record.events import Attempt, Connected, Delivered, Disconnected, Exchange, Peer, Queued, Routed
+from fakemail.record.events import Attempt, Connected, Delivered, Disconnected, Exchange, Queued, Routed
 from fakemail.record.export import to_json_lines
 from fakemail.record.journey import find, journeys
 from fakemail.record.log import Log
@@ -16,6 +16,7 @@ from fakemail.record.sessions import transactions
 from fakemail.record.text import shown
 from fakemail.record.transcript import Order, transcript
 from fakemail.terms.address import NULL_PATH, address
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage

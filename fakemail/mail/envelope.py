@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from fakemail.record.events import Peer
 from fakemail.terms.address import Address, Path
+from fakemail.terms.peer import Peer
 
 
 class Body(Enum):

@@ -1,0 +1,18 @@
+"""Who is at the other end of a connection, as the fake internet sees it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Peer(NamedTuple):
+    """A client, by the address that it has in the fake internet."""
+
+    address: str
+    """For example ``203.0.113.5``."""
+    port: int
+    name: str
+    """The name of the fake host it is, or ``app`` for the program under test."""
+
+    def __str__(self) -> str:
+        return f"{self.name} [{self.address}]"
