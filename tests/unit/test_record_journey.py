@@ -13,7 +13,6 @@ from fakemail.record.events import (
     Disconnected,
     Exchange,
     Handshake,
-    Peer,
     Query,
     Queued,
     Routed,
@@ -22,6 +21,7 @@ from fakemail.record.journey import Journey, find, journeys
 from fakemail.record.log import Log
 from fakemail.terms import fate
 from fakemail.terms.address import NULL_PATH, Path, address
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage

@@ -13,7 +13,6 @@ from fakemail.record.events import (
     Disconnected,
     Exchange,
     Handshake,
-    Peer,
     Query,
     Queued,
     Routed,
@@ -24,6 +23,7 @@ from fakemail.record.secrets import MASK, mask_command, mask_line, mask_response
 from fakemail.record.text import columns, shown
 from fakemail.record.transcript import Order, transcript
 from fakemail.terms.address import NULL_PATH, address
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
