@@ -4,7 +4,7 @@ Lines keep their numbers, so a traceback points into the page. A comment on the 
 says more about it:
 
 ``<!-- from PATH -->``
-    It is copied from that file. ``tests/docs`` checks that it still is; it is run here all the same.
+    It is copied from that file. ``tests/docs`` checks that it still is. It is run if it is a test's.
 ``<!-- fails -->``
     Its test fails on purpose. ``tests/docs`` runs it and compares what is printed.
 ``<!-- not run: WHY -->``
@@ -40,7 +40,9 @@ class Block(NamedTuple):
     @property
     def runs(self) -> bool:
         """Whether it is part of the page's module."""
-        return self.language == "python" and not self.note.startswith(("fails", "not run"))
+        if self.language != "python" or self.note.startswith(("fails", "not run")):
+            return False
+        return not self.note.startswith("from ") or "/test_" in self.note
 
 
 def blocks(page: Path) -> Iterator[Block]:
