@@ -1,0 +1,131 @@
+"""Real programs as SMTP and DNS clients: curl, swaks, dig."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from fakemail import MailNet, Stage
+
+pytestmark = pytest.mark.interop
+
+
+@pytest.fixture
+def net():
+    with MailNet() as mailnet:
+        yield mailnet
+
+
+def run(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+MAIL = "From: hello@shop.test\nTo: bob@example.org\nSubject: {subject}\n\n.a line with a dot\n"
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"])
+def test_curl_logs_in_and_sends(net, program, mechanism):
+    curl = program("curl")
+    if mechanism.startswith("SCRAM") and "GSASL" not in run(curl, "--version").stdout:
+        pytest.skip("this curl is built without GNU SASL, which it needs for SCRAM")
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    settings = shop.submission
+    done = run(
+        curl,
+        "--silent",
+        "--show-error",
+        "--ssl-reqd",
+        *("--cacert", settings.ca_file),
+        *("--url", f"smtp://{settings.host}:{settings.port}/client.test"),
+        *("--user", f"{settings.username}:{settings.password}"),
+        *("--login-options", f"AUTH={mechanism}"),
+        *("--mail-from", shop.address),
+        *("--mail-rcpt", bob.address),
+        *("--upload-file", "-"),
+        stdin=MAIL.format(subject=mechanism).replace("\n", "\r\n"),
+    )
+    assert done.returncode == 0, done.stderr
+    mail = bob.inbox.wait_for_one()
+    assert mail.subject == mechanism
+    assert mail.text == ".a line with a dot\n"
+
+
+def test_curl_with_implicit_tls(net, program):
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    settings = shop.submissions
+    done = run(
+        program("curl"),
+        "--silent",
+        "--show-error",
+        *("--cacert", settings.ca_file),
+        *("--url", settings.url),
+        *("--mail-from", shop.address),
+        *("--mail-rcpt", bob.address),
+        *("--upload-file", "-"),
+        stdin=MAIL.format(subject="tls").replace("\n", "\r\n"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert bob.inbox.wait_for_one().subject == "tls"
+
+
+def test_curl_refuses_a_certificate_it_does_not_trust(net, program):
+    shop = net.account("hello@shop.test")
+    settings = shop.submission
+    url = f"smtp://{settings.host}:{settings.port}"
+    done = run(program("curl"), "--silent", "--show-error", "--ssl-reqd", "--url", url)
+    assert done.returncode == 60
+    handshake = net.wait_for(Stage.TLS_HANDSHAKE).one()
+    assert (handshake.refused_by, handshake.alert) == ("client", "unknown_ca")
+
+
+def test_swaks_talks_to_the_mx_with_pipelining_and_tls(net, program):
+    bob = net.account("bob@example.org")
+    settings = net.mx("example.org")
+    done = run(
+        program("swaks"),
+        *("--server", settings.host),
+        *("--port", str(settings.port)),
+        "--tls",
+        "--pipeline",
+        *("--from", "me@x.example"),
+        *("--to", f"{bob.address},gone@example.org"),
+        *("--header", "Subject: from swaks"),
+    )
+    assert "<~* 550 5.1.1 <gone@example.org>: no such user here" in done.stdout, done.stdout
+    mail = bob.inbox.wait_for_one()
+    assert (mail.subject, mail.tls) == ("from swaks", "TLSv1.3")
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+def test_swaks_logs_in(net, program, mechanism):
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    done = run(
+        program("swaks"),
+        *("--server", shop.submission.host),
+        *("--port", str(shop.submission.port)),
+        "--tls",
+        *("--auth", mechanism),
+        *("--auth-user", shop.address),
+        *("--auth-password", shop.password),
+        *("--from", shop.address),
+        *("--to", bob.address),
+    )
+    assert done.returncode == 0, done.stdout
+    bob.inbox.wait_for_one()
+
+
+def test_dig_sees_the_zones(net, program):
+    dig = program("dig")
+    net.domain("example.org").mx_hosts("mx1", "mx2")
+    net.dns.add("big.example.org", "TXT", *("x" * 250 + str(number) for number in range(20)))
+    where = [f"@{net.dns.host}", "-p", str(net.dns.port)]
+    assert (
+        run(dig, *where, "+short", "MX", "example.org").stdout == "10 mx1.example.org.\n20 mx2.example.org.\n"
+    )
+    assert "status: NXDOMAIN" in run(dig, *where, "MX", "nowhere.test").stdout
+    truncated = run(dig, *where, "+bufsize=512", "TXT", "big.example.org").stdout
+    assert ";; Truncated, retrying in TCP mode." in truncated
+    assert truncated.count("IN\tTXT") == 21  # the question as well
+    assert [query.transport for query in net.dns.queries(name="big.example.org")] == ["udp", "tcp"]
+    assert "BADVERS" in run(dig, *where, "+edns=1", "+noednsnegotiation", "MX", "example.org").stdout
