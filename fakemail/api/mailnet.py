@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
+from fakemail.api import config as configuration
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
 from fakemail.api.dns import Dns
 from fakemail.api.hosts import Domain, Host, read_address
@@ -23,6 +24,7 @@ from fakemail.engine.internet import Internet
 from fakemail.engine.naming import INFRASTRUCTURE
 from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
 from fakemail.model.host import SERVICES
+from fakemail.model.toml_writer import to_toml
 from fakemail.record import journey as journeys
 from fakemail.record.events import Event
 from fakemail.record.export import to_json_lines
@@ -48,10 +50,26 @@ class BaseNet(Generic[_A]):
     _new_account: Callable[[Any, Address], _A]
 
     def __init__(
-        self, *, seed: int = 0, timeout: float = DEFAULT_TIMEOUT, clock: Clock | None = None
+        self,
+        *,
+        config: configuration.Config | None = None,
+        seed: int | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        clock: Clock | None = None,
+        port_offset: int | None = None,
     ) -> None:
-        """``seed`` decides everything that is left to chance; ``timeout`` is the real seconds of a wait."""
+        """``config`` is a TOML file, or its text, with what shall be there from the start.
+
+        ``seed`` decides everything that is left to chance, by default that of the configuration, or 0;
+        ``timeout`` is the real seconds of a wait. With ``port_offset`` services listen on their real
+        port plus that number, so that SMTP is at 1025 with 1000; without it the system chooses.
+        Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong in the configuration.
+        """
+        self._config = None if config is None else configuration.load(config)
+        if seed is None:
+            seed = (self._config.seed if self._config else None) or 0
         self.seed = seed
+        self._port_offset = port_offset
         self.timeout = timeout
         self.clock: Clock = clock or VirtualClock()
         self.thread: LoopThread = loop_thread()
@@ -113,9 +131,16 @@ class BaseNet(Generic[_A]):
     def _start(self) -> None:
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
-        internet = Internet(seed=self.seed, clock=self.clock)
+        internet = Internet(seed=self.seed, clock=self.clock, port_offset=self._port_offset)
         self.run(internet.start())
         self._internet = internet
+        if self._config is not None:
+            try:
+                configuration.apply(self, self._config)
+            except BaseException:
+                self._internet = None
+                self.run(internet.stop())
+                raise
 
     def _stop(self) -> None:
         """Stop; an error of our own servers is raised here, so that it fails the test that caused it."""
@@ -233,7 +258,8 @@ class BaseNet(Generic[_A]):
     def _smarthost(self, service: str) -> Settings:
         app = address(f"app@{INFRASTRUCTURE}")
         world = self.internet.world
-        if app.key not in world.accounts:
+        ours = world.domains.get(INFRASTRUCTURE)
+        if ours is None or not world.host(ours.submission_host).smarthost:
             self.run(self._declare_smarthost(app))
         host = Host(self, world.domain(INFRASTRUCTURE).submission_host)
         return host.settings(service, username=str(app), password=world.account(app).password)
@@ -313,6 +339,10 @@ class BaseNet(Generic[_A]):
             host=host.name if isinstance(host, Host) else host,
             order=Order.TIME if in_time else Order.CONNECTION,
         )
+
+    def to_toml(self) -> str:
+        """What is declared now, with all passwords, as the text of a configuration; mail is not in it."""
+        return to_toml(configuration.write_down(self))
 
     def export(self, path: str | Path | None = None) -> str:
         """Every event as a line of JSON, secrets masked; written to a file as well if a path is given."""

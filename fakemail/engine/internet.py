@@ -12,6 +12,7 @@ from itertools import count
 from fakemail.clock import Clock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
+from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, Naming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
 from fakemail.engine.site import RunningHost
@@ -51,7 +52,8 @@ def own_ports(network: Network) -> PortPlan:
 class Internet:
     """A fake internet while it runs. ``start`` it in an event loop and ``stop`` it there."""
 
-    def __init__(self, *, seed: int, clock: Clock, dns_port: int = 0) -> None:
+    def __init__(self, *, seed: int, clock: Clock, port_offset: int | None = None) -> None:
+        """With ``port_offset`` services listen on their real ports plus it, else where the system chooses."""
         self.clock = clock
         self.chance = Chance(seed)
         self.world = World()
@@ -61,11 +63,16 @@ class Internet:
         self.network = Network()
         self.supervisor = Supervisor()
         self.hosts: dict[str, RunningHost] = {}
-        self.plan: PortPlan = own_ports(self.network)
+        self.plan: PortPlan = (
+            own_ports(self.network)
+            if port_offset is None
+            else FixedPorts(self.network, self.world, offset=port_offset)
+        )
         self.next_connection = count(1).__next__
         self._homes: dict[str, list[str]] = {}
         self._naming = Naming(self.world, self.zones)
         self._dns_clients: dict[str, DnsClient] = {}
+        dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
         self.dns = DnsServer(
             self.zones, port=dns_port, on_query=self._note_query, on_error=self.supervisor.report
         )

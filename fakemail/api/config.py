@@ -1,0 +1,169 @@
+"""A written description put into a running fake internet, and a running one written down.
+
+Every entry goes through the operation that a test would call for it. How a description is read and
+printed is in :mod:`fakemail.model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from fakemail.api.hosts import Domain
+from fakemail.dns.names import name_key
+from fakemail.dns.rdata import read_zone_text
+from fakemail.dns.records import DEFAULT_TTL, Record, record
+from fakemail.dns.zones import Zones
+from fakemail.engine.naming import INFRASTRUCTURE, Naming
+from fakemail.errors import DeclarationError
+from fakemail.model.description import Description, Problems, RecordEntry, declare, describe
+from fakemail.model.toml import read_toml
+
+if TYPE_CHECKING:
+    from fakemail.api.mailnet import AnyNet
+
+Config: TypeAlias = str | Path | Description
+"""A file, its text, or what was read from it already."""
+
+
+def load(config: Config) -> Description:
+    """Read a description. A string with a line feed or ``=`` in it is TOML text, any other the name of a file.
+
+    Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong with it.
+    """
+    if isinstance(config, Description):
+        return config
+    if isinstance(config, str) and ("\n" in config or "=" in config):
+        return read_toml(config)
+    try:
+        text = Path(config).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeclarationError(f"{config}: the configuration cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise DeclarationError(
+            f"{config}: not TOML: the octet at place {error.start} is not UTF-8, which TOML must be."
+        ) from None
+    return read_toml(text, source=str(config))
+
+
+def apply(net: AnyNet, description: Description) -> None:
+    """Declare everything of a description in a fake internet that has just started.
+
+    Raises one :class:`~fakemail.errors.DeclarationError` with all that cannot be, by line.
+    """
+    problems = Problems(description.source)
+    internet = net.internet
+    net.call(
+        lambda: declare(
+            internet.world,
+            description,
+            password=lambda _: internet.chance.token(12),
+            problems=problems,
+        )
+    )
+    _check_records(description, problems)
+    problems.raise_all()
+    net.run(_run(net))
+    _publish(net, description, problems)
+    problems.raise_all()
+
+
+async def _run(net: AnyNet) -> None:
+    internet = net.internet
+    for domain in tuple(internet.world.domains.values()):
+        await internet.run_domain(domain)
+    for host in tuple(internet.world.hosts.values()):
+        if host.services or host.name not in internet.hosts:
+            await internet.run_host(host)
+
+
+def _check_records(description: Description, problems: Problems) -> None:
+    """Find records that are none, before anything runs."""
+    for entry in description.records:
+        with problems.at(entry.where):
+            for value in entry.values:
+                record(entry.name, entry.type, value, ttl=entry.ttl)
+    for text, origin, where in _zone_texts(description):
+        with problems.at(where):
+            read_zone_text(text, name_key(origin or "."), DEFAULT_TTL)
+
+
+def _publish(net: AnyNet, description: Description, problems: Problems) -> None:
+    for domain in description.domains:
+        with problems.at(domain.where):
+            Domain(net, domain.name).publish(spf=domain.spf, dmarc=domain.dmarc)
+    for text, origin, where in _zone_texts(description):
+        with problems.at(where):
+            net.dns.zone_text(text, origin=origin)
+    for entry in description.records:
+        with problems.at(entry.where):
+            put = net.dns.replace if entry.replace else net.dns.add
+            put(entry.name, entry.type, *entry.values, ttl=entry.ttl)
+
+
+def _zone_texts(description: Description) -> Iterator[tuple[str, str | None, str]]:
+    """Each zone-file text, with its origin and where it was written."""
+    if description.zone:
+        yield description.zone, None, f"{description.source}: zone" if description.source else "zone"
+    for domain in description.domains:
+        if domain.zone:
+            yield domain.zone, domain.name, domain.where
+
+
+def write_down(net: AnyNet) -> Description:
+    """Describe a fake internet as it is now, without its own machinery and without the mail in it."""
+
+    def look() -> Description:
+        internet = net.internet
+        whole = describe(internet.world, records=_unusual(net), seed=net.seed)
+        return Description(
+            tuple(each for each in whole.domains if not _is_ours(each.name)),
+            tuple(each for each in whole.hosts if not _is_ours(each.name)),
+            tuple(each for each in whole.accounts if not _is_ours(each.address.domain)),
+            whole.records,
+            seed=whole.seed,
+        )
+
+    return net.call(look)
+
+
+def _is_ours(name: str) -> bool:
+    return name == INFRASTRUCTURE or name.endswith(f".{INFRASTRUCTURE}")
+
+
+def _unusual(net: AnyNet) -> Iterator[RecordEntry]:
+    """The records that differ from those that the world has without being asked."""
+    internet = net.internet
+    usual = Zones()
+    naming = Naming(internet.world, usual)
+    for origin in internet.zones.origins():
+        if not usual.has_zone(origin):
+            naming.ensure_zone(origin)
+    for domain in internet.world.domains.values():
+        naming.domain(domain)
+    for host in internet.world.hosts.values():
+        naming.host(host)
+    have, want = _sets(usual), _sets(internet.zones)
+    for name, type in dict.fromkeys([*want, *have]):
+        records = want.get((name, type), ())
+        if _is_ours(name) or set(records) == set(have.get((name, type), ())):
+            continue
+        yield from _entries(name, type, records)
+
+
+def _entries(name: str, type: str, records: tuple[Record, ...]) -> Iterator[RecordEntry]:
+    """Entries that put these records in place of any others: one for each time to live."""
+    if not records:
+        yield RecordEntry(name, type, replace=True)
+    by_ttl = groupby(sorted(records, key=lambda each: each.ttl), key=lambda each: each.ttl)
+    for place, (ttl, group) in enumerate(by_ttl):
+        yield RecordEntry(name, type, tuple(each.value for each in group), ttl, place == 0)
+
+
+def _sets(zones: Zones) -> dict[tuple[str, str], tuple[Record, ...]]:
+    found: dict[tuple[str, str], list[Record]] = {}
+    for each in zones.records():
+        found.setdefault((each.name, each.type), []).append(each)
+    return {key: tuple(records) for key, records in found.items()}

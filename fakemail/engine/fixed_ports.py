@@ -1,0 +1,52 @@
+"""A plan of ports for a fake internet that people type the ports of: real ports plus an offset."""
+
+from __future__ import annotations
+
+from fakemail.engine.naming import INFRASTRUCTURE
+from fakemail.engine.network import LOOPBACK, Endpoint, Network
+from fakemail.model.host import SMTP, Host, Service
+from fakemail.model.world import World
+
+DNS_PORT = 53
+_HIGHEST = 65535
+
+
+class FixedPorts:
+    """Says where services listen: each host on its own loopback address, its real ports plus an offset.
+
+    What people reach for first is on 127.0.0.1: the SMTP port of the first mail host that was declared,
+    and the smarthost's submission ports. Where the machine has no further loopback addresses, the
+    system chooses the ports of all other hosts.
+    """
+
+    def __init__(self, network: Network, world: World, *, offset: int) -> None:
+        self._network = network
+        self._world = world
+        self._offset = offset
+        self._first: str | None = None
+
+    def __call__(self, host: Host, service: Service) -> Endpoint:
+        """See :data:`~fakemail.engine.network.PortPlan`."""
+        port = shifted(service.port, self._offset)
+        if self._is_first(host, service) or self._is_smarthost(host, service):
+            return Endpoint(LOOPBACK, port)
+        own = self._network.loopback_of(host.name)
+        return Endpoint(own, 0 if own == LOOPBACK else port)
+
+    def _is_first(self, host: Host, service: Service) -> bool:
+        if service is not SMTP:
+            return False
+        if self._first is None:
+            homes = (each for each in self._world.domains.values() if each.name != INFRASTRUCTURE)
+            # Once chosen it stays: its port is held, whatever becomes of the domain.
+            self._first = next((each.mail_hosts[0] for each in homes if each.mail_hosts), None)
+        return host.name == self._first
+
+    def _is_smarthost(self, host: Host, service: Service) -> bool:
+        ours = self._world.domains.get(INFRASTRUCTURE)
+        return ours is not None and host.name == ours.submission_host and service is not SMTP
+
+
+def shifted(port: int, offset: int) -> int:
+    """A real port plus the offset; 0, for any free one, where that is no port number."""
+    return port + offset if 0 < port + offset <= _HIGHEST else 0

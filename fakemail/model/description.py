@@ -1,0 +1,266 @@
+"""A fake internet as somebody wrote it down: entries in the order of the text, nothing resolved, nothing run.
+
+How text becomes a description is in :mod:`fakemail.model.toml`. Here is how a description becomes part
+of a :class:`~fakemail.model.world.World`, by the same checked steps that everybody else uses, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from fakemail.errors import DeclarationError
+from fakemail.model.domain import Domain, Routing
+from fakemail.model.host import Host, Personality, Service
+from fakemail.model.world import World
+from fakemail.terms.address import Address, is_domain_name, quote_local
+
+DEFAULT_RECORD_TTL = 300
+"""Seconds."""
+# Stands in for the targets of every alias while the aliases are declared, so that they may name each
+# other in any order. An address literal is nobody's domain.
+_NOBODY = Address("nobody", "[0.0.0.0]")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainEntry:
+    """A mail domain. ``mx``, ``submission`` and local parts are as written: complete, or inside the domain."""
+
+    name: str
+    routing: Routing = Routing.MX
+    mx: tuple[str, ...] = ()
+    """Its mail hosts, the preferred first; none for the usual ``mx1``."""
+    submission: str | None = None
+    """The host where its accounts hand in mail; ``None`` for the usual ``smtp``."""
+    detail_separator: str = "+"
+    aliases: tuple[tuple[Address, tuple[Address, ...]], ...] = ()
+    catch_all: Address | None = None
+    spf: str | None = None
+    """``None`` for the usual record, empty for none."""
+    dmarc: str | None = None
+    zone: str = ""
+    """Zone-file text, its relative names inside the domain."""
+    where: str = field(default="", compare=False)
+    """Where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostEntry:
+    """A host; ``None`` for an address leaves the choice to the fake internet."""
+
+    name: str
+    services: tuple[Service, ...] = ()
+    ipv4: str | None = None
+    ipv6: str | None = None
+    relay_for: frozenset[str] = frozenset()
+    smarthost: bool = False
+    personality: Personality = field(default_factory=Personality)
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEntry:
+    """An account; ``None`` for the password leaves it to whoever runs the fake internet."""
+
+    address: Address
+    password: str | None = field(default=None, repr=False)
+    may_send_as: frozenset[str] = frozenset()
+    tokens: frozenset[str] = field(default=frozenset(), repr=False)
+    disabled: bool = False
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEntry:
+    """DNS records of one name, type and time to live (in seconds)."""
+
+    name: str
+    type: str
+    values: tuple[str, ...] = ()
+    ttl: int = DEFAULT_RECORD_TTL
+    replace: bool = False
+    """Whether they stand in place of all others of that name and type, or beside them."""
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A whole fake internet as it was written down."""
+
+    domains: tuple[DomainEntry, ...] = ()
+    hosts: tuple[HostEntry, ...] = ()
+    accounts: tuple[AccountEntry, ...] = ()
+    records: tuple[RecordEntry, ...] = ()
+    zone: str = ""
+    """Zone-file text with absolute names."""
+    seed: int | None = None
+    source: str = field(default="", compare=False)
+    """The name of the file it was read from, empty for none."""
+
+
+class Problems:
+    """Collects what is wrong, so that a person hears of all of it at once."""
+
+    def __init__(self, source: str = "") -> None:
+        self.source = source
+        self.lines: list[str] = []
+
+    @contextmanager
+    def at(self, where: str) -> Iterator[None]:
+        """Note a :class:`~fakemail.errors.DeclarationError` of the block instead of letting it out."""
+        try:
+            yield
+        except DeclarationError as error:
+            self.lines.append(f"{where}: {error}" if where else str(error))
+
+    def raise_all(self) -> None:
+        """Raise one :class:`~fakemail.errors.DeclarationError` with all of them, if there are any."""
+        if not self.lines:
+            return
+        if len(self.lines) == 1:
+            raise DeclarationError(self.lines[0])
+        head = f"{len(self.lines)} mistakes in {self.source or 'the configuration'}:"
+        raise DeclarationError("\n".join([head, *(f"  {line}" for line in self.lines)]))
+
+
+# Into a world ----------------------------------------------------------------------------------------
+
+
+def declare(
+    world: World, description: Description, *, password: Callable[[Address], str], problems: Problems
+) -> None:
+    """Declare in a world what a description names, in an order in which everything finds what it needs.
+
+    ``password`` gives the passwords that were not written down. Entries that cannot be are noted in
+    ``problems``, and the others are declared all the same.
+    """
+    # Addresses that were chosen come first, or a host that takes any free one might get them.
+    for host in sorted(description.hosts, key=lambda entry: entry.ipv4 is None and entry.ipv6 is None):
+        with problems.at(host.where):
+            _declare_host(world, host)
+    domains = {entry.name.lower().rstrip("."): entry for entry in description.domains}
+    for name, domain in domains.items():
+        for host_name in _own_hosts(name, domain):
+            if host_name not in world.hosts:
+                world.add_host(host_name)
+    for domain in description.domains:
+        with problems.at(domain.where):
+            world.add_domain(
+                domain.name,
+                routing=domain.routing,
+                mx=domain.mx,
+                submission_host=domain.submission,
+                detail_separator=domain.detail_separator,
+            )
+    for account in description.accounts:
+        with problems.at(account.where):
+            # As everywhere, an account brings its domain with it.
+            if account.address.domain not in world.domains and account.address.domain not in domains:
+                world.add_domain(account.address.domain)
+            world.add_account(
+                account.address,
+                password(account.address) if account.password is None else account.password,
+                may_send_as=account.may_send_as,
+                tokens=account.tokens,
+                disabled=account.disabled,
+            )
+    _declare_aliases(world, [entry for name, entry in domains.items() if name in world.domains], problems)
+
+
+def _declare_host(world: World, host: HostEntry) -> None:
+    for text, version in ((host.ipv4, 4), (host.ipv6, 6)):
+        if text is not None and _ip_version(text) not in (None, version):
+            raise DeclarationError(f"host {host.name!r}: {text} is not an IPv{version} address.")
+    world.add_host(
+        host.name,
+        services=host.services,
+        ipv4=host.ipv4,
+        ipv6=host.ipv6,
+        personality=host.personality,
+        open_relay_for=host.relay_for,
+        smarthost=host.smarthost,
+    )
+
+
+def _ip_version(text: str) -> int | None:
+    try:
+        return ip_address(text).version
+    except ValueError:
+        return None  # the world says what is wrong with it
+
+
+def _own_hosts(domain: str, entry: DomainEntry) -> Iterator[str]:
+    """The hosts that a domain brings with it, which other domains may name before it is declared."""
+    for written in (*entry.mx, *([entry.submission] if entry.submission else [])):
+        name = written.lower().rstrip(".")
+        name = name if "." in name else f"{name}.{domain}"
+        if is_domain_name(name) and (name == domain or name.endswith(f".{domain}")):
+            yield name
+
+
+def _declare_aliases(world: World, domains: Iterable[DomainEntry], problems: Problems) -> None:
+    entries = list(domains)
+    good = []
+    for entry in entries:
+        for alias, targets in entry.aliases:
+            with problems.at(entry.where):
+                world.add_alias(alias, [_NOBODY] if targets else [])
+                good.append((entry, alias, targets))
+    for entry in entries:
+        if entry.catch_all is not None:
+            with problems.at(entry.where):
+                world.set_catch_all(entry.name, entry.catch_all)
+    for entry, alias, targets in good:
+        with problems.at(entry.where):
+            world.add_alias(alias, targets)
+
+
+# Out of a world --------------------------------------------------------------------------------------
+
+
+def describe(world: World, *, records: Iterable[RecordEntry] = (), seed: int | None = None) -> Description:
+    """A description of what is declared in a world; declared anew, it gives an equal world.
+
+    DNS records are no part of a world; whoever holds the zones names those that differ from the usual.
+    """
+    return Description(
+        domains=tuple(_domain_entry(domain) for domain in world.domains.values()),
+        hosts=tuple(_host_entry(host) for host in world.hosts.values()),
+        accounts=tuple(
+            AccountEntry(each.address, each.password, each.may_send_as, each.tokens, each.disabled)
+            for each in world.accounts.values()
+        ),
+        records=tuple(records),
+        seed=seed,
+    )
+
+
+def _domain_entry(domain: Domain) -> DomainEntry:
+    return DomainEntry(
+        domain.name,
+        domain.routing,
+        domain.mail_hosts if domain.routing is Routing.MX else (),
+        domain.submission_host,
+        domain.detail_separator,
+        tuple((Address(local, domain.name), targets) for local, targets in domain.aliases.items()),
+        domain.catch_all,
+    )
+
+
+def _host_entry(host: Host) -> HostEntry:
+    return HostEntry(
+        host.name,
+        host.services,
+        host.ipv4,
+        host.ipv6,
+        host.open_relay_for,
+        host.smarthost,
+        host.personality,
+    )
+
+
+def inside(address: Address, domain: str) -> str:
+    """An address as short as it can be written in the table of a domain."""
+    return quote_local(address.local) if address.domain == domain else str(address)

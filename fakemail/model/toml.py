@@ -1,0 +1,369 @@
+"""TOML text to a description of a fake internet and back. Pure: no files, and nothing is declared here.
+
+What may stand where is in the tables ``DOMAIN_KEYS``, ``HOST_KEYS``... below; reading follows them, and
+so does the test of the reference page.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, Final, NamedTuple, get_type_hints
+
+from fakemail.errors import DeclarationError, nearest
+from fakemail.model.description import (
+    DEFAULT_RECORD_TTL,
+    AccountEntry,
+    Description,
+    DomainEntry,
+    HostEntry,
+    Problems,
+    RecordEntry,
+)
+from fakemail.model.domain import Routing
+from fakemail.model.host import SERVICES, Personality
+from fakemail.model.toml_lines import Lines, Path
+from fakemail.terms.address import Address, address, is_domain_name
+
+
+class Kind(NamedTuple):
+    """What a value may be: in words, and as a test."""
+
+    says: str
+    fits: Callable[[Any], bool]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+TEXT: Final = Kind("a string", lambda value: isinstance(value, str))
+TEXTS: Final = Kind(
+    "a list of strings",
+    lambda value: (
+        isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
+    ),
+)
+FLAG: Final = Kind("true or false", lambda value: isinstance(value, bool))
+WHOLE: Final = Kind("a whole number from 0 up", lambda value: _is_number(value) and isinstance(value, int))
+NUMBER: Final = Kind("a number from 0 up", _is_number)
+TABLE: Final = Kind("a table", lambda value: isinstance(value, dict))
+TABLES: Final = Kind(
+    "an array of tables",
+    lambda value: isinstance(value, list) and all(isinstance(each, dict) for each in value),
+)
+
+TOP_KEYS: Final[Mapping[str, Kind]] = {
+    "seed": WHOLE,
+    "domains": TABLE,
+    "hosts": TABLE,
+    "accounts": TABLES,
+    "records": TABLES,
+    "zone": TEXT,
+}
+DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
+    "accounts": TEXTS,
+    "aliases": TABLE,
+    "catch_all": TEXT,
+    "mx": TEXTS,
+    "routing": TEXT,
+    "submission": TEXT,
+    "detail_separator": TEXT,
+    "spf": TEXT,
+    "dmarc": TEXT,
+    "zone": TEXT,
+}
+ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
+    "address": TEXT,
+    "password": TEXT,
+    "may_send_as": TEXTS,
+    "tokens": TEXTS,
+    "disabled": FLAG,
+}
+RECORD_KEYS: Final[Mapping[str, Kind]] = {
+    "name": TEXT,
+    "type": TEXT,
+    "value": TEXT,
+    "values": TEXTS,
+    "ttl": WHOLE,
+    "replace": FLAG,
+}
+_KIND_OF_TYPE: Final = {bool: FLAG, int: WHOLE, float: NUMBER, str: TEXT, frozenset[str]: TEXTS}
+_SYNTAX: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+
+
+@cache
+def personality_keys() -> Mapping[str, Kind]:
+    """The traits of :class:`~fakemail.model.host.Personality`, which stand in a host's own table."""
+    hints = get_type_hints(Personality)
+    return {name: _KIND_OF_TYPE[hints[name]] for name in Personality.__dataclass_fields__}
+
+
+@cache
+def host_keys() -> Mapping[str, Kind]:
+    """What may stand in the table of a host."""
+    own = {"ipv4": TEXT, "ipv6": TEXT, "services": TEXTS, "relay_for": TEXTS, "smarthost": FLAG}
+    return {**own, **personality_keys()}
+
+
+# Reading ---------------------------------------------------------------------------------------------
+
+
+def read_toml(text: str, *, source: str = "") -> Description:
+    """Read a description. ``source`` is the name of the file, for messages.
+
+    Raises one :class:`~fakemail.errors.DeclarationError` that tells everything that is wrong with it,
+    line by line. Whether the parts fit together is seen when the description is declared.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(_syntax_error(str(error), text, source)) from None
+    reader = _Reader(text, source)
+    found = reader.description(data)
+    reader.problems.raise_all()
+    return found
+
+
+def _syntax_error(message: str, text: str, source: str) -> str:
+    match = _SYNTAX.fullmatch(message)
+    if match is None:
+        return f"{source or 'the configuration'}: not TOML: {message}"
+    what = match[1][:1].lower() + match[1][1:]
+    line = int(match[2]) if match[2] else text.count("\n") + (not text.endswith("\n"))
+    column = f" (column {match[3]})" if match[3] else " at the end of the text"
+    return f"{_place(source, line)}: not TOML: {what}{column}"
+
+
+def _place(source: str, line: int) -> str:
+    return f"{source}:{line}" if source else f"line {line}"
+
+
+class _Reader:
+    """Reads parsed TOML, and takes note of all that is wrong."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.problems = Problems(source)
+        self._source = source
+        self._lines = Lines(text)
+
+    # Places
+
+    def where(self, table: Path, *keys: str | int) -> str:
+        """Where something is, for a person: the line of the key and the name of the table."""
+        place = _place(self._source, self._lines.of((*table, *keys)))
+        return f"{place}: {_header(table)}" if table else place
+
+    def note(self, table: Path, key: str | None, text: str) -> None:
+        """Take note of a mistake."""
+        where = self.where(table) if key is None else self.where(table, key)
+        self.problems.lines.append(f"{where}: {text}")
+
+    # Tables
+
+    def table(self, data: Mapping[str, Any], path: Path, keys: Mapping[str, Kind]) -> dict[str, Any]:
+        """The values of a table that are what they should be; lone strings are made lists."""
+        found: dict[str, Any] = {}
+        for key, value in data.items():
+            kind = keys.get(key)
+            if kind is None:
+                self.note(path, key, f"there is no key {key!r}; {nearest(key, keys)}")
+            elif not kind.fits(value):
+                self.note(path, key, f"{key!r} must be {kind.says}, not {_in_words(value)}.")
+            else:
+                found[key] = [value] if kind is TEXTS and isinstance(value, str) else value
+        return found
+
+    def needs(self, data: Mapping[str, Any], path: Path, *keys: str) -> bool:
+        """Whether keys are there that have to be."""
+        missing = [key for key in keys if key not in data]
+        for key in missing:
+            self.note(path, None, f"the key {key!r} is missing.")
+        return not missing
+
+    def tables(self, data: Mapping[str, Any], key: str) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
+        """The named tables in a table, such as those of ``[domains."example.org"]``."""
+        for name, value in data.get(key, {}).items():
+            if isinstance(value, dict):
+                yield name, (key, name), value
+            else:
+                self.note((key,), name, f"{name!r} must be a table, not {_in_words(value)}.")
+
+    # The parts
+
+    def description(self, data: Mapping[str, Any]) -> Description:
+        top = self.table(data, (), TOP_KEYS)
+        accounts: list[AccountEntry] = []
+        domains = [self.domain(*each, accounts) for each in self.tables(top, "domains")]
+        hosts = [self.host(*each) for each in self.tables(top, "hosts")]
+        accounts += filter(
+            None, (self.account(("accounts", n), each) for n, each in enumerate(top.get("accounts", [])))
+        )
+        records = [self.record(("records", n), each) for n, each in enumerate(top.get("records", []))]
+        return Description(
+            tuple(filter(None, domains)),
+            tuple(hosts),
+            tuple(accounts),
+            tuple(filter(None, records)),
+            top.get("zone", ""),
+            top.get("seed"),
+            self._source,
+        )
+
+    def domain(
+        self, name: str, path: Path, data: Mapping[str, Any], accounts: list[AccountEntry]
+    ) -> DomainEntry | None:
+        found = self.table(data, path, DOMAIN_KEYS)
+        name = name.lower().rstrip(".")
+        if not is_domain_name(name):
+            self.note(path, None, f"{name!r} is not a domain name.")
+            return None
+        for number, text in enumerate(found.get("accounts", ())):
+            who = self.address(text, path, "accounts", domain=name)
+            if who is not None and who.domain != name:
+                self.note(path, "accounts", f"{text!r} is not of this domain; give it an [[accounts]].")
+            elif who is not None:
+                accounts.append(AccountEntry(who, where=self.where(path, "accounts", number)))
+        aliases = []
+        for key, value in found.get("aliases", {}).items():
+            alias = self.address(key, (*path, "aliases"), key, domain=name)
+            targets = self.table({key: value}, (*path, "aliases"), {key: TEXTS}).get(key, [])
+            each = [self.address(target, (*path, "aliases"), key, domain=name) for target in targets]
+            if alias is not None and alias.domain != name:
+                self.note((*path, "aliases"), key, f"{key!r} is not of this domain.")
+            elif alias is not None:
+                aliases.append((alias, tuple(filter(None, each))))
+        catch_all = found.get("catch_all")
+        return DomainEntry(
+            name,
+            self.routing(found, path),
+            tuple(found.get("mx", ())),
+            found.get("submission"),
+            found.get("detail_separator", "+"),
+            tuple(aliases),
+            None if catch_all is None else self.address(catch_all, path, "catch_all", domain=name),
+            found.get("spf"),
+            found.get("dmarc"),
+            found.get("zone", ""),
+            self.where(path),
+        )
+
+    def routing(self, found: Mapping[str, Any], path: Path) -> Routing:
+        value = found.get("routing", Routing.MX.value)
+        ways = [way.value for way in Routing]
+        if value in ways:
+            return Routing(value)
+        self.note(path, "routing", f"there is no routing {value!r}; {nearest(value, ways)}")
+        return Routing.MX
+
+    def host(self, name: str, path: Path, data: Mapping[str, Any]) -> HostEntry:
+        found = self.table(data, path, host_keys())
+        for service in found.get("services", ()):
+            if service not in SERVICES:
+                self.note(path, "services", f"there is no service {service!r}; {nearest(service, SERVICES)}")
+        traits: dict[str, Any] = {
+            key: frozenset(found[key]) if kind is TEXTS else found[key]
+            for key, kind in personality_keys().items()
+            if key in found
+        }
+        return HostEntry(
+            name.lower().rstrip("."),
+            tuple(SERVICES[each] for each in found.get("services", ()) if each in SERVICES),
+            found.get("ipv4"),
+            found.get("ipv6"),
+            frozenset(found.get("relay_for", ())),
+            found.get("smarthost", False),
+            Personality(**traits),
+            self.where(path),
+        )
+
+    def account(self, path: Path, data: Mapping[str, Any]) -> AccountEntry | None:
+        found = self.table(data, path, ACCOUNT_KEYS)
+        if not self.needs(data, path, "address") or "address" not in found:
+            return None
+        who = self.address(found["address"], path, "address")
+        if who is None:
+            return None
+        return AccountEntry(
+            who,
+            found.get("password"),
+            frozenset(found.get("may_send_as", ())),
+            frozenset(found.get("tokens", ())),
+            found.get("disabled", False),
+            self.where(path),
+        )
+
+    def record(self, path: Path, data: Mapping[str, Any]) -> RecordEntry | None:
+        found = self.table(data, path, RECORD_KEYS)
+        if "value" in data and "values" in data:
+            self.note(path, "values", "'value' and 'values' are both there; one list will do.")
+        elif "value" not in data and not data.get("values") and not data.get("replace"):
+            self.note(path, None, "the key 'value' is missing.")
+        if not self.needs(data, path, "name", "type") or not {"name", "type"} <= found.keys():
+            return None
+        values = [found["value"]] if "value" in found else found.get("values", [])
+        return RecordEntry(
+            found["name"],
+            found["type"],
+            tuple(values),
+            found.get("ttl", DEFAULT_RECORD_TTL),
+            found.get("replace", False),
+            self.where(path),
+        )
+
+    def address(self, text: str, table: Path, key: str, *, domain: str = "") -> Address | None:
+        """An address; inside a domain its local part is enough."""
+        if domain and ("@" not in text or text.endswith('"')):
+            text = f"{text}@{domain}"
+        try:
+            return address(text)
+        except DeclarationError as error:
+            self.note(table, key, str(error))
+            return None
+
+
+def _header(path: Path) -> str:
+    """The name of a table as it stands in the text."""
+    if isinstance(path[-1], int):
+        return f"[[{path[0]}]] number {path[-1] + 1}"
+    return f"[{'.'.join(write_key(str(key)) for key in path)}]"
+
+
+def _in_words(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the string {value!r}"
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            odd = next((each for each in value if not isinstance(each, str)), None)
+            return "a list" if odd is None else f"a list with {_in_words(odd)} in it"
+        case dict():
+            return "a table"
+        case _:
+            return f"the date or time {value}"
+
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def write_key(key: str) -> str:
+    """A key as TOML spells it: bare where that is allowed."""
+    return key if _BARE.fullmatch(key) else write_text(key)
+
+
+_TO_ESCAPE: Final = re.compile(r'[\x00-\x1f"\\\x7f]')
+
+
+def write_text(text: str) -> str:
+    """A string as TOML spells it, on one line."""
+    return '"' + _TO_ESCAPE.sub(_escaped, text) + '"'
+
+
+def _escaped(match: re.Match[str]) -> str:
+    char = match[0]
+    return f"\\{char}" if char in '"\\' else f"\\u{ord(char):04x}"
