@@ -75,7 +75,7 @@ class Outcome:
     @property
     def is_accepted(self) -> bool:
         """Whether the server took responsibility."""
-        return self.reason is None and self.reply is not None and _is_ok(self.reply)
+        return self.at is Stage.SMTP_END and self.reply is not None and _is_ok(self.reply)
 
 
 class _Stop(Exception):
@@ -133,6 +133,8 @@ class Dialogue:
         reason: Reason | None = None,
         detail: str = "",
     ) -> None:
+        if reply is not None and reply.is_positive and not (at is Stage.SMTP_END and _is_ok(reply)):
+            reason, detail = Reason.PROTOCOL_ERROR, "the reply does not fit what was sent"
         self.outcomes += [Outcome(recipient, at, reply, reason, detail) for recipient in recipients]
         settled = {id(recipient) for recipient in recipients}
         self._open = [recipient for recipient in self._open if id(recipient) not in settled]

@@ -1,0 +1,318 @@
+"""Every row of the table of commands in every state, and every extension offered and hidden."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+
+from fakemail.mail.envelope import Envelope
+from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
+from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
+from fakemail.smtp.dialogue import ReplyReader
+from fakemail.smtp.extensions import EXTENSIONS, Profile
+from fakemail.smtp.session import Receipt, Session
+from fakemail.terms.address import Address, Path
+from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+
+PLAIN = base64.b64encode(b"\0bob@example.org\0s3cret").decode()
+OPEN = Personality(require_auth=False, auth_in_clear=True, own_senders_only=False)
+
+
+class Backend:
+    """Takes everything for everybody but ``gone@...``."""
+
+    def __init__(self) -> None:
+        self.chance = Chance(1)
+        self.credentials = self
+        self.taken: list[tuple[Envelope, bytes]] = []
+
+    def check_sender(self, sender: Path, login: str) -> Verdict | None:
+        return ACCEPTED
+
+    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
+        return refused(Reason.NO_SUCH_USER) if recipient.local == "gone" else ACCEPTED
+
+    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
+        self.taken.append((envelope, content))
+        return Receipt(ACCEPTED, "Q1", "queued as Q1")
+
+    def verify(self, name: str) -> tuple[Address, ...]:
+        return (Address("bob", "example.org"),)
+
+    def expand(self, name: str) -> tuple[Address, ...]:
+        return (Address("bob", "example.org"),)
+
+    def password_of(self, login: str) -> str | None:
+        return "s3cret" if login == "bob@example.org" else None
+
+    def token_owner(self, token: str) -> str | None:
+        return None
+
+    def owner_of_certificate(self, subject: str) -> str | None:
+        return None
+
+    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
+        return False
+
+
+class Desk:
+    """A session, and what a test says to it."""
+
+    def __init__(self, personality: Personality = OPEN, service: Service = SUBMISSION) -> None:
+        host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
+        self.backend = Backend()
+        self.record: list[tuple[Stage, str, Reply | None, Reason | None]] = []
+        self.session = Session(
+            Profile(host, service), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
+        )
+        self.reader = ReplyReader()
+        self.reader.feed(self.session.greet())
+
+    def _note(
+        self,
+        stage: Stage,
+        line: str,
+        reply: Reply | None,
+        reason: Reason | None,
+        address: Path | None = None,
+        queue_id: str = "",
+    ) -> None:
+        self.record.append((stage, line, reply, reason))
+
+    def say(self, octets: bytes) -> list[Reply]:
+        return self.reader.feed(self.session.feed(octets))
+
+    def one(self, octets: bytes) -> Reply:
+        (reply,) = self.say(octets)
+        return reply
+
+
+PATHS = {
+    State.FRESH: b"",
+    State.READY: b"EHLO app.test\r\n",
+    State.SENDER: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\n",
+    State.RECIPIENTS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n",
+    State.CHUNKS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\nBDAT 2\r\n\r\n",
+}
+
+
+def desk_in(state: State) -> Desk:
+    desk = Desk()
+    desk.say(PATHS[state])
+    assert desk.session.state is state
+    return desk
+
+
+# A good example of each command, the code that accepts it and the state that it leads to. ``None``: it
+# stays. BDAT and DATA are legal where they cannot succeed yet; see REFUSED_LATER.
+GOOD: dict[str, tuple[bytes, int, State | None]] = {
+    "EHLO": (b"EHLO app.test\r\n", 250, State.READY),
+    "HELO": (b"HELO app.test\r\n", 250, State.READY),
+    "STARTTLS": (b"STARTTLS\r\n", 220, None),
+    "AUTH": (f"AUTH PLAIN {PLAIN}\r\n".encode(), 235, None),
+    "MAIL": (b"MAIL FROM:<ann@app.test>\r\n", 250, State.SENDER),
+    "RCPT": (b"RCPT TO:<ann@example.org>\r\n", 250, State.RECIPIENTS),
+    "DATA": (b"DATA\r\n", 354, None),
+    "BDAT": (b"BDAT 3\r\nx\r\n", 250, State.CHUNKS),
+    "RSET": (b"RSET\r\n", 250, State.READY),
+    "NOOP": (b"NOOP\r\n", 250, None),
+    "VRFY": (b"VRFY bob\r\n", 250, None),
+    "EXPN": (b"EXPN team\r\n", 250, None),
+    "HELP": (b"HELP\r\n", 214, None),
+    "QUIT": (b"QUIT\r\n", 221, None),
+}
+REFUSED_LATER = {
+    ("DATA", State.SENDER): 554,
+    ("BDAT", State.FRESH): 503,
+    ("BDAT", State.READY): 503,
+    ("BDAT", State.SENDER): 554,
+}
+EVERY = [(row, state) for row in COMMANDS.values() for state in State]
+LEGAL = [(row, state) for row, state in EVERY if state in row.states]
+ILLEGAL = [(row, state) for row, state in EVERY if state not in row.states]
+
+
+def named(pairs: list[tuple[Row, State]]) -> list[object]:
+    return [pytest.param(row, state, id=f"{row.verb}-{state.value}") for row, state in pairs]
+
+
+@pytest.mark.parametrize(("row", "state"), named(LEGAL))
+def test_legal_command_is_accepted(row: Row, state: State) -> None:
+    desk = desk_in(state)
+    octets, code, after = GOOD[row.verb]
+    later = REFUSED_LATER.get((row.verb, state))
+    assert desk.one(octets).code == (later or code)
+    if row.verb == "RSET" and state is State.FRESH:
+        after = State.FRESH
+    assert desk.session.state is (state if later or after is None else after)
+    assert desk.record[-1][0] is row.stage
+
+
+@pytest.mark.parametrize(("row", "state"), named(ILLEGAL))
+def test_command_out_of_order_gets_503_and_changes_nothing(row: Row, state: State) -> None:
+    desk = desk_in(state)
+    reply = desk.one(GOOD[row.verb][0])
+    assert (reply.code, reply.enhanced, reply.text) == (503, "5.5.1", OUT_OF_ORDER[row.verb, state])
+    assert desk.record[-1][0] is row.stage
+    assert desk.record[-1][3] is Reason.BAD_SEQUENCE
+    assert desk.session.state is state
+    # A transaction under way can still be finished, as if nothing had been said.
+    ending = {
+        State.RECIPIENTS: b"DATA\r\nx\r\n.\r\n",
+        State.CHUNKS: b"BDAT 3 LAST\r\nx\r\n",
+        State.SENDER: b"RCPT TO:<ann@example.org>\r\nDATA\r\nx\r\n.\r\n",
+    }.get(state, b"NOOP\r\n")
+    assert [reply.code for reply in desk.say(ending) if reply.code >= 400] == []
+    assert len(desk.backend.taken) == (state in (State.RECIPIENTS, State.CHUNKS, State.SENDER))
+
+
+def test_every_illegal_pair_has_its_sentence() -> None:
+    assert set(OUT_OF_ORDER) == {(row.verb, state) for row, state in ILLEGAL}
+
+
+@pytest.mark.parametrize("row", COMMANDS.values(), ids=lambda row: row.verb)
+def test_argument_is_checked_against_the_row(row: Row) -> None:
+    state = next(state for state in (State.READY, State.SENDER, *State) if state in row.states)
+    desk = desk_in(state)
+    wrong = {
+        Argument.NONE: f"{row.verb} something\r\n",
+        Argument.REQUIRED: f"{row.verb}\r\n",
+        Argument.OPTIONAL: "",
+    }[row.argument]
+    if not wrong:
+        assert desk.one(f"{row.verb}\r\n".encode()).is_positive
+        return
+    reply = desk.one(wrong.encode())
+    assert (reply.code, reply.text) == (501, f"syntax: {row.syntax}")
+    assert desk.session.state is state
+
+
+@pytest.mark.parametrize("row", COMMANDS.values(), ids=lambda row: row.verb)
+@pytest.mark.parametrize("case", [str.lower, str.title])
+def test_verb_has_no_case(row: Row, case: object) -> None:
+    state = next(state for state in (State.RECIPIENTS, State.READY) if state in row.states)
+    verb = row.verb.lower() if case is str.lower else row.verb.title()
+    desk = desk_in(state)
+    octets, code, _ = GOOD[row.verb]
+    assert desk.one(verb.encode() + octets[len(row.verb) :]).code == code
+
+
+@pytest.mark.parametrize("row", COMMANDS.values(), ids=lambda row: row.verb)
+def test_line_may_be_as_long_as_its_row_says(row: Row) -> None:
+    desk = desk_in(State.READY)
+    fitting = f"{row.verb} ".encode().ljust(row.limit - 2, b"x") + b"\r\n"
+    assert len(fitting) == row.limit
+    assert [reply.code for reply in desk.say(fitting)] != [500]
+    desk = desk_in(State.READY)
+    reply = desk.one(fitting[:-2] + b"x\r\n")
+    assert (reply.code, reply.enhanced) == (500, "5.5.2")
+    assert desk.one(b"NOOP\r\n").code == 250
+
+
+def test_overlong_line_in_pieces_is_one_error() -> None:
+    desk = desk_in(State.READY)
+    for _ in range(5):
+        assert desk.say(b"x" * LONGEST_LINE) == []
+    assert [reply.code for reply in desk.say(b"x\r\nNOOP\r\n")] == [500, 250]
+
+
+def test_help_lists_what_is_there() -> None:
+    assert desk_in(State.READY).one(b"HELP\r\n").text.split("\n") == [row.syntax for row in COMMANDS.values()]
+    hidden = replace(OPEN, hide=frozenset({"VRFY", "CHUNKING", "STARTTLS", "AUTH"}))
+    shown = Desk(hidden).one(b"HELP\r\n").text
+    assert not any(verb in shown for verb in ("VRFY", "BDAT", "STARTTLS", "AUTH"))
+
+
+# Extensions -----------------------------------------------------------------------------------------
+
+IN_MAIL = b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\n"
+# What only works with the extension: octets, and the code of the last reply with it and without it.
+USES: dict[str, tuple[bytes, int, int]] = {
+    "SIZE": (b"EHLO app.test\r\nMAIL FROM:<a@app.test> SIZE=1\r\n", 250, 555),
+    "VRFY": (b"VRFY bob\r\n", 250, 500),
+    "EXPN": (b"EXPN team\r\n", 250, 500),
+    "STARTTLS": (b"EHLO app.test\r\nSTARTTLS\r\n", 220, 500),
+    "AUTH": (f"EHLO app.test\r\nAUTH PLAIN {PLAIN}\r\n".encode(), 235, 500),
+    "8BITMIME": (b"EHLO app.test\r\nMAIL FROM:<a@app.test> BODY=8BITMIME\r\n", 250, 555),
+    "DSN": (b"EHLO app.test\r\nMAIL FROM:<a@app.test> RET=FULL ENVID=x\r\n", 250, 555),
+    "SMTPUTF8": ("EHLO app.test\r\nMAIL FROM:<ü@app.test> SMTPUTF8\r\n".encode(), 250, 555),
+    "CHUNKING": (IN_MAIL + b"RCPT TO:<bob@example.org>\r\nBDAT 0 LAST\r\n", 250, 500),
+    "BINARYMIME": (b"EHLO app.test\r\nMAIL FROM:<a@app.test> BODY=BINARYMIME\r\n", 250, 555),
+    "HELP": (b"HELP\r\n", 214, 500),
+}
+# Keywords that announce how the server is, and bring nothing that could be refused.
+STATEMENTS = {"PIPELINING", "ENHANCEDSTATUSCODES", "LIMITS"}
+
+
+def keywords(desk: Desk) -> dict[str, str]:
+    lines = desk.one(b"EHLO app.test\r\n").text.split("\n")[1:]
+    return {keyword: said for keyword, _, said in (line.partition(" ") for line in lines)}
+
+
+def test_every_extension_is_tried() -> None:
+    assert {row.keyword for row in EXTENSIONS} == {*USES, *STATEMENTS}
+
+
+@pytest.mark.parametrize("keyword", [row.keyword for row in EXTENSIONS])
+def test_offered_extension_works(keyword: str) -> None:
+    assert keyword in keywords(Desk())
+    if keyword in USES:
+        octets, code, _ = USES[keyword]
+        assert Desk().say(octets)[-1].code == code
+
+
+@pytest.mark.parametrize("keyword", [row.keyword for row in EXTENSIONS])
+def test_hidden_extension_is_neither_offered_nor_understood(keyword: str) -> None:
+    desk = Desk(replace(OPEN, hide=frozenset({keyword})))
+    left = {row.keyword for row in EXTENSIONS} - {keyword}
+    # RFC 3030 §3: BINARYMIME needs CHUNKING.
+    assert set(keywords(desk)) == left - ({"BINARYMIME"} if keyword == "CHUNKING" else set())
+    if keyword in USES:
+        octets, _, code = USES[keyword]
+        assert Desk(replace(OPEN, hide=frozenset({keyword}))).say(octets)[-1].code == code
+
+
+def test_parameters_of_keywords() -> None:
+    said = keywords(Desk(replace(OPEN, max_message_size=7, max_recipients=3)))
+    assert (said["SIZE"], said["LIMITS"]) == ("7", "RCPTMAX=3")
+    assert "PLAIN" in said["AUTH"].split()
+
+
+def test_hidden_enhanced_codes_stand_nowhere() -> None:
+    desk = Desk(replace(OPEN, hide=frozenset({"ENHANCEDSTATUSCODES"})))
+    for octets, _, _ in GOOD.values():
+        if not octets.startswith((b"STARTTLS", b"DATA", b"QUIT")):
+            assert all(reply.enhanced is None for reply in desk.say(octets))
+
+
+def test_hidden_mechanism_is_neither_offered_nor_understood() -> None:
+    desk = Desk(replace(OPEN, hide=frozenset({"AUTH=PLAIN"})))
+    assert "PLAIN" not in keywords(desk)["AUTH"].split()
+    assert desk.one(f"AUTH PLAIN {PLAIN}\r\n".encode()).code == 504
+
+
+def test_binary_without_8bitmime_is_still_binary() -> None:
+    desk = Desk(replace(OPEN, hide=frozenset({"8BITMIME"})))
+    desk.say(b"EHLO app.test\r\n")
+    assert desk.one(b"MAIL FROM:<a@app.test> BODY=8BITMIME\r\n").code == 555
+    assert desk.one(b"MAIL FROM:<a@app.test> BODY=BINARYMIME\r\n").code == 250
+
+
+def test_binary_without_chunking_is_not_understood() -> None:
+    desk = Desk(replace(OPEN, hide=frozenset({"CHUNKING"})))
+    desk.say(b"EHLO app.test\r\n")
+    assert desk.one(b"MAIL FROM:<a@app.test> BODY=BINARYMIME\r\n").code == 555
+
+
+def test_auth_is_for_submission() -> None:
+    desk = Desk(service=SMTP)
+    assert "AUTH" not in keywords(desk)
+    assert desk.one(f"AUTH PLAIN {PLAIN}\r\n".encode()).code == 500
+    assert desk.one(b"MAIL FROM:<a@app.test> AUTH=<>\r\n").code == 555

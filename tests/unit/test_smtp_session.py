@@ -1,0 +1,277 @@
+"""The receiving session where a dialogue file cannot reach: waiting, ending, records, what is kept of input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakemail.mail.envelope import Envelope
+from fakemail.model.host import SMTP, Host, Personality
+from fakemail.smtp.commands import LONGEST_LINE, State
+from fakemail.smtp.dialogue import ReplyReader
+from fakemail.smtp.extensions import Profile
+from fakemail.smtp.session import Receipt, Session
+from fakemail.terms.address import NULL_PATH, Address, Path
+from fakemail.terms.channel import Channel
+from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import ACCEPTED, Verdict, deferred, refused
+
+TRANSACTION = b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n"
+
+
+class Backend:
+    """Answers later where the test says so."""
+
+    def __init__(self, *late: str) -> None:
+        self.chance = Chance(1)
+        self.credentials = self
+        self.late = late
+        self.taken: list[tuple[Envelope, bytes]] = []
+
+    def check_sender(self, sender: Path, login: str) -> Verdict | None:
+        return None if "sender" in self.late else ACCEPTED
+
+    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
+        return None if "recipient" in self.late else ACCEPTED
+
+    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
+        self.taken.append((envelope, content))
+        return None if "message" in self.late else Receipt(ACCEPTED, "Q1", "queued as Q1")
+
+    def verify(self, name: str) -> tuple[Address, ...]:
+        return ()
+
+    def expand(self, name: str) -> tuple[Address, ...]:
+        return ()
+
+    def password_of(self, login: str) -> str | None:
+        return None
+
+    def token_owner(self, token: str) -> str | None:
+        return None
+
+    def owner_of_certificate(self, subject: str) -> str | None:
+        return None
+
+    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
+        return False
+
+
+class Desk:
+    """A session, and what a test says to it."""
+
+    def __init__(self, backend: Backend | None = None, **personality: int) -> None:
+        host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (SMTP,), Personality(**personality))  # type: ignore[arg-type]
+        self.backend = backend or Backend()
+        self.record: list[tuple[Stage, str, Reply | None, Reason | None, Path | None, str]] = []
+        self.session = Session(
+            Profile(host, SMTP), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
+        )
+        self.reader = ReplyReader()
+        self.reader.feed(self.session.greet())
+
+    def _note(
+        self,
+        stage: Stage,
+        line: str,
+        reply: Reply | None,
+        reason: Reason | None,
+        address: Path | None = None,
+        queue_id: str = "",
+    ) -> None:
+        self.record.append((stage, line, reply, reason, address, queue_id))
+
+    def codes(self, octets: bytes) -> list[int]:
+        return [reply.code for reply in self.reader.feed(octets)]
+
+    def say(self, octets: bytes) -> list[int]:
+        return self.codes(self.session.feed(octets))
+
+
+def test_commands_behind_a_message_that_came_in_a_segment_of_its_own() -> None:
+    # They were lost once: the reader of the message was fed a second time with what came after it.
+    desk = Desk()
+    desk.say(TRANSACTION + b"DATA\r\n")
+    assert desk.say(b"x\r\n.\r\n" + TRANSACTION + b"DATA\r\ny\r\n.\r\nQUIT\r\n") == [
+        250, 250, 250, 250, 354, 250, 221
+    ]  # fmt: skip
+    assert [content for _, content in desk.backend.taken] == [b"x\r\n", b"y\r\n"]
+
+
+def test_record_of_a_transaction() -> None:
+    desk = Desk()
+    desk.say(TRANSACTION + b"DATA\r\nx\r\n.\r\nQUIT\r\n")
+    bob = Address("bob", "example.org")
+    assert [(stage, line, reply and reply.code, address, queue_id)
+            for stage, line, reply, _, address, queue_id in desk.record] == [
+        (Stage.SMTP_BANNER, "", 220, None, ""),
+        (Stage.SMTP_HELO, "EHLO app.test", 250, None, ""),
+        (Stage.SMTP_MAIL, "MAIL FROM:<a@app.test>", 250, Address("a", "app.test"), ""),
+        (Stage.SMTP_RCPT, "RCPT TO:<bob@example.org>", 250, bob, ""),
+        (Stage.SMTP_DATA, "DATA", 354, None, ""),
+        (Stage.SMTP_END, "", 250, None, "Q1"),
+        (Stage.SMTP_QUIT, "QUIT", 221, None, ""),
+    ]  # fmt: skip
+
+
+def test_null_path_is_recorded_as_such() -> None:
+    desk = Desk()
+    desk.say(b"EHLO app.test\r\nMAIL FROM:<>\r\n")
+    assert desk.record[-1][4] is NULL_PATH
+
+
+@pytest.mark.parametrize(
+    ("late", "before"),
+    [("sender", [250]), ("recipient", [250, 250]), ("message", [250, 250, 250, 354])],
+)
+def test_nothing_is_answered_while_the_backend_thinks(late: str, before: list[int]) -> None:
+    desk = Desk(Backend(late))
+    assert desk.say(TRANSACTION + b"DATA\r\nx\r\n.\r\nNOOP\r\n") == before
+    assert desk.session.is_waiting is True
+    assert desk.say(b"NOOP\r\n") == []
+    answer = Receipt(ACCEPTED, "Q1", "done") if late == "message" else ACCEPTED
+    after = desk.codes(desk.session.resume(answer))
+    waiting: bool = desk.session.is_waiting
+    assert (waiting, [*before, *after]) == (False, [250, 250, 250, 354, 250, 250, 250])
+
+
+@pytest.mark.parametrize("late", ["sender", "recipient", "message"])
+@pytest.mark.parametrize(
+    ("verdict", "code"), [(refused(Reason.NO_SUCH_USER), 550), (deferred(Reason.LOCAL_ERROR), 451)]
+)
+def test_late_refusal(late: str, verdict: Verdict, code: int) -> None:
+    desk = Desk(Backend(late))
+    said = {
+        "sender": b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\n",
+        "recipient": TRANSACTION,
+        "message": TRANSACTION + b"BDAT 2 LAST\r\n\r\n",
+    }[late]
+    desk.say(said)
+    state = desk.session.state
+    assert desk.codes(desk.session.resume(Receipt(verdict) if late == "message" else verdict)) == [code]
+    assert desk.record[-1][3] is verdict.reason
+    assert desk.session.state is state
+
+
+def test_answer_without_a_question_is_a_mistake() -> None:
+    with pytest.raises(RuntimeError, match="no question is open"):
+        Desk().session.resume(ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "status"),
+    [
+        (Reason.TIMEOUT, 421, "4.4.2"),
+        (Reason.SHUTTING_DOWN, 421, "4.3.2"),
+        (Reason.LOCAL_ERROR, 451, "4.3.0"),
+    ],
+)
+def test_hanging_up_says_why(reason: Reason, code: int, status: str) -> None:
+    desk = Desk()
+    (reply,) = desk.reader.feed(desk.session.hang_up(reason))
+    assert (reply.code, reply.enhanced) == (code, status)
+    assert desk.session.closing
+    assert desk.record[-1][:2] == (Stage.DISCONNECT, "")
+
+
+def test_hanging_up_is_no_error_of_the_client() -> None:
+    # The last words once said "too many errors" to a client that had used up its errors.
+    desk = Desk(max_errors=1)
+    assert desk.say(b"FOO\r\n") == [500]
+    (reply,) = desk.reader.feed(desk.session.hang_up(Reason.SHUTTING_DOWN))
+    assert reply.enhanced == "4.3.2"
+    assert desk.record[-1][3] is Reason.SHUTTING_DOWN
+
+
+def test_nothing_is_kept_after_the_end() -> None:
+    desk = Desk()
+    desk.say(b"QUIT\r\n")
+    record = list(desk.record)
+    assert desk.say(b"NOOP\r\n" * 1000) == []
+    assert desk.record == record
+    assert len(desk.session._buffer) == 0
+
+
+def test_input_is_bounded() -> None:
+    desk = Desk(max_message_size=1000)
+    for _ in range(100):
+        desk.say(b"x" * 1000)
+        assert len(desk.session._buffer) <= LONGEST_LINE + 1000
+    assert desk.say(b"\r\n" + TRANSACTION + b"DATA\r\n") == [500, 250, 250, 250, 354]
+    for _ in range(100):
+        desk.say(b"x" * 1000)
+    assert desk.session.whereabouts == "inside the message, after 100000 octets"
+    assert desk.say(b"\r\n.\r\n") == [552]
+
+
+@pytest.mark.parametrize("unit", [b"NOOP\r\n", b"BDAT 0\r\n", b"RSET\r\nMAIL FROM:<>\r\n",
+                                  b"MAIL FROM:<>\r\nRCPT TO:<b@c>\r\nDATA\r\n.\r\n"])  # fmt: skip
+def test_long_segments_are_not_copied_for_each_command(unit: bytes) -> None:
+    # One segment of many commands must cost what its parts cost: the buffer is eaten from its front.
+    copied = 0
+
+    class Counted(bytearray):
+        def __getitem__(self, key: Any) -> Any:
+            nonlocal copied
+            part = super().__getitem__(key)
+            copied += 1 if isinstance(part, int) else len(part)
+            return part
+
+        def __bytes__(self) -> bytes:
+            nonlocal copied
+            copied += len(self)
+            return bytes(memoryview(self))
+
+    desk = Desk(max_errors=10**6)
+    desk.say(b"EHLO app.test\r\n")
+    desk.session._buffer = Counted()
+    octets = unit * 2000
+    desk.say(octets)
+    assert 0 < copied <= 2 * len(octets)
+
+
+def test_whereabouts() -> None:
+    desk = Desk()
+    assert desk.session.whereabouts == ""
+    desk.say(TRANSACTION)
+    assert desk.session.whereabouts == "inside a mail transaction"
+    desk.say(b"BDAT 10\r\nabc")
+    assert desk.session.whereabouts == "inside the message, after 3 octets"
+    desk.say(b"x" * 7 + b"RSET\r\n")
+    assert desk.session.whereabouts == ""
+
+
+def test_clear_text_behind_starttls_is_thrown_away() -> None:
+    desk = Desk()
+    desk.say(b"EHLO app.test\r\n")
+    assert desk.say(b"STARTTLS\r\nMAIL FROM:<evil@app.test>\r\n") == [220]
+    assert desk.session.wants_tls
+    assert desk.session.discarded_plaintext == 27
+    desk.session.secured(Channel("TLSv1.3", "X"))
+    assert desk.session.state is State.FRESH
+    assert desk.say(b"EHLO app.test\r\nRCPT TO:<bob@example.org>\r\n") == [250, 503]
+
+
+def test_tls_forgets_chunks() -> None:
+    desk = Desk()
+    desk.say(TRANSACTION + b"BDAT 3\r\nabcSTARTTLS\r\n")
+    desk.session.secured(Channel("TLSv1.3", "X"))
+    desk.say(TRANSACTION + b"BDAT 2 LAST\r\n\r\n")
+    assert [content for _, content in desk.backend.taken] == [b"\r\n"]
+
+
+def test_origin_tells_how_it_came() -> None:
+    desk = Desk()
+    desk.session.secured(Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256"))
+    desk.say(TRANSACTION + b"BDAT 2 LAST\r\n\r\n")
+    ((envelope, _),) = desk.backend.taken
+    assert envelope.origin == (
+        type(envelope.origin)(
+            "app.test", desk.session._peer, "ESMTPS", "TLSv1.3", "TLS_AES_128_GCM_SHA256", ""
+        )
+    )
