@@ -1,28 +1,101 @@
-"""The only reader of time. Nothing else in fakemail asks the operating system what time it is."""
+"""The only reader of time, and the only keeper of timers. Nothing else in fakemail asks what time it is.
+
+A clock holds jobs and tells which are due; running them is the engine's part, in its own thread.
+"""
 
 from __future__ import annotations
 
+import heapq
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from itertools import count
 
 # Taken when the module is loaded, so that a test that freezes or moves the standard library's clock
 # for the app does not move ours.
 _wall = time.time
 
 
-class Clock(Protocol):
-    """Tells the time of the fake internet, always in UTC."""
+class Job:
+    """Something to be done at a time."""
+
+    __slots__ = ("action", "due", "is_cancelled", "name")
+
+    def __init__(self, due: datetime, action: Callable[[], object], name: str) -> None:
+        self.due = due
+        self.action = action
+        self.name = name
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Do not do it after all."""
+        self.is_cancelled = True
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name!r} at {self.due:%Y-%m-%d %H:%M:%S}>"
+
+
+class Clock:
+    """Tells the time of the fake internet, always in UTC, and holds what is due when."""
+
+    is_virtual: bool
+    """Whether it stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self._jobs: list[tuple[datetime, int, Job]] = []
+        self._serial = count()
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when a job is added or the clock is moved, for whoever runs the jobs."""
 
     def now(self) -> datetime:
         """The present time, with its time zone."""
-        ...
+        raise NotImplementedError
+
+    def move(self, by: timedelta) -> None:
+        """Move the clock forward. Raises ``ValueError`` for a negative span: time does not run back."""
+        raise NotImplementedError
+
+    def at(self, due: datetime, action: Callable[[], object], *, name: str) -> Job:
+        """Have something done at a time; jobs of one time run in the order of their making."""
+        job = Job(due, action, name)
+        heapq.heappush(self._jobs, (due, next(self._serial), job))
+        self.on_change()
+        return job
+
+    def after(self, span: timedelta, action: Callable[[], object], *, name: str) -> Job:
+        """Have something done when a span has passed."""
+        return self.at(self.now() + span, action, name=name)
+
+    def next_due(self) -> datetime | None:
+        """When the next job is due; ``None`` when there is none."""
+        while self._jobs and self._jobs[0][2].is_cancelled:
+            heapq.heappop(self._jobs)
+        return self._jobs[0][0] if self._jobs else None
+
+    def take_due(self, until: datetime) -> list[Job]:
+        """Take out the jobs of the next time that is not after ``until``: all that are due at that time."""
+        due = self.next_due()
+        if due is None or due > until:
+            return []
+        jobs: list[Job] = []
+        while self._jobs and self._jobs[0][0] == due:
+            job = heapq.heappop(self._jobs)[2]
+            if not job.is_cancelled:
+                jobs.append(job)
+        return jobs
+
+    def jobs(self) -> list[Job]:
+        """What is still to be done, the next first."""
+        return [job for _, _, job in sorted(self._jobs) if not job.is_cancelled]
 
 
-class VirtualClock:
+class VirtualClock(Clock):
     """A clock that stands still until it is moved."""
 
+    is_virtual = True
+
     def __init__(self, start: datetime | None = None) -> None:
+        super().__init__()
         self._now = start or datetime.fromtimestamp(int(_wall()), UTC)
 
     def now(self) -> datetime:
@@ -30,15 +103,32 @@ class VirtualClock:
         return self._now
 
     def move(self, by: timedelta) -> None:
-        """Move the clock forward. Raises ``ValueError`` for a negative span: time does not run back."""
-        if by < timedelta():
-            raise ValueError(f"a clock moves forward only, not by {by}")
+        """Move the clock forward; jobs that become due stay where they are until they are taken."""
+        _require_forward(by)
         self._now += by
+        self.on_change()
 
 
-class RealClock:
-    """The machine's own clock."""
+class RealClock(Clock):
+    """The machine's own clock, which can be ahead of it but never behind."""
+
+    is_virtual = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead = timedelta()
 
     def now(self) -> datetime:
-        """The machine's time."""
-        return datetime.fromtimestamp(_wall(), UTC)
+        """The machine's time, and as much as the clock was moved."""
+        return datetime.fromtimestamp(_wall(), UTC) + self._ahead
+
+    def move(self, by: timedelta) -> None:
+        """Be ahead of the machine's time by that much more."""
+        _require_forward(by)
+        self._ahead += by
+        self.on_change()
+
+
+def _require_forward(by: timedelta) -> None:
+    if by < timedelta():
+        raise ValueError(f"a clock moves forward only, not by {by}")
