@@ -169,7 +169,12 @@ class Internet:
     def is_home(self, host: str, domain: str) -> bool:
         """Whether a host takes mail for a domain."""
         declared = self.world.domains.get(domain)
-        return declared is not None and any(target.host == host for target in declared.mx)
+        if declared is None:
+            return False
+        for target in declared.mx:  # noqa: SIM110 - asked several times for each mail: twice as fast
+            if target.host == host:
+                return True
+        return False
 
     # Mail ----------------------------------------------------------------------------------------
 

@@ -268,9 +268,8 @@ class Decisions:
             tls=f"{origin.tls} with cipher {origin.cipher}" if origin.tls else "",
             recipient=envelope.recipients[0].address if len(envelope.recipients) == 1 else None,
         )
-        raw = prepend(content, trace)
         if self._profile.is_submission:
-            internet.queue(name, queue_id, envelope, raw)
+            internet.queue(name, queue_id, envelope, prepend(content, trace))
             return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
         local = [each for each in envelope.recipients if self._is_home(each.address.domain)]
         elsewhere = [each for each in envelope.recipients if not self._is_home(each.address.domain)]
@@ -278,10 +277,11 @@ class Decisions:
             name,
             queue_id,
             envelope,
-            prepend(raw, return_path(envelope.sender)),
+            prepend(content, return_path(envelope.sender) + trace),
             [each.address if each.address.domain else self._postmaster() for each in local],
         )
         if elsewhere or onward:
+            raw = prepend(content, trace)
             internet.queue(name, queue_id, envelope, raw, recipients=elsewhere, forwarded=onward)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 # RFC 5321 §4.1.1.4: the mail data ends with <CRLF>.<CRLF>, and the first CRLF belongs to the data.
 # Nothing else ends it: not LF.LF, not LF.CRLF, not CR.CR (SMTP smuggling).
 _END = b"\r\n.\r\n"
+_DOT = _END[:3]
 
 
 class DataReader:
     """Collects the octets of DATA until the end marker, then undoes dot-stuffing (RFC 5321 §4.5.2)."""
 
-    __slots__ = ("_data", "_dropped", "_limit", "content", "is_complete", "is_too_big")
+    __slots__ = ("_data", "_dropped", "_has_dots", "_limit", "content", "is_complete", "is_too_big")
 
     def __init__(self, limit: int) -> None:
         # The CRLF of the DATA command itself starts the first line, so that ".CRLF" alone ends an
@@ -18,6 +19,7 @@ class DataReader:
         self._data = bytearray(b"\r\n")
         self._limit = limit + 2
         self._dropped = 0
+        self._has_dots = False
         self.content = b""
         self.is_complete = False
         self.is_too_big = False
@@ -52,18 +54,27 @@ class DataReader:
         """How many of the octets go up to the end of the marker, -1 if it is not there yet."""
         reach = len(_END) - 1
         tail = self._data[-reach:]
-        straddling = (tail + octets[:reach]).find(_END)
-        if straddling >= 0:
-            return straddling + len(_END) - len(tail)
-        end = octets.find(_END)
+        seam = tail + octets[:reach]
+        if seam.find(_DOT) >= 0:
+            straddling = seam.find(_END)
+            if straddling >= 0:
+                return straddling + len(_END) - len(tail)
+            self._has_dots = True
+        # Most messages have no line that starts with a dot, so that one look is enough for both.
+        dot = octets.find(_DOT)
+        if dot < 0:
+            return -1
+        end = octets.find(_END, dot)
+        if end != dot:
+            self._has_dots = True
         return end if end < 0 else end + len(_END)
 
     def _undo_stuffing(self) -> None:
         data = self._data
         del data[2 - len(_END) :]  # the marker without its first CRLF
         content = bytes(memoryview(data)[2:])
-        if data.find(b"\r\n.") >= 0:
-            content = bytes(data.replace(b"\r\n.", b"\r\n"))[2:]
+        if self._has_dots:
+            content = bytes(data.replace(_DOT, b"\r\n"))[2:]
         self.is_too_big = len(content) > self._limit - 2
         self.content = content
 
