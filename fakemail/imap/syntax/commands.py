@@ -1,4 +1,7 @@
-"""Every command as a frozen value: what the client asked for, after all questions of spelling.
+"""Commands as frozen values: what the client asked for, after all questions of spelling.
+
+Here live the commands about the session and the selected mailbox; the others are in
+:mod:`fakemail.imap.syntax.mailbox_commands`.
 
 Mailbox names are Unicode strings (modified UTF-7 is undone, ``inbox`` is ``INBOX``), system flags have their
 usual spelling, and commands with a UID variant carry ``uid``. Nothing here parses, prints or executes.
@@ -6,6 +9,7 @@ usual spelling, and commands with a UID variant carry ``uid``. Nothing here pars
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -28,6 +32,21 @@ class Command:
     """The base of all commands; ``name`` is how it is written, without UID."""
 
     name: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to store, with what is to be stored beside it.
+
+    ``date`` has a time zone. ``binary`` says that it came as literal8 and so may hold NUL (RFC 3516 §4.4),
+    ``utf8`` that it came as ``UTF8 (~{n}...)`` (RFC 6855 §4).
+    """
+
+    octets: bytes
+    flags: tuple[str, ...] = ()
+    date: datetime.datetime | None = None
+    binary: bool = False
+    utf8: bool = False
 
 
 # Any state, and before authentication

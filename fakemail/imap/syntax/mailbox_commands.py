@@ -5,12 +5,11 @@ Nothing here parses, prints or executes.
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from fakemail.imap.syntax.commands import Command
+from fakemail.imap.syntax.commands import Command, NewMessage
 from fakemail.imap.syntax.fetch_items import FetchItem
 from fakemail.imap.syntax.search_keys import SearchKey, SearchReturn
 from fakemail.imap.syntax.sets import SequenceSet
@@ -165,21 +164,6 @@ class Status(Command):
     name: ClassVar[str] = "STATUS"
     mailbox: str
     items: tuple[StatusItem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message to store, with what is to be stored beside it.
-
-    ``date`` has a time zone. ``binary`` says that it came as literal8 and so may hold NUL (RFC 3516 §4.4),
-    ``utf8`` that it came as ``UTF8 (~{n}...)`` (RFC 6855 §4).
-    """
-
-    octets: bytes
-    flags: tuple[str, ...] = ()
-    date: datetime.datetime | None = None
-    binary: bool = False
-    utf8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
