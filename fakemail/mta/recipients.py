@@ -54,8 +54,9 @@ def _one_step(world: World, address: Address, accounts: dict[str, Address]) -> t
         candidates.append(local.partition(domain.detail_separator)[0])  # RFC 5233 §3
     for candidate in candidates:
         account = world.accounts.get(f"{candidate}@{domain.name}")
-        if account is not None and not account.disabled:
-            accounts[account.address.key] = account.address
+        if account is not None:
+            if not account.disabled:
+                accounts[account.address.key] = account.address
             return ()
         if candidate in domain.aliases:
             return domain.aliases[candidate]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
 from fakemail.terms.ids import Chance
@@ -58,16 +59,14 @@ def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
     found = yield Ask(domain, "MX")
     if found.kind == "NXDOMAIN":
         return Route(reason=Reason.NO_SUCH_DOMAIN, detail=f"{domain} does not exist")
-    if found.kind == "NODATA":
-        return Route((MailHost(0, domain),))  # implicit MX
-    if found.kind != "NOERROR":
+    if found.kind not in ("NOERROR", "NODATA"):
         return Route(reason=Reason.DNS_TEMPORARY, temporary=True, detail=f"MX of {domain}: {found.kind}")
     records = [MailHost(*value) for value in found.values if not isinstance(value, str)]
-    if len(records) == 1 and records[0].name in ("", "."):
+    named = [record for record in records if record.name not in ("", ".")]
+    if records and not named:
         return Route(reason=Reason.NULL_MX, detail=f"{domain} has a null MX")  # RFC 7505 §3
-    ordered = _in_order(records, chance)
-    if not ordered:
-        return Route((MailHost(0, domain),))
+    # A null MX among others means nothing (RFC 7505 §3 forbids it); no MX at all means the domain itself.
+    ordered = _in_order(named, chance) or [MailHost(0, domain)]
     usable = _before(ordered, own_name)
     if not usable:
         return Route(reason=Reason.MAIL_LOOP, detail=f"{own_name} is the best mail host of {domain} itself")
@@ -77,7 +76,9 @@ def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
 def find_addresses(host: str) -> AddressQuestions:
     """Ask for the addresses of a mail host, IPv4 first. Empty when it has none or DNS fails."""
     if host.startswith("["):
-        return (host[1:-1].removeprefix("IPv6:").removeprefix("ipv6:"),)
+        literal = host[1:-1]
+        # RFC 5321 §4.1.3: the tag has no case, and an IPv6 address has many spellings.
+        return (str(ip_address(literal[5:] if literal[:5].lower() == "ipv6:" else literal)),)
     addresses: list[str] = []
     for record_type in ("A", "AAAA"):
         found = yield Ask(host, record_type)

@@ -1,0 +1,211 @@
+"""Writes delivery status notifications (RFC 3464 in the form of RFC 6522), and decides who gets one (RFC 3461)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from enum import Enum
+from typing import Final
+
+from fakemail.mail.envelope import Envelope, Recipient
+from fakemail.mail.headers import body_offset
+from fakemail.terms.address import Address, NullPath
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+
+
+class Action(Enum):
+    """What happened to a recipient (RFC 3464 §2.3.3)."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    EXPANDED = "expanded"
+
+
+# RFC 3461 §4.1: which word of NOTIFY asks for which report. RELAYED and EXPANDED are kinds of success.
+_ASKED_BY: Final = {
+    Action.FAILED: "FAILURE",
+    Action.DELAYED: "DELAY",
+    Action.DELIVERED: "SUCCESS",
+    Action.RELAYED: "SUCCESS",
+    Action.EXPANDED: "SUCCESS",
+}
+# RFC 3461 §4.1: without NOTIFY, failures are reported, and delays may be.
+_UNASKED: Final = frozenset({Action.FAILED, Action.DELAYED})
+
+_SUBJECTS: Final = {
+    Action.FAILED: "Undelivered mail returned to sender",
+    Action.DELAYED: "Delayed mail (still being retried)",
+    Action.DELIVERED: "Mail was delivered",
+    Action.RELAYED: "Mail was relayed",
+    Action.EXPANDED: "Mail was expanded to a list",
+}
+_SENTENCES: Final = {
+    Action.FAILED: "could not be delivered, and will not be tried again",
+    Action.DELAYED: "has not been delivered yet; it is being tried again",
+    Action.DELIVERED: "was delivered",
+    Action.RELAYED: "was relayed to a server that sends no such notices",
+    Action.EXPANDED: "was sent on to the members of a list",
+}
+# RFC 3463 §3: what a reason is called where no server gave a code.
+_STATUS: Final = {
+    Reason.NO_SUCH_DOMAIN: "1.2",
+    Reason.NULL_MX: "1.10",  # RFC 7505 §5
+    Reason.MAIL_LOOP: "4.6",
+    Reason.NOT_NEGOTIATED: "6.3",
+    Reason.DNS_TEMPORARY: "4.3",
+    Reason.NO_ADDRESS: "4.4",
+    Reason.CONNECTION_REFUSED: "4.1",
+    Reason.CONNECTION_LOST: "4.2",
+    Reason.TIMEOUT: "4.2",
+    Reason.PROTOCOL_ERROR: "5.0",
+    Reason.TLS_FAILED: "7.5",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One recipient of a report."""
+
+    recipient: Recipient
+    action: Action
+    reply: Reply | None = None
+    reason: Reason | None = None
+    detail: str = ""
+    remote: str = ""
+    """The host that gave the reply, empty for our own."""
+    retry_until: datetime | None = None
+
+    @property
+    def code(self) -> str:
+        """The enhanced status code (RFC 3463)."""
+        if self.reply is not None and self.reply.enhanced is not None:
+            return self.reply.enhanced
+        if self.action in (Action.DELIVERED, Action.RELAYED, Action.EXPANDED):
+            return "2.0.0"
+        digit = "5" if self.reply is None or self.reply.is_permanent else "4"
+        if self.action is Action.DELAYED:
+            digit = "4"
+        return f"{digit}.{_STATUS.get(self.reason, '0.0') if self.reason else '0.0'}"
+
+
+def is_due(action: Action, envelope: Envelope, recipient: Recipient) -> bool:
+    """Whether the sender is told (RFC 3461 §4.1, §6.2). The null reverse-path is never told anything."""
+    if isinstance(envelope.sender, NullPath):
+        return False
+    if not recipient.notify:
+        return action in _UNASKED
+    return _ASKED_BY[action] in recipient.notify
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a report says."""
+
+    host: str
+    to: Address
+    statuses: tuple[Status, ...]
+    original: bytes
+    arrived: datetime
+    now: datetime
+    message_id: str
+    """Of the report, with its brackets."""
+    boundary: str
+    envid: str | None = None
+    ret: str | None = None
+    """``FULL`` or ``HDRS``; failures return the whole message unless HDRS was asked for (RFC 3461 §4.3)."""
+
+
+def write(report: Report) -> bytes:
+    """The report as a message, with CRLF line ends."""
+    action = report.statuses[0].action
+    utf8 = not all(status.recipient.address.is_ascii for status in report.statuses)
+    head = [
+        f"From: Mail Delivery System <MAILER-DAEMON@{report.host}>",
+        f"To: <{report.to}>",
+        f"Subject: {_SUBJECTS[action]}",
+        f"Date: {format_datetime(report.now)}",
+        f"Message-ID: {report.message_id}",
+        "Auto-Submitted: auto-replied",  # RFC 3834 §5
+        "MIME-Version: 1.0",
+        "Content-Type: multipart/report; report-type=delivery-status;",
+        f'\tboundary="{report.boundary}"',
+        "",
+        "This is a message in MIME format about the delivery of your mail.",
+        "",
+    ]
+    kind = "global-delivery-status" if utf8 else "delivery-status"  # RFC 6533 §3
+    parts = [
+        _part("text/plain; charset=utf-8", _for_people(report)),
+        _part(f"message/{kind}", _for_programs(report)),
+        _original(report, action),
+    ]
+    opening = f"--{report.boundary}\r\n".encode()
+    body = b"".join(opening + part + b"\r\n" for part in parts)
+    return "\r\n".join(head).encode() + b"\r\n" + body + f"--{report.boundary}--\r\n".encode()
+
+
+def _part(content_type: str, lines: list[str]) -> bytes:
+    text = "\r\n".join(lines)
+    encoding = "7bit" if text.isascii() else "8bit"
+    head = f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    return f"{head}{text}\r\n".encode("utf-8", "surrogateescape")
+
+
+def _for_people(report: Report) -> list[str]:
+    lines = [f"This is the mail system at host {report.host}.", ""]
+    for status in report.statuses:
+        lines.append(f"<{status.recipient.address}>: your message {_SENTENCES[status.action]}.")
+        if status.reply is not None:
+            lines.append(f"    {status.remote or report.host} said: {_one_line(str(status.reply))}")
+        elif status.reason is not None:
+            lines.append(
+                f"    {_one_line(f'{status.reason}: {status.detail}' if status.detail else str(status.reason))}"
+            )
+        lines.append("")
+    return lines
+
+
+def _for_programs(report: Report) -> list[str]:
+    # RFC 3464 §2.2: per-message-fields, a blank line before each group of per-recipient-fields.
+    lines = [f"Reporting-MTA: dns; {report.host}"]
+    if report.envid is not None:
+        lines.append(f"Original-Envelope-Id: {_one_line(report.envid)}")
+    lines.append(f"Arrival-Date: {format_datetime(report.arrived)}")
+    for status in report.statuses:
+        recipient = status.recipient
+        lines.append("")
+        if recipient.original is not None:
+            kind, _, address = recipient.original.partition(";")
+            lines.append(f"Original-Recipient: {_one_line(kind)}; {_one_line(address)}")
+        form = "rfc822" if recipient.address.is_ascii else "utf-8"
+        lines += [
+            f"Final-Recipient: {form}; {recipient.address}",
+            f"Action: {status.action.value}",
+            f"Status: {status.code}",
+        ]
+        if status.remote:
+            lines.append(f"Remote-MTA: dns; {status.remote}")
+        if status.reply is not None:
+            lines.append(f"Diagnostic-Code: smtp; {_one_line(str(status.reply))}")
+        lines.append(f"Last-Attempt-Date: {format_datetime(report.now)}")
+        if status.retry_until is not None:
+            lines.append(f"Will-Retry-Until: {format_datetime(status.retry_until)}")
+    return lines
+
+
+def _original(report: Report, action: Action) -> bytes:
+    # RFC 3461 §4.3: RET concerns failures only; everything else returns the header fields.
+    if action is Action.FAILED and report.ret != "HDRS":
+        eight_bit = "7bit" if report.original.isascii() else "8bit"
+        head = f"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {eight_bit}\r\n\r\n"
+        return head.encode() + report.original
+    header = report.original[: body_offset(report.original)]
+    return b"Content-Type: text/rfc822-headers\r\n\r\n" + header
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

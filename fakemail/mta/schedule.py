@@ -1,0 +1,106 @@
+"""When a queued message is tried again, when its sender is warned, and when a host gives up.
+
+A table of (outcome, age) to what happens next; nothing here knows a clock or a queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from fakemail.terms.duration import days, hours, minutes
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+
+
+class Tried(Enum):
+    """How an attempt for one recipient ended."""
+
+    TAKEN = "taken"
+    """The next host has responsibility now."""
+    NOT_NOW = "not now"
+    """A 4yz reply, nobody reached, or DNS failed for now."""
+    NEVER = "never"
+    """A 5yz reply, or no host can ever take it."""
+
+
+class Next(Enum):
+    """What happens to the recipient then."""
+
+    DONE = "done"
+    RETRY = "retry"
+    RETURN = "return"
+    """A non-delivery report goes to the sender."""
+    EXPIRE = "expire"
+    """The same, because it has been tried for long enough (RFC 5321 §4.5.4.1)."""
+
+
+# (how it ended, whether the message is as old as it may get) -> what happens next
+TABLE: Final[Mapping[tuple[Tried, bool], Next]] = MappingProxyType(
+    {
+        (Tried.TAKEN, False): Next.DONE,
+        (Tried.TAKEN, True): Next.DONE,
+        (Tried.NOT_NOW, False): Next.RETRY,
+        (Tried.NOT_NOW, True): Next.EXPIRE,
+        (Tried.NEVER, False): Next.RETURN,
+        (Tried.NEVER, True): Next.RETURN,
+    }
+)
+
+# Reasons for which no later attempt can end otherwise; a reply, where there is one, says so itself.
+_FINAL_REASONS: Final = frozenset(
+    {
+        Reason.NO_SUCH_DOMAIN,
+        Reason.NULL_MX,
+        Reason.MAIL_LOOP,
+        Reason.NOT_NEGOTIATED,
+        Reason.MESSAGE_TOO_BIG,
+    }
+)
+
+
+def judge(reply: Reply | None, reason: Reason | None) -> Tried:
+    """How an attempt ended, from the last reply, or from the reason if there was no reply."""
+    if reply is not None:
+        if reply.is_positive:
+            return Tried.TAKEN
+        return Tried.NOT_NOW if reply.is_transient else Tried.NEVER
+    return Tried.NEVER if reason in _FINAL_REASONS else Tried.NOT_NOW
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The habits of a host that retries. The defaults are like those of large hosts."""
+
+    gaps: tuple[timedelta, ...] = (
+        minutes(5),
+        minutes(10),
+        minutes(20),
+        minutes(40),
+        hours(1),
+        hours(2),
+        hours(4),
+    )
+    """From one attempt to the next; the last is repeated."""
+    give_up_after: timedelta = days(5)
+    """RFC 5321 §4.5.4.1: at least four or five days."""
+    warn_after: timedelta | None = hours(4)
+    """When the sender is told of the delay; ``None`` for never."""
+
+    def gap(self, attempts: int) -> timedelta:
+        """The time from the attempt of that number (from 1) to the next."""
+        return self.gaps[min(attempts, len(self.gaps)) - 1]
+
+    def decide(self, tried: Tried, *, age: timedelta, attempts: int) -> tuple[Next, timedelta]:
+        """What happens next, and for a retry in how long.
+
+        The last retry is at the very end of the message's life, so that it is given its whole time.
+        """
+        step = TABLE[tried, age >= self.give_up_after]
+        if step is not Next.RETRY:
+            return step, timedelta()
+        return step, min(self.gap(attempts), self.give_up_after - age)

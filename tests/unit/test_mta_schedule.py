@@ -1,0 +1,56 @@
+"""The retry table: every row, and the habits of the default schedule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from fakemail.mta.schedule import TABLE, Next, Schedule, Tried, judge
+from fakemail.terms.duration import days, hours, minutes
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+
+
+def test_the_table_has_a_row_for_everything():
+    assert set(TABLE) == {(tried, old) for tried in Tried for old in (False, True)}
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "tried"),
+    [
+        (Reply(250, "2.0.0"), None, Tried.TAKEN),
+        (Reply(451, "4.7.1"), None, Tried.NOT_NOW),
+        (Reply(550, "5.1.1"), Reason.NO_SUCH_USER, Tried.NEVER),
+        (None, Reason.NO_SUCH_DOMAIN, Tried.NEVER),
+        (None, Reason.NULL_MX, Tried.NEVER),
+        (None, Reason.DNS_TEMPORARY, Tried.NOT_NOW),
+        (None, Reason.CONNECTION_REFUSED, Tried.NOT_NOW),
+        (None, Reason.CONNECTION_LOST, Tried.NOT_NOW),
+    ],
+)
+def test_how_an_attempt_is_judged(reply, reason, tried):
+    assert judge(reply, reason) is tried
+
+
+def test_retries_come_ever_later_and_the_last_one_at_the_very_end():
+    """RFC 5321 §4.5.4.1."""
+    schedule = Schedule()
+    age, attempts, ages = timedelta(), 0, []
+    while True:
+        attempts += 1
+        step, gap = schedule.decide(Tried.NOT_NOW, age=age, attempts=attempts)
+        if step is not Next.RETRY:
+            break
+        age += gap
+        ages.append(age)
+    assert step is Next.EXPIRE
+    assert ages[:4] == [minutes(5), minutes(15), minutes(35), minutes(75)]
+    assert ages[-1] == days(5)
+    assert all(gap <= hours(4) for gap in (b - a for a, b in zip(ages, ages[1:], strict=False)))
+
+
+def test_a_final_no_is_returned_at_any_age():
+    assert Schedule().decide(Tried.NEVER, age=timedelta(), attempts=1)[0] is Next.RETURN
+    assert Schedule().decide(Tried.NEVER, age=days(9), attempts=40)[0] is Next.RETURN
+    assert Schedule().decide(Tried.TAKEN, age=days(9), attempts=40)[0] is Next.DONE
