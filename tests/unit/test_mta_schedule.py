@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_retries_come_ever_later_and_the_last_one_at_the_very_end():
     assert step is Next.EXPIRE
     assert ages[:4] == [minutes(5), minutes(15), minutes(35), minutes(75)]
     assert ages[-1] == days(5)
-    assert all(gap <= hours(4) for gap in (b - a for a, b in zip(ages, ages[1:], strict=False)))
+    assert all(gap <= hours(4) for gap in (b - a for a, b in pairwise(ages)))
 
 
 def test_a_final_no_is_returned_at_any_age():
