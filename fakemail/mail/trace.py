@@ -6,8 +6,9 @@ RFC 5321 §4.4 (Return-Path, Received), RFC 6409 §8 (what a submission server c
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Final
 
 from fakemail.mail.headers import body_offset
@@ -63,7 +64,7 @@ def received(
     # By-domain = CFWS "BY" FWS Extended-Domain; Opt-info = [Via] [With] [ID] [For]
     server = f"\r\n\tby {_name(by)} with {_name(with_)} id {_name(queue_id)}"
     target = f"\r\n\tfor <{_path(recipient)}>" if recipient else ""
-    line = f"Received: {where}{comment}{server}{target};\r\n\t{format_datetime(date)}\r\n"
+    line = f"Received: {where}{comment}{server}{target};\r\n\t{_date(date, date.utcoffset())}\r\n"
     return line.encode("utf-8", "replace")
 
 
@@ -75,7 +76,7 @@ def complete(raw: bytes, *, date: datetime, message_id: str) -> bytes:
     head = raw[: body_offset(raw)]
     added = b""
     if _DATE.search(head) is None:
-        added = f"Date: {format_datetime(date)}\r\n".encode()
+        added = f"Date: {_date(date, date.utcoffset())}\r\n".encode()
     if _MESSAGE_ID.search(head) is None:
         added += f"Message-ID: {message_id}\r\n".encode()
     return prepend(raw, added) if added else raw
@@ -95,6 +96,15 @@ def count_received(raw: bytes) -> int:
     """How many Received fields the header block has: the hops so far (RFC 5321 §6.3, loop detection)."""
     end = body_offset(raw)
     return len(_RECEIVED.findall(raw, 0, end)) + (_RECEIVED_FIRST.match(raw, 0, end) is not None)
+
+
+@lru_cache(maxsize=64)
+def _date(date: datetime, _offset: timedelta | None) -> str:
+    """A date as RFC 5322 §3.3 writes it, kept because the clock of a fake internet mostly stands still.
+
+    Two dates are equal when they are the same moment; the offset keeps the ways to write it apart.
+    """
+    return format_datetime(date)
 
 
 def _name(text: str) -> str:

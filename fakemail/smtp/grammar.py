@@ -6,6 +6,7 @@ It is strict: what RFC 5321 does not allow is refused, with a sentence that says
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -34,6 +35,9 @@ _PATH = re.compile(
 _PARAMETER = re.compile(rf"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~{_UTF8}]+))?")
 # RFC 3461 §4: hexchar = "+" 2(%x30-39 / %x41-46)
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
+
+# The same few domains are named again and again.
+_is_domain_name = lru_cache(maxsize=1024)(is_domain_name)
 
 MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 MAX_PATH = 256  # octets with the brackets, RFC 5321 §4.5.3.1.3
@@ -91,7 +95,7 @@ def _mailbox(match: re.Match[str], length: int) -> Address:
     if domain[0] == "[":
         if not is_address_literal(domain):
             raise ProtocolError("the address literal is malformed")
-    elif not is_domain_name(domain):
+    elif not _is_domain_name(domain):
         raise ProtocolError("the domain is malformed")
     return Address(local, domain.lower())
 
