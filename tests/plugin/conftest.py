@@ -1,0 +1,34 @@
+"""A project with an app that sends mail, for the plugin to be used in."""
+
+from __future__ import annotations
+
+import pytest
+
+import fakemail  # noqa: F401 - loaded once here, and not again in each run inside this process
+
+_APP = """
+import smtplib
+from email.message import EmailMessage
+
+
+def send(smtp, to, subject="Welcome, Bob", sender="hello@shop.test"):
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, to, subject
+    mail.set_content("Hello")
+    with smtplib.SMTP(smtp.host, smtp.port, timeout=10) as client:
+        client.starttls(context=smtp.ssl_context)
+        if smtp.username:
+            client.login(smtp.username, smtp.password)
+        client.send_message(mail)
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """An empty project with the app ``shop.send``; warnings are errors."""
+    pytester.makepyfile(shop=_APP)
+    pytester.makeini(
+        "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
+        "addopts = --strict-markers -p no:cacheprovider\n"
+    )
+    return pytester

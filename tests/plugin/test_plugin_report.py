@@ -1,0 +1,343 @@
+"""What a failing test prints: the failure text, the journeys, the transcript."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+import pytest
+
+_SHOP = """
+    import pytest, shop
+
+    def test_welcome(mailnet):
+        bob = mailnet.account("bob@example.org")
+        smtp = mailnet.account("hello@shop.test").submission
+"""
+
+
+def _test(*lines: str) -> str:
+    return textwrap.dedent(_SHOP) + "".join(f"    {line}\n" for line in lines)
+
+
+def test_a_wrong_recipient(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        _test(
+            'shop.send(smtp, "bobby@example.org")',
+            "mail = bob.inbox.wait_for_one(timeout=0.5)",
+            "assert mail",
+        )
+    )
+    run = project.runpytest("--mailnet-seed=42")
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "E       *MailExpectation: wanted: a message to bob@example.org within 0.5 s",
+            "E       found:  nothing in INBOX of bob@example.org",
+            "E       last:   the journey to bobby@example.org (none went to bob@example.org)",
+            "E                 1  smtp.shop.test   took it from app * 250 2.0.0 queued as *",
+            "E                 2  smtp.shop.test   looked up example.org: mx1.example.org",
+            "E                 3  mx1.example.org  refused RCPT TO:<bobby@example.org> * 550 5.1.1 *no such user here",
+            "E               Fate: refused at smtp.rcpt by mx1.example.org: 550 5.1.1 (no such user)",
+            "E       again:  --mailnet-seed=42",
+            "",
+            "test_a_wrong_recipient.py:7: MailExpectation",
+            "*- fakemail journey -*",
+            "1 of 1: hello@shop.test to bobby@example.org, 'Welcome, Bob'",
+            "  1  smtp.shop.test   took it from app * 250 2.0.0 queued as *",
+            "  2  smtp.shop.test   looked up example.org: mx1.example.org",
+            "  3  mx1.example.org  refused RCPT TO:<bobby@example.org> * 550 5.1.1 *no such user here",
+            "Fate: refused at smtp.rcpt by mx1.example.org: 550 5.1.1 (no such user)",
+            "",
+            "again: --mailnet-seed=42",
+            "*short test summary info*",
+        ],
+        consecutive=True,
+    )
+    # The traceback is the test's own line and nothing of ours.
+    assert re.findall(r"^(\S+\.py):\d+:", run.stdout.str(), re.MULTILINE) == ["test_a_wrong_recipient.py"]
+    assert re.findall(r"^>.*", run.stdout.str(), re.MULTILINE) == [
+        ">       mail = bob.inbox.wait_for_one(timeout=0.5)"
+    ]
+
+
+def test_a_wrong_subject(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        _test(
+            'shop.send(smtp, bob.address, subject="Welcome, {name}")',
+            'bob.inbox.wait_for_one(subject="Welcome, Bob", timeout=0.5)',
+        )
+    )
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "E *wanted: a message to bob@example.org with HasSubject('Welcome, Bob') within 0.5 s",
+            "E       found:  1 message in INBOX of bob@example.org",
+            "E *<Message 'Welcome, {name}' from hello@shop.test *: subject is 'Welcome, {name}', not 'Welcome, Bob'",
+            "E       last:   the journey to bob@example.org",
+            "E               Fate: delivered to bob@example.org, INBOX",
+        ]
+    )
+
+
+def test_nothing_sent(project: pytest.Pytester) -> None:
+    project.makepyfile(_test("bob.inbox.wait_for_one(timeout=0.05)"))
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "E *wanted: a message to bob@example.org within 0.05 s",
+            "E       found:  nothing in INBOX of bob@example.org",
+            "E       last:   no client has sent any mail in this test so far",
+            "*- fakemail journey -*",
+            "Nobody connected to this fake internet. Does the code under test use its settings*",
+            "again: --mailnet-seed=*",
+        ]
+    )
+
+
+def test_a_client_that_does_not_get_far(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        _test(
+            "import smtplib, ssl",
+            "client = smtplib.SMTP(smtp.host, smtp.port, timeout=10)",
+            "client.starttls(context=ssl.create_default_context())",
+        )
+    )
+    run = project.runpytest(
+        "-W", "ignore::ResourceWarning", "-W", "ignore::pytest.PytestUnraisableExceptionWarning"
+    )
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "*- fakemail journey -*",
+            "No message got as far as a recipient. What happened last:",
+            "  smtp.shop.test  #1  -- TLS handshake refused by the client with alert unknown_ca*",
+        ]
+    )
+
+
+def test_only_the_last_journeys_are_told(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        _test(
+            "for number in range(7):",
+            '    shop.send(smtp, bob.address, subject=f"News {number}")',
+            "bob.inbox.wait_for(7)",
+            "assert False",
+        )
+    )
+    run = project.runpytest()
+    run.stdout.fnmatch_lines(
+        [
+            "*- fakemail journey -*",
+            "(2 earlier journeys are not shown; mailnet.journeys() has them all.)",
+            "3 of 7: hello@shop.test to bob@example.org, 'News 2'",
+            "7 of 7: hello@shop.test to bob@example.org, 'News 6'",
+        ]
+    )
+    run.stdout.no_fnmatch_line("*'News 1'")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("mail", "<Message 'Welcome, Bob' from hello@shop.test to bob@example.org, * octets>"),
+        ("journey", "<Journey to bob@example.org: delivered to bob@example.org, INBOX>"),
+        ("journey.fate", "Delivered(to=*)"),
+        ("Reply(550, '5.1.1')", "Reply(code=550, enhanced='5.1.1', *)"),
+        ("mailnet", "<MailNet with * events, seed *>"),
+        ("bob", "<Account bob@example.org>"),
+        ("bob.inbox", "<INBOX of bob@example.org: 1 messages>"),
+    ],
+)
+def test_values_are_readable_in_a_failing_assert(project: pytest.Pytester, value: str, shown: str) -> None:
+    project.makepyfile(
+        _test(
+            "from fakemail import Reply",
+            "shop.send(smtp, bob.address)",
+            "mail = bob.inbox.wait_for_one()",
+            "mailnet.settle()",
+            "journey = mailnet.journey(to=bob)",
+            f"assert {value} == 0",
+        )
+    )
+    run = project.runpytest()
+    run.stdout.fnmatch_lines([f"E *assert {shown} == 0"])
+
+
+def test_no_section_where_none_is_due(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        _test("shop.send(smtp, bob.address)", "bob.inbox.wait_for_one()")
+        + "\ndef test_other():\n    assert False\n\n"
+        + "@pytest.mark.xfail\ndef test_known(mailnet):\n    assert False\n"
+    )
+    run = project.runpytest("-rA")
+    run.assert_outcomes(passed=1, failed=1, xfailed=1)
+    run.stdout.no_fnmatch_line("*fakemail*again*")
+    run.stdout.no_fnmatch_line("*fakemail journey*")
+    run.stdout.no_fnmatch_line("*fakemail transcript*")
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("", 1), ("=failed", 1), ("=all", 2)])
+def test_the_transcript_on_request(project: pytest.Pytester, wanted: str, told: int) -> None:
+    project.makepyfile(
+        test_bad=_test("shop.send(smtp, bob.address)", "bob.inbox.wait_for_one()", "assert False"),
+        test_good=_test("shop.send(smtp, bob.address)", "bob.inbox.wait_for_one()"),
+    )
+    run = project.runpytest(f"--mailnet-transcript{wanted}")
+    run.assert_outcomes(failed=1, passed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "*- fakemail journey -*",
+            "*- fakemail transcript -*",
+            "*C: AUTH *",
+            "*C: [*][*][*]*",
+            "*C: mail FROM:<hello@shop.test>*",
+        ]
+    )
+    assert run.stdout.str().lower().count("c: mail from") == 2 * told  # the app's, and the relay's
+    if told > 1:
+        run.stdout.fnmatch_lines(
+            ["*= fakemail transcripts of passed tests =*", "*- test_good.py::test_welcome -*"]
+        )
+
+
+def test_failures_of_setup_and_teardown(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        @pytest.fixture
+        def early(mailnet):
+            mailnet.account("bob@example.org")
+            shop.send(mailnet.mx("example.org"), "bob@example.org", subject="early")
+            raise ValueError
+
+        @pytest.fixture
+        def late(mailnet):
+            yield
+            mailnet.account("bob@example.org")
+            shop.send(mailnet.mx("example.org"), "bob@example.org", subject="late")
+            mailnet.close()
+            raise ValueError
+
+        def test_setup(early):
+            pass
+
+        def test_teardown(late):
+            pass
+        """
+    )
+    run = project.runpytest()
+    run.assert_outcomes(errors=2, passed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "*ERROR at setup of test_setup*",
+            "*- fakemail journey -*",
+            "1 of 1: hello@shop.test to bob@example.org, 'early'",
+            "*ERROR at teardown of test_teardown*",
+            "*- fakemail journey -*",
+            "1 of 1: hello@shop.test to bob@example.org, 'late'",
+        ]
+    )
+
+
+def test_a_shared_world_tells_of_the_present_test_only(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+
+        @pytest.fixture(scope="module")
+        def world(mailnet_factory):
+            return mailnet_factory(accounts=["bob@example.org"])
+
+        def test_one(world):
+            shop.send(world.mx("example.org"), "bob@example.org", subject="one")
+
+        def test_two(world):
+            shop.send(world.mx("example.org"), "bob@example.org", subject="two")
+            assert False
+
+        def test_three():
+            assert False
+        """
+    )
+    run = project.runpytest()
+    run.assert_outcomes(passed=1, failed=2)
+    assert run.stdout.str().count("fakemail journey") == 1
+    run.stdout.fnmatch_lines(["1 of 1: hello@shop.test to bob@example.org, 'two'"])
+
+
+_BROKEN = """
+    import smtplib
+    import pytest, shop
+
+    class Broken:
+        async def handle_DATA(self, server, session, envelope):
+            raise ZeroDivisionError("no such luck")
+
+    @pytest.fixture(scope="session")
+    def world(mailnet_factory):
+        return mailnet_factory()
+
+    def test_cause({world}):
+        {world}.account("bob@example.org")
+        smtp = {world}.mx("example.org")
+        smtp.server.handle_with(Broken())
+        with pytest.raises(smtplib.SMTPException):
+            shop.send(smtp, "bob@example.org")
+
+    def test_innocent({world}):
+        pass
+"""
+
+
+@pytest.mark.parametrize("world", ["mailnet", "async_mailnet", "world"])
+def test_an_error_of_a_server_fails_the_test_that_caused_it(project: pytest.Pytester, world: str) -> None:
+    project.makepyfile(textwrap.dedent(_BROKEN).format(world=world))
+    run = project.runpytest()
+    run.assert_outcomes(passed=2, errors=1)
+    run.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_cause*",
+            ">*raise ZeroDivisionError(*",
+            "E *ZeroDivisionError: no such luck",
+            "E *ServerError: a server of the fake internet failed in smtp of mx1.example.org, connection 1: "
+            "ZeroDivisionError: no such luck",
+            "*- fakemail journey -*",
+            "Fate: refused at smtp.end by mx1.example.org: 451 4.3.0 (local error)",
+        ]
+    )
+
+
+def test_a_defect_of_the_report_does_not_hide_the_failure(project: pytest.Pytester) -> None:
+    project.makepyfile(_test("mailnet.internet.log._events.append(None)", "assert 1 == 2"))
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "E       assert 1 == 2",
+            "*- fakemail journey -*",
+            "This could not be told, by a defect of fakemail: *Error: *",
+        ]
+    )
+
+
+def test_sections_come_back_from_xdist(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_one=_test('shop.send(smtp, "bobby@example.org")', "mailnet.settle()", "bob.inbox.one()"),
+        test_two=_test("shop.send(smtp, bob.address)", "bob.inbox.wait_for_one()"),
+    )
+    run = project.runpytest_subprocess("-n2", "--mailnet-transcript=all", "--mailnet-seed=9")
+    run.assert_outcomes(failed=1, passed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "*- fakemail journey -*",
+            "1 of 1: hello@shop.test to bobby@example.org, 'Welcome, Bob'",
+            "again: --mailnet-seed=9",
+            "*- fakemail transcript -*",
+            "*= fakemail transcripts of passed tests =*",
+            "*- test_two.py::test_welcome -*",
+        ]
+    )
