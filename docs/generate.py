@@ -1,0 +1,409 @@
+"""Prints the reference pages from the code: ``python docs/generate.py`` writes them anew.
+
+A test compares the pages with what is printed here, so that none of them can be out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import fakemail
+from fakemail.api.dns import Dns
+from fakemail.api.results import Results
+from fakemail.model.host import Personality
+from fakemail.record.journey import Journey
+from fakemail.sasl.mechanisms import MECHANISMS, Mechanism
+from fakemail.smtp import replies
+from fakemail.smtp.commands import COMMANDS, State
+from fakemail.smtp.extensions import EXTENSIONS
+from fakemail.terms import reason, stage
+from fakemail.terms.reason import Reason
+
+PAGES = Path(__file__).parent / "reference"
+NOTE = "<!-- Printed by docs/generate.py; change the code and not this page. -->"
+
+# The public names, in the order of the page.
+GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "The fake internet": (
+        "In tests, take the fixtures `mailnet` and `async_mailnet`, which are these two.",
+        ("MailNet", "AsyncMailNet"),
+    ),
+    "Accounts and mailboxes": (
+        "`mailnet.account(...)` makes an account; `account.inbox` is its mailbox.",
+        ("Account", "AsyncAccount", "Inbox", "AsyncInbox", "Message"),
+    ),
+    "Hosts, domains and settings": (
+        "`mailnet.domain(...)` and `mailnet.host(...)` are handles on what runs.",
+        ("Domain", "Host", "Settings"),
+    ),
+    "Matchers": (
+        "For `matching=` in the waits, or by themselves. "
+        "See [Say what a message should be like](../how-to/matchers.md).",
+        (
+            "HasSubject",
+            "HasText",
+            "HasHtml",
+            "HasLink",
+            "HasAttachment",
+            "HasHeader",
+            "SentBy",
+            "SentTo",
+        ),
+    ),
+    "Fates": (
+        "What became of a message for one recipient: `mailnet.journey(to=...).fate`.",
+        (
+            "Fate",
+            "Delivered",
+            "Refused",
+            "Queued",
+            "Underway",
+            "Abandoned",
+            "Bounced",
+            "Expired",
+            "Discarded",
+            "Quarantined",
+        ),
+    ),
+    "Words": (
+        "Values that the others are made of.",
+        ("Address", "NULL_PATH", "Reply", "Stage", "Reason"),
+    ),
+    "Ready messages": ("", ("samples",)),
+    "Lengths of time": (
+        "`minutes(5)` reads better than `timedelta(minutes=5)`.",
+        ("seconds", "minutes", "hours", "days"),
+    ),
+    "Exceptions": (
+        "",
+        (
+            "MailExpectation",
+            "FakemailError",
+            "DeclarationError",
+            "UnknownName",
+            "PortInUse",
+            "ServerError",
+            "ClosedError",
+            "WrongFace",
+        ),
+    ),
+}
+
+
+# Made by the fake internet and never by a test.
+HANDLES = frozenset(
+    (
+        "Account",
+        "AsyncAccount",
+        "Inbox",
+        "AsyncInbox",
+        "Message",
+        "Domain",
+        "Host",
+        "Dns",
+        "Journey",
+        "Results",
+    )
+)
+
+# What the public ones return; not to be imported.
+RETURNED: tuple[tuple[str, type], ...] = (("mailnet.dns", Dns), ("Journey", Journey), ("Results", Results))
+
+
+def markdown(text: str | None) -> str:
+    """A docstring as Markdown: its roles and double backticks are those of reStructuredText."""
+    text = inspect.cleandoc(text or "")
+    text = re.sub(r":\w+:`~?([^`]+)`", lambda match: f"`{match[1].rpartition('.')[2]}`", text)
+    return text.replace("``", "`")
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _signature(thing: Callable[..., Any], *, defaults: bool = True) -> str:
+    shown: list[str] = []
+    for parameter in inspect.signature(thing).parameters.values():
+        if parameter.name in ("self", "cls"):
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and not any(each.startswith("*") for each in shown):
+            shown.append("*")
+        parameter = parameter.replace(annotation=parameter.empty)
+        shown.append(str(parameter if defaults else parameter.replace(default=parameter.empty)))
+    return f"({', '.join(shown)})"
+
+
+def _members(kind: type) -> Iterator[str]:
+    """The public methods and properties of a class, one list item each, in the order of the source."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        if base.__module__.startswith("fakemail."):
+            found.update({name: member for name, member in vars(base).items() if not name.startswith("_")})
+    fields = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+    for name, member in found.items():
+        if name in fields or name in ("internet", "call", "run", "other_inboxes", "thread"):
+            continue
+        said = markdown(getattr(member, "__doc__", ""))
+        if match := re.fullmatch(r"See `(\w+)`\.", said):
+            said = "The same, awaited." if match[1] == name else said
+        if isinstance(member, property) or hasattr(member, "attrname"):
+            yield f"- `{name}`: {_first_paragraph(said)}"
+        elif inspect.isfunction(member):
+            wait = "await " if inspect.iscoroutinefunction(member) else ""
+            yield f"- `{wait}{name}{_signature(member)}`: {_first_paragraph(said)}"
+
+
+def _entry(name: str) -> Iterator[str]:
+    thing = getattr(fakemail, name)
+    yield f"### {name}"
+    yield ""
+    if isinstance(thing, ModuleType):
+        yield markdown(thing.__doc__)
+        yield ""
+        for function, member in vars(thing).items():
+            if inspect.isfunction(member) and member.__module__ == thing.__name__ and function[0] != "_":
+                said = _first_paragraph(markdown(member.__doc__))
+                yield f"- `{function}{_signature(member, defaults=False)}`: {said}"
+        yield ""
+        return
+    if isinstance(thing, type) and issubclass(thing, Enum):
+        yield f"{markdown(thing.__doc__)} [All of them]({name.lower()}s.md)."
+        yield ""
+        return
+    if not isinstance(thing, type) and not callable(thing):
+        yield f"{markdown(type(thing).__doc__)} It is written `<>` on the wire."
+        yield ""
+        return
+    if name not in HANDLES and not _is_exception(thing) and (said := _signature(thing)) != "()":
+        yield f"`{name}{said}`"
+        yield ""
+    yield markdown(thing.__doc__)
+    yield ""
+    if isinstance(thing, type) and not _is_exception(thing):
+        fields = list(_fields(thing)) if dataclasses.is_dataclass(thing) else []
+        yield from fields
+        has_members = not issubclass(thing, fakemail.Fate) and not name.startswith(("Has", "Sent"))
+        members = list(_members(thing)) if has_members else []
+        if name.startswith("Async"):
+            members = [line for line in members if line.startswith("- `await")]
+            yield f"It has all of [{name[5:]}](#{name[5:].lower()}), and awaits:"
+            yield ""
+        yield from members
+        if fields or members:
+            yield ""
+
+
+def _is_exception(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, BaseException)
+
+
+def _fields(kind: type) -> Iterator[str]:
+    said = dict(_said_of_members(kind))
+    for field in dataclasses.fields(kind):
+        if said.get(field.name):
+            yield f"- `{field.name}`: {said[field.name]}"
+
+
+def _said_of_members(kind: type) -> Iterator[tuple[str, str]]:
+    """Each assigned name of a class, with the string below it."""
+    [body] = [node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef)]
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if not isinstance(target, ast.Name):
+            continue
+        text = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            text = _first_paragraph(markdown(str(after.value.value)))
+        yield target.id, text
+
+
+def api() -> Iterator[str]:
+    """Every public name."""
+    yield "# Every public name"
+    yield ""
+    yield "All of these are imported from `fakemail`. What is elsewhere is private and may change."
+    for title, (intro, names) in GROUPS.items():
+        yield from ("", f"## {title}", "")
+        if intro:
+            yield from (intro, "")
+        for name in names:
+            yield from _entry(name)
+    yield from ("", "## What the others return", "", "These are not imported.", "")
+    for title, kind in RETURNED:
+        yield from (f"### {title}", "", markdown(kind.__doc__), "")
+        if dataclasses.is_dataclass(kind):
+            yield from _fields(kind)
+        yield from _members(kind)
+        yield ""
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    heads = list(heads)
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+def smtp() -> Iterator[str]:
+    """Commands, extensions and mechanisms."""
+    yield "# SMTP: commands and extensions"
+    yield ""
+    yield "The servers run by these tables."
+    yield from ("", "## Commands", "")
+    words = {
+        State.FRESH: "connected",
+        State.READY: "greeted",
+        State.SENDER: "after MAIL",
+        State.RECIPIENTS: "after RCPT",
+        State.CHUNKS: "after BDAT",
+    }
+    yield from _table(
+        ("command", "legal when", "argument", "line at most", "needs", "stage"),
+        (
+            (
+                f"`{row.syntax}`",
+                "always"
+                if row.states == frozenset(State)
+                else ", ".join(words[state] for state in State if state in row.states),
+                row.argument.value,
+                f"{row.limit} octets",
+                f"`{row.keyword}`" if row.keyword else "",
+                f"`{row.stage}`",
+            )
+            for row in COMMANDS.values()
+        ),
+    )
+    yield ""
+    yield "*Connected* is before EHLO or HELO, and again after STARTTLS. Out of order, a command gets 503."
+    yield from ("", "## Extensions", "")
+    yield 'In the order of the reply to EHLO. Each can be hidden: `host.change(hide={"PIPELINING"})`.'
+    yield ""
+    yield from _table(("keyword", "source"), ((f"`{row.keyword}`", row.source) for row in EXTENSIONS))
+    yield from ("", "## AUTH mechanisms", "")
+    yield 'The strongest first, on the submission ports. Each can be hidden: `host.change(hide={"AUTH=LOGIN"})`.'
+    yield ""
+    yield from _table(
+        ("mechanism", "source", "the client has a", "offered"),
+        ((f"`{row.name}`", row.source, row.secret, _when(row)) for row in MECHANISMS.values()),
+    )
+
+
+def _when(row: Mechanism) -> str:
+    if row.needs_client_certificate:
+        return "over TLS, to a client with a certificate"
+    return "over TLS" if row.needs_channel_binding else "over TLS; in clear with `auth_in_clear`"
+
+
+def _grouped(module: ModuleType, kind: type[Enum]) -> Iterator[tuple[str, list[tuple[Enum, str]]]]:
+    """The members of an enumeration under the comments that stand above them."""
+    lines = inspect.getsource(kind).splitlines()
+    said = dict(_said_of_members(kind))
+    title = ""
+    members: list[tuple[Enum, str]] = []
+    for line in lines:
+        if comment := re.fullmatch(r"    # (.+)", line):
+            if members:
+                yield title, members
+            title, members = comment[1].rstrip("."), []
+        elif match := re.match(r"    ([A-Z_]+) = ", line):
+            members.append((kind[match[1]], said.get(match[1], "")))
+    yield title, members
+
+
+def stages() -> Iterator[str]:
+    """Every stage."""
+    yield "# Stages"
+    yield ""
+    yield markdown(stage.Stage.__doc__)
+    yield ""
+    yield "`mailnet.events(Stage.SMTP_RCPT)` are the events of one stage. The name is used in transcripts and exports."
+    for title, members in _grouped(stage, stage.Stage):
+        yield from ("", f"## {title}", "")
+        yield from _table(
+            ("stage", "name", ""),
+            ((f"`Stage.{member.name}`", f"`{member.value}`", said) for member, said in members),
+        )
+
+
+def reasons() -> Iterator[str]:
+    """Every reason, with the reply that it becomes."""
+    yield "# Reasons"
+    yield ""
+    yield markdown(reason.Reason.__doc__)
+    yield ""
+    yield "Every refusal and every deferral has one: `mailnet.journey(to=...).reason`. The reply is what a"
+    yield "server of ours says for it, where it says anything."
+    for title, members in _grouped(reason, Reason):
+        yield from ("", f"## {title}", "")
+        yield from _table(
+            ("reason", "in words", "reply", ""),
+            ((f"`Reason.{member.name}`", member.value, _reply(member), said) for member, said in members),
+        )
+
+
+def _reply(member: Enum) -> str:
+    try:
+        reply = replies.refusal(Reason[member.name])
+    except KeyError:
+        return ""
+    return f"`{reply.code} {reply.enhanced}`"
+
+
+def traits() -> Iterator[str]:
+    """The fields of a personality."""
+    yield "# Traits of a host"
+    yield ""
+    yield markdown(Personality.__doc__)
+    yield ""
+    yield "`host.change(max_recipients=100)` changes one; connections made from then on see it. The host behind"
+    yield "some settings is `settings.server`."
+    yield ""
+    said = dict(_said_of_members(Personality))
+    yield from _table(
+        ("trait", "default", ""),
+        (
+            (f"`{field.name}`", f"`{_default(field.default)}`", said[field.name])
+            for field in dataclasses.fields(Personality)
+        ),
+    )
+
+
+def _default(value: object) -> str:
+    return "nothing" if value == frozenset() else f"{value:_}" if type(value) is int else str(value)
+
+
+GENERATED: dict[str, Callable[[], Iterator[str]]] = {
+    "api.md": api,
+    "smtp.md": smtp,
+    "stages.md": stages,
+    "reasons.md": reasons,
+    "traits.md": traits,
+}
+
+
+def page(name: str) -> str:
+    """The text of one page."""
+    title, *rest = GENERATED[name]()
+    text = "\n".join([title, "", NOTE, *rest])
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+
+def main() -> None:
+    """Write all pages."""
+    for name in GENERATED:
+        (PAGES / name).write_text(page(name), encoding="utf-8")
+        print(f"docs/reference/{name}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Reference pages: printed from the code, complete, and no standard claimed without a test."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import fakemail
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+GENERATOR = runpy.run_path(str(ROOT / "docs" / "generate.py"), run_name="generate")
+LEDGER = re.compile(r"^\| RFC (?P<rfc>\d+) \|(?P<what>.*)\| (?P<done>\w+) \|(?P<where>.*)\|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(GENERATOR["GENERATED"]))
+def test_a_page_is_what_the_code_says(name):
+    written = (REFERENCE / name).read_text("utf-8")
+    assert written == GENERATOR["page"](name), "out of date: run 'python docs/generate.py' and commit"
+
+
+def test_every_public_name_has_an_entry():
+    heads = re.findall(r"^### (\w+)$", (REFERENCE / "api.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert set(fakemail.__all__) - set(heads) == set()
+    assert [name for name in fakemail.__all__ if not hasattr(fakemail, name)] == []
+
+
+def test_every_entry_says_something():
+    text = (REFERENCE / "api.md").read_text("utf-8")
+    silent = [line for line in text.splitlines() if re.fullmatch(r"- `.*`: *", line)]
+    assert silent == []
+
+
+@cache
+def _ledger() -> list[re.Match[str]]:
+    return list(LEDGER.finditer((REFERENCE / "standards.md").read_text("utf-8")))
+
+
+@cache
+def _tests() -> dict[Path, str]:
+    files = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/dialogues/**/*")]
+    return {path: path.read_text("utf-8") for path in files if path.is_file() and path.parent.name != "docs"}
+
+
+def test_the_ledger_says_yes_partial_or_no():
+    assert len(_ledger()) > 30
+    assert {row["done"] for row in _ledger()} <= {"yes", "partial", "no"}
+    rows = [line for line in (REFERENCE / "standards.md").read_text("utf-8").splitlines() if line[:5] == "| RFC"]
+    assert len(rows) == len(_ledger())
+
+
+def test_what_is_done_is_tested_by_a_file_that_cites_it():
+    wrong = []
+    for row in _ledger():
+        if row["done"] == "yes":
+            cites = re.compile(rf"RFC ?{row['rfc']}\b")
+            if not any(cites.search(text) for text in _tests().values()):
+                wrong.append(f"RFC {row['rfc']}: yes, but no file in tests cites it")
+    assert wrong == []
+
+
+def test_the_tests_that_are_named_are_there():
+    wrong = []
+    for row in _ledger():
+        for name in re.findall(r"`([^`]+)`", row["where"]):
+            if not (ROOT / "tests" / name).exists():
+                wrong.append(f"RFC {row['rfc']}: there is no tests/{name}")
+        if row["done"] == "yes" and "`" not in row["where"]:
+            wrong.append(f"RFC {row['rfc']}: yes, but no test is named")
+    assert wrong == []
+
+
+def test_every_rfc_that_the_extensions_name_is_in_the_ledger():
+    named = set(re.findall(r"RFC (\d+)", (REFERENCE / "smtp.md").read_text("utf-8")))
+    assert named - {row["rfc"] for row in _ledger()} == set()
