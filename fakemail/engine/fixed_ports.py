@@ -9,6 +9,8 @@ from fakemail.model.world import World
 
 DNS_PORT = 53
 _HIGHEST = 65535
+ANY_PORT = _HIGHEST
+"""An offset that leaves every port to the system, on the same addresses."""
 
 
 class FixedPorts:

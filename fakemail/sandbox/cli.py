@@ -1,0 +1,110 @@
+"""The command ``fakemail``. Only options live here; what a command does is imported when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+_DISTRIBUTION = "pytest-fakemail"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name=_DISTRIBUTION, prog_name="fakemail", message="%(prog)s %(version)s")
+def main() -> None:
+    """A whole mail internet on this machine: DNS, TLS, SMTP and mailboxes, on loopback only."""
+
+
+@contextmanager
+def _told_to_people() -> Iterator[None]:
+    """Turn what a user can put right into a message without a traceback, and exit code 1."""
+    from fakemail.errors import DeclarationError, PortInUse
+
+    try:
+        yield
+    except (DeclarationError, PortInUse) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version(_DISTRIBUTION)
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"fakemail {_version()}")
+
+
+@main.command()
+def demo() -> None:
+    """Send three messages through a fake internet, and tell what became of each.
+
+    One arrives, one is refused by the mail host, one has nowhere to go.
+    """
+    from fakemail.sandbox.demo import play
+
+    with _told_to_people():
+        play(click.echo)
+
+
+@main.command()
+@click.option("--config", metavar="FILE", help="A TOML file that describes the fake internet.")
+@click.option(
+    "--env-file", metavar="FILE", help="Write how to connect as NAME=value lines; removed at the end."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One line of JSON with everything, then one for each event."
+)
+@click.option("--ephemeral", is_flag=True, help="Let the system choose every port.")
+@click.option("--seed", type=int, metavar="N", help="Decides everything that is left to chance.")
+@click.option(
+    "--port-offset",
+    type=click.IntRange(0, 64000),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Listen on the real ports plus N.",
+)
+def up(
+    config: str | None,
+    env_file: str | None,
+    as_json: bool,
+    ephemeral: bool,
+    seed: int | None,
+    port_offset: int,
+) -> None:
+    """Keep a fake internet standing until Ctrl-C, and tell what happens in it.
+
+    SMTP is on 127.0.0.1:1025, submission on 1587 (STARTTLS) and 1465 (TLS), DNS on 1053, unless told otherwise.
+    """
+    from fakemail.api.config import load
+    from fakemail.engine.fixed_ports import ANY_PORT
+    from fakemail.sandbox.standing import stand
+    from fakemail.sandbox.worlds import default_world
+
+    with _told_to_people():
+        stand(
+            default_world() if config is None else load(Path(config)),
+            seed=seed,
+            port_offset=ANY_PORT if ephemeral else port_offset,
+            env_path=env_file,
+            as_json=as_json,
+            version=_version(),
+            say=click.echo,
+        )
+
+
+@main.command()
+@click.argument("config", metavar="FILE")
+def check(config: str) -> None:
+    """Read a configuration, and tell what it would declare, or everything that is wrong with it."""
+    from fakemail.api.config import load
+    from fakemail.sandbox.checking import report
+
+    with _told_to_people():
+        click.echo(report(load(Path(config))))

@@ -1,0 +1,118 @@
+"""What a program has to know to use a standing fake internet, gathered once: for people, as JSON, as variables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fakemail.api.mailnet import MailNet
+from fakemail.engine.naming import NAME_SERVER
+from fakemail.sandbox.worlds import SMARTHOST_USER
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port that listens."""
+
+    host: str
+    """The name in the fake internet."""
+    public: str
+    """The IPv4 address in the fake internet."""
+    service: str
+    security: str
+    """``none``, ``starttls`` or ``tls``."""
+    address: str
+    """The real address on this machine."""
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """``127.0.0.1:1025``."""
+        return f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account and its password."""
+
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything about a standing fake internet."""
+
+    seed: int
+    domains: tuple[str, ...]
+    ports: tuple[Port, ...]
+    accounts: tuple[Login, ...]
+    ca_file: str
+    dns: Port
+    mx: Port | None
+    """The preferred mail host of the first domain that has one."""
+    submission: Port
+    submissions: Port
+    smarthost: Login
+
+    def env(self) -> dict[str, str]:
+        """The facts as environment variables."""
+        found: dict[str, str] = {}
+        for name, port in (
+            ("SMTP", self.mx),
+            ("SMTPS", self.submissions),
+            ("SUBMISSION", self.submission),
+            ("DNS", self.dns),
+        ):
+            if port is not None:
+                found[f"FAKEMAIL_{name}_HOST"] = port.address
+                found[f"FAKEMAIL_{name}_PORT"] = str(port.port)
+        found["FAKEMAIL_CA_FILE"] = self.ca_file
+        found["FAKEMAIL_SUBMISSION_USER"] = self.smarthost.user
+        found["FAKEMAIL_SUBMISSION_PASS"] = self.smarthost.password
+        for number, login in enumerate(self.accounts, 1):
+            found[f"FAKEMAIL_USER{number}"] = login.user
+            found[f"FAKEMAIL_PASS{number}"] = login.password
+        return found
+
+    def to_object(self) -> dict[str, Any]:
+        """The facts as what JSON knows."""
+        return {"kind": "ready", **asdict(self), "env": self.env()}
+
+
+def gather(net: MailNet) -> Facts:
+    """The facts about a fake internet that runs; its smarthost is opened if it is not open yet."""
+    submission = net.submission
+    internet = net.internet
+    ports = {
+        (host.name, service.name): Port(
+            host.name,
+            host.ipv4,
+            service.name,
+            service.security.value,
+            *internet.hosts[host.name].sites[service.name].endpoint,
+        )
+        for host in internet.world.hosts.values()
+        for service in host.services
+    }
+    public = internet.world.host(NAME_SERVER).ipv4
+    dns = Port(NAME_SERVER, public, "dns", "none", net.dns.host, net.dns.port)
+    ours = submission.server.name
+    own = [each for each in internet.world.domains.values() if each.submission_host != ours]
+    first = next((each for each in own if each.mail_hosts), None)
+    return Facts(
+        net.seed,
+        tuple(each.name for each in own),
+        (*ports.values(), dns),
+        tuple(
+            Login(str(each.address), each.password)
+            for each in internet.world.accounts.values()
+            if str(each.address) != SMARTHOST_USER
+        ),
+        net.ca_file,
+        dns,
+        None if first is None else ports[first.mail_hosts[0], "smtp"],
+        ports[ours, "submission"],
+        ports[ours, "submissions"],
+        Login(submission.username, submission.password),
+    )
