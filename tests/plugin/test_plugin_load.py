@@ -27,7 +27,7 @@ def test_a_run_without_a_fake_internet_loads_no_engine(project: pytest.Pytester)
             assert not heavy & set(sys.modules)
         """
     )
-    others = ("asyncio", "anyio", "hypothesispytest")
+    others = ("asyncio", "anyio")
     run = project.runpytest_subprocess(
         *(f"-pno:{other}" for other in others), "-Wignore::pytest.PytestConfigWarning"
     )
