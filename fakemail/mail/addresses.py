@@ -54,6 +54,8 @@ class Item(NamedTuple):
     kind: Kind
     name: str = ""
     address: str = ""
+    route: str = ""
+    """The obsolete source route before the address, ``"@a,@b"`` (RFC 5322 §4.4)."""
 
     @property
     def local(self) -> str:
@@ -106,12 +108,12 @@ def split_addresses(text: str) -> list[Item]:
 class _Collector:
     """Gathers the tokens of one mailbox until its comma."""
 
-    __slots__ = ("angle", "comment", "in_angle", "seen_angle", "spaced", "words")
+    __slots__ = ("angle", "comment", "in_angle", "route", "seen_angle", "spaced", "words")
 
     def __init__(self) -> None:
         self.words: list[tuple[bool, str, str]] = []  # space before, as written, without quotes
         self.angle: list[str] = []
-        self.comment = ""
+        self.comment = self.route = ""
         self.in_angle = self.seen_angle = self.spaced = False
 
     def add(self, kind: str, token: str, plain: str) -> None:
@@ -124,7 +126,8 @@ class _Collector:
             if token == ">":
                 self.in_angle = False
             elif token == ":":
-                self.angle.clear()  # RFC 5322 §4.4: an obsolete source route is ignored
+                self.route = "".join(self.angle)  # RFC 5322 §4.4: no part of the address
+                self.angle.clear()
             elif token != "<":
                 self.angle.append(token)
         elif token == "<" and not self.seen_angle:
@@ -142,7 +145,7 @@ class _Collector:
         else:
             name, found = self._bare()
         if name or found:
-            items.append(Item(Kind.MAILBOX, name or self.comment, found))
+            items.append(Item(Kind.MAILBOX, name or self.comment, found, self.route))
 
     def _bare(self) -> tuple[str, str]:
         """Name and address of a mailbox without angle brackets; white space around ``@`` is obsolete."""

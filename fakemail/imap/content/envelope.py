@@ -1,0 +1,115 @@
+"""ENVELOPE: the header of a message as IMAP clients list it (RFC 9051 §7.5.2, RFC 3501 §7.4.2).
+
+Encoded-words and dates stay as written. Decoding for people lives in :mod:`fakemail.mail`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fakemail.imap.content.strings import NIL, nstring, octets, string
+from fakemail.mail.addresses import Item, Kind, split_addresses
+from fakemail.mail.headers import Field, Headers
+
+NO_MAILBOX: Final = b"MISSING_MAILBOX"
+"""Stands for the mailbox of something in an address list that is no address."""
+NO_DOMAIN: Final = b"MISSING_DOMAIN"
+"""Stands for the domain of an address that has none: NIL would mean a group."""
+EMPTY_ENVELOPE: Final = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
+
+_LINE_END: Final = re.compile(rb"\r?\n")
+# The addresses of nearly all mail: name <local@domain>, "name" <local@domain>, local@domain.
+_PLAIN_ADDRESS: Final = re.compile(
+    rb'[ \t]*+(?:(?:"([^"\\]*+)"|([^"(),:;<>@\[\]\\\x00-\x08\x0a-\x1f]*+))[ \t]*+'
+    rb'<([^"(),:;<>@\[\]\\\x00-\x20]++)@([^"(),:;<>@\[\]\\\x00-\x20]++)>'
+    rb'|([^"(),:;<>@\[\]\\\x00-\x20]++)@([^"(),:;<>@\[\]\\\x00-\x20]++))[ \t]*+(?:(,)|\Z)'
+)
+
+
+def envelope(headers: Headers, *, utf8: bool = False) -> bytes:
+    """The ENVELOPE of a message with this header block, in parentheses."""
+    sender_default = _addresses(headers, "From", utf8)
+
+    def text(name: str) -> bytes:
+        # RFC 9051 §7.5.2: NIL when the field is absent, "" when it is empty.
+        field = headers.first(name)
+        return NIL if field is None else string(unfolded(field.raw), utf8=utf8)
+
+    def addresses(name: str, default: bytes = NIL) -> bytes:
+        # RFC 9051 §7.5.2: the server defaults Reply-To and Sender to From, absent or empty.
+        found = _addresses(headers, name, utf8)
+        return default if found == NIL else found
+
+    fields = (
+        text("Date"),
+        text("Subject"),
+        sender_default,
+        addresses("Sender", sender_default),
+        addresses("Reply-To", sender_default),
+        addresses("To"),
+        addresses("Cc"),
+        addresses("Bcc"),
+        text("In-Reply-To"),
+        text("Message-ID"),
+    )
+    return b"(%b)" % b" ".join(fields)
+
+
+def unfolded(raw: bytes) -> bytes:
+    """A field body on one line (RFC 5322 §2.2.3), white space around it removed."""
+    return (_LINE_END.sub(b"", raw) if b"\n" in raw else raw).strip(b" \t\r\n")
+
+
+def address_items(field: Field) -> list[Item]:
+    """The items of one address field; octets beyond UTF-8 are kept as surrogates."""
+    return split_addresses(unfolded(field.raw).decode("utf-8", "surrogateescape"))
+
+
+def _addresses(headers: Headers, name: str, utf8: bool) -> bytes:
+    found = b"".join(_field_addresses(field, utf8) for field in headers.fields_named(name))
+    # RFC 9051 §9: env-from = "(" 1*address ")" / nil. An empty list has no other form than NIL.
+    return b"(%b)" % found if found else NIL
+
+
+def _field_addresses(field: Field, utf8: bool) -> bytes:
+    plain = _plain_addresses(unfolded(field.raw), utf8)
+    return b"".join(_address(item, utf8) for item in address_items(field)) if plain is None else plain
+
+
+def _plain_addresses(raw: bytes, utf8: bool) -> bytes | None:
+    """The addresses of a list without anything unusual in it, or None."""
+    out = []
+    at = 0
+    while True:
+        match = _PLAIN_ADDRESS.match(raw, at)
+        if match is None:
+            return None
+        quoted, phrase, local, domain, bare_local, bare_domain, comma = match.groups()
+        name = quoted if phrase is None else b" ".join(phrase.split())
+        out.append(
+            b"(%b NIL %b %b)"
+            % (
+                string(name, utf8=utf8) if name else NIL,
+                string(local or bare_local, utf8=utf8),
+                string(domain or bare_domain, utf8=utf8),
+            )
+        )
+        at = match.end()
+        if comma is None:
+            return b"".join(out)
+
+
+def _address(item: Item, utf8: bool) -> bytes:
+    # RFC 9051 §9: address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
+    # RFC 9051 §7.5.2: a host of NIL starts a group named in the mailbox, or ends one when that is NIL too.
+    if item.kind is Kind.GROUP_START:
+        return b"(NIL NIL %b NIL)" % string(octets(item.name), utf8=utf8)
+    if item.kind is Kind.GROUP_END:
+        return b"(NIL NIL NIL NIL)"
+    return b"(%b %b %b %b)" % (
+        nstring(octets(item.name) or None, utf8=utf8),
+        nstring(octets(item.route) or None, utf8=utf8),
+        string(octets(item.local) or NO_MAILBOX, utf8=utf8),
+        string(octets(item.domain) or NO_DOMAIN, utf8=utf8),
+    )

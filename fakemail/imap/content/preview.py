@@ -1,0 +1,72 @@
+"""PREVIEW: the first words of a message as a person would read them (RFC 8970 §3.3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fakemail.mail.decoding import charset_text, transfer_content
+from fakemail.mail.hypertext import read_html
+from fakemail.mail.mime import Part
+
+MAX_CHARACTERS: Final = 200
+"""RFC 8970 §3.3: a server should stay within 200 characters and must within 256."""
+# How much of a part is read for it, in encoded octets: HTML begins with styles.
+_PLAIN_OCTETS: Final = 8 * 1024
+_HTML_OCTETS: Final = 128 * 1024
+
+
+def preview(root: Part) -> str:
+    """One line of at most 200 characters out of the text of a message; ``""`` when it has none.
+
+    Lines quoted from another message are left out, unless there is nothing else.
+    """
+    plain = _first(root, "plain")
+    if plain is not None:
+        text = _plain_text(plain)
+        if text:
+            return text
+    html = _first(root, "html")
+    return "" if html is None else _shortened(read_html(_start(html, _HTML_OCTETS)).text.split())
+
+
+def _first(root: Part, sub: str) -> Part | None:
+    """The first text part of a kind that is no attachment, not inside an enclosed message."""
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if part.is_multipart:
+            waiting.extend(reversed(part.children))
+        elif part.type.main == "text" and part.type.sub == sub and part.disposition != "attachment":
+            return part
+    return None
+
+
+def _plain_text(part: Part) -> str:
+    lines = _start(part, _PLAIN_OCTETS).splitlines()
+    own = [word for line in lines if not line.startswith(">") for word in line.split()]
+    return _shortened(own or [word for line in lines for word in line.lstrip("> ").split()])
+
+
+def _start(part: Part, octets: int) -> str:
+    """The beginning of the text of a part, out of so many encoded octets."""
+    data = part.raw[part.body_start : min(part.end, part.body_start + octets)]
+    content = transfer_content(data, part.encoding)
+    return charset_text(_whole_characters(content), part.parameters.get("charset", ""))
+
+
+def _whole_characters(content: bytes) -> bytes:
+    """Without the first octets of a UTF-8 character that the cut took apart."""
+    for back in range(1, min(4, len(content)) + 1):
+        octet = content[-back]
+        if octet < 0x80:
+            return content
+        if octet >= 0xC0:
+            length = 2 if octet < 0xE0 else 3 if octet < 0xF0 else 4
+            return content[:-back] if back < length else content
+    return content
+
+
+def _shortened(words: list[str]) -> str:
+    text = " ".join(words[:MAX_CHARACTERS])
+    text = "".join(character for character in text[: 2 * MAX_CHARACTERS] if character.isprintable())
+    return text[:MAX_CHARACTERS].rstrip()
