@@ -25,6 +25,7 @@ _PIECE = re.compile(r"\\(\d{3})|\\(\D)|([^\\.]+)|(\.)|(\\)", re.DOTALL)
 _ODD = re.compile(rb"[^!#%-\'*+,\-/0-9:<=>?A-Z\[\]^_`a-z{|}~]")
 
 
+@lru_cache(maxsize=4096)
 def read_name(text: str) -> str:
     """Read a name that a person wrote, final dot or not, its case kept; letters beyond ASCII become A-labels.
 
@@ -79,6 +80,7 @@ def is_under(name: str, origin: str) -> bool:
     return not origin or name == origin or (name.endswith("." + origin) and origin in ancestors(name))
 
 
+@lru_cache(maxsize=4096)
 def reverse_name(address: str) -> str:
     """The name at which an IP address has its PTR record (RFC 1035 §3.5, RFC 3596 §2.5).
 

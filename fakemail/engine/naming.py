@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fakemail.dns.names import reverse_name
 from fakemail.dns.rdata import txt
-from fakemail.dns.records import Record, record
+from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host
@@ -50,10 +50,10 @@ class Naming:
         if self._zones.zone_of(host.name) is None:
             self.ensure_zone(host.name.partition(".")[2] or host.name)
         self._zones.add(
-            record(host.name, "A", host.ipv4),
-            record(host.name, "AAAA", host.ipv6),
-            record(reverse_name(host.ipv4), "PTR", f"{host.name}."),
-            record(reverse_name(host.ipv6), "PTR", f"{host.name}."),
+            _record(host.name, "A", host.ipv4),
+            _record(host.name, "AAAA", host.ipv6),
+            _record(reverse_name(host.ipv4), "PTR", f"{host.name}."),
+            _record(reverse_name(host.ipv6), "PTR", f"{host.name}."),
         )
 
     def domain(self, domain: Domain) -> None:
@@ -68,17 +68,27 @@ class Naming:
         """The MX records of a domain, in place of those that are there."""
         records: list[Record] = []
         if domain.routing is Routing.MX:
-            records = [record(domain.name, "MX", f"{mx.preference} {mx.host}.") for mx in domain.mx]
+            records = [_record(domain.name, "MX", f"{mx.preference} {mx.host}.") for mx in domain.mx]
         elif domain.routing is Routing.NULL_MX:
-            records = [record(domain.name, "MX", "0 .")]  # RFC 7505 §3
+            records = [_record(domain.name, "MX", "0 .")]  # RFC 7505 §3
         self._zones.replace(domain.name, "MX", records)
 
 
 def _published(domain: Domain) -> Iterator[Record]:
     # RFC 7208: who may send for the domain: those who take its mail, and its submission host.
     who = "mx " if domain.routing is Routing.MX else "a " if domain.routing is Routing.IMPLICIT else ""
-    yield record(domain.name, "TXT", txt(f"v=spf1 {who}a:{domain.submission_host} -all"))
-    yield record(f"_dmarc.{domain.name}", "TXT", txt("v=DMARC1; p=none"))  # RFC 7489 §6.3
+    yield _record(domain.name, "TXT", txt(f"v=spf1 {who}a:{domain.submission_host} -all"))
+    yield _record(f"_dmarc.{domain.name}", "TXT", txt("v=DMARC1; p=none"))  # RFC 7489 §6.3
     # RFC 6186 §3.1, RFC 8314 §5.1: where a mail program finds the submission server.
-    yield record(f"_submission._tcp.{domain.name}", "SRV", f"0 1 587 {domain.submission_host}.")
-    yield record(f"_submissions._tcp.{domain.name}", "SRV", f"0 1 465 {domain.submission_host}.")
+    yield _record(f"_submission._tcp.{domain.name}", "SRV", f"0 1 587 {domain.submission_host}.")
+    yield _record(f"_submissions._tcp.{domain.name}", "SRV", f"0 1 465 {domain.submission_host}.")
+
+
+def _record(name: str, type: str, value: str) -> Record:
+    """A record of names and addresses that the world has checked and spelled already.
+
+    Only names beyond ASCII need to be turned into what DNS carries.
+    """
+    if name.isascii() and value.isascii():
+        return Record(name, type, DEFAULT_TTL, value)
+    return record(name, type, value)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import cache
+from typing import Any, TypeVar
 
 from fakemail.errors import PortInUse
+
+_T = TypeVar("_T")
 
 # Connections that arrive faster than the loop accepts them wait here; a test may open hundreds at once.
 BACKLOG = 512
@@ -62,6 +65,19 @@ def port_error(address: str, port: int, purpose: str, error: OSError) -> Excepti
     return error
 
 
+def _at_once(work: Coroutine[Any, Any, _T]) -> _T:
+    """The result of a coroutine that waits for nothing but the next turn of the loop.
+
+    ``create_server`` does that when it is done already, and a world has many servers.
+    """
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as end:
+            result: _T = end.value
+            return result
+
+
 class Listener:
     """One port that can be listened on, stopped, and listened on again."""
 
@@ -83,10 +99,9 @@ class Listener:
         """Listen. Raises :class:`~fakemail.errors.PortInUse` if another program listens there already."""
         if self._server is not None:
             return
+        loop = asyncio.get_running_loop()
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._factory, sock=self._socket, backlog=BACKLOG
-            )
+            self._server = _at_once(loop.create_server(self._factory, sock=self._socket, backlog=BACKLOG))
         except OSError as error:
             # With SO_REUSEADDR two sockets may be bound to one port; only one of them may listen.
             raise port_error(self.address, self.port, self._purpose, error) from error
