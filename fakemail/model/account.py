@@ -18,11 +18,15 @@ class Account:
     tokens: frozenset[str] = field(default=frozenset(), repr=False)
     """OAuth 2.0 access tokens that are good for it (RFC 6750)."""
     disabled: bool = False
+    """Whether it can neither log in nor get mail. Its address is taken all the same: no catch-all gets its mail."""
 
-    def owns(self, sender: Address) -> bool:
-        """Whether the account may send as that address (RFC 6409 §6.1); ``+detail`` forms are its own."""
+    def owns(self, sender: Address, *, detail_separator: str = "+") -> bool:
+        """Whether the account may send as that address (RFC 6409 §6.1); ``bob+detail`` is bob's own.
+
+        ``detail_separator`` is that of the domain, empty where it has none (RFC 5233).
+        """
         mine = self.address
-        base, _, _ = sender.local.partition("+")
+        base = sender.local.partition(detail_separator)[0] if detail_separator else sender.local
         if sender.domain == mine.domain and mine.local.casefold() in (
             sender.local.casefold(),
             base.casefold(),

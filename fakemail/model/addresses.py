@@ -33,14 +33,31 @@ class AddressPlan:
         self._ipv4: Iterator[IPv4Address] = chain.from_iterable(net.hosts() for net in IPV4_RANGES)
         self._serial = 0
 
-    def claim(self, text: str, owner: str) -> str:
-        """Reserve one address for a host. Raises ``DeclarationError`` if it is taken or no address of ours."""
+    def assign(self, owner: str, *, ipv4: str | None = None, ipv6: str | None = None) -> tuple[str, str]:
+        """Reserve an IPv4 and an IPv6 address for a host: those given, else free ones.
+
+        Raises ``DeclarationError``, and reserves nothing, if one is taken or no address of ours, or
+        when none is left.
+        """
+        own4 = None if ipv4 is None else self._checked(ipv4, owner, 4)
+        own6 = None if ipv6 is None else self._checked(ipv6, owner, 6)
+        pair = (own4 or self._free_ipv4(owner), own6 or self._free_ipv6())
+        for text in pair:
+            self._taken[text] = owner
+        return pair
+
+    def _checked(self, text: str, owner: str, version: int) -> str:
         try:
             parsed = ip_address(text)
         except ValueError:
             raise DeclarationError(f"host {owner!r}: {text!r} is not an IP address.") from None
+        if parsed.version != version:
+            raise DeclarationError(
+                f"host {owner!r}: {text} is an IPv{parsed.version} address; an IPv{version} address is wanted."
+            )
         ranges: tuple[IPv4Network | IPv6Network, ...] = (*IPV4_RANGES, IPV6_RANGE)
-        if not any(parsed in net for net in ranges if net.version == parsed.version):
+        scoped = "%" in text  # one address under two names would make two hosts one
+        if scoped or not any(parsed in net for net in ranges if net.version == parsed.version):
             raise DeclarationError(
                 f"host {owner!r}: {text} is outside the ranges of the fake internet, which are "
                 f"{', '.join(str(net) for net in ranges)}."
@@ -51,28 +68,19 @@ class AddressPlan:
                 f"host {owner!r}: {key} is the address of {self._taken[key]!r} already; "
                 "leave the address out to get a free one."
             )
-        self._taken[key] = owner
         return key
 
-    def next_pair(self, owner: str) -> tuple[str, str]:
-        """The next free IPv4 and IPv6 address. Raises ``DeclarationError`` when none is left."""
+    def _free_ipv4(self, owner: str) -> str:
         for candidate in self._ipv4:
-            if (ipv4 := str(candidate)) not in self._taken:
-                break
-        else:
-            raise DeclarationError(f"host {owner!r}: every address of the fake internet is taken.")
-        self._serial += 1
-        ipv6 = str(IPV6_RANGE[self._serial])
-        while ipv6 in self._taken:
-            self._serial += 1
-            ipv6 = str(IPV6_RANGE[self._serial])
-        self._taken[ipv4] = self._taken[ipv6] = owner
-        return ipv4, ipv6
+            if (text := str(candidate)) not in self._taken:
+                return text
+        raise DeclarationError(f"host {owner!r}: every address of the fake internet is taken.")
 
-    def release(self, *texts: str) -> None:
-        """Give addresses back."""
-        for text in texts:
-            self._taken.pop(text, None)
+    def _free_ipv6(self) -> str:
+        while True:
+            self._serial += 1
+            if (text := str(IPV6_RANGE[self._serial])) not in self._taken:
+                return text
 
     def owner(self, text: str) -> str | None:
         """The name of the host with that address, ``None`` if nobody has it."""

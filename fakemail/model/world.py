@@ -65,16 +65,7 @@ class World:
         name = _checked_name(name, "host")
         if name in self.hosts:
             raise DeclarationError(f"host {name!r} is declared already; take it with mailnet.host({name!r}).")
-        own4 = self.addresses.claim(ipv4, name) if ipv4 is not None else None
-        try:
-            own6 = self.addresses.claim(ipv6, name) if ipv6 is not None else None
-        except DeclarationError:
-            self.addresses.release(*([own4] if own4 else []))
-            raise
-        if own4 is None or own6 is None:
-            free4, free6 = self.addresses.next_pair(name)
-            self.addresses.release(*([free4] if own4 else []), *([free6] if own6 else []))
-            own4, own6 = own4 or free4, own6 or free6
+        own4, own6 = self.addresses.assign(name, ipv4=ipv4, ipv6=ipv6)
         host = Host(
             name,
             own4,
@@ -106,10 +97,7 @@ class World:
             raise DeclarationError(
                 f"domain {name!r} is declared already; take it with mailnet.domain({name!r})."
             )
-        if mx and routing is not Routing.MX:
-            raise DeclarationError(
-                f"domain {name!r}: mail hosts are named, but its routing is {routing.value!r}."
-            )
+        _check_routing(name, routing, mx)
         targets = self._targets(name, routing, mx)
         submission = self._qualified(name, submission_host or "smtp")
         self._require_hosts(name, [*(target.host for target in targets), submission])
@@ -124,6 +112,7 @@ class World:
     def route_domain(self, name: str, routing: Routing, mx: Sequence[str] = ()) -> Domain:
         """Change how mail finds the hosts of a domain."""
         domain = self.domain(name)
+        _check_routing(domain.name, routing, mx)
         targets = self._targets(domain.name, routing, mx)
         self._require_hosts(domain.name, [target.host for target in targets])
         for target in targets:
@@ -173,20 +162,18 @@ class World:
         return host
 
     def add_alias(self, alias: Address, targets: Sequence[Address]) -> Domain:
-        """Let mail for one address go to others."""
+        """Let mail for one address go to others; declared again, it goes to the new ones instead."""
         domain = self.domain(alias.domain)
         if not targets:
             raise DeclarationError(f"alias {str(alias)!r}: it stands for no address; name at least one.")
         if alias.key in self.accounts:
             raise DeclarationError(f"alias {str(alias)!r}: an account has that address already.")
         for target in targets:
-            if target.domain in self.domains and target.key not in self.accounts:
-                inner = self.domains[target.domain]
-                if target.local.casefold() not in inner.aliases and inner.catch_all is None:
-                    raise DeclarationError(
-                        f"alias {str(alias)!r}: nobody has the address {str(target)!r}; "
-                        + nearest(target.key, self.accounts)
-                    )
+            if target.domain in self.domains and not self._is_somebody(target):
+                raise DeclarationError(
+                    f"alias {str(alias)!r}: nobody has the address {str(target)!r}; "
+                    + nearest(target.key, self.accounts)
+                )
         aliases = {**domain.aliases, alias.local.casefold(): tuple(targets)}
         return self._put_domain(replace(domain, aliases=MappingProxyType(aliases)))
 
@@ -198,6 +185,19 @@ class World:
         return self._put_domain(replace(domain, catch_all=account))
 
     # Inside --------------------------------------------------------------------------------------
+
+    def _is_somebody(self, address: Address) -> bool:
+        """Whether mail for an address of a hosted domain finds anybody, loops of aliases apart."""
+        domain = self.domains[address.domain]
+        local = address.local.casefold()
+        base = local.partition(domain.detail_separator)[0] if domain.detail_separator else local
+        return (
+            domain.catch_all is not None
+            or local == "postmaster"  # RFC 5321 §4.5.1: every domain has it
+            or any(
+                f"{name}@{domain.name}" in self.accounts or name in domain.aliases for name in (local, base)
+            )
+        )
 
     def _put_domain(self, domain: Domain) -> Domain:
         self.domains[domain.name] = domain
@@ -247,6 +247,13 @@ def _checked_name(name: str, what: str) -> str:
             "63 octets at most each, joined by dots."
         )
     return name
+
+
+def _check_routing(name: str, routing: Routing, mx: Sequence[str]) -> None:
+    if mx and routing is not Routing.MX:
+        raise DeclarationError(
+            f"domain {name!r}: mail hosts are named, but its routing is {routing.value!r}."
+        )
 
 
 def _check_password(address: Address, password: str) -> None:

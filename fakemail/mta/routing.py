@@ -78,7 +78,10 @@ def find_addresses(host: str) -> AddressQuestions:
     if host.startswith("["):
         literal = host[1:-1]
         # RFC 5321 §4.1.3: the tag has no case, and an IPv6 address has many spellings.
-        return (str(ip_address(literal[5:] if literal[:5].lower() == "ipv6:" else literal)),)
+        try:
+            return (str(ip_address(literal[5:] if literal[:5].lower() == "ipv6:" else literal)),)
+        except ValueError:
+            return ()  # some other kind of literal, which nobody here can reach
     addresses: list[str] = []
     for record_type in ("A", "AAAA"):
         found = yield Ask(host, record_type)
