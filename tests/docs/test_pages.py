@@ -106,12 +106,24 @@ def _stable(text: str) -> list[str]:
 FAILING = [(page, block) for page, block in BLOCKS if block.note == "fails"]
 
 
-@pytest.mark.parametrize(("page", "block"), FAILING, ids=[_place(page, block.line) for page, block in FAILING])
+@pytest.mark.parametrize(
+    ("page", "block"), FAILING, ids=[_place(page, block.line) for page, block in FAILING]
+)
 def test_a_failing_test_prints_what_the_page_says(page, block, tmp_path):
     printed = next(other for other in blocks(page) if other.line > block.line and other.language == "text")
     (tmp_path / "test_invitation.py").write_text(block.code)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "test_invitation.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:asyncio",
+            "test_invitation.py",
+        ],
         cwd=tmp_path,
         env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
         capture_output=True,
