@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted([*ROOT.glob("fakemail/**/*.py"), *ROOT.glob("pytest_plugin/pytest_fakemail/**/*.py")])
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
-# Files that are too long for the rule and known to be.
-LONGEST = 400
+# "Up to about 400 lines"; and files that are longer and known to be.
+LONGEST = 500
 KNOWN_LONG = {"fakemail/smtp/session.py": 700}
 
 

@@ -150,7 +150,7 @@ def test_rfc_5233_detail(net):
 
 
 def test_rfc_2045_mime_rfc_2047_words_rfc_2231_names(net):
-    """RFC 2045 to 2047, RFC 2183 and RFC 2231: bodies, encoded words, file names beyond ASCII."""
+    """RFC 2045, RFC 2047, RFC 2183 and RFC 2231: bodies, encoded words, file names beyond ASCII."""
     bob = net.account("bob@example.org")
     mail = bob.inbox.put(samples.with_attachment(subject="Rechnung", filename="Rechnung für Bob.pdf"))
     assert mail.attachments[0].filename == "Rechnung für Bob.pdf"
