@@ -21,17 +21,16 @@ class AllMessages:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of two or more keys."""
+    """All of two or more keys. Parentheses inside parentheses are one value."""
 
     keys: tuple[SearchKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """One of two keys, or both."""
+    """At least one of two or more keys. Chains of OR, however they are nested, are one value."""
 
-    left: SearchKey
-    right: SearchKey
+    keys: tuple[SearchKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
