@@ -10,12 +10,13 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, cast
 
 from fakemail.dns.responder import Response, Transport, failed, respond
 from fakemail.dns.zones import Zones
 from fakemail.errors import ServerError
-from fakemail.wire.ports import BACKLOG, bound_socket, port_error
+from fakemail.wire.ports import BACKLOG, at_once, bound_socket, port_error
 
 OnQuery = Callable[[str, int, Transport, Response], None]
 """Told of each reply: the client's address and port, the transport, the reply."""
@@ -23,6 +24,7 @@ OnError = Callable[[BaseException], None]
 """Told of each exception in our own code."""
 
 _PORT_TRIES: Final = 50
+_LARGEST_DATAGRAM: Final = 0xFFFF
 _OVER_TCP: Final = "DNS over TCP"
 
 
@@ -50,7 +52,7 @@ class DnsServer:
         self._on_query = on_query
         self._on_error = on_error
         self._server: asyncio.Server | None = None
-        self._udp: asyncio.DatagramTransport | None = None
+        self._udp: _Datagrams | None = None
         # In the order of their last activity: the first is the longest idle.
         self._connections: dict[_Connection, None] = {}
         self._open = 0
@@ -68,16 +70,15 @@ class DnsServer:
         self.port = tcp.getsockname()[1]
         loop = asyncio.get_running_loop()
         try:
-            self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
-            self._server = await loop.create_server(lambda: _Connection(self), sock=tcp, backlog=BACKLOG)
+            self._server = at_once(loop.create_server(lambda: _Connection(self), sock=tcp, backlog=BACKLOG))
         except BaseException as error:
             tcp.close()
-            udp.close() if self._udp is None else self._udp.abort()
-            self._udp = None
+            udp.close()
             if isinstance(error, OSError):
                 # Two sockets may be bound to one TCP port; only one of them may listen.
                 raise port_error(self.address, self.port, _OVER_TCP, error) from error
             raise
+        self._udp = _Datagrams(self, udp)
         self._stopped = False
 
     async def stop(self) -> None:
@@ -85,7 +86,7 @@ class DnsServer:
         if self._server is None or self._udp is None:
             return
         self._server.close()
-        self._udp.abort()
+        self._udp.close()
         for connection in tuple(self._connections):
             connection.abort()
         self._server = self._udp = None
@@ -109,11 +110,9 @@ class DnsServer:
             self._on_error(error)
         return response.wire
 
-    def opened(self, connection: _Connection | None = None) -> None:
-        """A transport was opened."""
+    def opened(self, connection: _Connection) -> None:
+        """A connection was made."""
         self._open += 1
-        if connection is None:
-            return
         if self._stopped:
             # It was accepted in the turn of the loop in which we stopped.
             connection.abort()
@@ -129,36 +128,36 @@ class DnsServer:
         if self._connections.pop(connection, True) is None:
             self._connections[connection] = None
 
-    def closed(self, connection: _Connection | None = None) -> None:
-        """A transport was closed."""
-        if connection is not None:
-            self._connections.pop(connection, None)
+    def closed(self, connection: _Connection) -> None:
+        """A connection was closed."""
+        self._connections.pop(connection, None)
         self._open -= 1
         if self._open == 0 and self._all_closed is not None:
             self._all_closed.set_result(None)
             self._all_closed = None
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, server: DnsServer) -> None:
+class _Datagrams:
+    """Queries over UDP. A reader of the loop without a transport: so it is there, and gone, at once."""
+
+    def __init__(self, server: DnsServer, sock: socket.socket) -> None:
         self._server = server
-        self._transport: asyncio.DatagramTransport | None = None
+        self._socket = sock
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock, self._answer)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        self._server.opened()
+    def close(self) -> None:
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        reply = self._server.respond(addr[0], addr[1], data, "udp")
-        if reply is not None and self._transport is not None:
-            self._transport.sendto(reply, addr)
-
-    def error_received(self, exc: Exception) -> None:
-        """A client went away before its reply came: its affair."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._server.closed()
+    def _answer(self) -> None:
+        # A client that went away before its reply came is no affair of ours, nor is a full buffer: a
+        # datagram may always be lost.
+        with suppress(OSError):
+            data, client = self._socket.recvfrom(_LARGEST_DATAGRAM)
+            reply = self._server.respond(client[0], client[1], data, "udp")
+            if reply is not None:
+                self._socket.sendto(reply, client)
 
 
 class _Connection(asyncio.Protocol):

@@ -65,7 +65,7 @@ def port_error(address: str, port: int, purpose: str, error: OSError) -> Excepti
     return error
 
 
-def _at_once(work: Coroutine[Any, Any, _T]) -> _T:
+def at_once(work: Coroutine[Any, Any, _T]) -> _T:
     """The result of a coroutine that waits for nothing but the next turn of the loop.
 
     ``create_server`` does that when it is done already, and a world has many servers.
@@ -101,7 +101,7 @@ class Listener:
             return
         loop = asyncio.get_running_loop()
         try:
-            self._server = _at_once(loop.create_server(self._factory, sock=self._socket, backlog=BACKLOG))
+            self._server = at_once(loop.create_server(self._factory, sock=self._socket, backlog=BACKLOG))
         except OSError as error:
             # With SO_REUSEADDR two sockets may be bound to one port; only one of them may listen.
             raise port_error(self.address, self.port, self._purpose, error) from error
