@@ -20,7 +20,7 @@ EMPTY_ENVELOPE: Final = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
 
 _LINE_END: Final = re.compile(rb"\r?\n")
 # The addresses of nearly all mail: name <local@domain>, "name" <local@domain>, local@domain.
-_PLAIN_ADDRESS: Final = re.compile(
+PLAIN_ADDRESS: Final = re.compile(
     rb'[ \t]*+(?:(?:"([^"\\]*+)"|([^"(),:;<>@\[\]\\\x00-\x08\x0a-\x1f]*+))[ \t]*+'
     rb'<([^"(),:;<>@\[\]\\\x00-\x20]++)@([^"(),:;<>@\[\]\\\x00-\x20]++)>'
     rb'|([^"(),:;<>@\[\]\\\x00-\x20]++)@([^"(),:;<>@\[\]\\\x00-\x20]++))[ \t]*+(?:(,)|\Z)'
@@ -82,7 +82,7 @@ def _plain_addresses(raw: bytes, utf8: bool) -> bytes | None:
     out = []
     at = 0
     while True:
-        match = _PLAIN_ADDRESS.match(raw, at)
+        match = PLAIN_ADDRESS.match(raw, at)
         if match is None:
             return None
         quoted, phrase, local, domain, bare_local, bare_domain, comma = match.groups()

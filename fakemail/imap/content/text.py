@@ -1,0 +1,55 @@
+"""Where SEARCH BODY and TEXT look: the decoded text of a message, part by part (RFC 9051 §6.4.4).
+
+Text of ``text/*`` parts and headers of enclosed messages are read; attachments are not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fakemail.imap.content.index import HeaderIndex, fold
+from fakemail.mail.decoding import decode_words, guess
+from fakemail.mail.mime import Part, parse
+
+_FOLDING: Final = re.compile(r"\r?\n(?=[ \t])")
+# Without these two the whole body is plain text (RFC 2045 §5.2, §6.1).
+_MIME: Final = re.compile(rb"\n(?i:content-t)")
+
+
+def header_contains(index: HeaderIndex, needle: str) -> bool:
+    """Whether the decoded header of a message, field names too, holds some folded text."""
+    return needle in _header_text(index.raw[: index.body_start])
+
+
+def body_contains(index: HeaderIndex, needle: str, *, part_headers: bool = False) -> bool:
+    """Whether the decoded body holds some folded text; ``part_headers`` looks into MIME headers too."""
+    raw = index.raw
+    if not _has_mime(raw, index.body_start):
+        return needle in _folded_text(guess(raw[index.body_start :]))
+    return _contains(parse(raw), needle, part_headers)
+
+
+def _contains(root: Part, needle: str, part_headers: bool) -> bool:
+    for part in root.walk():
+        if part.type.main == "text" and needle in _folded_text(part.text):
+            return True
+        enclosed = part.is_message
+        for child in part.children:
+            if (enclosed or part_headers) and needle in _header_text(child.header):
+                return True
+    return False
+
+
+def _has_mime(raw: bytes, end: int) -> bool:
+    return raw[:9].lower() == b"content-t" or _MIME.search(raw, 0, end) is not None
+
+
+def _folded_text(text: str) -> str:
+    folded = fold(text)
+    return folded.replace("\r\n", "\n") if "\r" in folded else folded
+
+
+def _header_text(header: bytes) -> str:
+    text = guess(header)
+    return fold(decode_words(_FOLDING.sub("", text)) if "=?" in text else _FOLDING.sub("", text))
