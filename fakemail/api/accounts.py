@@ -44,10 +44,10 @@ class BaseInbox:
 
     def messages(self) -> list[Message]:
         """Its messages, oldest first."""
-        box = self._net.internet.store.mailbox(self._address, self.name)
+        box = self._net.internet.store.find(self._address, self.name)
         known = self._known
         found = []
-        for stored in box.snapshot():
+        for stored in box.snapshot() if box is not None else ():
             message = known.get(stored.uid)
             if message is None or message._stored is not stored:
                 message = known[stored.uid] = Message(self._net, stored)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.message import MessageView
-from fakemail.store.mailbox import StoredMessage
+from fakemail.store.message import StoredMessage
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
@@ -39,7 +39,7 @@ class Message(MessageView):
     @property
     def received_at(self) -> datetime:
         """When it was delivered, on the clock of the fake internet."""
-        return self._stored.received_at
+        return self._stored.internal_date
 
     @property
     def tls(self) -> str:
@@ -64,7 +64,12 @@ class Message(MessageView):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
-        return self._net is other._net and self._stored is other._stored
+        mine, its = self._stored, other._stored
+        return (
+            self._net is other._net
+            and mine.content is its.content
+            and (mine.mailbox_id, mine.uid) == (its.mailbox_id, its.uid)
+        )
 
     def __hash__(self) -> int:
-        return id(self._stored)
+        return hash((self._stored.mailbox_id, self._stored.uid))

@@ -26,7 +26,9 @@ from fakemail.model.world import World
 from fakemail.mta.recipients import resolve
 from fakemail.record.events import Delivered, Query, Queued
 from fakemail.record.log import Log
-from fakemail.store.mailbox import INBOX, MailStore, StoredMessage
+from fakemail.store.mailbox import INBOX
+from fakemail.store.mailstore import MailStore
+from fakemail.store.message import Delivery, StoredMessage
 from fakemail.terms.address import Address
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
@@ -59,7 +61,7 @@ class Internet:
         self.world = World()
         self.zones = Zones()
         self.log = Log(clock)
-        self.store = MailStore()
+        self.store = MailStore(clock=clock)
         self.network = Network()
         self.supervisor = Supervisor()
         self.hosts: dict[str, RunningHost] = {}
@@ -220,34 +222,37 @@ class Internet:
                 if account.key in served:
                     continue
                 served.add(account.key)
-                stored = self.store.mailbox(account).append(
-                    raw,
-                    received_at=self.clock.now(),
-                    recipient=recipient,
-                    envelope=envelope,
-                    host=host,
-                    queue_id=queue_id,
-                )
-                self._note_delivery(stored, account, message_id, subject)
+                delivery = Delivery(recipient, envelope, host, queue_id)
+                stored = self.store.mailbox(account).append(raw, delivery=delivery)
+                self._note_delivery(stored, delivery, account, message_id, subject)
         return tuple(onward.values())
 
     def put(self, account: Address, raw: bytes, mailbox: str = INBOX) -> StoredMessage:
         """Put a message into a mailbox without any transport."""
         box = self.store.mailbox(account, mailbox)
-        stored = box.append(raw, received_at=self.clock.now(), recipient=account)
-        self._note_delivery(stored, account, _field(_MESSAGE_ID, raw), _field(_SUBJECT, raw), mailbox)
+        delivery = Delivery(account)
+        stored = box.append(raw, delivery=delivery)
+        self._note_delivery(
+            stored, delivery, account, _field(_MESSAGE_ID, raw), _field(_SUBJECT, raw), mailbox
+        )
         return stored
 
     def _note_delivery(
-        self, stored: StoredMessage, account: Address, message_id: str, subject: str, mailbox: str = INBOX
+        self,
+        stored: StoredMessage,
+        delivery: Delivery,
+        account: Address,
+        message_id: str,
+        subject: str,
+        mailbox: str = INBOX,
     ) -> None:
         self.log.append(
             Delivered,
             Stage.DELIVER,
-            stored.host,
+            delivery.host,
             0,
-            stored.queue_id,
-            stored.recipient,
+            delivery.queue_id,
+            delivery.recipient,
             account,
             mailbox,
             stored.uid,

@@ -1,4 +1,8 @@
-"""Mailboxes: what was delivered, exactly as it was received.
+"""Mailboxes in memory: the messages of every account, exactly as they were received, and what belongs to them.
 
-Nothing here parses a message, and nothing here decides whether one is taken.
+``mailstore`` finds the accounts, ``account`` is the tree of one, ``mailbox`` one mailbox, ``message`` and
+``content`` what lies in it; ``changes`` tells listeners what happened. Everything that changes a store
+runs on one thread; other threads take snapshots.
+
+No syntax of IMAP or POP3 lives here, and nothing decides whether a message is taken.
 """

@@ -1,84 +1,458 @@
-"""Mailboxes in memory, with the unique ids that IMAP and POP3 clients rely on (RFC 9051 §2.3.1.1)."""
+"""One mailbox: its messages in the order of their unique ids, and counters that are kept, not counted.
+
+Names, parents and annotations are the account's business (:mod:`fakemail.store.account`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from fakemail.mail.envelope import Envelope
-from fakemail.terms.address import Address
+from fakemail.store.changes import (
+    Arrived,
+    Expunged,
+    FlagsChanged,
+    Listener,
+    Listeners,
+    Subscription,
+    UidValidityChanged,
+)
+from fakemail.store.content import Content
+from fakemail.store.errors import LimitReached, NoSuchMailbox
+from fakemail.store.history import ExpungeHistory
+from fakemail.store.message import (
+    DELETED,
+    NO_FLAGS,
+    SEEN,
+    Delivery,
+    FlagAction,
+    FlagNames,
+    NewMessage,
+    StoredMessage,
+)
+from fakemail.store.metadata import Metadata
+from fakemail.store.rights import Rights
+from fakemail.store.shared import Shared
 
 INBOX = "INBOX"
+_FEW = 32  # so many messages are cut out one by one; with more, the list is made anew
 
 
 @dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """One message in one mailbox."""
+class StoreResult:
+    """What came of :meth:`Mailbox.store`; every list ascends by uid."""
 
-    uid: int
-    raw: bytes = field(repr=False)
-    """Return-Path and Received, then the octets as they came."""
-    received_at: datetime
-    envelope: Envelope | None
-    """``None`` for a message that was put into the mailbox without any transport."""
-    recipient: Address
-    """The address of the envelope for which it is here."""
-    host: str
-    """The name of the host that delivered it, empty if none did."""
-    queue_id: str
-    flags: frozenset[str] = frozenset()
+    changed: list[StoredMessage]
+    """As they are now."""
+    same: list[StoredMessage]
+    """Those that had these flags already; they keep their mod-sequence."""
+    failed: list[int]
+    """Uids that changed after ``unchanged_since`` (MODIFIED, RFC 7162 §3.1.3)."""
 
 
 class Mailbox:
-    """The messages of one mailbox, in the order of their unique ids."""
+    """The messages of one mailbox. Uids that are not there are passed over everywhere."""
 
-    def __init__(self, name: str, uid_validity: int) -> None:
+    __slots__ = (
+        "_first_recent", "_flags", "_history", "_listeners", "_messages", "_metadata", "_rights", "_shared",
+        "_uids", "_unseen_from", "deleted", "highest_modseq", "is_gone", "mailbox_id", "name", "size",
+        "special_use", "uid_next", "uid_validity", "unseen",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        uid_validity: int = 1,
+        mailbox_id: str = "F1",
+        shared: Shared | None = None,
+        special_use: frozenset[str] = NO_FLAGS,
+    ) -> None:
         self.name = name
+        self.mailbox_id = mailbox_id
+        """Stays through renaming (MAILBOXID, RFC 8474 §4)."""
         self.uid_validity = uid_validity
         self.uid_next = 1
+        self.highest_modseq = 1
+        """Grows with every change of flags, arrival and expunge (RFC 7162 §3.1.1)."""
+        self.special_use = special_use
+        """Such as ``\\Sent`` (RFC 6154)."""
+        self.is_gone = False
+        """Whether it was deleted; then nothing can be added."""
+        self.unseen = 0
+        """Messages without ``\\Seen``."""
+        self.deleted = 0
+        """Messages with ``\\Deleted``."""
+        self.size = 0
+        """Octets of all messages (STATUS=SIZE, RFC 8438)."""
+        self._shared = shared or Shared()
         self._messages: list[StoredMessage] = []
+        self._uids: list[int] = []
+        self._flags = FlagNames()
+        self._history = ExpungeHistory()
+        self._first_recent = 1
+        self._unseen_from = 1
+        self._listeners: Listeners | None = None
+        self._metadata: Metadata | None = None
+        self._rights: Rights | None = None
 
-    def append(
-        self,
-        raw: bytes,
-        *,
-        received_at: datetime,
-        recipient: Address,
-        envelope: Envelope | None = None,
-        host: str = "",
-        queue_id: str = "",
-        flags: frozenset[str] = frozenset(),
-    ) -> StoredMessage:
-        """Add a message at the end."""
-        message = StoredMessage(self.uid_next, raw, received_at, envelope, recipient, host, queue_id, flags)
-        self._messages.append(message)
-        self.uid_next += 1
-        return message
+    # What is there -------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __bool__(self) -> bool:
+        return True  # a mailbox is there even when nothing is in it
+
+    def __iter__(self) -> Iterator[StoredMessage]:
+        return iter(self._messages.copy())
 
     def snapshot(self) -> tuple[StoredMessage, ...]:
         """The messages as they are now; safe to call from any thread."""
         return tuple(self._messages)
 
-    def __len__(self) -> int:
-        return len(self._messages)
+    def uids(self) -> list[int]:
+        """The uids as they are now, a list of your own."""
+        return self._uids.copy()
 
+    def get(self, uid: int) -> StoredMessage | None:
+        """The message of that uid."""
+        index = self.index(uid)
+        return None if index is None else self._messages[index]
 
-class MailStore:
-    """Every mailbox of one fake internet, by account and name."""
+    def index(self, uid: int) -> int | None:
+        """Its place, counted from 0."""
+        index = bisect_left(self._uids, uid)
+        return index if index < len(self._uids) and self._uids[index] == uid else None
 
-    def __init__(self) -> None:
-        self._accounts: dict[str, dict[str, Mailbox]] = {}
-        self._owners: dict[str, Address] = {}
+    def at(self, start: int, stop: int | None = None) -> list[StoredMessage]:
+        """The messages at places ``start`` up to, not including, ``stop``, counted from 0."""
+        return self._messages[start:stop]
 
-    def mailbox(self, account: Address, name: str = INBOX) -> Mailbox:
-        """The mailbox of that name, made when it is first asked for."""
-        boxes = self._accounts.setdefault(account.key, {})
-        self._owners.setdefault(account.key, account)
-        box = boxes.get(name)
-        if box is None:
-            box = boxes.setdefault(name, Mailbox(name, uid_validity=len(boxes) + 1))
-        return box
+    def between(self, first: int, last: int | None = None) -> list[StoredMessage]:
+        """The messages with uids from ``first`` to ``last`` inclusive, or to the end."""
+        start = bisect_left(self._uids, first)
+        return self._messages[start : None if last is None else bisect_right(self._uids, last)]
 
-    def mailboxes(self) -> list[tuple[Address, str]]:
-        """Every mailbox that was ever used: whose, and its name."""
-        return [(self._owners[key], name) for key, boxes in self._accounts.copy().items() for name in boxes.copy()]
+    def find(self, uids: Iterable[int]) -> list[StoredMessage]:
+        """The messages of those uids, in the order asked for."""
+        known, messages = self._uids, self._messages
+        end = len(known)
+        found = []
+        for uid in uids:
+            index = bisect_left(known, uid)
+            if index < end and known[index] == uid:
+                found.append(messages[index])
+        return found
+
+    @property
+    def recent(self) -> int:
+        """Messages that no session has claimed as its recent ones (RFC 3501 §2.3.2)."""
+        return len(self._uids) - bisect_left(self._uids, self._first_recent)
+
+    def claim_recent(self) -> int:
+        """Take the recent messages for one session: those from the uid that is returned on."""
+        first, self._first_recent = self._first_recent, self.uid_next
+        return first
+
+    @property
+    def first_unseen(self) -> int | None:
+        """The uid of the first message without ``\\Seen``."""
+        if not self.unseen:
+            return None
+        index = bisect_left(self._uids, self._unseen_from)
+        messages = self._messages
+        while SEEN in messages[index].flags:
+            index += 1
+        self._unseen_from = messages[index].uid  # the search goes on here next time
+        return self._unseen_from
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """Every keyword used here so far, as first spelled (for FLAGS and PERMANENTFLAGS)."""
+        return self._flags.keywords
+
+    @property
+    def metadata(self) -> Metadata:
+        """Its annotations; the account changes them."""
+        if self._metadata is None:
+            self._metadata = Metadata()
+        return self._metadata
+
+    @property
+    def rights(self) -> Rights:
+        """Its access control list; the account changes it."""
+        if self._rights is None:
+            self._rights = Rights()
+        return self._rights
+
+    def deleted_uids(self, among: Iterable[int] | None = None) -> list[int]:
+        """The uids of messages marked ``\\Deleted``, all or among some, ascending."""
+        if not self.deleted:
+            return []
+        messages = self._messages if among is None else self.find(sorted(set(among)))
+        return [message.uid for message in messages if DELETED in message.flags]
+
+    def changed_since(self, modseq: int) -> list[StoredMessage]:
+        """The messages that arrived or changed after that mod-sequence (RFC 7162 §3.1.4)."""
+        if modseq >= self.highest_modseq:
+            return []
+        return [message for message in self._messages if message.modseq > modseq]
+
+    def runs_expunged_since(self, modseq: int) -> list[tuple[int, int]]:
+        """The uids expunged after that mod-sequence, as ascending runs ``(first, last)``, exactly (VANISHED)."""
+        return self._history.since(modseq)
+
+    def expunged_since(self, modseq: int) -> list[int]:
+        """The uids expunged after that mod-sequence, ascending, exactly (RFC 7162 §3.2)."""
+        return [uid for first, last in self._history.since(modseq) for uid in range(first, last + 1)]
+
+    # Listening -----------------------------------------------------------------------------------
+
+    @property
+    def listeners(self) -> Listeners | None:
+        """Those who listen to this mailbox alone."""
+        return self._listeners
+
+    def listen(self, listener: Listener) -> Subscription:
+        """Call a function with every change of this mailbox, until the subscription is cancelled."""
+        if self._listeners is None:
+            self._listeners = Listeners()
+        return self._listeners.add(listener)
+
+    @property
+    def _is_watched(self) -> bool:
+        return bool((self._listeners and self._listeners.places) or self._shared.announcer.everything.places)
+
+    # Adding --------------------------------------------------------------------------------------
+
+    def append(
+        self,
+        content: bytes | Content,
+        *,
+        flags: Iterable[str] = NO_FLAGS,
+        internal_date: datetime | None = None,
+        delivery: Delivery | None = None,
+    ) -> StoredMessage:
+        """Add a message at the end. Raises ``OverQuota``, ``LimitReached``, ``NoSuchMailbox``."""
+        return self.append_many([NewMessage(content, flags, internal_date, delivery)])[0]
+
+    def append_many(self, messages: Sequence[NewMessage]) -> list[StoredMessage]:
+        """Add all of them, or none (MULTIAPPEND, RFC 3502). Raises as :meth:`append`."""
+        return self._append_in_place_of(messages, 0, 0)
+
+    def replace(self, uid: int, message: NewMessage) -> StoredMessage | None:
+        """Add a message and expunge the one of that uid, as one step (RFC 8508); ``None`` if it is not there."""
+        old = self.get(uid)
+        if old is None:
+            return None
+        (new,) = self._append_in_place_of([message], old.size, 1)
+        self.expunge([uid])
+        return new
+
+    def _append_in_place_of(
+        self, messages: Sequence[NewMessage], octets: int, number: int
+    ) -> list[StoredMessage]:
+        shared = self._shared
+        contents = [
+            m.content if isinstance(m.content, Content) else Content(m.content, shared.home) for m in messages
+        ]
+        more = sum([len(content.raw) for content in contents])
+        self._admit(more - octets, len(messages) - number, messages)
+        now = shared.clock.now()
+        return self._add(
+            [
+                (content, self._flags.canonical(m.flags), m.internal_date or now, m.delivery)
+                for m, content in zip(messages, contents, strict=True)
+            ],
+            more,
+            now,
+        )
+
+    def _admit(self, octets: int, number: int, messages: Iterable[NewMessage | StoredMessage]) -> None:
+        """Refuse before anything has changed."""
+        if self.is_gone:
+            raise NoSuchMailbox(self.name)
+        self._shared.quota.check(octets, number)
+        self._admit_flags({flag for message in messages for flag in message.flags})
+
+    def _admit_flags(self, flags: Iterable[str]) -> None:
+        limit = self._shared.keyword_limit
+        if len(self._flags.keywords) + (new := self._flags.unknown(flags)) > limit and new:
+            raise LimitReached("keywords", limit)
+
+    def _add(
+        self,
+        rows: Sequence[tuple[Content, frozenset[str], datetime, Delivery | None]],
+        octets: int,
+        now: datetime,
+    ) -> list[StoredMessage]:
+        if not rows:
+            return []
+        self.highest_modseq = modseq = self.highest_modseq + 1
+        box = self.mailbox_id
+        added = [
+            StoredMessage(uid, content, flags, date, modseq, now, delivery, box)
+            for uid, (content, flags, date, delivery) in enumerate(rows, self.uid_next)
+        ]
+        self.uid_next += len(added)
+        self._uids += [message.uid for message in added]
+        self._messages += added
+        self._count(added, 1, octets)
+        if self._is_watched:
+            self._shared.announcer.tell(Arrived(self, tuple(added), modseq), self._listeners)
+        return added
+
+    def _count(self, messages: Sequence[StoredMessage], sign: int, octets: int) -> None:
+        for message in messages:
+            if SEEN not in message.flags:
+                self.unseen += sign
+            if DELETED in message.flags:
+                self.deleted += sign
+        self.size += sign * octets
+        self._shared.quota.add(sign * octets, sign * len(messages))
+
+    # Changing ------------------------------------------------------------------------------------
+
+    def store(
+        self,
+        uids: Iterable[int],
+        action: FlagAction,
+        flags: Iterable[str],
+        *,
+        unchanged_since: int | None = None,
+    ) -> StoreResult:
+        """Change flags of some messages (RFC 9051 §6.4.6), conditionally if wanted (RFC 7162 §3.1.3).
+
+        All changes get one mod-sequence. Raises ``LimitReached`` for too many keywords.
+        """
+        self._admit_flags(flags if (flags := frozenset(flags)) and action is not FlagAction.REMOVE else ())
+        wanted = self._flags.canonical(flags)
+        turned: dict[frozenset[str], frozenset[str]] = {}
+        result = StoreResult([], [], [])
+        modseq = self.highest_modseq + 1
+        known, messages = self._uids, self._messages
+        end = len(known)
+        for uid in sorted(set(uids)):
+            index = bisect_left(known, uid)
+            if index == end or known[index] != uid:
+                continue
+            old = messages[index]
+            if unchanged_since is not None and old.modseq > unchanged_since:
+                result.failed.append(uid)
+                continue
+            new_flags = turned.get(old.flags)
+            if new_flags is None:
+                new_flags = turned[old.flags] = self._turn(old.flags, action, wanted)
+            if new_flags == old.flags:
+                result.same.append(old)
+                continue
+            messages[index] = new = StoredMessage(
+                uid,
+                old.content,
+                new_flags,
+                old.internal_date,
+                modseq,
+                old.saved_at,
+                old.delivery,
+                old.mailbox_id,
+            )
+            result.changed.append(new)
+            self._recount(old.flags, new_flags, uid)
+        if result.changed:
+            self.highest_modseq = modseq
+            if self._is_watched:
+                change = FlagsChanged(self, tuple(result.changed), modseq)
+                self._shared.announcer.tell(change, self._listeners)
+        return result
+
+    def _turn(self, old: frozenset[str], action: FlagAction, flags: frozenset[str]) -> frozenset[str]:
+        if action is FlagAction.ADD:
+            new = old | flags
+        elif action is FlagAction.REMOVE:
+            new = old - flags
+        else:
+            new = flags
+        return self._flags.canonical(new)
+
+    def _recount(self, old: frozenset[str], new: frozenset[str], uid: int) -> None:
+        if (SEEN in old) != (SEEN in new):
+            if SEEN in new:
+                self.unseen -= 1
+            else:
+                self.unseen += 1
+                self._unseen_from = min(self._unseen_from, uid)
+        self.deleted += (DELETED in new) - (DELETED in old)
+
+    def expunge(self, uids: Iterable[int]) -> list[int]:
+        """Remove the messages of those uids, whatever their flags; return the uids that were there, ascending."""
+        gone = self.find(sorted(set(uids)))
+        if not gone:
+            return []
+        self._remove(gone)
+        self.highest_modseq = modseq = self.highest_modseq + 1
+        expunged = [message.uid for message in gone]
+        self._history.add(modseq, expunged)
+        if self._is_watched:
+            self._shared.announcer.tell(Expunged(self, tuple(expunged), modseq), self._listeners)
+        return expunged
+
+    def _remove(self, gone: Sequence[StoredMessage]) -> None:
+        if len(gone) <= _FEW:
+            for message in gone:
+                index = bisect_left(self._uids, message.uid)
+                del self._uids[index], self._messages[index]
+        else:
+            uids = {message.uid for message in gone}
+            self._messages = [message for message in self._messages if message.uid not in uids]
+            self._uids = [message.uid for message in self._messages]
+        self._count(gone, -1, sum([message.size for message in gone]))
+
+    def copy_to(self, other: Mailbox, uids: Iterable[int]) -> list[tuple[int, int]]:
+        """Copy messages with flags and internal date; return ``(uid here, uid there)`` (COPYUID, RFC 4315 §3).
+
+        All or none. Raises as :meth:`append`. Both mailboxes must be of one account.
+        """
+        messages = self.find(sorted(set(uids)))
+        octets = sum([message.size for message in messages])
+        other._admit(octets, len(messages), messages)
+        return self._transfer(other, messages, octets)
+
+    def move_to(self, other: Mailbox, uids: Iterable[int]) -> list[tuple[int, int]]:
+        """Move messages (RFC 6851); they arrive there before they are gone here. Otherwise as :meth:`copy_to`."""
+        messages = self.find(sorted(set(uids)))
+        octets = sum([message.size for message in messages])
+        other._admit(0, 0, messages)
+        pairs = self._transfer(other, messages, octets)
+        self.expunge([message.uid for message in messages])
+        return pairs
+
+    def _transfer(
+        self, other: Mailbox, messages: Sequence[StoredMessage], octets: int
+    ) -> list[tuple[int, int]]:
+        canonical = other._flags.canonical
+        rows = [(m.content, canonical(m.flags), m.internal_date, m.delivery) for m in messages]
+        added = other._add(rows, octets, self._shared.clock.now())
+        return [(old.uid, new.uid) for old, new in zip(messages, added, strict=True)]
+
+    def renew_uid_validity(self, uid_validity: int) -> None:
+        """Give every message a new uid, from 1 on, as a server does that lost its index (RFC 9051 §2.3.1.1)."""
+        old, self.uid_validity = self.uid_validity, uid_validity
+        self.highest_modseq = modseq = self.highest_modseq + 1
+        self._messages = [
+            StoredMessage(
+                uid, m.content, m.flags, m.internal_date, modseq, m.saved_at, m.delivery, m.mailbox_id
+            )
+            for uid, m in enumerate(self._messages, 1)
+        ]
+        self._uids = [message.uid for message in self._messages]
+        self.uid_next = len(self._uids) + 1
+        self._first_recent = self.uid_next
+        self._unseen_from = 1
+        self._history.clear()
+        self._shared.announcer.tell(UidValidityChanged(self, old, uid_validity), self._listeners)
+
+    def __repr__(self) -> str:
+        return f"<Mailbox {self.name!r}, {len(self._messages)} messages>"

@@ -1,0 +1,126 @@
+"""The octets of a message, shared by all its copies, and what readers have worked out of them.
+
+What the octets mean is for the readers. They keep what they found with :meth:`Content.remember`; a budget
+for the whole store bounds what is kept, and drops what was not used for the longest time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+
+DEFAULT_BUDGET = 8 * 1024 * 1024
+"""Octets of kept values in one store."""
+
+_ENTRY_COST = 100  # what the tables cost for each kept value, roughly
+
+
+class _Kept(dict[str, object]):
+    """What is kept of one content. It does not know the content, so that no expunged message is held."""
+
+    __slots__ = ("cost", "fresh")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cost = 0
+        self.fresh = False
+
+
+class Budget:
+    """Counts what is kept, and drops what was used least lately (the second-chance rule)."""
+
+    def __init__(self, limit: int = DEFAULT_BUDGET) -> None:
+        self.limit = limit
+        self.used = 0
+        """Octets that are kept, as far as those who kept them told."""
+        self._queue: deque[_Kept] = deque()
+
+    def charge(self, kept: _Kept, octets: int) -> None:
+        """Count some more octets for what is kept of one content; drop others if it is too much."""
+        if not kept.cost:
+            self._queue.append(kept)
+        kept.cost += octets
+        kept.fresh = True
+        self.used += octets
+        # Every turn drops one or makes one stale, so this ends.
+        while self.used > self.limit:
+            oldest = self._queue.popleft()
+            if oldest.fresh:
+                oldest.fresh = False
+                self._queue.append(oldest)
+            else:
+                self.used -= oldest.cost
+                oldest.cost = 0
+                oldest.clear()
+
+
+class Home:
+    """What the contents of one account have in common: numbers, the budget, and the threads."""
+
+    __slots__ = ("budget", "place_in_thread", "serials")
+
+    def __init__(
+        self,
+        *,
+        serials: Callable[[], int] | None = None,
+        budget: Budget | None = None,
+        place_in_thread: Callable[[Content], None] | None = None,
+    ) -> None:
+        self.serials = serials or count(1).__next__
+        self.budget = budget or Budget()
+        self.place_in_thread = place_in_thread
+        """Gives a content its ``thread``; ``None`` where every message is a thread of its own."""
+
+
+class Content:
+    """The octets of one message. They never change; copies of a message share them."""
+
+    __slots__ = ("_kept", "home", "raw", "serial", "thread")
+
+    def __init__(self, raw: bytes, home: Home | None = None) -> None:
+        self.raw = raw
+        self.home = home or Home()
+        self.serial = self.home.serials()
+        """A number that no other content of the store has, in the order of arrival."""
+        self.thread = 0
+        """The number of its thread, 0 until somebody asked for it; readers use :attr:`thread_id`."""
+        self._kept: _Kept | None = None
+
+    @property
+    def size(self) -> int:
+        """Its length in octets (RFC822.SIZE)."""
+        return len(self.raw)
+
+    @property
+    def email_id(self) -> str:
+        """The id of its octets, the same in every mailbox of the account (EMAILID, RFC 8474 §5.1)."""
+        return f"M{self.serial}"
+
+    @property
+    def thread_id(self) -> str:
+        """The id of its thread (THREADID, RFC 8474 §5.2); once told, it stays."""
+        if not self.thread:
+            if self.home.place_in_thread is not None:
+                self.home.place_in_thread(self)
+            self.thread = self.thread or self.serial
+        return f"T{self.thread}"
+
+    def recall(self, key: str) -> object:
+        """What was kept under that key, or ``None`` when it was not, or has been dropped."""
+        kept = self._kept
+        if kept is None:
+            return None
+        kept.fresh = True
+        return kept.get(key)
+
+    def remember(self, key: str, value: object, octets: int) -> None:
+        """Keep a value that can be worked out again. ``octets`` is its weight in memory, roughly."""
+        kept = self._kept
+        if kept is None:
+            kept = self._kept = _Kept()
+        kept[key] = value
+        self.home.budget.charge(kept, octets + _ENTRY_COST)
+
+    def __repr__(self) -> str:
+        return f"<Content {self.email_id}, {len(self.raw)} octets>"

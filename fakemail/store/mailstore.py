@@ -1,0 +1,63 @@
+"""Every account's mailboxes in one fake internet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+
+from fakemail.clock import Clock
+from fakemail.store.account import DEFAULT_FOLDERS, AccountStore
+from fakemail.store.content import DEFAULT_BUDGET, Budget, Home
+from fakemail.store.mailbox import INBOX, Mailbox
+from fakemail.store.shared import Shared
+from fakemail.terms.address import Address
+
+
+class MailStore:
+    """The accounts of one fake internet. Nothing is made for an account before it is asked for."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        folders: Mapping[str, str] = DEFAULT_FOLDERS,
+        cache_octets: int = DEFAULT_BUDGET,
+    ) -> None:
+        self.clock = clock
+        self.folders = folders
+        """The names and special uses that an account has from the start; set before it is first used."""
+        self.budget = Budget(cache_octets)
+        self._serials = count(1).__next__
+        self._accounts: dict[str, AccountStore] = {}
+        self._owners: dict[str, Address] = {}
+
+    def account(self, account: Address) -> AccountStore:
+        """The mailboxes of an account, made when they are first asked for."""
+        found = self._accounts.get(account.key)
+        if found is None:
+            home = Home(serials=self._serials, budget=self.budget)
+            made = AccountStore(
+                str(account), shared=Shared(clock=self.clock, home=home), folders=self.folders
+            )
+            self._owners.setdefault(account.key, account)
+            found = self._accounts.setdefault(account.key, made)
+        return found
+
+    def find(self, account: Address, name: str = INBOX) -> Mailbox | None:
+        """The mailbox of that name, if it is there. Makes nothing; safe to call from any thread."""
+        known = self._accounts.get(account.key)
+        return None if known is None else known.find(name)
+
+    def mailbox(self, account: Address, name: str = INBOX) -> Mailbox:
+        """The mailbox of that name, made when it is first asked for. Raises ``InvalidName``."""
+        known = self.account(account)
+        box = known.find(name)
+        return known.create(name) if box is None else box
+
+    def mailboxes(self) -> list[tuple[Address, str]]:
+        """Every mailbox of every account that was ever used: whose, and its name."""
+        return [
+            (self._owners[key], box.name)
+            for key, known in self._accounts.copy().items()
+            for box in known.mailboxes()
+        ]

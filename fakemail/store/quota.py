@@ -1,0 +1,73 @@
+"""How much an account may hold, and how much it holds (RFC 9208)."""
+
+from __future__ import annotations
+
+from fakemail.store.errors import OverQuota
+
+STORAGE, MESSAGE, MAILBOX = "STORAGE", "MESSAGE", "MAILBOX"
+
+
+class Quota:
+    """The one quota root of an account. Limits are ``None`` where there is none."""
+
+    __slots__ = ("_limits", "mailboxes", "messages", "octets", "root")
+
+    def __init__(
+        self,
+        *,
+        storage: int | None = None,
+        messages: int | None = None,
+        mailboxes: int | None = None,
+        root: str = "",
+    ) -> None:
+        self.root = root
+        self.octets = 0
+        self.messages = 0
+        self.mailboxes = 0
+        self._limits: dict[str, int] = {}
+        self.limit(STORAGE, storage)
+        self.limit(MESSAGE, messages)
+        self.limit(MAILBOX, mailboxes)
+
+    def limit(self, resource: str, limit: int | None) -> None:
+        """Set or lift a limit: ``STORAGE`` in KiB, ``MESSAGE`` and ``MAILBOX`` as a number."""
+        if limit is None:
+            self._limits.pop(resource, None)
+        elif resource in (STORAGE, MESSAGE, MAILBOX) and limit >= 0:
+            self._limits[resource] = limit
+        else:
+            raise ValueError(f"no limit of {resource}: {limit}")
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The limits that are set, by resource."""
+        return dict(self._limits)
+
+    def usage(self, resource: str) -> int:
+        """What is used of a resource, in its unit; a begun KiB counts (RFC 9208 §5.1)."""
+        if resource == STORAGE:
+            return _kib(self.octets)
+        return self.messages if resource == MESSAGE else self.mailboxes
+
+    def check(self, octets: int = 0, messages: int = 0, mailboxes: int = 0) -> None:
+        """Raise :class:`OverQuota` if so much more would be too much."""
+        if not self._limits:
+            return
+        wanted = (
+            (STORAGE, octets, _kib(self.octets + octets)),
+            (MESSAGE, messages, self.messages + messages),
+            (MAILBOX, mailboxes, self.mailboxes + mailboxes),
+        )
+        for resource, more, usage in wanted:
+            limit = self._limits.get(resource)
+            if limit is not None and more > 0 and usage > limit:
+                raise OverQuota(resource, usage=usage, limit=limit)
+
+    def add(self, octets: int, messages: int) -> None:
+        """Count messages that came, or, with negative numbers, went."""
+        self.octets += octets
+        self.messages += messages
+
+
+def _kib(octets: int) -> int:
+    return -(-octets // 1024)

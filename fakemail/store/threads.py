@@ -1,0 +1,72 @@
+"""Which messages of an account belong to one thread (THREADID, RFC 8474 §5.2).
+
+As mail services do: a message joins the thread of an earlier one that it names (Message-ID, In-Reply-To,
+References), or that names it, if both have the same base subject. Nothing is worked out before the first
+question. Threading for display (RFC 5256) is the protocol's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from fakemail.mail.decoding import field_text
+from fakemail.mail.headers import body_offset
+from fakemail.store.content import Content
+
+_FIELD = re.compile(
+    rb"^(subject|message-id|in-reply-to|references)[ \t]*+:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
+)
+_ID = re.compile(rb"<[^<>\s]++>")
+# RFC 5256 §2.1: subj-refwd = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"; subj-blob = "[" *BLOBCHAR "]" *WSP
+_LEADER = re.compile(r"\s+|(?:\[[^\[\]]*\]\s*)*(?:re|fwd?)\s*(?:\[[^\[\]]*\]\s*)?:")
+_BLOB = re.compile(r"\[[^\[\]]*\]\s*(?=\S)")
+_TRAILER = "(fwd)"
+_MOST_IDS = 1000  # of one message; the first and the last ones count
+
+
+def base_subject(text: str) -> str:
+    """What is left of a subject without the marks of replies and forwards (RFC 5256 §2.1), case folded."""
+    text = " ".join(text.split()).casefold()
+    while True:
+        while text.endswith(_TRAILER):
+            text = text[: -len(_TRAILER)].rstrip()
+        start = 0
+        while (found := _LEADER.match(text, start) or _BLOB.match(text, start)) is not None:
+            start = found.end()
+        text = text[start:]
+        if not (text.startswith("[fwd:") and text.endswith("]")):
+            return text
+        text = text[5:-1].strip()
+
+
+class Threads:
+    """Gives thread numbers to the contents of one account, in the order of their arrival."""
+
+    def __init__(self, new_contents: Callable[[], Iterable[Content]]) -> None:
+        self._new_contents = new_contents
+        self._by_id: dict[tuple[bytes, str], int] = {}
+
+    def place(self, content: Content) -> None:
+        """Give a content its thread, after all that came before it."""
+        for earlier in sorted({*self._new_contents(), content}, key=lambda found: found.serial):
+            if not earlier.thread:
+                self._place_one(earlier)
+
+    def _place_one(self, content: Content) -> None:
+        raw = content.raw
+        ids: dict[bytes, None] = {}
+        subject = ""
+        for field in _FIELD.finditer(raw, 0, body_offset(raw)):
+            if field[1].lower() == b"subject":
+                subject = subject or base_subject(field_text(field[2]))
+            else:
+                ids.update(dict.fromkeys(_ID.findall(field[2])))
+        named = list(ids)
+        if len(named) > _MOST_IDS:
+            named = named[: _MOST_IDS // 2] + named[-_MOST_IDS // 2 :]
+        keys = [(message_id, subject) for message_id in named]
+        known = (self._by_id[key] for key in keys if key in self._by_id)
+        content.thread = next(known, content.serial)
+        for key in keys:
+            self._by_id.setdefault(key, content.thread)
