@@ -24,18 +24,14 @@ NAMES = ("timeout", "seed", "domains", "accounts", "config")
 class Options:
     """A world as it is wanted."""
 
-    seed: int
+    seed: int | None = None
+    default_seed: int = 0
+    """The seed where neither this nor the configuration has one."""
     timeout: float | None = None
     """Real seconds; ``None`` for the engine's own default."""
     domains: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     config: Path | None = None
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments for a MailNet."""
-        given = {"seed": self.seed, "timeout": self.timeout, "config": self.config}
-        return {name: value for name, value in given.items() if value is not None}
 
 
 def check_config(config: pytest.Config) -> None:
@@ -95,7 +91,8 @@ def read(
     seed = _seed(said["seed"], f"{where}: seed=") if "seed" in said else config_seed(config)
     timeout = _seconds(said["timeout"], f"{where}: timeout=") if "timeout" in said else config_timeout(config)
     return Options(
-        seed=seed_from(seed_text) if seed is None else seed,
+        seed=seed,
+        default_seed=seed_from(seed_text),
         timeout=timeout,
         domains=_texts(said, "domains", where),
         accounts=_texts(said, "accounts", where),

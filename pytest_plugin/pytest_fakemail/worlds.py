@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from fakemail import MailNet
+from fakemail import DeclarationError, MailNet
+from fakemail.api.config import load
 from pytest_fakemail.fixtures import SHARED, WORLDS
 from pytest_fakemail.options import Options, of_item, read
 
@@ -55,19 +56,19 @@ class World:
 def open_own(kind: type[_Net], item: pytest.Item) -> _Net:
     """A world for one test, as its markers say."""
     __tracebackhide__ = True
-    options = None
     try:
-        options = of_item(item)
+        return _open(kind, of_item(item), item.stash.setdefault(WORLDS, []))
     except pytest.UsageError as error:
         mistake = str(error)
-    if options is None:
-        pytest.fail(mistake, pytrace=False)  # a mark is at fault, and no line of code to be shown
-    return _open(kind, options, item.stash.setdefault(WORLDS, []))
+    except DeclarationError as error:
+        mistake = f"{item.nodeid}: mailnet(): {error}"
+    # A mark is at fault, and no line of code that could be shown.
+    pytest.fail(mistake, pytrace=False)
 
 
 def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
     __tracebackhide__ = True
-    net = kind(**options.arguments).start()
+    net = kind(**_arguments(options)).start()
     worlds.append(World(net))
     try:
         for domain in options.domains:
@@ -77,6 +78,20 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
         net.close()
         raise
     return net
+
+
+def _arguments(options: Options) -> dict[str, Any]:
+    """The arguments for a MailNet."""
+    arguments: dict[str, Any] = {"seed": options.seed}
+    if options.timeout is not None:
+        arguments["timeout"] = options.timeout
+    if options.config is not None:
+        described = arguments["config"] = load(options.config)
+        if options.seed is None:
+            arguments["seed"] = described.seed
+    if arguments["seed"] is None:
+        arguments["seed"] = options.default_seed
+    return arguments
 
 
 class Factory:

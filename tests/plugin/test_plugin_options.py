@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fakemail.terms.ids import seed_from
+
 
 def test_a_mark_describes_the_world(project: pytest.Pytester) -> None:
     project.makepyfile(
@@ -72,8 +74,40 @@ def test_a_wrong_mark_says_what_is_right(project: pytest.Pytester, arguments: st
     )
 
 
-def test_an_address_that_is_none_fails_the_test_and_closes_the_world(project: pytest.Pytester) -> None:
-    project.makepyfile(
+_CONFIG = """
+import pytest
+
+@pytest.mark.mailnet(config="worlds/one.toml")
+def test_world(mailnet):
+    assert mailnet.account("bob@example.org").password == "s3cret"
+    print("seed", mailnet.seed)
+"""
+
+
+def test_a_mark_names_a_file_beside_the_test(project: pytest.Pytester) -> None:
+    folder = project.mkdir("suite")
+    (folder / "worlds").mkdir()
+    (folder / "test_config.py").write_text(_CONFIG, "utf-8")
+    file = folder / "worlds" / "one.toml"
+    account = '[[accounts]]\naddress = "bob@example.org"\npassword = "s3cret"\n'
+    file.write_text(account, "utf-8")
+    run = project.runpytest("-rP")
+    run.assert_outcomes(passed=1)
+    run.stdout.fnmatch_lines([f"seed {seed_from('suite/test_config.py::test_world')}"])
+    file.write_text(f"seed = 77\n{account}", "utf-8")
+    project.runpytest("-rP").stdout.fnmatch_lines(["seed 77"])
+    project.runpytest("-rP", "--mailnet-seed=78").stdout.fnmatch_lines(["seed 78"])
+    file.write_text("sede = 77\n", "utf-8")
+    run = project.runpytest()
+    run.assert_outcomes(errors=1)
+    run.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_world*", "suite/test_config.py::test_world: mailnet(): *'sede'*seed*"],
+        consecutive=True,
+    )
+
+
+def test_an_address_that_is_none_is_told_without_our_code(project: pytest.Pytester) -> None:
+    path = project.makepyfile(
         """
         import pytest
 
@@ -84,7 +118,9 @@ def test_an_address_that_is_none_fails_the_test_and_closes_the_world(project: py
     )
     run = project.runpytest()
     run.assert_outcomes(errors=1)
-    run.stdout.fnmatch_lines(["E *'bob'*"])
+    run.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_world*", f"{path.name}::test_world: mailnet(): *'bob'*"], consecutive=True
+    )
 
 
 def test_the_factory_checks_as_well(project: pytest.Pytester) -> None:
