@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 
 import pytest
-from shop import Mailer, send_newsletter, send_receipt, sign_up
+from webshop import Mailer, send_newsletter, send_receipt, sign_up
 
 from fakemail import HasAttachment, HasSubject, MailNet, Reason, Refused, Reply, SentTo, Settings, Stage
 
