@@ -114,7 +114,8 @@ EXTENSIONS: Final = (
     Extension("ENHANCEDSTATUSCODES", "RFC 2034", _always),
     Extension("8BITMIME", "RFC 6152", _always),
     Extension("DSN", "RFC 3461", _always),
-    Extension("SMTPUTF8", "RFC 6531", _always),
+    # RFC 6531 §3.1: it goes with 8BITMIME only.
+    Extension("SMTPUTF8", "RFC 6531", lambda facts: "" if facts.profile.offers("8BITMIME") else None),
     Extension("CHUNKING", "RFC 3030", _always),
     Extension("BINARYMIME", "RFC 3030", lambda facts: "" if facts.profile.offers("CHUNKING") else None),
     Extension("LIMITS", "RFC 9422", lambda facts: f"RCPTMAX={facts.profile.personality.max_recipients}"),

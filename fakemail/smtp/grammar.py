@@ -125,7 +125,7 @@ def _read_parameters(text: str) -> dict[str, str | None]:
             raise ProtocolError(f"the parameter {word[:40]} is malformed")
         keyword = match[1].upper()
         if keyword in parameters:
-            raise ProtocolError(f"the parameter {keyword} is given twice")
+            raise ProtocolError(f"the parameter {keyword[:40]} is given twice")
         parameters[keyword] = match[2]
     return parameters
 

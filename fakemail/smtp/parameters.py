@@ -155,7 +155,7 @@ def _read(
     for keyword, value in parameters.items():
         row = table.get(keyword)
         if row is None or not any(map(offers, row.extensions)):
-            raise NotOffered(f"the parameter {keyword} is not offered here")
+            raise NotOffered(f"the parameter {keyword[:40]} is not offered here")
         try:
             setattr(options, row.field, row.read(value))
         except ProtocolError as error:

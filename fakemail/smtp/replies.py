@@ -20,7 +20,12 @@ GO_AHEAD: Final = Reply(354, None, "end the message with <CRLF>.<CRLF>")
 READY_FOR_TLS: Final = Reply(220, "2.0.0", "ready to start TLS")
 AUTHENTICATED: Final = Reply(235, "2.7.0", "authentication succeeded")
 BYE: Final = Reply(221, "2.0.0", "closing the connection")
-CANNOT_VERIFY: Final = Reply(252, "2.1.5", "cannot verify the user, but will take a message for it")
+# RFC 6531 §3.7.4.2: a reply that would need UTF-8, to a client that did not allow it.
+CANNOT_VERIFY: Final = Reply(
+    252, "2.6.8", "the name is not ASCII; ask with SMTPUTF8, or just send the message"
+)
+CANNOT_EXPAND: Final = Reply(550, "5.6.8", "a name is not ASCII; ask with SMTPUTF8")
+BARE_LINE_FEED: Final = Reply(501, "5.5.4", "a line ends with CRLF, not with a bare LF")
 
 # RFC 5321 §4.2.2 with RFC 3463 §3: what each reason is called when it is final...
 _REFUSALS: Final = MappingProxyType(

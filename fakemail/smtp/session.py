@@ -312,8 +312,8 @@ class Session:
         self._line = mask_command(text) if row is None or row.verb == "AUTH" else text
         if raw is _OVERLONG or (row is not None and len(raw) > row.limit):
             raise _no(Reason.LINE_TOO_LONG)
-        if not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
-            raise _Refused(replies.syntax("a line ends with CRLF, not with a bare LF"), Reason.BARE_LINE_END)
+        if not raw.endswith(b"\r\n") and not self._takes_bare_line_ends:
+            raise _Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if row is None or not known:
             raise _no(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
@@ -326,6 +326,10 @@ class Session:
         if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
             raise _Refused(replies.syntax(f"syntax: {row.syntax}"), Reason.BAD_SYNTAX)
         return row, argument
+
+    @property
+    def _takes_bare_line_ends(self) -> bool:
+        return self.profile.personality.accept_bare_line_ends
 
     def _knows(self, keyword: str) -> bool:
         """Whether a command exists in this session."""
@@ -344,7 +348,7 @@ class Session:
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
         self._reset(State.READY)
-        lines = [f"{self.profile.host.name} greets {argument}"]
+        lines = [f"{self.profile.host.name} greets {_echo(argument)}"]
         keywords: tuple[str, ...] = ()
         if extended:
             keywords = self.profile.keywords(self._channel, authenticated=bool(self.login))
@@ -385,7 +389,7 @@ class Session:
     def _help(self, argument: str) -> None:
         row = COMMANDS.get(argument.upper()) if argument else None
         if argument and (row is None or not self._hears(row)):
-            raise _Refused(Reply(504, "5.5.4", f"there is no command {argument}"), Reason.BAD_SYNTAX)
+            raise _Refused(Reply(504, "5.5.4", f"there is no command {_echo(argument)}"), Reason.BAD_SYNTAX)
         rows = [row] if row is not None else [row for row in COMMANDS.values() if self._hears(row)]
         self._say(Reply(214, "2.0.0", "\n".join(row.syntax for row in rows)))
 
@@ -393,16 +397,30 @@ class Session:
         return not row.keyword or self._knows(row.keyword)
 
     def _vrfy(self, argument: str) -> None:
-        found = self._backend.verify(argument.removeprefix("<").removesuffix(">"))
+        name, takes_utf8 = self._asked(argument)
+        found = self._backend.verify(name)
         if not found:
-            raise _no(Reason.NO_SUCH_USER, argument)
+            raise _no(Reason.NO_SUCH_USER, _echo(name))
+        if not takes_utf8 and not all(address.is_ascii for address in found):
+            self._say(replies.CANNOT_VERIFY)
+            return
         self._say(Reply(250, "2.1.5", "\n".join(f"<{address}>" for address in found)))
 
     def _expn(self, argument: str) -> None:
-        found = self._backend.expand(argument.removeprefix("<").removesuffix(">"))
+        name, takes_utf8 = self._asked(argument)
+        found = self._backend.expand(name)
         if not found:
-            raise _Refused(Reply(550, "5.1.1", f"{argument}: no such alias here"), Reason.NO_SUCH_USER)
+            raise _Refused(Reply(550, "5.1.1", f"{_echo(name)}: no such alias here"), Reason.NO_SUCH_USER)
+        if not takes_utf8 and not all(address.is_ascii for address in found):
+            raise _Refused(replies.CANNOT_EXPAND, Reason.NOT_NEGOTIATED)
         self._say(Reply(250, "2.1.5", "\n".join(f"<{address}>" for address in found)))
+
+    def _asked(self, argument: str) -> tuple[str, bool]:
+        """Whom VRFY or EXPN asks for, and whether the reply may be UTF-8 (RFC 6531 §3.7.4.2)."""
+        name, _, word = argument.rpartition(" ")
+        takes_utf8 = bool(name) and word.upper() == "SMTPUTF8" and self._offers("SMTPUTF8")
+        name = name.rstrip(" ") if takes_utf8 else argument
+        return name.removeprefix("<").removesuffix(">"), takes_utf8
 
     # Authentication ------------------------------------------------------------------------------
 
@@ -433,6 +451,9 @@ class Session:
         self._stage = Stage.SMTP_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         authentication = self._authentication
+        if raw is not _OVERLONG and not raw.endswith(b"\r\n") and not self._takes_bare_line_ends:
+            self._authentication = None
+            raise _Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if authentication is not None:
             authentication.respond(raw.rstrip(b"\r\n") if raw is not _OVERLONG else None)
             self._say_authentication()
@@ -648,6 +669,12 @@ class Session:
 
 
 _NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "an address outside ASCII needs the parameter SMTPUTF8")
+
+
+def _echo(text: str) -> str:
+    """A client's words in a reply: few, as reply lines are short (RFC 5321 §4.5.3.1.5), and in ASCII,
+    as nobody has allowed UTF-8 (RFC 6531 §3.7.4.2)."""
+    return text[:100].encode("ascii", "replace").decode()
 
 
 def _read_path(argument: str, prefix: str) -> tuple[Path, dict[str, str | None]]:

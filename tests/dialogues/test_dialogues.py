@@ -131,9 +131,10 @@ def unescape(text: str) -> bytes:
 
 def populate(world: World, personality: Personality) -> None:
     world.add_domain("example.org")
-    for local in ("bob", "ann"):
+    for local in ("bob", "ann", "jörg"):
         world.add_account(Address(local, "example.org"), PASSWORD)
     world.add_alias(address("team@example.org"), [address("bob@example.org"), address("ann@example.org")])
+    world.add_alias(address("alle@example.org"), [address("jörg@example.org"), address("bob@example.org")])
     for name in ("mx1.example.org", "smtp.example.org"):
         world.change_host(replace(world.host(name), personality=personality))
 
@@ -179,7 +180,8 @@ class Backend:
         return Receipt(ACCEPTED, "Q1", "delivered as Q1")
 
     def verify(self, name: str) -> tuple[Address, ...]:
-        return resolve(self.world, address(name if "@" in name else f"{name}@example.org")).accounts
+        local, _, domain = name.partition("@")
+        return resolve(self.world, Address(local, domain or "example.org")).accounts
 
     def expand(self, name: str) -> tuple[Address, ...]:
         return self.world.domain("example.org").aliases.get(name.partition("@")[0], ())
@@ -343,7 +345,7 @@ class OverSocket:
         found: dict[tuple[str, Address], Taken] = {}  # an alias of two accounts is one recipient
         for event in delivered:
             for stored in self.internet.store.mailbox(event.account).snapshot():
-                if stored.uid == event.uid and stored.envelope is not None:
+                if stored.uid == event.uid and stored.envelope and stored.recipient:
                     envelope = stored.envelope
                     (recipient, *_) = [
                         each for each in envelope.recipients if at_home(each.address) == stored.recipient

@@ -53,7 +53,7 @@ class Backend:
         return Receipt(ACCEPTED, "Q1", "queued as Q1")
 
     def verify(self, name: str) -> tuple[Address, ...]:
-        return (Address(name, "example.org"),)
+        return (Address(name, "example.org"),) if len(name) < 20 else ()
 
     def expand(self, name: str) -> tuple[Address, ...]:
         return ()
@@ -118,10 +118,18 @@ COMMAND_LINES = [
     "MAIL FROM:<ü@app.test> SMTPUTF8\r\n".encode(), b'RCPT TO:<"a b"@example.org> NOTIFY=NEVER\r\n',
 ]  # fmt: skip
 verbs = st.sampled_from(sorted(COMMANDS)).map(str.encode)
-nearly = st.builds(lambda verb, rest: verb + b" " + rest + b"\r\n", verbs, st.binary(max_size=30))
-dialogues = st.lists(st.sampled_from(COMMAND_LINES) | nearly | st.binary(max_size=20), max_size=25).map(
-    b"".join
+long_lines = st.builds(
+    lambda start, sign, number: start + (sign * number).encode() + b"\r\n",
+    st.sampled_from(
+        [b"EHLO ", b"VRFY ", b"EXPN ", b"HELP ", b"RCPT TO:<", b"EHLO x\r\nMAIL FROM:<a@b.test> "]
+    ),
+    st.sampled_from("xü@"),
+    st.integers(0, 600),
 )
+nearly = st.builds(lambda verb, rest: verb + b" " + rest + b"\r\n", verbs, st.binary(max_size=30))
+dialogues = st.lists(
+    st.sampled_from(COMMAND_LINES) | nearly | long_lines | st.binary(max_size=20), max_size=25
+).map(b"".join)
 CHANNEL = Channel("TLSv1.3", "X", end_point=b"x" * 32)
 desks: st.SearchStrategy[Callable[[], Desk]] = st.sampled_from(
     [
@@ -166,6 +174,8 @@ def test_whatever_comes_is_answered_with_replies(make: Callable[[], Desk], octet
     assert len(replies) == len(desk.events)
     assert all(line.endswith(b"\r\n") for line in desk.output.splitlines(keepends=True))
     assert b"\r" not in desk.output.replace(b"\r\n", b"")
+    # RFC 5321 §4.5.3.1.5: a reply line has 512 octets at most.
+    assert max(len(line) for line in desk.output.splitlines(keepends=True)) <= 512
     # Each refusal has its reason, and no acceptance has one.
     for _, _, reply, _, reason, _, _ in desk.events:
         assert (reason is None) is (reply.code < 400)
@@ -206,10 +216,11 @@ def test_data_reader_is_the_naive_reader(octets: bytes, where: list[int]) -> Non
 @given(octet_soups, cuts, st.integers(0, 30))
 def test_data_reader_knows_what_is_too_big(octets: bytes, where: list[int], limit: int) -> None:
     reader = DataReader(limit)
-    rest = b""
+    rest, longest = b"", 0
     for piece in pieces(octets, where):
         rest += piece[reader.feed(piece) :]
-        assert len(reader._data) <= 2 * (limit + 2) + 5 + len(piece)
+        longest = max(longest, len(piece))
+        assert len(reader._data) <= 2 * (limit + 2) + 5 + longest
     if (expected := naive_data(octets)) is not None:
         assert reader.is_complete
         assert rest == expected[1]
