@@ -131,7 +131,17 @@ class Scanner:
         self.at = at
         return True
 
-    def try_literal_text(self, mark: str) -> bool:
+    def another(self) -> bool:
+        """Read SP before one more argument that may be there; spaces at the end of the line are left out."""
+        if not self.skip_space():
+            return False
+        if self.at < len(self.text):
+            return True
+        if self.dialect.strict:
+            self.fail("an argument after the space")
+        return False
+
+    def try_mark(self, mark: str) -> bool:
         """Read a punctuation mark if it is here."""
         if self.text.startswith(mark, self.at):
             self.at += len(mark)
@@ -140,7 +150,7 @@ class Scanner:
 
     def open(self, what: str) -> None:
         """``(`` before ``what``."""
-        if not self.try_literal_text("("):
+        if not self.try_mark("("):
             self.fail(f"'(' before {what}")
         if not self.dialect.strict:
             self.skip_space()
@@ -157,7 +167,7 @@ class Scanner:
 
     def empty(self) -> bool:
         """Read ``)`` if it is here, right after ``(``."""
-        return self.try_literal_text(")")
+        return self.try_mark(")")
 
     def finish(self) -> None:
         """The end of the command."""
@@ -305,14 +315,14 @@ class Scanner:
         start = self.at
         digits = self.take(pattern, what)[0]
         # The length is looked at first, for int() takes its time over long texts.
-        if len(digits) > 19 or (number := int(digits)) > largest:
+        if len(digits) > 20 or (number := int(digits)) > largest:
             self.at = start
             self.fail(f"{what} not above {largest}")
         return number
 
     def number_set(self) -> NumberSet:
         """sequence-set, or ``$`` (RFC 9051 §9)."""
-        if self.try_literal_text("$"):
+        if self.try_mark("$"):
             return SAVED_RESULT
         return self.sequence_set()
 
@@ -348,9 +358,9 @@ class Scanner:
     def date(self) -> datetime.date:
         """date = date-text / DQUOTE date-text DQUOTE."""
         start = self.at
-        quoted = self.try_literal_text('"')
+        quoted = self.try_mark('"')
         found = self.take(_DATE, "a date such as 1-Feb-2026")
-        if quoted and not self.try_literal_text('"'):
+        if quoted and not self.try_mark('"'):
             self.fail("'\"' after a date")
         try:
             return datetime.date(*_day(found))
