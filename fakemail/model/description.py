@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from fakemail.errors import DeclarationError
 from fakemail.model.domain import Domain, Routing
@@ -142,23 +141,22 @@ def declare(
             _declare_host(world, host)
     domains = {entry.name.lower().rstrip("."): entry for entry in description.domains}
     for name, domain in domains.items():
-        for host_name in _own_hosts(name, domain):
-            if host_name not in world.hosts:
+        for host_name in _hosts_of(name, domain):
+            if host_name not in world.hosts and _is_inside(host_name, name):
                 world.add_host(host_name)
     for domain in description.domains:
         with problems.at(domain.where):
-            world.add_domain(
-                domain.name,
-                routing=domain.routing,
-                mx=domain.mx,
-                submission_host=domain.submission,
-                detail_separator=domain.detail_separator,
-            )
+            _declare_domain(world, domain)
     for account in description.accounts:
+        home = account.address.domain
+        if home in domains and home not in world.domains:
+            continue  # what is wrong with the domain has been told
         with problems.at(account.where):
+            if account.address.key in world.accounts:
+                raise DeclarationError(f"account {str(account.address)!r} is declared twice.")
             # As everywhere, an account brings its domain with it.
-            if account.address.domain not in world.domains and account.address.domain not in domains:
-                world.add_domain(account.address.domain)
+            if home not in world.domains:
+                world.add_domain(home)
             world.add_account(
                 account.address,
                 password(account.address) if account.password is None else account.password,
@@ -170,9 +168,6 @@ def declare(
 
 
 def _declare_host(world: World, host: HostEntry) -> None:
-    for text, version in ((host.ipv4, 4), (host.ipv6, 6)):
-        if text is not None and _ip_version(text) not in (None, version):
-            raise DeclarationError(f"host {host.name!r}: {text} is not an IPv{version} address.")
     world.add_host(
         host.name,
         services=host.services,
@@ -184,20 +179,34 @@ def _declare_host(world: World, host: HostEntry) -> None:
     )
 
 
-def _ip_version(text: str) -> int | None:
-    try:
-        return ip_address(text).version
-    except ValueError:
-        return None  # the world says what is wrong with it
+def _declare_domain(world: World, domain: DomainEntry) -> None:
+    for host in _hosts_of(domain.name, domain):
+        if host not in world.hosts:
+            raise DeclarationError(
+                f"domain {domain.name!r}: the host {host!r} is not declared and not inside the domain, so "
+                f'mail would go nowhere; declare it as [hosts."{host}"].'
+            )
+    world.add_domain(
+        domain.name,
+        routing=domain.routing,
+        mx=domain.mx,
+        submission_host=domain.submission,
+        detail_separator=domain.detail_separator,
+    )
 
 
-def _own_hosts(domain: str, entry: DomainEntry) -> Iterator[str]:
-    """The hosts that a domain brings with it, which other domains may name before it is declared."""
+def _hosts_of(domain: str, entry: DomainEntry) -> Iterator[str]:
+    """The complete names of the hosts that a domain names, those that are no names left out."""
     for written in (*entry.mx, *([entry.submission] if entry.submission else [])):
         name = written.lower().rstrip(".")
         name = name if "." in name else f"{name}.{domain}"
-        if is_domain_name(name) and (name == domain or name.endswith(f".{domain}")):
+        if is_domain_name(name):
             yield name
+
+
+def _is_inside(host: str, domain: str) -> bool:
+    """Whether a host is the domain's own, and comes with it."""
+    return host == domain or host.endswith(f".{domain}")
 
 
 def _declare_aliases(world: World, domains: Iterable[DomainEntry], problems: Problems) -> None:

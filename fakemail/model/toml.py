@@ -75,6 +75,13 @@ DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
     "dmarc": TEXT,
     "zone": TEXT,
 }
+HOST_KEYS: Final[Mapping[str, Kind]] = {
+    "ipv4": TEXT,
+    "ipv6": TEXT,
+    "services": TEXTS,
+    "relay_for": TEXTS,
+    "smarthost": FLAG,
+}
 ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
     "address": TEXT,
     "password": TEXT,
@@ -103,9 +110,8 @@ def personality_keys() -> Mapping[str, Kind]:
 
 @cache
 def host_keys() -> Mapping[str, Kind]:
-    """What may stand in the table of a host."""
-    own = {"ipv4": TEXT, "ipv6": TEXT, "services": TEXTS, "relay_for": TEXTS, "smarthost": FLAG}
-    return {**own, **personality_keys()}
+    """What may stand in the table of a host: what it is, and its traits."""
+    return {**HOST_KEYS, **personality_keys()}
 
 
 # Reading ---------------------------------------------------------------------------------------------
@@ -178,9 +184,10 @@ class _Reader:
 
     def needs(self, data: Mapping[str, Any], path: Path, *keys: str) -> bool:
         """Whether keys are there that have to be."""
-        missing = [key for key in keys if key not in data]
-        for key in missing:
-            self.note(path, None, f"the key {key!r} is missing.")
+        missing = [repr(key) for key in keys if key not in data]
+        if missing:
+            words = f"key {missing[0]} is" if len(missing) == 1 else f"keys {' and '.join(missing)} are"
+            self.note(path, None, f"the {words} missing.")
         return not missing
 
     def tables(self, data: Mapping[str, Any], key: str) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
@@ -299,9 +306,10 @@ class _Reader:
         found = self.table(data, path, RECORD_KEYS)
         if "value" in data and "values" in data:
             self.note(path, "values", "'value' and 'values' are both there; one list will do.")
-        elif "value" not in data and not data.get("values") and not data.get("replace"):
-            self.note(path, None, "the key 'value' is missing.")
-        if not self.needs(data, path, "name", "type") or not {"name", "type"} <= found.keys():
+        # Nothing in place of what is there is something to say, nothing beside it is not.
+        has_values = bool(data.get("values") or data.get("replace"))
+        needed = ("name", "type") if has_values else ("name", "type", "value")
+        if not self.needs(data, path, *needed) or not {"name", "type"} <= found.keys():
             return None
         values = [found["value"]] if "value" in found else found.get("values", [])
         return RecordEntry(

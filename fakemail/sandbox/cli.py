@@ -34,13 +34,13 @@ def _version() -> str:
     return version(_DISTRIBUTION)
 
 
-@main.command()
+@main.command(short_help="Print the version.")
 def version() -> None:
     """Print the version."""
     click.echo(f"fakemail {_version()}")
 
 
-@main.command()
+@main.command(short_help="Send three messages, and tell what became of each.")
 def demo() -> None:
     """Send three messages through a fake internet, and tell what became of each.
 
@@ -52,7 +52,7 @@ def demo() -> None:
         play(click.echo)
 
 
-@main.command()
+@main.command(short_help="Keep a fake internet standing until Ctrl-C.")
 @click.option("--config", metavar="FILE", help="A TOML file that describes the fake internet.")
 @click.option(
     "--env-file", metavar="FILE", help="Write how to connect as NAME=value lines; removed at the end."
@@ -99,7 +99,7 @@ def up(
         )
 
 
-@main.command()
+@main.command(short_help="Tell what a configuration declares, or what is wrong in it.")
 @click.argument("config", metavar="FILE")
 def check(config: str) -> None:
     """Read a configuration, and tell what it would declare, or everything that is wrong with it."""

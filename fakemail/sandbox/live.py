@@ -45,7 +45,9 @@ def line(event: Event) -> Line | None:
         case Exchange():
             return _exchange(event)
         case Query() if event.client.name == "app":
-            answer = ", ".join(event.records) or event.answer
+            # Only what is not of the type that was asked for, a CNAME, needs to be told by its type.
+            records = (each.removeprefix(f"{event.type} ") for each in event.records)
+            answer = ", ".join(records) or event.answer
             return Line(" ", f"app asks for {shown(event.name)} {event.type}: {shown(answer)}")
         case Queued():
             to = ", ".join(map(str, event.recipients[:3]))
@@ -78,6 +80,8 @@ def _exchange(event: Exchange) -> Line | None:
     what = shown(mask_line(event.stage, event.line), limit=80) or "the message"
     if event.stage is Stage.SMTP_BANNER:
         what = "the connection"
+    elif event.stage is Stage.SMTP_AUTH:
+        what = "the login"
     mark, verb = ("~", "defers") if reply.code < 500 else ("!", "refuses")
     return Line(mark, f"{verb} {what}: {shown(str(reply))}")
 
@@ -94,8 +98,8 @@ def _attempt(event: Attempt) -> Line:
 
 
 def full_line(event: Event, *, width: int) -> str | None:
-    """The line of an event with its time and its host, which is given that many columns."""
+    """The line of an event with its time on this machine and its host, which is given that many columns."""
     found = line(event)
     if found is None:
         return None
-    return f"{event.time:%H:%M:%S}  {event.host:{width}}  {found.mark} {found.text}"
+    return f"{event.time.astimezone():%H:%M:%S}  {event.host:{width}}  {found.mark} {found.text}"

@@ -1,0 +1,168 @@
+"""What is printed can be read, and gives an equal description and an equal world."""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import suppress
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakemail.errors import DeclarationError
+from fakemail.model.description import (
+    AccountEntry,
+    Description,
+    DomainEntry,
+    HostEntry,
+    Problems,
+    RecordEntry,
+    declare,
+    describe,
+)
+from fakemail.model.domain import Routing
+from fakemail.model.host import SERVICES, Personality
+from fakemail.model.toml import read_toml
+from fakemail.model.toml_writer import to_toml
+from fakemail.model.world import World
+from fakemail.terms.address import Address, quote_local
+
+# Anything that UTF-8 can carry, and what is hard for TOML more often than chance has it.
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text(
+    "\"'\\\n\r\t#=[]\x7f ", max_size=6
+)
+labels = st.sampled_from(["a", "b", "mx1", "x-y", "ünïcode", "123"])
+domain_names = st.builds("{}.{}".format, labels, st.sampled_from(["test", "example"]))
+host_names = labels | st.builds("{}.{}".format, labels, domain_names)
+locals_ = st.sampled_from(["ann", "bob", "Ann.Lee", "two words", 'q"u\\ote', "ö", "o'b"])
+addresses = st.builds(Address, locals_, domain_names)
+sets = st.frozensets(texts, max_size=3)
+
+
+@st.composite
+def domain_entries(draw):
+    name = draw(domain_names)
+    targets = st.tuples(addresses) | st.tuples(addresses, addresses)
+    aliases = draw(st.dictionaries(locals_, targets, max_size=2))
+    routing = draw(st.sampled_from(Routing))
+    return DomainEntry(
+        name,
+        routing,
+        tuple(draw(st.lists(host_names, max_size=3))) if routing is Routing.MX else (),
+        draw(st.none() | host_names),
+        draw(st.sampled_from(["+", "-", ""])),
+        tuple((Address(local, name), each) for local, each in aliases.items()),
+        draw(st.none() | addresses),
+        draw(st.none() | texts),
+        draw(st.none() | texts),
+        draw(texts),
+    )
+
+
+personalities = st.builds(
+    Personality,
+    hide=sets,
+    max_recipients=st.integers(0, 10**12),
+    idle_timeout=st.floats(0, allow_nan=False),
+    require_tls=st.booleans(),
+)
+host_entries = st.builds(
+    HostEntry,
+    st.builds("{}.{}".format, labels, domain_names),
+    st.lists(st.sampled_from(list(SERVICES.values())), unique=True).map(tuple),
+    st.none() | st.integers(1, 200).map("198.51.100.{}".format),
+    st.none() | st.integers(1, 200).map("2001:db8::{:x}".format),
+    sets,
+    st.booleans(),
+    personalities,
+)
+account_entries = st.builds(AccountEntry, addresses, st.none() | texts, sets, sets, st.booleans())
+record_entries = st.builds(
+    RecordEntry,
+    texts,
+    texts,
+    st.lists(texts, min_size=1, max_size=3).map(tuple),
+    st.integers(0, 2**31 - 1),
+    st.booleans(),
+)
+
+
+def unique(entries, key):
+    return st.lists(entries, max_size=3, unique_by=key).map(tuple)
+
+
+descriptions = st.builds(
+    Description,
+    unique(domain_entries(), lambda each: each.name),
+    unique(host_entries, lambda each: each.name),
+    unique(account_entries, lambda each: each.address),
+    st.lists(record_entries, max_size=2).map(tuple),
+    texts,
+    st.none() | st.integers(0, 10**9),
+)
+
+
+def complete(description: Description) -> Description:
+    """Hosts of a domain by their complete names: they may be printed without the domain."""
+
+    def host(name: str, domain: str) -> str:
+        return name if "." in name else f"{name}.{domain}"
+
+    return Description(
+        tuple(
+            DomainEntry(
+                each.name,
+                each.routing,
+                tuple(host(name, each.name) for name in each.mx),
+                None if each.submission is None else host(each.submission, each.name),
+                each.detail_separator,
+                each.aliases,
+                each.catch_all,
+                each.spf,
+                each.dmarc,
+                each.zone,
+            )
+            for each in description.domains
+        ),
+        description.hosts,
+        description.accounts,
+        description.records,
+        description.zone,
+        description.seed,
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(descriptions)
+def test_a_description_survives_its_text(description):
+    text = to_toml(description)
+    tomllib.loads(text)
+    assert complete(read_toml(text)) == complete(description)
+
+
+def built(description: Description) -> World:
+    """A world with whatever of a description can be."""
+    world = World()
+    declare(
+        world, description, password=lambda address: f"{quote_local(address.local)}!", problems=Problems()
+    )
+    return world
+
+
+@settings(max_examples=60, deadline=None)
+@given(descriptions)
+def test_a_world_survives_its_text(description):
+    world = built(description)
+    again, problems = World(), Problems()
+    declare(again, read_toml(to_toml(describe(world))), password=str, problems=problems)
+    assert problems.lines == []
+    assert again.hosts == world.hosts
+    assert again.domains == world.domains
+    assert again.accounts == world.accounts
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=60) | st.text('[]"=.\n#ab1{},', max_size=40))
+def test_garbage_is_refused_in_words(text):
+    # Whatever else it raised would fail the test.
+    with suppress(DeclarationError):
+        read_toml(text)

@@ -1,0 +1,121 @@
+"""A world from a configuration, as a test gets it, and one written down while it runs."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from fakemail import AsyncMailNet, DeclarationError, MailNet
+
+WORLD = dedent('''
+    seed = 7
+
+    [domains."example.org"]
+    mx = ["mx1", "mx2"]
+    accounts = ["ann", "bob"]
+    aliases.sales = ["bob", "desk@shop.test"]
+    catch_all = "ann"
+    dmarc = "v=DMARC1; p=reject"
+    zone = """
+    www  A  192.0.2.77
+    """
+
+    [domains."shop.test"]
+    spf = ""
+
+    [domains."silent.test"]
+    routing = "null"
+
+    [hosts."mx1.example.org"]
+    max_recipients = 2
+    hide = ["CHUNKING"]
+
+    [[accounts]]
+    address = "desk@shop.test"
+    password = "s3cret"
+
+    [[records]]
+    name = "old.test"
+    type = "MX"
+    values = ["10 mx1.example.org", "20 mx2.example.org"]
+    ttl = 60
+''')
+
+
+def test_everything_that_is_written_is_there(tmp_path):
+    file = tmp_path / "world.toml"
+    file.write_text(WORLD, "utf-8")
+    with MailNet(config=file) as net:
+        assert net.seed == 7
+        assert [host.name for host in net.domain("example.org").hosts] == [
+            "mx1.example.org",
+            "mx2.example.org",
+        ]
+        assert net.account("desk@shop.test").password == "s3cret"
+        assert net.host("mx1.example.org").personality.max_recipients == 2
+        assert net.dns.records("www.example.org") == ("www.example.org. 300 IN A 192.0.2.77",)
+        assert net.dns.records("_dmarc.example.org") == (
+            '_dmarc.example.org. 300 IN TXT "v=DMARC1; p=reject"',
+        )
+        assert net.dns.records("shop.test", "TXT") == ()
+        assert net.dns.records("silent.test", "MX") == ("silent.test. 300 IN MX 0 .",)
+        assert net.dns.records("old.test", "MX") == (
+            "old.test. 60 IN MX 10 mx1.example.org.",
+            "old.test. 60 IN MX 20 mx2.example.org.",
+        )
+        with net.mx("example.org").smtplib() as client:
+            client.sendmail(
+                "x@else.test", ["sales@example.org", "whoever@example.org"], "Subject: Hi\r\n\r\n"
+            )
+        net.settle()
+        assert [
+            len(net.account(who).inbox) for who in ("ann@example.org", "bob@example.org", "desk@shop.test")
+        ] == [
+            1,
+            1,
+            1,
+        ]
+
+
+def test_a_world_that_runs_can_be_written_down_and_made_again():
+    with MailNet(config=WORLD) as net:
+        net.submission  # noqa: B018 - opens the smarthost, which is no part of what was declared
+        net.dns.remove("ns1.nowhere.test")
+        net.dns.replace("example.org", "TXT", "v=spf1 ?all")
+        net.dns.remove("_submission._tcp.shop.test")
+        text = net.to_toml()
+        records = sorted(net.dns.records("example.org") + net.dns.records("old.test"))
+    assert "mailnet.test" not in text
+    with MailNet(config=text) as again:
+        assert again.to_toml() == text
+        assert sorted(again.dns.records("example.org") + again.dns.records("old.test")) == records
+        assert again.dns.records("_submission._tcp.shop.test") == ()
+
+
+def test_the_seed_of_the_call_goes_before_the_one_that_was_written():
+    assert MailNet(config=WORLD, seed=3).seed == 3
+    assert MailNet(config=WORLD, seed=0).seed == 0
+    assert MailNet(config="[domains]\n").seed == 0
+
+
+@pytest.mark.asyncio
+async def test_the_other_face():
+    async with AsyncMailNet(config=WORLD) as net:
+        assert net.account("desk@shop.test").password == "s3cret"
+
+
+def test_a_configuration_that_cannot_be_starts_nothing():
+    net = MailNet(
+        config=WORLD.replace('catch_all = "ann"', 'catch_all = "anm"').replace("mx2.example.org", "mx 2")
+    )
+    with pytest.raises(DeclarationError) as caught:
+        net.start()
+    assert not net.is_running
+    first, second, third = str(caught.value).splitlines()
+    assert first == "2 mistakes in the configuration:"
+    assert second == (
+        "  line 4: [domains.\"example.org\"]: no account 'anm@example.org' is declared; "
+        "did you mean 'ann@example.org' or 'bob@example.org'?"
+    )
+    assert third.startswith("  line 28: [[records]] number 1: record old.test MX: ")
