@@ -98,6 +98,8 @@ class AccountStore:
         self._serial = self._shared.home.serials
         self._listing: tuple[Entry, ...] | None = None
         self._lock: object = None
+        self._places: dict[int, tuple[Mailbox, ...]] = {}
+        self._places_state: tuple[tuple[str, int, int], ...] = ()
         self._threaded: dict[str, int] = {}
         self._shared.home.place_in_thread = Threads(self._unthreaded).place
         for name, use in {INBOX: "", **folders}.items():
@@ -177,13 +179,19 @@ class AccountStore:
         if name in self._boxes:
             raise MailboxExists(name)
         self._admit_uses(name, uses)
-        above = [up for up in names.parents(name) if up not in self._boxes] if self._creates_parents else []
+        above = self._missing_parents(name)
         self.quota.check(mailboxes=1 + len(above))
-        made = [self._make(up, NO_FLAGS) for up in reversed(above)]
+        made = [self._make(up, NO_FLAGS) for up in above]
         made.append(self._make(name, uses))
         for box in made:
             self._tell(MailboxCreated(box, box.name), box)
         return made[-1]
+
+    def _missing_parents(self, name: str) -> list[str]:
+        """The mailboxes to be made above a new one, the topmost first."""
+        if not self._creates_parents:
+            return []
+        return [up for up in names.parents(name) if up not in self._boxes][::-1]
 
     def set_special_use(self, name: str, uses: Iterable[str]) -> None:
         """Give a mailbox other special uses (RFC 6154 §4). Raises ``NoSuchMailbox``, ``SpecialUseRefused``."""
@@ -241,27 +249,32 @@ class AccountStore:
         old = names.canonical(old)
         new = names.checked(new.removesuffix(names.SEPARATOR))
         if old == INBOX:
-            target = self.create(new)
-            self.inbox.move_to(target, self.inbox.uids())
+            into = self.create(new)
+            self.inbox.move_to(into, self.inbox.uids())
             return
         moving = [name for name in (old, *self._below(old)) if name in self._boxes]
         if not moving:
             raise NoSuchMailbox(old)
+        if new == old:
+            raise MailboxExists(new)
         if names.is_below(new, old):
             raise NotAllowed(new, f"{old!r} cannot move below itself.")
-        pairs = [(name, new + name[len(old) :]) for name in moving]
-        for _, target_name in ((old, new), *pairs):
-            names.checked(target_name)
-            if target_name in self._boxes:
-                raise MailboxExists(target_name)
-        for name, target_name in pairs:
-            box = self._boxes.pop(name)
-            box.name = target_name
-            self._boxes[target_name] = box
+        targets = [names.checked(new + name[len(old) :]) for name in moving]
+        for target in (new, *targets):
+            if target in self._boxes and target not in moving:
+                raise MailboxExists(target)
+        above = self._missing_parents(new)
+        self.quota.check(mailboxes=len(above))
+        boxes = [self._boxes.pop(name) for name in moving]
+        for box, target in zip(boxes, targets, strict=True):
+            box.name = target
+            self._boxes[target] = box
+        made = [self._make(up, NO_FLAGS) for up in above]
         self._listing = None
-        for name, target_name in pairs:
-            box = self._boxes[target_name]
-            self._tell(MailboxRenamed(box, name, target_name), box)
+        for box, name, target in zip(boxes, moving, targets, strict=True):
+            self._tell(MailboxRenamed(box, name, target), box)
+        for box in made:
+            self._tell(MailboxCreated(box, box.name), box)
 
     def _below(self, name: str) -> list[str]:
         return [known for known in self._boxes if names.is_below(known, name)]
@@ -342,7 +355,22 @@ class AccountStore:
         """Whether a POP3 session has the maildrop."""
         return self._lock is not None
 
-    # Threads -------------------------------------------------------------------------------------
+    # What copies have in common ------------------------------------------------------------------
+
+    def places(self, content: Content) -> tuple[Mailbox, ...]:
+        """The mailboxes in which that content lies: the labels of a Gmail-like server.
+
+        The index is made anew after a mailbox has got or lost messages.
+        """
+        state = tuple((box.mailbox_id, box.uid_next, len(box)) for box in self._boxes.values())
+        if state != self._places_state:
+            found: dict[int, dict[Mailbox, None]] = {}
+            for box in self._boxes.values():
+                for message in box:
+                    found.setdefault(message.content.serial, {})[box] = None
+            self._places = {serial: tuple(boxes) for serial, boxes in found.items()}
+            self._places_state = state
+        return self._places.get(content.serial, ())
 
     def _unthreaded(self) -> Sequence[Content]:
         """The contents that came since the last question."""

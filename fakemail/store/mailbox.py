@@ -5,8 +5,8 @@ Names, parents and annotations are the account's business (:mod:`fakemail.store.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,7 @@ from fakemail.store.message import (
     StoredMessage,
 )
 from fakemail.store.metadata import Metadata
+from fakemail.store.ordered import OrderedMessages
 from fakemail.store.rights import Rights
 from fakemail.store.shared import Shared
 
@@ -52,12 +53,12 @@ class StoreResult:
     """Uids that changed after ``unchanged_since`` (MODIFIED, RFC 7162 §3.1.3)."""
 
 
-class Mailbox:
+class Mailbox(OrderedMessages):
     """The messages of one mailbox. Uids that are not there are passed over everywhere."""
 
     __slots__ = (
-        "_first_recent", "_flags", "_history", "_listeners", "_messages", "_metadata", "_rights", "_shared",
-        "_uids", "_unseen_from", "deleted", "highest_modseq", "is_gone", "mailbox_id", "name", "size",
+        "_first_recent", "_flags", "_history", "_listeners", "_metadata", "_rights", "_shared",
+        "_unseen_from", "deleted", "deleted_size", "highest_modseq", "is_gone", "mailbox_id", "name", "size",
         "special_use", "uid_next", "uid_validity", "unseen",
     )  # fmt: skip
 
@@ -70,6 +71,7 @@ class Mailbox:
         shared: Shared | None = None,
         special_use: frozenset[str] = NO_FLAGS,
     ) -> None:
+        super().__init__()
         self.name = name
         self.mailbox_id = mailbox_id
         """Stays through renaming (MAILBOXID, RFC 8474 §4)."""
@@ -85,11 +87,11 @@ class Mailbox:
         """Messages without ``\\Seen``."""
         self.deleted = 0
         """Messages with ``\\Deleted``."""
+        self.deleted_size = 0
+        """Their octets (DELETED-STORAGE, RFC 9208 §4.1.4)."""
         self.size = 0
         """Octets of all messages (STATUS=SIZE, RFC 8438)."""
         self._shared = shared or Shared()
-        self._messages: list[StoredMessage] = []
-        self._uids: list[int] = []
         self._flags = FlagNames()
         self._history = ExpungeHistory()
         self._first_recent = 1
@@ -100,52 +102,9 @@ class Mailbox:
 
     # What is there -------------------------------------------------------------------------------
 
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __bool__(self) -> bool:
-        return True  # a mailbox is there even when nothing is in it
-
-    def __iter__(self) -> Iterator[StoredMessage]:
-        return iter(self._messages.copy())
-
-    def snapshot(self) -> tuple[StoredMessage, ...]:
-        """The messages as they are now; safe to call from any thread."""
-        return tuple(self._messages)
-
-    def uids(self) -> list[int]:
-        """The uids as they are now, a list of your own."""
-        return self._uids.copy()
-
-    def get(self, uid: int) -> StoredMessage | None:
-        """The message of that uid."""
-        index = self.index(uid)
-        return None if index is None else self._messages[index]
-
-    def index(self, uid: int) -> int | None:
-        """Its place, counted from 0."""
-        index = bisect_left(self._uids, uid)
-        return index if index < len(self._uids) and self._uids[index] == uid else None
-
-    def at(self, start: int, stop: int | None = None) -> list[StoredMessage]:
-        """The messages at places ``start`` up to, not including, ``stop``, counted from 0."""
-        return self._messages[start:stop]
-
-    def between(self, first: int, last: int | None = None) -> list[StoredMessage]:
-        """The messages with uids from ``first`` to ``last`` inclusive, or to the end."""
-        start = bisect_left(self._uids, first)
-        return self._messages[start : None if last is None else bisect_right(self._uids, last)]
-
-    def find(self, uids: Iterable[int]) -> list[StoredMessage]:
-        """The messages of those uids, in the order asked for."""
-        known, messages = self._uids, self._messages
-        end = len(known)
-        found = []
-        for uid in uids:
-            index = bisect_left(known, uid)
-            if index < end and known[index] == uid:
-                found.append(messages[index])
-        return found
+    def unique_id(self, uid: int) -> str:
+        """What no other message of this mailbox is ever called (UIDL, RFC 1939 §7)."""
+        return f"{self.uid_validity}.{uid}"
 
     @property
     def recent(self) -> int:
@@ -192,7 +151,7 @@ class Mailbox:
         """The uids of messages marked ``\\Deleted``, all or among some, ascending."""
         if not self.deleted:
             return []
-        messages = self._messages if among is None else self.find(sorted(set(among)))
+        messages = self._messages if among is None else self.chosen(among)
         return [message.uid for message in messages if DELETED in message.flags]
 
     def changed_since(self, modseq: int) -> list[StoredMessage]:
@@ -232,7 +191,7 @@ class Mailbox:
         self,
         content: bytes | Content,
         *,
-        flags: Iterable[str] = NO_FLAGS,
+        flags: Collection[str] = NO_FLAGS,
         internal_date: datetime | None = None,
         delivery: Delivery | None = None,
     ) -> StoredMessage:
@@ -241,26 +200,29 @@ class Mailbox:
 
     def append_many(self, messages: Sequence[NewMessage]) -> list[StoredMessage]:
         """Add all of them, or none (MULTIAPPEND, RFC 3502). Raises as :meth:`append`."""
-        return self._append_in_place_of(messages, 0, 0)
+        return self._append_for(messages, spared=None)
 
-    def replace(self, uid: int, message: NewMessage) -> StoredMessage | None:
-        """Add a message and expunge the one of that uid, as one step (RFC 8508); ``None`` if it is not there."""
+    def replace(self, uid: int, message: NewMessage, into: Mailbox | None = None) -> StoredMessage | None:
+        """Add a message, here or to another mailbox, and expunge the one of that uid, as one step (RFC 8508).
+
+        ``None`` if that one is not there; then nothing is added. Raises as :meth:`append`.
+        """
         old = self.get(uid)
         if old is None:
             return None
-        (new,) = self._append_in_place_of([message], old.size, 1)
+        (new,) = (self if into is None else into)._append_for([message], spared=old)
         self.expunge([uid])
         return new
 
-    def _append_in_place_of(
-        self, messages: Sequence[NewMessage], octets: int, number: int
+    def _append_for(
+        self, messages: Sequence[NewMessage], *, spared: StoredMessage | None
     ) -> list[StoredMessage]:
+        """Append; the room of the one that will go does not count."""
         shared = self._shared
-        contents = [
-            m.content if isinstance(m.content, Content) else Content(m.content, shared.home) for m in messages
-        ]
+        contents = [self._own(message.content) for message in messages]
         more = sum([len(content.raw) for content in contents])
-        self._admit(more - octets, len(messages) - number, messages)
+        room, places = (0, 0) if spared is None else (spared.size, 1)
+        self._admit(more - room, len(messages) - places, messages)
         now = shared.clock.now()
         return self._add(
             [
@@ -270,6 +232,13 @@ class Mailbox:
             more,
             now,
         )
+
+    def _own(self, content: bytes | Content) -> Content:
+        """The content as one of this account's."""
+        home = self._shared.home
+        if isinstance(content, Content):
+            return content if content.home is home else Content(content.raw, home)
+        return Content(content, home)
 
     def _admit(self, octets: int, number: int, messages: Iterable[NewMessage | StoredMessage]) -> None:
         """Refuse before anything has changed."""
@@ -311,8 +280,10 @@ class Mailbox:
                 self.unseen += sign
             if DELETED in message.flags:
                 self.deleted += sign
+                self.deleted_size += sign * message.size
         self.size += sign * octets
-        self._shared.quota.add(sign * octets, sign * len(messages))
+        if not self.is_gone:  # a deleted mailbox has given back its room already
+            self._shared.quota.add(sign * octets, sign * len(messages))
 
     # Changing ------------------------------------------------------------------------------------
 
@@ -328,18 +299,15 @@ class Mailbox:
 
         All changes get one mod-sequence. Raises ``LimitReached`` for too many keywords.
         """
-        self._admit_flags(flags if (flags := frozenset(flags)) and action is not FlagAction.REMOVE else ())
-        wanted = self._flags.canonical(flags)
+        wanted = frozenset(flags)
+        if action is not FlagAction.REMOVE:
+            self._admit_flags(wanted)
+        wanted = self._flags.canonical(wanted)
         turned: dict[frozenset[str], frozenset[str]] = {}
         result = StoreResult([], [], [])
         modseq = self.highest_modseq + 1
-        known, messages = self._uids, self._messages
-        end = len(known)
-        for uid in sorted(set(uids)):
-            index = bisect_left(known, uid)
-            if index == end or known[index] != uid:
-                continue
-            old = messages[index]
+        for old in self.chosen(uids):
+            uid = old.uid
             if unchanged_since is not None and old.modseq > unchanged_since:
                 result.failed.append(uid)
                 continue
@@ -349,7 +317,7 @@ class Mailbox:
             if new_flags == old.flags:
                 result.same.append(old)
                 continue
-            messages[index] = new = StoredMessage(
+            new = StoredMessage(
                 uid,
                 old.content,
                 new_flags,
@@ -359,8 +327,9 @@ class Mailbox:
                 old.delivery,
                 old.mailbox_id,
             )
+            self._messages[bisect_left(self._uids, uid)] = new
             result.changed.append(new)
-            self._recount(old.flags, new_flags, uid)
+            self._recount(old, new_flags)
         if result.changed:
             self.highest_modseq = modseq
             if self._is_watched:
@@ -377,18 +346,20 @@ class Mailbox:
             new = flags
         return self._flags.canonical(new)
 
-    def _recount(self, old: frozenset[str], new: frozenset[str], uid: int) -> None:
-        if (SEEN in old) != (SEEN in new):
+    def _recount(self, old: StoredMessage, new: frozenset[str]) -> None:
+        if (SEEN in old.flags) != (SEEN in new):
             if SEEN in new:
                 self.unseen -= 1
             else:
                 self.unseen += 1
-                self._unseen_from = min(self._unseen_from, uid)
-        self.deleted += (DELETED in new) - (DELETED in old)
+                self._unseen_from = min(self._unseen_from, old.uid)
+        if more := (DELETED in new) - (DELETED in old.flags):
+            self.deleted += more
+            self.deleted_size += more * old.size
 
     def expunge(self, uids: Iterable[int]) -> list[int]:
         """Remove the messages of those uids, whatever their flags; return the uids that were there, ascending."""
-        gone = self.find(sorted(set(uids)))
+        gone = self.chosen(uids)
         if not gone:
             return []
         self._remove(gone)
@@ -415,14 +386,14 @@ class Mailbox:
 
         All or none. Raises as :meth:`append`. Both mailboxes must be of one account.
         """
-        messages = self.find(sorted(set(uids)))
+        messages = self.chosen(uids)
         octets = sum([message.size for message in messages])
         other._admit(octets, len(messages), messages)
         return self._transfer(other, messages, octets)
 
     def move_to(self, other: Mailbox, uids: Iterable[int]) -> list[tuple[int, int]]:
         """Move messages (RFC 6851); they arrive there before they are gone here. Otherwise as :meth:`copy_to`."""
-        messages = self.find(sorted(set(uids)))
+        messages = self.chosen(uids)
         octets = sum([message.size for message in messages])
         other._admit(0, 0, messages)
         pairs = self._transfer(other, messages, octets)

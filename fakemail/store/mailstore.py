@@ -43,6 +43,10 @@ class MailStore:
             found = self._accounts.setdefault(account.key, made)
         return found
 
+    def accounts(self) -> list[AccountStore]:
+        """Every account that was ever used. Safe to call from any thread."""
+        return list(self._accounts.copy().values())
+
     def find(self, account: Address, name: str = INBOX) -> Mailbox | None:
         """The mailbox of that name, if it is there. Makes nothing; safe to call from any thread."""
         known = self._accounts.get(account.key)

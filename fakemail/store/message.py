@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -42,7 +42,7 @@ class NewMessage:
     """A message on its way into a mailbox."""
 
     content: Content | bytes
-    flags: Iterable[str] = NO_FLAGS
+    flags: Collection[str] = NO_FLAGS
     internal_date: datetime | None = None
     """``None`` for the present time."""
     delivery: Delivery | None = None

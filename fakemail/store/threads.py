@@ -23,6 +23,7 @@ _LEADER = re.compile(r"\s+|(?:\[[^\[\]]*\]\s*)*(?:re|fwd?)\s*(?:\[[^\[\]]*\]\s*)
 _BLOB = re.compile(r"\[[^\[\]]*\]\s*(?=\S)")
 _TRAILER = "(fwd)"
 _MOST_IDS = 1000  # of one message; the first and the last ones count
+_SUBJECT_OCTETS = 1000  # what differs behind them makes no other subject
 
 
 def base_subject(text: str) -> str:
@@ -59,7 +60,7 @@ class Threads:
         subject = ""
         for field in _FIELD.finditer(raw, 0, body_offset(raw)):
             if field[1].lower() == b"subject":
-                subject = subject or base_subject(field_text(field[2]))
+                subject = subject or base_subject(field_text(field[2][:_SUBJECT_OCTETS]))
             else:
                 ids.update(dict.fromkeys(_ID.findall(field[2])))
         named = list(ids)
