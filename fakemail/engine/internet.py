@@ -13,7 +13,7 @@ from fakemail.clock import Clock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
-from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, Naming
+from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
 from fakemail.engine.site import RunningHost
 from fakemail.engine.transfer import QueuedMessage, Transfer
@@ -59,7 +59,6 @@ class Internet:
         self.clock = clock
         self.chance = Chance(seed)
         self.world = World()
-        self.zones = Zones()
         self.log = Log(clock)
         self.store = MailStore(clock=clock)
         self.network = Network()
@@ -72,11 +71,11 @@ class Internet:
         )
         self.next_connection = count(1).__next__
         self._homes: dict[str, list[str]] = {}
-        self._naming = Naming(self.world, self.zones)
+        self._naming = LateNaming(self.world)
         self._dns_clients: dict[str, DnsClient] = {}
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
         self.dns = DnsServer(
-            self.zones, port=dns_port, on_query=self._note_query, on_error=self.supervisor.report
+            lambda: self.zones, port=dns_port, on_query=self._note_query, on_error=self.supervisor.report
         )
 
     # Life ----------------------------------------------------------------------------------------
@@ -84,8 +83,9 @@ class Internet:
     async def start(self) -> None:
         """Start the name server; hosts start as they are declared."""
         await self.dns.start()
-        self._naming.ensure_zone(INFRASTRUCTURE)
-        self._naming.host(self.world.add_host(NAME_SERVER))
+        server = self.world.add_host(NAME_SERVER)
+        self._naming.do(lambda naming: naming.ensure_zone(INFRASTRUCTURE))
+        self._naming.do(lambda naming: naming.host(server))
 
     async def stop(self) -> None:
         """End everything at once. Ports are free and tasks have ended when it returns."""
@@ -119,9 +119,14 @@ class Internet:
             if connection.whereabouts
         ]
 
+    @property
+    def zones(self) -> Zones:
+        """The DNS zones. The first look at them fills them."""
+        return self._naming.zones
+
     def ensure_zone(self, origin: str) -> None:
         """Make a DNS zone unless it is there."""
-        self._naming.ensure_zone(origin)
+        self._naming.do(lambda naming: naming.ensure_zone(origin))
 
     def raise_errors(self) -> None:
         """Raise the first error of our own code, if there was one."""
@@ -138,7 +143,7 @@ class Internet:
 
     async def run_host(self, host: Host) -> RunningHost:
         """Put a host into DNS and open its ports; one that runs gets the ports it lacks."""
-        self._naming.host(host)
+        self._naming.do(lambda naming: naming.host(host))
         running = self.hosts.get(host.name)
         if running is None:
             running = self.hosts[host.name] = RunningHost(self, host)
@@ -147,7 +152,7 @@ class Internet:
 
     async def run_domain(self, domain: Domain) -> None:
         """Put a domain into DNS and run its hosts."""
-        self._naming.domain(domain)
+        self._naming.do(lambda naming: naming.domain(domain))
         await self._run_hosts_of(domain)
 
     async def reroute(self, domain: Domain) -> None:
@@ -155,7 +160,7 @@ class Internet:
         for homes in self._homes.values():
             if domain.name in homes:
                 homes.remove(domain.name)
-        self._naming.route(domain)
+        self._naming.do(lambda naming: naming.route(domain))
         await self._run_hosts_of(domain)
 
     async def _run_hosts_of(self, domain: Domain) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from threading import RLock
 
 from fakemail.dns.names import reverse_name
 from fakemail.dns.rdata import txt
@@ -72,6 +73,39 @@ class Naming:
         elif domain.routing is Routing.NULL_MX:
             records = [_record(domain.name, "MX", "0 .")]  # RFC 7505 §3
         self._zones.replace(domain.name, "MX", records)
+
+
+class LateNaming:
+    """Naming that is done when somebody first looks at the zones, and at once from then on.
+
+    Most tests never ask DNS anything, and its records are half of what a world costs.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._zones = Zones()
+        self._naming: Naming | None = None
+        self._steps: list[Callable[[Naming], None]] = []
+        self._lock = RLock()  # a test may look from its own thread
+
+    def do(self, step: Callable[[Naming], None]) -> None:
+        """Take a step now, or when somebody looks."""
+        with self._lock:
+            if self._naming is None:
+                self._steps.append(step)
+            else:
+                step(self._naming)
+
+    @property
+    def zones(self) -> Zones:
+        """The zones, with everything in them that was declared."""
+        with self._lock:
+            if self._naming is None:
+                self._naming = Naming(self._world, self._zones)
+                for step in self._steps:
+                    step(self._naming)
+                self._steps.clear()
+        return self._zones
 
 
 def _published(domain: Domain) -> Iterator[Record]:

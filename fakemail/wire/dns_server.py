@@ -33,7 +33,7 @@ class DnsServer:
 
     def __init__(
         self,
-        zones: Zones,
+        zones: Zones | Callable[[], Zones],
         *,
         address: str = "127.0.0.1",
         port: int = 0,
@@ -42,9 +42,10 @@ class DnsServer:
         idle_timeout: float = 30.0,
         max_connections: int = 256,
     ) -> None:
-        """``port`` 0 lets the system choose. ``idle_timeout`` is in real seconds and for TCP connections,
-        of which the longest idle is closed when there are more than ``max_connections``."""
-        self.zones = zones
+        """``zones`` may be a function that is asked for them at each query. ``port`` 0 lets the system
+        choose. ``idle_timeout`` is in real seconds and for TCP connections, of which the longest idle is
+        closed when there are more than ``max_connections``."""
+        self._zones = zones
         self.address = address
         self.port = port
         self.idle_timeout = idle_timeout
@@ -58,6 +59,11 @@ class DnsServer:
         self._open = 0
         self._stopped = False
         self._all_closed: asyncio.Future[None] | None = None
+
+    @property
+    def zones(self) -> Zones:
+        """What it answers for."""
+        return self._zones if isinstance(self._zones, Zones) else self._zones()
 
     async def start(self) -> None:
         """Listen. :attr:`port` is known afterwards.
