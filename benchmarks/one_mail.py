@@ -3,8 +3,8 @@
 Run it in a virtual environment of its own, since smtpdfix brings a pytest plugin:
 ``pip install -e '.[bench]'``, then ``python benchmarks/one_mail.py``. It takes about half a minute.
 
-Each round plays what a function-scoped fixture and a test play together: start, send with smtplib,
-look at the message, stop. The bare client sends the same mail to a server that only answers. All
+Each round plays what a function-scoped fixture and a test play together: start, send a message with
+smtplib, look at it, stop. The bare client sends the same mail to a server that only answers. All
 three take turns in one process, so processor time counts both ends; the client's part is subtracted.
 """
 
@@ -35,6 +35,9 @@ def welcome() -> EmailMessage:
     mail["Message-ID"] = "<1@shop.test>"
     mail.set_content("Hello Bob,\n\nthank you for joining us.\n")
     return mail
+
+
+_MAIL = welcome()
 
 
 class Sink:
@@ -69,7 +72,7 @@ class Sink:
 def with_bare_client(sink: Sink) -> None:
     """Only the client."""
     with smtplib.SMTP("127.0.0.1", sink.port) as client:
-        client.send_message(welcome())
+        client.send_message(_MAIL)
 
 
 def with_fakemail(_: Sink) -> None:
@@ -78,7 +81,7 @@ def with_fakemail(_: Sink) -> None:
         bob = mailnet.account("bob@example.org")
         mx = mailnet.mx("example.org")
         with smtplib.SMTP(mx.host, mx.port) as client:
-            client.send_message(welcome())
+            client.send_message(_MAIL)
         if bob.inbox.one().subject != "Welcome, Bob":
             raise SystemExit("the mail did not arrive")
 
@@ -89,7 +92,7 @@ def with_smtpdfix(_: Sink) -> None:
 
     with SMTPDFix() as smtpd:
         with smtplib.SMTP(smtpd.hostname, smtpd.port) as client:
-            client.send_message(welcome())
+            client.send_message(_MAIL)
         if smtpd.messages[0]["Subject"] != "Welcome, Bob":
             raise SystemExit("the mail did not arrive")
 
