@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from fakemail.imap.content.fields import pick_fields
 from fakemail.imap.content.strings import NIL, nstring, octets, string
 from fakemail.mail.addresses import Item, Kind, split_addresses
-from fakemail.mail.headers import Field, Headers
+from fakemail.mail.headers import body_offset
 
 NO_MAILBOX: Final = b"MISSING_MAILBOX"
 """Stands for the mailbox of something in an address list that is no address."""
@@ -18,6 +19,18 @@ NO_DOMAIN: Final = b"MISSING_DOMAIN"
 """Stands for the domain of an address that has none: NIL would mean a group."""
 EMPTY_ENVELOPE: Final = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
 
+_NAMES: Final = (
+    "date",
+    "subject",
+    "from",
+    "sender",
+    "reply-to",
+    "to",
+    "cc",
+    "bcc",
+    "in-reply-to",
+    "message-id",
+)
 _LINE_END: Final = re.compile(rb"\r?\n")
 # The addresses of nearly all mail: name <local@domain>, "name" <local@domain>, local@domain.
 PLAIN_ADDRESS: Final = re.compile(
@@ -27,31 +40,42 @@ PLAIN_ADDRESS: Final = re.compile(
 )
 
 
-def envelope(headers: Headers, *, utf8: bool = False) -> bytes:
-    """The ENVELOPE of a message with this header block, in parentheses."""
-    sender_default = _addresses(headers, "From", utf8)
+def envelope(raw: bytes, start: int = 0, end: int | None = None, *, utf8: bool = False) -> bytes:
+    """The ENVELOPE of the message whose header is ``raw[start:end]``, in parentheses.
 
-    def text(name: str) -> bytes:
+    Without ``end``, the header of the message in ``raw[start:]``.
+
+    Of a repeated Date, Subject, In-Reply-To or Message-ID the first counts; repeated address fields are
+    one list.
+    """
+    found: dict[bytes, list[bytes]] = {}
+    stop = body_offset(raw, start) if end is None else end
+    for match in pick_fields(raw, start, stop, _NAMES):
+        found.setdefault(match[1].lower(), []).append(match[2])
+
+    def text(name: bytes) -> bytes:
         # RFC 9051 §7.5.2: NIL when the field is absent, "" when it is empty.
-        field = headers.first(name)
-        return NIL if field is None else string(unfolded(field.raw), utf8=utf8)
+        bodies = found.get(name)
+        return NIL if bodies is None else string(unfolded(bodies[0]), utf8=utf8)
 
-    def addresses(name: str, default: bytes = NIL) -> bytes:
-        # RFC 9051 §7.5.2: the server defaults Reply-To and Sender to From, absent or empty.
-        found = _addresses(headers, name, utf8)
-        return default if found == NIL else found
+    def addresses(name: bytes, default: bytes = NIL) -> bytes:
+        printed = b"".join([_addresses(body, utf8) for body in found.get(name, ())])
+        # RFC 9051 §9: env-from = "(" 1*address ")" / nil. An empty list has no other form than NIL.
+        return b"(%b)" % printed if printed else default
 
+    from_ = addresses(b"from")
     fields = (
-        text("Date"),
-        text("Subject"),
-        sender_default,
-        addresses("Sender", sender_default),
-        addresses("Reply-To", sender_default),
-        addresses("To"),
-        addresses("Cc"),
-        addresses("Bcc"),
-        text("In-Reply-To"),
-        text("Message-ID"),
+        text(b"date"),
+        text(b"subject"),
+        from_,
+        # RFC 9051 §7.5.2: the server defaults Sender and Reply-To to From, absent or empty.
+        addresses(b"sender", from_),
+        addresses(b"reply-to", from_),
+        addresses(b"to"),
+        addresses(b"cc"),
+        addresses(b"bcc"),
+        text(b"in-reply-to"),
+        text(b"message-id"),
     )
     return b"(%b)" % b" ".join(fields)
 
@@ -61,20 +85,13 @@ def unfolded(raw: bytes) -> bytes:
     return (_LINE_END.sub(b"", raw) if b"\n" in raw else raw).strip(b" \t\r\n")
 
 
-def address_items(field: Field) -> list[Item]:
-    """The items of one address field; octets beyond UTF-8 are kept as surrogates."""
-    return split_addresses(unfolded(field.raw).decode("utf-8", "surrogateescape"))
-
-
-def _addresses(headers: Headers, name: str, utf8: bool) -> bytes:
-    found = b"".join(_field_addresses(field, utf8) for field in headers.fields_named(name))
-    # RFC 9051 §9: env-from = "(" 1*address ")" / nil. An empty list has no other form than NIL.
-    return b"(%b)" % found if found else NIL
-
-
-def _field_addresses(field: Field, utf8: bool) -> bytes:
-    plain = _plain_addresses(unfolded(field.raw), utf8)
-    return b"".join(_address(item, utf8) for item in address_items(field)) if plain is None else plain
+def _addresses(body: bytes, utf8: bool) -> bytes:
+    raw = unfolded(body)
+    plain = _plain_addresses(raw, utf8)
+    if plain is not None:
+        return plain
+    items = split_addresses(raw.decode("utf-8", "surrogateescape"))
+    return b"".join([_address(item, utf8) for item in items])
 
 
 def _plain_addresses(raw: bytes, utf8: bool) -> bytes | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from fakemail.imap.content.envelope import PLAIN_ADDRESS, unfolded
+from fakemail.imap.content.fields import has_field, pick_fields
 from fakemail.mail.addresses import Kind, split_addresses
 from fakemail.mail.decoding import decode_words, field_text, unfold
 from fakemail.mail.headers import body_offset, parse_date
@@ -78,6 +78,18 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+def collation_key(text: str) -> str:
+    """Text as it is sorted, by code points: the collation ``i;unicode-casemap`` (RFC 5256 §1, RFC 5051 §2)."""
+    if text.isascii():
+        return text.upper()
+    return unicodedata.normalize("NFKD", "".join([_title(character) for character in text]))
+
+
+def _title(character: str) -> str:
+    title = character.title()
+    return title if len(title) == 1 else character  # the simple mapping, one to one
+
+
 def index_of(content: HasContent) -> HeaderIndex:
     """The index of a message, kept with its octets."""
     kept = content.recall(_KEY)
@@ -103,19 +115,11 @@ class HeaderIndex:
 
     def fields(self, name: str) -> list[bytes]:
         """The raw bodies of all fields of that name, lower-case, in order."""
-        first, others = _patterns(name)
-        match = first.match(self.raw, 0, self.body_start)
-        found = others.findall(self.raw, 0, self.body_start)
-        bodies: list[bytes] = found if match is None else [match[1], *found]
-        return bodies
+        return [match[2] for match in pick_fields(self.raw, 0, self.body_start, (name,))]
 
     def has(self, name: str) -> bool:
         """Whether there is a field of that name, lower-case."""
-        first, others = _patterns(name)
-        return (
-            first.match(self.raw, 0, self.body_start) is not None
-            or others.search(self.raw, 0, self.body_start) is not None
-        )
+        return has_field(self.raw, 0, self.body_start, name)
 
     def folded(self, name: str) -> str | None:
         """The decoded and folded texts of all fields of that name, lower-case; None when there is none."""
@@ -198,15 +202,6 @@ def seconds(when: datetime) -> int:
     """A time in seconds since 1970 UTC."""
     aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(seconds=1)
-
-
-@lru_cache(maxsize=128)
-def _patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """Patterns for a field on the first line of a header, and on any other."""
-    # RFC 5322 §2.2, §2.2.3, §4.5: white space before the colon is obsolete, and read. A leading line end
-    # that has no case lets the search skip from line to line.
-    field = b"(?i:" + re.escape(name.encode("utf-8", "replace")) + rb")[ \t]*+:(.*+(?:\n[ \t].*+)*+)"
-    return re.compile(field), re.compile(b"\n" + field)
 
 
 def _first_address(body: bytes) -> FirstAddress | None:

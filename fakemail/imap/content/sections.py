@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from fakemail.imap.content.fields import pick_fields
 from fakemail.imap.content.strings import literal, without_nul
 from fakemail.imap.syntax.fetch_items import Section, SectionText
-from fakemail.mail.headers import Headers, body_offset, split_fields
+from fakemail.mail.headers import body_offset, split_fields
 from fakemail.mail.mime import Part
 
 WHOLE: Final = Section()
@@ -115,7 +116,7 @@ def _part_section(root: Part, wanted: Section, partial: Partial | None) -> bytes
     message = part.children[0]
     if wanted.text is SectionText.TEXT:
         return _cut(message.raw, message.body_start, message.end, partial)
-    return _header(message.raw, message.header_start, message.body_start, wanted, partial, message.headers)
+    return _header(message.raw, message.header_start, message.body_start, wanted, partial)
 
 
 def _is_empty_part(root: Part, numbers: tuple[int, ...]) -> bool:
@@ -128,28 +129,25 @@ def _is_empty_part(root: Part, numbers: tuple[int, ...]) -> bool:
     return above is not None and (above.is_multipart or above.is_message) and not above.children
 
 
-def _header(
-    raw: bytes,
-    start: int,
-    end: int,
-    wanted: Section,
-    partial: Partial | None,
-    headers: Headers | None = None,
-) -> bytes:
+def _header(raw: bytes, start: int, end: int, wanted: Section, partial: Partial | None) -> bytes:
     if wanted.text is SectionText.HEADER:
         return _cut(raw, start, end, partial)
-    names = {name.lower() for name in wanted.fields}
-    inside = wanted.text is SectionText.HEADER_FIELDS
-    out = []
-    fields = split_fields(raw, start, end) if headers is None else headers.fields
     # RFC 9051 §6.4.5.1: the blank line is there in all subsets, but for a header that has none.
     blank = _blank_line(raw, start, end)
     stop = end - len(blank)
-    for field in fields:
-        if (field.name.lower() in names) is inside:
-            line_end = raw.find(b"\n", field.end, stop)
-            out.append(raw[field.start : stop if line_end < 0 else line_end + 1])
-    chosen = b"".join(out) + blank
+    names = tuple(name.lower() for name in wanted.fields)
+    if wanted.text is SectionText.HEADER_FIELDS:
+        places = [(match.start(1), match.end()) for match in pick_fields(raw, start, end, names)]
+    else:
+        left_out = frozenset(names)
+        fields = split_fields(raw, start, end)
+        places = [(field.start, field.end) for field in fields if field.name.lower() not in left_out]
+    out = []
+    for first, last in places:
+        line_end = raw.find(b"\n", last, stop)
+        out.append(raw[first : stop if line_end < 0 else line_end + 1])
+    out.append(blank)
+    chosen = b"".join(out)
     return chosen if partial is None else chosen[partial[0] : partial[0] + partial[1]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from fakemail.imap.content.index import FirstAddress, HasMessage, fold, index_of, seconds
+from fakemail.imap.content.index import FirstAddress, HasMessage, collation_key, index_of, seconds
 from fakemail.imap.content.subject import base_subject
 from fakemail.imap.syntax.search_keys import SortCriterion, SortField
 
@@ -40,16 +40,16 @@ def sent_time(message: HasMessage) -> int:
 
 
 def subject_of(message: HasMessage) -> str:
-    """The base subject, folded."""
-    return base_subject(index_of(message.content).folded("subject") or "")
+    """The base subject, as it is sorted."""
+    return collation_key(base_subject(index_of(message.content).folded("subject") or ""))
 
 
 def _mailbox(name: str) -> Callable[[HasMessage], str]:
-    return lambda message: fold(index_of(message.content).first_address(name).mailbox)
+    return lambda message: collation_key(index_of(message.content).first_address(name).mailbox)
 
 
 def _display(name: str) -> Callable[[HasMessage], str]:
-    return lambda message: fold(display_value(index_of(message.content).first_address(name)))
+    return lambda message: collation_key(display_value(index_of(message.content).first_address(name)))
 
 
 def display_value(address: FirstAddress) -> str:

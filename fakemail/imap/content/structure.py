@@ -132,7 +132,10 @@ def _enclosed(part: Part, extended: bool, utf8: bool) -> list[bytes]:
     if not part.children:
         return [EMPTY_ENVELOPE, _no_part(extended)]
     inner = part.children[0]
-    return [envelope(inner.headers, utf8=utf8), _structure(inner, extended, utf8)]
+    return [
+        envelope(inner.raw, inner.header_start, inner.body_start, utf8=utf8),
+        _structure(inner, extended, utf8),
+    ]
 
 
 def _no_part(extended: bool) -> bytes:
