@@ -36,6 +36,9 @@ _STORE_ITEM = re.compile(r"([+-]?)(FLAGS|X-GM-LABELS)(\.SILENT)?(?= )", re.IGNOR
 _LABEL = re.compile(r'\\[^\x00-\x20\x7f-\xff(){%*"\\]+')
 # Tells the modifiers of a lone PREVIEW from those of FETCH.
 _LAZY = re.compile(r" +\((?= *LAZY)", re.IGNORECASE)
+_known_items: dict[str, tuple[FetchItem, ...]] = {}
+_MOST_KNOWN = 256
+_LONGEST_KNOWN = 256
 # No message has parts as deep as this.
 _DEEPEST_PART = 100
 
@@ -48,8 +51,14 @@ def read_fetch(scan: Scanner, *, uid: bool) -> Command:
     scan.space()
     numbers = scan.number_set()
     scan.space()
+    # Clients ask for the same few lists of items again and again.
+    rest = scan.text[scan.at :]
+    if (known := _known_items.get(rest)) and not scan.dialect.strict:
+        scan.at += len(rest)
+        return commands.Fetch(numbers, known, uid=uid)
     items = _fetch_items(scan)
     if not scan.another():
+        _remember_items(scan, rest, items)
         return commands.Fetch(numbers, items, uid=uid)
     changed_since: int | None = None
     partial: PartialRange | None = None
@@ -72,6 +81,19 @@ def read_fetch(scan: Scanner, *, uid: bool) -> Command:
     if vanished and (changed_since is None or not uid):  # RFC 7162 §3.2.6
         scan.refuse("VANISHED is for UID FETCH with CHANGEDSINCE.")
     return commands.Fetch(numbers, items, changed_since, vanished, partial, uid)
+
+
+def _remember_items(scan: Scanner, text: str, items: tuple[FetchItem, ...]) -> None:
+    """Keep what a text means, for texts that mean the same in every dialect but the strict one."""
+    if (
+        len(text) <= _LONGEST_KNOWN
+        and text.isascii()
+        and LITERAL_MARK not in text
+        and not scan.dialect.strict
+    ):
+        if len(_known_items) >= _MOST_KNOWN:
+            _known_items.clear()
+        _known_items[text] = items
 
 
 def _fetch_items(scan: Scanner) -> tuple[FetchItem, ...]:

@@ -53,6 +53,8 @@ _SYSTEM_FLAGS: Final = {
     flag.upper(): flag for flag in ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 }
 
+_EVERYTHING: Final = SequenceSet(((1, STAR),))
+
 #: Numbers are bounded: 32 bits for messages and sizes of old, 63 for new sizes and mod-sequences.
 NUMBER_32: Final = 2**32 - 1
 NUMBER_63: Final = 2**63 - 1
@@ -329,8 +331,11 @@ class Scanner:
     def sequence_set(self) -> SequenceSet:
         """sequence-set without ``$``."""
         start = self.at
+        text = self.take(_SET, "a set of message numbers")[0]
+        if text == "1:*":
+            return _EVERYTHING
         ranges = []
-        for item in self.take(_SET, "a set of message numbers")[0].split(","):
+        for item in text.split(","):
             first, _, last = item.partition(":")
             low = STAR if first == "*" else int(first)
             high = low if not last else STAR if last == "*" else int(last)
