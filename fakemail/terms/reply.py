@@ -58,7 +58,7 @@ class Reply:
         """The text as a person sees it, with the enhanced code at the head of each line (RFC 2034 §3)."""
         lines = self.text.split("\n")
         if self.enhanced is not None:
-            return tuple(f"{self.enhanced} {line}" if line else self.enhanced for line in lines)
+            lines = [f"{self.enhanced} {line}" if line else self.enhanced for line in lines]
         return tuple(lines)
 
     def __str__(self) -> str:
@@ -67,9 +67,9 @@ class Reply:
     @cached_property
     def wire(self) -> bytes:
         """The reply as it is sent, CRLF included."""
-        lines = self.lines
-        head = "".join(f"{self.code}-{line}\r\n" for line in lines[:-1])
-        return f"{head}{self.code} {lines[-1]}\r\n".encode("utf-8", "surrogateescape")
+        *others, last = self.lines
+        head = f"{self.code}-" + f"\r\n{self.code}-".join(others) + "\r\n" if others else ""
+        return f"{head}{self.code} {last}\r\n".encode("utf-8", "surrogateescape")
 
 
 def read_reply(lines: list[bytes]) -> Reply:
