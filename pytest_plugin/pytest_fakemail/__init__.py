@@ -7,6 +7,7 @@ is imported where a test really uses the fake internet.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,17 +79,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Let an error in a shared world fail the test that caused it, and not the last one of the session."""
     __tracebackhide__ = True
-    result = yield
+    try:
+        result = yield
+    except Exception:
+        _raise_shared(item)
+        raise
+    _raise_shared(item)
+    return result
+
+
+def _raise_shared(item: pytest.Item) -> None:
+    __tracebackhide__ = True
     for world in item.config.stash.get(SHARED, None) or []:
         world.raise_errors()
-    return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the journeys to the report of a failure."""
+    """Add the journeys to the report of a failure, and leave our own code out of its traceback."""
+    if call.excinfo is not None and "fakemail" in sys.modules and not item.config.option.fulltrace:
+        from pytest_fakemail.report import hide_own_code
+
+        hide_own_code(call.excinfo)
     report = yield
     own = item.stash.get(WORLDS, None) or []
     shared = item.config.stash.get(SHARED, None) or []

@@ -5,9 +5,13 @@ Loaded for failures only. A section is plain text, so that it survives the way f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fakemail import errors
+from fakemail.errors import FakemailError
 from fakemail.record import journey, transcript
 from fakemail.record.text import shown
 
@@ -19,8 +23,25 @@ if TYPE_CHECKING:
 JOURNEY = "fakemail journey"
 TRANSCRIPT = "fakemail transcript"
 
+_OWN_CODE = f"{Path(errors.__file__).parent}{os.sep}"
 _MOST_JOURNEYS = 5
 _MOST_LINES = 15  # of the transcript, where no mail set out that could have a journey
+
+
+def hide_own_code(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """End the traceback of an error of ours at the line that called us: the error's text says the rest.
+
+    ``__tracebackhide__`` does so for expectations. Declarations fail in many places, some of them in
+    the loop's thread, where frames of the standard library lie between ours.
+    """
+    if not isinstance(excinfo.value, FakemailError):
+        return
+    step = excinfo.tb
+    while step.tb_next is not None:
+        if step.tb_next.tb_frame.f_code.co_filename.startswith(_OWN_CODE):
+            step.tb_next = None
+            return
+        step = step.tb_next
 
 
 def add_sections(

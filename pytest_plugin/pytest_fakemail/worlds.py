@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,7 +45,8 @@ class World:
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""
         if self._net.is_running:
-            self._net._settled(_MOMENT).result(10 * _MOMENT)
+            with suppress(TimeoutError):  # a loop that stands still has a log all the same
+                self._net._settled(_MOMENT).result(10 * _MOMENT)
 
     def raise_errors(self) -> None:
         """Raise an error of the servers' own code, if there was one."""

@@ -61,6 +61,28 @@ def test_a_wrong_recipient(project: pytest.Pytester) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('mailnet.account("bob")', "DeclarationError: 'bob' is not an address: *"),
+        ('mailnet.mx("exmaple.org")', "UnknownName: no domain 'exmaple.org' is declared; *'example.org'*"),
+        ('mailnet.domain("shop.test").alias("a..b", bob)', "DeclarationError: *a..b*"),
+        ('mailnet.journey(to="bobby@example.org")', "MailExpectation: expected one of *"),
+        ("mailnet.close(); bob.inbox.one()", "ClosedError: *"),
+    ],
+)
+def test_the_traceback_of_a_mistake_is_the_line_of_the_test(
+    project: pytest.Pytester, line: str, text: str
+) -> None:
+    path = project.makepyfile(_test("assert bob", line))
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines([f">       {line}", f"E       fakemail.errors.{text}"])
+    assert re.findall(r"^(\S+\.py):\d+:", run.stdout.str(), re.MULTILINE) == [path.name]
+    if "journey" not in line:
+        project.runpytest("--full-trace").stdout.fnmatch_lines(["*fakemail*mailnet.py:*"])
+
+
 def test_a_wrong_subject(project: pytest.Pytester) -> None:
     project.makepyfile(
         _test(
