@@ -38,8 +38,9 @@ from fakemail.wire.dns_client import DnsClient
 from fakemail.wire.dns_server import DnsServer
 from fakemail.wire.supervisor import Supervisor
 
-_SUBJECT = re.compile(rb"^Subject[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE | re.MULTILINE)
-_MESSAGE_ID = re.compile(rb"^Message-ID[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE | re.MULTILINE)
+# They start with the line feed before the name because that is found much faster than the start of a line.
+_SUBJECT = re.compile(rb"\nSubject[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE)
+_MESSAGE_ID = re.compile(rb"\nMessage-ID[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE)
 
 
 def own_ports(network: Network) -> PortPlan:
@@ -299,5 +300,5 @@ class Internet:
 def _field(pattern: re.Pattern[bytes], raw: bytes) -> str:
     """The decoded body of a header field, without parsing the message."""
     end = raw.find(b"\r\n\r\n")
-    match = pattern.search(raw, 0, end + 2 if end >= 0 else len(raw))
+    match = pattern.search(b"\n" + (raw[: end + 2] if end >= 0 else raw))
     return field_text(match[1]).strip() if match else ""
