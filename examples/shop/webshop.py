@@ -24,7 +24,7 @@ class Mailer:
 
     def connect(self) -> smtplib.SMTP:
         if self.security == "tls":
-            client = smtplib.SMTP_SSL(self.host, self.port, context=self.context, timeout=10)
+            client: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, context=self.context, timeout=10)
         else:
             client = smtplib.SMTP(self.host, self.port, timeout=10)
         try:
