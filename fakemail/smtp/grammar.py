@@ -36,9 +36,6 @@ _PARAMETER = re.compile(rf"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~{_UTF8}]+))?")
 # RFC 3461 §4: hexchar = "+" 2(%x30-39 / %x41-46)
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 
-# The same few domains are named again and again.
-_is_domain_name = lru_cache(maxsize=1024)(is_domain_name)
-
 MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 MAX_PATH = 256  # octets with the brackets, RFC 5321 §4.5.3.1.3
 
@@ -63,21 +60,24 @@ def read_path_argument(argument: str, prefix: str) -> PathArgument:
         raise ProtocolError(f"no space is allowed after {prefix}")  # RFC 5321 §3.3
     if not rest.startswith("<"):
         raise ProtocolError(f"the address must stand in angle brackets: {prefix}<address>")
-    if rest.startswith("<>"):
-        path: Path = NULL_PATH
-        end = 2
-    else:
-        match = _PATH.match(rest)
-        if match is None:
-            raise ProtocolError("the address is malformed")
-        end = match.end()
-        path = _mailbox(match, end)
+    path, end = _read_path(rest)
     tail = rest[end:]
     if not tail:
         return PathArgument(path, {})
     if not tail.startswith(" "):
         raise ProtocolError("a space must stand between the address and its parameters")
     return PathArgument(path, _read_parameters(tail))
+
+
+@lru_cache(maxsize=1024)
+def _read_path(text: str) -> tuple[Path, int]:
+    """The path at the start of a text, and where it ends. A test names the same few again and again."""
+    if text.startswith("<>"):
+        return NULL_PATH, 2
+    match = _PATH.match(text)
+    if match is None:
+        raise ProtocolError("the address is malformed")
+    return _mailbox(match, match.end()), match.end()
 
 
 def _mailbox(match: re.Match[str], length: int) -> Address:
@@ -95,7 +95,7 @@ def _mailbox(match: re.Match[str], length: int) -> Address:
     if domain[0] == "[":
         if not is_address_literal(domain):
             raise ProtocolError("the address literal is malformed")
-    elif not _is_domain_name(domain):
+    elif not is_domain_name(domain):
         raise ProtocolError("the domain is malformed")
     return Address(local, domain.lower())
 
