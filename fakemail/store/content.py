@@ -38,10 +38,13 @@ class Budget:
 
     def charge(self, kept: _Kept, octets: int) -> None:
         """Count some more octets for what is kept of one content; drop others if it is too much."""
-        if not kept.cost:
-            self._queue.append(kept)
+        if kept.cost:
+            kept.fresh = True
+        else:
+            self._queue.append(
+                kept
+            )  # not fresh: a reader that goes through everything once drives out nothing used
         kept.cost += octets
-        kept.fresh = True
         self.used += octets
         # Every turn drops one or makes one stale, so this ends.
         while self.used > self.limit:
