@@ -405,3 +405,14 @@ def test_waiting_for_what_does_not_happen_tells_what_did(net):
     with pytest.raises(MailExpectation) as failed:
         net.wait_for(Stage.SMTP_AUTH, timeout=0.01)
     assert "wanted: 1 events at smtp.auth within 0.01 s\nfound:  0\nlast:   " in str(failed.value)
+
+
+def test_settled_and_empty_means_that_nothing_comes(net):
+    bob = net.account("bob@example.org")
+    send(net.submission, "me@x.example", "ann@elsewhere.test")
+    net.settle()
+    bob.inbox.expect_empty()
+    bob.inbox.put(samples.plain(to=bob, subject="Surprise"))
+    with pytest.raises(MailExpectation, match="wanted: nothing in INBOX of bob@example") as failed:
+        bob.inbox.expect_empty()
+    assert "'Surprise'" in str(failed.value)
