@@ -58,7 +58,7 @@ def literal(octets: bytes, *, binary: bool = False) -> bytes:
 
 def string(text: str | bytes, *, utf8: bool = False) -> bytes:
     """A quoted string where one can hold the text, else a literal."""
-    octets = text if isinstance(text, bytes) else text.encode()
+    octets = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     if len(octets) <= _LONGEST_QUOTED:
         if _PLAIN.fullmatch(octets):
             return b'"%b"' % octets
@@ -74,7 +74,7 @@ def nstring(text: str | bytes | None, *, utf8: bool = False) -> bytes:
 
 def astring(text: str | bytes, *, utf8: bool = False) -> bytes:
     """An atom where the text is one (and not ``NIL``, which some clients take for nothing), else a string."""
-    octets = text if isinstance(text, bytes) else text.encode()
+    octets = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     if _ASTRING_ATOM.fullmatch(octets) and octets.upper() != NIL:
         return octets
     return string(octets, utf8=utf8)
@@ -106,11 +106,8 @@ def sequence_set(numbers: Sequence[int]) -> bytes:
     """
     if not numbers:
         return b""
-    first, last = numbers[0], numbers[-1]
-    if last - first + 1 == len(numbers) and isinstance(numbers, range):
-        return _range(first, last)
     written: list[bytes] = []
-    start = end = first
+    start = end = numbers[0]
     for number in numbers[1:]:
         if number == end + 1:
             end = number
@@ -208,7 +205,7 @@ def clean(text: str, *, utf8: bool = False) -> bytes:
     IMAP4rev2'; so it stays with ``utf8``.
     """
     text = _CONTROLS.sub(" ", text) or " "
-    return text.encode() if utf8 else text.encode("ascii", "replace")
+    return text.encode("utf-8") if utf8 else text.encode("ascii", "replace")
 
 
 def untagged(*words: bytes) -> bytes:
