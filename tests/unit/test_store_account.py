@@ -176,7 +176,7 @@ def test_renaming_inbox_moves_its_messages_only(account: AccountStore) -> None:
     account.rename("INBOX", "Old")
     assert len(account.inbox) == 0
     assert account.inbox.expunged_since(0) == [1]
-    assert [(m.raw, m.flags) for m in account.get("Old")] == [(b"one", {"\\Seen"})]
+    assert [(m.raw, m.flags) for m in account.get("Old")] == [(b"one", frozenset({"\\Seen"}))]
     assert listed(account) == ["INBOX", "INBOX/Work", "Old"]
 
 

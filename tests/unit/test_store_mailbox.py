@@ -81,6 +81,9 @@ def test_store_is_refused_for_what_changed_later(box: Mailbox) -> None:
     result = box.store([1, 2, 3, 4], ADD, ["\\Deleted"], unchanged_since=known)
     assert ([m.uid for m in result.changed], result.failed) == ([1, 3], [2, 4])
     assert box.store([5], ADD, ["\\Seen"], unchanged_since=0).failed == [5]
+    last = box.get(3)
+    assert last is not None
+    assert box.store([3], ADD, ["\\Seen"], unchanged_since=last.modseq).failed == []
 
 
 def test_a_snapshot_stays_as_it_was(box: Mailbox) -> None:
