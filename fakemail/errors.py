@@ -6,6 +6,7 @@
     ├── PortInUse                   a fixed port is taken by another program
     ├── ProtocolError               bytes that break a protocol's grammar (used inside the protocol cores)
     ├── ServerError                 fakemail's own server code failed; a defect of ours, with the cause
+    ├── StoreError                  a mailbox refused; it and its kinds are in fakemail.store.errors
     ├── ClosedError                 the fake internet has been closed already
     └── WrongFace                   a blocking wait was called where it would stop an event loop
 

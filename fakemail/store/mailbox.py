@@ -248,8 +248,8 @@ class Mailbox(OrderedMessages):
         self._admit_flags({flag for message in messages for flag in message.flags})
 
     def _admit_flags(self, flags: Iterable[str]) -> None:
-        limit = self._shared.keyword_limit
-        if len(self._flags.keywords) + (new := self._flags.unknown(flags)) > limit and new:
+        new, limit = self._flags.unknown(flags), self._shared.keyword_limit
+        if new and len(self._flags.keywords) + new > limit:
             raise LimitReached("keywords", limit)
 
     def _add(

@@ -121,7 +121,9 @@ class FlagNames:
         known = self._sets.get(asked)
         if known is None:
             spellings = self._spellings
-            known = frozenset(spellings.setdefault(f.lower(), f) for f in asked if f.lower() != "\\recent")
+            known = frozenset(
+                spellings.setdefault(f.lower(), f) for f in sorted(asked) if f.lower() != "\\recent"
+            )
             if len(self._sets) > 1000:  # nobody may fill it with made-up sets
                 self._sets.clear()
             known = self._sets.setdefault(known, known)

@@ -125,9 +125,9 @@ def test_recent_messages_belong_to_the_first_who_claims_them(box: Mailbox) -> No
 
 
 def test_keywords_keep_their_first_spelling_and_are_limited(box: Mailbox) -> None:
-    box.store([1], ADD, ["$Junk", "Later"])
+    box.store([1], ADD, ["Later", "$Junk"])
     box.append(b"", flags=["LATER", "third"])
-    assert box.keywords == ("$Junk", "Later", "third") or set(box.keywords) == {"$Junk", "Later", "third"}
+    assert box.keywords == ("$Junk", "Later", "third")
     with pytest.raises(LimitReached, match="3 keywords"):
         box.store([1], ADD, ["fourth"])
     with pytest.raises(LimitReached):
