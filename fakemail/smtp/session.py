@@ -118,6 +118,8 @@ def _no(reason: Reason, detail: str = "") -> _Refused:
     return _Refused(replies.refusal(reason, detail), reason)
 
 
+# Lines answered in one go; a client that sends thousands must not keep the others from being served.
+_LINES_AT_ONCE: Final = 250
 _OVERLONG: Final = b""  # what _take_line returns for a line that was thrown away; no real line is empty
 
 
@@ -142,6 +144,8 @@ class Session:
         self.login = ""
         self.wants_tls = False
         self.closing = False
+        self.has_more = False
+        """Whether lines that have arrived are still unanswered; ``more`` goes on with them."""
         self.discarded_plaintext = 0
         """Octets that came in clear text behind STARTTLS and were thrown away (RFC 3207 §5)."""
         self._backend = backend
@@ -200,6 +204,11 @@ class Session:
         self._run()
         return self._take_output()
 
+    def more(self) -> bytes:
+        """Go on with what has arrived, where ``feed`` stopped so as not to keep everybody else waiting."""
+        self._run()
+        return self._take_output()
+
     def secured(self, channel: Channel) -> None:
         """The TLS handshake is done: forget all that was said in clear text (RFC 3207 §4.2)."""
         self.wants_tls = False
@@ -238,6 +247,8 @@ class Session:
         return self._on_answer is None and not self._skipping and not self.wants_tls
 
     def _run(self) -> None:
+        self.has_more = False
+        left = _LINES_AT_ONCE
         while self._on_answer is None and not self.closing and not self.wants_tls:
             if self._body is not None:
                 del self._buffer[: self._body.feed(self._buffer)]
@@ -249,6 +260,10 @@ class Session:
             if line is None:
                 return
             self._answer(line)
+            left -= 1
+            if left == 0 and self._buffer:
+                self.has_more = True
+                return
         if self.wants_tls:
             # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 3207 §5).
             self.discarded_plaintext = len(self._buffer)

@@ -20,6 +20,8 @@ from fakemail.wire.supervisor import Supervisor
 
 # While this much output waits for a client that does not read, nothing more is read from it.
 _HIGH_WATER = 256 * 1024
+# How long, in real seconds, a client has to read our last words before the connection is dropped.
+_LINGER = 2.0
 
 # Every connection of the process reads into this one buffer: the loop fills it and hands it to the
 # connection in one step. A new buffer for each read costs more than a small command does.
@@ -32,6 +34,7 @@ class Core(Protocol):
 
     wants_tls: bool
     closing: bool
+    has_more: bool
     discarded_plaintext: int
 
     def greet(self) -> bytes:
@@ -40,6 +43,10 @@ class Core(Protocol):
 
     def feed(self, data: bytes) -> bytes:
         """Take octets in, give octets out."""
+        ...
+
+    def more(self) -> bytes:
+        """Go on where ``feed`` stopped."""
         ...
 
     def resume(self, answer: Any) -> bytes:
@@ -106,7 +113,10 @@ class Connection(asyncio.BufferedProtocol):
         self._tls: ServerLayer | None = None
         self._ended = False
         self._eof = False
-        self._paused = False
+        self._going_on = False
+        self._full = False
+        """Whether the client does not read what is written to it."""
+        self._is_reading = True
         self._timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
 
@@ -155,6 +165,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._send(self._core.feed(data))
         except Exception as error:
             self._failed(error)
+        self._regulate()
 
     def eof_received(self) -> bool:
         """The client will send no more; what it has sent is answered all the same."""
@@ -163,10 +174,10 @@ class Connection(asyncio.BufferedProtocol):
             self._tls.receive_eof()
             if self._tls.failed is not None:
                 self._handshake_failed(self._tls.failed)
-        waiting = self._is_waiting()
-        if not waiting:
-            self._note_end("client", Reason.CONNECTION_LOST if self.whereabouts else None)
-        return waiting  # False lets asyncio write what is left and close
+        if self._is_busy():
+            return True  # _regulate closes when everything has been answered
+        self._note_end("client", Reason.CONNECTION_LOST if self.whereabouts else None)
+        return False  # lets asyncio write what is left and close
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -178,15 +189,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """The client does not read: stop reading from it, so that what it causes stays bounded."""
-        self._paused = True
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._full = True
+        self._regulate()
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._paused = False
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._full = False
+        self._regulate()
 
     # What the site calls -------------------------------------------------------------------------
 
@@ -198,8 +207,7 @@ class Connection(asyncio.BufferedProtocol):
             self._send(self._core.resume(answer))
         except Exception as error:
             self._failed(error)
-        if self._eof and not self._is_waiting():
-            self._close("client", None)
+        self._regulate()
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -231,9 +239,7 @@ class Connection(asyncio.BufferedProtocol):
         output = core.feed(plaintext) if plaintext else b""
         self._send(output)
         if tls.closed_by_peer and not self._ended:
-            self.eof_received()
-            if not self._is_waiting():
-                self._close("client", None)
+            self._eof = True
 
     def _secured(self, tls: ServerLayer, core: Core) -> None:
         facts = tls.facts
@@ -306,11 +312,65 @@ class Connection(asyncio.BufferedProtocol):
         if self._tls is not None:
             self._tls.close_notify()
             self._flush()
-        if self._transport is not None:
-            if self._paused:
-                self._transport.abort()  # it does not read, so the last words would never leave
+        transport = self._transport
+        if transport is None:
+            return
+        if self._full:
+            transport.abort()  # it does not read, so the last words would never leave
+        elif by == "server" and not self._eof:
+            # With octets of the client still unread, closing at once would make the system reset the
+            # connection, and the client might lose our last words: let it read them and close first.
+            try:
+                transport.write_eof()
+            except OSError:
+                transport.abort()  # it has gone already
+                return
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(_LINGER, transport.abort)
+        else:
+            transport.close()
+
+    def _regulate(self) -> None:
+        """Read on, or not, or end, as the state of the session and of the client demands.
+
+        Nothing more is read while something that came before is unanswered, or while the client does
+        not read: so what one client can cause stays bounded.
+        """
+        transport, core = self._transport, self._core
+        if transport is None or transport.is_closing() or core is None:
+            return
+        if self._ended:
+            wanted = not self._full
+        else:
+            if core.has_more and not self._full and not core.is_waiting and not self._going_on:
+                self._going_on = True
+                asyncio.get_running_loop().call_soon(self._go_on)
+            busy = self._is_busy()
+            if self._eof and not busy:
+                self._close("client", Reason.CONNECTION_LOST if self.whereabouts else None)
+                return
+            wanted = not self._full and not busy
+        if wanted is not self._is_reading:
+            self._is_reading = wanted
+            if wanted:
+                transport.resume_reading()
             else:
-                self._transport.close()
+                transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """Answer more of what has arrived; others had their turn meanwhile."""
+        self._going_on = False
+        if self._ended or self._full or self._core is None:
+            return
+        try:
+            self._send(self._core.more())
+        except Exception as error:
+            self._failed(error)
+        self._regulate()
+
+    def _is_busy(self) -> bool:
+        return not self._ended and self._core is not None and (self._core.is_waiting or self._core.has_more)
 
     def _is_waiting(self) -> bool:
         return self._core is not None and self._core.is_waiting
@@ -323,9 +383,10 @@ class Connection(asyncio.BufferedProtocol):
     def _note_end(self, by: str, reason: Reason | None) -> None:
         if self._ended:
             return
+        where = self.whereabouts
         self._ended = True
         self.site.log.append(
-            Disconnected, Stage.DISCONNECT, self.site.host, self.number, "", by, reason, self.whereabouts
+            Disconnected, Stage.DISCONNECT, self.site.host, self.number, "", by, reason, where
         )
 
     def _failed(self, error: Exception) -> None:

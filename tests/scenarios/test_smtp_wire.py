@@ -189,7 +189,6 @@ def test_vanished_client(
     assert len(net.account("bob@example.org").inbox) == 1
 
 
-@pytest.mark.xfail(reason="the place is asked for when the connection counts as ended already")
 def test_vanished_client_was_somewhere(net: MailNet, connect: Connect) -> None:
     client = connect()
     client.send(HELLO + ENVELOPE + b"DATA\r\nhalf a mess")
@@ -339,9 +338,8 @@ def test_client_that_asks_and_never_reads(net: MailNet, connect: Connect) -> Non
     (running,) = [host for host in net.internet.hosts.values() if host.name == "mx1.example.org"]
 
     def waiting() -> int:
-        (connection,) = running.connections
-        transport = connection._transport
-        return transport.get_write_buffer_size() if transport is not None else 0
+        transports = [connection._transport for connection in running.connections]
+        return max(each.get_write_buffer_size() for each in transports if each is not None)
 
     # One segment's answers beyond the mark at which reading stops; without a stop this has no bound.
     kept = net.call(waiting)
