@@ -174,8 +174,8 @@ _PIECES = st.sampled_from(
         b"Content-Type: ", b"multipart/mixed", b"multipart/digest", b"message/rfc822", b"message/global", b"text/html",
         b"image/png", b"; boundary=b", b"; boundary=bb", b"; charset=utf-7", b"; name*0*=", b"; name*1=", b"--b",
         b"Date: ", b"--bb", b"--b--", b"Content-Transfer-Encoding: ", b"base64", b"quoted-printable", b"x-what",
-        b"Content-Disposition: ", b"attachment", b"Content-Language: ", b"en, de", b"Content-Location: ", b"Content-MD5: ", b"Content-ID: ",
-        b"Content-Description: ", b"1 Jan 2024", b"x",
+        b"Content-Disposition: ", b"attachment", b"Content-Language: ", b"en, de", b"Content-Location: ",
+        b"Content-MD5: ", b"Content-ID: ", b"Content-Description: ", b"1 Jan 2024", b"x",
     ]
 )  # fmt: skip
 _GARBAGE = st.one_of(

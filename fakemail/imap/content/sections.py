@@ -11,7 +11,7 @@ from typing import Final
 from fakemail.imap.content.fields import pick_fields
 from fakemail.imap.content.strings import literal, without_nul
 from fakemail.imap.syntax.fetch_items import Section, SectionText
-from fakemail.mail.headers import body_offset, split_fields
+from fakemail.mail.headers import body_offset
 from fakemail.mail.mime import Part
 
 WHOLE: Final = Section()
@@ -136,16 +136,16 @@ def _header(raw: bytes, start: int, end: int, wanted: Section, partial: Partial 
     blank = _blank_line(raw, start, end)
     stop = end - len(blank)
     names = tuple(name.lower() for name in wanted.fields)
-    if wanted.text is SectionText.HEADER_FIELDS:
-        places = [(match.start(1), match.end()) for match in pick_fields(raw, start, end, names)]
-    else:
-        left_out = frozenset(names)
-        fields = split_fields(raw, start, end)
-        places = [(field.start, field.end) for field in fields if field.name.lower() not in left_out]
+    inside = wanted.text is SectionText.HEADER_FIELDS
     out = []
-    for first, last in places:
-        line_end = raw.find(b"\n", last, stop)
-        out.append(raw[first : stop if line_end < 0 else line_end + 1])
+    kept = start
+    for match in pick_fields(raw, start, end, names):
+        first = match.start(1)
+        last = raw.find(b"\n", match.end(), stop) + 1 or stop
+        out.append(raw[first:last] if inside else raw[kept:first])
+        kept = last
+    if not inside:  # lines that are no field are left too
+        out.append(raw[kept:stop])
     out.append(blank)
     chosen = b"".join(out)
     return chosen if partial is None else chosen[partial[0] : partial[0] + partial[1]]
