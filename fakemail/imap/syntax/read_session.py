@@ -36,6 +36,7 @@ _SELECTED = (FilterKind.SELECTED, FilterKind.SELECTED_DELAYED)
 
 def read_authenticate(scan: Scanner) -> Command:
     """ "AUTHENTICATE" SP auth-type [SP initial-resp]; initial-resp = base64 / "=" (RFC 9051 §9)."""
+    scan.secret = True
     scan.space()
     mechanism = scan.word("a SASL mechanism")
     if not scan.another():
@@ -51,6 +52,7 @@ def read_authenticate(scan: Scanner) -> Command:
 
 def read_login(scan: Scanner) -> Command:
     """ "LOGIN" SP userid SP password, both astring."""
+    scan.secret = True
     scan.space()
     username = scan.astring("a user name")
     scan.space()

@@ -78,13 +78,14 @@ class Dialect:
 class Scanner:
     """A cursor over a frame. ``text`` and ``at`` may be read by callers that match expressions themselves."""
 
-    __slots__ = ("_astring_atom", "_literals", "_used", "at", "dialect", "tag", "text")
+    __slots__ = ("_astring_atom", "_literals", "_used", "at", "dialect", "secret", "tag", "text")
 
     def __init__(self, frame: Frame, dialect: Dialect) -> None:
         self.text = frame.text
         self.at = 0
         self.dialect = dialect
         self.tag: str | None = None
+        self.secret = False  # set while passwords are read: then nothing of the line is repeated
         self._literals = frame.literals
         self._used = 0
         self._astring_atom = _ASTRING_ATOM_UTF8 if dialect.utf8 and not dialect.strict else _ASTRING_ATOM
@@ -92,15 +93,19 @@ class Scanner:
     def fail(self, expected: str) -> NoReturn:
         """Refuse the command because something else was expected here."""
         found = self.text[self.at : self.at + 20].partition(LITERAL_MARK)
-        if found[0]:
+        if self.secret:
+            here = "something else"
+        elif "\x80" <= found[0][:1]:  # never a mistake in what was expected
+            here = "an octet beyond US-ASCII"
+        elif found[0]:
             here = ascii(found[0])
         else:
             here = "a literal" if found[1] else "the end of the line"
         raise CommandError(f"Expected {expected} at octet {self.at + 1}, found {here}.", tag=self.tag)
 
     def refuse(self, text: str, *, response: str = "BAD", code: str | None = None) -> NoReturn:
-        """Refuse the command for a reason of its own."""
-        raise CommandError(text, tag=self.tag, response=response, code=code)
+        """Refuse the command for a reason of its own, told in up to 200 characters."""
+        raise CommandError(text[:200], tag=self.tag, response=response, code=code)
 
     def peek(self) -> str:
         """The next character; empty at the end."""
