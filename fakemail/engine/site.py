@@ -227,9 +227,12 @@ class Decisions:
             return ACCEPTED
         if personality.accept_any_login:
             return ACCEPTED
-        account = self._internet.world.accounts.get(_login_key(login))
-        if account is not None and account.owns(sender):
-            return ACCEPTED
+        world = self._internet.world
+        account = world.accounts.get(_login_key(login))
+        if account is not None:
+            separator = world.domains[account.address.domain].detail_separator
+            if account.owns(sender, detail_separator=separator):
+                return ACCEPTED
         return refused(Reason.SENDER_NOT_OWNED, f"<{sender}>")
 
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:

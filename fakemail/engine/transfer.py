@@ -82,14 +82,16 @@ class Transfer:
         if route.reason is not None:
             self._give_up(recipients, route)
             return
-        candidates = [
-            _Candidate(host.name, address)
-            for host in route.hosts
-            for address in await self._ask(find_addresses(host.name))
-        ]
+        candidates: list[_Candidate] = []
+        failed = False
+        for host in route.hosts:
+            addresses = await self._ask(find_addresses(host.name))
+            candidates += [_Candidate(host.name, address) for address in addresses.found]
+            failed = failed or addresses.failed
         if not candidates:
             names = ", ".join(host.name for host in route.hosts)
-            self._give_up(recipients, Route(reason=Reason.NO_ADDRESS, detail=f"no address for {names}"))
+            reason = Reason.DNS_TEMPORARY if failed else Reason.NO_ADDRESS
+            self._give_up(recipients, Route(reason=reason, detail=f"no address for {names}"))
             return
         await self._try_hosts(candidates, recipients)
 

@@ -35,6 +35,14 @@ class MailHost(NamedTuple):
     name: str
 
 
+class Addresses(NamedTuple):
+    """The addresses of a mail host, in the order in which to try them."""
+
+    found: tuple[str, ...]
+    failed: bool = False
+    """Whether DNS failed for now, so that there may be more."""
+
+
 class Route(NamedTuple):
     """The hosts to try, in order; or why there are none."""
 
@@ -45,7 +53,7 @@ class Route(NamedTuple):
 
 
 Questions: TypeAlias = Generator[Ask, Found, Route]
-AddressQuestions: TypeAlias = Generator[Ask, Found, tuple[str, ...]]
+AddressQuestions: TypeAlias = Generator[Ask, Found, "Addresses"]
 
 
 def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
@@ -74,19 +82,21 @@ def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
 
 
 def find_addresses(host: str) -> AddressQuestions:
-    """Ask for the addresses of a mail host, IPv4 first. Empty when it has none or DNS fails."""
+    """Ask for the addresses of a mail host, IPv4 first."""
     if host.startswith("["):
         literal = host[1:-1]
         # RFC 5321 §4.1.3: the tag has no case, and an IPv6 address has many spellings.
         try:
-            return (str(ip_address(literal[5:] if literal[:5].lower() == "ipv6:" else literal)),)
+            return Addresses((str(ip_address(literal[5:] if literal[:5].lower() == "ipv6:" else literal)),))
         except ValueError:
-            return ()  # some other kind of literal, which nobody here can reach
+            return Addresses(())  # some other kind of literal, which nobody here can reach
     addresses: list[str] = []
+    failed = False
     for record_type in ("A", "AAAA"):
         found = yield Ask(host, record_type)
         addresses += [value for value in found.values if isinstance(value, str)]
-    return tuple(addresses)
+        failed = failed or found.kind not in ("NOERROR", "NODATA", "NXDOMAIN")
+    return Addresses(tuple(addresses), failed)
 
 
 def _in_order(records: list[MailHost], chance: Chance) -> list[MailHost]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.mta.routing import Ask, Found, MailHost, Route, find_addresses, find_route
+from fakemail.mta.routing import Addresses, Ask, Found, MailHost, Route, find_addresses, find_route
 from fakemail.terms.ids import Chance
 from fakemail.terms.reason import Reason
 
@@ -127,8 +127,8 @@ def addresses(host: str, **found: Found) -> tuple[str, ...]:
             assert ask.name == host
             ask = questions.send(found.get(ask.type, Found("NODATA")))
     except StopIteration as end:
-        result: tuple[str, ...] = end.value
-        return result
+        result: Addresses = end.value
+        return result.found
 
 
 def test_both_families_ipv4_first() -> None:
@@ -145,6 +145,16 @@ def test_name_behind_a_cname_counts() -> None:
 @pytest.mark.parametrize("kind", ["NODATA", "NXDOMAIN", "SERVFAIL"])
 def test_no_addresses(kind: str) -> None:
     assert addresses("mx.test", A=Found(kind), AAAA=Found(kind)) == ()
+
+
+@pytest.mark.parametrize(("kind", "failed"), [("NODATA", False), ("NXDOMAIN", False), ("TIMEOUT", True)])
+def test_dns_that_fails_is_told_apart_from_no_address(kind: str, failed: bool) -> None:
+    questions = find_addresses("mx.test")
+    next(questions)
+    questions.send(Found(kind))
+    with pytest.raises(StopIteration) as end:
+        questions.send(Found("NODATA"))
+    assert end.value.value == Addresses((), failed)
 
 
 @pytest.mark.parametrize(
