@@ -121,7 +121,13 @@ class Problems:
         if len(self.lines) == 1:
             raise DeclarationError(self.lines[0])
         head = f"{len(self.lines)} mistakes in {self.source or 'the configuration'}:"
-        raise DeclarationError("\n".join([head, *(f"  {line}" for line in self.lines)]))
+        told = sorted(self.lines, key=self._line)
+        raise DeclarationError("\n".join([head, *(f"  {line}" for line in told)]))
+
+    def _line(self, text: str) -> int:
+        """The line that a mistake is on, 0 if it does not say."""
+        number = text.removeprefix(f"{self.source}:" if self.source else "line ").partition(":")[0]
+        return int(number) if number.isdecimal() else 0
 
 
 # Into a world ----------------------------------------------------------------------------------------

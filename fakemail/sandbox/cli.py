@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,9 @@ _DISTRIBUTION = "pytest-fakemail"
 @click.version_option(package_name=_DISTRIBUTION, prog_name="fakemail", message="%(prog)s %(version)s")
 def main() -> None:
     """A whole mail internet on this machine: DNS, TLS, SMTP and mailboxes, on loopback only."""
+    # Mail brings any character; a terminal that cannot show one must not end the command.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

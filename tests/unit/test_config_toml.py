@@ -135,14 +135,14 @@ def test_all_mistakes_of_a_text_are_told_at_once():
             "  world.toml:4: [domains.\"example.org\"]: there is no key 'mxs'; did you mean 'mx'?",
             "  world.toml:5: [domains.\"example.org\"]: 'accounts' must be a list of strings, "
             "not a list with the number 3 in it.",
-            "  world.toml:7: [domains.\"example.org\"]: there is no routing 'nul'; did you mean 'null'?",
             "  world.toml:6: [domains.\"example.org\"]: 'b b@example.org' is not an address: "
             "the part before '@' is 'b b'.",
+            "  world.toml:7: [domains.\"example.org\"]: there is no routing 'nul'; did you mean 'null'?",
             "  world.toml:9: [hosts.\"mx1.example.org\"]: 'max_recipients' must be a whole number from 0 up, "
             "not the string 'many'.",
             "  world.toml:10: [hosts.\"mx1.example.org\"]: there is no service 'smpt'; did you mean 'smtp'?",
-            "  world.toml:12: [[accounts]] number 1: there is no key 'adress'; did you mean 'address'?",
             "  world.toml:11: [[accounts]] number 1: the key 'address' is missing.",
+            "  world.toml:12: [[accounts]] number 1: there is no key 'adress'; did you mean 'address'?",
             "  world.toml:13: [[records]] number 1: the keys 'type' and 'value' are missing.",
         ]
     )
