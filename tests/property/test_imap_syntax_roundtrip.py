@@ -562,7 +562,8 @@ def _frames(data: bytes, cuts: list[int]) -> list[Frame]:
 
 
 def test_every_command_has_a_strategy() -> None:
-    assert set(Command.__subclasses__()) == set(strategies)
+    # By name: a dataclass with slots leaves its first class behind until that is collected.
+    assert {kind.__name__ for kind in Command.__subclasses__()} == {kind.__name__ for kind in strategies}
 
 
 @pytest.mark.parametrize("kind", strategies, ids=lambda kind: kind.__name__)

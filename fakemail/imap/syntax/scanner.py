@@ -95,7 +95,7 @@ class Scanner:
         found = self.text[self.at : self.at + 20].partition(LITERAL_MARK)
         if self.secret:
             here = "something else"
-        elif "\x80" <= found[0][:1]:  # never a mistake in what was expected
+        elif found[0][:1] >= "\x80":  # never a mistake in what was expected
             here = "an octet beyond US-ASCII"
         elif found[0]:
             here = ascii(found[0])

@@ -8,6 +8,7 @@ Different spellings of one meaning are one value here: ``UNSEEN`` is ``Not(HasFl
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -207,6 +208,18 @@ SearchKey = (
     | GmailThreadIdIs
     | HasGmailLabel
 )
+
+
+def walk(key: SearchKey) -> Iterator[SearchKey]:
+    """A key and all that are in it, in no particular order."""
+    waiting = [key]
+    while waiting:
+        key = waiting.pop()
+        yield key
+        if isinstance(key, And | Or):
+            waiting.extend(key.keys)
+        elif isinstance(key, Not | Fuzzy):
+            waiting.append(key.key)
 
 
 class ResultOption(Enum):
