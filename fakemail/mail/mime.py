@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fakemail.mail.decoding import charset_text, field_text, transfer_content, unfold
+from fakemail.mail.fields import first_body
 from fakemail.mail.headers import Headers, body_offset, split_fields
 from fakemail.mail.parameters import (
     ContentType,
@@ -44,12 +45,12 @@ class Part:
 
     __slots__ = (
         "_content",
+        "_headers",
         "_parameters",
         "body_start",
         "children",
         "end",
         "header_start",
-        "headers",
         "raw",
         "type",
     )
@@ -59,13 +60,20 @@ class Part:
         self.header_start = start
         self.body_start = body_offset(raw, start, end)
         self.end = end
-        self.headers = Headers(split_fields(raw, start, self.body_start))
         self.children: tuple[Part, ...] = ()
-        field = self.headers.first("Content-Type")
+        self._headers: Headers | None = None
+        field = first_body(raw, start, self.body_start, "content-type")
         # RFC 2045 §5.2: a type that cannot be read counts as text/plain.
-        self.type = default if field is None else content_type(unfold(field.raw)) or _TEXT_PLAIN
+        self.type = default if field is None else content_type(unfold(field)) or _TEXT_PLAIN
         self._content: bytes | None = None
         self._parameters: dict[str, str] | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """The fields of the header of the part."""
+        if self._headers is None:  # most of what is asked about a tree needs two fields, not all
+            self._headers = Headers(split_fields(self.raw, self.header_start, self.body_start))
+        return self._headers
 
     @property
     def content_type(self) -> str:
@@ -82,8 +90,8 @@ class Part:
     @property
     def encoding(self) -> str:
         """The Content-Transfer-Encoding, lower-case; ``"7bit"`` when there is none (RFC 2045 §6.1)."""
-        field = self.headers.first("Content-Transfer-Encoding")
-        return "7bit" if field is None else strip_comments(unfold(field.raw)).strip().lower() or "7bit"
+        field = first_body(self.raw, self.header_start, self.body_start, "content-transfer-encoding")
+        return "7bit" if field is None else strip_comments(unfold(field)).strip().lower() or "7bit"
 
     @property
     def is_multipart(self) -> bool:

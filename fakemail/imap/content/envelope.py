@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fakemail.imap.content.fields import pick_fields
 from fakemail.imap.content.strings import NIL, nstring, octets, string
 from fakemail.mail.addresses import Item, Kind, split_addresses
+from fakemail.mail.fields import pick_fields
 from fakemail.mail.headers import body_offset
 
 NO_MAILBOX: Final = b"MISSING_MAILBOX"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from fakemail.mail.decoding import charset_text, transfer_content
@@ -11,7 +12,7 @@ from fakemail.mail.mime import Part
 MAX_CHARACTERS: Final = 200
 """RFC 8970 §3.3: a server should stay within 200 characters and must within 256."""
 # How much of a part is read for it, in encoded octets: HTML begins with styles.
-_PLAIN_OCTETS: Final = 8 * 1024
+_PLAIN_OCTETS: Final = 4 * 1024
 _HTML_OCTETS: Final = 128 * 1024
 
 
@@ -43,8 +44,18 @@ def _first(root: Part, sub: str) -> Part | None:
 
 def _plain_text(part: Part) -> str:
     lines = _start(part, _PLAIN_OCTETS).splitlines()
-    own = [word for line in lines if not line.startswith(">") for word in line.split()]
-    return _shortened(own or [word for line in lines for word in line.lstrip("> ").split()])
+    own = _first_words(line for line in lines if not line.startswith(">"))
+    return _shortened(own or _first_words(line.lstrip("> ") for line in lines))
+
+
+def _first_words(lines: Iterable[str]) -> list[str]:
+    """The words of the first lines, enough of them for a preview."""
+    words: list[str] = []
+    for line in lines:
+        words += line.split()
+        if len(words) > MAX_CHARACTERS // 2:  # with the space behind it, each takes two characters at least
+            break
+    return words
 
 
 def _start(part: Part, octets: int) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from fakemail.imap.content.fields import pick_fields
 from fakemail.imap.content.strings import literal, without_nul
 from fakemail.imap.syntax.fetch_items import Section, SectionText
+from fakemail.mail.fields import pick_fields
 from fakemail.mail.headers import body_offset
 from fakemail.mail.mime import Part
 

@@ -10,9 +10,9 @@ from typing import Final
 from urllib.parse import quote
 
 from fakemail.imap.content.envelope import EMPTY_ENVELOPE, envelope, unfolded
-from fakemail.imap.content.strings import NIL, nstring, string
+from fakemail.imap.content.strings import NIL, string
 from fakemail.mail.decoding import unfold
-from fakemail.mail.headers import Field
+from fakemail.mail.fields import pick_fields
 from fakemail.mail.mime import Part
 from fakemail.mail.parameters import disposition, strip_comments
 
@@ -22,6 +22,15 @@ _SECTION: Final = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
 # have none it is an empty one, which BODY[1] can fetch.
 _NO_PART: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 _NO_EXTENSION: Final = b" NIL NIL NIL NIL"
+_FIELDS: Final = (
+    "content-type",
+    "content-id",
+    "content-description",
+    "content-md5",
+    "content-disposition",
+    "content-language",
+    "content-location",
+)
 # RFC 2046 §4.1.2: the default charset, told to clients as other servers do.
 _DEFAULT_CHARSET: Final = (("charset", "us-ascii"),)
 
@@ -92,39 +101,48 @@ def _structure(part: Part, extended: bool, utf8: bool) -> bytes:
 
 def _multipart(part: Part, extended: bool, utf8: bool) -> bytes:
     # RFC 9051 §9: body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart]
-    children = b"".join(_structure(child, extended, utf8) for child in part.children) or _no_part(extended)
+    children = b"".join([_structure(child, extended, utf8) for child in part.children]) or _no_part(extended)
     subtype = string(part.type.sub.encode(), utf8=utf8)
     if not extended:
         return b"(%b %b)" % (children, subtype)
-    parameters = _parameters(part.type.raw_parameters, part.headers.first("Content-Type"), utf8)
-    return b"(%b %b %b %b)" % (children, subtype, parameters, _common_extension(part, utf8))
+    fields = _content_fields(part)
+    parameters = _parameters(part.type.raw_parameters, fields.get(b"content-type"), utf8)
+    return b"(%b %b %b %b)" % (children, subtype, parameters, _common_extension(fields, utf8))
 
 
 def _single(part: Part, extended: bool, utf8: bool) -> bytes:
     # RFC 9051 §9: body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP
     # body-fld-octets
-    main, sub, raw_parameters = part.type
-    parameters = raw_parameters
+    main, sub, parameters = part.type
+    fields = _content_fields(part)
     if main == "text" and not any(name.partition("*")[0] == "charset" for name, _ in parameters):
         parameters += _DEFAULT_CHARSET
-    fields = [
+    words = [
         string(main.encode(), utf8=utf8),
         string(sub.encode(), utf8=utf8),
-        _parameters(parameters, part.headers.first("Content-Type"), utf8),
-        _text(part, "Content-ID", utf8),
-        _text(part, "Content-Description", utf8),
+        _parameters(parameters, fields.get(b"content-type"), utf8),
+        _text(fields.get(b"content-id"), utf8),
+        _text(fields.get(b"content-description"), utf8),
         string(part.encoding.encode("utf-8", "replace"), utf8=utf8),
         b"%d" % part.size,
     ]
     if main == "text":
-        fields.append(b"%d" % part.lines)
+        words.append(b"%d" % part.lines)
     elif part.is_message and (utf8 or sub == "rfc822"):
-        fields += _enclosed(part, extended, utf8)
-        fields.append(b"%d" % part.lines)
+        words += _enclosed(part, extended, utf8)
+        words.append(b"%d" % part.lines)
     if extended:
-        fields.append(_text(part, "Content-MD5", utf8))
-        fields.append(_common_extension(part, utf8))
-    return b"(%b)" % b" ".join(fields)
+        words.append(_text(fields.get(b"content-md5"), utf8))
+        words.append(_common_extension(fields, utf8))
+    return b"(%b)" % b" ".join(words)
+
+
+def _content_fields(part: Part) -> dict[bytes, bytes]:
+    """The bodies of the fields that a structure tells of, by lower-case name; the first of each counts."""
+    found: dict[bytes, bytes] = {}
+    for match in pick_fields(part.raw, part.header_start, part.body_start, _FIELDS):
+        found.setdefault(match[1].lower(), match[2])
+    return found
 
 
 def _enclosed(part: Part, extended: bool, utf8: bool) -> list[bytes]:
@@ -142,38 +160,35 @@ def _no_part(extended: bool) -> bytes:
     return _NO_PART + (_NO_EXTENSION if extended else b"") + b")"
 
 
-def _common_extension(part: Part, utf8: bool) -> bytes:
+def _common_extension(fields: dict[bytes, bytes], utf8: bool) -> bytes:
     # RFC 9051 §9: [SP body-fld-dsp [SP body-fld-lang [SP body-fld-loc ...]]]
-    headers = part.headers
-    if not any(name in headers for name in ("Content-Disposition", "Content-Language", "Content-Location")):
-        return b"NIL NIL NIL"
     return b"%b %b %b" % (
-        _disposition(headers.first("Content-Disposition"), utf8),
-        _languages(headers.first("Content-Language"), utf8),
-        _text(part, "Content-Location", utf8),
+        _disposition(fields.get(b"content-disposition"), utf8),
+        _languages(fields.get(b"content-language"), utf8),
+        _text(fields.get(b"content-location"), utf8),
     )
 
 
-def _disposition(field: Field | None, utf8: bool) -> bytes:
+def _disposition(field: bytes | None, utf8: bool) -> bytes:
     # RFC 9051 §9: body-fld-dsp = "(" string SP body-fld-param ")" / nil
     if field is None:
         return NIL
-    kind, raw = disposition(unfold(field.raw))
+    kind, raw = disposition(unfold(field))
     if not kind and not raw:
         return NIL
     return b"(%b %b)" % (string(kind.encode("utf-8", "replace"), utf8=utf8), _parameters(raw, field, utf8))
 
 
-def _languages(field: Field | None, utf8: bool) -> bytes:
+def _languages(field: bytes | None, utf8: bool) -> bytes:
     # RFC 9051 §9: body-fld-lang = nstring / "(" string *(SP string) ")"
     if field is None:
         return NIL
-    tags = [tag.strip() for tag in strip_comments(unfold(field.raw)).split(",")]
+    tags = [tag.strip() for tag in strip_comments(unfold(field)).split(",")]
     printed = [string(tag.encode("utf-8", "replace"), utf8=utf8) for tag in tags if tag]
     return b"(%b)" % b" ".join(printed) if printed else NIL
 
 
-def _parameters(raw: Parameters, field: Field | None, utf8: bool) -> bytes:
+def _parameters(raw: Parameters, field: bytes | None, utf8: bool) -> bytes:
     # RFC 9051 §9: body-fld-param = "(" string SP string *(SP string SP string) ")" / nil
     if not raw:
         return NIL
@@ -184,14 +199,15 @@ def _parameters(raw: Parameters, field: Field | None, utf8: bool) -> bytes:
     return b"(%b)" % b" ".join(words)
 
 
-def _as_received(text: str, field: Field | None) -> bytes:
+def _as_received(text: str, field: bytes | None) -> bytes:
     """Octets of a text out of a field: those of the field, which may have been Latin-1."""
+    if text.isascii():
+        return text.encode("ascii")
     data = text.encode("utf-8", "replace")
-    if field is not None and not data.isascii() and data not in field.raw:
+    if field is not None and data not in field:
         return text.encode("latin-1", "replace")
     return data
 
 
-def _text(part: Part, name: str, utf8: bool) -> bytes:
-    field = part.headers.first(name)
-    return NIL if field is None else nstring(unfolded(field.raw), utf8=utf8)
+def _text(field: bytes | None, utf8: bool) -> bytes:
+    return NIL if field is None else string(unfolded(field), utf8=utf8)

@@ -12,7 +12,7 @@ from fakemail.imap.content.index import HeaderIndex, fold
 from fakemail.mail.decoding import decode_words, guess
 from fakemail.mail.mime import Part, parse
 
-_FOLDING: Final = re.compile(r"\r?\n(?=[ \t])")
+_FOLDING: Final = re.compile(r"\n(?=[ \t])")
 # Without these two the whole body is plain text (RFC 2045 §5.2, §6.1).
 _MIME: Final = re.compile(rb"\n(?i:content-t)")
 
@@ -25,14 +25,15 @@ def header_contains(index: HeaderIndex, needle: str) -> bool:
 def body_contains(index: HeaderIndex, needle: str, *, part_headers: bool = False) -> bool:
     """Whether the decoded body holds some folded text; ``part_headers`` looks into MIME headers too."""
     raw = index.raw
-    if not _has_mime(raw, index.body_start):
-        return needle in _folded_text(guess(raw[index.body_start :]))
-    return _contains(parse(raw), needle, part_headers)
+    if _has_mime(raw, index.body_start):
+        return _contains(parse(raw), needle, part_headers)
+    text = fold(guess(raw[index.body_start :]))
+    return needle in (text.replace("\r\n", "\n") if "\n" in needle else text)
 
 
 def _contains(root: Part, needle: str, part_headers: bool) -> bool:
     for part in root.walk():
-        if part.type.main == "text" and needle in _folded_text(part.text):
+        if part.type.main == "text" and needle in fold(part.text):
             return True
         enclosed = part.is_message
         for child in part.children:
@@ -45,11 +46,6 @@ def _has_mime(raw: bytes, end: int) -> bool:
     return raw[:9].lower() == b"content-t" or _MIME.search(raw, 0, end) is not None
 
 
-def _folded_text(text: str) -> str:
-    folded = fold(text)
-    return folded.replace("\r\n", "\n") if "\r" in folded else folded
-
-
 def _header_text(header: bytes) -> str:
-    text = guess(header)
-    return fold(decode_words(_FOLDING.sub("", text)) if "=?" in text else _FOLDING.sub("", text))
+    text = _FOLDING.sub("", guess(header).replace("\r\n", "\n"))
+    return fold(decode_words(text) if "=?" in text else text)

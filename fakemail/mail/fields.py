@@ -30,6 +30,12 @@ def pick_fields(raw: bytes, start: int, end: int, names: tuple[str, ...]) -> Ite
     yield from others.finditer(raw, start, end)
 
 
+def first_body(raw: bytes, start: int, end: int, name: str) -> bytes | None:
+    """The raw body of the first field of that lower-case name, or None."""
+    match = next(pick_fields(raw, start, end, (name,)), None)
+    return None if match is None else match[2]
+
+
 def has_field(raw: bytes, start: int, end: int, name: str) -> bool:
     """Whether the header has a field of that lower-case name."""
     return next(pick_fields(raw, start, end, (name,)), None) is not None
