@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from fakemail.imap.syntax import commands, mailbox_commands
 from fakemail.imap.syntax import read_fetch as fetch
@@ -15,14 +15,15 @@ from fakemail.imap.syntax import read_mailbox as mailbox
 from fakemail.imap.syntax import read_search as search
 from fakemail.imap.syntax import read_session as session
 from fakemail.imap.syntax.commands import Command, Request
-from fakemail.imap.syntax.errors import CommandError, UnknownCommand
+from fakemail.imap.syntax.errors import UnknownCommand
 from fakemail.imap.syntax.framing import TAG, Frame
 from fakemail.imap.syntax.scanner import Dialect, Scanner
 
 # RFC 9051 §9: command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 _TAG = re.compile(rf"({TAG})(?: |\Z)")
-_NAME = re.compile(r"(UID +)?([A-Z][A-Z0-9.-]*)(?= |\Z)", re.IGNORECASE)
-_STRICT_NAME = re.compile(r"(UID )?([A-Z][A-Z0-9.-]*)(?= |\Z)", re.IGNORECASE)
+_NAME = r"([A-Za-z][A-Za-z0-9.-]*)(?= |\Z)"
+_HEAD = re.compile(rf"({TAG}) +([Uu][Ii][Dd] +)?{_NAME}")
+_STRICT_HEAD = re.compile(rf"({TAG}) ([Uu][Ii][Dd] )?{_NAME}")
 
 _DEFAULT: Final = Dialect()
 
@@ -36,28 +37,35 @@ def parse(frame: Frame, dialect: Dialect = _DEFAULT) -> Request:
 
     Raises :class:`~fakemail.imap.syntax.errors.CommandError`, with the tag when there is one, and nothing else.
     """
+    text = frame.text
     scan = Scanner(frame, dialect)
-    found = _TAG.match(frame.text)
-    if not found:
-        raise CommandError("Expected a tag and a command." if frame.text else "The line is empty.")
-    scan.tag = tag = found[1]
-    scan.at = found.end()
-    pattern = _NAME
-    if dialect.strict:
-        pattern = _STRICT_NAME
-    elif scan.peek() == " ":
-        scan.skip_space()
-    name = scan.take(pattern, "a command")
-    word = name[2].upper()
+    head = (_STRICT_HEAD if dialect.strict else _HEAD).match(text)
+    if head is None:
+        _refuse_head(scan)
+    tag, uid, word = head.groups()
+    scan.tag = tag
+    scan.at = head.end()
+    word = word.upper()
     if reader := _BY_NUMBER.get(word):
-        command = reader(scan, uid=bool(name[1]))
-    elif (plain := _READERS.get(word)) and not name[1]:
+        command = reader(scan, uid=uid is not None)
+    elif (plain := _READERS.get(word)) and uid is None:
         command = plain(scan)
     else:
-        full = (name[1] or "").upper() + word
+        full = word if uid is None else f"UID {word}"
         raise UnknownCommand(f"There is no command {full[:40]}.", tag=tag)
-    scan.finish()
+    if scan.at != len(text):
+        scan.finish()
     return Request(tag, command)
+
+
+def _refuse_head(scan: Scanner) -> NoReturn:
+    """Say what is wrong with the beginning of a line."""
+    found = _TAG.match(scan.text)
+    if found is None:
+        scan.refuse("Expected a tag and a command." if scan.text else "The line is empty.")
+    scan.tag = found[1]
+    scan.at = found.end()
+    scan.fail("a command")
 
 
 def parse_octets(line: bytes, dialect: Dialect = _DEFAULT) -> Request:
