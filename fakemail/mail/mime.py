@@ -180,8 +180,8 @@ class Part:
         return part
 
     def _disposition(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        field = self.headers.first("Content-Disposition")
-        return ("", ()) if field is None else disposition(unfold(field.raw))
+        field = first_body(self.raw, self.header_start, self.body_start, "content-disposition")
+        return ("", ()) if field is None else disposition(unfold(field))
 
     def __repr__(self) -> str:
         inside = f", {len(self.children)} parts" if self.is_multipart else ""

@@ -78,6 +78,7 @@ def _whole_characters(content: bytes) -> bytes:
 
 
 def _shortened(words: list[str]) -> str:
-    text = " ".join(words[:MAX_CHARACTERS])
-    text = "".join(character for character in text[: 2 * MAX_CHARACTERS] if character.isprintable())
+    text = " ".join(words[:MAX_CHARACTERS])[: 2 * MAX_CHARACTERS]
+    if not text.isprintable():
+        text = "".join(character for character in text if character.isprintable())
     return text[:MAX_CHARACTERS].rstrip()
