@@ -139,7 +139,7 @@ def declare(
     """Declare in a world what a description names, in an order in which everything finds what it needs.
 
     ``password`` gives the passwords that were not written down. Entries that cannot be are noted in
-    ``problems``, and the others are declared all the same.
+    ``problems``, and the rest is looked at all the same; a world with problems is not to be used.
     """
     # Addresses that were chosen come first, or a host that takes any free one might get them.
     for host in sorted(description.hosts, key=lambda entry: entry.ipv4 is None and entry.ipv6 is None):

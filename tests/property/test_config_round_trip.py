@@ -140,11 +140,43 @@ def test_a_description_survives_its_text(description):
 
 
 def built(description: Description) -> World:
-    """A world with whatever of a description can be."""
+    """A world with whatever of a description can be, made step by step as a test would."""
     world = World()
-    declare(
-        world, description, password=lambda address: f"{quote_local(address.local)}!", problems=Problems()
-    )
+    for host in description.hosts:
+        with suppress(DeclarationError):
+            world.add_host(
+                host.name,
+                services=host.services,
+                ipv4=host.ipv4,
+                ipv6=host.ipv6,
+                personality=host.personality,
+                open_relay_for=host.relay_for,
+                smarthost=host.smarthost,
+            )
+    for domain in description.domains:
+        with suppress(DeclarationError):
+            world.add_domain(
+                domain.name,
+                routing=domain.routing,
+                mx=domain.mx,
+                submission_host=domain.submission,
+                detail_separator=domain.detail_separator,
+            )
+    for account in description.accounts:
+        with suppress(DeclarationError):
+            world.add_account(
+                account.address,
+                account.password or f"{quote_local(account.address.local)}!",
+                may_send_as=account.may_send_as,
+                tokens=account.tokens,
+                disabled=account.disabled,
+            )
+    for domain in description.domains:
+        with suppress(DeclarationError):
+            world.set_catch_all(domain.name, domain.catch_all)
+        for alias, targets in domain.aliases:
+            with suppress(DeclarationError):
+                world.add_alias(alias, targets)
     return world
 
 
