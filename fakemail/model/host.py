@@ -31,8 +31,14 @@ class Service:
 SMTP: Final = Service("smtp", 25, Security.STARTTLS)
 SUBMISSION: Final = Service("submission", 587, Security.STARTTLS)
 SUBMISSIONS: Final = Service("submissions", 465, Security.TLS)
+POP3: Final = Service("pop3", 110, Security.STARTTLS)
+POP3S: Final = Service("pop3s", 995, Security.TLS)
+IMAP: Final = Service("imap", 143, Security.STARTTLS)
+IMAPS: Final = Service("imaps", 993, Security.TLS)
 
-SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS)}
+READING: Final = (IMAP, IMAPS, POP3, POP3S)
+"""The services by which people read their mail, in the order of RFC 6186 §3.2 and §3.3."""
+SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class Personality:
     """What is particular about a host's servers. The defaults are those of a careful modern server."""
 
     hide: frozenset[str] = field(default=frozenset())
-    """EHLO keywords that are neither offered nor understood, and SASL mechanisms as ``AUTH=LOGIN``."""
+    """Keywords of EHLO and of POP3's CAPA that are neither offered nor understood (``TOP``; ``APOP`` and
+    ``CAPA`` themselves as well), and SASL mechanisms as ``AUTH=LOGIN``."""
     max_message_size: int = 50 * 1024 * 1024
     """In octets (RFC 1870)."""
     max_recipients: int = 1000
@@ -49,6 +56,10 @@ class Personality:
     """Refused commands in one connection before it is closed with 421."""
     idle_timeout: float = 300.0
     """In real seconds; RFC 5321 §4.5.3.2.7 asks for five minutes."""
+    reading_timeout: float = 1800.0
+    """The same for those who read mail; RFC 1939 §3 asks for ten minutes, RFC 9051 §5.4 for thirty."""
+    login_delay: int = 0
+    """POP3: seconds of the fake internet's time from one login of an account to the next (RFC 2449 §6.5)."""
     require_tls: bool = False
     """Refuse MAIL in clear text with 530 (RFC 3207 §4)."""
     require_auth: bool = True

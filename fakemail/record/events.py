@@ -101,6 +101,34 @@ class Exchange(NamedTuple):
     """The path of MAIL or RCPT, else ``None``."""
 
 
+class Told(NamedTuple):
+    """A command and the end of its answer, where that is not one reply of SMTP: IMAP and POP3.
+
+    ``line`` is the command as it came, without its line end and with secrets masked; ``{n}`` stands for a
+    literal of so many octets. It is empty for what the server said unasked.
+    """
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    line: str
+    status: str
+    """``OK``, ``NO``, ``BAD``, ``BYE``, ``+`` for a challenge or a go-ahead, ``+OK`` and ``-ERR`` of POP3, ``*``
+    for data that was sent unasked."""
+    code: str
+    """The response code without brackets, empty if there was none."""
+    text: str
+    responses: int
+    """How many lines of data went before the end (untagged responses; lines of a POP3 listing)."""
+    octets: int
+    """How long they were together."""
+    reason: Reason | None
+    """Why it was refused; ``None`` if it was not."""
+
+
 class Query(NamedTuple):
     """A question to a DNS server and the answer to it (:attr:`Stage.DNS_QUERY`)."""
 
@@ -206,4 +234,6 @@ class Delivered(NamedTuple):
     subject: str = ""
 
 
-Event = Connected | Disconnected | Handshake | Exchange | Query | Queued | Routed | Attempt | Delivered
+Event = (
+    Connected | Disconnected | Handshake | Exchange | Told | Query | Queued | Routed | Attempt | Delivered
+)

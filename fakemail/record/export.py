@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 
-from fakemail.record.events import Event, Exchange
+from fakemail.record.events import Event, Exchange, Told
 from fakemail.record.secrets import mask_line
 from fakemail.terms.address import Address, NullPath
 from fakemail.terms.peer import Peer
@@ -35,7 +35,7 @@ def to_object(event: Event) -> dict[str, Json]:
     found: dict[str, Json] = {"kind": type(event).__name__.lower()}
     for name, value in zip(event._fields, event, strict=True):
         found[name] = _plain(value)
-    if isinstance(event, Exchange):
+    if isinstance(event, Exchange | Told):
         found["line"] = mask_line(event.stage, event.line)
     return found
 

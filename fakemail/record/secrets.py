@@ -50,6 +50,8 @@ def mask_response(line: str) -> str:
 
 def mask_line(stage: Stage, line: str) -> str:
     """The line of an exchange, masked for what it is: a command, or an answer to a challenge."""
-    if stage is Stage.SMTP_AUTH and line[:4].upper() != "AUTH":
+    if stage in (Stage.SMTP_AUTH, Stage.POP3_AUTH) and line[:4].upper() != "AUTH":
+        return mask_response(line)
+    if stage is Stage.IMAP_AUTHENTICATE and " " not in line:
         return mask_response(line)
     return mask_command(line)

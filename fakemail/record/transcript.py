@@ -20,6 +20,7 @@ from fakemail.record.events import (
     Query,
     Queued,
     Routed,
+    Told,
 )
 from fakemail.record.secrets import mask_line
 from fakemail.record.text import columns, shown
@@ -103,6 +104,8 @@ def lines(event: Event) -> list[str]:
     match event:
         case Exchange():
             return _exchange(event)
+        case Told():
+            return _told(event)
         case Connected():
             who = f"{event.peer.name} [{event.peer.address}]:{event.peer.port}"
             return [f"-- connection {event.connection}: {shown(who)} to {event.host}, {event.protocol}"]
@@ -142,6 +145,21 @@ def _exchange(event: Exchange) -> list[str]:
         found += [f"S: {event.reply.code}-{shown(line)}" for line in continued]
         found.append(f"S: {event.reply.code} {shown(last)}".rstrip())
     if event.reason is not None:
+        found[-1] += f"   ({event.reason})"
+    return found
+
+
+def _told(event: Told) -> list[str]:
+    found: list[str] = []
+    if event.line:
+        found.append(f"C: {shown(mask_line(event.stage, event.line))}".rstrip())
+    if event.responses:
+        lines = "1 response" if event.responses == 1 else f"{event.responses} responses"
+        found.append(f"S: ({lines}, {event.octets} octets)")
+    if event.status != "*":
+        code = f" [{event.code}]" if event.code else ""
+        found.append(f"S: {shown(f'{event.status}{code} {event.text}')}".rstrip())
+    if event.reason is not None and found:
         found[-1] += f"   ({event.reason})"
     return found
 

@@ -43,6 +43,20 @@ class Reason(Enum):
     SHUTTING_DOWN = "shutting down"
     PROTOCOL_ERROR = "protocol error of the other side"
 
+    # The mailbox
+    NO_SUCH_MAILBOX = "no such mailbox"
+    MAILBOX_EXISTS = "mailbox exists already"
+    NOT_ALLOWED = "not allowed"
+    OVER_QUOTA = "over quota"
+    LIMIT_REACHED = "limit reached"
+    MESSAGE_GONE = "message expunged"
+    NO_SUCH_MESSAGE = "no such message"
+    MAILDROP_IN_USE = "maildrop in use"
+    LOGIN_TOO_SOON = "logged in a moment ago"
+    READ_ONLY = "mailbox is read-only"
+    CANNOT_DECODE = "content cannot be decoded"
+    MAILBOX_LOST = "selected mailbox is gone"
+
     # The test
     HANDLER = "refused by the test's own handler"
 

@@ -1,0 +1,153 @@
+"""AUTH: SASL exchanges in POP3's clothes: base64 behind a plus sign, and the star that cancels (RFC 5034).
+
+And the other ways to prove who one is: PASS and APOP (RFC 1939 §7).
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+
+from fakemail.pop3.replies import CHALLENGE, Answer, refusal
+from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, ServerFacts, Step, Success
+from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.sasl.passwords import check_password
+from fakemail.sasl.prepare import comparable
+from fakemail.terms.channel import Channel
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+
+
+class Authentication:
+    """One AUTH command under way. After each step look at ``answer`` and ``login``."""
+
+    def __init__(self, exchange: ServerExchange, stranger: _Stranger | None) -> None:
+        self._exchange = exchange
+        self._stranger = stranger
+        self.answer: Answer | None = None
+        """A challenge or a refusal; ``None`` when it succeeded."""
+        self.login = ""
+        """Who authenticated, empty until then."""
+
+    @classmethod
+    def begin(
+        cls,
+        argument: str,
+        offered: Sequence[str],
+        credentials: Credentials,
+        chance: Chance,
+        host: str,
+        channel: Channel | None,
+        *,
+        anybody: bool = False,
+    ) -> Authentication | None:
+        """Start with the argument of AUTH; ``None`` when its mechanism is not offered.
+
+        With ``anybody`` every login is let in, whatever its password.
+        """
+        name, _, initial = argument.partition(" ")
+        mechanism = MECHANISMS.get(name.upper())
+        if mechanism is None or mechanism.name not in offered:
+            return None
+        stranger = _Stranger(credentials) if anybody else None
+        facts = ServerFacts(
+            credentials=stranger or credentials,
+            chance=chance,
+            host=host,
+            channel_binding=channel.end_point if channel else None,
+            offers_plus=any(name.endswith("-PLUS") for name in offered),
+            certificate_names=channel.certificate_names if channel else (),
+        )
+        self = cls(mechanism.server(facts), stranger)
+        octets = None
+        if initial:
+            # RFC 5034 §4: a single "=" is an initial response of no octets.
+            octets = b"" if initial == "=" else _decode(initial.encode("utf-8", "surrogateescape"))
+            if octets is None:
+                self.answer = refusal(Reason.BAD_SYNTAX, "not base64")
+                return self
+        self._take(self._exchange.start(octets))
+        return self
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no response of the client is expected any more."""
+        return self.answer is None or self.answer.status != CHALLENGE
+
+    def respond(self, line: bytes | None) -> None:
+        """Take one line of the client, ``None`` for one that was too long."""
+        if line == b"*":
+            self.answer = refusal(Reason.AUTH_CANCELLED)
+            return
+        octets = None if line is None else _decode(line)
+        if line is None:
+            self.answer = refusal(Reason.LINE_TOO_LONG)
+        elif octets is None:
+            self.answer = refusal(Reason.BAD_SYNTAX, "not base64")
+        else:
+            self._take(self._exchange.respond(octets))
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step, Challenge):
+            self.answer = Answer(CHALLENGE, b64encode(step.data).decode())
+        elif isinstance(step, Success):
+            self.answer, self.login = None, step.authorization_id
+        elif self._stranger is not None and self._stranger.login and not step.protocol_error:
+            self.answer, self.login = None, self._stranger.login
+        elif step.protocol_error:
+            self.answer = refusal(Reason.BAD_SYNTAX, step.text)
+        else:
+            self.answer = refusal(Reason.AUTH_FAILED)
+
+
+class _Stranger:
+    """Credentials that remember who asked to be let in."""
+
+    def __init__(self, own: Credentials) -> None:
+        self._own = own
+        self.login = ""
+
+    def password_of(self, login: str) -> str | None:
+        self.login = login
+        return self._own.password_of(login)
+
+    def token_owner(self, token: str) -> str | None:
+        return self._own.token_owner(token)
+
+    def owner_of_certificate(self, subject: str) -> str | None:
+        return self._own.owner_of_certificate(subject)
+
+    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
+        return self._own.may_act_as(authentication_id, authorization_id)
+
+
+def login_of_password(credentials: Credentials, name: str, password: str) -> str:
+    """Who USER and PASS prove to be, empty for nobody."""
+    outcome = check_password(credentials, name, password)
+    return outcome.authorization_id if isinstance(outcome, Success) else ""
+
+
+def login_of_digest(credentials: Credentials, name: str, digest: str, timestamp: str) -> str:
+    """Who APOP proves to be, empty for nobody.
+
+    RFC 1939 §7: the MD5 of the timestamp of the banner, angle brackets included, and the shared secret.
+    """
+    login = comparable(name)
+    password = credentials.password_of(login)
+    right = False
+    # RFC 6856 §2.2 wants the prepared password; clients that have never heard of it use it as it is.
+    for secret in (comparable(password or ""), password or ""):
+        octets = timestamp.encode() + secret.encode("utf-8", "surrogatepass")
+        said = hashlib.md5(octets, usedforsecurity=False).hexdigest()
+        right |= hmac.compare_digest(said.encode(), digest.lower().encode("utf-8", "surrogateescape"))
+    return login if right and password else ""
+
+
+def _decode(text: bytes) -> bytes | None:
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,108 @@
+"""The table of capabilities: every line of CAPA (RFC 2449), where it is defined and when it is offered.
+
+A capability that a host hides is neither offered nor understood. APOP and CAPA are no lines of CAPA, but can be
+hidden by those names all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from fakemail.model.host import Host, Personality, Security, Service
+from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.terms.channel import Channel
+
+# With these a server can let in whom it does not know; with SCRAM it would have to prove that it does.
+ANY_LOGIN_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "CRAM-MD5"})
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one POP3 port of one host is like. Made once for each listener, shared by its sessions."""
+
+    host: Host
+    service: Service
+
+    @property
+    def personality(self) -> Personality:
+        """The host's own."""
+        return self.host.personality
+
+    def knows(self, capability: str) -> bool:
+        """Whether a capability, or ``AUTH=MECHANISM``, is not hidden."""
+        return capability not in self.personality.hide
+
+    def may_log_in(self, channel: Channel | None) -> bool:
+        """Whether anybody may log in on such a connection: not in clear text, unless the host allows it."""
+        return channel is not None or self.personality.auth_in_clear
+
+    def mechanisms(self, channel: Channel | None) -> tuple[str, ...]:
+        """The SASL mechanisms offered on a connection, the strongest first."""
+        if not self.knows("SASL") or not self.may_log_in(channel):
+            return ()
+        return tuple(
+            row.name
+            for row in MECHANISMS.values()
+            if self.knows(f"AUTH={row.name}")
+            and not (self.personality.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
+            and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
+            and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
+        )
+
+    def capabilities(self, channel: Channel | None) -> tuple[str, ...]:
+        """The lines of CAPA, the same before and after the login (RFC 2449 §5 allows most of them no difference)."""
+        said = (
+            (row.keyword, row.parameters(self, channel)) for row in CAPABILITIES if self.knows(row.keyword)
+        )
+        return tuple(f"{keyword} {words}".rstrip() for keyword, words in said if words is not None)
+
+
+class Capability(NamedTuple):
+    """One line of CAPA."""
+
+    keyword: str
+    source: str
+    parameters: Callable[[Profile, Channel | None], str | None]
+    """What stands behind the keyword, ``None`` where it is not offered."""
+
+
+def _always(_: Profile, __: Channel | None) -> str | None:
+    return ""
+
+
+def _user(profile: Profile, channel: Channel | None) -> str | None:
+    return "" if profile.may_log_in(channel) else None
+
+
+def _stls(profile: Profile, channel: Channel | None) -> str | None:
+    # RFC 2595 §4: not any more when TLS is active.
+    return "" if profile.service.security is Security.STARTTLS and channel is None else None
+
+
+def _login_delay(profile: Profile, _: Channel | None) -> str | None:
+    return str(profile.personality.login_delay) if profile.personality.login_delay > 0 else None
+
+
+def _auth_resp_code(profile: Profile, _: Channel | None) -> str | None:
+    # RFC 3206 §3: its codes are response codes of RFC 2449.
+    return "" if profile.knows("RESP-CODES") else None
+
+
+CAPABILITIES: Final = (
+    Capability("TOP", "RFC 1939 §7", _always),
+    Capability("UIDL", "RFC 1939 §7", _always),
+    Capability("USER", "RFC 1939 §7", _user),
+    Capability("SASL", "RFC 5034", lambda profile, channel: " ".join(profile.mechanisms(channel)) or None),
+    Capability("STLS", "RFC 2595", _stls),
+    Capability("RESP-CODES", "RFC 2449 §6.4", _always),
+    Capability("AUTH-RESP-CODE", "RFC 3206", _auth_resp_code),
+    Capability("PIPELINING", "RFC 2449 §6.6", _always),
+    Capability("EXPIRE", "RFC 2449 §6.7", lambda profile, channel: "NEVER"),
+    Capability("LOGIN-DELAY", "RFC 2449 §6.5", _login_delay),
+    # RFC 6856 §2.2: USER says that logins and passwords may be UTF-8, whatever the mode.
+    Capability("UTF8", "RFC 6856", lambda profile, channel: "USER"),
+    Capability("LANG", "RFC 6856 §3", _always),
+    Capability("IMPLEMENTATION", "RFC 2449 §6.9", lambda profile, channel: "fakemail"),
+)

@@ -1,0 +1,412 @@
+"""The server's side of a POP3 connection: octets in, octets out, no socket (RFC 1939).
+
+``feed`` takes whatever arrived and returns what there is to answer; a long answer comes in pieces, and ``more``
+goes on with it while ``has_more`` is set (see :mod:`fakemail.pop3.dialogue`). Who may log in, and whose mail it
+is, is asked of a :class:`Backend`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from fakemail.pop3.authentication import Authentication, login_of_digest, login_of_password
+from fakemail.pop3.capabilities import Profile
+from fakemail.pop3.commands import COMMANDS, Argument, Row, State, out_of_order
+from fakemail.pop3.dialogue import OVERLONG, Dialogue, Recorder
+from fakemail.pop3.maildrop import Maildrop, end_of_header, end_of_lines, size_of
+from fakemail.pop3.replies import CHALLENGE, ERR, OK, Answer, refusal
+from fakemail.record.secrets import mask_command, mask_response
+from fakemail.sasl.exchange import Credentials
+from fakemail.store.account import AccountStore
+from fakemail.store.message import StoredMessage
+from fakemail.terms.channel import Channel
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
+
+# RFC 1939 §3: printable characters. RFC 6856 §2.2 adds UTF-8; lone surrogates stand for octets that are not.
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_NUMBER = re.compile("[0-9]+")
+
+
+class Backend(Protocol):
+    """Everything a session asks of its host."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """Who may log in."""
+        ...
+
+    @property
+    def chance(self) -> Chance:
+        """For what must not be guessed or repeated."""
+        ...
+
+    def account(self, login: str) -> AccountStore:
+        """The mailboxes of somebody who has logged in."""
+        ...
+
+    def admits(self, login: str, delay: int) -> bool:
+        """Whether the last login is at least that many seconds ago; then this one is the last."""
+        ...
+
+
+class _Refused(Exception):
+    """A command is answered with ``-ERR``."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        self.answer = refusal(reason, detail)
+
+
+class Session(Dialogue):
+    """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
+
+    After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing`` (write the
+    output, then close) and ``has_more``. Call ``release`` when the connection is gone, however it went.
+    """
+
+    def __init__(
+        self, profile: Profile, backend: Backend, record: Recorder, channel: Channel | None = None
+    ) -> None:
+        super().__init__(profile, record)
+        self.state = State.AUTHORIZATION
+        self.login = ""
+        self._backend = backend
+        self._channel = channel
+        self._timestamp = ""
+        self._name = ""
+        self._utf8 = False
+        self._authentication: Authentication | None = None
+        self._maildrop: Maildrop | None = None
+
+    # What the shell calls ------------------------------------------------------------------------
+
+    def greet(self) -> bytes:
+        """The banner, with the timestamp that APOP needs (RFC 1939 §7)."""
+        name = self.profile.host.name.encode("ascii", "replace").decode()
+        text = f"{name} POP3 ready"
+        if self.profile.knows("APOP"):
+            unique = int.from_bytes(self._backend.chance.octets(12), "big")
+            self._timestamp = f"<{unique >> 48}.{unique & 0xFFFFFFFFFFFF}@{name}>"
+            text += f" {self._timestamp}"
+        self._say(Answer(OK, text))
+        return self._take_output()
+
+    def secured(self, channel: Channel) -> None:
+        """The TLS handshake is done: forget all that was said in clear text (RFC 2595 §4)."""
+        self.wants_tls = False
+        self._channel = channel
+        self._name = ""
+        self._utf8 = False
+        self.state = State.AUTHORIZATION
+        self._buffer.clear()
+
+    def release(self) -> None:
+        """Let others have the maildrop. Nothing is removed: that is for QUIT alone (RFC 1939 §6)."""
+        super().release()
+        maildrop, self._maildrop = self._maildrop, None
+        self._authentication = None
+        if maildrop is not None:
+            maildrop.close()
+
+    @property
+    def whereabouts(self) -> str:
+        """What the session is in the middle of, in words; empty between commands."""
+        if self._pieces is not None:
+            return f"inside the answer to {self._line}"
+        return "inside AUTH" if self._authentication is not None else ""
+
+    # Commands ------------------------------------------------------------------------------------
+
+    def _answer(self, raw: bytes) -> None:
+        try:
+            if self._authentication is not None:
+                self._authenticate_further(raw)
+                return
+            try:
+                row, argument = self._parse(raw)
+            finally:
+                if self.state is State.NAMED:  # RFC 1939 §7: PASS comes right behind USER, or not at all
+                    self.state = State.AUTHORIZATION
+            self._HANDLERS[row.keyword](self, argument)
+        except _Refused as refused:
+            self._say(refused.answer)
+
+    def _parse(self, raw: bytes) -> tuple[Row, str]:
+        """Find the row of the command; refuse what breaks the general rules."""
+        self._stage = Stage.POP3_UNKNOWN
+        text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
+        keyword, _, argument = text.partition(" ")
+        row = COMMANDS.get(keyword.strip("\t").upper())
+        if row is not None:
+            self._stage = row.stage
+        self._line = mask_command(text)
+        if raw is OVERLONG or len(raw) > (row.limit if row is not None else 255):
+            raise _Refused(Reason.LINE_TOO_LONG)
+        if not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
+            raise _Refused(Reason.BARE_LINE_END)
+        if row is None or not self._hears(row):
+            raise _Refused(Reason.UNKNOWN_COMMAND)
+        if _NOT_TEXT.search(text) is not None:
+            raise _Refused(Reason.BAD_SYNTAX, "control characters, or octets that are not UTF-8")
+        if self.state not in row.states:
+            raise _Refused(Reason.BAD_SEQUENCE, out_of_order(row, self.state))
+        if row.keyword != "PASS":  # whose argument is all the rest, spaces included (RFC 1939 §7)
+            argument = argument.strip(" ")
+        if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
+            raise _Refused(Reason.BAD_SYNTAX, f"syntax: {row.syntax}")
+        return row, argument
+
+    def _hears(self, row: Row) -> bool:
+        """Whether a command exists in this session."""
+        if row.capability == "STLS" and self._channel is not None:
+            return self.profile.knows("STLS")  # to say that it is active already
+        if row.capability == "STLS":
+            return "STLS" in self.profile.capabilities(None)
+        return not row.capability or self.profile.knows(row.capability)
+
+    def _capa(self, _: str) -> None:
+        lines = self.profile.capabilities(self._channel)
+        self._say_list("capability list follows", lines)
+
+    def _stls(self, _: str) -> None:
+        if self._channel is not None:
+            raise _Refused(Reason.BAD_SEQUENCE, "TLS is active already")
+        if self._utf8:
+            raise _Refused(Reason.BAD_SEQUENCE, "STLS comes before UTF8")  # RFC 6856 §2.1
+        self._say(Answer(OK, "begin TLS"))
+        self.wants_tls = True
+
+    def _utf8_mode(self, _: str) -> None:
+        self._utf8 = True
+        self._say(Answer(OK, "UTF8 enabled"))
+
+    def _lang(self, argument: str) -> None:
+        # RFC 6856 §3.2: a basic language range matches a tag that it is, or begins.
+        if not argument:
+            self._say_list("language listing follows", ["en English"])
+        elif argument.lower() in ("*", "en"):
+            self._say(Answer(OK, "en the language is English"))
+        else:
+            raise _Refused(Reason.BAD_SYNTAX, "there is no such language here")
+
+    def _noop(self, _: str) -> None:
+        self._say(Answer(OK, "nothing done"))
+
+    def _quit(self, _: str) -> None:
+        maildrop = self._maildrop
+        # RFC 1939 §6: the UPDATE state; the maildrop is released before the answer, so that who has read it
+        # can log in again.
+        is_clean = maildrop is None or maildrop.update()
+        self._end()
+        if is_clean:
+            self._say(Answer(OK, "closing the connection"))
+        else:
+            self._say(Answer(ERR, "the messages were not removed", "SYS/TEMP", Reason.MAILBOX_LOST))
+
+    # Logging in ----------------------------------------------------------------------------------
+
+    def _require_channel(self) -> None:
+        if not self.profile.may_log_in(self._channel):
+            raise _Refused(Reason.TLS_REQUIRED)
+
+    def _user(self, argument: str) -> None:
+        self._require_channel()
+        # Everybody is welcome so far: who exists is nobody's business.
+        self._name = argument
+        self.state = State.NAMED
+        self._say(Answer(OK, "send PASS"))
+
+    def _pass(self, argument: str) -> None:
+        name = self._name
+        login = login_of_password(self._backend.credentials, name, argument)
+        self._logged_in(login or self._stranger(name))
+
+    def _apop(self, argument: str) -> None:
+        self._require_channel()
+        name, _, digest = argument.rpartition(" ")
+        if not name:
+            raise _Refused(Reason.BAD_SYNTAX, "syntax: APOP name digest")
+        name = name.strip(" ")
+        login = login_of_digest(self._backend.credentials, name, digest, self._timestamp)
+        self._logged_in(login or self._stranger(name))
+
+    def _stranger(self, name: str) -> str:
+        """Who nobody knows and is let in all the same, if the host lets everybody in."""
+        return name if self.profile.personality.accept_any_login else ""
+
+    def _auth(self, argument: str) -> None:
+        self._require_channel()
+        offered = self.profile.mechanisms(self._channel)
+        if not argument:
+            # Older than RFC 5034, and some clients still ask so.
+            self._say_list("mechanisms follow", offered)
+            return
+        authentication = Authentication.begin(
+            argument,
+            offered,
+            self._backend.credentials,
+            self._backend.chance,
+            self.profile.host.name,
+            self._channel,
+            anybody=self.profile.personality.accept_any_login,
+        )
+        if authentication is None:
+            raise _Refused(Reason.AUTH_MECHANISM)
+        self._go_on_with(authentication)
+
+    def _authenticate_further(self, raw: bytes) -> None:
+        authentication, self._authentication = self._authentication, None
+        self._stage = Stage.POP3_AUTH
+        self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
+        if raw and not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
+            raise _Refused(Reason.BARE_LINE_END)
+        if authentication is not None:
+            authentication.respond(raw.rstrip(b"\r\n") if raw is not OVERLONG else None)
+            self._go_on_with(authentication)
+
+    def _go_on_with(self, authentication: Authentication) -> None:
+        answer = authentication.answer
+        if answer is None:
+            self._logged_in(authentication.login)
+            return
+        if answer.status == CHALLENGE:
+            self._authentication = authentication
+        self._say(answer)
+
+    def _logged_in(self, login: str) -> None:
+        """Open the maildrop, for somebody who has proved who it is; empty for one who has not."""
+        self.state = State.AUTHORIZATION
+        if not login:
+            raise _Refused(Reason.AUTH_FAILED)
+        maildrop = Maildrop(self._backend.account(login), self)
+        if not maildrop.is_open:
+            raise _Refused(Reason.MAILDROP_IN_USE)
+        if not self._backend.admits(login, self.profile.personality.login_delay):
+            maildrop.close()
+            raise _Refused(Reason.LOGIN_TOO_SOON)
+        self._maildrop = maildrop
+        self.login = login
+        self.state = State.TRANSACTION
+        self._say(Answer(OK, f"{len(maildrop)} messages ({maildrop.octets} octets)"))
+
+    # Reading -------------------------------------------------------------------------------------
+
+    @property
+    def _open(self) -> Maildrop:
+        if self._maildrop is None:
+            raise _Refused(Reason.BAD_SEQUENCE, "log in first")
+        return self._maildrop
+
+    def _message(self, argument: str) -> tuple[int, StoredMessage]:
+        """The message of a number."""
+        if _NUMBER.fullmatch(argument) is None:
+            raise _Refused(Reason.BAD_SYNTAX, "a message has a number")
+        number = int(argument)
+        message = self._open.get(number)
+        if message is None:
+            what = "is deleted" if self._open.is_deleted(number) else ""
+            raise _Refused(Reason.NO_SUCH_MESSAGE, f"message {number} {what}" if what else "")
+        return number, message
+
+    def _stat(self, _: str) -> None:
+        # RFC 1939 §5: the number, a space, and the octets; the drop listing has nothing else.
+        self._say(Answer(OK, f"{len(self._open)} {self._open.octets}"))
+
+    def _list(self, argument: str) -> None:
+        if argument:
+            number, message = self._message(argument)
+            self._say(Answer(OK, f"{number} {size_of(message)}"))
+            return
+        lines = [f"{number} {size_of(message)}" for number, message in self._open.numbered()]
+        self._say_list(f"{len(self._open)} messages ({self._open.octets} octets)", lines)
+
+    def _uidl(self, argument: str) -> None:
+        maildrop = self._open
+        if not maildrop.is_intact:
+            raise _Refused(Reason.MAILBOX_LOST)
+        if argument:
+            number, message = self._message(argument)
+            self._say(Answer(OK, f"{number} {maildrop.unique_id(message)}"))
+            return
+        lines = [f"{number} {maildrop.unique_id(message)}" for number, message in maildrop.numbered()]
+        self._say_list("unique-id listing follows", lines)
+
+    def _readable(self, argument: str) -> tuple[StoredMessage, int]:
+        """The message of a number, and where its header ends, if it can be shown to this client."""
+        _, message = self._message(argument)
+        if not self._open.is_intact:
+            raise _Refused(Reason.MAILBOX_LOST)
+        if not self._open.is_there(message):
+            raise _Refused(Reason.MESSAGE_GONE)
+        end = end_of_header(message.raw)
+        if not self._utf8 and self.profile.knows("UTF8") and _is_utf8(message.raw[:end]):
+            raise _Refused(Reason.NOT_NEGOTIATED)  # RFC 6856 §5
+        return message, end
+
+    def _retr(self, argument: str) -> None:
+        message, _ = self._readable(argument)
+        maildrop = self._open
+        self._say(Answer(OK, f"{size_of(message)} octets"), message.raw)
+        pieces = self._pieces
+        if pieces is None:
+            return
+
+        def seen_at_the_end() -> Iterator[bytes]:
+            # Who hangs up in the middle has not read it.
+            yield from pieces
+            maildrop.saw(message)
+
+        self._pieces = seen_at_the_end()
+
+    def _top(self, argument: str) -> None:
+        number, _, lines = argument.partition(" ")
+        lines = lines.strip(" ")
+        if _NUMBER.fullmatch(lines) is None:
+            raise _Refused(Reason.BAD_SYNTAX, "syntax: TOP message lines")
+        message, end = self._readable(number)
+        self._say(
+            Answer(OK, "top of message follows"), message.raw, end=end_of_lines(message.raw, end, int(lines))
+        )
+
+    def _dele(self, argument: str) -> None:
+        number, _ = self._message(argument)
+        self._open.delete(number)
+        self._say(Answer(OK, f"message {number} deleted"))
+
+    def _rset(self, _: str) -> None:
+        self._open.reset()
+        self._say(Answer(OK, f"{len(self._open)} messages ({self._open.octets} octets)"))
+
+    _HANDLERS: Final[dict[str, Callable[[Session, str], None]]] = {
+        "CAPA": _capa,
+        "STLS": _stls,
+        "USER": _user,
+        "PASS": _pass,
+        "APOP": _apop,
+        "AUTH": _auth,
+        "UTF8": _utf8_mode,
+        "LANG": _lang,
+        "STAT": _stat,
+        "LIST": _list,
+        "UIDL": _uidl,
+        "RETR": _retr,
+        "TOP": _top,
+        "DELE": _dele,
+        "NOOP": _noop,
+        "RSET": _rset,
+        "QUIT": _quit,
+    }
+
+
+def _is_utf8(header: bytes) -> bool:
+    """Whether a header has UTF-8 in it, and not octets of some older character set."""
+    if header.isascii():
+        return False
+    try:
+        header.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
