@@ -1,6 +1,6 @@
 """How fast mail is taken in, with everything recorded, beside a plain aiosmtpd ``Controller``.
 
-Run it: ``python benchmarks/ingest.py``. It takes about a minute; with names of cases, only those.
+Run it: ``python benchmarks/ingest.py``. It takes about half a minute; with names of cases, only those.
 
 Each server is a process of its own, the load comes from this one over raw sockets, and the servers
 take turns, so that what else the machine does hits both. Processor time is the server's alone.
@@ -22,7 +22,9 @@ from measure import median, print_table, verdict
 CONNECTIONS = 10
 BUDGET = 120  # microseconds of processor time for one mail of 1 KiB
 
-_HEAD = b"From: <ann@shop.test>\r\nTo: <bob@example.org>\r\nSubject: News\r\nMessage-ID: <1@shop.test>\r\n\r\n"
+_HEAD = (
+    b"From: <ann@shop.test>\r\nTo: <bob@example.org>\r\nSubject: News\r\nMessage-ID: <1@shop.test>\r\n\r\n"
+)
 _LINE = b"All work and no play makes a dull mail, and this line is as long as they are.\r\n"
 _MAIL, _RCPT = b"MAIL FROM:<ann@shop.test>\r\n", b"RCPT TO:<bob@example.org>\r\n"
 
@@ -54,7 +56,7 @@ def aiosmtpd_server() -> Iterator[tuple[str, int, Callable[[], int]]]:
     kept = []
 
     class Keep:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
             kept.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
             return "250 OK"
 
@@ -200,7 +202,10 @@ class Server:
 
     def __init__(self, name: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, "--serve", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def _ask(self) -> list[str]:
@@ -244,7 +249,8 @@ def main(wanted: list[str]) -> None:
         cpu = {each: median(cpu for cpu, _ in figures) for each, figures in measured.items()}
         rate = {each: median(rate for _, rate in figures) for each, figures in measured.items()}
         ratio = median(
-            theirs / ours for (ours, _), (theirs, _) in zip(measured["fakemail"], measured["aiosmtpd"], strict=True)
+            theirs / ours
+            for (ours, _), (theirs, _) in zip(measured["fakemail"], measured["aiosmtpd"], strict=True)
         )
         rows.append(
             [

@@ -20,7 +20,11 @@ TURNS = {
     "MAIL": b"MAIL FROM:<ann@shop.test>\r\n",
     "RCPT": b"RCPT TO:<bob@example.org>\r\n",
     "DATA": b"DATA\r\n",
-    "message of 100 KiB": b"Subject: News\r\n\r\n" + b"x" * 70 + b"\r\n" + b"All work and no play.\r\n" * 4700 + b".\r\n",
+    "message of 100 KiB": b"Subject: News\r\n\r\n"
+    + b"x" * 70
+    + b"\r\n"
+    + b"All work and no play.\r\n" * 4700
+    + b".\r\n",
     "QUIT": b"QUIT\r\n",
 }
 

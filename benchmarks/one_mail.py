@@ -1,7 +1,7 @@
 """What one test costs that sends a plain mail and looks at it: fakemail, smtpdfix, and the bare client.
 
 Run it in a virtual environment of its own, since smtpdfix brings a pytest plugin:
-``pip install -e '.[bench]'``, then ``python benchmarks/one_mail.py``. It takes about half a minute.
+``pip install -e '.[bench]'``, then ``python benchmarks/one_mail.py``. It takes a few seconds.
 
 Each round plays what a function-scoped fixture and a test play together: start, send a message with
 smtplib, look at it, stop. The bare client sends the same mail to a server that only answers. All

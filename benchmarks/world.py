@@ -1,6 +1,6 @@
 """How long a fake internet takes to start, and to stop.
 
-Run it: ``python benchmarks/world.py``. It takes about ten seconds.
+Run it: ``python benchmarks/world.py``. It takes a few seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,17 @@ def main() -> None:
     """Print one table: start and stop for no, one, ten and a hundred domains."""
     with Stopwatch() as first:
         one_world(1)
-    rows = [["first of the process, 1 domain", f"{first.wall * 1e3:.2f}", f"{first.cpu * 1e3:.2f}", "", "", "", ""]]
+    rows = [
+        [
+            "first of the process, 1 domain",
+            f"{first.wall * 1e3:.2f}",
+            f"{first.cpu * 1e3:.2f}",
+            "",
+            "",
+            "",
+            "",
+        ]
+    ]
     for domains, rounds, start_limit, stop_limit in (
         (0, ROUNDS, None, 2),
         (1, ROUNDS, 5, 2),
@@ -36,8 +46,12 @@ def main() -> None:
         (100, ROUNDS // 4, 60, None),
     ):
         measured = [one_world(domains) for _ in range(rounds)]
-        start_wall, start_cpu = (median(getattr(start, kind) for start, _ in measured) * 1e3 for kind in ("wall", "cpu"))
-        stop_wall, stop_cpu = (median(getattr(stop, kind) for _, stop in measured) * 1e3 for kind in ("wall", "cpu"))
+        start_wall, start_cpu = (
+            median(getattr(start, kind) for start, _ in measured) * 1e3 for kind in ("wall", "cpu")
+        )
+        stop_wall, stop_cpu = (
+            median(getattr(stop, kind) for _, stop in measured) * 1e3 for kind in ("wall", "cpu")
+        )
         rows.append(
             [
                 f"{domains} domain{'s' * (domains != 1)}",
