@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.api.matchers import HasSubject, Matcher, SentBy
 from fakemail.record import journey as journeys
+from fakemail.terms.address import NullPath
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseInbox
@@ -111,7 +112,7 @@ def _elsewhere(net: AnyNet, box: BaseInbox, wanted: Wanted) -> list[str]:
         f"        {message!r} in {other.name} of {other.address}"
         for other in net.other_inboxes(box)
         for message in other.messages()
-        if wanted.fits(message)
+        if wanted.fits(message) and not _is_notice(message)
     ]
     if not found:
         return []
@@ -119,11 +120,16 @@ def _elsewhere(net: AnyNet, box: BaseInbox, wanted: Wanted) -> list[str]:
     return ["close:  what fits, but is in another mailbox", *found[:_SHOWN], *more]
 
 
+def _is_notice(message: Message) -> bool:
+    """Whether it is a bounce: nobody who waits for mail means that."""
+    return message.envelope is not None and isinstance(message.envelope.sender, NullPath)
+
+
 def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
     """How the last message to this address, or failing that the last of all, got on."""
     events = net.internet.log.events()
     mine = journeys.find(events, to=box.address)
-    others = mine or journeys.journeys(events)
+    others = mine or [each for each in journeys.journeys(events) if not each.is_arrived_notice]
     if not others:
         return ["last:   no client has sent any mail in this test so far"]
     last = others[-1]

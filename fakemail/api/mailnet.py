@@ -12,10 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
+from fakemail.api import clock as clocks
 from fakemail.api import config as configuration
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
 from fakemail.api.dns import Dns
 from fakemail.api.hosts import Domain, Host, read_address
+from fakemail.api.queue import Queue
 from fakemail.api.results import Results
 from fakemail.api.settings import Settings
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
@@ -71,11 +73,12 @@ class BaseNet(Generic[_A]):
         self.seed = seed
         self._port_offset = port_offset
         self.timeout = timeout
-        self.clock: Clock = clock or VirtualClock()
+        self._clock: Clock = clock or VirtualClock()
         self.thread: LoopThread = loop_thread()
         self._internet: Internet | None = None
         self._accounts: dict[str, _A] = {}
         self.dns = Dns(self)
+        self.queue = Queue(self)
 
     # Inside --------------------------------------------------------------------------------------
 
@@ -131,7 +134,7 @@ class BaseNet(Generic[_A]):
     def _start(self) -> None:
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
-        internet = Internet(seed=self.seed, clock=self.clock, port_offset=self._port_offset)
+        internet = Internet(seed=self.seed, clock=self._clock, port_offset=self._port_offset)
         self.run(internet.start())
         self._internet = internet
         if self._config is not None:
@@ -418,6 +421,11 @@ class MailNet(BaseNet[Account]):
 
     _new_account = Account
 
+    @property
+    def clock(self) -> clocks.Clock:
+        """Its clock, which only the test moves."""
+        return clocks.Clock(self)
+
     def settle(self, *, timeout: float | None = None) -> None:
         """Wait until our side is quiet: no transfer runs, no session is between MAIL and its final reply.
 
@@ -452,6 +460,11 @@ class AsyncMailNet(BaseNet[AsyncAccount]):
     """A fake internet for asyncio and trio. Use it in an ``async with`` block, or the fixture ``async_mailnet``."""
 
     _new_account = AsyncAccount
+
+    @property
+    def clock(self) -> clocks.AsyncClock:
+        """Its clock, which only the test moves."""
+        return clocks.AsyncClock(self)
 
     async def settle(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - see Inbox.wait_for_one
         """See :meth:`MailNet.settle`."""

@@ -5,8 +5,10 @@ Methods that change it run in the loop's thread; :mod:`fakemail.api` sees to tha
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from itertools import count
 
 from fakemail.clock import Clock
@@ -15,14 +17,16 @@ from fakemail.dns.zones import Zones
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
+from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.site import RunningHost
-from fakemail.engine.transfer import QueuedMessage, Transfer
-from fakemail.errors import ServerError
+from fakemail.engine.transfer import QueuedMessage, Result
+from fakemail.errors import MailExpectation, ServerError
 from fakemail.mail.decoding import field_text
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.model.domain import Domain
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
+from fakemail.mta import dsn
 from fakemail.mta.recipients import resolve
 from fakemail.record.events import Delivered, Query, Queued
 from fakemail.record.log import Log
@@ -71,6 +75,7 @@ class Internet:
             else FixedPorts(self.network, self.world, offset=port_offset)
         )
         self.next_connection = count(1).__next__
+        self.mail_queue = MailQueue(self)
         self._homes: dict[str, list[str]] = {}
         self._naming = LateNaming(self.world)
         self._dns_clients: dict[str, DnsClient] = {}
@@ -211,8 +216,57 @@ class Internet:
             _field(_SUBJECT, raw),
             "",
         )
-        message = QueuedMessage(host, queue_id, envelope, raw, targets)
-        self.supervisor.spawn(Transfer(self, message).run(), f"transfer {queue_id}")
+        self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets))
+
+    def send_report(self, host: str, queue_id: str, to: Address, raw: bytes) -> None:
+        """Send a host's own report to the sender of a message."""
+        self.queue(host, queue_id, own_envelope(host, self.world.hosts[host].ipv4, to), raw)
+
+    def report_success(
+        self, host: str, queue_id: str, envelope: Envelope, raw: bytes, recipients: Sequence[Recipient]
+    ) -> None:
+        """Tell the sender who has the message now, where that was asked for (RFC 3461 §5.2.2)."""
+        message = QueuedMessage(host, queue_id, envelope, raw, ())
+        results = [
+            Result(each, Stage.DELIVER, None, None, "", "", reports_delivery=True) for each in recipients
+        ]
+        self.mail_queue.tell(message, self.clock.now(), dsn.Action.DELIVERED, results)
+
+    # Time ----------------------------------------------------------------------------------------
+
+    async def quiet(self, *, patience: float) -> None:
+        """Wait until our side is quiet (see :attr:`is_settled`), for that many real seconds at most.
+
+        Raises :class:`~fakemail.errors.MailExpectation` when it does not become quiet.
+        """
+        if self.is_settled:
+            return
+        woken = asyncio.Event()
+        unsubscribe = self.log.subscribe(lambda _: woken.set())
+        self.supervisor.on_end.append(woken.set)
+        try:
+            async with asyncio.timeout(patience):
+                while not self.is_settled:
+                    woken.clear()
+                    await woken.wait()
+        except TimeoutError:
+            raise MailExpectation(
+                f"the fake internet did not become quiet within {patience:g} s: {self.activity}."
+            ) from None
+        finally:
+            unsubscribe()
+            self.supervisor.on_end.remove(woken.set)
+
+    async def advance(self, by: timedelta, *, patience: float) -> None:
+        """Run all that is due in a span, in order, becoming quiet after each; then stand at its end."""
+        until = self.clock.now() + by
+        await self.quiet(patience=patience)
+        while jobs := self.clock.take_due(until):
+            self.clock.move(max(jobs[0].due - self.clock.now(), timedelta()))
+            for job in jobs:
+                job.action()
+            await self.quiet(patience=patience)
+        self.clock.move(max(until - self.clock.now(), timedelta()))
 
     def deliver(
         self, host: str, queue_id: str, envelope: Envelope, raw: bytes, recipients: Sequence[Address]

@@ -13,8 +13,9 @@ from fakemail.mail.trace import complete, count_received, prepend, received, ret
 from fakemail.model.host import Host, Security, Service
 from fakemail.mta.recipients import resolve
 from fakemail.record.events import Exchange
+from fakemail.smtp.backend import Receipt, Recorder
 from fakemail.smtp.extensions import Profile
-from fakemail.smtp.session import Receipt, Recorder, Session
+from fakemail.smtp.session import Session
 from fakemail.terms.address import Address, Path
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
@@ -283,6 +284,8 @@ class Decisions:
             prepend(content, return_path(envelope.sender) + trace),
             [each.address if each.address.domain else self._postmaster() for each in local],
         )
+        if any("SUCCESS" in each.notify for each in local):
+            internet.report_success(name, queue_id, envelope, prepend(content, trace), local)
         if elsewhere or onward:
             raw = prepend(content, trace)
             internet.queue(name, queue_id, envelope, raw, recipients=elsewhere, forwarded=onward)

@@ -19,6 +19,7 @@ from fakemail.record.events import Attempt, Exchange, Routed
 from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.tls.authority import process_authority
 from fakemail.wire.smtp_client import SmtpClient
@@ -42,6 +43,20 @@ class QueuedMessage:
     recipients: tuple[Recipient, ...]
 
 
+class Result(NamedTuple):
+    """How an attempt ended for one recipient."""
+
+    recipient: Recipient
+    at: Stage
+    reply: Reply | None
+    reason: Reason | None
+    detail: str
+    remote: str
+    """The host that was tried, empty if none was found."""
+    reports_delivery: bool
+    """Whether the next host promised to report deliveries itself (RFC 3461 §5.2.1)."""
+
+
 class _Candidate(NamedTuple):
     """One address of one mail host."""
 
@@ -56,6 +71,8 @@ class Transfer:
         self._internet = internet
         self._message = message
         self._since = 0
+        self.results: list[Result] = []
+        """One for each recipient, once :meth:`run` has ended."""
 
     async def run(self) -> None:
         """Try each recipient once."""
@@ -187,6 +204,18 @@ class Transfer:
             final,
             known[1] if known else "",
         )
+        if final:
+            self.results.append(
+                Result(
+                    outcome.recipient,
+                    outcome.at,
+                    outcome.reply,
+                    reason,
+                    outcome.detail,
+                    candidate.host,
+                    dialogue.offers("DSN"),
+                )
+            )
 
     def _reason_given(self, host: str, outcome: Outcome) -> Reason | None:
         """Why one of our own hosts said no: it wrote it down when it did."""
@@ -216,6 +245,9 @@ class Transfer:
                 route.detail,
                 "",
                 True,
+            )
+            self.results.append(
+                Result(recipient, Stage.ROUTE, None, route.reason, route.detail, "", reports_delivery=False)
             )
 
 

@@ -16,6 +16,7 @@ from fakemail.mail.addresses import Mailbox, mailboxes
 from fakemail.mail.headers import Headers, body_offset, message_ids, parse_date, split_fields
 from fakemail.mail.hypertext import Hypertext, Link, bare_links, read_html
 from fakemail.mail.mime import Part, parse
+from fakemail.mail.report import DeliveryReport, read_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,11 @@ class MessageView:
     def html(self) -> str:
         """The HTML source, line ends as ``\\n``, or ``""``."""
         return "" if self._html_part is None else self._html_part.text
+
+    @cached_property
+    def delivery_report(self) -> DeliveryReport | None:
+        """What it reports, if it is a bounce or another delivery status notification; else ``None``."""
+        return read_report(self.root)
 
     @cached_property
     def attachments(self) -> list[Attachment]:

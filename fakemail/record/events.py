@@ -215,6 +215,46 @@ class Attempt(NamedTuple):
     """The queue id under which the next fake host has it, empty if that is not known."""
 
 
+class Deferred(NamedTuple):
+    """A recipient will be tried again (:attr:`Stage.DEFER`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    attempts: int
+    """How often it has been tried."""
+    until: datetime
+    """When it will be tried next."""
+    reply: Reply | None
+    reason: Reason | None
+
+
+class Returned(NamedTuple):
+    """A host gave a recipient up (:attr:`Stage.RETURN`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    expired: bool
+    """Whether it was given up for its age, and not because it can never be delivered."""
+    report: str
+    """The queue id of the report to the sender, empty if none was due."""
+    at: Stage
+    """How far the last attempt came."""
+    reply: Reply | None
+    reason: Reason | None
+    remote: str
+    """The host that gave the reply, empty for none."""
+
+
 class Delivered(NamedTuple):
     """A message was put into a mailbox (:attr:`Stage.DELIVER`)."""
 
@@ -235,5 +275,16 @@ class Delivered(NamedTuple):
 
 
 Event = (
-    Connected | Disconnected | Handshake | Exchange | Told | Query | Queued | Routed | Attempt | Delivered
+    Connected
+    | Disconnected
+    | Handshake
+    | Exchange
+    | Told
+    | Query
+    | Queued
+    | Routed
+    | Attempt
+    | Deferred
+    | Returned
+    | Delivered
 )

@@ -14,7 +14,8 @@ from fakemail.record.hops import Hop, Step
 from fakemail.record.log import path_key
 from fakemail.record.text import columns, shown
 from fakemail.record.tracing import Trace, traces
-from fakemail.terms.address import Address, Path
+from fakemail.terms import fate as fates
+from fakemail.terms.address import Address, NullPath, Path
 from fakemail.terms.fate import Fate
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -59,8 +60,16 @@ class Journey:
         """The number of the last event of its story, 0 if there is none."""
         return self._story[-1][0] if self._story else 0
 
-    def table(self) -> str:
-        """The story as lines with aligned columns (number, host, what, reply) and the fate below."""
+    @property
+    def is_arrived_notice(self) -> bool:
+        """Whether it is a bounce, or another notice from nobody, that got where it should."""
+        return isinstance(self.sender, NullPath) and isinstance(self.fate, fates.Delivered)
+
+    def table(self, *, limit: int = 24) -> str:
+        """The story as lines with aligned columns (number, host, what, reply) and the fate below.
+
+        Of a story of more than ``limit`` steps the middle is left out.
+        """
         rows = [
             (
                 f"{step.number:3}",
@@ -70,7 +79,11 @@ class Journey:
             )
             for step in self.steps
         ]
-        return "\n".join([*columns(rows), f"Fate: {self.fate}"])
+        lines = columns(rows)
+        if len(lines) > limit:
+            half = limit // 2
+            lines[half : len(lines) - half] = [f"     ({len(lines) - 2 * half} more steps)"]
+        return "\n".join([*lines, f"Fate: {self.fate}"])
 
     def __str__(self) -> str:
         return self.table()

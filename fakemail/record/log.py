@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from fakemail.record.events import Attempt, Delivered, Event, Exchange, Queued
+from fakemail.record.events import Attempt, Deferred, Delivered, Event, Exchange, Queued, Returned
 from fakemail.terms.address import Address, Path, address
 from fakemail.terms.stage import Stage
 
@@ -134,7 +134,7 @@ def path_key(path: Path | str) -> str:
 
 def recipients_of(event: Event) -> tuple[Address, ...]:
     """The recipients that an event names."""
-    if isinstance(event, Attempt | Delivered):
+    if isinstance(event, Attempt | Deferred | Returned | Delivered):
         return (event.recipient,)
     if isinstance(event, Queued):
         return event.recipients

@@ -13,7 +13,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from fakemail.record.events import Attempt, Delivered, Event, Exchange, Query, Queued, Routed
+from fakemail.record.events import (
+    Attempt,
+    Deferred,
+    Delivered,
+    Event,
+    Exchange,
+    Query,
+    Queued,
+    Returned,
+    Routed,
+)
 from fakemail.record.hops import Hop
 from fakemail.record.sessions import End, Outcome, Transaction, transactions
 from fakemail.terms import fate as fates
@@ -65,6 +75,8 @@ class _Index:
         self.queued: dict[str, Queued] = {}
         self.attempts: defaultdict[tuple[str, str], list[Attempt]] = defaultdict(list)
         self.deliveries: defaultdict[tuple[str, str], list[Delivered]] = defaultdict(list)
+        self.deferrals: defaultdict[tuple[str, str], list[Deferred]] = defaultdict(list)
+        self.returns: dict[tuple[str, str], Returned] = {}
         self.routes: defaultdict[tuple[str, str], list[Routed]] = defaultdict(list)
         self.queries: defaultdict[tuple[str, str], list[Query]] = defaultdict(list)
         self.contacts: dict[int, Transaction] = {}
@@ -85,6 +97,10 @@ class _Index:
                 self.relays.add(event.host)
             case Delivered():
                 self.deliveries[event.message, event.recipient.key].append(event)
+            case Deferred():
+                self.deferrals[event.message, event.recipient.key].append(event)
+            case Returned():
+                self.returns[event.message, event.recipient.key] = event
             case Routed():
                 self.routes[event.message, event.domain].append(event)
             case Query():
@@ -199,6 +215,12 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
             _meet(trace, contact, recipient.key)
         else:
             trace.story.append((attempt.number, attempt.host, _tried(attempt), attempt.reply))
+    for deferred in index.deferrals.get((queue_id, recipient.key), ()):
+        what = f"put it off until {deferred.until:%a %H:%M:%S}, after attempt {deferred.attempts}"
+        trace.story.append((deferred.number, deferred.host, what, None))
+    if returned := index.returns.get((queue_id, recipient.key)):
+        _returned(trace, returned)
+        return ""
     if attempts:
         last = attempts[-1]
         if last.reason is None and (last.reply is None or last.reply.is_positive):
@@ -214,6 +236,21 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
     else:
         trace.settle(fates.Queued(host=holder))
     return ""
+
+
+def _returned(trace: Trace, returned: Returned) -> None:
+    reply, reason, host = returned.reply, returned.reason, returned.remote or returned.host
+    end: fates.Fate
+    if returned.expired:
+        end = fates.Expired(reply, reason, host=returned.host)
+    elif returned.report:
+        end = fates.Bounced(returned.at, reply, reason, host=host)
+    else:
+        end = fates.Discarded(reason, host=returned.host)
+    told = f", and told {trace.sender} by {returned.report}" if returned.report else ", and told nobody"
+    age = " after its whole time in the queue" if returned.expired else ""
+    trace.story.append((returned.number, returned.host, f"gave up{age}{told}", None))
+    trace.settle(end, reason=reason, reply=reply)
 
 
 def _failed(trace: Trace, last: Attempt) -> None:

@@ -12,6 +12,7 @@ from enum import Enum
 from fakemail.record.events import (
     Attempt,
     Connected,
+    Deferred,
     Delivered,
     Disconnected,
     Event,
@@ -19,6 +20,7 @@ from fakemail.record.events import (
     Handshake,
     Query,
     Queued,
+    Returned,
     Routed,
     Told,
 )
@@ -127,6 +129,13 @@ def lines(event: Event) -> list[str]:
             return [shown(text, limit=1000)]
         case Attempt():
             return [shown(_attempt(event), limit=1000)]
+        case Deferred():
+            text = f"{event.message} deferred for {event.recipient} until {event.until:%Y-%m-%d %H:%M:%S}"
+            return [shown(f"{text}, after attempt {event.attempts}", limit=1000)]
+        case Returned():
+            why = "given up as too old" if event.expired else "given up"
+            told = f", sender told by {event.report}" if event.report else ", sender not told"
+            return [shown(f"{event.message} {why} for {event.recipient}{told}", limit=1000)]
         case Delivered():
             text = f"{event.message} delivered for {event.recipient}: {event.account}, {event.mailbox}"
             return [f"{shown(text)}, UID {event.uid}"]

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from fakemail.record.events import (
     Attempt,
     Connected,
+    Deferred,
     Delivered,
     Disconnected,
     Event,
@@ -14,6 +15,7 @@ from fakemail.record.events import (
     Handshake,
     Query,
     Queued,
+    Returned,
 )
 from fakemail.record.secrets import mask_line
 from fakemail.record.text import shown
@@ -56,6 +58,11 @@ def line(event: Event) -> Line | None:
             return Line("+", f"takes {event.message} from {event.sender} for {to}{_subject(event.subject)}")
         case Attempt():
             return _attempt(event)
+        case Deferred():
+            return Line("~", f"tries {event.message} for {event.recipient} again at {event.until:%H:%M:%S}")
+        case Returned():
+            told = f", and tells the sender by {event.report}" if event.report else ""
+            return Line("!", f"gives up {event.message} for {event.recipient}{told}")
         case Delivered():
             alias = "" if event.recipient == event.account else f" ({event.recipient})"
             return Line("+", f"delivers to {event.account}{alias}, {event.mailbox}{_subject(event.subject)}")

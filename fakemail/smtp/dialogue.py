@@ -120,6 +120,10 @@ class Dialogue:
         """The server could not be connected to."""
         self._settle(self._open, Stage.CONNECT, None, failure.reason, failure.detail)
 
+    def offers(self, keyword: str) -> bool:
+        """Whether the server's last EHLO reply had that keyword."""
+        return keyword in self._keywords
+
     @property
     def was_greeted(self) -> bool:
         """Whether the server was ready to talk; if not, another host may be tried (RFC 5321 §5.1)."""

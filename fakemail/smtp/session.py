@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from fakemail.errors import ProtocolError
 from fakemail.mail.envelope import Body, Envelope, Origin, Recipient
 from fakemail.record.secrets import mask_command, mask_response
-from fakemail.sasl.exchange import Credentials
 from fakemail.smtp import replies
 from fakemail.smtp.authentication import Authentication
+from fakemail.smtp.backend import Backend, Receipt, Recorder
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
 from fakemail.smtp.extensions import Profile
@@ -25,7 +25,6 @@ from fakemail.smtp.grammar import is_greeting_name, read_path_argument
 from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -34,65 +33,6 @@ from fakemail.terms.verdict import Verdict
 
 # RFC 5321 §2.4: command lines are text. Lone surrogates stand for octets that are not UTF-8.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-
-
-class Receipt(NamedTuple):
-    """What became of a message."""
-
-    verdict: Verdict
-    queue_id: str = ""
-    text: str = ""
-    """For the client: ``delivered as ABC00001``."""
-
-
-class Backend(Protocol):
-    """Everything a session asks of its host. ``None`` means: wait, ``resume`` will bring the answer."""
-
-    @property
-    def credentials(self) -> Credentials:
-        """Who may log in."""
-        ...
-
-    @property
-    def chance(self) -> Chance:
-        """For what must not be guessed or repeated."""
-        ...
-
-    def check_sender(self, sender: Path, login: str) -> Verdict | None:
-        """Whether MAIL may go on with this reverse-path."""
-        ...
-
-    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
-        """Whether RCPT may go on with this forward-path."""
-        ...
-
-    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
-        """Take responsibility for a message, or not."""
-        ...
-
-    def verify(self, name: str) -> tuple[Address, ...]:
-        """The addresses that a name or an address stands for here (VRFY), none if it is unknown."""
-        ...
-
-    def expand(self, name: str) -> tuple[Address, ...]:
-        """The addresses behind an alias (EXPN), none if there is no such alias."""
-        ...
-
-
-class Recorder(Protocol):
-    """Writes down one command and its reply."""
-
-    def __call__(
-        self,
-        stage: Stage,
-        line: str,
-        reply: Reply | None,
-        reason: Reason | None,
-        address: Path | None = None,
-        queue_id: str = "",
-    ) -> None:
-        """Record it."""
-        ...
 
 
 class _Transaction:

@@ -66,6 +66,7 @@ class Reason(Enum):
     NO_HOST_REACHED = "no mail host could be reached"
     MAIL_LOOP = "mail loop"
     LOCAL_ERROR = "local error"
+    DROPPED = "dropped from the queue"
 
     def __str__(self) -> str:
         return self.value

@@ -126,6 +126,10 @@ class Stage(Enum):
     """The next host for a recipient was looked up."""
     ATTEMPT = "attempt"
     """One host was tried for some recipients of a queued message."""
+    DEFER = "defer"
+    """A host put off the rest of a queued message until later."""
+    RETURN = "return"
+    """A host gave a recipient up, and told the sender if that was due."""
     DELIVER = "deliver"
     """A message was put into a mailbox."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -81,7 +82,7 @@ class SmtpClient:
         except TimeoutError:
             raise PeerFailure(Reason.TIMEOUT, "the connection was not answered") from None
         except OSError as error:
-            raise PeerFailure(Reason.CONNECTION_REFUSED, error.strerror or str(error)) from None
+            raise PeerFailure(Reason.CONNECTION_REFUSED, _words(error)) from None
 
     async def _send(self, step: Send) -> list[Reply]:
         await self._write(step.octets)
@@ -151,7 +152,7 @@ class SmtpClient:
         except TimeoutError:
             raise PeerFailure(Reason.TIMEOUT, "the server did not answer") from None
         except OSError as error:
-            raise PeerFailure(Reason.CONNECTION_LOST, error.strerror or str(error)) from None
+            raise PeerFailure(Reason.CONNECTION_LOST, _words(error)) from None
 
     async def _transmit(self, octets: bytes) -> None:
         try:
@@ -160,4 +161,9 @@ class SmtpClient:
         except TimeoutError:
             raise PeerFailure(Reason.TIMEOUT, "the server did not read") from None
         except OSError as error:
-            raise PeerFailure(Reason.CONNECTION_LOST, error.strerror or str(error)) from None
+            raise PeerFailure(Reason.CONNECTION_LOST, _words(error)) from None
+
+
+def _words(error: OSError) -> str:
+    """What the system says, without the addresses of this machine, which mean nothing in the fake internet."""
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -18,7 +18,7 @@ from aiosmtpd.smtp import Session as HandlerSession
 from fakemail.errors import ProtocolError, ServerError
 from fakemail.mail.envelope import Envelope
 from fakemail.sasl.exchange import Credentials
-from fakemail.smtp.session import Backend, Receipt
+from fakemail.smtp.backend import Backend, Receipt
 from fakemail.terms.address import Address, NullPath, Path
 from fakemail.terms.ids import Chance
 from fakemail.terms.reason import Reason

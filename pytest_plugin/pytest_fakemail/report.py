@@ -71,7 +71,11 @@ def _add(report: pytest.TestReport, name: str, worlds: list[World], tell: Callab
 
 def journey_section(world: World) -> str:
     """The last journeys, step by step, and how to run the test again with the same chance."""
-    found = [each for each in journey.journeys(world.log) if each.latest > world.start]
+    found = [
+        each
+        for each in journey.journeys(world.log)
+        if each.latest > world.start and not each.is_arrived_notice
+    ]
     hidden = max(0, len(found) - _MOST_JOURNEYS)
     parts = [_nothing(world)] if not found else []
     if hidden:

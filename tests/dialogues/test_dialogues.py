@@ -38,9 +38,10 @@ from fakemail.model.world import World
 from fakemail.mta.recipients import resolve
 from fakemail.record.events import Delivered, Event, Exchange
 from fakemail.sasl.passwords import cram_md5_response
+from fakemail.smtp.backend import Receipt
 from fakemail.smtp.dialogue import ReplyReader
 from fakemail.smtp.extensions import Profile
-from fakemail.smtp.session import Receipt, Session
+from fakemail.smtp.session import Session
 from fakemail.terms.address import Address, address
 from fakemail.terms.address import Path as MailPath
 from fakemail.terms.channel import Channel

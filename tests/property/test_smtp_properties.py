@@ -15,12 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fakemail.errors import ProtocolError
 from fakemail.mail.envelope import Body, Envelope, Recipient
 from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
+from fakemail.smtp.backend import Receipt
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.commands import COMMANDS, State
 from fakemail.smtp.dialogue import Answer, Dialogue, Outgoing, ReplyReader, Send, stuff_dots
 from fakemail.smtp.extensions import EXTENSIONS, Profile
 from fakemail.smtp.grammar import decode_xtext, encode_xtext, read_path_argument
-from fakemail.smtp.session import Receipt, Session
+from fakemail.smtp.session import Session
 from fakemail.terms.address import NULL_PATH, Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance

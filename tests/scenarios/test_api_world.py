@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from fakemail import (
+    Bounced,
     ClosedError,
     DeclarationError,
     Delivered,
@@ -59,7 +60,7 @@ def test_a_domain_that_nobody_declared_does_not_exist(net):
     send(net.submission, "me@anywhere.example", "x@nowhere.test")
     net.settle()
     journey = net.journey(to="x@nowhere.test")
-    assert journey.fate == Refused(Stage.ROUTE, None, Reason.NO_SUCH_DOMAIN)
+    assert journey.fate == Bounced(Stage.ROUTE, None, Reason.NO_SUCH_DOMAIN)
     assert net.dns.queries(name="nowhere.test", type="MX").one().answer == "NXDOMAIN"
 
 

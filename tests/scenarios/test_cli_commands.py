@@ -81,8 +81,8 @@ def test_demo_tells_three_journeys():
     fates = re.findall(r"Fate: (.*)", done.stdout)
     assert fates == [
         "delivered to ann@example.org, INBOX",
-        "refused at smtp.rcpt by mx1.example.org: 550 5.1.1 (no such user)",
-        "refused at route by smtp.shop.test: no such domain",
+        "bounced after a refusal at smtp.rcpt by mx1.example.org: 550 5.1.1 (no such user)",
+        "bounced after a refusal at route by smtp.shop.test: no such domain",
     ]
     assert re.search(r"^ +1  smtp\.shop\.test +took it from app .* over ESMTPSA", done.stdout, re.MULTILINE)
     assert "Traceback" not in done.stdout

@@ -9,10 +9,11 @@ import pytest
 
 from fakemail.mail.envelope import Envelope
 from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
+from fakemail.smtp.backend import Receipt
 from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
 from fakemail.smtp.dialogue import ReplyReader
 from fakemail.smtp.extensions import EXTENSIONS, Profile
-from fakemail.smtp.session import Receipt, Session
+from fakemail.smtp.session import Session
 from fakemail.terms.address import Address, Path
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer

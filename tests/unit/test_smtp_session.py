@@ -8,10 +8,11 @@ import pytest
 
 from fakemail.mail.envelope import Envelope
 from fakemail.model.host import SMTP, Host, Personality
+from fakemail.smtp.backend import Receipt
 from fakemail.smtp.commands import LONGEST_LINE, State
 from fakemail.smtp.dialogue import ReplyReader
 from fakemail.smtp.extensions import Profile
-from fakemail.smtp.session import Receipt, Session
+from fakemail.smtp.session import Session
 from fakemail.terms.address import NULL_PATH, Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance

@@ -1,0 +1,56 @@
+"""The clock of a fake internet as a test sees it: it stands until it is moved."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from fakemail.api.waits import arrive, require_blocking_allowed
+
+if TYPE_CHECKING:
+    from fakemail.api.mailnet import AnyNet
+
+
+class BaseClock:
+    """What both faces have in common."""
+
+    def __init__(self, net: AnyNet) -> None:
+        self._net = net
+
+    def now(self) -> datetime:
+        """The present time, in UTC."""
+        return self._net.internet.clock.now()
+
+    def __repr__(self) -> str:
+        return f"<Clock at {self.now():%Y-%m-%d %H:%M:%S} UTC>"
+
+
+class Clock(BaseClock):
+    """A clock whose moves block until everything due has happened."""
+
+    def advance(self, span: timedelta) -> None:
+        """Run every timer that is due in that span, in order, becoming quiet after each; then stand at its end.
+
+        Retries, bounces and all else that waits happen on the way, with real messages over real
+        sockets, so five days take milliseconds. Raises ``ValueError`` for a negative span, and
+        :class:`~fakemail.errors.MailExpectation` when our side does not become quiet in time.
+        """
+        __tracebackhide__ = True
+        require_blocking_allowed("clock.advance")
+        self._net.run(self._net.internet.advance(_forward(span), patience=self._net.timeout))
+
+
+class AsyncClock(BaseClock):
+    """A clock whose moves are awaited."""
+
+    async def advance(self, span: timedelta) -> None:
+        """See :meth:`Clock.advance`."""
+        __tracebackhide__ = True
+        work = self._net.internet.advance(_forward(span), patience=self._net.timeout)
+        await arrive(self._net.thread.start(work))
+
+
+def _forward(span: timedelta) -> timedelta:
+    if span < timedelta():
+        raise ValueError(f"time does not run back: {span}")
+    return span

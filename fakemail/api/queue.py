@@ -1,0 +1,185 @@
+"""The queues of a fake internet as a test sees them: what waits, why, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from fakemail.api.results import Results
+from fakemail.engine.queue import Entry
+from fakemail.engine.transfer import Result
+from fakemail.errors import DeclarationError
+from fakemail.mta.schedule import Schedule
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+
+if TYPE_CHECKING:
+    from fakemail.api.hosts import Host
+    from fakemail.api.mailnet import AnyNet
+
+
+class QueuedMail:
+    """A message that a host has taken and not yet handed on to everybody."""
+
+    def __init__(self, net: AnyNet, entry: Entry) -> None:
+        self._net = net
+        self._entry = entry
+
+    @property
+    def queue_id(self) -> str:
+        """Its id at the host."""
+        return self._entry.message.queue_id
+
+    @property
+    def host(self) -> Host:
+        """The host that has it."""
+        return self._net.existing_host(self._entry.message.host)
+
+    @property
+    def sender(self) -> str:
+        """The reverse-path; ``<>`` for a bounce."""
+        return str(self._entry.message.envelope.sender)
+
+    @property
+    def recipients(self) -> list[str]:
+        """Those who do not have it yet and are not given up."""
+        return [str(recipient.address) for recipient in self._entry.waiting]
+
+    @property
+    def attempts(self) -> int:
+        """How often it has been tried."""
+        return self._entry.attempts
+
+    @property
+    def last_reply(self) -> Reply | None:
+        """The last reply to it; ``None`` if nobody gave one."""
+        replies = [result.reply for result in self._waiting_results() if result.reply is not None]
+        return replies[-1] if replies else None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the last attempt failed."""
+        reasons = [result.reason for result in self._waiting_results() if result.reason is not None]
+        return reasons[-1] if reasons else None
+
+    def _waiting_results(self) -> list[Result]:
+        entry = self._entry
+        return [entry.last[each.address] for each in entry.waiting if each.address in entry.last]
+
+    @property
+    def next_attempt(self) -> datetime | None:
+        """When it is tried again; ``None`` while it is being tried, or held."""
+        return self._entry.next_attempt
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is not tried until it is flushed."""
+        return self._entry.is_held
+
+    @property
+    def raw(self) -> bytes:
+        """Its octets, as they will be sent."""
+        return self._entry.message.content
+
+    def hold(self) -> None:
+        """Do not try it until it is flushed; it grows older all the same."""
+        self._net.call(lambda: self._net.internet.mail_queue.hold([self._entry]))
+
+    def flush(self) -> None:
+        """Try it now."""
+        self._net.call(lambda: self._net.internet.mail_queue.flush([self._entry]))
+
+    def drop(self) -> None:
+        """Throw it away without a word to anybody."""
+        self._net.call(lambda: self._net.internet.mail_queue.drop([self._entry]))
+
+    def __repr__(self) -> str:
+        last = self.last_reply or self.reason
+        why = f": {last}" if last else ""
+        to = ", ".join(self.recipients)
+        return f"<QueuedMail {self.queue_id} at {self._entry.message.host}, {self.sender} to {to}{why}>"
+
+
+class Queue:
+    """Everything that waits, at all hosts, oldest first."""
+
+    def __init__(self, net: AnyNet) -> None:
+        self._net = net
+
+    def __iter__(self) -> Iterator[QueuedMail]:
+        return iter(self.all())
+
+    def __len__(self) -> int:
+        return len(self._net.internet.mail_queue.entries)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return len(self) == 0
+
+    def all(self) -> Results[QueuedMail]:
+        """What waits, as a list."""
+        entries = list(self._net.internet.mail_queue.entries.values())
+        return Results([QueuedMail(self._net, entry) for entry in entries], question="the queued messages")
+
+    def one(self) -> QueuedMail:
+        """The only message that waits. Raises :class:`~fakemail.errors.MailExpectation` for none or several."""
+        __tracebackhide__ = True
+        return self.all().one()
+
+    def flush(self) -> None:
+        """Try everything now, and whatever comes at once again."""
+        queue = self._net.internet.mail_queue
+
+        def flush() -> None:
+            queue.is_held = False
+            queue.flush()
+
+        self._net.call(flush)
+
+    def hold(self) -> None:
+        """Hold what waits, and all that comes, until :meth:`flush`."""
+        queue = self._net.internet.mail_queue
+
+        def hold() -> None:
+            queue.is_held = True
+            queue.hold(queue.entries.values())
+
+        self._net.call(hold)
+
+    def drop(self) -> None:
+        """Throw everything away without a word to anybody."""
+        queue = self._net.internet.mail_queue
+        self._net.call(lambda: queue.drop(queue.entries.values()))
+
+    def schedule(
+        self,
+        *,
+        gaps: Sequence[timedelta] | None = None,
+        give_up_after: timedelta | None = None,
+        warn_after: timedelta | None = None,
+    ) -> None:
+        """Change when messages are tried again, given up, and when their senders are warned.
+
+        ``gaps`` are the times from one attempt to the next, the last is repeated. What is not given
+        stays as it is.
+        """
+        if gaps is not None and (not gaps or min(gaps) <= timedelta()):
+            raise DeclarationError(
+                f"there is at least one gap between attempts, and all are positive: {gaps!r}."
+            )
+        queue = self._net.internet.mail_queue
+
+        def change() -> None:
+            old = queue.schedule
+            queue.schedule = Schedule(
+                old.gaps if gaps is None else tuple(gaps),
+                old.give_up_after if give_up_after is None else give_up_after,
+                old.warn_after if warn_after is None else warn_after,
+            )
+
+        self._net.call(change)
+
+    def __repr__(self) -> str:
+        return f"<Queue of {len(self)} messages>"

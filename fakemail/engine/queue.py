@@ -1,0 +1,224 @@
+"""The queues of all hosts: what each has taken and not yet handed on, and when it tries again.
+
+What happens after an attempt is the table in :mod:`fakemail.mta.schedule`; this module carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fakemail.clock import Job
+from fakemail.engine.transfer import QueuedMessage, Result, Transfer
+from fakemail.mail.envelope import Envelope, Origin, Recipient
+from fakemail.mta import dsn
+from fakemail.mta.schedule import Next, Schedule, judge
+from fakemail.record.events import Deferred, Returned
+from fakemail.terms.address import NULL_PATH, Address
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
+
+if TYPE_CHECKING:
+    from fakemail.engine.internet import Internet
+
+
+@dataclass
+class Entry:
+    """A message for which a host is responsible, and how its recipients stand."""
+
+    message: QueuedMessage
+    arrived: datetime
+    waiting: list[Recipient]
+    """Those who are neither done nor given up."""
+    attempts: int = 0
+    is_running: bool = False
+    is_held: bool = False
+    was_warned: bool = False
+    job: Job | None = None
+    last: dict[Address, Result] = field(default_factory=dict)
+    """How the last attempt ended for each recipient."""
+
+    @property
+    def next_attempt(self) -> datetime | None:
+        """When it is tried again; ``None`` while it is being tried, or held."""
+        return self.job.due if self.job is not None and not self.job.is_cancelled else None
+
+
+class MailQueue:
+    """Every queued message of the fake internet, by its queue id."""
+
+    def __init__(self, internet: Internet) -> None:
+        self._internet = internet
+        self.entries: dict[str, Entry] = {}
+        self.schedule = Schedule()
+        self.is_held = False
+        """Whether new messages wait instead of being tried at once."""
+
+    def add(self, message: QueuedMessage) -> None:
+        """Take a message in, and try it at once."""
+        entry = Entry(message, self._internet.clock.now(), list(message.recipients), is_held=self.is_held)
+        self.entries[message.queue_id] = entry
+        self._start(entry)
+
+    def flush(self, entries: Iterable[Entry] | None = None) -> None:
+        """Try messages now instead of when they are due; held ones are released."""
+        for entry in list(self.entries.values() if entries is None else entries):
+            entry.is_held = False
+            self._start(entry)
+
+    def hold(self, entries: Iterable[Entry]) -> None:
+        """Do not try these messages until they are flushed; they grow older all the same."""
+        for entry in entries:
+            entry.is_held = True
+            if entry.job is not None:
+                entry.job.cancel()
+
+    def drop(self, entries: Iterable[Entry]) -> None:
+        """Throw messages away without a word to anybody."""
+        for entry in list(entries):
+            if entry.job is not None:
+                entry.job.cancel()
+            self.entries.pop(entry.message.queue_id, None)
+            for recipient in entry.waiting:
+                dropped = Result(recipient, Stage.QUEUE, None, Reason.DROPPED, "", "", reports_delivery=False)
+                self._note_returned(entry, dropped, expired=False, report="")
+            entry.waiting.clear()
+
+    def tell(
+        self, message: QueuedMessage, arrived: datetime, action: dsn.Action, results: Sequence[Result]
+    ) -> dict[Address, str]:
+        """Send the sender a report about those recipients for whom one is due; return its queue id for each."""
+        internet, envelope = self._internet, message.envelope
+        sender = envelope.sender
+        due = [result for result in results if dsn.is_due(action, envelope, result.recipient)]
+        if not due or not isinstance(sender, Address):
+            return {}
+        now = internet.clock.now()
+        queue_id = internet.chance.queue_id()
+        until = arrived + self.schedule.give_up_after if action is dsn.Action.DELAYED else None
+        raw = dsn.write(
+            dsn.Report(
+                host=message.host,
+                to=sender,
+                statuses=tuple(
+                    dsn.Status(
+                        result.recipient,
+                        action,
+                        result.reply,
+                        result.reason,
+                        result.detail,
+                        result.remote if result.reply is not None else "",
+                        until,
+                    )
+                    for result in due
+                ),
+                original=message.content,
+                arrived=arrived,
+                now=now,
+                message_id=f"<{queue_id}@{message.host}>",
+                boundary=f"=_{queue_id}/{message.host}",
+                envid=envelope.envid,
+                ret=envelope.ret,
+            )
+        )
+        internet.send_report(message.host, queue_id, sender, raw)
+        return {result.recipient.address: queue_id for result in due}
+
+    # Inside --------------------------------------------------------------------------------------
+
+    def _start(self, entry: Entry) -> None:
+        if entry.is_held or entry.is_running or entry.message.queue_id not in self.entries:
+            return
+        if entry.job is not None:
+            entry.job.cancel()
+            entry.job = None
+        entry.is_running = True
+        self._internet.supervisor.spawn(self._attempt(entry), f"transfer {entry.message.queue_id}")
+
+    async def _attempt(self, entry: Entry) -> None:
+        entry.attempts += 1
+        transfer = Transfer(self._internet, replace(entry.message, recipients=tuple(entry.waiting)))
+        try:
+            await transfer.run()
+        finally:
+            entry.is_running = False
+        if entry.message.queue_id in self.entries:  # and not dropped meanwhile
+            self._conclude(entry, transfer.results)
+
+    def _conclude(self, entry: Entry, results: Sequence[Result]) -> None:
+        """Act on what came of an attempt."""
+        now = self._internet.clock.now()
+        retries: list[tuple[Result, datetime]] = []
+        returns: list[tuple[Result, bool]] = []
+        relayed: list[Result] = []
+        for result in results:
+            entry.last[result.recipient.address] = result
+            tried = judge(result.reply, result.reason)
+            step, gap = self.schedule.decide(tried, age=now - entry.arrived, attempts=entry.attempts)
+            if step is Next.RETRY:
+                retries.append((result, now + gap))
+            elif step is not Next.DONE:
+                returns.append((result, step is Next.EXPIRE))
+            elif not result.reports_delivery:
+                relayed.append(result)
+        entry.waiting = [result.recipient for result, _ in retries]
+        self._return(entry, returns)
+        self.tell(entry.message, entry.arrived, dsn.Action.RELAYED, relayed)
+        if retries:
+            self._defer(entry, retries)
+        else:
+            del self.entries[entry.message.queue_id]
+
+    def _defer(self, entry: Entry, retries: Sequence[tuple[Result, datetime]]) -> None:
+        clock = self._internet.clock
+        until = min(due for _, due in retries)
+        for result, _ in retries:
+            self._internet.log.append(
+                Deferred,
+                Stage.DEFER,
+                entry.message.host,
+                0,
+                entry.message.queue_id,
+                result.recipient.address,
+                entry.attempts,
+                until,
+                result.reply,
+                result.reason,
+            )
+        warn_after = self.schedule.warn_after
+        if warn_after is not None and not entry.was_warned and clock.now() - entry.arrived >= warn_after:
+            entry.was_warned = True
+            self.tell(entry.message, entry.arrived, dsn.Action.DELAYED, [result for result, _ in retries])
+        if not entry.is_held:
+            entry.job = clock.at(until, lambda: self._start(entry), name=f"retry {entry.message.queue_id}")
+
+    def _return(self, entry: Entry, returns: Sequence[tuple[Result, bool]]) -> None:
+        told = self.tell(entry.message, entry.arrived, dsn.Action.FAILED, [result for result, _ in returns])
+        for result, expired in returns:
+            report = told.get(result.recipient.address, "")
+            self._note_returned(entry, result, expired=expired, report=report)
+
+    def _note_returned(self, entry: Entry, result: Result, *, expired: bool, report: str) -> None:
+        self._internet.log.append(
+            Returned,
+            Stage.RETURN,
+            entry.message.host,
+            0,
+            entry.message.queue_id,
+            result.recipient.address,
+            expired,
+            report,
+            result.at,
+            result.reply,
+            result.reason,
+            result.remote if result.reply is not None else "",
+        )
+
+
+def own_envelope(host: str, address: str, to: Address) -> Envelope:
+    """The envelope of a report: from nobody, so that it is never answered (RFC 3461 §6.1)."""
+    origin = Origin(host, Peer(address, 0, host), "ESMTP", "", "", "")
+    return Envelope(NULL_PATH, (Recipient(to),), origin, smtputf8=not to.is_ascii)

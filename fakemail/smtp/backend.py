@@ -1,0 +1,73 @@
+"""What a receiving session asks of its host, and what it tells it: the seam between protocol and decisions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from fakemail.mail.envelope import Envelope
+from fakemail.sasl.exchange import Credentials
+from fakemail.terms.address import Address, Path
+from fakemail.terms.ids import Chance
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import Verdict
+
+
+class Receipt(NamedTuple):
+    """What became of a message."""
+
+    verdict: Verdict
+    queue_id: str = ""
+    text: str = ""
+    """For the client: ``delivered as ABC00001``."""
+
+
+class Backend(Protocol):
+    """Everything a session asks of its host. ``None`` means: wait, ``resume`` will bring the answer."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """Who may log in."""
+        ...
+
+    @property
+    def chance(self) -> Chance:
+        """For what must not be guessed or repeated."""
+        ...
+
+    def check_sender(self, sender: Path, login: str) -> Verdict | None:
+        """Whether MAIL may go on with this reverse-path."""
+        ...
+
+    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
+        """Whether RCPT may go on with this forward-path."""
+        ...
+
+    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
+        """Take responsibility for a message, or not."""
+        ...
+
+    def verify(self, name: str) -> tuple[Address, ...]:
+        """The addresses that a name or an address stands for here (VRFY), none if it is unknown."""
+        ...
+
+    def expand(self, name: str) -> tuple[Address, ...]:
+        """The addresses behind an alias (EXPN), none if there is no such alias."""
+        ...
+
+
+class Recorder(Protocol):
+    """Writes down one command and its reply."""
+
+    def __call__(
+        self,
+        stage: Stage,
+        line: str,
+        reply: Reply | None,
+        reason: Reason | None,
+        address: Path | None = None,
+        queue_id: str = "",
+    ) -> None:
+        """Record it."""
+        ...

@@ -1,0 +1,223 @@
+"""Retries, bounces and the clock: real messages over real sockets, days in milliseconds."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+
+import pytest
+
+from fakemail import (
+    AsyncMailNet,
+    Bounced,
+    Delivered,
+    Discarded,
+    Expired,
+    MailExpectation,
+    MailNet,
+    Queued,
+    Reason,
+    Reply,
+    Stage,
+    days,
+    hours,
+    minutes,
+)
+
+
+@pytest.fixture
+def net():
+    with MailNet(seed=3) as mailnet:
+        yield mailnet
+
+
+@pytest.fixture
+def shop(net):
+    return net.account("bounces@shop.test")
+
+
+class Grey:
+    """An aiosmtpd handler that defers until it is told not to."""
+
+    def __init__(self, reply):
+        self.reply = reply
+
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if self.reply is not None:
+            return self.reply
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
+def send(shop, *recipients, options=(), rcpt_options=(), content=b"Subject: Invoice\r\n\r\nPlease pay.\r\n"):
+    with shop.submission.smtplib() as client:
+        client.sendmail(shop.address, list(recipients), content, list(options), list(rcpt_options))
+
+
+def test_a_deferred_message_waits_and_arrives_on_a_later_try(net, shop):
+    bob = net.account("bob@example.org")
+    handler = Grey("451 4.7.1 try again later")
+    net.existing_host("mx1.example.org").handle_with(handler)
+    start = net.clock.now()
+    send(shop, bob.address)
+    net.settle()
+    assert bob.inbox.is_empty
+    waiting = net.queue.one()
+    assert (waiting.last_reply.code, waiting.attempts, waiting.recipients) == (451, 1, [bob.address])
+    assert waiting.next_attempt - start == minutes(5)
+    assert net.journey(to=bob).fate == Queued(Reply(451, "4.7.1"), Reason.HANDLER)
+    handler.reply = None
+    net.clock.advance(minutes(4))
+    assert bob.inbox.is_empty
+    net.clock.advance(minutes(1))
+    assert [attempt.reply.code for attempt in net.journey(to=bob).attempts] == [451, 250]
+    assert bob.inbox.one().received_at - start == minutes(5)
+    assert net.queue.is_empty
+    assert net.clock.now() - start == minutes(5)
+
+
+def test_what_is_refused_comes_back_as_a_bounce(net, shop):
+    net.account("bob@example.org")
+    send(shop, "gone@example.org", "bob@example.org", "x@nowhere.test")
+    net.settle()
+    assert net.journey(to="gone@example.org").fate == Bounced(
+        Stage.SMTP_RCPT, Reply(550, "5.1.1"), Reason.NO_SUCH_USER
+    )
+    assert net.journey(to="bob@example.org").fate == Delivered(net.journey(to="bob@example.org").recipient)
+    bounce = shop.inbox.one()
+    assert [(each.recipient, each.status) for each in bounce.delivery_report.recipients] == [
+        ("gone@example.org", "5.1.1"),
+        ("x@nowhere.test", "5.1.2"),
+    ]
+    assert str(bounce.envelope.sender) == "<>"
+    parsed = email.message_from_bytes(bounce.raw, policy=email.policy.default)
+    assert parsed.get_content_type() == "multipart/report"
+    assert not parsed.defects
+
+
+def test_what_nobody_takes_expires_after_a_warning(net, shop):
+    net.account("bob@example.org")
+    net.existing_host("mx1.example.org").stop()
+    send(shop, "bob@example.org")
+    net.clock.advance(hours(3))
+    assert shop.inbox.is_empty
+    net.clock.advance(hours(10))
+    assert shop.inbox.one().delivery_report.action == "delayed"
+    net.clock.advance(days(5))
+    assert [mail.delivery_report.action for mail in shop.inbox] == ["delayed", "failed"]
+    assert net.journey(to="bob@example.org").fate == Expired(None, Reason.CONNECTION_REFUSED)
+    assert net.queue.is_empty
+
+
+def test_the_sender_decides_who_is_told_and_how_much(net, shop):
+    """RFC 3461."""
+    bob = net.account("bob@example.org")
+    send(shop, "gone@example.org", rcpt_options=["NOTIFY=NEVER"])
+    net.settle()
+    assert shop.inbox.is_empty
+    assert net.journey(to="gone@example.org").fate == Discarded(Reason.NO_SUCH_USER)
+    send(
+        shop,
+        bob.address,
+        options=["RET=HDRS", "ENVID=QQ+2D1"],
+        rcpt_options=["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;Bob@Old.example"],
+    )
+    net.settle()
+    report = shop.inbox.one().delivery_report
+    assert (report.action, report.status, report.envelope_id) == ("delivered", "2.0.0", "QQ-1")
+    assert report.recipients[0].original_recipient == "Bob@Old.example"
+    assert report.reporting_host == "mx1.example.org"
+
+
+def test_a_host_that_reports_nothing_itself_makes_the_one_before_it_say_relayed(net, shop):
+    """RFC 3461 §5.2.2."""
+    bob = net.account("bob@example.org")
+    net.existing_host("mx1.example.org").change(hide={"DSN"})
+    send(shop, bob.address, rcpt_options=["NOTIFY=SUCCESS"])
+    net.settle()
+    assert shop.inbox.one().delivery_report.action == "relayed"
+
+
+def test_a_bounce_is_never_bounced(net):
+    net.account("bob@example.org")
+    with net.submission.smtplib() as client:
+        client.sendmail("", ["gone@example.org"], b"Subject: x\r\n\r\n")
+    net.settle()
+    assert net.journey(to="gone@example.org").fate == Discarded(Reason.NO_SUCH_USER)
+    assert net.queue.is_empty
+
+
+def test_the_queue_can_be_held_flushed_and_dropped(net, shop):
+    bob = net.account("bob@example.org")
+    net.queue.hold()
+    send(shop, bob.address)
+    send(shop, "bob@example.org")
+    net.settle()
+    assert len(net.queue) == 2
+    assert all(mail.is_held and mail.attempts == 0 for mail in net.queue)
+    first, second = net.queue.all()
+    net.clock.advance(days(1))
+    assert bob.inbox.is_empty
+    second.drop()
+    net.queue.flush()
+    net.settle()
+    assert len(bob.inbox) == 1
+    assert {journey.fate for journey in net.journeys(to=bob)} == {
+        Delivered(net.journeys(to=bob)[0].recipient),
+        Discarded(Reason.DROPPED),
+    }
+    assert first.recipients == []
+
+
+def test_the_schedule_is_the_tests_own(net, shop):
+    net.account("bob@example.org")
+    net.existing_host("mx1.example.org").stop()
+    net.queue.schedule(gaps=[minutes(1)], give_up_after=minutes(3))
+    send(shop, "bob@example.org")
+    net.clock.advance(minutes(3))
+    journey = net.journey(to="bob@example.org")
+    assert journey.fate == Expired(None, Reason.CONNECTION_REFUSED)
+    assert len({attempt.time for attempt in journey.attempts}) == 4
+
+
+def test_a_long_story_is_told_without_its_middle(net, shop):
+    net.account("bob@example.org")
+    net.existing_host("mx1.example.org").stop()
+    send(shop, "bob@example.org")
+    net.clock.advance(days(6))
+    table = net.journey(to="bob@example.org").table()
+    assert "more steps)" in table
+    assert len(table.splitlines()) == 26
+    assert "127." not in table, "this machine's addresses mean nothing in the fake internet"
+
+
+def test_time_does_not_run_back(net):
+    with pytest.raises(ValueError, match="time does not run back"):
+        net.clock.advance(days(-1))
+
+
+def test_a_session_that_stays_open_keeps_the_clock_from_moving():
+    with MailNet(timeout=0.05) as net:
+        net.domain("example.org")
+        with net.mx("example.org").smtplib() as client:
+            client.mail("me@x.example")
+            with pytest.raises(
+                MailExpectation, match=r"did not become quiet within 0\.05 s: connection 1 of app"
+            ):
+                net.clock.advance(minutes(1))
+
+
+def test_the_awaiting_face_moves_its_clock_too():
+    import asyncio
+
+    async def play():
+        async with AsyncMailNet() as net:
+            shop, bob = net.accounts("shop@shop.test", "bob@example.org")
+            host = net.existing_host("mx1.example.org").stop()
+            await asyncio.to_thread(send, shop, bob.address)
+            await net.settle()
+            host.start()
+            await net.clock.advance(minutes(5))
+            return (await bob.inbox.wait_for_one()).subject
+
+    assert asyncio.run(play()) == "Invoice"
