@@ -286,6 +286,20 @@ class BaseAccount(Generic[_Box]):
         """The same with implicit TLS: port 465 (RFC 8314)."""
         return self._settings("submissions")
 
+    @property
+    def pop3(self) -> Settings:
+        """How its owner reads mail by POP3: port 110, STLS."""
+        return self._reading("pop3")
+
+    @property
+    def pop3s(self) -> Settings:
+        """The same with implicit TLS: port 995 (RFC 8314)."""
+        return self._reading("pop3s")
+
+    def _reading(self, service: str) -> Settings:
+        host = self.domain.reading_host
+        return host.settings(service, username=self.address, password=self.password)
+
     def _settings(self, service: str) -> Settings:
         host = self.domain.submission_host
         return host.settings(service, username=self.address, password=self.password)

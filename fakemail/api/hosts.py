@@ -93,16 +93,15 @@ class Host:
         return self
 
     def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
-        """How to reach one of its services (``"smtp"``, ``"submission"``, ``"submissions"``)."""
+        """How to reach one of its services (``"smtp"``, ``"submission"``, ``"submissions"``, ``"pop3"``...)."""
         if service not in SERVICES:
             raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
         sites = self._net.internet.hosts[self.name].sites
         if service not in sites:
             raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, sites)}")
         endpoint = sites[service].endpoint
-        return Settings(
-            endpoint.address, endpoint.port, SERVICES[service].security.value, self, username, password
-        )
+        security = SERVICES[service].security.value
+        return Settings(endpoint.address, endpoint.port, security, self, username, password, service)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Host):
@@ -146,6 +145,11 @@ class Domain:
     def submission_host(self) -> Host:
         """The host where its accounts hand in their mail."""
         return Host(self._net, self._described.submission_host)
+
+    @property
+    def reading_host(self) -> Host:
+        """The host where its accounts read their mail, ``mail`` inside the domain; made when first asked for."""
+        return Host(self._net, self._net.run(self._net.internet.run_reading_host(self.name)).name)
 
     def mx_hosts(self, *names: str) -> tuple[Host, ...]:
         """Let these hosts take its mail, the preferred first, and return them.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import poplib as _poplib
 import smtplib as _smtplib
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from fakemail.errors import DeclarationError
 from fakemail.model.host import Security
 from fakemail.tls.authority import process_authority
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 # How long a client of ours waits for a server in this very process, in real seconds.
 _TIMEOUT = 30.0
+# The schemes of URLs: RFC 2384 for POP3, RFC 5092 for IMAP; those with an s are what programs understand.
+_SCHEMES = {"smtp": "smtp", "submission": "smtp", "submissions": "smtps"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Settings:
     """The fake host behind the address."""
     username: str = ""
     password: str = field(default="", repr=False)
+    service: str = "smtp"
+    """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
 
     @property
     def ca_file(self) -> str:
@@ -47,17 +53,19 @@ class Settings:
 
     @property
     def url(self) -> str:
-        """``smtp://user:password@host:port``, with ``smtps`` for implicit TLS."""
-        scheme = "smtps" if self.security == Security.TLS.value else "smtp"
+        """``smtp://user:password@host:port``, or ``pop3://``, or ``imap://``; with an ``s`` for implicit TLS."""
+        scheme = _SCHEMES.get(self.service, self.service)
         who = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
         return f"{scheme}://{who}{self.host}:{self.port}"
 
-    def env(self, prefix: str = "SMTP") -> dict[str, str]:
+    def env(self, prefix: str | None = None) -> dict[str, str]:
         """The settings as environment variables.
 
         ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_USERNAME``, ``SMTP_PASSWORD``, ``SMTP_SECURITY`` and
-        ``SMTP_URL``, and ``SSL_CERT_FILE``, by which OpenSSL, and so Python, trusts the authority.
+        ``SMTP_URL``, and ``SSL_CERT_FILE``, by which OpenSSL, and so Python, trusts the authority. For a
+        server where mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``.
         """
+        prefix = self._protocol.upper() if prefix is None else prefix
         return {
             f"{prefix}_HOST": self.host,
             f"{prefix}_PORT": str(self.port),
@@ -67,6 +75,17 @@ class Settings:
             f"{prefix}_URL": self.url,
             "SSL_CERT_FILE": self.ca_file,
         }
+
+    @property
+    def _protocol(self) -> str:
+        """``smtp``, ``pop3`` or ``imap``."""
+        return _SCHEMES.get(self.service, self.service).removesuffix("s")
+
+    def _require(self, protocol: str, verb: str) -> None:
+        if self._protocol != protocol:
+            raise DeclarationError(
+                f"{verb}() is for {protocol.upper()}, and these are the settings of {self.service!r}."
+            )
 
     def django_settings(self) -> dict[str, Any]:
         """Django's ``EMAIL_*`` settings, for ``override_settings`` or pytest-django's ``settings``.
@@ -87,6 +106,7 @@ class Settings:
 
     def smtplib(self) -> _smtplib.SMTP:
         """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
+        self._require("smtp", "smtplib")
         if self.security == Security.TLS.value:
             client: _smtplib.SMTP = _smtplib.SMTP_SSL(
                 self.host, self.port, context=self.ssl_context, timeout=_TIMEOUT
@@ -100,6 +120,26 @@ class Settings:
                 client.ehlo()
             if self.username:
                 client.login(self.username, self.password)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def poplib(self) -> _poplib.POP3:
+        """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
+        self._require("pop3", "poplib")
+        if self.security == Security.TLS.value:
+            client: _poplib.POP3 = _poplib.POP3_SSL(
+                self.host, self.port, context=self.ssl_context, timeout=_TIMEOUT
+            )
+        else:
+            client = _poplib.POP3(self.host, self.port, timeout=_TIMEOUT)
+        try:
+            if self.security == Security.STARTTLS.value and "STLS" in client.capa():
+                client.stls(context=self.ssl_context)
+            if self.username:
+                client.user(self.username)
+                client.pass_(self.password)
         except BaseException:
             client.close()
             raise

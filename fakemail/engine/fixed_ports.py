@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fakemail.engine.naming import INFRASTRUCTURE
 from fakemail.engine.network import LOOPBACK, Endpoint, Network
-from fakemail.model.host import SMTP, Host, Service
+from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS, Host, Service
 from fakemail.model.world import World
 
 DNS_PORT = 53
@@ -16,9 +16,9 @@ ANY_PORT = _HIGHEST
 class FixedPorts:
     """Says where services listen: each host on its own loopback address, its real ports plus an offset.
 
-    What people reach for first is on 127.0.0.1: the SMTP port of the first mail host that was declared,
-    and the smarthost's submission ports. Where the machine has no further loopback addresses, the
-    system chooses the ports of all other hosts.
+    What people reach for first is on 127.0.0.1: the SMTP port of the first mail host that was declared, the
+    ports of the first host where mail is read, and the smarthost's submission ports. Where the machine has
+    no further loopback addresses, the system chooses the ports of all other hosts.
     """
 
     def __init__(self, network: Network, world: World, *, offset: int) -> None:
@@ -26,11 +26,16 @@ class FixedPorts:
         self._world = world
         self._offset = offset
         self._first: str | None = None
+        self._first_reading: str | None = None
 
     def __call__(self, host: Host, service: Service) -> Endpoint:
         """See :data:`~fakemail.engine.network.PortPlan`."""
         port = shifted(service.port, self._offset)
-        if self._is_first(host, service) or self._is_smarthost(host, service):
+        if (
+            self._is_first(host, service)
+            or self._is_first_reading(host, service)
+            or self._is_smarthost(host, service)
+        ):
             return Endpoint(LOOPBACK, port)
         own = self._network.loopback_of(host.name)
         return Endpoint(own, 0 if own == LOOPBACK else port)
@@ -44,9 +49,17 @@ class FixedPorts:
             self._first = next((each.mail_hosts[0] for each in homes if each.mail_hosts), None)
         return host.name == self._first
 
+    def _is_first_reading(self, host: Host, service: Service) -> bool:
+        if service not in READING:
+            return False
+        if self._first_reading is None:
+            homes = (each for each in self._world.domains.values() if each.name != INFRASTRUCTURE)
+            self._first_reading = next((each.reading_host for each in homes if each.reading_host), None)
+        return host.name == self._first_reading
+
     def _is_smarthost(self, host: Host, service: Service) -> bool:
         ours = self._world.domains.get(INFRASTRUCTURE)
-        return ours is not None and host.name == ours.submission_host and service is not SMTP
+        return ours is not None and host.name == ours.submission_host and service in (SUBMISSION, SUBMISSIONS)
 
 
 def shifted(port: int, offset: int) -> int:

@@ -17,6 +17,7 @@ from fakemail.dns.zones import Zones
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
+from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.site import RunningHost
 from fakemail.engine.transfer import QueuedMessage, Result
@@ -152,7 +153,7 @@ class Internet:
         self._naming.do(lambda naming: naming.host(host))
         running = self.hosts.get(host.name)
         if running is None:
-            running = self.hosts[host.name] = RunningHost(self, host)
+            running = self.hosts[host.name] = RunningHost(self, host, PROTOCOLS)
         await running.listen(self.plan)
         return running
 
@@ -160,6 +161,16 @@ class Internet:
         """Put a domain into DNS and run its hosts."""
         self._naming.do(lambda naming: naming.domain(domain))
         await self._run_hosts_of(domain)
+
+    async def run_reading_host(self, name: str) -> RunningHost:
+        """Run the host where the accounts of a domain read their mail; it is made when somebody first asks."""
+        domain = self.world.domain(name)
+        if domain.reading_host in self.hosts:
+            return self.hosts[domain.reading_host]
+        domain = self.world.ensure_reading_host(domain.name, READABLE)
+        running = await self.run_host(self.world.hosts[domain.reading_host])
+        self._naming.do(lambda naming: naming.reading(domain, READABLE))
+        return running
 
     async def reroute(self, domain: Domain) -> None:
         """Make a change of a domain's mail routing visible."""

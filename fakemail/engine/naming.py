@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import RLock
 
 from fakemail.dns.names import reverse_name
@@ -10,7 +10,7 @@ from fakemail.dns.rdata import txt
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
 from fakemail.model.domain import Domain, Routing
-from fakemail.model.host import Host
+from fakemail.model.host import Host, Service
 from fakemail.model.world import World
 
 INFRASTRUCTURE = "mailnet.test"
@@ -73,6 +73,12 @@ class Naming:
         elif domain.routing is Routing.NULL_MX:
             records = [_record(domain.name, "MX", "0 .")]  # RFC 7505 §3
         self._zones.replace(domain.name, "MX", records)
+
+    def reading(self, domain: Domain, services: Iterable[Service]) -> None:
+        """Where a mail program finds the servers for reading (RFC 6186 §3.2, §3.3)."""
+        for service in services:
+            name = f"_{service.name}._tcp.{domain.name}"
+            self._zones.add(_record(name, "SRV", f"0 1 {service.port} {domain.reading_host}."))
 
 
 class LateNaming:

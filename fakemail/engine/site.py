@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fakemail.engine.network import Endpoint, PortPlan
+from fakemail.errors import DeclarationError, nearest
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.trace import complete, count_received, prepend, received, return_path
-from fakemail.model.host import Host, Security, Service
+from fakemail.model.domain import Domain
+from fakemail.model.host import READING, Host, Security, Service
 from fakemail.mta.recipients import resolve
-from fakemail.record.events import Exchange
-from fakemail.smtp.backend import Receipt, Recorder
+from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
-from fakemail.smtp.session import Session
 from fakemail.terms.address import Address, Path
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import ACCEPTED, Verdict, refused
 from fakemail.tls.authority import process_authority
 from fakemail.tls.contexts import server_context
 from fakemail.wire.connection import Connection, Core
 from fakemail.wire.ports import Listener
-from fakemail.wire.smtp_server import SmtpConnection
 
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
+
+_P = TypeVar("_P")
+
+
+class Spoken(NamedTuple):
+    """How a protocol is served."""
+
+    connect: Callable[[Site], Connection]
+    """The connection that carries it."""
+    open: Callable[[Site, Any], Core]
+    """The session that speaks it, for a new connection."""
 
 
 class Site:
     """One port of one host."""
 
-    def __init__(self, running: RunningHost, service: Service, endpoint: Endpoint) -> None:
+    def __init__(self, running: RunningHost, service: Service, endpoint: Endpoint, spoken: Spoken) -> None:
         self.running = running
         self.host = running.name
         self.service = service.name
@@ -49,8 +58,9 @@ class Site:
             endpoint.address,
             endpoint.port,
             purpose=f"{service.name} of {running.name}",
-            factory=lambda: SmtpConnection(self),
+            factory=lambda: spoken.connect(self),
         )
+        self._spoken = spoken
 
     @property
     def endpoint(self) -> Endpoint:
@@ -60,7 +70,8 @@ class Site:
     @property
     def idle_timeout(self) -> float:
         """In real seconds."""
-        return self.running.host.personality.idle_timeout
+        personality = self.running.host.personality
+        return personality.reading_timeout if self.port in READING else personality.idle_timeout
 
     @property
     def handler(self) -> object | None:
@@ -79,46 +90,35 @@ class Site:
         """The host's side of TLS."""
         return self.running.tls_context
 
-    def open(self, connection: SmtpConnection) -> Core:
+    def open(self, connection: Connection) -> Core:
         """A session for a new connection."""
-        backend = Decisions(self.running, self._profile)
-        return Session(
-            self._profile, connection.backend(backend), self._recorder(connection), connection.peer
-        )
+        return self._spoken.open(self, connection)
 
-    @property
-    def _profile(self) -> Profile:
-        # A personality can be changed at any time; sessions that are open keep the one they began with.
-        profile = self.running.profiles.get(self.service)
-        if profile is None or profile.host is not self.running.host:
-            profile = self.running.profiles[self.service] = Profile(self.running.host, self.port)
+    def profile(self, make: Callable[[Host, Service], _P]) -> _P:
+        """What this port is like, made anew when the host has changed.
+
+        A personality can be changed at any time; sessions that are open keep the one they began with.
+        """
+        host = self.running.host
+        known = self.running.profiles.get(self.service)
+        if known is None or known[0] is not host:
+            known = self.running.profiles[self.service] = (host, make(host, self.port))
+        profile: _P = known[1]
         return profile
-
-    def _recorder(self, connection: Connection) -> Recorder:
-        append, host, number = self.log.append, self.host, connection.number
-
-        def record(
-            stage: Stage,
-            line: str,
-            reply: Reply | None,
-            reason: Reason | None,
-            address: Path | None = None,
-            queue_id: str = "",
-        ) -> None:
-            append(Exchange, stage, host, number, queue_id, line, reply, reason, address)
-
-        return record
 
 
 class RunningHost:
     """A host that listens."""
 
-    def __init__(self, internet: Internet, host: Host) -> None:
+    def __init__(self, internet: Internet, host: Host, protocols: Mapping[str, Spoken]) -> None:
         self.internet = internet
         self.name = host.name
+        self._protocols = protocols
         self.sites: dict[str, Site] = {}
         self.connections: set[Connection] = set()
-        self.profiles: dict[str, Profile] = {}
+        self.profiles: dict[str, tuple[Host, Any]] = {}
+        self.logins: dict[str, datetime] = {}
+        """When somebody last came to read mail, by the key of the account."""
         self.handler: object | None = None
         self.credentials = Credentials(self)
         self.is_stopped = False
@@ -129,11 +129,21 @@ class RunningHost:
         return self.internet.world.hosts[self.name]
 
     async def listen(self, plan: PortPlan) -> None:
-        """Open the ports of the services that do not listen yet."""
+        """Open the ports of the services that do not listen yet.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for one that nobody can serve.
+        """
         for service in self.host.services:
             if service.name in self.sites:
                 continue
-            site = Site(self, service, plan(self.host, service))
+            spoken = self._protocols.get(service.name)
+            if spoken is None:
+                raise DeclarationError(
+                    f"host {self.name!r}: {service.name!r} cannot be served yet; "
+                    + nearest(service.name, self._protocols)
+                )
+            site = Site(self, service, plan(self.host, service), spoken)
+            self.__dict__.pop("tls_context", None)  # the certificate names every address of the host
             self.sites[service.name] = site
             self.internet.network.publish(self.host, service, site.endpoint)
             if not self.is_stopped:
@@ -182,8 +192,20 @@ class Credentials:
         if account is None or account.disabled:
             return None
         domain = world.domains.get(account.address.domain)
-        at_home = domain is not None and domain.submission_host == self._running.name
+        at_home = domain is not None and self._is_home_of(domain)
         return account.address.key if at_home or self._running.host.smarthost else None
+
+    def _is_home_of(self, domain: Domain) -> bool:
+        """Whether the accounts of a domain log in here: to hand in mail, or to read it."""
+        running = self._running
+        if running.name in (domain.submission_host, domain.reading_host):
+            return True
+        is_inside = running.name.partition(".")[2] == domain.name
+        return is_inside and any(service in READING for service in running.host.services)
+
+    def key_of(self, login: str) -> str:
+        """The key of the account that a login means, if there is one."""
+        return _login_key(login)
 
     def password_of(self, login: str) -> str | None:
         """The password of that login."""

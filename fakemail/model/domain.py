@@ -44,6 +44,8 @@ class Domain:
     """Who gets the mail for local parts that nobody has."""
     detail_separator: str = "+"
     """``bob+news`` is delivered to ``bob`` (RFC 5233); empty for none."""
+    reading_host: str = ""
+    """The host where its accounts read their mail, empty until somebody asks for it."""
 
     @property
     def mail_hosts(self) -> tuple[str, ...]:

@@ -119,6 +119,14 @@ class World:
             self._ensure_service(target.host, SMTP)
         return self._put_domain(replace(domain, routing=routing, mx=targets))
 
+    def ensure_reading_host(self, name: str, services: Sequence[Service]) -> Domain:
+        """Give a domain the host where its accounts read their mail, ``mail`` unless it has one."""
+        domain = self.domain(name)
+        host = domain.reading_host or self._qualified(domain.name, "mail")
+        for service in services:
+            self._ensure_service(host, service)
+        return self._put_domain(replace(domain, reading_host=host))
+
     def add_account(
         self,
         address: Address,

@@ -162,12 +162,16 @@ def _told(event: Told) -> list[str]:
     found: list[str] = []
     if event.line:
         found.append(f"C: {shown(mask_line(event.stage, event.line))}".rstrip())
+    data: list[str] = []
     if event.responses:
         lines = "1 response" if event.responses == 1 else f"{event.responses} responses"
-        found.append(f"S: ({lines}, {event.octets} octets)")
+        data.append(f"S: ({lines}, {event.octets} octets)")
+    said: list[str] = []
     if event.status != "*":
         code = f" [{event.code}]" if event.code else ""
-        found.append(f"S: {shown(f'{event.status}{code} {event.text}')}".rstrip())
+        said.append(f"S: {shown(f'{event.status}{code} {event.text}')}".rstrip())
+    # POP3 says first how it went, IMAP last.
+    found += said + data if event.status == "+OK" else data + said
     if event.reason is not None and found:
         found[-1] += f"   ({event.reason})"
     return found

@@ -1,0 +1,67 @@
+"""The table of protocols: for each service the connection that carries it and the session that speaks it.
+
+A service that is not in the table can be described, but not run. A further protocol is one more row.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fakemail.engine.reading import Readers
+from fakemail.engine.site import Decisions, Site, Spoken
+from fakemail.model.host import POP3, POP3S, READING, SMTP, SUBMISSION, SUBMISSIONS
+from fakemail.pop3 import capabilities as pop3
+from fakemail.pop3.replies import Answer
+from fakemail.pop3.session import Session as Pop3Session
+from fakemail.record.events import Exchange, Told
+from fakemail.smtp import extensions as smtp
+from fakemail.smtp.session import Session as SmtpSession
+from fakemail.terms.address import Path
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+from fakemail.wire.connection import Connection, Core
+from fakemail.wire.pop3_server import Pop3Connection
+from fakemail.wire.smtp_server import SmtpConnection
+
+
+def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
+    append, host, number = site.log.append, site.host, connection.number
+
+    def record(
+        stage: Stage,
+        line: str,
+        reply: Reply | None,
+        reason: Reason | None,
+        address: Path | None = None,
+        queue_id: str = "",
+    ) -> None:
+        append(Exchange, stage, host, number, queue_id, line, reply, reason, address)
+
+    profile = site.profile(smtp.Profile)
+    backend = connection.backend(Decisions(site.running, profile))
+    return SmtpSession(profile, backend, record, connection.peer)
+
+
+def _open_pop3(site: Site, connection: Connection) -> Core:
+    append, host, number = site.log.append, site.host, connection.number
+
+    def record(stage: Stage, line: str, answer: Answer, responses: int, octets: int) -> None:
+        status, text, code, reason = answer
+        append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
+
+    return Pop3Session(site.profile(pop3.Profile), Readers(site.running), record)
+
+
+_SMTP: Final = Spoken(SmtpConnection, _open_smtp)
+_POP3: Final = Spoken(Pop3Connection, _open_pop3)
+
+PROTOCOLS: Final = {
+    SMTP.name: _SMTP,
+    SUBMISSION.name: _SMTP,
+    SUBMISSIONS.name: _SMTP,
+    POP3.name: _POP3,
+    POP3S.name: _POP3,
+}
+READABLE: Final = tuple(service for service in READING if service.name in PROTOCOLS)
+"""The services that the host where a domain's accounts read their mail has without being asked."""

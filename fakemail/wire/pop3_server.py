@@ -1,0 +1,34 @@
+"""POP3 connections. All that is said is the session's business (:mod:`fakemail.pop3.session`)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fakemail.pop3.session import Session
+from fakemail.wire.connection import Connection, Core, Site
+
+
+class Pop3Site(Site, Protocol):
+    """A port that speaks POP3."""
+
+    def open(self, connection: Pop3Connection) -> Core:
+        """A session for a new connection."""
+        ...
+
+
+class Pop3Connection(Connection):
+    """One POP3 connection."""
+
+    def __init__(self, site: Pop3Site) -> None:
+        super().__init__(site)
+        self._pop3_site = site
+
+    def open_core(self) -> Core:
+        """A session with the host's accounts behind it."""
+        return self._pop3_site.open(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, and the maildrop is free again; nothing is removed from it (RFC 1939 §6)."""
+        super().connection_lost(exc)
+        if isinstance(self._core, Session):
+            self._core.release()
