@@ -7,7 +7,10 @@ from typing import Any
 
 from fakemail.api.mailnet import MailNet
 from fakemail.engine.naming import NAME_SERVER
+from fakemail.engine.protocols import READABLE
 from fakemail.sandbox.worlds import SMARTHOST_USER
+
+_READABLE = frozenset(service.name for service in READABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Facts:
     """The preferred mail host of the first domain that has one."""
     submission: Port
     submissions: Port
+    reading: dict[str, Port]
+    """The ports of the first domain's host for reading mail, by their services."""
     smarthost: Login
 
     def env(self) -> dict[str, str]:
@@ -62,6 +67,7 @@ class Facts:
             ("SMTP", self.mx),
             ("SMTPS", self.submissions),
             ("SUBMISSION", self.submission),
+            *((service.upper(), port) for service, port in self.reading.items()),
             ("DNS", self.dns),
         ):
             if port is not None:
@@ -81,9 +87,15 @@ class Facts:
 
 
 def gather(net: MailNet) -> Facts:
-    """The facts about a fake internet that runs; its smarthost is opened if it is not open yet."""
+    """The facts about a fake internet that runs; its smarthost is opened if it is not open yet.
+
+    So is the host of each domain where mail is read.
+    """
     submission = net.submission
     internet = net.internet
+    ours = submission.server.name
+    own = [name for name, each in internet.world.domains.items() if each.submission_host != ours]
+    readers = [net.domain(name).reading_host for name in own]
     ports = {
         (host.name, service.name): Port(
             host.name,
@@ -97,12 +109,10 @@ def gather(net: MailNet) -> Facts:
     }
     public = internet.world.host(NAME_SERVER).ipv4
     dns = Port(NAME_SERVER, public, "dns", "none", net.dns.host, net.dns.port)
-    ours = submission.server.name
-    own = [each for each in internet.world.domains.values() if each.submission_host != ours]
-    first = next((each for each in own if each.mail_hosts), None)
+    mail_hosts = [host for name in own for host in internet.world.domains[name].mail_hosts]
     return Facts(
         net.seed,
-        tuple(each.name for each in own),
+        tuple(own),
         (*ports.values(), dns),
         tuple(
             Login(str(each.address), each.password)
@@ -111,8 +121,11 @@ def gather(net: MailNet) -> Facts:
         ),
         net.ca_file,
         dns,
-        None if first is None else ports[first.mail_hosts[0], "smtp"],
+        ports[mail_hosts[0], "smtp"] if mail_hosts else None,
         ports[ours, "submission"],
         ports[ours, "submissions"],
+        {name: ports[readers[0].name, name] for name in readers[0].services if name in _READABLE}
+        if readers
+        else {},
         Login(submission.username, submission.password),
     )

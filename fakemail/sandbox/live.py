@@ -16,6 +16,7 @@ from fakemail.record.events import (
     Query,
     Queued,
     Returned,
+    Told,
 )
 from fakemail.record.secrets import mask_line
 from fakemail.record.text import shown
@@ -46,6 +47,8 @@ def line(event: Event) -> Line | None:
             return Line("!", f"TLS handshake failed{who}{f': {shown(why)}' if why else ''}")
         case Exchange():
             return _exchange(event)
+        case Told():
+            return _told(event)
         case Query() if event.client.name == "app":
             # Only what is not of the type that was asked for, a CNAME, needs to be told by its type.
             records = (each.removeprefix(f"{event.type} ") for each in event.records)
@@ -91,6 +94,18 @@ def _exchange(event: Exchange) -> Line | None:
         what = "the login"
     mark, verb = ("~", "defers") if reply.code < 500 else ("!", "refuses")
     return Line(mark, f"{verb} {what}: {shown(str(reply))}")
+
+
+_LOGINS: Final = frozenset({Stage.POP3_PASS, Stage.POP3_APOP, Stage.POP3_AUTH})
+
+
+def _told(event: Told) -> Line | None:
+    if event.reason is not None:
+        what = "the login" if event.stage in _LOGINS else shown(mask_line(event.stage, event.line), limit=80)
+        return Line("!", f"refuses {what or 'the connection'}: {shown(event.text)}")
+    if event.stage in _LOGINS and event.status == "+OK":
+        return Line(" ", f"login succeeds: {shown(event.text)}")
+    return None
 
 
 def _attempt(event: Attempt) -> Line:

@@ -155,6 +155,8 @@ def test_up_prints_json_lines():
         assert {
             ("mx1.shop.test", "smtp"),
             ("smtp.mailnet.test", "submissions"),
+            ("mail.example.org", "pop3"),
+            ("mail.shop.test", "pop3s"),
             ("ns.mailnet.test", "dns"),
         } <= services
         with smtplib.SMTP(facts["mx"]["address"], facts["mx"]["port"], timeout=10) as client:
