@@ -1,0 +1,164 @@
+"""Each FETCH item as a function from a message to octets, chosen once for a whole command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from fakemail.imap import gmail
+from fakemail.imap.content import kept, sections
+from fakemail.imap.responses import Refused, no
+from fakemail.imap.syntax import printing
+from fakemail.imap.syntax.fetch_items import (
+    FetchBinary,
+    FetchBinarySize,
+    FetchBody,
+    FetchData,
+    FetchItem,
+    Section,
+)
+from fakemail.imap.view import View
+from fakemail.store.message import StoredMessage
+from fakemail.terms.reason import Reason
+
+if TYPE_CHECKING:
+    from fakemail.imap.session import Session
+
+Part = Callable[[StoredMessage], bytes]
+"""An item of one message, with its name."""
+
+_RFC822: Final = {
+    FetchData.RFC822: sections.WHOLE,
+    FetchData.RFC822_HEADER: sections.HEADER,
+    FetchData.RFC822_TEXT: sections.TEXT,
+}
+_SIMPLE: Final[dict[FetchData, Part]] = {
+    FetchData.UID: lambda message: b"UID %d" % message.uid,
+    FetchData.RFC822_SIZE: lambda message: b"RFC822.SIZE %d" % len(message.content.raw),
+    FetchData.INTERNALDATE: lambda message: b"INTERNALDATE " + printing.date_time(message.internal_date),
+    FetchData.MODSEQ: lambda message: b"MODSEQ (%d)" % message.modseq,
+    FetchData.EMAILID: lambda message: b"EMAILID (%b)" % message.content.email_id.encode(),
+    FetchData.THREADID: lambda message: b"THREADID (%b)" % message.content.thread_id.encode(),
+    FetchData.SAVEDATE: lambda message: b"SAVEDATE " + printing.date_time(message.saved_at),
+    FetchData.GMAIL_MESSAGE_ID: lambda message: b"X-GM-MSGID %d" % gmail.message_id(message),
+    FetchData.GMAIL_THREAD_ID: lambda message: b"X-GM-THRID %d" % gmail.thread_id(message),
+}
+
+
+def sets_seen(items: Iterable[FetchItem]) -> bool:
+    """Whether a message that is fetched so becomes ``\\Seen`` (RFC 9051 §6.4.5)."""
+    return any(
+        not item.peek
+        if isinstance(item, FetchBody | FetchBinary)
+        else item is FetchData.RFC822 or item is FetchData.RFC822_TEXT
+        for item in items
+    )
+
+
+class Plan:
+    """The items of one command."""
+
+    def __init__(self, session: Session, view: View, items: Sequence[FetchItem]) -> None:
+        self.refusal: Refused | None = None
+        """What to say at the end when something could not be given."""
+        self._session = session
+        self._view = view
+        self._utf8 = session.utf8
+        self._with_recent = not session.rev2
+        self._items = frozenset(items)
+        self.parts: list[Part] = [self._part(item) for item in dict.fromkeys(items)]
+
+    def flag_echo(self, message: StoredMessage) -> list[bytes]:
+        """What goes behind a message that has just become ``\\Seen``, if it was not asked for."""
+        out = []
+        if FetchData.FLAGS not in self._items:
+            out.append(b"FLAGS " + self._view.flag_text(message, with_recent=self._with_recent))
+        if self._session.condstore and FetchData.MODSEQ not in self._items:
+            out.append(b"MODSEQ (%d)" % message.modseq)  # RFC 7162 §3.1
+        return out
+
+    def _part(self, item: FetchItem) -> Part:
+        if isinstance(item, FetchBody):
+            return _section(printing.fetch_label(item), item.section, item.partial)
+        if isinstance(item, FetchBinary):
+            return self._binary(item)
+        if isinstance(item, FetchBinarySize):
+            return self._binary_size(item)
+        if item in _RFC822:
+            return _section(item.value.encode(), _RFC822[item], None)
+        simple = _SIMPLE.get(item)
+        return self._kept(item) if simple is None else simple
+
+    def _kept(self, item: FetchData) -> Part:
+        utf8 = self._utf8
+        match item:
+            case FetchData.FLAGS:
+                text, with_recent = self._view.flag_text, self._with_recent
+                return lambda message: b"FLAGS " + text(message, with_recent=with_recent)
+            case FetchData.ENVELOPE:
+                return lambda message: b"ENVELOPE " + kept.envelope_of(message.content, utf8=utf8)
+            case FetchData.BODY:
+                return lambda message: b"BODY " + kept.body_of(message.content, utf8=utf8)
+            case FetchData.BODYSTRUCTURE:
+                return lambda message: b"BODYSTRUCTURE " + kept.bodystructure_of(message.content, utf8=utf8)
+            case FetchData.PREVIEW:
+                return lambda message: (
+                    b"PREVIEW " + printing.string(kept.preview_of(message.content), utf8=utf8)
+                )
+            case FetchData.PREVIEW_LAZY:
+                # RFC 8970 §4.1: NIL for what would have to be worked out first
+                return lambda message: (
+                    b"PREVIEW "
+                    + printing.nstring(
+                        kept.preview_of(message.content) if kept.has_preview(message.content) else None,
+                        utf8=utf8,
+                    )
+                )
+            case _:
+                account, view = self._session.mailboxes, self._view
+                return lambda message: (
+                    b"X-GM-LABELS " + gmail.label_list(account, view.mailbox, message, utf8)
+                )
+
+    def _binary(self, item: FetchBinary) -> Part:
+        label = printing.fetch_label(item)
+
+        def part(message: StoredMessage) -> bytes:
+            root = kept.tree_of(message.content)
+            try:
+                data = sections.binary(root, item.part, partial=item.partial)
+            except sections.UnknownEncoding as error:
+                return self._undecodable(label, error)
+            return b"%b %b" % (label, printing.NIL if data is None else sections.binary_string(data))
+
+        return part
+
+    def _binary_size(self, item: FetchBinarySize) -> Part:
+        label = printing.fetch_label(item)
+
+        def part(message: StoredMessage) -> bytes:
+            try:
+                size = sections.binary_size(kept.tree_of(message.content), item.part)
+            except sections.UnknownEncoding as error:
+                self._undecodable(label, error)
+                size = 0
+            return b"%b %d" % (label, size or 0)
+
+        return part
+
+    def _undecodable(self, label: bytes, error: sections.UnknownEncoding) -> bytes:
+        # RFC 3516 §4.3
+        self.refusal = no(Reason.CANNOT_DECODE, f"{error}.", code="UNKNOWN-CTE")
+        return label + b" NIL"
+
+
+def _section(label: bytes, wanted: Section, partial: tuple[int, int] | None) -> Part:
+    needs_tree = sections.needs_tree(wanted)
+
+    def part(message: StoredMessage) -> bytes:
+        content = message.content
+        root = kept.tree_of(content) if needs_tree else None
+        data = sections.section(content.raw, wanted, root=root, partial=partial)
+        return b"%b %b" % (label, printing.NIL if data is None else sections.body_string(data))
+
+    return part

@@ -1,0 +1,196 @@
+"""LIST with its extensions, and LSUB (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from fakemail.imap.commands.condstore import enable_condstore
+from fakemail.imap.commands.status import status_line
+from fakemail.imap.responses import Done
+from fakemail.imap.syntax import mailbox_commands, printing
+from fakemail.imap.syntax.mailbox_commands import ListReturn, ListSelect, StatusItem
+from fakemail.store import names
+from fakemail.store.account import Entry
+from fakemail.store.rights import OWNER_RIGHTS, in_order
+
+if TYPE_CHECKING:
+    from fakemail.imap.session import Session
+
+_ROOT = b'* LIST (\\Noselect) "/" ""\r\n'
+
+
+class Pattern:
+    """Names that some patterns mean: ``*`` is anything, ``%`` anything within one level (RFC 9051 §6.3.9)."""
+
+    def __init__(self, reference: str, patterns: Iterable[str]) -> None:
+        wanted = [
+            _canonical(pattern if reference == "" else _joined(reference, pattern)) for pattern in patterns
+        ]
+        expression = "|".join("".join(_expressions(pattern)) for pattern in wanted)
+        self._matches = re.compile(expression, re.DOTALL).fullmatch
+
+    def __call__(self, name: str) -> bool:
+        return self._matches(name) is not None
+
+
+def _joined(reference: str, pattern: str) -> str:
+    return pattern if pattern.startswith(names.SEPARATOR) else reference + pattern
+
+
+def _canonical(pattern: str) -> str:
+    first, slash, rest = pattern.partition(names.SEPARATOR)
+    # RFC 9051 §5.1: INBOX in any case, also where wildcards follow it
+    if re.fullmatch(r"inbox[*%]*", first, re.IGNORECASE):
+        first = "INBOX" + first[5:]
+    return first + slash + rest
+
+
+def _expressions(pattern: str) -> Iterable[str]:
+    # Runs of wildcards are one: an expression with many in a row would take long to fail.
+    for part in re.split(r"([*%]+)", pattern):
+        if part[:1] not in ("*", "%"):
+            yield re.escape(part)
+        elif "*" in part:
+            yield "(?:.*)"
+        else:
+            yield f"[^{names.SEPARATOR}]*"
+
+
+def list_mailboxes(session: Session, command: mailbox_commands.List) -> Done:
+    """RFC 9051 §6.3.9."""
+    if not command.extended and command.patterns == ("",):
+        session.say(_ROOT)  # the delimiter, and the root of the reference
+        return Done()
+    if StatusItem.HIGHESTMODSEQ in command.status:
+        enable_condstore(session)
+    listing = _Listing(session, command)
+    session.say(*listing.lines())
+    return Done()
+
+
+class _Listing:
+    """One LIST command."""
+
+    def __init__(self, session: Session, command: mailbox_commands.List) -> None:
+        self.session = session
+        self.select = command.select
+        self.returns = command.returns
+        self.status = command.status
+        self.matches = Pattern(command.reference, command.patterns)
+        # RFC 5258 §3.1: SUBSCRIBED as a selection implies it as something to return
+        self.shows_subscribed = bool(
+            ListSelect.SUBSCRIBED in self.select or ListReturn.SUBSCRIBED in self.returns
+        )
+        # RFC 6154 §2: a plain LIST may have the special uses, an extended one when asked
+        self.shows_use = session.may("SPECIAL-USE", "IMAP4rev2") and (
+            not command.extended
+            or ListSelect.SPECIAL_USE in self.select
+            or ListReturn.SPECIAL_USE in self.returns
+        )
+        self.shows_children = session.may("CHILDREN", "LIST-EXTENDED", "IMAP4rev2")
+
+    def lines(self) -> list[bytes]:
+        """The responses."""
+        wants_subscribed = ListSelect.SUBSCRIBED in self.select
+        entries = self.session.mailboxes.entries(subscribed=wants_subscribed)
+        below = self._parents_of_chosen(entries) if ListSelect.RECURSIVEMATCH in self.select else frozenset()
+        out: list[bytes] = []
+        listed: set[str] = set()
+        for entry in entries:
+            if not self.matches(entry.name):
+                continue
+            chosen, inside = self._is_chosen(entry), entry.name in below
+            if not chosen and not inside:
+                continue
+            if entry.mailbox is None and not wants_subscribed and not entry.has_children:
+                continue
+            listed.add(entry.name)
+            # RFC 5258 §3.5: CHILDINFO names the options that only a child fulfils
+            out.append(self._line(entry, child_info=inside))
+            if self.status and entry.mailbox is not None:
+                out.append(status_line(self.session, entry.mailbox, self.status))
+        return out
+
+    def _is_chosen(self, entry: Entry) -> bool:
+        if ListSelect.SUBSCRIBED in self.select and not entry.subscribed:
+            return False
+        if ListSelect.SPECIAL_USE in self.select:
+            return entry.mailbox is not None and bool(entry.mailbox.special_use)
+        return True
+
+    def _parents_of_chosen(self, entries: Sequence[Entry]) -> frozenset[str]:
+        return frozenset(
+            parent for entry in entries if self._is_chosen(entry) for parent in names.parents(entry.name)
+        )
+
+    def _line(self, entry: Entry, *, child_info: bool) -> bytes:
+        words = list_attributes(
+            entry,
+            subscribed=self.shows_subscribed,
+            special_use=self.shows_use,
+            children=self.shows_children,
+            rev1=not self.session.rev2 and not self.select and not self.returns,
+        )
+        line = b'* LIST (%b) "/" %b' % (words, printing.mailbox(entry.name, utf8=self.session.utf8))
+        extended: list[bytes] = []
+        if child_info:
+            options = [
+                option.value
+                for option in (ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE)
+                if option in self.select
+            ]
+            extended.append(b'"CHILDINFO" (%b)' % " ".join(f'"{option}"' for option in options).encode())
+        if ListReturn.MYRIGHTS in self.returns and entry.mailbox is not None:  # RFC 8440 §3
+            extended.append(b'"MYRIGHTS" (%b)' % in_order(frozenset(OWNER_RIGHTS)).encode())
+        if extended:
+            line += b" (%b)" % b" ".join(extended)
+        return line + b"\r\n"
+
+
+def list_attributes(
+    entry: Entry, *, subscribed: bool, special_use: bool, children: bool, rev1: bool = False
+) -> bytes:
+    """The attributes of a LIST response."""
+    words = []
+    for word in entry.attributes:
+        if word == "\\Subscribed":
+            keep = subscribed
+        elif word in ("\\HasChildren", "\\HasNoChildren"):
+            keep = children
+        elif word == "\\NonExistent":
+            keep = not rev1  # RFC 3501 knows \Noselect only
+        elif word == "\\Noselect":
+            keep = rev1  # RFC 5258 §3: \NonExistent implies it
+        else:
+            keep = special_use
+        if keep:
+            words.append(word)
+    return " ".join(words).encode("ascii")
+
+
+def list_subscribed(session: Session, command: mailbox_commands.Lsub) -> Done:
+    """LSUB (RFC 3501 §6.3.9)."""
+    if not command.pattern:
+        session.say(_ROOT.replace(b"LIST", b"LSUB"))
+        return Done()
+    matches = Pattern(command.reference, (command.pattern,))
+    out: dict[str, bytes] = {}
+    by_level = command.pattern.endswith("%")
+    for name in sorted(session.mailboxes.subscriptions(), key=names.order):
+        if matches(name):
+            out[name] = b""
+        elif by_level:
+            # 'foo/bar is subscribed and foo is not: LSUB "" "%" gives foo with \Noselect'
+            for parent in names.parents(name):
+                if matches(parent):
+                    out.setdefault(parent, b"\\Noselect")
+    utf8 = session.utf8
+    session.say(
+        *(
+            b'* LSUB (%b) "/" %b\r\n' % (out[name], printing.mailbox(name, utf8=utf8))
+            for name in sorted(out, key=names.order)
+        )
+    )
+    return Done()

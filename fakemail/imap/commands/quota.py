@@ -1,0 +1,51 @@
+"""GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208): one root for the whole account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakemail.imap.responses import Done, no
+from fakemail.imap.syntax import mailbox_commands, printing
+from fakemail.store.errors import NoSuchMailbox
+from fakemail.terms.reason import Reason
+
+if TYPE_CHECKING:
+    from fakemail.imap.session import Session
+
+
+def get_quota(session: Session, command: mailbox_commands.GetQuota) -> Done:
+    """RFC 9208 §4.1.2."""
+    if command.root != session.mailboxes.quota.root:
+        raise no(Reason.NOT_ALLOWED, "There is no such quota root.", code="NONEXISTENT")
+    session.say(_quota_line(session))
+    return Done()
+
+
+def get_quota_root(session: Session, command: mailbox_commands.GetQuotaRoot) -> Done:
+    """RFC 9208 §4.1.3. The mailbox need not exist; a name that can never exist has no root."""
+    account = session.mailboxes
+    if account.find(command.mailbox) is None:
+        raise NoSuchMailbox(command.mailbox)
+    name = printing.mailbox(command.mailbox, utf8=session.utf8)
+    session.say(
+        printing.untagged(b"QUOTAROOT", name, _root(session)),
+        _quota_line(session),
+    )
+    return Done()
+
+
+def set_quota(session: Session, command: mailbox_commands.SetQuota) -> Done:
+    """RFC 9208 §4.1.1: for administrators, whom a session of the owner is not."""
+    raise no(Reason.NOT_ALLOWED, "Only an administrator may set a quota.", code="NOPERM")
+
+
+def _root(session: Session) -> bytes:
+    return printing.astring(session.mailboxes.quota.root, utf8=session.utf8)
+
+
+def _quota_line(session: Session) -> bytes:
+    quota = session.mailboxes.quota
+    words = [
+        f"{resource} {quota.usage(resource)} {limit}".encode() for resource, limit in quota.limits.items()
+    ]
+    return printing.untagged(b"QUOTA", _root(session), printing.parenthesised(words))

@@ -1,0 +1,37 @@
+"""Which messages a command names, and what is said about numbers that are not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakemail.imap.responses import Done, bad
+from fakemail.imap.syntax.sets import STAR, NumberSet, SequenceSet
+from fakemail.imap.view import Chosen
+from fakemail.terms.reason import Reason
+
+if TYPE_CHECKING:
+    from fakemail.imap.session import Session
+
+EXPUNGED = Done("Some of the requested messages no longer exist.", "EXPUNGEISSUED", "NO", Reason.MESSAGE_GONE)
+"""RFC 5530 §3, RFC 2180 §4.1.3: what is there was given, and the client learns that something is not."""
+
+
+def choose(session: Session, numbers: NumberSet, *, uid: bool) -> Chosen:
+    """The messages of a command. Raises BAD for sequence numbers beyond the last message (RFC 9051 §9)."""
+    view = session.selected
+    if not uid:
+        require_numbers(session)
+        if isinstance(numbers, SequenceSet) and _beyond(numbers, len(view.known)):
+            raise bad(f"There are {len(view.known)} messages; the set names others.")
+    return view.choose(numbers, uid=uid)
+
+
+def require_numbers(session: Session) -> None:
+    """Refuse a command with message numbers after ENABLE UIDONLY (RFC 9586 §3)."""
+    if session.uid_only:
+        raise bad("Only UIDs may be used.", code="UIDREQUIRED", reason=Reason.NOT_NEGOTIATED)
+
+
+def _beyond(numbers: SequenceSet, last: int) -> bool:
+    """Whether a number is written out that is not in use; ``n:*`` is taken as other servers do."""
+    return any(second != STAR and max(first, second) > last for first, second in numbers.ranges)

@@ -1,0 +1,172 @@
+"""What a session knows: who the client is, what it has enabled and selected, and what it may ask of its host.
+
+Commands read and change this. How octets come and go lives in :mod:`fakemail.imap.session`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from fakemail.imap import capabilities
+from fakemail.imap.capabilities import Facts
+from fakemail.imap.notifying import Notifications
+from fakemail.imap.personality import Profile
+from fakemail.imap.responses import bad
+from fakemail.imap.syntax.scanner import Dialect
+from fakemail.imap.view import View
+from fakemail.sasl.exchange import Credentials
+from fakemail.store.account import AccountStore
+from fakemail.terms.channel import Channel
+from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
+
+
+class State(Enum):
+    """RFC 9051 §3."""
+
+    STRANGER = "not authenticated"
+    AUTHENTICATED = "authenticated"
+    SELECTED = "selected"
+
+
+class Backend(Protocol):
+    """Everything a session asks of its host."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """Who may log in."""
+        ...
+
+    @property
+    def chance(self) -> Chance:
+        """For what must not be guessed or repeated."""
+        ...
+
+    def open(self, login: str) -> AccountStore | None:
+        """The mailboxes of somebody who has logged in; ``None`` for a login without any."""
+        ...
+
+    def now(self) -> datetime:
+        """The present time of the fake internet, with its zone."""
+        ...
+
+
+class Recorder(Protocol):
+    """Writes down one command and the end of its answer (:class:`fakemail.record.events.Told`)."""
+
+    def __call__(
+        self,
+        stage: Stage,
+        line: str,
+        status: str,
+        code: str,
+        text: str,
+        responses: int,
+        octets: int,
+        reason: Reason | None,
+    ) -> None:
+        """Record it."""
+        ...
+
+
+class Context:
+    """The state of one session, as commands see it."""
+
+    def __init__(self, profile: Profile, backend: Backend, peer: Peer, channel: Channel | None) -> None:
+        self.profile = profile
+        self.backend = backend
+        self.peer = peer
+        self.channel = channel
+        self.login = ""
+        self.account: AccountStore | None = None
+        self.view: View | None = None
+        self.is_compressed = False
+        """Whether COMPRESS was given."""
+        self.leaving = False
+        """Whether the connection is closed after this command."""
+        self.is_acting = False
+        """Whether a command of this session is being carried out: what changes is its own doing."""
+        self.idling = False
+        self.notifications: Notifications | None = None
+        """What NOTIFY asked for; ``None`` before it was used."""
+        self.client_id: dict[str, str | None] = {}
+        """What the client told about itself (RFC 2971)."""
+        self.enabled: set[str] = set()
+        """What the client has enabled, upper-case (RFC 5161)."""
+        self.forget_login()
+
+    def forget_login(self) -> None:
+        """Back to the state of a stranger who has enabled nothing (RFC 8437 §2)."""
+        self.deselect()
+        if self.notifications is not None:
+            self.notifications.stop()
+            self.notifications = None
+        self.login = ""
+        self.account = None
+        self.idling = False
+        self.enabled.clear()
+        self.condstore = False
+        """Whether MODSEQ is told of every change (RFC 7162 §3.1)."""
+        self.update()
+
+    def update(self) -> None:
+        """Draw the conclusions from what was enabled."""
+        enabled = self.enabled
+        self.rev2 = "IMAP4REV2" in enabled
+        self.qresync = "QRESYNC" in enabled
+        self.uid_only = "UIDONLY" in enabled
+        self.utf8 = self.rev2 or "UTF8=ACCEPT" in enabled
+        self.condstore = self.condstore or self.qresync or "CONDSTORE" in enabled
+        self.says_vanished = self.qresync or self.uid_only
+        self.dialect = Dialect(utf8=self.utf8, strict=self.profile.imap.strict)
+        facts = self.facts
+        self.offered = frozenset(name for name in capabilities.NAMES if capabilities.offers(facts, name))
+
+    @property
+    def facts(self) -> Facts:
+        """What the capabilities depend on."""
+        return Facts(self.profile, self.channel, self.account is not None, self.is_compressed)
+
+    def capability_words(self) -> str:
+        """What stands behind CAPABILITY."""
+        return " ".join(capabilities.listed(self.facts))
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        if self.view is not None:
+            return State.SELECTED
+        return State.STRANGER if self.account is None else State.AUTHENTICATED
+
+    @property
+    def tells_selected(self) -> bool:
+        """Whether changes of the selected mailbox are told at all (RFC 5465 §3.1)."""
+        return self.notifications is None or self.notifications.tells_selected
+
+    def deselect(self) -> None:
+        """No mailbox is selected any more."""
+        if self.view is not None:
+            self.view.close()
+            self.view = None
+
+    @property
+    def mailboxes(self) -> AccountStore:
+        """The account of somebody who has logged in."""
+        if self.account is None:
+            raise bad("Log in first.", reason=Reason.BAD_SEQUENCE)
+        return self.account
+
+    @property
+    def selected(self) -> View:
+        """The selected mailbox."""
+        if self.view is None:
+            raise bad("No mailbox is selected.", reason=Reason.BAD_SEQUENCE)
+        return self.view
+
+    def may(self, *alternatives: str) -> bool:
+        """Whether one of some capabilities is offered."""
+        return not self.offered.isdisjoint(alternatives)

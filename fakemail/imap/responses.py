@@ -1,0 +1,104 @@
+"""How a command ends: as values that the session prints, and the refusals that end it early.
+
+Here live the endings and their response codes (RFC 9051 §7.1, RFC 5530), also for what a store refuses. Octets
+are printed in :mod:`fakemail.imap.syntax.printing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from fakemail.store import errors
+from fakemail.terms.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was carried out."""
+
+    text: str = ""
+    """Empty for the usual ``NAME completed.``"""
+    code: str | bytes | None = None
+    status: str = "OK"
+    reason: Reason | None = None
+
+
+class Refused(Exception):
+    """The command was not carried out: the tagged response is NO or BAD."""
+
+    def __init__(
+        self, status: str, text: str, *, code: str | bytes | None = None, reason: Reason | None = None
+    ) -> None:
+        super().__init__(text)
+        self.done = Done(text, code, status, reason)
+
+
+class Lazy:
+    """A command whose untagged responses are made only as fast as the client takes them.
+
+    ``pieces`` are octets in order, a response or a part of one each; ``end`` is looked at when they are used up.
+    """
+
+    __slots__ = ("end", "pieces")
+
+    def __init__(self, pieces: Iterator[bytes], end: Done) -> None:
+        self.pieces = pieces
+        self.end = end
+
+
+class Going:
+    """A command that waits for a line of the client: a SASL response, or DONE.
+
+    ``on_line`` gets the line without its end, one character for each octet.
+    """
+
+    __slots__ = ("on_line", "prompt")
+
+    def __init__(self, prompt: str | bytes, on_line: Callable[[str], Done | Lazy | Going]) -> None:
+        self.prompt = prompt
+        self.on_line = on_line
+
+
+Outcome = Done | Lazy | Going
+
+
+def bad(text: str, *, code: str | bytes | None = None, reason: Reason = Reason.BAD_SYNTAX) -> Refused:
+    """What the client should not have sent."""
+    return Refused("BAD", text, code=code, reason=reason)
+
+
+def no(reason: Reason, text: str, *, code: str | bytes | None = None) -> Refused:
+    """What cannot be done."""
+    return Refused("NO", text, code=code, reason=reason)
+
+
+def store_refusal(error: errors.StoreError, *, target: bool = False) -> Refused:
+    """What the store said, with the response code for it.
+
+    ``target`` is set for APPEND, COPY, MOVE and REPLACE, whose client may create the missing mailbox (RFC 9051
+    §6.3.12).
+    """
+    code: str | None
+    code, reason = next(
+        (found for kind, found in _CODES.items() if isinstance(error, kind)), (None, Reason.NOT_ALLOWED)
+    )
+    if target and isinstance(error, errors.NoSuchMailbox):
+        code = "TRYCREATE"
+    text = str(error)
+    return no(reason, text[:1].upper() + text[1:], code=code)
+
+
+# RFC 5530 §3, RFC 6154 §3, RFC 9208 §4.3, RFC 9051 §7.1
+_CODES: Final[dict[type[errors.StoreError], tuple[str, Reason]]] = {
+    errors.NoSuchMailbox: ("NONEXISTENT", Reason.NO_SUCH_MAILBOX),
+    errors.MailboxExists: ("ALREADYEXISTS", Reason.MAILBOX_EXISTS),
+    errors.InvalidName: ("CANNOT", Reason.NOT_ALLOWED),
+    errors.NotAllowed: ("CANNOT", Reason.NOT_ALLOWED),
+    errors.HasChildren: ("HASCHILDREN", Reason.NOT_ALLOWED),
+    errors.NoSuchSubscription: ("NONEXISTENT", Reason.NO_SUCH_MAILBOX),
+    errors.SpecialUseRefused: ("USEATTR", Reason.NOT_ALLOWED),
+    errors.OverQuota: ("OVERQUOTA", Reason.OVER_QUOTA),
+    errors.LimitReached: ("LIMIT", Reason.LIMIT_REACHED),
+}

@@ -1,0 +1,432 @@
+"""The server's side of an IMAP connection: octets in, octets out, no socket (RFC 9051, RFC 3501).
+
+``feed`` takes whatever arrived and returns what there is to answer, ``more`` goes on while ``has_more`` is set,
+and ``poll`` returns what may be told unasked. What commands do lives in :mod:`fakemail.imap.commands`, when they
+are legal in :mod:`fakemail.imap.states`, what the session was told by its client in the base class here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fakemail.imap import news
+from fakemail.imap.compression import Compression
+from fakemail.imap.context import Backend, Context, Recorder
+from fakemail.imap.needs import first_missing
+from fakemail.imap.news import News
+from fakemail.imap.personality import Profile
+from fakemail.imap.responses import Done, Going, Lazy, Outcome, Refused, store_refusal
+from fakemail.imap.states import COMMANDS, UNKNOWN, Row
+from fakemail.imap.syntax import framing, printing
+from fakemail.imap.syntax.errors import CommandError, UnknownCommand
+from fakemail.imap.syntax.framing import LITERAL_MARK, Announced, ContinuationWanted, Frame, Framer
+from fakemail.imap.syntax.parser import parse
+from fakemail.record.secrets import mask_line, mask_response
+from fakemail.store.errors import StoreError
+from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
+
+CHUNK: Final = 64 * 1024
+"""Octets of output after which others get their turn; ``more`` goes on."""
+_COMMANDS_AT_ONCE: Final = 250
+_RECORDED: Final = 1000  # characters of a command that are written down
+_BEFORE_LOGIN: Final = 8 * 1024  # octets of literals in one command of a stranger
+_PROMPT: Final = printing.continuation("Ready for literal data.")
+
+
+class Session(Context):
+    """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
+
+    After each call look at ``has_more`` (call ``more`` when the client has taken the output), ``wants_tls`` (do the
+    handshake, then call ``secured``) and ``closing`` (write the output, then close). ``on_wake`` is called when
+    ``poll`` would return something; once, until it was called. Call ``close`` when the connection is gone.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        backend: Backend,
+        record: Recorder,
+        peer: Peer,
+        channel: Channel | None = None,
+    ) -> None:
+        super().__init__(profile, backend, peer, channel)
+        self.wants_tls = False
+        self.closing = False
+        self.has_more = False
+        """Whether there is more to answer; ``more`` goes on with it."""
+        self.discarded_plaintext = 0
+        """Octets that came in clear text behind STARTTLS and were thrown away (RFC 9051 §6.2.1)."""
+        self.on_wake: Callable[[], object] = lambda: None
+        self._woken = False
+        self._record = record
+        self._framer = self._make_framer()
+        self._compression: Compression | None = None
+        self._errors = 0
+        self._out: list[bytes | memoryview] = []
+        self._size = 0
+        self._uncompressed = b""
+        # The command that is being answered
+        self._row: Row = UNKNOWN
+        self._tag: str | None = None
+        self._line = ""
+        self._lazy: Lazy | None = None
+        self._going: Going | None = None
+        self._rest: memoryview | None = None
+        self._responses = 0
+        self._octets = 0
+
+    # What the shell calls ------------------------------------------------------------------------
+
+    def greet(self) -> bytes:
+        """The greeting (RFC 9051 §7.1)."""
+        self._stage_unasked(Stage.IMAP_BANNER)
+        text = self.profile.imap.greeting
+        self._emit(printing.condition("OK", text, code=f"CAPABILITY {self.capability_words()}"))
+        self._record(Stage.IMAP_BANNER, "", "OK", "", text, 0, 0, None)
+        return self._take_output()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take octets in, give octets out. While ``has_more`` is set, better give it nothing and call ``more``."""
+        if self.closing or self.wants_tls:
+            return b""
+        if self._compression is not None:
+            self._compression.feed(data)
+        else:
+            self._framer.feed(data)
+        return self.more()
+
+    def more(self) -> bytes:
+        """Go on with what has arrived, and with an answer that was not finished."""
+        self._run()
+        return self._take_output()
+
+    def poll(self) -> bytes:
+        """What may be told now without being asked: during IDLE, and after NOTIFY (RFC 2177, RFC 5465)."""
+        self._woken = False
+        if not self.closing:
+            self._tell_unasked()
+        return self._take_output()
+
+    def resume(self, answer: object) -> bytes:
+        """Nothing is ever asked of elsewhere, so there is nothing to go on with."""
+        raise RuntimeError("no question is open in this session")
+
+    def secured(self, channel: Channel) -> None:
+        """TLS is active: forget all that was said in clear text (RFC 9051 §11.1)."""
+        self.wants_tls = False
+        self.channel = channel
+        self._framer = self._make_framer()
+        self.forget_login()
+
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words of a server that must end the session (RFC 9051 §7.1.5)."""
+        code, text = _LAST_WORDS.get(reason, (None, "Closing the connection."))
+        self._stage_unasked(Stage.DISCONNECT)
+        self.bye(text, code=code, reason=reason)
+        return self._take_output()
+
+    def close(self) -> None:
+        """The connection is gone: hear nothing more of mailboxes."""
+        self.closing = True
+        self.has_more = False
+        self._lazy = self._rest = None
+        self.forget_login()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer from elsewhere is outstanding: never."""
+        return False
+
+    @property
+    def whereabouts(self) -> str:
+        """What the session is in the middle of, in words; empty between commands."""
+        if self._going is not None or self._lazy is not None:
+            return f"inside {self._row.name}"
+        return "inside a command" if self._framer.in_command else ""
+
+    # What commands call --------------------------------------------------------------------------
+
+    def say(self, *responses: bytes) -> None:
+        """Give untagged responses out, whole ones."""
+        self._out += responses
+        octets = sum([len(response) for response in responses])
+        self._size += octets
+        self._octets += octets
+        self._responses += len(responses)
+
+    def bye(self, text: str, *, code: str | None = None, reason: Reason = Reason.MAILBOX_LOST) -> None:
+        """End the session from our side."""
+        self._emit(printing.condition("BYE", text, code=code))
+        self._record(
+            self._row.stage, self._line, "BYE", code or "", text, self._responses, self._octets, reason
+        )
+        self._end()
+
+    def start_compression(self) -> None:
+        """Compress from the end of this command on, both ways (RFC 4978 §3)."""
+        self._compression = Compression()
+        self.is_compressed = True
+
+    def wake(self) -> None:
+        """Something happened in a mailbox that the client may want to know of."""
+        if not self._woken and (self.idling or self.notifications is not None):
+            self._woken = True
+            self.on_wake()
+
+    @property
+    def tag(self) -> str:
+        """The tag of the running command."""
+        return self._tag or ""
+
+    # Running -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self.has_more = False
+        left = _COMMANDS_AT_ONCE
+        while not self.closing and not self.wants_tls:
+            if self._size >= CHUNK or not left:
+                self.has_more = self._has_work
+                return
+            if self._lazy is not None:
+                self._go_on(self._lazy)
+                continue
+            event = self._next_event()
+            if event is None:
+                break
+            left -= 1
+            self._take(event)
+        if self.wants_tls:
+            # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 9051 §6.2.1).
+            self.discarded_plaintext = len(self._framer.take_rest())
+        elif self.notifications is not None and not self.closing:
+            self._tell_unasked()
+
+    @property
+    def _has_work(self) -> bool:
+        packed = self._compression is not None and self._compression.has_input
+        return self._lazy is not None or bool(self._framer.buffered) or packed
+
+    def _next_event(self) -> framing.Event | None:
+        while True:
+            event = self._framer.next_event(plain=self._going is not None)
+            if event is not None or self._compression is None:
+                return event
+            octets = self._compression.take()
+            if octets is None:
+                self.bye("The compressed data is broken.", reason=Reason.PROTOCOL_ERROR)
+            if not octets:
+                return None
+            self._framer.feed(octets)
+
+    def _take(self, event: framing.Event) -> None:
+        if isinstance(event, ContinuationWanted):
+            self._emit(_PROMPT)
+        elif isinstance(event, Frame):
+            if self._going is not None:
+                self._line_of(self._going, event.text)
+            else:
+                self._command(event)
+        else:
+            self._begin(UNKNOWN, event.tag, "")
+            self._finish(Done(event.text, event.code, event.response, Reason.BAD_SYNTAX))
+            if event.closes:
+                self.bye("What follows cannot be understood.", reason=Reason.PROTOCOL_ERROR)
+
+    def _line_of(self, going: Going, text: str) -> None:
+        """A line that the running command waits for."""
+        secret = self._row.stage is Stage.IMAP_AUTHENTICATE
+        self._line = mask_response(text) if secret else text[:_RECORDED]
+        self._run_handler(lambda: going.on_line(text))
+
+    def _command(self, frame: Frame) -> None:
+        line = _recorded(frame)
+        try:
+            request = parse(frame, self.dialect)
+        except CommandError as error:
+            _, _, rest = line.partition(" ")
+            row = COMMANDS.get(rest.partition(" ")[0].upper(), UNKNOWN)
+            self._begin(row, error.tag, line)
+            unknown = isinstance(error, UnknownCommand)
+            reason = Reason.UNKNOWN_COMMAND if unknown else Reason.BAD_SYNTAX
+            self._finish(Done(error.text, error.code, error.response, reason))
+            return
+        command = request.command
+        row = COMMANDS[command.name]
+        self._begin(row, request.tag, line)
+        missing = first_missing(command, row, self.offered)
+        if missing:
+            self._finish(Done(missing, None, "BAD", Reason.UNKNOWN_COMMAND))
+        elif self.state not in row.states:
+            self._finish(Done(row.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE))
+        else:
+            self._run_handler(lambda: row.handler(self, command))
+
+    def _run_handler(self, handler: Callable[[], Outcome]) -> None:
+        self._going = None
+        self.is_acting = True
+        try:
+            outcome = handler()
+        except Refused as refused:
+            outcome = refused.done
+        except StoreError as error:
+            outcome = store_refusal(error, target=self._row.has_target).done
+        finally:
+            self.is_acting = False
+        if isinstance(outcome, Done):
+            self._finish(outcome)
+        elif isinstance(outcome, Lazy):
+            self._lazy = outcome
+        else:
+            self._going = outcome
+            self._emit(printing.continuation(outcome.prompt))
+            self._note("+", "", "")
+
+    def _go_on(self, lazy: Lazy) -> None:
+        """Make output, about a chunk of it."""
+        if self._rest is not None:
+            self._out.append(self._rest[:CHUNK])
+            self._size += len(self._rest[:CHUNK])
+            self._rest = self._rest[CHUNK:] or None
+            return
+        out, size, end = self._out, self._size, lazy.end
+        try:
+            for piece in lazy.pieces:
+                length = len(piece)
+                self._responses += piece[:2] == b"* "
+                self._octets += length
+                if length > CHUNK:
+                    self._rest = memoryview(piece)
+                    return
+                out.append(piece)
+                size += length
+                if size >= CHUNK:
+                    return
+        except Refused as refused:
+            end = refused.done
+        finally:
+            self._size = size
+        self._lazy = None
+        self._finish(end)
+
+    def _begin(self, row: Row, tag: str | None, line: str) -> None:
+        self._row, self._tag, self._line = row, tag, line
+        self._responses = self._octets = 0
+
+    def _finish(self, done: Done) -> None:
+        """The end of a command: what has happened meanwhile, then its tagged response."""
+        row, status = self._row, done.status
+        if self.view is not None and status != "BAD" and row.news is not News.NONE:
+            if self.tells_selected:
+                news.tell(self, expunges=self._may_expunge(row))
+            if self.closing:
+                return
+        text = done.text or f"{row.name} completed."
+        if self._tag is None:
+            self._emit(printing.condition(status, text, code=done.code, utf8=self.utf8))
+        else:
+            self._emit(printing.tagged(self._tag, status, text, code=done.code, utf8=self.utf8))
+        code = done.code.decode("utf-8", "replace") if isinstance(done.code, bytes) else done.code or ""
+        self._note(status, code, text, done.reason)
+        if self.leaving:
+            self._end()
+        elif status == "BAD" or done.reason is Reason.AUTH_FAILED:
+            self._errors += 1
+            if self._errors > self.profile.host.personality.max_errors:
+                self._stage_unasked(row.stage)
+                self.bye("Too many errors.", reason=Reason.TOO_MANY_ERRORS)
+        if self._compression is not None and not self._compression.is_running:
+            self._uncompressed = b"".join(self._out)
+            self._out.clear()
+            self._compression.start(self._framer.take_rest())
+
+    def _may_expunge(self, row: Row) -> bool:
+        return row.news is News.ALL or self._is_by_uid
+
+    @property
+    def _is_by_uid(self) -> bool:
+        _, _, rest = self._line.partition(" ")
+        return rest[:4].upper() == "UID "
+
+    def _tell_unasked(self) -> None:
+        """Tell what has happened, if the client listens, and is not in the middle of something."""
+        notifications = self.notifications
+        busy = (
+            self._lazy is not None or self._framer.in_command or (self._going is not None and not self.idling)
+        )
+        if busy or not (self.idling or notifications is not None):
+            return
+        before = self._row, self._tag, self._line
+        self._stage_unasked(Stage.IMAP_IDLE if self.idling else Stage.IMAP_NOTIFY)
+        if self.tells_selected:
+            news.tell(self, expunges=self.idling or (notifications is not None and notifications.at_once))
+        if notifications is not None and not self.closing:
+            notifications.tell(self)
+        if self._responses and not self.closing:
+            self._note("*", "", "")
+        self._row, self._tag, self._line = before
+
+    def _stage_unasked(self, stage: Stage) -> None:
+        self._begin(UNKNOWN._replace(stage=stage), None, "")
+
+    def _note(self, status: str, code: str, text: str, reason: Reason | None = None) -> None:
+        line = mask_line(self._row.stage, self._line)
+        self._record(self._row.stage, line, status, code, text, self._responses, self._octets, reason)
+        self._responses = self._octets = 0
+
+    def _end(self) -> None:
+        self.closing = True
+        self.forget_login()
+
+    # Input and output ----------------------------------------------------------------------------
+
+    def _make_framer(self) -> Framer:
+        unasked: int | None = -1
+        if self.profile.knows("LITERAL+") and not self.profile.imap.literal_minus:
+            unasked = None
+        elif self.profile.knows("LITERAL-") or self.profile.knows("IMAP4rev2"):
+            unasked = framing.LITERAL_MINUS
+        most = self.profile.max_message_size
+        self._limits = framing.literal_limits(message=most, total=2 * most)
+        self._stranger_limits = framing.literal_limits(message=0, other=_BEFORE_LOGIN)
+        return Framer(policy=self._judge, unasked_limit=unasked, skip_limit=2 * most + 4096)
+
+    def _judge(self, announced: Announced) -> tuple[str, str | None, str] | None:
+        """Whether a literal is taken."""
+        if self.account is not None:
+            return self._limits(announced)
+        if announced.command in ("APPEND", "REPLACE"):
+            return "BAD", None, f"{announced.command} is not allowed before login."
+        return self._stranger_limits(announced)
+
+    def _emit(self, octets: bytes) -> None:
+        self._out.append(octets)
+        self._size += len(octets)
+
+    def _take_output(self) -> bytes:
+        out = b"".join(self._out)
+        self._out.clear()
+        self._size = 0
+        if self._compression is not None and out:
+            out = self._compression.pack(out)
+        if self._uncompressed:
+            out, self._uncompressed = self._uncompressed + out, b""
+        return out
+
+
+def _recorded(frame: Frame) -> str:
+    """A command as it is written down: literals by their length."""
+    text = frame.text
+    for literal in frame.literals:
+        text = text.replace(LITERAL_MARK, f"{{{len(literal.octets)}}}", 1)
+    return text if len(text) <= _RECORDED else text[:_RECORDED] + "..."
+
+
+_LAST_WORDS: Final = {
+    Reason.SHUTTING_DOWN: ("UNAVAILABLE", "The server is shutting down."),
+    Reason.TIMEOUT: (None, "Disconnected for inactivity."),
+    Reason.LOCAL_ERROR: ("SERVERBUG", "Something went wrong on the server."),
+}
