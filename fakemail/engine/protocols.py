@@ -13,12 +13,9 @@ from fakemail.model.host import POP3, POP3S, READING, SMTP, SUBMISSION, SUBMISSI
 from fakemail.pop3 import capabilities as pop3
 from fakemail.pop3.replies import Answer
 from fakemail.pop3.session import Session as Pop3Session
-from fakemail.record.events import Exchange, Told
+from fakemail.record.events import Told
 from fakemail.smtp import extensions as smtp
 from fakemail.smtp.session import Session as SmtpSession
-from fakemail.terms.address import Path
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.wire.connection import Connection, Core
 from fakemail.wire.pop3_server import Pop3Connection
@@ -26,18 +23,7 @@ from fakemail.wire.smtp_server import SmtpConnection
 
 
 def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
-    append, host, number = site.log.append, site.host, connection.number
-
-    def record(
-        stage: Stage,
-        line: str,
-        reply: Reply | None,
-        reason: Reason | None,
-        address: Path | None = None,
-        queue_id: str = "",
-    ) -> None:
-        append(Exchange, stage, host, number, queue_id, line, reply, reason, address)
-
+    record = site.log.exchanges(site.host, connection.number)
     profile = site.profile(smtp.Profile)
     backend = connection.backend(Decisions(site.running, profile))
     return SmtpSession(profile, backend, record, connection.peer)

@@ -13,6 +13,8 @@ from typing import Protocol, TypeVar
 
 from fakemail.record.events import Attempt, Deferred, Delivered, Event, Exchange, Queued, Returned
 from fakemail.terms.address import Address, Path, address
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 
 _E = TypeVar("_E", bound=Event)
@@ -24,6 +26,22 @@ class TellsTime(Protocol):
 
     def now(self) -> datetime:
         """The present time, with its time zone."""
+        ...
+
+
+class RecordsExchanges(Protocol):
+    """What :meth:`Log.exchanges` returns."""
+
+    def __call__(
+        self,
+        stage: Stage,
+        line: str,
+        reply: Reply | None,
+        reason: Reason | None,
+        address: Path | None = None,
+        message: str = "",
+    ) -> None:
+        """Add one :class:`~fakemail.record.events.Exchange`."""
         ...
 
 
@@ -59,9 +77,35 @@ class Log:
         event = kind(len(events) + 1, self._now(), stage, host, connection, message, *facts)  # type: ignore[arg-type]
         events.append(event)
         if self._subscribers:
-            for seat in self._subscribers[:]:
-                seat.call(event)
+            self._tell(event)
         return event
+
+    def exchanges(self, host: str, connection: int) -> RecordsExchanges:
+        """A function that adds the exchanges of one connection: what :meth:`append` does, for the most common kind."""
+        events, now, subscribers, new = self._events, self._now, self._subscribers, tuple.__new__
+
+        def record(
+            stage: Stage,
+            line: str,
+            reply: Reply | None,
+            reason: Reason | None,
+            address: Path | None = None,
+            message: str = "",
+        ) -> None:
+            # One is made for each command, and what a named tuple's own constructor adds to this costs as much again.
+            event = new(
+                Exchange,
+                (len(events) + 1, now(), stage, host, connection, message, line, reply, reason, address),
+            )
+            events.append(event)
+            if subscribers:
+                self._tell(event)
+
+        return record
+
+    def _tell(self, event: Event) -> None:
+        for seat in self._subscribers[:]:
+            seat.call(event)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call ``subscriber(event)`` after each append, on the appending thread, until unsubscribed.

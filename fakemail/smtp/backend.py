@@ -66,8 +66,9 @@ class Recorder(Protocol):
         line: str,
         reply: Reply | None,
         reason: Reason | None,
-        address: Path | None = None,
-        queue_id: str = "",
+        address: Path | None,
+        queue_id: str,
+        /,
     ) -> None:
         """Record it."""
         ...
