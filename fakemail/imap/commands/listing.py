@@ -95,7 +95,12 @@ class _Listing:
         """The responses."""
         wants_subscribed = ListSelect.SUBSCRIBED in self.select
         entries = self.session.mailboxes.entries(subscribed=wants_subscribed)
-        below = self._parents_of_chosen(entries) if ListSelect.RECURSIVEMATCH in self.select else frozenset()
+        below: frozenset[str] = frozenset()
+        if ListSelect.RECURSIVEMATCH in self.select:
+            below = self._parents_of_chosen(entries)
+            # Parents of names that are subscribed only are no names of the account (RFC 5258 §5, example 7).
+            more = below - {entry.name for entry in entries}
+            entries = (*entries, *(Entry(name, None, True, False) for name in sorted(more)))
         out: list[bytes] = []
         listed: set[str] = set()
         for entry in entries:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fakemail.imap.responses import Done, no
 from fakemail.imap.syntax import mailbox_commands, printing
@@ -13,15 +13,21 @@ if TYPE_CHECKING:
     from fakemail.imap.session import Session
 
 
+_SPECIAL_USE: Final = "/private/specialuse"
+
+
 def get_metadata(session: Session, command: mailbox_commands.GetMetadata) -> Done:
     """RFC 5464 §4.2."""
     account = session.mailboxes
-    kept = account.get(command.mailbox).metadata if command.mailbox else account.metadata
+    box = account.get(command.mailbox) if command.mailbox else None
+    kept = account.metadata if box is None else box.metadata
     found: dict[str, bytes | None] = {}
     longest = 0
     for entry in command.entries:
         if command.depth == 0:
             values: dict[str, bytes | None] = {entry: kept.get(entry)}
+            if box is not None and entry.lower() == _SPECIAL_USE and box.special_use:
+                values[entry] = " ".join(sorted(box.special_use)).encode()
         else:
             values = {**kept.below(entry, command.depth)}
         for name, value in values.items():
@@ -45,8 +51,13 @@ def _value(value: bytes | None) -> bytes:
 
 def set_metadata(session: Session, command: mailbox_commands.SetMetadata) -> Done:
     """RFC 5464 §4.3."""
+    entries = dict(command.entries)
+    uses = next((name for name in entries if name.lower() == _SPECIAL_USE), None)
     try:
-        session.mailboxes.annotate(command.mailbox, dict(command.entries))
+        if uses is not None and command.mailbox:  # RFC 6154 §4
+            value = entries.pop(uses) or b""
+            session.mailboxes.set_special_use(command.mailbox, value.decode("ascii", "replace").split())
+        session.mailboxes.annotate(command.mailbox, entries)
     except AnnotationTooLarge as error:
         raise no(Reason.LIMIT_REACHED, str(error), code=f"METADATA MAXSIZE {error.limit}") from None
     except LimitReached as error:

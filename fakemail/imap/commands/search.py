@@ -31,7 +31,7 @@ from fakemail.imap.syntax.search_keys import (
     SearchKey,
     SearchReturn,
 )
-from fakemail.imap.syntax.sets import PartialRange, SavedResult
+from fakemail.imap.syntax.sets import SAVED_RESULT, PartialRange, SavedResult
 from fakemail.imap.view import Numbered, View
 from fakemail.store.mailbox import Mailbox
 
@@ -54,7 +54,7 @@ def search(session: Session, command: commands.Search) -> Done:
         _tell_extended(session, view, command, returns, found)
         return Done()
     numbers = _numbers(found, by_uid=command.uid)
-    line = b" ".join([b"* SEARCH", *[b"%d" % number for number in numbers]])
+    line = _listed(b"* SEARCH", numbers)
     if found and _asks_modseq(command.key):
         line += b" (MODSEQ %d)" % max(message.modseq for _, message in found)  # RFC 7162 §3.1.6
     session.say(line + b"\r\n")
@@ -73,7 +73,7 @@ def sort(session: Session, command: commands.Sort) -> Done:
         _tell_extended(session, view, command, command.returns, ordered)
         return Done()
     numbers = _numbers(ordered, by_uid=command.uid)
-    line = b" ".join([b"* SORT", *[b"%d" % number for number in numbers]])
+    line = _listed(b"* SORT", numbers)
     if found and _asks_modseq(command.key):
         line += b" (MODSEQ %d)" % max(message.modseq for _, message in found)
     session.say(line + b"\r\n")
@@ -104,8 +104,9 @@ def search_several(session: Session, command: mailbox_commands.MultiSearch) -> D
         if any(source.kind is FilterKind.SELECTED for source in sources):
             _ = session.selected
         boxes = mailboxes_of(session, sources)
+    elsewhere = sources is not None and any(source.kind is not FilterKind.SELECTED for source in sources)
     for key in _leaves(command.key):
-        if isinstance(key, InSet) and sources is not None:
+        if elsewhere and isinstance(key, InSet) and not (key.uid and key.numbers is not SAVED_RESULT):
             raise bad("Message numbers mean something in the selected mailbox only.")  # RFC 7377 §2.1
     for box in boxes:
         view = session.view
@@ -116,7 +117,7 @@ def search_several(session: Session, command: mailbox_commands.MultiSearch) -> D
         if ResultOption.SAVE in returns.options and view is not None:
             view.saved = sorted(_saved(returns, found))
         words = _results(command.key, returns, found, by_uid=True)
-        if found:
+        if found and returns.options != {ResultOption.SAVE}:
             correlator = b"(TAG %b MAILBOX %b UIDVALIDITY %d)" % (
                 printing.string(session.tag),
                 printing.mailbox(box.name, utf8=session.utf8),
@@ -202,6 +203,10 @@ def _asks_modseq(key: SearchKey) -> bool:
 
 def _numbers(rows: Iterable[Numbered], *, by_uid: bool) -> list[int]:
     return [message.uid for _, message in rows] if by_uid else [number for number, _ in rows]
+
+
+def _listed(name: bytes, numbers: Sequence[int]) -> bytes:
+    return b"%b %b" % (name, " ".join(map(str, numbers)).encode()) if numbers else name
 
 
 def _tell_extended(

@@ -45,7 +45,7 @@ def _tell_state(session: Session, view: View) -> None:
         out.append(b"* %d RECENT\r\n" % view.recent.count(view.known))
         first_unseen = box.first_unseen
         number = first_unseen and view.number(first_unseen)
-        if number:
+        if number and not session.uid_only:  # RFC 9586 §3.4: it is a message number
             out.append(condition("OK", "First unseen.", code=f"UNSEEN {number}"))
     out.append(condition("OK", "UIDs valid.", code=f"UIDVALIDITY {box.uid_validity}"))
     out.append(condition("OK", "Predicted next UID.", code=f"UIDNEXT {box.uid_next}"))

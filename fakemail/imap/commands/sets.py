@@ -22,7 +22,7 @@ def choose(session: Session, numbers: NumberSet, *, uid: bool) -> Chosen:
     if not uid:
         require_numbers(session)
         if isinstance(numbers, SequenceSet) and _beyond(numbers, len(view.known)):
-            raise bad(f"There are {len(view.known)} messages; the set names others.")
+            raise bad(f"The set names messages that are not there; the last one is {len(view.known)}.")
     return view.choose(numbers, uid=uid)
 
 
