@@ -6,7 +6,6 @@ Methods that change it run in the loop's thread; :mod:`fakemail.api` sees to tha
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import count
@@ -22,8 +21,8 @@ from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.site import RunningHost
 from fakemail.engine.transfer import QueuedMessage, Result
 from fakemail.errors import MailExpectation, ServerError
-from fakemail.mail.decoding import field_text
 from fakemail.mail.envelope import Envelope, Recipient
+from fakemail.mail.headers import head_of
 from fakemail.model.domain import Domain
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
@@ -42,10 +41,6 @@ from fakemail.wire.connection import Connection
 from fakemail.wire.dns_client import DnsClient
 from fakemail.wire.dns_server import DnsServer
 from fakemail.wire.supervisor import Supervisor
-
-# They start with the line feed before the name because that is found much faster than the start of a line.
-_SUBJECT = re.compile(rb"\nSubject[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE)
-_MESSAGE_ID = re.compile(rb"\nMessage-ID[ \t]*:((?:.*\n)(?:[ \t].*\n)*)", re.IGNORECASE)
 
 
 def own_ports(network: Network) -> PortPlan:
@@ -223,8 +218,7 @@ class Internet:
             envelope.sender,
             tuple(target.address for target in targets),
             len(raw),
-            _field(_MESSAGE_ID, raw),
-            _field(_SUBJECT, raw),
+            head_of(raw),
             "",
         )
         self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets))
@@ -285,7 +279,7 @@ class Internet:
         """Put a message into the mailboxes of its recipients, once each; return who is elsewhere."""
         onward: dict[str, Address] = {}
         served: set[str] = set()
-        subject, message_id = _field(_SUBJECT, raw), _field(_MESSAGE_ID, raw)
+        head = head_of(raw)
         for recipient in recipients:
             resolution = resolve(self.world, recipient, is_home=lambda domain: self.is_home(host, domain))
             onward.update((address.key, address) for address in resolution.onward)
@@ -295,7 +289,7 @@ class Internet:
                 served.add(account.key)
                 delivery = Delivery(recipient, envelope, host, queue_id)
                 stored = self.store.mailbox(account).append(raw, delivery=delivery)
-                self._note_delivery(stored, delivery, account, message_id, subject)
+                self._note_delivery(stored, delivery, account, head)
         return tuple(onward.values())
 
     def put(self, account: Address, raw: bytes, mailbox: str = INBOX) -> StoredMessage:
@@ -303,9 +297,7 @@ class Internet:
         box = self.store.mailbox(account, mailbox)
         delivery = Delivery(account)
         stored = box.append(raw, delivery=delivery)
-        self._note_delivery(
-            stored, delivery, account, _field(_MESSAGE_ID, raw), _field(_SUBJECT, raw), mailbox
-        )
+        self._note_delivery(stored, delivery, account, head_of(raw), mailbox)
         return stored
 
     def _note_delivery(
@@ -313,8 +305,7 @@ class Internet:
         stored: StoredMessage,
         delivery: Delivery,
         account: Address,
-        message_id: str,
-        subject: str,
+        head: bytes,
         mailbox: str = INBOX,
     ) -> None:
         self.log.append(
@@ -327,8 +318,7 @@ class Internet:
             account,
             mailbox,
             stored.uid,
-            message_id,
-            subject,
+            head,
         )
 
     # DNS -----------------------------------------------------------------------------------------
@@ -360,10 +350,3 @@ class Internet:
             response.kind,
             response.records,
         )
-
-
-def _field(pattern: re.Pattern[bytes], raw: bytes) -> str:
-    """The decoded body of a header field, without parsing the message."""
-    end = raw.find(b"\r\n\r\n")
-    match = pattern.search(b"\n" + (raw[: end + 2] if end >= 0 else raw))
-    return field_text(match[1]).strip() if match else ""

@@ -66,6 +66,20 @@ def body_offset(raw: bytes, start: int = 0, end: int | None = None) -> int:
     return stop if crlf < 0 else crlf + 3
 
 
+def head_of(raw: bytes) -> bytes:
+    """The header block of a message, for :func:`field_in_head`; all of it where no blank line ends it."""
+    end = raw.find(b"\r\n\r\n")
+    return raw if end < 0 else raw[: end + 2]
+
+
+def field_in_head(head: bytes, name: bytes) -> str:
+    """The decoded body of the first field of that name, ``""`` if there is none, without splitting all of them."""
+    # It starts with the line feed before the name because that is found much faster than the start of a line.
+    field = rb"\n%s[ \t]*:((?:.*\n)(?:[ \t].*\n)*)" % name
+    match = re.search(field, b"\n" + head, re.IGNORECASE)
+    return field_text(match[1]).strip() if match else ""
+
+
 def split_fields(raw: bytes, start: int = 0, end: int | None = None) -> tuple[Field, ...]:
     """The fields of the header block ``raw[start:end]``, in order.
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from fakemail.mail.headers import field_in_head
 from fakemail.terms.address import Address, Path
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -164,10 +165,20 @@ class Queued(NamedTuple):
     recipients: tuple[Address, ...]
     size: int
     """In octets, trace header fields included."""
-    message_id: str
-    subject: str
+    head: bytes
+    """The header block of the message."""
     origin: str
     """The queue id under which the previous fake host had it, empty if it came from an app."""
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets, or ``""``."""
+        return field_in_head(self.head, b"Message-ID")
+
+    @property
+    def subject(self) -> str:
+        """The Subject, decoded, or ``""``."""
+        return field_in_head(self.head, b"Subject")
 
 
 class Routed(NamedTuple):
@@ -270,8 +281,18 @@ class Delivered(NamedTuple):
     """The account that it belongs to, after aliases, ``+detail`` and catch-all."""
     mailbox: str
     uid: int
-    message_id: str = ""
-    subject: str = ""
+    head: bytes = b""
+    """The header block of the message."""
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets, or ``""``."""
+        return field_in_head(self.head, b"Message-ID")
+
+    @property
+    def subject(self) -> str:
+        """The Subject, decoded, or ``""``."""
+        return field_in_head(self.head, b"Subject")
 
 
 Event = (

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 
-from fakemail.record.events import Event, Exchange, Told
+from fakemail.record.events import Delivered, Event, Exchange, Queued, Told
 from fakemail.record.secrets import mask_line
 from fakemail.terms.address import Address, NullPath
 from fakemail.terms.peer import Peer
@@ -34,7 +34,10 @@ def to_object(event: Event) -> dict[str, Json]:
     """One event as what JSON knows, with secrets masked."""
     found: dict[str, Json] = {"kind": type(event).__name__.lower()}
     for name, value in zip(event._fields, event, strict=True):
-        found[name] = _plain(value)
+        if name == "head" and isinstance(event, Queued | Delivered):
+            found["message_id"], found["subject"] = event.message_id, event.subject
+        else:
+            found[name] = _plain(value)
     if isinstance(event, Exchange | Told):
         found["line"] = mask_line(event.stage, event.line)
     return found

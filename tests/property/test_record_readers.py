@@ -42,8 +42,7 @@ facts = st.one_of(
         people,
         st.tuples(people),
         st.just(1),
-        st.just(""),
-        st.just(""),
+        st.sampled_from([b"", b"Subject: a\r\nMessage-ID: <a@b>\r\n", b"subject:\x1b=?x?q?\xff"]),
         ids,
     ),
     st.tuples(

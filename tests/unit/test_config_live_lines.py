@@ -73,7 +73,7 @@ def attempt(reply, reason, detail="", host="mx1.example.org", final=True):
             "  app asks for a.test MX: NXDOMAIN",
         ),
         (
-            event(Queued, Stage.QUEUE, ANN, (ANN, TEAM) * 2, 9, "", "Hi", "", message="Q1"),
+            event(Queued, Stage.QUEUE, ANN, (ANN, TEAM) * 2, 9, b"Subject: Hi\r\n", "", message="Q1"),
             "+ takes Q1 from ann@example.org for ann@example.org, team@example.org, ann@example.org "
             'and 1 more: "Hi"',
         ),
@@ -87,11 +87,11 @@ def attempt(reply, reason, detail="", host="mx1.example.org", final=True):
             "! could not hand on Q1 for ann@example.org: no such domain (example.org does not exist)",
         ),
         (
-            event(Delivered, Stage.DELIVER, ANN, ANN, "INBOX", 1, "", "Hi"),
+            event(Delivered, Stage.DELIVER, ANN, ANN, "INBOX", 1, b"Subject: Hi\r\n"),
             '+ delivers to ann@example.org, INBOX: "Hi"',
         ),
         (
-            event(Delivered, Stage.DELIVER, TEAM, ANN, "Junk", 1, "", ""),
+            event(Delivered, Stage.DELIVER, TEAM, ANN, "Junk", 1, b""),
             "+ delivers to ann@example.org (team@example.org), Junk",
         ),
         (

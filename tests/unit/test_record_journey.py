@@ -90,7 +90,8 @@ class Net:
         self.log.append(Disconnected, Stage.DISCONNECT, self.host, self.connection, "", *facts)
 
     def queued(self, host: str, queue_id: str, *to: Path, sender: Path = SHOP, origin: str = "") -> None:
-        facts = (sender, to, 500, f"<{queue_id}@shop.test>", f"Subject of {queue_id}", origin)
+        head = f"Message-ID: <{queue_id}@shop.test>\r\nSubject: Subject of {queue_id}\r\n".encode()
+        facts = (sender, to, 500, head, origin)
         self.log.append(Queued, Stage.QUEUE, host, 0, queue_id, *facts)
 
     def submit(self, queue_id: str, *to: Path, sender: Path = SHOP) -> None:

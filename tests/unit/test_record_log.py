@@ -26,7 +26,7 @@ def log() -> Log:
 def fill(log: Log) -> None:
     log.append(Exchange, Stage.SMTP_MAIL, "a", 1, "", "MAIL FROM:<ann@shop.test>", OK, None, ANN)
     log.append(Exchange, Stage.SMTP_RCPT, "a", 1, "", "RCPT TO:<bob@example.org>", OK, None, BOB)
-    log.append(Queued, Stage.QUEUE, "a", 1, "Q1", ANN, (BOB, ANN), 9, "", "", "")
+    log.append(Queued, Stage.QUEUE, "a", 1, "Q1", ANN, (BOB, ANN), 9, b"", "")
     log.append(
         Attempt, Stage.ATTEMPT, "a", 0, "Q1", BOB, "b", "", Stage.SMTP_END, OK, None, "", "", True, "Q2"
     )

@@ -51,7 +51,7 @@ def log(clock: VirtualClock) -> Log:
     _say(log, Stage.SMTP_AUTH, "AUTH PLAIN c2VjcmV0", Reply(334))
     _say(log, Stage.SMTP_AUTH, "c2VjcmV0", Reply(535, "5.7.8", "no"), Reason.AUTH_FAILED)
     _say(log, Stage.SMTP_END, ".", Reply(250, "2.0.0", "queued as A1"), message="A1")
-    facts2 = (NULL_PATH, (BOB,), 512, "<1@x>", "Hi \u202eyou", "")
+    facts2 = (NULL_PATH, (BOB,), 512, "Message-ID: <1@x>\r\nSubject: Hi \u202eyou\r\n".encode(), "")
     log.append(Queued, Stage.QUEUE, "smtp.shop.test", 1, "A1", *facts2)
     clock.move(timedelta(days=1))
     log.append(Disconnected, Stage.DISCONNECT, "smtp.shop.test", 1, "", "server", Reason.TIMEOUT, "300 s")
