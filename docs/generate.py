@@ -20,6 +20,9 @@ import fakemail
 from fakemail.api.dns import Dns
 from fakemail.api.results import Results
 from fakemail.model.host import Personality
+from fakemail.pop3.capabilities import CAPABILITIES
+from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
+from fakemail.pop3.commands import State as Pop3State
 from fakemail.record.journey import Journey
 from fakemail.sasl.mechanisms import MECHANISMS, Mechanism
 from fakemail.smtp import replies
@@ -304,6 +307,45 @@ def _when(row: Mechanism) -> str:
     return "over TLS" if row.needs_channel_binding else "over TLS; in clear with `auth_in_clear`"
 
 
+def pop3() -> Iterator[str]:
+    """Commands and capabilities of POP3."""
+    yield "# POP3: commands and capabilities"
+    yield ""
+    yield "The servers run by these tables. How to use them: [Read mail by POP3](../how-to/read.md)."
+    yield from ("", "## Commands", "")
+    words = {
+        Pop3State.AUTHORIZATION: "before the login",
+        Pop3State.NAMED: "right behind USER",
+        Pop3State.TRANSACTION: "after the login",
+    }
+    always, before = frozenset(Pop3State), frozenset(Pop3State) - {Pop3State.TRANSACTION}
+    yield from _table(
+        ("command", "legal when", "argument", "line at most", "needs", "stage"),
+        (
+            (
+                f"`{row.syntax}`",
+                "always"
+                if row.states == always
+                else words[Pop3State.AUTHORIZATION]
+                if row.states == before
+                else ", ".join(words[state] for state in Pop3State if state in row.states),
+                row.argument.value,
+                f"{row.limit} octets",
+                f"`{row.capability}`" if row.capability else "",
+                f"`{row.stage}`",
+            )
+            for row in POP3_COMMANDS.values()
+        ),
+    )
+    yield from ("", "## Capabilities", "")
+    yield 'What CAPA lists, in this order. Each can be hidden, and APOP and CAPA as well: `host.change(hide={"TOP"})`.'
+    yield ""
+    yield from _table(("capability", "source"), ((f"`{row.keyword}`", row.source) for row in CAPABILITIES))
+    yield ""
+    yield "SASL lists the mechanisms of [SMTP](smtp.md#auth-mechanisms), STLS is offered on port 110 before TLS, and"
+    yield "LOGIN-DELAY where a host has one."
+
+
 def _grouped(module: ModuleType, kind: type[Enum]) -> Iterator[tuple[str, list[tuple[Enum, str]]]]:
     """The members of an enumeration under the comments that stand above them."""
     lines = inspect.getsource(kind).splitlines()
@@ -385,6 +427,7 @@ def _default(value: object) -> str:
 GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "api.md": api,
     "smtp.md": smtp,
+    "pop3.md": pop3,
     "stages.md": stages,
     "reasons.md": reasons,
     "traits.md": traits,
