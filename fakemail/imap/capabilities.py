@@ -87,8 +87,9 @@ def _compress(facts: Facts) -> str | None:
     return None if facts.compressed else ""
 
 
-def _with_condstore(facts: Facts) -> str | None:
-    return "" if facts.profile.knows("CONDSTORE") and facts.profile.knows("ENABLE") else None
+def _with(*others: str) -> Callable[[Facts], str | None]:
+    """Offered where some other capabilities are."""
+    return lambda facts: "" if all(facts.profile.knows(other) for other in others) else None
 
 
 def _literal_plus(facts: Facts) -> str | None:
@@ -103,12 +104,8 @@ def _gmail(facts: Facts) -> str | None:
     return "" if facts.profile.imap.uses_labels else None
 
 
-def _rev2(facts: Facts) -> str | None:
-    return "" if facts.profile.knows("ENABLE") else None
-
-
 CAPABILITIES: Final = (
-    Row("IMAP4rev2", "RFC 9051", Shown.ALWAYS, _rev2),
+    Row("IMAP4rev2", "RFC 9051", Shown.ALWAYS, _with("ENABLE")),
     Row("IMAP4rev1", "RFC 3501", Shown.ALWAYS),
     Row("STARTTLS", "RFC 9051 §6.2.1", Shown.BEFORE, _starttls),
     Row("LOGINDISABLED", "RFC 9051 §6.2.3", Shown.BEFORE, _login_disabled),
@@ -126,39 +123,39 @@ CAPABILITIES: Final = (
     Row("MULTIAPPEND", "RFC 3502"),
     Row("LIST-EXTENDED", "RFC 5258"),
     Row("LIST-STATUS", "RFC 5819"),
-    Row("LIST-MYRIGHTS", "RFC 8440", offered=lambda facts: "" if facts.profile.knows("ACL") else None),
+    Row("LIST-MYRIGHTS", "RFC 8440", offered=_with("ACL")),
     Row("SPECIAL-USE", "RFC 6154"),
-    Row("CREATE-SPECIAL-USE", "RFC 6154 §3"),
+    Row("CREATE-SPECIAL-USE", "RFC 6154 §3", offered=_with("SPECIAL-USE")),
     Row("STATUS=SIZE", "RFC 8438"),
     Row("ESEARCH", "RFC 4731"),
     Row("SEARCHRES", "RFC 5182"),
     Row("WITHIN", "RFC 5032"),
     Row("SORT", "RFC 5256"),
-    Row("SORT=DISPLAY", "RFC 5957"),
+    Row("SORT=DISPLAY", "RFC 5957", offered=_with("SORT")),
     Row("THREAD=REFERENCES", "RFC 5256"),
     Row("THREAD=ORDEREDSUBJECT", "RFC 5256"),
-    Row("ESORT", "RFC 5267"),
+    Row("ESORT", "RFC 5267", offered=_with("SORT")),
     Row("PARTIAL", "RFC 9394"),
     Row("MULTISEARCH", "RFC 7377"),
     Row("BINARY", "RFC 3516"),
     Row("CONDSTORE", "RFC 7162"),
-    Row("QRESYNC", "RFC 7162", offered=_with_condstore),
+    Row("QRESYNC", "RFC 7162", offered=_with("CONDSTORE", "ENABLE")),
     Row("QUOTA", "RFC 9208"),
-    Row("QUOTA=RES-STORAGE", "RFC 9208 §5.1"),
-    Row("QUOTA=RES-MESSAGE", "RFC 9208 §5.2"),
-    Row("QUOTA=RES-MAILBOX", "RFC 9208 §5.3"),
+    Row("QUOTA=RES-STORAGE", "RFC 9208 §5.1", offered=_with("QUOTA")),
+    Row("QUOTA=RES-MESSAGE", "RFC 9208 §5.2", offered=_with("QUOTA")),
+    Row("QUOTA=RES-MAILBOX", "RFC 9208 §5.3", offered=_with("QUOTA")),
     Row("METADATA", "RFC 5464"),
     Row("ACL", "RFC 4314"),
     Row("RIGHTS=", "RFC 4314 §2.2", offered=lambda facts: "kxte" if facts.profile.knows("ACL") else None),
     Row("NOTIFY", "RFC 5465"),
     Row("COMPRESS=DEFLATE", "RFC 4978", offered=_compress),
-    Row("UTF8=ACCEPT", "RFC 6855", offered=_rev2),
+    Row("UTF8=ACCEPT", "RFC 6855", offered=_with("ENABLE")),
     Row("APPENDLIMIT", "RFC 7889", offered=_append_limit),
     Row("OBJECTID", "RFC 8474"),
     Row("SAVEDATE", "RFC 8514"),
     Row("PREVIEW", "RFC 8970"),
     Row("REPLACE", "RFC 8508"),
-    Row("UIDONLY", "RFC 9586", offered=_rev2),
+    Row("UIDONLY", "RFC 9586", offered=_with("ENABLE")),
     Row("UNAUTHENTICATE", "RFC 8437"),
     Row("X-GM-EXT-1", "Google, IMAP Extensions", offered=_gmail),
 )
