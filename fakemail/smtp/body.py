@@ -34,6 +34,15 @@ class DataReader:
         if self.is_complete:
             return 0
         data = self._data
+        if len(data) == 2 and octets[:1] != b".":
+            # Most messages come in one piece, and have no line that starts with a dot but the last.
+            dot = octets.find(_DOT)
+            if dot >= 0 and octets.startswith(_END, dot):
+                self.is_complete = True
+                self.is_too_big = dot + 2 > self._limit - 2
+                if not self.is_too_big:
+                    self.content = bytes(octets[: dot + 2])
+                return dot + len(_END)
         used = self._find_end(octets)
         if used < 0:
             data += octets

@@ -26,6 +26,8 @@ class State(Enum):
     CHUNKS = "chunks"
     """A BDAT without LAST was accepted (RFC 3030 §2)."""
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and each command looks its state up
+
 
 class Argument(Enum):
     """What may follow the verb."""

@@ -6,6 +6,7 @@ It is strict: what RFC 5321 does not allow is refused, with a sentence that says
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -44,14 +45,16 @@ class PathArgument(NamedTuple):
     """The argument of MAIL or RCPT: the path, and the parameters in the order in which they came."""
 
     path: Path
-    parameters: dict[str, str | None]
+    parameters: Mapping[str, str | None]
 
 
+@lru_cache(maxsize=1024)
 def read_path_argument(argument: str, prefix: str) -> PathArgument:
     """Read ``FROM:<path> [parameters]`` or ``TO:<path> [parameters]``.
 
     ``prefix`` is ``FROM:`` or ``TO:``. Keywords come back in upper case, values as they are.
-    Raises :class:`~fakemail.errors.ProtocolError` with a sentence for the client.
+    Raises :class:`~fakemail.errors.ProtocolError` with a sentence for the client. What was read is kept, because a
+    test says the same few again and again.
     """
     if argument[: len(prefix)].upper() != prefix:
         raise ProtocolError(f"write {prefix}<address>")
@@ -69,9 +72,8 @@ def read_path_argument(argument: str, prefix: str) -> PathArgument:
     return PathArgument(path, _read_parameters(tail))
 
 
-@lru_cache(maxsize=1024)
 def _read_path(text: str) -> tuple[Path, int]:
-    """The path at the start of a text, and where it ends. A test names the same few again and again."""
+    """The path at the start of a text, and where it ends."""
     if text.startswith("<>"):
         return NULL_PATH, 2
     match = _PATH.match(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from fakemail.errors import ProtocolError
@@ -21,7 +22,7 @@ from fakemail.smtp.backend import Backend, Receipt, Recorder
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
 from fakemail.smtp.extensions import Profile
-from fakemail.smtp.grammar import is_greeting_name, read_path_argument
+from fakemail.smtp.grammar import PathArgument, is_greeting_name, read_path_argument
 from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
@@ -29,7 +30,7 @@ from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import Verdict
+from fakemail.terms.verdict import ACCEPTED, Verdict
 
 # RFC 5321 §2.4: command lines are text. Lone surrogates stand for octets that are not UTF-8.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -62,6 +63,13 @@ def _no(reason: Reason, detail: str = "") -> _Refused:
 _LINES_AT_ONCE: Final = 250
 _OVERLONG: Final = b""  # what _take_line returns for a line that was thrown away; no real line is empty
 
+# Lines that keep all rules but those about order: a test says the same few again and again. Nothing long is
+# kept, and nothing of a command that belongs to an extension, such as AUTH with its secrets.
+_known_lines: Final[dict[bytes, tuple[Row, str, str]]] = {}
+_MOST_KNOWN: Final = 1024
+_LONGEST_KNOWN: Final = 256
+_NO_OPTIONS: Final = MailOptions()
+
 
 class Session:
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
@@ -79,6 +87,8 @@ class Session:
         channel: Channel | None = None,
     ) -> None:
         self.profile = profile
+        self._personality = profile.personality
+        self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES")
         self.state = State.FRESH
         self.helo = ""
         self.login = ""
@@ -102,6 +112,8 @@ class Session:
         self._body: DataReader | ChunkReader | None = None
         self._chunks: list[bytes] = []
         self._chunked = 0
+        self._origin: Origin | None = None
+        """Made when it is first needed after something in it has changed."""
         self._on_answer: Callable[[Verdict | Receipt], None] | None = None
         self._out: list[bytes] = []
         self._line = ""
@@ -126,13 +138,16 @@ class Session:
                 if not self._body.is_complete:
                     return b""
                 self._end_of_body()
+                if used == len(data):
+                    return self._take_output()
                 data = data[used:]
             elif self._expects_line and 0 < len(data) == data.find(b"\n") + 1 <= LONGEST_LINE:
                 self._answer(data)
-                data = b""
+                if self._body is not None and self._body.is_complete:
+                    self._end_of_body()  # BDAT 0
+                return self._take_output()
         self._buffer += data
-        if self._buffer or self._body is not None:
-            self._run()
+        self._run()
         return self._take_output()
 
     def resume(self, answer: Verdict | Receipt) -> bytes:
@@ -154,6 +169,7 @@ class Session:
         self.wants_tls = False
         self._channel = channel
         self.helo = self.login = ""
+        self._origin = None
         self._offered = frozenset()
         self._reset(State.FRESH)
         self._buffer.clear()
@@ -224,23 +240,26 @@ class Session:
         return line
 
     def _say(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
-        if reply.code == 421:
-            self.closing = True
-        elif reply.code >= 400:
-            self._errors += 1
-            if self._errors > self.profile.personality.max_errors:
-                reason = Reason.TOO_MANY_ERRORS
-                reply = replies.refusal(reason)
+        if reply.code >= 400:
+            if reply.code != 421:
+                self._errors += 1
+                if self._errors > self._personality.max_errors:
+                    reason = Reason.TOO_MANY_ERRORS
+                    reply = replies.refusal(reason)
+            if reply.code == 421:
                 self.closing = True
-        if reply.enhanced is not None and not self.profile.offers("ENHANCEDSTATUSCODES"):
+        if not self._with_enhanced_codes and reply.enhanced is not None:
             reply = Reply(reply.code, None, reply.text)
         self._out.append(reply.wire)
         self._record(self._stage, self._line, reply, reason, self._address, queue_id)
 
     def _take_output(self) -> bytes:
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
+        out = self._out
+        if len(out) == 1:
+            return out.pop()
+        octets = b"".join(out)
+        out.clear()
+        return octets
 
     # Commands ------------------------------------------------------------------------------------
 
@@ -257,6 +276,16 @@ class Session:
 
     def _parse(self, raw: bytes) -> tuple[Row, str]:
         """Find the row of the command; refuse what breaks the general rules."""
+        known = _known_lines.get(raw)
+        if known is not None:
+            row, self._line, argument = known
+            self._stage = row.stage
+            if self.state not in row.states:
+                raise _Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
+            return row, argument
+        return self._parse_anew(raw)
+
+    def _parse_anew(self, raw: bytes) -> tuple[Row, str]:
         self._stage = Stage.SMTP_UNKNOWN
         text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape").rstrip(" \t")
         verb, _, argument = text.partition(" ")
@@ -280,11 +309,15 @@ class Session:
         argument = argument.strip(" ") if argument.startswith(" ") or argument.endswith(" ") else argument
         if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
             raise _Refused(replies.syntax(f"syntax: {row.syntax}"), Reason.BAD_SYNTAX)
+        if len(raw) <= _LONGEST_KNOWN and not row.keyword and raw.endswith(b"\r\n"):
+            if len(_known_lines) >= _MOST_KNOWN:
+                _known_lines.clear()
+            _known_lines[raw] = row, text, argument
         return row, argument
 
     @property
     def _takes_bare_line_ends(self) -> bool:
-        return self.profile.personality.accept_bare_line_ends
+        return self._personality.accept_bare_line_ends
 
     def _knows(self, keyword: str) -> bool:
         """Whether a command exists in this session."""
@@ -302,6 +335,7 @@ class Session:
             raise _Refused(replies.syntax("syntax: EHLO name"), Reason.BAD_SYNTAX)
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
+        self._origin = None
         self._reset(State.READY)
         lines = [f"{self.profile.host.name} greets {_echo(argument)}"]
         keywords: tuple[str, ...] = ()
@@ -382,7 +416,7 @@ class Session:
     def _auth(self, argument: str) -> None:
         if self.login:
             raise _Refused(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
-        personality = self.profile.personality
+        personality = self._personality
         if self._channel is None and not personality.auth_in_clear:
             raise _Refused(
                 Reply(538, "5.7.11", "encryption is required before AUTH; send STARTTLS"), Reason.TLS_REQUIRED
@@ -420,6 +454,7 @@ class Session:
         if authentication.reason is not None or authentication.login:
             self._authentication = None
             self.login = authentication.login
+            self._origin = None
         self._say(authentication.reply, authentication.reason)
 
     # Mail transactions ---------------------------------------------------------------------------
@@ -429,15 +464,15 @@ class Session:
         return extension in self._offered
 
     def _mail(self, argument: str) -> None:
-        personality = self.profile.personality
+        personality = self._personality
         if personality.require_tls and self._channel is None:
             raise _no(Reason.TLS_REQUIRED)
-        if self.profile.is_submission and personality.require_auth and not self.login:
+        if personality.require_auth and not self.login and self.profile.is_submission:
             raise _no(Reason.AUTH_REQUIRED)
         sender, parameters = _read_path(argument, "FROM:")
         self._address = sender
         try:
-            options = read_mail_options(parameters, self._offers) if parameters else MailOptions()
+            options = read_mail_options(parameters, self._offers) if parameters else _NO_OPTIONS
         except NotOffered as error:
             raise _no(Reason.NOT_NEGOTIATED, str(error)) from None
         except ProtocolError as error:
@@ -450,13 +485,14 @@ class Session:
         if options.size is not None and options.size > personality.max_message_size:
             raise _no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
         transaction = _Transaction(sender, options)
-        self._ask(
-            self._backend.check_sender(sender, self.login),
-            lambda answer: self._sender_checked(transaction, answer),
-        )
+        answer = self._backend.check_sender(sender, self.login)
+        if answer is None:
+            self._on_answer = partial(self._sender_checked, transaction)
+        else:
+            self._sender_checked(transaction, answer)
 
     def _sender_checked(self, transaction: _Transaction, answer: Verdict | Receipt) -> None:
-        if isinstance(answer, Verdict) and answer.is_accepted:
+        if answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted):
             self._transaction = transaction
             self.state = State.SENDER
             self._say(replies.SENDER_OK)
@@ -467,7 +503,7 @@ class Session:
         transaction = self._transaction
         if transaction is None:
             raise _no(Reason.BAD_SEQUENCE)
-        if len(transaction.recipients) >= self.profile.personality.max_recipients:
+        if len(transaction.recipients) >= self._personality.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in a transaction of its own.
             raise _no(Reason.TOO_MANY_RECIPIENTS)
         path, parameters = _read_path(argument, "TO:")
@@ -486,15 +522,16 @@ class Session:
             recipient = Recipient(path, options.notify, options.original)
         else:
             recipient = Recipient(path)
-        self._ask(
-            self._backend.check_recipient(path, self.login),
-            lambda answer: self._recipient_checked(transaction, recipient, answer),
-        )
+        answer = self._backend.check_recipient(path, self.login)
+        if answer is None:
+            self._on_answer = partial(self._recipient_checked, transaction, recipient)
+        else:
+            self._recipient_checked(transaction, recipient, answer)
 
     def _recipient_checked(
         self, transaction: _Transaction, recipient: Recipient, answer: Verdict | Receipt
     ) -> None:
-        if isinstance(answer, Verdict) and answer.is_accepted:
+        if answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted):
             transaction.recipients.append(recipient)
             self.state = State.RECIPIENTS
             self._say(replies.RECIPIENT_OK)
@@ -509,14 +546,14 @@ class Session:
             # RFC 3030 §3: a binary message is sent with BDAT only.
             raise _Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
         self._say(replies.GO_AHEAD)
-        self._body = DataReader(self.profile.personality.max_message_size)
+        self._body = DataReader(self._personality.max_message_size)
 
     def _bdat(self, argument: str) -> None:
         match = re.fullmatch(r"([0-9]{1,18})( LAST)?", argument, re.IGNORECASE)
         if match is None:
             raise _Refused(replies.syntax("syntax: BDAT octets [LAST]"), Reason.BAD_SYNTAX)
         # RFC 3030 §2: the octets follow at once, whatever the answer will be.
-        room = self.profile.personality.max_message_size - self._chunked
+        room = self._personality.max_message_size - self._chunked
         self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
 
     def _end_of_body(self) -> None:
@@ -555,15 +592,15 @@ class Session:
         if transaction is None:
             raise _no(Reason.BAD_SEQUENCE)
         if too_big:
-            raise _no(Reason.MESSAGE_TOO_BIG, f"{self.profile.personality.max_message_size} octets at most")
+            raise _no(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
         options = transaction.options
-        lenient = self.profile.personality.accept_bare_line_ends or options.body is Body.BINARY
+        lenient = self._personality.accept_bare_line_ends or options.body is Body.BINARY
         if not lenient and _has_bare_line_ends(content):
             raise _no(Reason.BARE_LINE_END)
         envelope = Envelope(
             transaction.sender,
             tuple(transaction.recipients),
-            self._origin(smtputf8=options.smtputf8),
+            self._find_origin(smtputf8=options.smtputf8),
             options.body,
             options.size,
             options.ret,
@@ -571,7 +608,11 @@ class Session:
             options.smtputf8,
             options.auth,
         )
-        self._ask(self._backend.take(envelope, content), self._taken)
+        answer = self._backend.take(envelope, content)
+        if answer is None:
+            self._on_answer = self._taken
+        else:
+            self._taken(answer)
 
     def _taken(self, answer: Verdict | Receipt) -> None:
         if isinstance(answer, Receipt) and answer.verdict.is_accepted:
@@ -579,13 +620,16 @@ class Session:
         else:
             self._say_verdict(answer)
 
-    def _origin(self, *, smtputf8: bool) -> Origin:
+    def _find_origin(self, *, smtputf8: bool) -> Origin:
+        known = self._origin
+        if known is not None and not smtputf8:
+            return known
         # RFC 3848 and RFC 6531 §4.3: S for TLS, A for AUTH.
         word = "UTF8SMTP" if smtputf8 else "ESMTP" if self._extended else "SMTP"
         if self._extended:
             word += ("S" if self._channel else "") + ("A" if self.login else "")
         channel = self._channel
-        return Origin(
+        origin = Origin(
             self.helo,
             self._peer,
             word,
@@ -593,13 +637,9 @@ class Session:
             channel.cipher if channel else "",
             self.login,
         )
-
-    def _ask(self, answer: Verdict | Receipt | None, on_answer: Callable[[Verdict | Receipt], None]) -> None:
-        """Act on an answer of the backend now, or when it comes."""
-        if answer is None:
-            self._on_answer = on_answer
-        else:
-            on_answer(answer)
+        if not smtputf8:
+            self._origin = origin
+        return origin
 
     def _say_verdict(self, answer: Verdict | Receipt) -> None:
         verdict = answer.verdict if isinstance(answer, Receipt) else answer
@@ -632,7 +672,7 @@ def _echo(text: str) -> str:
     return text[:100].encode("ascii", "replace").decode()
 
 
-def _read_path(argument: str, prefix: str) -> tuple[Path, dict[str, str | None]]:
+def _read_path(argument: str, prefix: str) -> PathArgument:
     try:
         return read_path_argument(argument, prefix)
     except ProtocolError as error:

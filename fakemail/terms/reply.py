@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from fakemail.errors import ProtocolError
 
@@ -30,13 +30,8 @@ class Reply:
     def __post_init__(self) -> None:
         if not 200 <= self.code <= 599:
             raise ValueError(f"a reply code has three digits and starts with 2, 3, 4 or 5, not {self.code}")
-        if self.enhanced is None:
-            return
-        match = _ENHANCED.fullmatch(self.enhanced)
-        if match is None:
-            raise ValueError(f"{self.enhanced!r} is not an enhanced status code such as '5.1.1'")
-        if int(match[1]) != self.code // 100:
-            raise ValueError(f"enhanced status code {self.enhanced} does not go with reply code {self.code}")
+        if self.enhanced is not None:
+            _check_enhanced(self.code, self.enhanced)
 
     @property
     def is_positive(self) -> bool:
@@ -70,6 +65,16 @@ class Reply:
         *others, last = self.lines
         head = f"{self.code}-" + f"\r\n{self.code}-".join(others) + "\r\n" if others else ""
         return f"{head}{self.code} {last}\r\n".encode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=1024)
+def _check_enhanced(code: int, enhanced: str) -> None:
+    """Raise ``ValueError`` unless they go together. Kept, because there are few of them and many replies."""
+    match = _ENHANCED.fullmatch(enhanced)
+    if match is None:
+        raise ValueError(f"{enhanced!r} is not an enhanced status code such as '5.1.1'")
+    if int(match[1]) != code // 100:
+        raise ValueError(f"enhanced status code {enhanced} does not go with reply code {code}")
 
 
 def read_reply(lines: list[bytes]) -> Reply:
