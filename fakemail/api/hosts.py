@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from fakemail.api.faults import Faults
 from fakemail.api.settings import Settings
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
@@ -14,11 +16,13 @@ from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.host import Host as DescribedHost
+from fakemail.model.policy import Policy
 from fakemail.terms.address import Address, address
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import Account
     from fakemail.api.mailnet import AnyNet
+    from fakemail.engine.site import RunningHost
 
 
 class Host:
@@ -31,6 +35,24 @@ class Host:
     @property
     def _described(self) -> DescribedHost:
         return self._net.internet.world.host(self.name)
+
+    @property
+    def running(self) -> RunningHost:
+        """The engine's side of it."""
+        return self._net.internet.hosts[self.name]
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call a function in the loop's thread."""
+        self._net.call(function)
+
+    def run(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run a short coroutine in the loop's thread."""
+        self._net.run(work)
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong here: nothing, unless it is asked for."""
+        return Faults(self)
 
     @property
     def ipv4(self) -> str:
@@ -198,6 +220,16 @@ class Domain:
         """Let one account get the mail for every local part that nobody has; ``None`` ends that."""
         target = None if account is None else read_address(account)
         self._net.call(lambda: self._net.internet.world.set_catch_all(self.name, target))
+        return self
+
+    def policy(self, *, greylist: timedelta | None = None) -> Domain:
+        """What its mail hosts check before they take mail for it, in place of what they checked.
+
+        ``greylist``: an unknown sender is deferred, and taken when it comes back after that time
+        (RFC 6647). Without arguments nothing is checked.
+        """
+        policy = Policy(greylist)
+        self._net.call(lambda: self._net.internet.world.set_policy(self.name, policy))
         return self
 
     def publish(self, *, spf: str | None = None, dmarc: str | None = None) -> Domain:

@@ -14,6 +14,7 @@ from fakemail.model.host import Security
 from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
+    from fakemail.api.faults import Faults
     from fakemail.api.hosts import Host
 
 # How long a client of ours waits for a server in this very process, in real seconds.
@@ -40,6 +41,11 @@ class Settings:
     password: str = field(default="", repr=False)
     service: str = "smtp"
     """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong at the host behind the address."""
+        return self.server.faults
 
     @property
     def ca_file(self) -> str:

@@ -28,6 +28,7 @@ from fakemail.model.host import Host, Service
 from fakemail.model.world import World
 from fakemail.mta import dsn
 from fakemail.mta.recipients import resolve
+from fakemail.policy.greylist import Greylist
 from fakemail.record.events import Delivered, Query, Queued
 from fakemail.record.log import Log
 from fakemail.store.mailbox import INBOX
@@ -72,6 +73,7 @@ class Internet:
         )
         self.next_connection = count(1).__next__
         self.mail_queue = MailQueue(self)
+        self.greylist = Greylist()
         self._homes: dict[str, list[str]] = {}
         self._naming = LateNaming(self.world)
         self._dns_clients: dict[str, DnsClient] = {}

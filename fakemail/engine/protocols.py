@@ -25,8 +25,8 @@ from fakemail.wire.smtp_server import SmtpConnection
 def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
     record = site.log.exchanges(site.host, connection.number)
     profile = site.profile(smtp.Profile)
-    backend = connection.backend(Decisions(site.running, profile))
-    return SmtpSession(profile, backend, record, connection.peer)
+    backend = connection.backend(Decisions(site.running, profile, connection.peer))
+    return SmtpSession(profile, backend, record, connection.peer, faults=site.running.faults)
 
 
 def _open_pop3(site: Site, connection: Connection) -> Core:

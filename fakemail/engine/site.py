@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fakemail.engine.network import Endpoint, PortPlan
 from fakemail.errors import DeclarationError, nearest
+from fakemail.faults.book import Book
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.trace import complete, count_received, prepend, received, return_path
 from fakemail.model.domain import Domain
 from fakemail.model.host import READING, Host, Security, Service
 from fakemail.mta.recipients import resolve
+from fakemail.policy.greylist import triplet
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
 from fakemail.terms.address import Address, Path
@@ -121,6 +123,7 @@ class RunningHost:
         """When somebody last came to read mail, by the key of the account."""
         self.handler: object | None = None
         self.credentials = Credentials(self)
+        self.faults = Book()
         self.is_stopped = False
 
     @property
@@ -146,14 +149,20 @@ class RunningHost:
             self.__dict__.pop("tls_context", None)  # the certificate names every address of the host
             self.sites[service.name] = site
             self.internet.network.publish(self.host, service, site.endpoint)
-            if not self.is_stopped:
-                await site.listener.start()
+        await self.heed_faults()
 
     async def start(self) -> None:
         """Listen again after a stop, on the same ports."""
         self.is_stopped = False
+        await self.heed_faults()
+
+    async def heed_faults(self) -> None:
+        """Listen, or not, as the faults demand."""
         for site in self.sites.values():
-            await site.listener.start()
+            if self.is_stopped or self.faults.refuses_connections:
+                site.listener.stop()
+            else:
+                await site.listener.start()
 
     def stop(self) -> None:
         """Refuse connections, and end those that exist with 421."""
@@ -236,7 +245,9 @@ def _login_key(login: str) -> str:
 class Decisions:
     """What a host decides about mail on one of its ports."""
 
-    def __init__(self, running: RunningHost, profile: Profile) -> None:
+    def __init__(self, running: RunningHost, profile: Profile, peer: Peer) -> None:
+        self._peer = peer
+        self._sender: Path | None = None
         self._running = running
         self._internet = running.internet
         self._profile = profile
@@ -245,6 +256,7 @@ class Decisions:
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         """On a submission port the sender must belong to the account (RFC 6409 §6.1)."""
+        self._sender = sender
         personality = self._profile.personality
         if not login or not personality.own_senders_only or not isinstance(sender, Address):
             return ACCEPTED
@@ -268,10 +280,19 @@ class Decisions:
             resolution = resolve(self._internet.world, recipient, is_home=self._is_home)
             if resolution.reason is not None:
                 return refused(resolution.reason, f"<{recipient}>")
-            return ACCEPTED
+            return self._check_policy(recipient)
         if recipient.domain in self._running.host.open_relay_for or "*" in self._running.host.open_relay_for:
             return ACCEPTED
         return refused(Reason.RELAY_DENIED, f"<{recipient}>")
+
+    def _check_policy(self, recipient: Address) -> Verdict:
+        """What the recipient's domain asks its mail hosts to check."""
+        internet = self._internet
+        window = internet.world.domains[recipient.domain].policy.greylist
+        if window is None:
+            return ACCEPTED
+        who = triplet(self._peer.address, self._sender, recipient)
+        return internet.greylist.check(who, now=internet.clock.now(), window=window)
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
         """Deliver what is for here, queue the rest."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from fakemail.model.policy import Policy
 from fakemail.terms.address import Address
 
 
@@ -44,6 +45,7 @@ class Domain:
     """Who gets the mail for local parts that nobody has."""
     detail_separator: str = "+"
     """``bob+news`` is delivered to ``bob`` (RFC 5233); empty for none."""
+    policy: Policy = Policy()
     reading_host: str = ""
     """The host where its accounts read their mail, empty until somebody asks for it."""
 

@@ -16,6 +16,7 @@ from fakemail.model.account import Account
 from fakemail.model.addresses import AddressPlan
 from fakemail.model.domain import Domain, MxTarget, Routing
 from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, Host, Personality, Service
+from fakemail.model.policy import Policy
 from fakemail.terms.address import Address, is_domain_name, quote_local
 
 _T = TypeVar("_T")
@@ -184,6 +185,10 @@ class World:
                 )
         aliases = {**domain.aliases, alias.local.casefold(): tuple(targets)}
         return self._put_domain(replace(domain, aliases=MappingProxyType(aliases)))
+
+    def set_policy(self, name: str, policy: Policy) -> Domain:
+        """Change what a domain's mail hosts check."""
+        return self._put_domain(replace(self.domain(name), policy=policy))
 
     def set_catch_all(self, name: str, account: Address | None) -> Domain:
         """Let one account get the mail for every local part that nobody has."""

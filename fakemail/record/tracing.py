@@ -109,12 +109,13 @@ class _Index:
     def _link(self) -> None:
         """Find the session on the other side of each attempt: by queue id, else by who, for whom and when."""
         waiting: defaultdict[tuple[str, str, str, str], deque[Transaction]] = defaultdict(deque)
+        self._claimed: set[tuple[int, str]] = set()
         for transaction in self.transactions:
             if transaction.peer is not None and transaction.peer.name in self.relays:
                 for key in transaction.recipients:
                     place = (transaction.host, transaction.peer.name, str(transaction.sender), key)
                     waiting[place].append(transaction)
-        claimed: set[tuple[int, str]] = set()
+        claimed = self._claimed
         for attempt in sorted((a for found in self.attempts.values() for a in found), key=_number):
             key = attempt.recipient.key
             contact = self.taken.get(attempt.onward)
@@ -127,6 +128,25 @@ class _Index:
             if contact is not None and key in contact.recipients:
                 claimed.add((id(contact), key))
                 self.contacts[attempt.number] = contact
+
+    def early(self, queued: Queued, key: str) -> Transaction | None:
+        """The session in which a host took a message before the sender had read its reply.
+
+        A test that waits for the mail may look in just that moment.
+        """
+        for transaction in reversed(self.transactions):
+            if transaction.mail.number < queued.number:
+                return None
+            if (
+                transaction.queue_id
+                and transaction.peer is not None
+                and transaction.peer.name == queued.host
+                and transaction.sender == queued.sender
+                and key in transaction.recipients
+                and (id(transaction), key) not in self._claimed
+            ):
+                return transaction
+        return None
 
     def sender(self, queue_id: str) -> Path | None:
         """Who sent the message that has that queue id."""
@@ -235,6 +255,9 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
             trace.settle(fates.Queued(None, reason, host=holder), reason=reason)
     else:
         trace.settle(fates.Queued(host=holder))
+    if not attempts and queued is not None and (contact := index.early(queued, recipient.key)):
+        _meet(trace, contact, recipient.key)
+        return contact.queue_id
     return ""
 
 

@@ -63,10 +63,35 @@ _DEFERRALS: Final = MappingProxyType(
     {
         Reason.NO_SUCH_USER: (450, "4.1.1", "user unknown for now"),
         Reason.AUTH_FAILED: (454, "4.7.0", "authentication failed for now"),
+        Reason.GREYLISTED: (451, "4.7.1", "greylisted"),  # RFC 6647 §2.1
         Reason.DNS_TEMPORARY: (451, "4.4.3", "DNS failed for now"),
         Reason.LOCAL_ERROR: (451, "4.3.0", "local error"),
     }
 )
+
+
+# For these the detail names who or what is meant, and comes first: "<bob@example.org>: no such user
+# here". For all others it says more about the matter, and comes last.
+_NAMED_FIRST: Final = frozenset(
+    {
+        Reason.NO_SUCH_USER,
+        Reason.NO_SUCH_DOMAIN,
+        Reason.NULL_MX,
+        Reason.RELAY_DENIED,
+        Reason.SENDER_NOT_OWNED,
+        Reason.SHUTTING_DOWN,
+        Reason.TIMEOUT,
+        Reason.LOCAL_ERROR,
+    }
+)
+
+
+def _words(reason: Reason, text: str, detail: str) -> str:
+    if not detail:
+        return text
+    if reason is Reason.NOT_NEGOTIATED:
+        return detail  # a sentence that says it all
+    return f"{detail}: {text}" if reason in _NAMED_FIRST else f"{text}: {detail}"
 
 
 def reply_to(verdict: Verdict) -> Reply:
@@ -76,13 +101,13 @@ def reply_to(verdict: Verdict) -> Reply:
     reason = verdict.reason or Reason.LOCAL_ERROR
     table = _DEFERRALS if verdict.action is Action.DEFER else _REFUSALS
     code, enhanced, text = table.get(reason) or (451, "4.3.0", str(reason))
-    return Reply(code, enhanced, f"{verdict.detail}: {text}" if verdict.detail else text)
+    return Reply(code, enhanced, _words(reason, text, verdict.detail))
 
 
 def refusal(reason: Reason, detail: str = "") -> Reply:
     """The reply for a reason that is final."""
     code, enhanced, text = _REFUSALS[reason]
-    return Reply(code, enhanced, f"{detail}: {text}" if detail else text)
+    return Reply(code, enhanced, _words(reason, text, detail))
 
 
 def syntax(detail: str) -> Reply:

@@ -14,6 +14,8 @@ from functools import partial
 from typing import Final
 
 from fakemail.errors import ProtocolError
+from fakemail.faults.book import Book
+from fakemail.faults.rule import Drop, Facts, GiveReply
 from fakemail.mail.envelope import Body, Envelope, Origin, Recipient
 from fakemail.record.secrets import mask_command, mask_response
 from fakemail.smtp import replies
@@ -59,6 +61,12 @@ def _no(reason: Reason, detail: str = "") -> _Refused:
     return _Refused(replies.refusal(reason, detail), reason)
 
 
+class _Silence(Exception):
+    """The connection ends without an answer."""
+
+
+# Faults at these commands are asked for when their path has been read.
+_ASKED_LATER: Final = frozenset({"MAIL", "RCPT"})
 # Lines answered in one go; a client that sends thousands must not keep the others from being served.
 _LINES_AT_ONCE: Final = 250
 _OVERLONG: Final = b""  # what _take_line returns for a line that was thrown away; no real line is empty
@@ -85,7 +93,10 @@ class Session:
         record: Recorder,
         peer: Peer,
         channel: Channel | None = None,
+        *,
+        faults: Book | None = None,
     ) -> None:
+        """``faults`` is what goes wrong here, asked before anything else is decided."""
         self.profile = profile
         self._personality = profile.personality
         self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES")
@@ -99,6 +110,7 @@ class Session:
         self.discarded_plaintext = 0
         """Octets that came in clear text behind STARTTLS and were thrown away (RFC 3207 §5)."""
         self._backend = backend
+        self._faults = Book() if faults is None else faults
         self._record = record
         self._peer = peer
         self._channel = channel
@@ -124,7 +136,14 @@ class Session:
 
     def greet(self) -> bytes:
         """The banner (RFC 5321 §4.3.1)."""
-        self._say(Reply(220, None, f"{self.profile.host.name} ESMTP fakemail"))
+        try:
+            if self._faults:
+                self._interfere(Stage.SMTP_BANNER)
+            self._say(Reply(220, None, f"{self.profile.host.name} ESMTP fakemail"))
+        except _Refused as refused:
+            self._say(refused.reply, refused.reason)
+        except _Silence:
+            self._fall_silent()
         return self._take_output()
 
     def feed(self, data: bytes) -> bytes:
@@ -270,9 +289,27 @@ class Session:
                 self._authenticate_further(raw)
                 return
             row, argument = self._parse(raw)
+            if self._faults and row.verb not in _ASKED_LATER:
+                self._interfere(row.stage)
             self._HANDLERS[row.verb](self, argument)
         except _Refused as refused:
             self._say(refused.reply, refused.reason)
+        except _Silence:
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        self._record(self._stage, self._line, None, Reason.FAULT, self._address)
+
+    def _interfere(self, stage: Stage, recipient: Path | None = None) -> None:
+        """Let a fault of the test strike, if one is due here."""
+        transaction = self._transaction
+        sender = self._address if transaction is None else transaction.sender
+        match self._faults.decide(stage, Facts(sender, recipient)):
+            case GiveReply(reply):
+                raise _Refused(reply, Reason.FAULT)
+            case Drop():
+                self.closing = True
+                raise _Silence
 
     def _parse(self, raw: bytes) -> tuple[Row, str]:
         """Find the row of the command; refuse what breaks the general rules."""
@@ -471,6 +508,8 @@ class Session:
             raise _no(Reason.AUTH_REQUIRED)
         sender, parameters = _read_path(argument, "FROM:")
         self._address = sender
+        if self._faults:
+            self._interfere(Stage.SMTP_MAIL)
         try:
             options = read_mail_options(parameters, self._offers) if parameters else _NO_OPTIONS
         except NotOffered as error:
@@ -508,6 +547,8 @@ class Session:
             raise _no(Reason.TOO_MANY_RECIPIENTS)
         path, parameters = _read_path(argument, "TO:")
         self._address = path
+        if self._faults:
+            self._interfere(Stage.SMTP_RCPT, path)
         if not isinstance(path, Address):
             raise _Refused(replies.syntax("a recipient cannot be empty"), Reason.BAD_SYNTAX)
         try:
@@ -566,6 +607,8 @@ class Session:
                 self._end_of_chunk(body)
         except _Refused as refused:
             self._say(refused.reply, refused.reason)
+        except _Silence:
+            self._fall_silent()
 
     def _end_of_chunk(self, chunk: ChunkReader) -> None:
         transaction = self._transaction
@@ -588,7 +631,11 @@ class Session:
 
     def _finish(self, content: bytes, *, too_big: bool) -> None:
         transaction = self._transaction
-        self._reset(State.READY)
+        try:
+            if self._faults:
+                self._interfere(Stage.SMTP_END)
+        finally:
+            self._reset(State.READY)
         if transaction is None:
             raise _no(Reason.BAD_SEQUENCE)
         if too_big:

@@ -13,6 +13,7 @@ class Reason(Enum):
     NO_SUCH_DOMAIN = "no such domain"
     NULL_MX = "domain takes no mail"
     RELAY_DENIED = "relaying denied"
+    GREYLISTED = "greylisted"
     TOO_MANY_RECIPIENTS = "too many recipients"
 
     # The sender
@@ -58,6 +59,7 @@ class Reason(Enum):
     MAILBOX_LOST = "selected mailbox is gone"
 
     # The test
+    FAULT = "a fault of the test"
     HANDLER = "refused by the test's own handler"
 
     # Routing

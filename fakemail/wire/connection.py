@@ -143,7 +143,7 @@ class Connection(asyncio.BufferedProtocol):
         if site.implicit_tls:
             self._tls = ServerLayer(site.tls_context())
         else:
-            transport.write(self._core.greet())
+            self._send(self._core.greet())
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next octets go."""

@@ -9,12 +9,14 @@ from fakemail.errors import DeclarationError
 from fakemail.record.events import (
     Attempt,
     Connected,
+    Deferred,
     Delivered,
     Disconnected,
     Exchange,
     Handshake,
     Query,
     Queued,
+    Returned,
     Routed,
 )
 from fakemail.record.journey import Journey, find, journeys
@@ -501,3 +503,34 @@ def test_hostile_command_is_shown_escaped(net: Net) -> None:
     net.mail()
     net.say(Stage.SMTP_RCPT, "RCPT TO:<a@b>\x1b[2J", Reply(501, None, "no\x07"), path=BOB)
     assert "refused RCPT TO:<a@b>\\x1b[2J  501 no\\x07" in str(net.only())
+
+
+def test_mail_that_arrived_before_its_sender_knew_is_delivered(net: Net) -> None:
+    net.submit("A1", BOB)
+    net.route("A1", "example.org", MX1)
+    net.connect(MX1, Peer("192.0.2.1", 2525, SMTP))
+    net.mail()
+    net.rcpt(BOB)
+    net.data("B1")
+    net.deliver("B1", BOB)
+    journey = net.only()
+    assert (journey.fate, journey.queue_ids) == (fate.Delivered(BOB), ("A1", "B1"))
+
+
+def test_put_off_then_returned(net: Net) -> None:
+    later, until = Reply(452, "4.2.2", "full"), net.clock.now() + timedelta(minutes=5)
+    net.submit("A1", BOB)
+    net.attempt("A1", BOB, later, at=Stage.SMTP_RCPT)
+    net.log.append(Deferred, Stage.DEFER, SMTP, 0, "A1", BOB, 1, until, later, None)
+    assert net.only().fate == fate.Queued(later)
+    for report, expired, end in (
+        ("R1", False, fate.Bounced(Stage.SMTP_RCPT, later)),
+        ("", False, fate.Discarded()),
+        ("R1", True, fate.Expired(later)),
+    ):
+        facts = (BOB, expired, report, Stage.SMTP_RCPT, later, None, MX1)
+        net.log.append(Returned, Stage.RETURN, SMTP, 0, "A1", *facts)
+        assert net.only().fate == end
+    assert [step.what for step in net.only().steps if "put it off" in step.what] == [
+        "put it off until Fri 00:05:00, after attempt 1"
+    ]

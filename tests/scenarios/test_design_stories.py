@@ -1,0 +1,147 @@
+"""Stories of deferral, failover and bounces, as a test of an app tells them."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakemail import Bounced, Discarded, Reason, Refused, Reply, Stage, days, minutes
+
+
+def send_receipt(to, smtp, sender="shop@shop.test"):
+    with smtp.smtplib() as client:
+        client.sendmail(sender, [to], b"Subject: Receipt\r\n\r\nThank you.\r\n")
+
+
+def send_invoice(to, bounces_to, smtp):
+    send_receipt(to, smtp, sender=bounces_to)
+
+
+def test_greylisted_mail_arrives_on_the_second_try(mailnet):
+    bob = mailnet.account("bob@example.org")
+    mailnet.domain("example.org").policy(greylist=minutes(5))
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    mailnet.settle()
+    assert bob.inbox.is_empty
+    assert mailnet.queue.one().last_reply.code == 451
+    mailnet.clock.advance(minutes(15))
+    assert [a.reply.code for a in mailnet.journey(to=bob).attempts] == [451, 250]
+
+
+def test_second_mail_server_takes_over(mailnet):
+    bob = mailnet.account("bob@example.org")
+    first, second = mailnet.domain("example.org").mx_hosts("mx1", "mx2")
+    first.faults.refuse_connections()
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    assert bob.inbox.wait_for_one().received_by == second
+
+
+def test_bounce_marks_the_customer_unreachable(mailnet):
+    shop = mailnet.account("bounces@shop.test")
+    mailnet.account("bob@example.org")
+    mailnet.mx("example.org").faults.reply(
+        Stage.SMTP_RCPT, Reply(452, "4.2.2", "mailbox full"), to="bob@example.org"
+    )
+    send_invoice(to="bob@example.org", bounces_to=shop.address, smtp=shop.submission)
+    mailnet.clock.advance(days(5))
+    bounce = [mail for mail in shop.inbox if mail.delivery_report.action == "failed"]
+    (report,) = (mail.delivery_report for mail in bounce)
+    assert (report.action, report.status, report.recipient) == ("failed", "4.2.2", "bob@example.org")
+
+
+def test_greylisting_knows_who_came_back(mailnet):
+    bob = mailnet.account("bob@example.org")
+    mailnet.domain("example.org").policy(greylist=minutes(5))
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    mailnet.clock.advance(minutes(5))
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    mailnet.settle()
+    assert len(bob.inbox) == 2
+    send_receipt(to=bob.address, smtp=mailnet.submission, sender="another@shop.test")
+    mailnet.settle()
+    assert mailnet.queue.one().reason is Reason.GREYLISTED
+    mailnet.domain("example.org").policy()
+    mailnet.queue.flush()
+    mailnet.settle()
+    assert len(bob.inbox) == 3
+
+
+@pytest.mark.parametrize(
+    "stage", [Stage.SMTP_HELO, Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA, Stage.SMTP_END]
+)
+def test_a_reply_at_every_stage(mailnet, stage):
+    bob = mailnet.account("bob@example.org")
+    fault = mailnet.mx("example.org").faults.reply(stage, Reply(554, "5.7.0", "not here"))
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    mailnet.settle()
+    assert fault.fired >= 1
+    fault.lift()
+    journey = mailnet.journey(to=bob)
+    assert (journey.reply, journey.reason) == (Reply(554, "5.7.0"), Reason.FAULT)
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    assert bob.inbox.wait_for_one().subject == "Receipt"
+
+
+def test_a_banner_that_says_no(mailnet):
+    bob = mailnet.account("bob@example.org")
+    mailnet.mx("example.org").faults.reply(Stage.SMTP_BANNER, Reply(554, None, "go away"))
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    mailnet.settle()
+    assert mailnet.journey(to=bob).reply == Reply(554)
+
+
+@pytest.mark.parametrize(
+    "stage", [Stage.SMTP_BANNER, Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA, Stage.SMTP_END]
+)
+def test_a_connection_that_is_dropped_is_tried_again(mailnet, stage):
+    bob = mailnet.account("bob@example.org")
+    mailnet.mx("example.org").faults.drop(stage, times=2)  # once for each address of the host
+    send_receipt(to=bob.address, smtp=mailnet.submission)
+    mailnet.clock.advance(minutes(60))
+    assert len(bob.inbox) == 1
+    assert Reason.CONNECTION_LOST in [attempt.reason for attempt in mailnet.journey(to=bob).attempts]
+
+
+def test_faults_are_for_whom_they_are_meant(mailnet):
+    ann, bob = mailnet.accounts("ann@example.org", "bob@example.org")
+    host = mailnet.mx("example.org").server
+    host.faults.reply(Stage.SMTP_RCPT, Reply(550, "5.1.1"), to="a*@example.org")
+    host.faults.reply(Stage.SMTP_MAIL, Reply(550, "5.7.1"), sender="@spam.test", skip=1)
+    for account in (ann, bob):
+        send_receipt(to=account.address, smtp=mailnet.submission)
+    for _ in range(2):
+        send_receipt(to=bob.address, smtp=mailnet.submission, sender="x@spam.test")
+    mailnet.settle()
+    # The shop's own address does not exist, so nobody can be told.
+    assert mailnet.journey(to=ann).fate == Discarded(Reason.FAULT) or mailnet.journey(to=ann).fate == Bounced(
+        Stage.SMTP_RCPT, Reply(550, "5.1.1"), Reason.FAULT
+    )
+    assert len(bob.inbox) == 2
+    assert [fault.fired for fault in host.faults.all()] == [1, 1]
+
+
+def test_faults_can_be_lifted(mailnet):
+    bob = mailnet.account("bob@example.org")
+    host = mailnet.mx("example.org").server
+    with host.faults.refuse_connections() as fault:
+        assert "connect" in repr(fault)
+        with pytest.raises(ConnectionRefusedError):
+            send_receipt(to=bob.address, smtp=host.settings("smtp"))
+    send_receipt(to=bob.address, smtp=host.settings("smtp"))
+    host.faults.reply(Stage.SMTP_RCPT, Reply(450, "4.0.0"))
+    host.faults.lift()
+    send_receipt(to=bob.address, smtp=host.settings("smtp"))
+    assert len(bob.inbox) == 2
+    assert host.faults.all() == []
+
+
+def test_a_refusal_of_the_servers_own_is_not_changed_by_a_fault_for_others(mailnet):
+    mailnet.account("bob@example.org")
+    host = mailnet.mx("example.org").server
+    host.faults.reply(Stage.SMTP_RCPT, Reply(450, "4.0.0"), to="bob@example.org")
+    import smtplib
+
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        send_receipt(to="gone@example.org", smtp=host.settings("smtp"))
+    assert mailnet.journey(to="gone@example.org").fate == Refused(
+        Stage.SMTP_RCPT, Reply(550, "5.1.1"), Reason.NO_SUCH_USER
+    )
