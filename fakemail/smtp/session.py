@@ -298,7 +298,7 @@ class Session:
             self._fall_silent()
 
     def _fall_silent(self) -> None:
-        self._record(self._stage, self._line, None, Reason.FAULT, self._address)
+        self._record(self._stage, self._line, None, Reason.FAULT, self._address, "")
 
     def _interfere(self, stage: Stage, recipient: Path | None = None) -> None:
         """Let a fault of the test strike, if one is due here."""
