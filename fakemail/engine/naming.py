@@ -78,7 +78,8 @@ class Naming:
         """Where a mail program finds the servers for reading (RFC 6186 §3.2, §3.3)."""
         for service in services:
             name = f"_{service.name}._tcp.{domain.name}"
-            self._zones.add(_record(name, "SRV", f"0 1 {service.port} {domain.reading_host}."))
+            if not self._zones.records(name, "SRV"):  # or else somebody says something on purpose
+                self._zones.add(_record(name, "SRV", f"0 1 {service.port} {domain.reading_host}."))
 
 
 class LateNaming:

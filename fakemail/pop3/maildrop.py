@@ -128,8 +128,10 @@ def end_of_header(raw: bytes) -> int:
     """Where the header ends: behind the empty line, or at the end of a message without one."""
     if raw.startswith((b"\r\n", b"\n")):
         return raw.index(b"\n") + 1
-    ends = [found + len(mark) for mark in (b"\n\r\n", b"\n\n") if (found := raw.find(mark)) >= 0]
-    return min(ends, default=len(raw))
+    end = raw.find(b"\n\r\n")
+    end = len(raw) if end < 0 else end + 3
+    bare = raw.find(b"\n\n", 0, end)  # an empty line of a message with bare line feeds, if it comes first
+    return end if bare < 0 else bare + 2
 
 
 def end_of_lines(raw: bytes, start: int, number: int) -> int:

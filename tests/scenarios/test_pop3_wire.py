@@ -262,6 +262,14 @@ def test_the_host_is_made_when_somebody_asks(net):
     assert str(resolver.resolve("mail.example.org", "A")[0]) == host.ipv4
 
 
+def test_what_a_test_has_published_stays(net):
+    net.dns.add("_pop3s._tcp.example.org", "SRV", "0 1 1 elsewhere.example.org.")
+    bob = net.account("bob@example.org")
+    assert bob.pop3s.port
+    [record] = net.dns.records("_pop3s._tcp.example.org", "SRV")
+    assert record.endswith("elsewhere.example.org.")
+
+
 def test_a_mail_host_of_that_name_gets_the_services(net):
     domain = net.domain("example.org", mx=["mail"])
     bob = domain.account("bob")
@@ -352,17 +360,23 @@ def test_an_open_session_does_not_keep_the_world_from_settling(net, bob):
 # Much, slowly, rudely -----------------------------------------------------------------------------
 
 
-def test_a_huge_message_to_a_client_that_does_not_read_stays_bounded(net):
+@pytest.mark.parametrize(("service", "megabytes"), [("pop3", 100), ("pop3s", 20)])
+def test_a_huge_message_to_a_client_that_does_not_read_stays_bounded(net, service, megabytes):
     bob = net.account("bob@example.org", password="s3cret")
     line = b".%s\r\n" % (b"x" * 1021)
-    raw = b"Subject: huge\r\n\r\n" + line * 100_000  # 100 MB
+    raw = b"Subject: huge\r\n\r\n" + line * (1000 * megabytes)
     bob.inbox.put(raw)
-    settings = bob.pop3
+    settings = getattr(bob, service)
     settings.server.change(auth_in_clear=True)
-    with closing(socket.socket()) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-        client.settimeout(PATIENCE)
-        client.connect((settings.host, settings.port))
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    plain.settimeout(PATIENCE)
+    plain.connect((settings.host, settings.port))
+    with closing(
+        settings.ssl_context.wrap_socket(plain, server_hostname=settings.host)
+        if service == "pop3s"
+        else plain
+    ) as client:
         client.sendall(b"USER bob@example.org\r\nPASS s3cret\r\nRETR 1\r\nSTAT\r\n")
         net.wait_for(Stage.POP3_RETR)
         with closing(net.account("ann@example.org").pop3s.poplib()) as other:  # is served meanwhile
@@ -380,7 +394,7 @@ def test_a_huge_message_to_a_client_that_does_not_read_stays_bounded(net):
             assert octets
             received += len(octets)
             tail = (tail + octets)[-100:]
-        assert received > len(raw) + 100_000
+        assert received > len(raw) + 1000 * megabytes
     assert bob.inbox.one().flags == {"\\Seen"}
 
 
