@@ -104,8 +104,14 @@ def _gmail(facts: Facts) -> str | None:
     return "" if facts.profile.imap.uses_labels else None
 
 
+#: RFC 9051 Appendix E: what IMAP4rev2 has of its own. Where one of these is hidden, IMAP4rev2 would be a lie.
+_IN_REV2: Final = (
+    *("BINARY", "CHILDREN", "ENABLE", "ESEARCH", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "MOVE", "NAMESPACE"),
+    *("SASL-IR", "SEARCHRES", "SPECIAL-USE", "STATUS=SIZE", "UIDPLUS", "UNSELECT"),
+)
+
 CAPABILITIES: Final = (
-    Row("IMAP4rev2", "RFC 9051", Shown.ALWAYS, _with("ENABLE")),
+    Row("IMAP4rev2", "RFC 9051", Shown.ALWAYS, _with(*_IN_REV2)),
     Row("IMAP4rev1", "RFC 3501", Shown.ALWAYS),
     Row("STARTTLS", "RFC 9051 §6.2.1", Shown.BEFORE, _starttls),
     Row("LOGINDISABLED", "RFC 9051 §6.2.3", Shown.BEFORE, _login_disabled),
