@@ -284,7 +284,8 @@ class Internet:
         head = head_of(raw)
         for recipient in recipients:
             resolution = resolve(self.world, recipient, is_home=lambda domain: self.is_home(host, domain))
-            onward.update((address.key, address) for address in resolution.onward)
+            for address in resolution.onward:
+                onward[address.key] = address
             for account in resolution.accounts:
                 if account.key in served:
                     continue

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from fakemail.engine.network import Endpoint, PortPlan
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.book import Book
-from fakemail.mail.envelope import Envelope
-from fakemail.mail.trace import complete, count_received, prepend, received, return_path
+from fakemail.mail.envelope import Envelope, Origin, Recipient
+from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start, return_path
 from fakemail.model.domain import Domain
 from fakemail.model.host import READING, Host, Security, Service
 from fakemail.mta.recipients import resolve
@@ -253,6 +253,7 @@ class Decisions:
         self._profile = profile
         self.credentials = running.credentials
         self.chance: Chance = running.internet.chance
+        self._started: tuple[Origin, str] | None = None
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         """On a submission port the sender must belong to the account (RFC 6409 §6.1)."""
@@ -299,27 +300,24 @@ class Decisions:
         internet, name = self._internet, self._running.name
         queue_id = internet.chance.queue_id()
         now = internet.clock.now()
-        origin = envelope.origin
+        recipients = envelope.recipients
         if not self._profile.is_submission and count_received(content) >= self._profile.personality.max_hops:
             return Receipt(refused(Reason.MAIL_LOOP))
         if self._profile.is_submission:
             content = complete(content, date=now, message_id=f"<{queue_id}@{name}>")
-        trace = received(
-            helo=origin.helo,
-            client_ip=origin.peer.address,
-            client_name="" if origin.peer.name == "app" else origin.peer.name,
-            by=name,
-            date=now,
+        trace = received_end(
+            self._received_start(envelope.origin),
             queue_id=queue_id,
-            with_=origin.protocol,
-            tls=f"{origin.tls} with cipher {origin.cipher}" if origin.tls else "",
-            recipient=envelope.recipients[0].address if len(envelope.recipients) == 1 else None,
+            date=now,
+            recipient=recipients[0].address if len(recipients) == 1 else None,
         )
         if self._profile.is_submission:
             internet.queue(name, queue_id, envelope, prepend(content, trace))
             return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
-        local = [each for each in envelope.recipients if self._is_home(each.address.domain)]
-        elsewhere = [each for each in envelope.recipients if not self._is_home(each.address.domain)]
+        local: list[Recipient] = []
+        elsewhere: list[Recipient] = []
+        for recipient in recipients:
+            (local if self._is_home(recipient.address.domain) else elsewhere).append(recipient)
         onward = internet.deliver(
             name,
             queue_id,
@@ -327,12 +325,29 @@ class Decisions:
             prepend(content, return_path(envelope.sender) + trace),
             [each.address if each.address.domain else self._postmaster() for each in local],
         )
-        if any("SUCCESS" in each.notify for each in local):
+        if any("SUCCESS" in each.notify for each in local if each.notify):
             internet.report_success(name, queue_id, envelope, prepend(content, trace), local)
         if elsewhere or onward:
             raw = prepend(content, trace)
             internet.queue(name, queue_id, envelope, raw, recipients=elsewhere, forwarded=onward)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
+
+    def _received_start(self, origin: Origin) -> str:
+        """The part of the Received field that does not change as long as the client stays who it is."""
+        known = self._started
+        if known is None or known[0] is not origin:
+            known = self._started = (
+                origin,
+                received_start(
+                    helo=origin.helo,
+                    client_ip=origin.peer.address,
+                    client_name="" if origin.peer.name == "app" else origin.peer.name,
+                    by=self._running.name,
+                    with_=origin.protocol,
+                    tls=f"{origin.tls} with cipher {origin.cipher}" if origin.tls else "",
+                ),
+            )
+        return known[1]
 
     def verify(self, name: str) -> tuple[Address, ...]:
         """The accounts that a name or an address stands for here (RFC 5321 §3.5)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from fakemail.terms.address import Address, Path
 from fakemail.terms.peer import Peer
@@ -17,8 +18,7 @@ class Body(Enum):
     BINARY = "BINARYMIME"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One RCPT: the forward-path and its DSN parameters (RFC 3461 §4.1, §4.2)."""
 
     address: Address
@@ -43,8 +43,7 @@ class Origin:
     """The account that authenticated, empty for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A complete envelope. Recipients keep their order, repetitions included."""
 
     sender: Path

@@ -66,6 +66,11 @@ def body_offset(raw: bytes, start: int = 0, end: int | None = None) -> int:
     return stop if crlf < 0 else crlf + 3
 
 
+def starts_with_body(raw: bytes) -> bool:
+    """Whether there is no header block at all: ``body_offset(raw) == 0``, for something that is not empty."""
+    return _FIELD_START.match(raw) is None and not raw.startswith((b"\n", b"\r\n", b"From ", b">From "))
+
+
 def head_of(raw: bytes) -> bytes:
     """The header block of a message, for :func:`field_in_head`; all of it where no blank line ends it."""
     end = raw.find(b"\r\n\r\n")

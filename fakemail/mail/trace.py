@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Final
 
-from fakemail.mail.headers import body_offset
+from fakemail.mail.headers import body_offset, starts_with_body
 from fakemail.terms.address import Address, Path
 
 # Everything else that a client says of itself could end the clause, the comment or the field.
@@ -57,14 +57,28 @@ def received(
     DNS, ``""`` if unknown; ``tls`` is a description such as ``"TLSv1.3 cipher TLS_AES_256_GCM_SHA384"``;
     ``recipient`` is given only where the message has one recipient, so that no other one learns of it.
     """
+    start = received_start(
+        helo=helo, client_ip=client_ip, client_name=client_name, by=by, with_=with_, tls=tls
+    )
+    return received_end(start, queue_id=_name(queue_id), date=date, recipient=recipient)
+
+
+def received_start(
+    *, helo: str, client_ip: str, by: str, client_name: str = "", with_: str = "ESMTP", tls: str = ""
+) -> str:
+    """What stands in a Received field before the queue id: the same for all messages of a connection."""
     # From-domain = "FROM" FWS Extended-Domain; Extended-Domain = Domain / ( Domain FWS "(" TCP-info ")" )
     # TCP-info = address-literal / ( Domain FWS address-literal )
     where = f"from {_name(helo)} ({_name(client_name)} {_literal(client_ip)})"
     comment = f"\r\n\t(using {_NOT_IN_COMMENT.sub('?', tls)[:_MAX_NAME]})" if tls else ""
     # By-domain = CFWS "BY" FWS Extended-Domain; Opt-info = [Via] [With] [ID] [For]
-    server = f"\r\n\tby {_name(by)} with {_name(with_)} id {_name(queue_id)}"
+    return f"Received: {where}{comment}\r\n\tby {_name(by)} with {_name(with_)} id "
+
+
+def received_end(start: str, *, queue_id: str, date: datetime, recipient: Address | None) -> bytes:
+    """The whole field; the queue id is one of our own and goes in as it is."""
     target = f"\r\n\tfor <{_path(recipient)}>" if recipient else ""
-    line = f"Received: {where}{comment}{server}{target};\r\n\t{_date(date, date.utcoffset())}\r\n"
+    line = f"{start}{queue_id}{target};\r\n\t{_date(date, date.utcoffset())}\r\n"
     return line.encode("utf-8", "replace")
 
 
@@ -87,7 +101,7 @@ def prepend(raw: bytes, fields: bytes) -> bytes:
 
     A message that starts with its body gets the blank line that it lacks, so that the body stays one.
     """
-    if raw and body_offset(raw) == 0:
+    if raw and starts_with_body(raw):
         return fields + b"\r\n" + raw
     return fields + raw
 
@@ -117,4 +131,9 @@ def _literal(ip: str) -> str:
 
 
 def _path(path: Address) -> str:
-    return _NOT_IN_PATH.sub("?", str(path))
+    return _clean_path(str(path))
+
+
+@lru_cache(maxsize=256)
+def _clean_path(text: str) -> str:
+    return _NOT_IN_PATH.sub("?", text)

@@ -27,6 +27,9 @@ def resolve(world: World, address: Address, *, is_home: Callable[[str], bool] = 
     ``is_home`` tells for which domains the asking host delivers itself; what an alias sends to any
     other goes onward. An alias that leads back to itself ends there; whoever was found on the way gets the mail.
     """
+    direct = world.accounts.get(address.key)
+    if direct is not None and not direct.disabled and is_home(address.domain):
+        return Resolution((direct.address,))  # nearly always it is the address of an account
     accounts: dict[str, Address] = {}
     onward: dict[str, Address] = {}
     seen: set[str] = set()

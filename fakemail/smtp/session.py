@@ -162,8 +162,6 @@ class Session:
                 data = data[used:]
             elif self._expects_line and 0 < len(data) == data.find(b"\n") + 1 <= LONGEST_LINE:
                 self._answer(data)
-                if self._body is not None and self._body.is_complete:
-                    self._end_of_body()  # BDAT 0
                 return self._take_output()
         self._buffer += data
         self._run()
@@ -596,6 +594,8 @@ class Session:
         # RFC 3030 §2: the octets follow at once, whatever the answer will be.
         room = self._personality.max_message_size - self._chunked
         self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
+        if self._body.is_complete:  # of no octets
+            self._end_of_body()
 
     def _end_of_body(self) -> None:
         body, self._body = self._body, None

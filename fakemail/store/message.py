@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from fakemail.mail.envelope import Envelope
 from fakemail.store.content import Content
@@ -25,8 +26,7 @@ class FlagAction(Enum):
     REPLACE = "="
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """How a message came into the mailbox, if it was by mail."""
 
     recipient: Address

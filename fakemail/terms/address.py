@@ -7,7 +7,8 @@ it is never the empty string and never ``"<>"``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from fakemail.errors import DeclarationError
@@ -50,14 +51,15 @@ class Address:
 
     local: str
     domain: str
+    key: str = field(init=False, repr=False, compare=False)
+    """The form under which fake servers look it up: they ignore the case of local parts, as most do."""
+
+    def __post_init__(self) -> None:
+        # Made here and not when it is asked for, because that happens several times for each message.
+        object.__setattr__(self, "key", f"{self.local.casefold()}@{self.domain}")
 
     def __str__(self) -> str:
         return f"{quote_local(self.local)}@{self.domain}"
-
-    @property
-    def key(self) -> str:
-        """The form under which fake servers look it up: they ignore the case of local parts, as most do."""
-        return f"{self.local.casefold()}@{self.domain}"
 
     @property
     def is_ascii(self) -> bool:
@@ -68,6 +70,7 @@ class Address:
 Path = Address | NullPath
 
 
+@lru_cache(maxsize=1024)
 def quote_local(local: str) -> str:
     """Return a local part as it is written on the wire, quoted where RFC 5321 §4.1.2 demands it."""
     if _DOT_STRING.fullmatch(local):

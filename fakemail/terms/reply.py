@@ -62,6 +62,8 @@ class Reply:
     @cached_property
     def wire(self) -> bytes:
         """The reply as it is sent, CRLF included."""
+        if "\n" not in self.text and self.enhanced is not None and self.text:
+            return f"{self.code} {self.enhanced} {self.text}\r\n".encode("utf-8", "surrogateescape")
         *others, last = self.lines
         head = f"{self.code}-" + f"\r\n{self.code}-".join(others) + "\r\n" if others else ""
         return f"{head}{self.code} {last}\r\n".encode("utf-8", "surrogateescape")
