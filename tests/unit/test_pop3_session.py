@@ -33,6 +33,7 @@ class Backend:
         self.credentials = self
         self.mailboxes = AccountStore("bob@example.org")
         self.is_patient = True
+        self.password = "s3 cret"
         self.asked: list[tuple[str, int]] = []
 
     def account(self, login: str) -> AccountStore:
@@ -43,7 +44,7 @@ class Backend:
         return self.is_patient
 
     def password_of(self, login: str) -> str | None:
-        return "s3 cret" if login == "bob" else None
+        return self.password if login == "bob" else None
 
     def token_owner(self, token: str) -> str | None:
         return None
@@ -267,6 +268,23 @@ def test_apop() -> None:
     line = filled(desk, APOP)
     assert desk.say(line[:9] + line[9:].upper()).startswith("+OK 1 messages")
     assert desk.record[-1][1] == "APOP bob ********"
+
+
+def test_apop_of_nobody_with_no_password() -> None:
+    desk = Desk()
+    stamp = re.search("<.*>", desk.banner)
+    assert stamp is not None
+    assert desk.say(f"APOP nobody {hashlib.md5(stamp[0].encode()).hexdigest()}").startswith("-ERR [AUTH]")
+
+
+def test_a_password_may_begin_and_end_with_spaces() -> None:
+    """RFC 1939 §7: all that follows PASS and one space."""
+    desk = Desk()
+    desk.backend.password = " s3cret "
+    desk.say("USER bob")
+    assert desk.say("PASS s3cret").startswith("-ERR")
+    desk.say("USER bob")
+    assert desk.say("PASS  s3cret ").startswith("+OK")
 
 
 def test_without_apop_the_banner_has_no_timestamp() -> None:
@@ -533,6 +551,12 @@ def test_input_is_bounded() -> None:
         desk.session.feed(b"x" * 1000)
         assert len(desk.session._buffer) <= LONGEST_LINE + 1000
     assert desk.say("").startswith("-ERR line too long")
+
+
+def test_the_rest_of_an_overlong_line_is_no_command() -> None:
+    desk = Desk()
+    assert desk.session.feed(b"x" * (LONGEST_LINE + 1)) == b""
+    assert desk.session.feed(b"CAPA\r\n") == b"-ERR line too long\r\n"
 
 
 def test_nothing_is_kept_after_the_end() -> None:
