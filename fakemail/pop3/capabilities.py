@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.model.host import Host, Personality, Security, Service
-from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.sasl.offering import offered
 from fakemail.terms.channel import Channel
-
-# With these a server can let in whom it does not know; with SCRAM it would have to prove that it does.
-ANY_LOGIN_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "CRAM-MD5"})
 
 
 @dataclass(frozen=True)
@@ -40,16 +37,7 @@ class Profile:
 
     def mechanisms(self, channel: Channel | None) -> tuple[str, ...]:
         """The SASL mechanisms offered on a connection, the strongest first."""
-        if not self.knows("SASL") or not self.may_log_in(channel):
-            return ()
-        return tuple(
-            row.name
-            for row in MECHANISMS.values()
-            if self.knows(f"AUTH={row.name}")
-            and not (self.personality.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
-            and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
-            and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
-        )
+        return offered(self.personality, channel, self.knows) if self.knows("SASL") else ()
 
     def capabilities(self, channel: Channel | None) -> tuple[str, ...]:
         """The lines of CAPA, the same before and after the login (RFC 2449 §5 allows most of them no difference)."""
