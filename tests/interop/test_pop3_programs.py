@@ -65,12 +65,8 @@ def test_curl_lists_and_reads(bob, program, service):
     assert [mail.subject for mail in bob.inbox] == ["two"]
 
 
-@pytest.mark.parametrize(
-    "mechanism", ["AUTH=PLAIN", "AUTH=LOGIN", "AUTH=CRAM-MD5", "AUTH=SCRAM-SHA-256", "AUTH=+APOP"]
-)
+@pytest.mark.parametrize("mechanism", ["AUTH=PLAIN", "AUTH=LOGIN", "AUTH=CRAM-MD5", "AUTH=+APOP"])
 def test_curl_logs_in(net, bob, program, mechanism):
-    if "SCRAM" in mechanism and "GSASL" not in run(program("curl"), "--version").stdout:
-        pytest.skip("this curl is built without GNU SASL, which it needs for SCRAM")
     assert curl(program, bob.pop3s, "", "--login-options", mechanism)
     stage = Stage.POP3_APOP if "APOP" in mechanism else Stage.POP3_AUTH
     assert net.events(stage)[-1].status == "+OK"
