@@ -73,6 +73,7 @@ class Session(Context):
         self._row: Row = UNKNOWN
         self._tag: str | None = None
         self._line = ""
+        self._by_uid = False
         self._lazy: Lazy | None = None
         self._going: Going | None = None
         self._rest: memoryview | None = None
@@ -125,6 +126,9 @@ class Session(Context):
     def hang_up(self, reason: Reason) -> bytes:
         """The last words of a server that must end the session (RFC 9051 §7.1.5)."""
         code, text = _LAST_WORDS.get(reason, (None, "Closing the connection."))
+        if self._rest is not None:  # inside a literal, where words would be taken for its octets
+            self._end()
+            return b""
         self._stage_unasked(Stage.DISCONNECT)
         self.bye(text, code=code, reason=reason)
         return self._take_output()
@@ -257,6 +261,11 @@ class Session(Context):
         command = request.command
         row = COMMANDS[command.name]
         self._begin(row, request.tag, line)
+        # RFC 9051 §7.5.1: with UID in front, FETCH, STORE and SEARCH are other commands, which may be told all
+        self._by_uid = getattr(command, "uid", False)
+        if self.view is not None and self.view.lost:
+            self.bye(self.view.lost)
+            return
         missing = first_missing(command, row, self.offered)
         if missing:
             self._finish(Done(missing, None, "BAD", Reason.UNKNOWN_COMMAND))
@@ -318,11 +327,13 @@ class Session(Context):
 
     def _finish(self, done: Done) -> None:
         """The end of a command: what has happened meanwhile, then its tagged response."""
+        if self._has_said_bye():
+            return
         row, status = self._row, done.status
         if self.view is not None and status != "BAD" and row.news is not News.NONE:
             if self.tells_selected:
-                news.tell(self, expunges=self._may_expunge(row))
-            if self.closing:
+                news.tell(self, expunges=row.news is News.ALL or self._by_uid)
+            if self._has_said_bye():
                 return
         text = done.text or f"{row.name} completed."
         if self._tag is None:
@@ -343,13 +354,8 @@ class Session(Context):
             self._out.clear()
             self._compression.start(self._framer.take_rest())
 
-    def _may_expunge(self, row: Row) -> bool:
-        return row.news is News.ALL or self._is_by_uid
-
-    @property
-    def _is_by_uid(self) -> bool:
-        _, _, rest = self._line.partition(" ")
-        return rest[:4].upper() == "UID "
+    def _has_said_bye(self) -> bool:
+        return self.closing
 
     def _tell_unasked(self) -> None:
         """Tell what has happened, if the client listens, and is not in the middle of something."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fakemail.imap import news
 from fakemail.imap.commands.condstore import enable_condstore
 from fakemail.imap.commands.fetch_items import Plan, sets_seen
-from fakemail.imap.commands.sets import EXPUNGED, choose
+from fakemail.imap.commands.sets import EXPUNGED, choose, common
 from fakemail.imap.responses import Done, Lazy, bad
 from fakemail.imap.syntax import commands, printing
 from fakemail.imap.syntax.fetch_items import FetchData, FetchItem
@@ -52,13 +52,7 @@ def fetch(session: Session, command: commands.Fetch) -> Lazy:
 def _tell_vanished(session: Session, view: View, numbers: NumberSet, since: int) -> None:
     runs = view.mailbox.runs_expunged_since(since)
     if isinstance(numbers, SequenceSet):
-        wanted = numbers.resolve(max(view.mailbox.uid_next - 1, 1))
-        runs = [
-            (max(first, low), min(last, high))
-            for first, last in runs
-            for low, high in wanted
-            if first <= high and low <= last
-        ]
+        runs = common(runs, numbers.resolve(max(view.mailbox.uid_next - 1, 1)))
     if runs:
         session.say(printing.untagged(b"VANISHED (EARLIER)", printing.ranges(runs)))
 

@@ -148,7 +148,9 @@ class Plan:
 
     def _undecodable(self, label: bytes, error: sections.UnknownEncoding) -> bytes:
         # RFC 3516 §4.3
-        self.refusal = no(Reason.CANNOT_DECODE, f"{error}.", code="UNKNOWN-CTE")
+        self.refusal = no(
+            Reason.CANNOT_DECODE, f"{str(error)[:1].upper()}{str(error)[1:]}.", code="UNKNOWN-CTE"
+        )
         return label + b" NIL"
 
 

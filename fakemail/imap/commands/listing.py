@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fakemail.imap.commands.condstore import enable_condstore
 from fakemail.imap.commands.status import status_line
@@ -18,25 +18,57 @@ from fakemail.store.rights import OWNER_RIGHTS, in_order
 if TYPE_CHECKING:
     from fakemail.imap.session import Session
 
-_ROOT = b'* LIST (\\Noselect) "/" ""\r\n'
+_TOKENS: Final = re.compile(r"[*%]+|.", re.DOTALL)
+_ROOT: Final = b'* LIST (\\Noselect) "/" ""\r\n'
 
 
 class Pattern:
     """Names that some patterns mean: ``*`` is anything, ``%`` anything within one level (RFC 9051 §6.3.9)."""
 
     def __init__(self, reference: str, patterns: Iterable[str]) -> None:
-        wanted = [
-            _canonical(pattern if reference == "" else _joined(reference, pattern)) for pattern in patterns
-        ]
-        expression = "|".join("".join(_expressions(pattern)) for pattern in wanted)
-        self._matches = re.compile(expression, re.DOTALL).fullmatch
+        self._automata = [_Automaton(_canonical(_joined(reference, pattern))) for pattern in patterns]
 
     def __call__(self, name: str) -> bool:
-        return self._matches(name) is not None
+        return any(automaton.matches(name) for automaton in self._automata)
+
+
+class _Automaton:
+    """One pattern as bits of a number: bit n is set while the first n tokens can have matched.
+
+    An expression would try every way to share a name among many wildcards; this takes one step a character.
+    """
+
+    __slots__ = ("_end", "_literals", "_stars", "_wild")
+
+    def __init__(self, pattern: str) -> None:
+        self._literals: dict[str, int] = {}
+        self._stars = self._wild = 0
+        bit = 1
+        for token in _TOKENS.findall(pattern):
+            if token[0] not in "*%":
+                self._literals[token] = self._literals.get(token, 0) | bit
+            else:
+                self._wild |= bit
+                if "*" in token:  # a run of wildcards is one
+                    self._stars |= bit
+            bit <<= 1
+        self._end = bit
+
+    def matches(self, name: str) -> bool:
+        literals, stars, wild = self._literals, self._stars, self._wild
+        state = 1
+        state |= (state & wild) << 1
+        for character in name:
+            stay = stars if character == names.SEPARATOR else wild
+            state = ((state & literals.get(character, 0)) << 1) | (state & stay)
+            if not state:
+                return False
+            state |= (state & wild) << 1
+        return bool(state & self._end)
 
 
 def _joined(reference: str, pattern: str) -> str:
-    return pattern if pattern.startswith(names.SEPARATOR) else reference + pattern
+    return pattern if not reference or pattern.startswith(names.SEPARATOR) else reference + pattern
 
 
 def _canonical(pattern: str) -> str:
@@ -45,17 +77,6 @@ def _canonical(pattern: str) -> str:
     if re.fullmatch(r"inbox[*%]*", first, re.IGNORECASE):
         first = "INBOX" + first[5:]
     return first + slash + rest
-
-
-def _expressions(pattern: str) -> Iterable[str]:
-    # Runs of wildcards are one: an expression with many in a row would take long to fail.
-    for part in re.split(r"([*%]+)", pattern):
-        if part[:1] not in ("*", "%"):
-            yield re.escape(part)
-        elif "*" in part:
-            yield "(?:.*)"
-        else:
-            yield f"[^{names.SEPARATOR}]*"
 
 
 def list_mailboxes(session: Session, command: mailbox_commands.List) -> Done:

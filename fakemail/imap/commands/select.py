@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.imap import news
 from fakemail.imap.commands.condstore import enable_condstore, highest_modseq
+from fakemail.imap.commands.sets import common
 from fakemail.imap.responses import Done, bad
 from fakemail.imap.syntax import commands, mailbox_commands, printing
 from fakemail.imap.syntax.mailbox_commands import Qresync
@@ -72,7 +73,7 @@ def _resynchronised(session: Session, view: View, asked: Qresync) -> Iterator[by
     # The history of expunges is exact, so that the sequence match data of the client is not needed.
     known = asked.known_uids.resolve(0) if asked.known_uids is not None else None
     if known is not None:
-        runs = _common(runs, known)
+        runs = common(runs, known)
     if runs:
         yield printing.untagged(b"VANISHED (EARLIER)", printing.ranges(runs))
     changed = box.changed_since(since)
@@ -84,21 +85,6 @@ def _resynchronised(session: Session, view: View, asked: Qresync) -> Iterator[by
             if (place := bisect_right(starts, message.uid)) and message.uid <= known[place - 1][1]
         ]
     yield from news.flag_news(session, view, changed)
-
-
-def _common(left: list[tuple[int, int]], right: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What two ascending lists of runs have in common."""
-    found = []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        first, last = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
-        if first <= last:
-            found.append((first, last))
-        if left[i][1] < right[j][1]:
-            i += 1
-        else:
-            j += 1
-    return found
 
 
 def close(session: Session, command: commands.Close) -> Done:

@@ -35,3 +35,18 @@ def require_numbers(session: Session) -> None:
 def _beyond(numbers: SequenceSet, last: int) -> bool:
     """Whether a number is written out that is not in use; ``n:*`` is taken as other servers do."""
     return any(second != STAR and max(first, second) > last for first, second in numbers.ranges)
+
+
+def common(left: list[tuple[int, int]], right: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What two ascending lists of runs have in common."""
+    found = []
+    i = j = 0
+    while i < len(left) and j < len(right):
+        first, last = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if first <= last:
+            found.append((first, last))
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1
+    return found
