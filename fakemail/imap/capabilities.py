@@ -14,11 +14,8 @@ from typing import Final, NamedTuple
 
 from fakemail.imap.personality import Profile
 from fakemail.model.host import Security
-from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.sasl.offering import offered
 from fakemail.terms.channel import Channel
-
-# With these a server can let in whom it does not know; with SCRAM it would have to prove that it does.
-ANY_LOGIN_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "CRAM-MD5"})
 
 
 class Shown(Enum):
@@ -57,17 +54,7 @@ def may_log_in(facts: Facts) -> bool:
 
 def mechanisms(profile: Profile, channel: Channel | None) -> tuple[str, ...]:
     """The SASL mechanisms offered on a connection, the strongest first."""
-    personality = profile.host.personality
-    if channel is None and not personality.auth_in_clear:
-        return ()
-    return tuple(
-        row.name
-        for row in MECHANISMS.values()
-        if profile.knows(f"AUTH={row.name}")
-        and not (personality.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
-        and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
-        and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
-    )
+    return offered(profile.host.personality, channel, profile.knows)
 
 
 def _starttls(facts: Facts) -> str | None:

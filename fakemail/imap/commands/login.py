@@ -11,6 +11,7 @@ from fakemail.imap.responses import Done, Going, bad, no
 from fakemail.imap.syntax import commands
 from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, ServerFacts, Step, Success
 from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.sasl.offering import Stranger, facts_of
 from fakemail.terms.reason import Reason
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def login(session: Session, command: commands.Login) -> Done:
     if not capabilities.may_log_in(session.facts):
         # RFC 5530 §3
         raise no(Reason.TLS_REQUIRED, "LOGIN is disabled: use TLS first.", code="PRIVACYREQUIRED")
-    plain = MECHANISMS["PLAIN"].server(_facts(session, stranger := _Stranger(session.backend.credentials)))
+    plain = MECHANISMS["PLAIN"].server(_facts(session, stranger := Stranger(session.backend.credentials)))
     name, password = command.username, command.password
     if "\0" in name or "\0" in password or not name:
         raise _failed()
@@ -42,25 +43,22 @@ def authenticate(session: Session, command: commands.Authenticate) -> Done | Goi
         raise no(
             Reason.AUTH_MECHANISM, f"There is no mechanism {command.mechanism[:40]} here.", code="CANNOT"
         )
-    stranger = _Stranger(session.backend.credentials)
+    stranger = Stranger(session.backend.credentials)
     exchange = mechanism.server(_facts(session, stranger))
     return _take(session, exchange, stranger, exchange.start(command.initial))
 
 
 def _facts(session: Session, credentials: Credentials) -> ServerFacts:
-    channel = session.channel
-    offered = capabilities.mechanisms(session.profile, channel)
-    return ServerFacts(
+    return facts_of(
+        session.channel,
+        capabilities.mechanisms(session.profile, session.channel),
         credentials=credentials,
         chance=session.backend.chance,
         host=session.profile.host.name,
-        channel_binding=channel.end_point if channel else None,
-        offers_plus=any(name.endswith("-PLUS") for name in offered),
-        certificate_names=channel.certificate_names if channel else (),
     )
 
 
-def _take(session: Session, exchange: ServerExchange, stranger: _Stranger, step: Step) -> Done | Going:
+def _take(session: Session, exchange: ServerExchange, stranger: Stranger, step: Step) -> Done | Going:
     if not isinstance(step, Challenge):
         return _end(session, step, stranger)
 
@@ -76,7 +74,7 @@ def _take(session: Session, exchange: ServerExchange, stranger: _Stranger, step:
     return Going(b64encode(step.data), on_line)
 
 
-def _end(session: Session, step: Step, stranger: _Stranger) -> Done:
+def _end(session: Session, step: Step, stranger: Stranger) -> Done:
     if isinstance(step, Success):
         return _let_in(session, step.authorization_id)
     anybody = session.profile.host.personality.accept_any_login
@@ -102,24 +100,3 @@ def _let_in(session: Session, login: str) -> Done:
 def _failed() -> Exception:
     # RFC 5530 §3: nobody learns whether the name or the password was wrong
     return no(Reason.AUTH_FAILED, "Authentication failed.", code="AUTHENTICATIONFAILED")
-
-
-class _Stranger:
-    """Credentials that remember who asked to be let in."""
-
-    def __init__(self, own: Credentials) -> None:
-        self._own = own
-        self.login = ""
-
-    def password_of(self, login: str) -> str | None:
-        self.login = login
-        return self._own.password_of(login)
-
-    def token_owner(self, token: str) -> str | None:
-        return self._own.token_owner(token)
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return self._own.owner_of_certificate(subject)
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return self._own.may_act_as(authentication_id, authorization_id)
