@@ -69,6 +69,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "Delivered",
             "Refused",
             "Queued",
+            "Relayed",
             "Underway",
             "Abandoned",
             "Bounced",

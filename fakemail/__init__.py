@@ -41,6 +41,7 @@ from fakemail.terms.fate import (
     Quarantined,
     Queued,
     Refused,
+    Relayed,
     Underway,
 )
 from fakemail.terms.reason import Reason
@@ -80,6 +81,7 @@ __all__ = [
     "Queued",
     "Reason",
     "Refused",
+    "Relayed",
     "Reply",
     "SentBy",
     "SentTo",

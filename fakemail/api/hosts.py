@@ -119,9 +119,11 @@ class Host:
         if service not in SERVICES:
             raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
         sites = self._net.internet.hosts[self.name].sites
-        if service not in sites:
-            raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, sites)}")
-        endpoint = sites[service].endpoint
+        endpoint = self._net.internet.network.attached(self.name, service)
+        if endpoint is None:
+            if service not in sites:
+                raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, sites)}")
+            endpoint = sites[service].endpoint
         security = SERVICES[service].security.value
         return Settings(endpoint.address, endpoint.port, security, self, username, password, service)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
@@ -24,6 +25,7 @@ from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.clock import Clock, VirtualClock
 from fakemail.engine.internet import Internet
 from fakemail.engine.naming import INFRASTRUCTURE
+from fakemail.engine.network import Endpoint
 from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
 from fakemail.model.host import SERVICES
 from fakemail.model.toml_writer import to_toml
@@ -239,6 +241,31 @@ class BaseNet(Generic[_A]):
 
         self.run(declare())
         return Host(self, key)
+
+    def attach(self, name: str, address: str, port: int, *, service: str = "smtp") -> Host:
+        """Let a real server, which listens at that loopback address and port, be a host of the fake internet.
+
+        Our own servers reach it under the host's name and public address; the server itself knows
+        nothing of it. Name it as a mail host of a domain: ``mailnet.domain("real.test", mx=[name])``.
+        """
+        if not ip_address(address).is_loopback:
+            raise DeclarationError(
+                f"host {name!r}: {address} is not on loopback, and nothing may leave this machine."
+            )
+        if service not in SERVICES:
+            raise DeclarationError(
+                f"host {name!r}: there is no service {service!r}; {nearest(service, SERVICES)}"
+            )
+        host = self.host(name)
+        internet = self.internet
+
+        def attach() -> None:
+            internet.network.attach(
+                internet.world.host(host.name), SERVICES[service], Endpoint(address, port)
+            )
+
+        self.call(attach)
+        return host
 
     def existing_host(self, name: str) -> Host:
         """The host of that name; raises :class:`~fakemail.errors.UnknownName` if there is none."""

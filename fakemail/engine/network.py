@@ -35,6 +35,7 @@ class Network:
         self._loopback: dict[str, str] = {}
         self._endpoints: dict[tuple[str, int], Endpoint] = {}
         self._callers: dict[Endpoint, Peer] = {}
+        self._attached: dict[tuple[str, str], Endpoint] = {}
 
     def loopback_of(self, host: str) -> str:
         """The loopback address of a host: its own where the machine has more than one."""
@@ -50,6 +51,15 @@ class Network:
         """A service of a host is at that endpoint from now on."""
         for public in (host.ipv4, host.ipv6):
             self._endpoints[public, service.port] = endpoint
+
+    def attach(self, host: Host, service: Service, endpoint: Endpoint) -> None:
+        """A service of a host is run by a real server there."""
+        self._attached[host.name, service.name] = endpoint
+        self.publish(host, service, endpoint)
+
+    def attached(self, host: str, service: str) -> Endpoint | None:
+        """Where a real server runs a service of a host; ``None`` if it is ours."""
+        return self._attached.get((host, service))
 
     def find(self, public: str, port: int) -> Endpoint | None:
         """Where a public address and port really is; ``None`` if nobody was ever there."""

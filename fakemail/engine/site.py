@@ -137,7 +137,7 @@ class RunningHost:
         Raises :class:`~fakemail.errors.DeclarationError` for one that nobody can serve.
         """
         for service in self.host.services:
-            if service.name in self.sites:
+            if service.name in self.sites or self.internet.network.attached(self.name, service.name):
                 continue
             spoken = self._protocols.get(service.name)
             if spoken is None:

@@ -81,6 +81,8 @@ class _Index:
         self.queries: defaultdict[tuple[str, str], list[Query]] = defaultdict(list)
         self.contacts: dict[int, Transaction] = {}
         """The transaction that an attempt led to, under the attempt's number."""
+        self.hosts: set[str] = set()
+        """The hosts that have written something down: ours."""
         self.relays: set[str] = set()
         """The hosts that hand messages on; every other client is an app."""
         for event in events:
@@ -88,6 +90,7 @@ class _Index:
         self._link()
 
     def _add(self, event: Event) -> None:
+        self.hosts.add(event.host)
         match event:
             case Queued():
                 self.queued[event.message] = event
@@ -245,8 +248,12 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
         last = attempts[-1]
         if last.reason is None and (last.reply is None or last.reply.is_positive):
             contact = index.contacts.get(last.number)
-            trace.settle(fates.Queued(host=last.mail_host), reply=last.reply)
-            return last.onward or (contact.queue_id if contact else "")
+            onward = last.onward or (contact.queue_id if contact else "")
+            taken_by: fates.Fate = fates.Queued(host=last.mail_host)
+            if not onward and last.mail_host not in index.hosts:
+                taken_by = fates.Relayed(host=last.mail_host)
+            trace.settle(taken_by, reply=last.reply)
+            return onward
         _failed(trace, last)
     elif routes and (reason := routes[-1].reason) is not None:
         if reason in _PERMANENT:

@@ -112,6 +112,16 @@ class Queued(Fate):
 
 
 @dataclass(frozen=True, slots=True)
+class Relayed(Fate):
+    """It was handed to a real server, and what that did with it is not known here."""
+
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"handed to {self.host}, a server outside of the fake internet"
+
+
+@dataclass(frozen=True, slots=True)
 class Abandoned(Fate):
     """The client named the recipient and ended, or lost, the session before it handed the message over.
 

@@ -417,3 +417,12 @@ def test_settled_and_empty_means_that_nothing_comes(net):
     with pytest.raises(MailExpectation, match="wanted: nothing in INBOX of bob@example") as failed:
         bob.inbox.expect_empty()
     assert "'Surprise'" in str(failed.value)
+
+
+def test_nothing_but_loopback_can_be_attached(net):
+    with pytest.raises(DeclarationError, match=r"192\.0\.2\.1 is not on loopback"):
+        net.attach("mx.real.test", "192.0.2.1", 25)
+    with pytest.raises(DeclarationError, match="no service 'smpt'; did you mean 'smtp'"):
+        net.attach("mx.real.test", "127.0.0.1", 25, service="smpt")
+    host = net.attach("mx.real.test", "127.0.0.1", 2525)
+    assert (host.settings("smtp").host, host.settings("smtp").port) == ("127.0.0.1", 2525)

@@ -534,3 +534,10 @@ def test_put_off_then_returned(net: Net) -> None:
     assert [step.what for step in net.only().steps if "put it off" in step.what] == [
         "put it off until Fri 00:05:00, after attempt 1"
     ]
+
+
+def test_what_a_real_server_took_is_relayed(net: Net) -> None:
+    net.submit("A1", BOB)
+    net.attempt("A1", BOB, Reply(250, None, "OK id=1xVknh"), mail_host="mx.real.test")
+    assert net.only().fate == fate.Relayed(host="mx.real.test")
+    assert str(net.only().fate) == "handed to mx.real.test, a server outside of the fake internet"
