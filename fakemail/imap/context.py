@@ -147,6 +147,11 @@ class Context:
         """Whether changes of the selected mailbox are told at all (RFC 5465 §3.1)."""
         return self.notifications is None or self.notifications.tells_selected
 
+    @property
+    def tells_modseq_and_uid(self) -> bool:
+        """Whether both go with every change of flags that is told (RFC 7162 §3.2.4)."""
+        return self.condstore and "QRESYNC" in self.offered
+
     def deselect(self) -> None:
         """No mailbox is selected any more."""
         if self.view is not None:

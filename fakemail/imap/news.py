@@ -42,6 +42,8 @@ def tell(session: Session, *, expunges: bool) -> None:
         _tell_expunged(session, view)
     if view.arrived:
         _tell_arrived(session, view)
+    elif not session.rev2 and view.recent.count(view.known) != view.told_recent:
+        session.say(recent_line(view))
     if view.changed:
         _tell_flags(session, view)
 
@@ -65,6 +67,12 @@ def flag_lists(view: View) -> tuple[bytes, bytes]:
     )
 
 
+def recent_line(view: View) -> bytes:
+    """The RECENT response (RFC 3501 §7.3.2)."""
+    view.told_recent = view.recent.count(view.known)
+    return b"* %d RECENT\r\n" % view.told_recent
+
+
 def _tell_expunged(session: Session, view: View) -> None:
     uids, numbers = view.tell_gone()
     if session.says_vanished:
@@ -79,7 +87,7 @@ def _tell_arrived(session: Session, view: View) -> None:
     new = view.tell_arrived()
     session.say(b"* %d EXISTS\r\n" % len(view.known))
     if not session.rev2:
-        session.say(b"* %d RECENT\r\n" % view.recent.count(view.known))
+        session.say(recent_line(view))
     if session.notifications is not None:
         session.notifications.tell_new(view, new)
 
@@ -95,8 +103,8 @@ def _tell_flags(session: Session, view: View) -> None:
 def flag_news(session: Session, view: View, messages: Iterable[StoredMessage]) -> list[bytes]:
     """A FETCH response for each message whose flags are new."""
     with_recent = not session.rev2
-    # RFC 7162 §3.1.4.2 and §3.2.4: MODSEQ after CONDSTORE, UID too after QRESYNC; RFC 9051 §7.5.2 likes the UID.
-    with_uid = session.qresync or session.rev2
+    # RFC 7162 §3.1, §3.2.4: MODSEQ and the UID; RFC 9051 §7.5.2: the UID is wanted.
+    with_uid = session.tells_modseq_and_uid or session.rev2
     lines: list[bytes] = []
     for number, message in view.numbered(messages):
         data = b"FLAGS " + view.flag_text(message, with_recent=with_recent)

@@ -73,7 +73,7 @@ class Chosen:
 
     messages: list[Numbered]
     missing: bool = False
-    """Whether some of them were expunged by somebody else, and the client has not been told yet."""
+    """Whether some of them are expunged, and the client has not been told yet."""
 
     @property
     def uids(self) -> list[int]:
@@ -96,8 +96,10 @@ class View:
         """Why the session cannot go on with the mailbox, empty while it can."""
         self.arrived = 0
         """Messages that are there and have not been told of."""
-        self.gone: set[int] = set()
-        """Uids that are known and expunged."""
+        self.gone: dict[int, StoredMessage] = {}
+        """Messages that are known and expunged, by uid, as they were."""
+        self.told_recent = 0
+        """The number of the last RECENT response."""
         self.changed: dict[int, StoredMessage] = {}
         """Messages whose flags somebody else changed, by uid, as they are now."""
         self.told_keywords = len(mailbox.keywords)
@@ -133,7 +135,7 @@ class View:
             case Arrived():
                 self.arrived += len(change.messages)
             case Expunged():
-                self._expunged(change.uids)
+                self._expunged(change.messages)
             case MailboxDeleted():
                 self.lost = "The selected mailbox was deleted."
             case UidValidityChanged():
@@ -142,14 +144,14 @@ class View:
                 return
         self._wake()
 
-    def _expunged(self, uids: Sequence[int]) -> None:
+    def _expunged(self, messages: Sequence[StoredMessage]) -> None:
         last = self.known[-1] if self.known else 0
-        new = bisect_right(uids, last)
-        self.arrived -= len(uids) - new  # they came and went without the client's knowledge
-        self.gone.update(uids[:new])
-        if self.changed:
-            for uid in uids[:new]:
-                self.changed.pop(uid, None)
+        for message in messages:
+            if message.uid > last:
+                self.arrived -= 1  # it came and went without the client's knowledge
+            else:
+                self.gone[message.uid] = message
+                self.changed.pop(message.uid, None)
 
     @property
     def has_news(self) -> bool:
@@ -218,8 +220,8 @@ class View:
         top = len(known)
         return [(a - 1, min(b, top)) for a, b in numbers.resolve(top) if a <= top]
 
-    def choose(self, numbers: NumberSet, *, uid: bool) -> Chosen:
-        """The messages that a client's set names."""
+    def choose(self, numbers: NumberSet, *, uid: bool, with_gone: bool = False) -> Chosen:
+        """The messages that a client's set names, perhaps with those that are expunged, as they were."""
         found: list[Numbered] = []
         if not self.gone:
             at = self.mailbox.at
@@ -229,11 +231,14 @@ class View:
         missing = False
         for start, stop in self.spans(numbers, uid=uid):
             for number in range(start + 1, stop + 1):
-                message = self.mailbox.get(self.known[number - 1])
-                if message is None:
-                    missing = True
-                else:
+                known_uid = self.known[number - 1]
+                message = self.mailbox.get(known_uid)
+                if message is not None:
                     found.append((number, message))
+                    continue
+                missing = True
+                if with_gone:
+                    found.append((number, self.gone[known_uid]))
         return Chosen(found, missing)
 
     def everything(self) -> list[Numbered]:

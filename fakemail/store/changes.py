@@ -41,6 +41,8 @@ class Expunged:
     mailbox: Mailbox
     uids: tuple[int, ...]
     modseq: int
+    messages: tuple[StoredMessage, ...] = ()
+    """As they were, in the order of their uids: a session may have to answer for them once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -400,7 +400,7 @@ class Mailbox(OrderedMessages):
         expunged = [message.uid for message in gone]
         self._history.add(modseq, expunged)
         if self._is_watched:
-            self._shared.announcer.tell(Expunged(self, tuple(expunged), modseq), self._listeners)
+            self._shared.announcer.tell(Expunged(self, tuple(expunged), modseq, tuple(gone)), self._listeners)
         return expunged
 
     def _remove(self, gone: Sequence[StoredMessage]) -> None:

@@ -231,7 +231,7 @@ def test_what_a_command_asks_for_is_told_even_so() -> None:
     host.account.inbox.append(b"Subject: 1\r\n\r\n", flags={"\\Deleted"})
     session = host.selected()
     say(session, "a NOTIFY NONE")
-    assert say(session, "b EXPUNGE") == b"* 1 EXPUNGE\r\nb OK EXPUNGE completed.\r\n"
+    assert say(session, "b EXPUNGE") == b"* 1 EXPUNGE\r\n* 0 RECENT\r\nb OK EXPUNGE completed.\r\n"
 
 
 def test_multiappend_adds_all_or_nothing() -> None:

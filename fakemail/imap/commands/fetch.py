@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fakemail.imap import news
 from fakemail.imap.commands.condstore import enable_condstore
 from fakemail.imap.commands.fetch_items import Plan, sets_seen
-from fakemail.imap.commands.sets import EXPUNGED, choose, common
+from fakemail.imap.commands.sets import choose, common
 from fakemail.imap.responses import Done, Lazy, bad
 from fakemail.imap.syntax import commands, printing
 from fakemail.imap.syntax.fetch_items import FetchData, FetchItem
@@ -29,7 +29,8 @@ def fetch(session: Session, command: commands.Fetch) -> Lazy:
     if command.vanished and not (session.qresync and command.uid and command.changed_since is not None):
         # RFC 7162 §3.2.6
         raise bad("VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC.")
-    chosen = choose(session, command.numbers, uid=command.uid)
+    # RFC 2180 §4.1.1: an expunged message can be fetched until the client has been told that it is gone.
+    chosen = choose(session, command.numbers, uid=command.uid, with_gone=not command.uid)
     if command.uid and FetchData.UID not in items and not session.uid_only:
         items.insert(0, FetchData.UID)
     if command.changed_since is not None and FetchData.MODSEQ not in items:
@@ -44,9 +45,7 @@ def fetch(session: Session, command: commands.Fetch) -> Lazy:
             _tell_vanished(session, view, command.numbers, since)
     if command.partial is not None:
         rows = page(rows, command.partial)
-    # RFC 2180 §4.1.3: what is there, then NO; a UID that is not there is no error (RFC 9051 §6.4.9)
-    end = EXPUNGED if chosen.missing and not command.uid else Done()
-    return Lazy(fetch_lines(session, view, rows, items), end)
+    return Lazy(fetch_lines(session, view, rows, items), Done())
 
 
 def _tell_vanished(session: Session, view: View, numbers: NumberSet, since: int) -> None:

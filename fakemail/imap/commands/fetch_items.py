@@ -71,9 +71,12 @@ class Plan:
     def flag_echo(self, message: StoredMessage) -> list[bytes]:
         """What goes behind a message that has just become ``\\Seen``, if it was not asked for."""
         out = []
+        session = self._session
+        if session.tells_modseq_and_uid and FetchData.UID not in self._items and not session.uid_only:
+            out.append(b"UID %d" % message.uid)
         if FetchData.FLAGS not in self._items:
             out.append(b"FLAGS " + self._view.flag_text(message, with_recent=self._with_recent))
-        if self._session.condstore and FetchData.MODSEQ not in self._items:
+        if session.condstore and FetchData.MODSEQ not in self._items:
             out.append(b"MODSEQ (%d)" % message.modseq)  # RFC 7162 §3.1
         return out
 

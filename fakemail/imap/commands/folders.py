@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakemail.imap.responses import Done, bad, no
+from fakemail.imap.responses import Done, no
 from fakemail.imap.syntax import mailbox_commands, printing
 from fakemail.store.errors import NoSuchSubscription
 from fakemail.store.names import SEPARATOR
@@ -68,6 +68,4 @@ def _plain(name: str) -> str:
     # A name with wildcards could never be listed alone (RFC 9051 §5.1); other servers refuse it too.
     if "*" in name or "%" in name:
         raise no(Reason.NOT_ALLOWED, "A mailbox name has no wildcards in it.", code="CANNOT")
-    if not name:
-        raise bad("A mailbox has a name.")
     return name

@@ -43,7 +43,7 @@ def _tell_state(session: Session, view: View) -> None:
     condition = printing.condition
     out = [*news.flag_lists(view), b"* %d EXISTS\r\n" % len(view.known)]
     if not session.rev2:
-        out.append(b"* %d RECENT\r\n" % view.recent.count(view.known))
+        out.append(news.recent_line(view))
         first_unseen = box.first_unseen
         number = first_unseen and view.number(first_unseen)
         if number and not session.uid_only:  # RFC 9586 §3.4: it is a message number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakemail.imap.responses import Done, bad
-from fakemail.imap.syntax.sets import STAR, NumberSet, SequenceSet
+from fakemail.imap.syntax.sets import NumberSet, SequenceSet
 from fakemail.imap.view import Chosen
 from fakemail.terms.reason import Reason
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from fakemail.imap.session import Session
 
 EXPUNGED = Done("Some of the requested messages no longer exist.", "EXPUNGEISSUED", "NO", Reason.MESSAGE_GONE)
-"""RFC 5530 §3, RFC 2180 §4.1.3: what is there was given, and the client learns that something is not."""
+"""RFC 5530 §3: somebody else has expunged a message that was to be changed or copied (RFC 2180 §4.2, §4.4)."""
 
 
-def choose(session: Session, numbers: NumberSet, *, uid: bool) -> Chosen:
+def choose(session: Session, numbers: NumberSet, *, uid: bool, with_gone: bool = False) -> Chosen:
     """The messages of a command. Raises BAD for sequence numbers beyond the last message (RFC 9051 §9)."""
     view = session.selected
     if not uid:
         require_numbers(session)
         if isinstance(numbers, SequenceSet) and _beyond(numbers, len(view.known)):
             raise bad(f"The set names messages that are not there; the last one is {len(view.known)}.")
-    return view.choose(numbers, uid=uid)
+    return view.choose(numbers, uid=uid, with_gone=with_gone)
 
 
 def require_numbers(session: Session) -> None:
@@ -33,8 +33,8 @@ def require_numbers(session: Session) -> None:
 
 
 def _beyond(numbers: SequenceSet, last: int) -> bool:
-    """Whether a number is written out that is not in use; ``n:*`` is taken as other servers do."""
-    return any(second != STAR and max(first, second) > last for first, second in numbers.ranges)
+    """RFC 9051 §9, seq-number: a number that is not in use, '"*" if the selected mailbox is empty' among them."""
+    return numbers.highest > last or (not last and numbers.has_star)
 
 
 def common(left: list[tuple[int, int]], right: list[tuple[int, int]]) -> list[tuple[int, int]]:

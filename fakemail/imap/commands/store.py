@@ -84,10 +84,11 @@ def _lines(
     session: Session, view: View, messages: Iterable[StoredMessage], *, with_flags: bool, uid: bool
 ) -> list[bytes]:
     with_recent, condstore = not session.rev2, session.condstore
+    uid = (uid or session.tells_modseq_and_uid) and not session.uid_only
     lines = []
     for number, message in view.numbered(messages):
         words = []
-        if uid and not session.uid_only:
+        if uid:
             words.append(b"UID %d" % message.uid)
         if with_flags:
             words.append(b"FLAGS " + view.flag_text(message, with_recent=with_recent))
