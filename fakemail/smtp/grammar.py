@@ -37,6 +37,8 @@ _PARAMETER = re.compile(rf"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~{_UTF8}]+))?")
 # RFC 3461 §4: hexchar = "+" 2(%x30-39 / %x41-46)
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 
+_GREETING_NAME = re.compile(r"[^\x00- \x7f]{1,255}")
+
 MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 MAX_PATH = 256  # octets with the brackets, RFC 5321 §4.5.3.1.3
 
@@ -156,4 +158,4 @@ def is_greeting_name(text: str) -> bool:
     RFC 5321 §4.1.1.1 wants a domain or an address literal, but §4.1.4 forbids refusing a message
     only because the name is wrong, and real clients send underscores and bare host names.
     """
-    return 0 < len(text) <= 255 and all(sign > " " and sign != "\x7f" for sign in text)
+    return _GREETING_NAME.fullmatch(text) is not None

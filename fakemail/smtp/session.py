@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from fakemail.errors import ProtocolError
@@ -139,7 +139,7 @@ class Session:
         try:
             if self._faults:
                 self._interfere(Stage.SMTP_BANNER)
-            self._say(Reply(220, None, f"{self.profile.host.name} ESMTP fakemail"))
+            self._say(_banner(self.profile.host.name))
         except _Refused as refused:
             self._say(refused.reply, refused.reason)
         except _Silence:
@@ -372,14 +372,12 @@ class Session:
         self.helo = argument
         self._origin = None
         self._reset(State.READY)
-        lines = [f"{self.profile.host.name} greets {_echo(argument)}"]
         keywords: tuple[str, ...] = ()
         if extended:
             keywords = self.profile.keywords(self._channel, authenticated=bool(self.login))
         self._extended = extended
-        self._offered = frozenset(keyword.partition(" ")[0] for keyword in keywords)
-        lines += keywords
-        self._say(Reply(250, None, "\n".join(lines)))
+        self._offered = _names(keywords)
+        self._say(_greeting(self.profile.host.name, _echo(argument), keywords))
 
     def _ehlo(self, argument: str) -> None:
         self._helo(argument, extended=True)
@@ -711,6 +709,22 @@ class Session:
 
 
 _NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "an address outside ASCII needs the parameter SMTPUTF8")
+
+
+# A host says these to every client, so they are kept. They are long, and so is the way from a text to its wire form.
+@lru_cache(maxsize=64)
+def _banner(host: str) -> Reply:
+    return Reply(220, None, f"{host} ESMTP fakemail")
+
+
+@lru_cache(maxsize=64)
+def _greeting(host: str, client: str, keywords: tuple[str, ...]) -> Reply:
+    return Reply(250, None, "\n".join((f"{host} greets {client}", *keywords)))
+
+
+@lru_cache(maxsize=64)
+def _names(keywords: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(keyword.partition(" ")[0] for keyword in keywords)
 
 
 def _echo(text: str) -> str:

@@ -118,6 +118,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whether the client does not read what is written to it."""
         self._is_reading = True
         self._timer: asyncio.TimerHandle | None = None
+        self._time = asyncio.get_running_loop().time
         self._heard = 0.0
 
     def open_core(self) -> Core:
@@ -157,15 +158,19 @@ class Connection(asyncio.BufferedProtocol):
         """Octets came."""
         if self._ended:
             return
-        self._heard = asyncio.get_running_loop().time()
+        core = self._core
+        if core is None:
+            return
+        self._heard = self._time()
         try:
             if self._tls is not None:
                 self._received_ciphertext(data)
-            elif self._core is not None:
-                self._send(self._core.feed(data))
+            else:
+                self._send(core.feed(data))
         except Exception as error:
             self._failed(error)
-        self._regulate()
+        if core.has_more or core.is_waiting or self._ended or self._eof or not self._is_reading:
+            self._regulate()  # else nothing has changed that it looks at
 
     def eof_received(self) -> bool:
         """The client will send no more; what it has sent is answered all the same."""
@@ -283,8 +288,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, output: bytes) -> None:
         """Write what the core said, then do what it wants."""
-        core = self._core
-        self._write(output)
+        core, transport = self._core, self._transport
+        if self._tls is not None:
+            self._write(output)
+        elif output and transport is not None:
+            transport.write(output)
         if core is None:
             return
         if core.wants_tls and self._tls is None:
@@ -402,10 +410,10 @@ class Connection(asyncio.BufferedProtocol):
     def _watch_idleness(self) -> None:
         """One timer for a connection's life; it looks when somebody was last heard and sets itself again."""
         loop = asyncio.get_running_loop()
-        self._heard = loop.time()
+        self._heard = self._time()
 
         def look() -> None:
-            left = self._heard + self.site.idle_timeout - loop.time()
+            left = self._heard + self.site.idle_timeout - self._time()
             if left > 0 or self._is_waiting():
                 self._timer = loop.call_later(max(left, 1.0), look)
             else:
