@@ -36,8 +36,8 @@ class ImapPersonality:
     """Octets of one message, where that is less than the host's limit."""
     literal_minus: bool = False
     """Offer LITERAL- instead of LITERAL+ (RFC 7888 §5)."""
-    lists_capabilities_at_login: bool = True
-    """Put the new capabilities into the response to LOGIN and AUTHENTICATE."""
+    volunteers_capabilities: bool = True
+    """Put the capabilities into the greeting, and the new ones into the response to LOGIN and AUTHENTICATE."""
     uses_labels: bool = False
     """Whether mailboxes are labels (X-GM-EXT-1)."""
 
@@ -104,7 +104,7 @@ _ROWS: Final = (
     ImapPersonality(
         name="minimal",
         only=frozenset({"IMAP4rev1", "STARTTLS", "LOGINDISABLED", *_PASSWORDS}),
-        lists_capabilities_at_login=False,
+        volunteers_capabilities=False,
     ),
     ImapPersonality(
         name="gmail-like",
@@ -168,7 +168,7 @@ _ROWS: Final = (
         extra=("IMAP4", "CLIENTACCESSRULES", "CLIENTNETWORKPRESENCELOCATION", "BACKENDAUTHENTICATE"),
         greeting="The Microsoft Exchange IMAP4 service is ready.",
         folders=_OUTLOOK_FOLDERS,
-        lists_capabilities_at_login=False,
+        volunteers_capabilities=False,
     ),
     ImapPersonality(
         name="yahoo-like",

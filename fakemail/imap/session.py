@@ -85,8 +85,10 @@ class Session(Context):
     def greet(self) -> bytes:
         """The greeting (RFC 9051 §7.1)."""
         self._stage_unasked(Stage.IMAP_BANNER)
-        text = self.profile.imap.greeting
-        self._emit(printing.condition("OK", text, code=f"CAPABILITY {self.capability_words()}"))
+        imap = self.profile.imap
+        text = imap.greeting
+        code = f"CAPABILITY {self.capability_words()}" if imap.volunteers_capabilities else None
+        self._emit(printing.condition("OK", text, code=code))
         self._record(Stage.IMAP_BANNER, "", "OK", "", text, 0, 0, None)
         return self._take_output()
 

@@ -92,7 +92,7 @@ def _let_in(session: Session, login: str) -> Done:
     session.login = login
     session.account = account
     session.update()
-    if not session.profile.imap.lists_capabilities_at_login:
+    if not session.profile.imap.volunteers_capabilities:
         return Done("Logged in.")
     return Done("Logged in.", f"CAPABILITY {session.capability_words()}")
 
