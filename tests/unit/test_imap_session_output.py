@@ -373,3 +373,14 @@ def test_strangers_cannot_fill_the_memory() -> None:
     assert session.feed(b"c LOGIN {9000+}\r\n").startswith(b"c BAD [TOOBIG]")
     session.feed(b"x" * 9000 + b"\r\n")
     assert session.feed(b"d NOOP\r\n") == b"d OK NOOP completed.\r\n"
+
+
+def test_envelopes_of_a_large_mailbox_are_kept() -> None:
+    host = Host()
+    for number in range(5000):
+        host.account.inbox.append(b"Subject: %d\r\nFrom: ann@example.org\r\n\r\n" % number)
+    session = host.selected()
+    first = say(session, "a FETCH 1:* ENVELOPE")
+    assert say(session, "a FETCH 1:* ENVELOPE") == first
+    assert all(message.content.recall("imap.envelope") for message in host.account.inbox)
+    assert host.store.budget.used < 300 * 5000

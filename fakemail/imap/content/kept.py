@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fakemail.imap.content.envelope import envelope
-from fakemail.imap.content.index import HasContent, index_of
+from fakemail.imap.content.index import HasContent
 from fakemail.imap.content.preview import preview
 from fakemail.imap.content.structure import body, bodystructure
 from fakemail.mail.mime import Part, parse
@@ -31,7 +31,8 @@ def tree_of(content: HasContent) -> Part:
 def envelope_of(content: HasContent, *, utf8: bool = False) -> bytes:
     """ENVELOPE, as in :func:`fakemail.imap.content.envelope.envelope`."""
     key = "imap.envelope.utf8" if utf8 else "imap.envelope"
-    return _kept(content, key, lambda: envelope(content.raw, 0, index_of(content).body_start, utf8=utf8))
+    # Without the index of the header: kept for each message of a large mailbox, it would drive the envelopes out.
+    return _kept(content, key, lambda: envelope(content.raw, utf8=utf8))
 
 
 def body_of(content: HasContent, *, utf8: bool = False) -> bytes:
