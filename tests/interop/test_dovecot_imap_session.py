@@ -1,0 +1,361 @@
+"""What an IMAP session answers beside what Dovecot answers: two sessions on one mailbox, command by command.
+
+Dovecot's ``imap`` program speaks on standard input and output, so no port and no daemon is needed. Compared are
+the status, the response code and the untagged data, in any order and without what differs from server to server.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fakemail.clock import VirtualClock
+from fakemail.imap.personality import PERSONALITIES, Profile
+from fakemail.imap.session import Session
+from fakemail.model.host import Host as ModelHost
+from fakemail.model.host import Personality, Security, Service
+from fakemail.store.account import AccountStore
+from fakemail.store.mailstore import MailStore
+from fakemail.terms.address import address
+from fakemail.terms.channel import Channel
+from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
+
+CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
+
+
+class Host:
+    """A host with one account, who is told what its sessions record."""
+
+    def __init__(self, personality: str = "default", **traits: object) -> None:
+        self.chance = Chance(1)
+        self.credentials = self
+        self.clock = VirtualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        imap = PERSONALITIES[personality]
+        self.store = MailStore(clock=self.clock, folders=dict(imap.folders))
+        self.account = self.store.account(address("bob@example.org"))
+        host = ModelHost("imap.example.org", "203.0.113.1", "2001:db8::1", personality=Personality(**traits))  # type: ignore[arg-type]
+        self.profile = Profile(host, Service("imap", 143, Security.STARTTLS), imap)
+        self.told: list[tuple[object, ...]] = []
+
+    def open(self, login: str) -> AccountStore | None:
+        return self.account
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def password_of(self, login: str) -> str | None:
+        return "s3cret" if login == "bob@example.org" else None
+
+    def token_owner(self, token: str) -> str | None:
+        return None
+
+    def owner_of_certificate(self, subject: str) -> str | None:
+        return None
+
+    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
+        return False
+
+    def connect(self, channel: Channel | None = CHANNEL) -> Session:
+        peer = Peer("203.0.113.250", 50000, "app")
+        session = Session(self.profile, self, lambda *told: self.told.append(told), peer, channel)
+        session.greet()
+        return session
+
+    def selected(self, name: str = "INBOX") -> Session:
+        session = self.connect()
+        assert b" OK " in say(session, "in LOGIN bob@example.org s3cret")
+        assert b" OK " in say(session, f"in SELECT {name}")
+        return session
+
+
+def say(session: Session, line: str) -> bytes:
+    """Send a line and take all that comes back."""
+    out = session.feed(line.encode() + b"\r\n")
+    while session.has_more:
+        out += session.more()
+    return out
+
+
+pytestmark = pytest.mark.interop
+
+_NOBODY = 65534
+_CONFIG = """\
+base_dir = {home}/run
+state_dir = {home}/run
+log_path = {home}/log
+mail_location = maildir:~/Maildir
+mail_uid = {user}
+mail_gid = {group}
+first_valid_uid = 1
+ssl = no
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+"""
+# Data that one server volunteers and the other does not: keywords again, counters, the state of SELECT.
+_VOLUNTARY = re.compile(r"\* (FLAGS|OK|LIST \(|LSUB|\d+ RECENT|ENABLED$)")
+_SAME = (
+    (r"(UIDVALIDITY|APPENDUID|COPYUID|HIGHESTMODSEQ) \d+", r"\1 N"),
+    (r"MODSEQ \(\d+\)", "MODSEQ (N)"),
+    (r" \[(HIGHESTMODSEQ|MAILBOXID|CLIENTBUG|NONEXISTENT|CANNOT|BADCHARSET).*\]", ""),
+)
+
+
+def normal(line: str) -> str:
+    """A line without what may differ."""
+    if found := re.match(r"((?:t\d+|\*) (?:OK|NO|BAD|BYE)(?: \[.*\])?)", line):
+        line = found[1]
+    for pattern, replacement in _SAME:
+        line = re.sub(pattern, replacement, line)
+    # Flags and data items may come in any order.
+    line = line.rstrip()
+    line = re.sub(r"FLAGS \((.*?)\)", lambda found: f"FLAGS ({' '.join(sorted(found[1].split()))})", line)
+    if found := re.match(r"(\* (?:\d+ FETCH|STATUS \S+) )\((.*)\)$", line):
+        return found[1] + " ".join(sorted(re.findall(r"[^ ()]+ (?:\([^()]*\)|\S+)", found[2])))
+    if line.startswith("* ESEARCH"):
+        return " ".join(sorted(line.split()))
+    return line
+
+
+Say = Callable[[int, str], list[str]]
+
+
+@pytest.fixture
+def dovecot(program: Callable[[str], str]) -> Iterator[Say]:
+    folder = subprocess.run(
+        [program("doveconf"), "-h", "libexec_dir"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    imap = program(f"{folder}/imap")
+    home = Path(tempfile.mkdtemp(prefix="fakemail-dovecot-"))
+    root = os.geteuid() == 0  # Dovecot does not serve mail as root
+    user, group = (_NOBODY, _NOBODY) if root else (os.geteuid(), os.getegid())
+    (home / "dovecot.conf").write_text(_CONFIG.format(home=home, user=user, group=group))
+    if root:
+        os.chown(home, user, group)
+    running: dict[int, subprocess.Popen[bytes]] = {}
+
+    def speak(who: int, command: str) -> list[str]:
+        if who not in running:
+            running[who] = subprocess.Popen(
+                [imap, "-c", str(home / "dovecot.conf")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"HOME": str(home), "USER": "tester"},
+                user=user if root else None,
+                group=group if root else None,
+                extra_groups=[] if root else None,
+            )
+            assert b"PREAUTH" in running[who].stdout.readline()  # type: ignore[union-attr]
+        process = running[who]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(command.encode() + b"\r\n")
+        process.stdin.flush()
+        tag = command.split()[0].encode() + b" "
+        lines = []
+        for line in process.stdout:
+            lines.append(line.decode().rstrip("\r\n"))
+            if line.startswith(tag):
+                return lines
+        raise AssertionError(f"Dovecot ended at {command!r}")
+
+    yield speak
+    for process in running.values():
+        process.kill()
+        process.communicate()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+# Each line is a command; that of the second session begins with "2 ".
+CONVERSATIONS = {
+    "numbers": r"""
+        SELECT INBOX
+        FETCH 1:* FLAGS
+        FETCH 1:3 (FLAGS UID RFC822.SIZE)
+        FETCH 2,1,2 UID
+        FETCH *:4 UID
+        FETCH 6 FLAGS
+        FETCH 5:9 FLAGS
+        FETCH 6:* UID
+        UID FETCH 9:* FLAGS
+        UID FETCH 99 FLAGS
+        FETCH 0 FLAGS
+        FETCH 2 NONSENSE
+        FETCH 2 ()
+        FETCH 2
+        STORE 9 +FLAGS (\Seen)
+        UID STORE 99 +FLAGS (\Seen)
+        COPY 9 Trash
+        UID COPY 99 INBOX
+        SEARCH 9
+        SEARCH 2:9
+        SEARCH UID 99
+        SEARCH NONSENSE
+        """,
+    "an empty mailbox": r"""
+        CREATE e
+        SELECT e
+        FETCH 1:* FLAGS
+        FETCH * FLAGS
+        FETCH 1 FLAGS
+        STORE 1:* +FLAGS (\Seen)
+        COPY 1:* INBOX
+        MOVE 1:* INBOX
+        SEARCH 1:*
+        SEARCH *
+        UID FETCH 1:* FLAGS
+        UID FETCH * FLAGS
+        SORT (DATE) UTF-8 1:*
+        THREAD REFERENCES UTF-8 ALL
+        EXPUNGE
+        """,
+    "flags in two sessions": r"""
+        SELECT INBOX
+        2 SELECT INBOX
+        STORE 1 +FLAGS (\Seen)
+        2 NOOP
+        STORE 1 +FLAGS.SILENT (\Answered)
+        2 NOOP
+        STORE 1 FLAGS (foo)
+        2 NOOP
+        2 STORE 1 -FLAGS (foo)
+        NOOP
+        STORE 1 +FLAGS (\Foo)
+        STORE 1 +FLAGS (\Recent)
+        SEARCH KEYWORD foo
+        SEARCH UNKEYWORD foo
+        """,
+    "expunging in two sessions": r"""
+        SELECT INBOX
+        2 SELECT INBOX
+        STORE 2,4 +FLAGS.SILENT (\Deleted)
+        2 NOOP
+        EXPUNGE
+        2 FETCH 1 UID
+        2 FETCH 2 UID
+        2 FETCH 4 FLAGS
+        2 SEARCH UNDELETED
+        2 NOOP
+        2 FETCH 1:* UID
+        2 STORE 1 +FLAGS.SILENT (\Deleted)
+        NOOP
+        2 UID EXPUNGE 5
+        2 UID EXPUNGE 1
+        UID FETCH 3 UID
+        NOOP
+        """,
+    "copying and moving": r"""
+        CREATE t
+        SELECT INBOX
+        COPY 1:2 t
+        UID COPY 4,1 t
+        COPY 1 Nowhere
+        MOVE 2:3 t
+        FETCH 1:* UID
+        UID MOVE 99 t
+        UID MOVE 4 t
+        STATUS t (MESSAGES UIDNEXT UNSEEN)
+        APPEND Nowhere {3+}\r\nabc
+        """,
+    "searching": r"""
+        SELECT INBOX
+        STORE 2,4 +FLAGS.SILENT (\Seen)
+        SEARCH SUBJECT "message 2" SEEN
+        SEARCH OR SEEN SUBJECT 3
+        SEARCH RETURN (MIN MAX ALL COUNT) SEEN
+        SEARCH RETURN () 9
+        UID SEARCH RETURN (COUNT) ALL
+        SEARCH RETURN (SAVE) 2:3
+        FETCH $ UID
+        SEARCH RETURN (SAVE COUNT) 4
+        UID SEARCH $
+        SEARCH RETURN (SAVE MIN) ALL
+        UID SEARCH $
+        SEARCH CHARSET NONSENSE SUBJECT x
+        SORT (REVERSE SUBJECT) UTF-8 ALL
+        SORT (NONSENSE) UTF-8 ALL
+        SORT (SUBJECT) NONSENSE ALL
+        THREAD REFERENCES UTF-8 ALL
+        SORT RETURN (COUNT ALL) (SUBJECT) UTF-8 ALL
+        """,
+    "states": r"""
+        FETCH 1 FLAGS
+        CLOSE
+        SELECT Nowhere
+        SELECT INBOX
+        SELECT Nowhere
+        SEARCH ALL
+        LOGIN a b
+        NONSENSE
+        UNSELECT
+        STATUS Nowhere (MESSAGES)
+        DELETE Nowhere
+        DELETE INBOX
+        CREATE INBOX
+        RENAME Nowhere Somewhere
+        CREATE ""
+        """,
+    "mod-sequences": r"""
+        ENABLE QRESYNC
+        SELECT INBOX
+        2 SELECT INBOX
+        FETCH 1 (FLAGS MODSEQ)
+        STORE 1 +FLAGS (\Draft)
+        STORE 1 +FLAGS.SILENT (\Answered)
+        2 STORE 2 +FLAGS (\Flagged)
+        NOOP
+        STORE 1 (UNCHANGEDSINCE 1000) +FLAGS (\Seen)
+        2 STORE 3 +FLAGS.SILENT (\Deleted)
+        2 EXPUNGE
+        NOOP
+        STORE 1 +FLAGS.SILENT (\Deleted)
+        EXPUNGE
+        """,
+}
+
+
+def message(number: int) -> str:
+    return (
+        f"From: Ann <ann@example.org>\r\nSubject: Message {number}\r\nMessage-ID: <{number}@example.org>\r\n\r\n"
+        f"This is message {number}.\r\n"
+    )
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_as_dovecot_answers(name: str, dovecot: Say) -> None:
+    host = Host()
+    ours: dict[int, Session] = {}
+
+    def speak(who: int, command: str) -> list[str]:
+        if who not in ours:
+            ours[who] = host.connect()
+            say(ours[who], "in LOGIN bob@example.org s3cret")
+        return say(ours[who], command).decode().split("\r\n")[:-1]
+
+    lines = [f"APPEND INBOX {{{len(message(n))}+}}\r\n{message(n)}" for n in range(1, 6)]
+    lines += [line.strip().replace("\\r\\n", "\r\n") for line in CONVERSATIONS[name].strip().splitlines()]
+    differences = []
+    for number, line in enumerate(lines):
+        who, command = (2, line[2:]) if line.startswith("2 ") else (1, line)
+        answers = [
+            sorted(
+                normal(answer)
+                for answer in server(who, f"t{number} {command}")
+                if not _VOLUNTARY.match(answer)
+            )
+            for server in (dovecot, speak)
+        ]
+        if answers[0] != answers[1]:
+            differences.append((line, *answers))
+    assert differences == []
