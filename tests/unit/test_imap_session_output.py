@@ -13,6 +13,9 @@ from fakemail.imap.personality import PERSONALITIES, Profile
 from fakemail.imap.session import CHUNK, Session
 from fakemail.model.host import Host as ModelHost
 from fakemail.model.host import Personality, Security, Service
+from fakemail.record.events import Told
+from fakemail.record.export import to_json_lines, to_object
+from fakemail.record.transcript import lines
 from fakemail.store.account import AccountStore
 from fakemail.store.mailstore import MailStore
 from fakemail.terms.address import address
@@ -384,3 +387,34 @@ def test_envelopes_of_a_large_mailbox_are_kept() -> None:
     assert say(session, "a FETCH 1:* ENVELOPE") == first
     assert all(message.content.recall("imap.envelope") for message in host.account.inbox)
     assert host.store.budget.used < 300 * 5000
+
+
+def test_the_transcript_of_a_session() -> None:
+    host = Host()
+    host.account.inbox.append(b"Subject: 1\r\n\r\n")
+    session = host.selected()
+    host.told.clear()
+    say(session, "a LOGIN eve s3cret")
+    say(session, "b FETCH 1 FLAGS")
+    say(session, "c IDLE")
+    host.account.inbox.append(b"Subject: 2\r\n\r\n")
+    session.poll()
+    say(session, "DONE")
+    events = [
+        Told(number, host.now(), stage, "imap.example.org", 1, "", *rest)  # type: ignore[arg-type]
+        for number, (stage, *rest) in enumerate(host.told, 1)
+    ]
+    assert [line for event in events for line in lines(event)] == [
+        "C: a LOGIN eve ********",
+        "S: BAD LOGIN is not allowed after login.   (wrong order of commands)",
+        "C: b FETCH 1 FLAGS",
+        "S: (1 response, 29 octets)",
+        "S: OK FETCH completed.",
+        "C: c IDLE",
+        "S: +",
+        "S: (2 responses, 26 octets)",
+        "C: DONE",
+        "S: OK IDLE completed.",
+    ]
+    assert all(to_object(event)["kind"] == "told" for event in events)
+    assert "s3cret" not in to_json_lines(events)
