@@ -7,6 +7,7 @@ printed is in :mod:`fakemail.model`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,6 +17,7 @@ from fakemail.dns.names import name_key
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
+from fakemail.engine.hideable import read_hide
 from fakemail.engine.naming import INFRASTRUCTURE, Naming
 from fakemail.errors import DeclarationError
 from fakemail.model.description import Description, Problems, RecordEntry, declare, describe
@@ -55,6 +57,7 @@ def apply(net: AnyNet, description: Description) -> None:
     """
     problems = Problems(description.source)
     internet = net.internet
+    description = _with_known_hidden(description, problems)
     net.call(
         lambda: declare(
             internet.world,
@@ -77,6 +80,18 @@ async def _run(net: AnyNet) -> None:
     for host in tuple(internet.world.hosts.values()):
         if host.services or host.name not in internet.hosts:
             await internet.run_host(host)
+
+
+def _with_known_hidden(description: Description, problems: Problems) -> Description:
+    """What hosts hide, by the names that the protocols have for it."""
+    hosts = []
+    for host in description.hosts:
+        if host.personality.hide:
+            with problems.at(host.where):
+                hidden = read_hide(host.name, host.personality.hide)
+                host = replace(host, personality=replace(host.personality, hide=hidden))
+        hosts.append(host)
+    return replace(description, hosts=tuple(hosts))
 
 
 def _check_records(description: Description, problems: Problems) -> None:

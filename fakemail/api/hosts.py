@@ -11,12 +11,14 @@ from fakemail.api.faults import Faults
 from fakemail.api.settings import Settings
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
+from fakemail.engine.hideable import read_hide
 from fakemail.errors import DeclarationError, nearest
 from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.host import Host as DescribedHost
 from fakemail.model.policy import Policy
+from fakemail.model.traits import read_traits
 from fakemail.terms.address import Address, address
 
 if TYPE_CHECKING:
@@ -78,18 +80,13 @@ class Host:
         """Change its personality; connections made from now on see it.
 
         The keywords are the fields of :class:`~fakemail.model.host.Personality`:
-        ``host.change(hide={"PIPELINING"}, max_recipients=100)``. Returns the host.
+        ``host.change(hide={"PIPELINING"}, max_recipients=100)``. Returns the host. Raises
+        :class:`~fakemail.errors.DeclarationError` for a trait, a value or a name to hide that there is not.
         """
-        known = Personality.__dataclass_fields__
-        for name in changes:
-            if name not in known:
-                raise DeclarationError(
-                    f"host {self.name!r}: there is no trait {name!r}; {nearest(name, known)}"
-                )
-        if "hide" in changes:
-            hide = changes["hide"]
-            changes["hide"] = frozenset([hide] if isinstance(hide, str) else hide)
-        personality = replace(self._described.personality, **changes)
+        traits = read_traits(self.name, changes)
+        if "hide" in traits:
+            traits["hide"] = read_hide(self.name, traits["hide"])
+        personality = replace(self._described.personality, **traits)
         world = self._net.internet.world
         self._net.call(lambda: world.change_host(replace(self._described, personality=personality)))
         return self

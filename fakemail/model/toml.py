@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple, get_type_hints
+from typing import Any, Final
 
 from fakemail.errors import DeclarationError, nearest
 from fakemail.model.description import (
@@ -25,30 +25,9 @@ from fakemail.model.description import (
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.toml_lines import Lines, Path
+from fakemail.model.traits import FLAG, TEXT, TEXTS, WHOLE, Kind, personality_keys
 from fakemail.terms.address import Address, address, is_domain_name
 
-
-class Kind(NamedTuple):
-    """What a value may be: in words, and as a test."""
-
-    says: str
-    fits: Callable[[Any], bool]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-
-
-TEXT: Final = Kind("a string", lambda value: isinstance(value, str))
-TEXTS: Final = Kind(
-    "a list of strings",
-    lambda value: (
-        isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
-    ),
-)
-FLAG: Final = Kind("true or false", lambda value: isinstance(value, bool))
-WHOLE: Final = Kind("a whole number from 0 up", lambda value: _is_number(value) and isinstance(value, int))
-NUMBER: Final = Kind("a number from 0 up", _is_number)
 TABLE: Final = Kind("a table", lambda value: isinstance(value, dict))
 TABLES: Final = Kind(
     "an array of tables",
@@ -97,15 +76,7 @@ RECORD_KEYS: Final[Mapping[str, Kind]] = {
     "ttl": WHOLE,
     "replace": FLAG,
 }
-_KIND_OF_TYPE: Final = {bool: FLAG, int: WHOLE, float: NUMBER, str: TEXT, frozenset[str]: TEXTS}
 _SYNTAX: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
-
-
-@cache
-def personality_keys() -> Mapping[str, Kind]:
-    """The traits of :class:`~fakemail.model.host.Personality`, which stand in a host's own table."""
-    hints = get_type_hints(Personality)
-    return {name: _KIND_OF_TYPE[hints[name]] for name in Personality.__dataclass_fields__}
 
 
 @cache

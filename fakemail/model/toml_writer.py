@@ -15,7 +15,8 @@ from fakemail.model.description import (
 )
 from fakemail.model.domain import Routing
 from fakemail.model.host import Personality
-from fakemail.model.toml import personality_keys, write_key, write_text
+from fakemail.model.toml import write_key, write_text
+from fakemail.model.traits import personality_keys
 from fakemail.terms.address import quote_local
 
 _Pair = tuple[str, object]

@@ -25,6 +25,7 @@ from fakemail import (
     WrongFace,
     samples,
 )
+from fakemail.model.host import Personality
 from fakemail.record.events import Handshake
 
 
@@ -227,6 +228,45 @@ def test_an_unknown_trait_names_the_nearest(net):
     net.domain("example.org")
     with pytest.raises(DeclarationError, match="no trait 'max_recipient'; did you mean 'max_recipients'"):
         net.existing_host("mx1.example.org").change(max_recipient=5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"hide": "STARTTSL"}, "there is no 'STARTTSL' to hide; did you mean 'STARTTLS'"),
+        ({"hide": ["AUTH=SCRAMM"]}, "there is no 'AUTH=SCRAMM' to hide; "),
+        ({"hide": {"PLAIN"}}, "there is no 'PLAIN' to hide; did you mean 'AUTH=PLAIN'?"),
+        ({"hide": {"XYZZY"}}, "there is no 'XYZZY' to hide; EHLO keywords, "),
+        ({"hide": 5}, "'hide' must be a list of strings, not 5."),
+        ({"hide": [b"DSN"]}, r"'hide' must be a list of strings, not \[b'DSN'\]."),
+        ({"max_recipients": "3"}, "'max_recipients' must be a whole number from 0 up, not '3'."),
+        ({"max_hops": None}, "'max_hops' must be a whole number from 0 up, not None."),
+        ({"idle_timeout": -1}, "'idle_timeout' must be a number from 0 up, not -1."),
+        ({"login_delay": "x"}, "'login_delay' must be a whole number from 0 up, not 'x'."),
+        ({"require_tls": 1}, "'require_tls' must be true or false, not 1."),
+    ],
+)
+def test_a_trait_that_cannot_be_changes_nothing(net, changes, text):
+    net.domain("example.org")
+    host = net.existing_host("mx1.example.org")
+    with pytest.raises(DeclarationError, match=f"host 'mx1.example.org': {text}"):
+        host.change(max_errors=3, **changes)
+    assert host.personality == Personality()
+
+
+def test_what_is_hidden_has_no_case(net):
+    net.domain("example.org")
+    host = net.existing_host("mx1.example.org").change(hide=("starttls", "imap4REV2", "auth=plain"))
+    assert host.personality.hide == {"STARTTLS", "IMAP4rev2", "AUTH=PLAIN"}
+    with smtplib.SMTP(net.mx("example.org").host, net.mx("example.org").port) as client:
+        client.ehlo()
+        assert client.has_extn("pipelining")
+        assert not client.has_extn("starttls")
+
+
+def test_what_is_hidden_in_a_configuration_is_looked_up_as_well():
+    with pytest.raises(DeclarationError, match=r"line 1: .*no 'DNS' to hide; did you mean 'DSN'"):
+        MailNet(config='[hosts."mx.example.org"]\nhide = ["DNS"]').start()
 
 
 def test_a_refused_handshake_is_recorded_with_who_refused(net):

@@ -14,6 +14,7 @@ from fakemail.model.description import AccountEntry, RecordEntry
 from fakemail.model.domain import Routing
 from fakemail.model.host import SMTP, SUBMISSION, Personality
 from fakemail.model.toml import read_toml
+from fakemail.model.traits import personality_keys
 from fakemail.terms.address import Address
 
 
@@ -82,7 +83,7 @@ def test_a_host():
 
 
 def test_every_trait_of_a_personality_can_be_written():
-    assert set(toml.personality_keys()) == {field.name for field in fields(Personality)}
+    assert set(personality_keys()) == {field.name for field in fields(Personality)}
 
 
 def test_accounts_and_records():
