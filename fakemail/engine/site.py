@@ -253,6 +253,7 @@ class Decisions:
         self._profile = profile
         self.credentials = running.credentials
         self.chance: Chance = running.internet.chance
+        self._homes = running.internet.homes(running.name)
         self._started: tuple[Origin, str] | None = None
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
@@ -371,13 +372,12 @@ class Decisions:
         if local and self._is_home(domain.lower()):
             yield Address(local, domain.lower())
         elif not local:
-            for home in self._internet.homes(self._running.name):
+            for home in tuple(self._homes):
                 yield Address(name, home)
 
     def _is_home(self, domain: str) -> bool:
-        return not domain or self._internet.is_home(self._running.name, domain)
+        return not domain or domain in self._homes
 
     def _postmaster(self) -> Address:
         """Who gets the mail for ``<postmaster>`` without a domain (RFC 5321 §4.5.1)."""
-        homes = self._internet.homes(self._running.name)
-        return Address("postmaster", homes[0] if homes else self._running.name)
+        return Address("postmaster", next(iter(self._homes), self._running.name))

@@ -137,7 +137,7 @@ class Session:
     def greet(self) -> bytes:
         """The banner (RFC 5321 §4.3.1)."""
         try:
-            if self._faults:
+            if self._faults.in_force:
                 self._interfere(Stage.SMTP_BANNER)
             self._say(_banner(self.profile.host.name))
         except _Refused as refused:
@@ -287,7 +287,7 @@ class Session:
                 self._authenticate_further(raw)
                 return
             row, argument = self._parse(raw)
-            if self._faults and row.verb not in _ASKED_LATER:
+            if self._faults.in_force and row.verb not in _ASKED_LATER:
                 self._interfere(row.stage)
             self._HANDLERS[row.verb](self, argument)
         except _Refused as refused:
@@ -504,7 +504,7 @@ class Session:
             raise _no(Reason.AUTH_REQUIRED)
         sender, parameters = _read_path(argument, "FROM:")
         self._address = sender
-        if self._faults:
+        if self._faults.in_force:
             self._interfere(Stage.SMTP_MAIL)
         try:
             options = read_mail_options(parameters, self._offers) if parameters else _NO_OPTIONS
@@ -543,7 +543,7 @@ class Session:
             raise _no(Reason.TOO_MANY_RECIPIENTS)
         path, parameters = _read_path(argument, "TO:")
         self._address = path
-        if self._faults:
+        if self._faults.in_force:
             self._interfere(Stage.SMTP_RCPT, path)
         if not isinstance(path, Address):
             raise _Refused(replies.syntax("a recipient cannot be empty"), Reason.BAD_SYNTAX)
@@ -630,7 +630,7 @@ class Session:
     def _finish(self, content: bytes, *, too_big: bool) -> None:
         transaction = self._transaction
         try:
-            if self._faults:
+            if self._faults.in_force:
                 self._interfere(Stage.SMTP_END)
         finally:
             self._reset(State.READY)

@@ -54,7 +54,9 @@ class MailStore:
 
     def mailbox(self, account: Address, name: str = INBOX) -> Mailbox:
         """The mailbox of that name, made when it is first asked for. Raises ``InvalidName``."""
-        known = self.account(account)
+        known = self._accounts.get(account.key) or self.account(account)
+        if name == INBOX:
+            return known.inbox
         box = known.find(name)
         return known.create(name) if box is None else box
 

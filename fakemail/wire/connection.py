@@ -152,7 +152,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """They are there."""
-        self.data_received(bytes(_BUFFER[:nbytes]))
+        self.data_received(_BUFFER[:nbytes].tobytes())
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
