@@ -100,6 +100,8 @@ class Internet:
         for client in self._dns_clients.values():
             await client.aclose()
         await self.dns.stop()
+        # Whatever was dropped closes its socket in the next turn of the loop, behind which we are then.
+        await asyncio.sleep(0)
 
     @property
     def is_settled(self) -> bool:

@@ -132,6 +132,9 @@ class Connection(asyncio.BufferedProtocol):
         site = self.site
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a connection needs a stream")
+        if transport.is_closing():
+            self._ended = True  # the port was closed before anybody could be told of this connection
+            return
         self._transport = transport
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         address, port = (transport.get_extra_info("peername") or ("", 0))[:2]

@@ -16,7 +16,7 @@ from typing import Final, cast
 from fakemail.dns.responder import Response, Transport, failed, respond
 from fakemail.dns.zones import Zones
 from fakemail.errors import ServerError
-from fakemail.wire.ports import BACKLOG, at_once, bound_socket, port_error
+from fakemail.wire.ports import Acceptor, bound_socket, port_error
 
 OnQuery = Callable[[str, int, Transport, Response], None]
 """Told of each reply: the client's address and port, the transport, the reply."""
@@ -52,7 +52,7 @@ class DnsServer:
         self.max_connections = max_connections
         self._on_query = on_query
         self._on_error = on_error
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._udp: _Datagrams | None = None
         # In the order of their last activity: the first is the longest idle.
         self._connections: dict[_Connection, None] = {}
@@ -70,13 +70,12 @@ class DnsServer:
 
         Raises :class:`~fakemail.errors.PortInUse` when a fixed port is taken.
         """
-        if self._server is not None:
+        if self._acceptor is not None:
             raise ServerError("this DNS server runs already.")
         tcp, udp = _bind_both(self.address, self.port)
         self.port = tcp.getsockname()[1]
-        loop = asyncio.get_running_loop()
         try:
-            self._server = at_once(loop.create_server(lambda: _Connection(self), sock=tcp, backlog=BACKLOG))
+            self._acceptor = Acceptor(tcp, lambda: _Connection(self))
         except BaseException as error:
             tcp.close()
             udp.close()
@@ -89,14 +88,15 @@ class DnsServer:
 
     async def stop(self) -> None:
         """Stop listening and close every connection, at once. The port is free afterwards."""
-        if self._server is None or self._udp is None:
+        if self._acceptor is None or self._udp is None:
             return
-        self._server.close()
+        self._acceptor.close()
         self._udp.close()
         for connection in tuple(self._connections):
             connection.abort()
-        self._server = self._udp = None
+        self._acceptor = self._udp = None
         self._stopped = True
+        await asyncio.sleep(0)  # a connection accepted in this turn of the loop is made known in the next
         if self._open:
             self._all_closed = asyncio.get_running_loop().create_future()
             await self._all_closed

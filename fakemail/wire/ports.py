@@ -10,15 +10,16 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final
 
 from fakemail.errors import PortInUse
 
-_T = TypeVar("_T")
-
 # Connections that arrive faster than the loop accepts them wait here; a test may open hundreds at once.
 BACKLOG = 512
+# Real seconds until the next try after the system could not hand a connection out.
+_RETRY: Final = 1.0
 
 
 @cache
@@ -65,17 +66,75 @@ def port_error(address: str, port: int, purpose: str, error: OSError) -> Excepti
     return error
 
 
-def at_once(work: Coroutine[Any, Any, _T]) -> _T:
-    """The result of a coroutine that waits for nothing but the next turn of the loop.
+class Acceptor:
+    """Takes in the connections of a port from when it is made until it is closed.
 
-    ``create_server`` does that when it is done already, and a world has many servers.
+    asyncio's own servers make the transport of a connection in a task, one turn of the loop after they
+    have accepted it; a server that is closed in between loses the socket. Here the transport is made in
+    the call that accepts, so there is no moment at which a connection belongs to nobody.
     """
-    while True:
+
+    def __init__(self, sock: socket.socket, factory: Callable[[], asyncio.BaseProtocol]) -> None:
+        """Listen with a bound socket, which is ours if that succeeds. Make it in the loop that shall serve.
+
+        Raises ``OSError`` if another socket listens there already.
+        """
+        sock.listen(BACKLOG)
+        self._socket = sock
+        self._factory = factory
+        self._loop = asyncio.get_running_loop()
+        self._arriving: set[Coroutine[Any, Any, object]] = set()
+        self._retry: asyncio.TimerHandle | None = None
+        self._loop.add_reader(sock, self._accept)
+
+    def close(self) -> None:
+        """Listen no more and give the port back.
+
+        Connections whose protocol has not been told of them yet are closed: it is told in the next turn
+        of the loop, of a transport that is closing, and then that the connection is lost.
+        """
+        self._loop.remove_reader(self._socket)
+        if self._retry is not None:
+            self._retry.cancel()
+        self._socket.close()
+        for work in tuple(self._arriving):
+            work.close()  # closes the transport
+        self._arriving.clear()
+
+    def _accept(self) -> None:
+        for _ in range(BACKLOG):
+            try:
+                connection, _address = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return  # nobody else is waiting
+            except OSError as error:
+                # No file descriptor is left, say. The one who knocks stays in the queue, so look again later.
+                self._loop.remove_reader(self._socket)
+                self._retry = self._loop.call_later(_RETRY, self._loop.add_reader, self._socket, self._accept)
+                self._loop.call_exception_handler(
+                    {"message": "a connection could not be accepted", "exception": error}
+                )
+                return
+            self._take_in(connection)
+
+    def _take_in(self, connection: socket.socket) -> None:
+        """Make the transport now; its protocol hears of it in the next turn of the loop."""
+        work = self._loop.connect_accepted_socket(self._factory, connection)
         try:
-            work.send(None)
-        except StopIteration as end:
-            result: _T = end.value
-            return result
+            # It waits for one thing only: that the protocol has been told. The transport is there by then.
+            told: asyncio.Future[Any] = work.send(None)
+        except BaseException:
+            connection.close()
+            raise
+        self._arriving.add(work)
+
+        def end(_: object) -> None:
+            if work in self._arriving:
+                self._arriving.discard(work)
+                with suppress(StopIteration):
+                    work.send(None)
+
+        told.add_done_callback(end)
 
 
 class Listener:
@@ -87,37 +146,36 @@ class Listener:
         self._purpose = purpose
         self._factory = factory
         self._socket = bound_socket(address, port, purpose=purpose)
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self.address, self.port = self._socket.getsockname()[:2]
 
     @property
     def is_listening(self) -> bool:
         """Whether connections are accepted now."""
-        return self._server is not None
+        return self._acceptor is not None
 
     async def start(self) -> None:
         """Listen. Raises :class:`~fakemail.errors.PortInUse` if another program listens there already."""
-        if self._server is not None:
+        if self._acceptor is not None:
             return
-        loop = asyncio.get_running_loop()
         try:
-            self._server = at_once(loop.create_server(self._factory, sock=self._socket, backlog=BACKLOG))
+            self._acceptor = Acceptor(self._socket, self._factory)
         except OSError as error:
             # With SO_REUSEADDR two sockets may be bound to one port; only one of them may listen.
             raise port_error(self.address, self.port, self._purpose, error) from error
 
     def stop(self) -> None:
         """Refuse connections from now on; the ones that exist are the caller's to close."""
-        if self._server is None:
+        if self._acceptor is None:
             return
-        self._server.close()
-        self._server = None
+        self._acceptor.close()
+        self._acceptor = None
         self._socket = bound_socket(self.address, self.port, purpose=self._purpose)
 
     def close(self) -> None:
         """Give the port back."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
         else:
             self._socket.close()
