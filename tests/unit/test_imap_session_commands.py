@@ -270,3 +270,51 @@ def test_keywords_beyond_the_limit_are_refused() -> None:
     session = host.selected()
     words = " ".join(f"k{number}" for number in range(501))
     assert b"a NO [LIMIT]" in say(session, f"a STORE 1 +FLAGS ({words})")
+
+
+class Knowing(Host):
+    """A host that also knows tokens and certificates."""
+
+    def token_owner(self, token: str) -> str | None:
+        return "bob@example.org" if token == "t0ken" else None
+
+    def owner_of_certificate(self, subject: str) -> str | None:
+        return subject if subject == "bob@example.org" else None
+
+
+def test_a_certificate_logs_in() -> None:
+    host = Knowing()
+    stranger = host.connect()
+    assert b"AUTH=EXTERNAL" not in say(stranger, "a CAPABILITY")
+    session = host.connect(CHANNEL._replace(certificate_names=("bob@example.org",)))
+    assert b"AUTH=EXTERNAL" in say(session, "a CAPABILITY")
+    assert say(session, "b AUTHENTICATE EXTERNAL =").startswith(b"b OK")
+    assert session.login == "bob@example.org"
+
+
+@pytest.mark.parametrize("name", ["XOAUTH2", "OAUTHBEARER"])
+@pytest.mark.parametrize("token", ["t0ken", "wrong"])
+def test_a_token_logs_in(name: str, token: str) -> None:
+    session = Knowing().connect()
+    client = MECHANISMS[name].client(ClientFacts(login="bob@example.org", token=token))
+    out = say(session, f"a AUTHENTICATE {name} {b64encode(client.begin() or b'').decode()}")
+    if out.startswith(b"+ "):
+        out = say(session, b64encode(client.respond(b64decode(out[2:]))).decode())
+    assert out.startswith(b"a OK" if token == "t0ken" else b"a NO [AUTHENTICATIONFAILED]")
+
+
+def test_the_binding_to_another_channel_is_refused() -> None:
+    session = Host().connect(CHANNEL._replace(end_point=b"y" * 32))
+    assert authenticate(session, "SCRAM-SHA-256-PLUS", "s3cret", initial=True).startswith(b"a NO")
+
+
+def test_a_client_that_could_have_bound_notices() -> None:
+    # RFC 5802 §6: "y" says that the server offered no PLUS, which it did
+    session = Host().connect()
+    facts = ClientFacts(
+        login="bob@example.org", password="s3cret", chance=Chance(2), channel_binding=b"x" * 32
+    )
+    client = MECHANISMS["SCRAM-SHA-256"].client(facts)
+    out = say(session, f"a AUTHENTICATE SCRAM-SHA-256 {b64encode(client.begin() or b'').decode()}")
+    assert b"a OK" not in out
+    assert session.account is None

@@ -412,7 +412,7 @@ def test_the_transcript_of_a_session() -> None:
         "S: OK FETCH completed.",
         "C: c IDLE",
         "S: +",
-        "S: (2 responses, 26 octets)",
+        "S: (2 responses, 24 octets)",
         "C: DONE",
         "S: OK IDLE completed.",
     ]

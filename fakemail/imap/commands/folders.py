@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fakemail.imap.responses import Done, no
@@ -50,11 +51,8 @@ def subscribe(session: Session, command: mailbox_commands.Subscribe) -> Done:
 
 def unsubscribe(session: Session, command: mailbox_commands.Unsubscribe) -> Done:
     """RFC 9051 §6.3.8: OK also for what is not subscribed."""
-    try:
+    with suppress(NoSuchSubscription):
         session.mailboxes.unsubscribe(command.mailbox.removesuffix(SEPARATOR))
-    except NoSuchSubscription:
-        if session.profile.imap.strict:
-            raise
     return Done()
 
 
