@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.results import Results
+from fakemail.errors import DeclarationError
 from fakemail.faults.rule import Action, Drop, GiveReply, RefuseConnections, Rule, When, Where
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
@@ -67,7 +68,15 @@ class Faults:
 
         ``to`` and ``sender`` limit it to an address, a domain (``"@example.org"``) or a pattern with
         ``*``; the first ``skip`` fitting moments pass, and it strikes ``times`` times at most.
+        Raises :class:`~fakemail.errors.DeclarationError` for a positive reply: the client would go on,
+        and the server would not know what it has promised.
         """
+        if reply.is_positive:
+            raise DeclarationError(
+                f"host {self._host.name!r}: a fault at {stage} answers 4yz or 5yz, not {reply}: to a positive "
+                "reply the client goes on, and the server has nothing to go on with. To take what would be "
+                "refused, declare it: an account, an alias, a catch-all."
+            )
         return self._add(stage, GiveReply(reply), to=to, sender=sender, skip=skip, times=times)
 
     def drop(

@@ -25,6 +25,8 @@ class End(Enum):
     REFUSED = "refused"
     LOST = "discarded"
     ABANDONED = "abandoned"
+    CUT = "cut off"
+    """The host dropped the connection instead of answering, because the test told it to."""
     UNDERWAY = "underway"
 
 
@@ -75,6 +77,8 @@ class Transaction:
         for exchange in (self.mail, self.recipients[key], self.refusal):
             if exchange is not None and exchange.reply is not None and not exchange.reply.is_positive:
                 return Outcome(End.REFUSED, exchange, exchange.reason)
+        if _is_cut(self.last):
+            return Outcome(End.CUT, self.last, self.last.reason)
         if self.end is not None:
             return self._final(self.end)
         end = End.UNDERWAY if self.is_open else End.ABANDONED
@@ -203,6 +207,10 @@ def _auth(session: _Session, event: Exchange) -> None:
 def _leave(session: _Session, event: Exchange) -> None:
     if event.reply is None or event.reply.is_positive:
         session.close()
+
+
+def _is_cut(event: Exchange) -> bool:
+    return event.reply is None and event.reason is Reason.FAULT
 
 
 def _is_positive(event: Exchange) -> bool:

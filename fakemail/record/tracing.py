@@ -355,6 +355,9 @@ def _meet(trace: Trace, transaction: Transaction, key: str) -> Outcome:
         case End.ABANDONED:
             why = "" if reason is None else f": {reason}"
             what, end = f"was left by {client} after {at}{why}", fates.Abandoned(at, reason, host=host)
+        case End.CUT:
+            what = f"dropped the connection of {client} at {at}: {reason}"
+            end = fates.Abandoned(at, reason, host=host)
         case End.UNDERWAY:
             what, end = f"is talking with {client}, after {at}", fates.Underway(at, host=host)
     trace.settle(end, reason=reason, reply=reply)

@@ -26,6 +26,7 @@ from fakemail.record.events import (
 )
 from fakemail.record.secrets import mask_line
 from fakemail.record.text import columns, shown
+from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 
 
@@ -148,7 +149,8 @@ def _exchange(event: Exchange) -> list[str]:
     elif event.stage is not Stage.SMTP_BANNER:
         found.append(f"C: {shown(mask_line(event.stage, event.line))}".rstrip())
     if event.reply is None:
-        found.append("S: (no reply)")
+        dropped = event.reason is Reason.FAULT
+        found.append("S: (dropped the connection)" if dropped else "S: (no reply)")
     else:
         *continued, last = event.reply.lines
         found += [f"S: {event.reply.code}-{shown(line)}" for line in continued]

@@ -126,7 +126,8 @@ class Abandoned(Fate):
     """The client named the recipient and ended, or lost, the session before it handed the message over.
 
     ``at`` is the last command that was answered for it, ``reason`` what broke the connection
-    (``None`` when the client left in good order).
+    (``None`` when the client left in good order). Where a fault of the test made the host drop the
+    connection, ``at`` is the command that got no answer, and ``reason`` is ``Reason.FAULT``.
     """
 
     at: Stage
@@ -134,6 +135,8 @@ class Abandoned(Fate):
     host: str = field(default="", compare=False, kw_only=True)
 
     def __str__(self) -> str:
+        if self.reason is Reason.FAULT:
+            return f"cut off at {self.at}{_by(self.host)}: {self.reason}"
         return f"abandoned by the client after {self.at}{_of(self.host)}{_why(None, self.reason)}"
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail import Bounced, Discarded, Reason, Refused, Reply, Stage, days, minutes
+from fakemail import (
+    Abandoned,
+    Bounced,
+    DeclarationError,
+    Discarded,
+    Reason,
+    Refused,
+    Reply,
+    Stage,
+    days,
+    minutes,
+)
 
 
 def send_receipt(to, smtp, sender="shop@shop.test"):
@@ -99,6 +110,35 @@ def test_a_connection_that_is_dropped_is_tried_again(mailnet, stage):
     mailnet.clock.advance(minutes(60))
     assert len(bob.inbox) == 1
     assert Reason.CONNECTION_LOST in [attempt.reason for attempt in mailnet.journey(to=bob).attempts]
+
+
+@pytest.mark.parametrize("stage", [Stage.SMTP_RCPT, Stage.SMTP_DATA, Stage.SMTP_END])
+def test_the_journey_says_who_dropped_the_connection(mailnet, stage):
+    import smtplib
+
+    bob = mailnet.account("bob@example.org")
+    mx = mailnet.mx("example.org")
+    mx.faults.drop(stage)
+    send_receipt(to=bob.address, smtp=mailnet.submission, sender="relayed@shop.test")
+    mailnet.settle()
+    story = [(step.host, step.what) for step in mailnet.journey(to=bob).steps]
+    dropped = "dropped the connection of {} at " + f"{stage}: a fault of the test"
+    assert (mx.server.name, dropped.format("smtp.mailnet.test [198.51.100.5]")) in story
+    assert "S: (dropped the connection)   (a fault of the test)" in mailnet.transcript()
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        send_receipt(to=bob.address, smtp=mx, sender="direct@shop.test")
+    fate = mailnet.journey(sender="direct@shop.test").fate
+    assert fate == Abandoned(stage, Reason.FAULT)
+    assert str(fate) == f"cut off at {stage} by mx1.example.org: a fault of the test"
+
+
+@pytest.mark.parametrize("reply", [Reply(250), Reply(354, None, "go ahead")])
+def test_a_fault_does_not_say_yes(mailnet, reply):
+    mailnet.domain("example.org")
+    faults = mailnet.mx("example.org").faults
+    with pytest.raises(DeclarationError, match=f"at smtp.rcpt answers 4yz or 5yz, not {reply}: "):
+        faults.reply(Stage.SMTP_RCPT, reply)
+    assert faults.all() == []
 
 
 def test_faults_are_for_whom_they_are_meant(mailnet):

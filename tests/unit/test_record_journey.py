@@ -346,6 +346,18 @@ def test_connection_lost_before_the_reply_to_rcpt(net: Net) -> None:
     assert net.only().fate == fate.Abandoned(Stage.SMTP_MAIL, Reason.TIMEOUT)
 
 
+def test_a_connection_that_a_fault_cut_was_not_left_by_the_client(net: Net) -> None:
+    net.connect(MX1)
+    net.mail()
+    net.rcpt(BOB)
+    net.rcpt(ANN, None, Reason.FAULT)
+    net.close()
+    told = f"dropped the connection of {APP} at smtp.rcpt: a fault of the test"
+    for found in journeys(net.log.events()):
+        assert found.fate == fate.Abandoned(Stage.SMTP_RCPT, Reason.FAULT)
+        assert found.steps[0].what == told
+
+
 def test_message_that_was_taken_is_taken_even_if_the_reply_was_lost(net: Net) -> None:
     net.connect(MX1)
     net.mail()
