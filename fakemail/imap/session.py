@@ -34,6 +34,8 @@ CHUNK: Final = 64 * 1024
 _COMMANDS_AT_ONCE: Final = 250
 _RECORDED: Final = 1000  # characters of a command that are written down
 _BEFORE_LOGIN: Final = 8 * 1024  # octets of literals in one command of a stranger
+# Where a command may have a secret in it: also in what could not be read.
+_SECRET: Final = frozenset({Stage.IMAP_LOGIN, Stage.IMAP_AUTHENTICATE, Stage.IMAP_UNKNOWN})
 _PROMPT: Final = printing.continuation("Ready for literal data.")
 
 
@@ -381,8 +383,10 @@ class Session(Context):
         self._begin(UNKNOWN._replace(stage=stage), None, "")
 
     def _note(self, status: str, code: str, text: str, reason: Reason | None = None) -> None:
-        line = mask_line(self._row.stage, self._line)
-        self._record(self._row.stage, line, status, code, text, self._responses, self._octets, reason)
+        stage, line = self._row.stage, self._line
+        if stage in _SECRET:
+            line = mask_line(stage, line)
+        self._record(stage, line, status, code, text, self._responses, self._octets, reason)
         self._responses = self._octets = 0
 
     def _end(self) -> None:
