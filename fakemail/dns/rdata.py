@@ -122,8 +122,35 @@ def read_zone_text(text: str, origin: str, ttl: int) -> list[ZoneLine]:
         reader.read()
     except (dns.exception.DNSException, DeclarationError, ValueError) as error:
         problem = re.sub(r"^zone text:\d+: ", "", str(error)).rstrip(".") or type(error).__name__
-        raise DeclarationError(f"zone text, line {tokens.start}: {problem}.") from None
+        line = "".join(text.split("\n")[tokens.start - 1 : tokens.start])
+        raise DeclarationError(f"zone text, line {tokens.start}: {problem} {_in_entry(line)}.") from None
     return lines
+
+
+# What the data of a type looks like, for those who got it wrong.
+_SAMPLES: Final = {
+    "A": "192.0.2.1",
+    "AAAA": "2001:db8::1",
+    "CNAME": "www.example.org.",
+    "MX": "10 mx1.example.org.",
+    "NS": "ns1.example.org.",
+    "PTR": "mx1.example.org.",
+    "SOA": "ns1.example.org. hostmaster.example.org. 1 3600 600 86400 60",
+    "SRV": "0 1 587 smtp.example.org.",
+    "TLSA": "3 1 1 0123abcd",
+    "TXT": '"v=spf1 -all"',
+}
+
+
+def _in_entry(line: str) -> str:
+    """Where a mistake is: the line itself, and what its type looks like when it is right."""
+    # RFC 1035 §5.1: what starts a line is the owner, whatever it looks like.
+    words = line.split()[0 if line[:1].isspace() else 1 :]
+    type = next((word.upper() for word in words if word.upper() in _SAMPLES), "")
+    quoted = f"{line[:117]}..." if len(line) > 120 else line
+    if not type or line.startswith("$"):
+        return f"in {quoted!r}"
+    return f"in the {type} record {quoted!r}; one is written such as '{type} {_SAMPLES[type]}'"
 
 
 class _Collector:

@@ -194,7 +194,14 @@ def test_zone_file_text_adds_to_a_zone_that_is_there(zones: Zones) -> None:
     ("text", "problem"),
     [
         ("www A 192.0.2.1\nwww A 192.0.2\n", "zone text, line 2: "),
-        ("\n\nwww FOO bar", "zone text, line 3: unknown rdatatype 'FOO'"),
+        ("\n\nwww FOO bar", "zone text, line 3: unknown rdatatype 'FOO' in 'www FOO bar'."),
+        (
+            "@ A 192.0.2.1\nmx mx mx1",
+            "zone text, line 2: expecting an integer in the MX record 'mx mx mx1'; "
+            "one is written such as 'MX 10 mx1.example.org.'.",
+        ),
+        ("$TTL MX", "zone text, line 1: DNS TTL value is not well-formed in '$TTL MX'."),
+        ("a A " + "1" * 200, "zone text, line 1: Text input is malformed in the A record 'a A 111"),
         ("www A 192.0.2.1\n\n@ MX 10", "zone text, line 3: "),
         ("$INCLUDE /dev/null", "zone text, line 1: zone file directive '$INCLUDE' is not allowed"),
         ('x TXT "abc\ny A 192.0.2.1', "zone text, line 1: "),
