@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from fakemail.api.failures import Wanted, ambiguous, missing, unexpected
+from fakemail.api.failures import Wanted, ambiguous, missing, missing_event, unexpected
 from fakemail.api.hosts import Domain
 from fakemail.api.matchers import Matcher
 from fakemail.api.messages import Message
@@ -15,6 +15,7 @@ from fakemail.api.settings import Settings
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.errors import MailExpectation
 from fakemail.model.account import Account as DescribedAccount
+from fakemail.record.events import Event
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
 from fakemail.terms.stage import Stage
@@ -287,6 +288,16 @@ class BaseAccount(Generic[_Box]):
         return self._settings("submissions")
 
     @property
+    def imap(self) -> Settings:
+        """How its owner reads mail by IMAP: port 143, STARTTLS."""
+        return self._reading("imap")
+
+    @property
+    def imaps(self) -> Settings:
+        """The same with implicit TLS: port 993 (RFC 8314)."""
+        return self._reading("imaps")
+
+    @property
     def pop3(self) -> Settings:
         """How its owner reads mail by POP3: port 110, STLS."""
         return self._reading("pop3")
@@ -303,6 +314,25 @@ class BaseAccount(Generic[_Box]):
     def _settings(self, service: str) -> Settings:
         host = self.domain.submission_host
         return host.settings(service, username=self.address, password=self.password)
+
+    def _until(self, stage: Stage, timeout: float | None) -> Future[list[Event] | None]:
+        internet = self._net.internet
+
+        def check() -> list[Event] | None:
+            numbers = internet.connections_of(self._address)
+            return [event for event in internet.log.events(stage) if event.connection in numbers] or None
+
+        seconds = self._net.timeout if timeout is None else timeout
+        return watch(internet, self._net.thread, check, stages={stage}, timeout=seconds)
+
+    def _judge_event(self, stage: Stage, found: list[Event] | None, timeout: float | None) -> Event:
+        __tracebackhide__ = True
+        if found:
+            return found[-1]
+        seconds = self._net.timeout if timeout is None else timeout
+        numbers = self._net.internet.connections_of(self._address)
+        said = [event for event in self._net.internet.log.events() if event.connection in numbers]
+        raise MailExpectation(missing_event(self._net, self.address, stage, said, seconds))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseAccount):
@@ -324,8 +354,28 @@ class Account(BaseAccount[Inbox]):
 
     _new_box = Inbox
 
+    def wait_for(self, stage: Stage, *, timeout: float | None = None) -> Event:
+        """Wait until a program that is logged in as this account has come to a stage, and return the event.
+
+        ``desk.wait_for(Stage.IMAP_IDLE)`` waits until the app under test idles. ``timeout`` is in real
+        seconds. Raises :class:`~fakemail.errors.MailExpectation` when time is up.
+        """
+        __tracebackhide__ = True
+        require_blocking_allowed("wait_for")
+        return self._judge_event(stage, self._until(stage, timeout).result(), timeout)
+
 
 class AsyncAccount(BaseAccount[AsyncInbox]):
     """An account whose waits are awaited."""
 
     _new_box = AsyncInbox
+
+    async def wait_for(
+        self,
+        stage: Stage,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - part of the question, not a way to cancel it
+    ) -> Event:
+        """See :meth:`Account.wait_for`."""
+        __tracebackhide__ = True
+        return self._judge_event(stage, await arrive(self._until(stage, timeout)), timeout)

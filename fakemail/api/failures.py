@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from fakemail.api.matchers import HasSubject, Matcher, SentBy
 from fakemail.record import journey as journeys
+from fakemail.record.transcript import Order, transcript
 from fakemail.terms.address import NullPath
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseInbox
     from fakemail.api.mailnet import AnyNet
     from fakemail.api.messages import Message
+    from fakemail.record.events import Event
+    from fakemail.terms.stage import Stage
 
 _SHOWN = 10  # messages or journeys listed before the rest is only counted
 
@@ -71,6 +74,18 @@ def missing(
         lines.append(f"found:  nothing in {box.name} of {box.address}")
     lines += _elsewhere(net, box, wanted)
     lines += _journeys(net, box)
+    lines.append(f"again:  --mailnet-seed={net.seed}")
+    return "\n".join(lines)
+
+
+def missing_event(net: AnyNet, address: str, stage: Stage, said: Sequence[Event], seconds: float) -> str:
+    """The text for a stage that no program of an account has come to."""
+    lines = [f"wanted: a program logged in as {address} at {stage} within {seconds:g} s"]
+    if said:
+        told = transcript(said, order=Order.TIME).splitlines()[-_SHOWN:]
+        lines += ["found:  it is logged in, and has come this far", *(f"        {line}" for line in told)]
+    else:
+        lines.append(f"found:  nobody is logged in as {address} now")
     lines.append(f"again:  --mailnet-seed={net.seed}")
     return "\n".join(lines)
 

@@ -13,6 +13,7 @@ from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
 from fakemail.engine.hideable import read_hide
 from fakemail.errors import DeclarationError, nearest
+from fakemail.imap.personality import PERSONALITIES
 from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
@@ -86,6 +87,10 @@ class Host:
         traits = read_traits(self.name, changes)
         if "hide" in traits:
             traits["hide"] = read_hide(self.name, traits["hide"])
+        kind = traits.get("imap")
+        if kind is not None and kind not in PERSONALITIES:
+            text = f"host {self.name!r}: there is no kind of IMAP server {kind!r}; "
+            raise DeclarationError(text + nearest(kind, PERSONALITIES))
         personality = replace(self._described.personality, **traits)
         world = self._net.internet.world
         self._net.call(lambda: world.change_host(replace(self._described, personality=personality)))

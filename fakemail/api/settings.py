@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib as _imaplib
 import poplib as _poplib
 import smtplib as _smtplib
 import ssl
@@ -128,6 +129,25 @@ class Settings:
                 client.login(self.username, self.password)
         except BaseException:
             client.close()
+            raise
+        return client
+
+    def imaplib(self) -> _imaplib.IMAP4:
+        """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
+        self._require("imap", "imaplib")
+        if self.security == Security.TLS.value:
+            client: _imaplib.IMAP4 = _imaplib.IMAP4_SSL(
+                self.host, self.port, ssl_context=self.ssl_context, timeout=_TIMEOUT
+            )
+        else:
+            client = _imaplib.IMAP4(self.host, self.port, timeout=_TIMEOUT)
+        try:
+            if self.security == Security.STARTTLS.value and "STARTTLS" in client.capabilities:
+                client.starttls(ssl_context=self.ssl_context)
+            if self.username:
+                client.login(self.username, self.password)
+        except BaseException:
+            client.shutdown()
             raise
         return client
 

@@ -6,7 +6,7 @@ Methods that change it run in the loop's thread; :mod:`fakemail.api` sees to tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
 
@@ -18,9 +18,10 @@ from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
 from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
-from fakemail.engine.site import RunningHost
+from fakemail.engine.site import RunningHost, login_key
 from fakemail.engine.transfer import QueuedMessage, Result
 from fakemail.errors import MailExpectation, ServerError
+from fakemail.imap.personality import PERSONALITIES
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.headers import head_of
 from fakemail.model.domain import Domain
@@ -41,6 +42,7 @@ from fakemail.terms.stage import Stage
 from fakemail.wire.connection import Connection
 from fakemail.wire.dns_client import DnsClient
 from fakemail.wire.dns_server import DnsServer
+from fakemail.wire.smtp_server import SmtpConnection
 from fakemail.wire.supervisor import Supervisor
 
 
@@ -62,7 +64,7 @@ class Internet:
         self.chance = Chance(seed)
         self.world = World()
         self.log = Log(clock)
-        self.store = MailStore(clock=clock)
+        self.store = MailStore(clock=clock, folders=self._folders)
         self.network = Network()
         self.supervisor = Supervisor()
         self.hosts: dict[str, RunningHost] = {}
@@ -118,18 +120,34 @@ class Internet:
         tasks = [] if self.supervisor.is_idle else [f"under way: {', '.join(self.supervisor.names)}"]
         return "; ".join([*tasks, *busy]) or "nothing is going on"
 
+    def _folders(self, account: Address) -> Mapping[str, str]:
+        """The mailboxes that an account has from the start, by the kind of the server where it reads them."""
+        domain = self.world.domains.get(account.domain)
+        host = self.world.hosts.get(domain.reading_host) if domain is not None else None
+        return PERSONALITIES[host.personality.imap if host is not None else "default"].folders
+
     def _busy_connections(self) -> list[Connection]:
         return [
             connection
             for running in self.hosts.values()
             for connection in running.connections
-            if connection.whereabouts
+            # Readers may idle for hours; mail that is on its way is what quiet is about.
+            if isinstance(connection, SmtpConnection) and connection.whereabouts
         ]
 
     @property
     def zones(self) -> Zones:
         """The DNS zones. The first look at them fills them."""
         return self._naming.zones
+
+    def connections_of(self, account: Address) -> set[int]:
+        """The numbers of the connections on which an account is logged in now."""
+        return {
+            connection.number
+            for running in self.hosts.values()
+            for connection in running.connections
+            if connection.login and login_key(connection.login) == account.key
+        }
 
     def ensure_zone(self, origin: str) -> None:
         """Make a DNS zone unless it is there."""

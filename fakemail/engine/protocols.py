@@ -9,15 +9,30 @@ from typing import Final
 
 from fakemail.engine.reading import Readers
 from fakemail.engine.site import Decisions, Site, Spoken
-from fakemail.model.host import POP3, POP3S, READING, SMTP, SUBMISSION, SUBMISSIONS
+from fakemail.imap import personality as imap
+from fakemail.imap.session import Session as ImapSession
+from fakemail.model.host import (
+    IMAP,
+    IMAPS,
+    POP3,
+    POP3S,
+    READING,
+    SMTP,
+    SUBMISSION,
+    SUBMISSIONS,
+    Host,
+    Service,
+)
 from fakemail.pop3 import capabilities as pop3
 from fakemail.pop3.replies import Answer
 from fakemail.pop3.session import Session as Pop3Session
 from fakemail.record.events import Told
 from fakemail.smtp import extensions as smtp
 from fakemail.smtp.session import Session as SmtpSession
+from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.wire.connection import Connection, Core
+from fakemail.wire.imap_server import ImapConnection
 from fakemail.wire.pop3_server import Pop3Connection
 from fakemail.wire.smtp_server import SmtpConnection
 
@@ -39,13 +54,38 @@ def _open_pop3(site: Site, connection: Connection) -> Core:
     return Pop3Session(site.profile(pop3.Profile), Readers(site.running), record)
 
 
+def _open_imap(site: Site, connection: Connection) -> Core:
+    append, host, number = site.log.append, site.host, connection.number
+
+    def record(
+        stage: Stage,
+        line: str,
+        status: str,
+        code: str,
+        text: str,
+        responses: int,
+        octets: int,
+        reason: Reason | None,
+    ) -> None:
+        append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
+
+    return ImapSession(site.profile(_imap_profile), Readers(site.running), record, connection.peer)
+
+
+def _imap_profile(host: Host, service: Service) -> imap.Profile:
+    return imap.Profile(host, service, imap.PERSONALITIES[host.personality.imap])
+
+
 _SMTP: Final = Spoken(SmtpConnection, _open_smtp)
 _POP3: Final = Spoken(Pop3Connection, _open_pop3)
+_IMAP: Final = Spoken(ImapConnection, _open_imap)
 
 PROTOCOLS: Final = {
     SMTP.name: _SMTP,
     SUBMISSION.name: _SMTP,
     SUBMISSIONS.name: _SMTP,
+    IMAP.name: _IMAP,
+    IMAPS.name: _IMAP,
     POP3.name: _POP3,
     POP3S.name: _POP3,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fakemail.store.account import AccountStore
@@ -28,6 +28,14 @@ class Readers:
         internet = self._running.internet
         account = internet.world.accounts.get(self.credentials.key_of(login))
         return AccountStore(login) if account is None else internet.store.account(account.address)
+
+    def open(self, login: str) -> AccountStore | None:
+        """See :meth:`account`."""
+        return self.account(login)
+
+    def now(self) -> datetime:
+        """The present time of the fake internet."""
+        return self._running.internet.clock.now()
 
     def admits(self, login: str, delay: int) -> bool:
         """Whether the last login is at least that many seconds ago; then this one is the last."""

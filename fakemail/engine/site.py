@@ -197,7 +197,7 @@ class Credentials:
     def _account(self, login: str) -> str | None:
         """The key of the account that may log in here with that name."""
         world = self._running.internet.world
-        account = world.accounts.get(_login_key(login))
+        account = world.accounts.get(login_key(login))
         if account is None or account.disabled:
             return None
         domain = world.domains.get(account.address.domain)
@@ -214,7 +214,7 @@ class Credentials:
 
     def key_of(self, login: str) -> str:
         """The key of the account that a login means, if there is one."""
-        return _login_key(login)
+        return login_key(login)
 
     def password_of(self, login: str) -> str | None:
         """The password of that login."""
@@ -234,10 +234,10 @@ class Credentials:
 
     def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
         """Whether one login may act as another: only as itself, in whatever case it is written."""
-        return _login_key(authentication_id) == _login_key(authorization_id)
+        return login_key(authentication_id) == login_key(authorization_id)
 
 
-def _login_key(login: str) -> str:
+def login_key(login: str) -> str:
     local, _, domain = login.rpartition("@")
     return f"{local.casefold()}@{domain.lower()}"
 
@@ -265,7 +265,7 @@ class Decisions:
         if personality.accept_any_login:
             return ACCEPTED
         world = self._internet.world
-        account = world.accounts.get(_login_key(login))
+        account = world.accounts.get(login_key(login))
         if account is not None:
             separator = world.domains[account.address.domain].detail_separator
             if account.owns(sender, detail_separator=separator):

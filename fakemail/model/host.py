@@ -48,6 +48,8 @@ class Personality:
     hide: frozenset[str] = field(default=frozenset())
     """Keywords of EHLO and of POP3's CAPA that are neither offered nor understood (``TOP``; ``APOP`` and
     ``CAPA`` themselves as well), and SASL mechanisms as ``AUTH=LOGIN``."""
+    imap: str = "default"
+    """What kind of IMAP server it is, by the name of the kind: ``rev1_only``, ``gmail-like``..."""
     max_message_size: int = 50 * 1024 * 1024
     """In octets (RFC 1870)."""
     max_recipients: int = 1000

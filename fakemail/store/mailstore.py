@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 
 from fakemail.clock import Clock
@@ -20,12 +20,12 @@ class MailStore:
         self,
         *,
         clock: Clock | None = None,
-        folders: Mapping[str, str] = DEFAULT_FOLDERS,
+        folders: Callable[[Address], Mapping[str, str]] = lambda _: DEFAULT_FOLDERS,
         cache_octets: int = DEFAULT_BUDGET,
     ) -> None:
         self.clock = clock
         self.folders = folders
-        """The names and special uses that an account has from the start; set before it is first used."""
+        """Tells the names and special uses that an account has from the start."""
         self.budget = Budget(cache_octets)
         self._serials = count(1).__next__
         self._accounts: dict[str, AccountStore] = {}
@@ -37,7 +37,7 @@ class MailStore:
         if found is None:
             home = Home(serials=self._serials, budget=self.budget)
             made = AccountStore(
-                str(account), shared=Shared(clock=self.clock, home=home), folders=self.folders
+                str(account), shared=Shared(clock=self.clock, home=home), folders=self.folders(account)
             )
             self._owners.setdefault(account.key, account)
             found = self._accounts.setdefault(account.key, made)

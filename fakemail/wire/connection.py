@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 from fakemail.record.events import Connected, Disconnected, Handshake
@@ -32,6 +33,7 @@ _BUFFER = memoryview(bytearray(256 * 1024))
 class Core(Protocol):
     """A session core, as :class:`fakemail.smtp.session.Session` is one."""
 
+    login: str
     wants_tls: bool
     closing: bool
     has_more: bool
@@ -217,6 +219,14 @@ class Connection(asyncio.BufferedProtocol):
             self._failed(error)
         self._regulate()
 
+    def send_unasked(self, make: Callable[[], bytes]) -> None:
+        """Send what the core makes on its own account."""
+        try:
+            self._send(make())
+        except Exception as error:
+            self._failed(error)
+        self._regulate()
+
     def abort(self) -> None:
         """Drop the connection at once."""
         self._note_end("server", Reason.SHUTTING_DOWN)
@@ -382,6 +392,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def _is_busy(self) -> bool:
         return not self._ended and self._core is not None and (self._core.is_waiting or self._core.has_more)
+
+    @property
+    def login(self) -> str:
+        """Who has logged in, empty for nobody."""
+        return "" if self._core is None else self._core.login
 
     def _is_waiting(self) -> bool:
         return self._core is not None and self._core.is_waiting

@@ -106,7 +106,7 @@ class Backend:
         self.chance = Chance(1)
         self.credentials = self
         self.clock = VirtualClock(BEGIN)
-        self.store = MailStore(clock=self.clock, folders=folders)
+        self.store = MailStore(clock=self.clock, folders=lambda _: folders)
 
     def open(self, login: str) -> AccountStore | None:
         return self.store.account(address("bob@example.org"))

@@ -254,7 +254,7 @@ def test_the_host_is_made_when_somebody_asks(net):
     assert not net.dns.records("_pop3._tcp.example.org", "SRV")
     host = bob.pop3.server
     assert host == bob.domain.reading_host
-    assert (host.name, host.services) == ("mail.example.org", ("pop3", "pop3s"))
+    assert (host.name, host.services) == ("mail.example.org", ("imap", "imaps", "pop3", "pop3s"))
     resolver = net.dns.resolver()
     for name, port in (("pop3", 110), ("pop3s", 995)):
         [record] = resolver.resolve(f"_{name}._tcp.example.org", "SRV")  # RFC 6186 §3.3
@@ -275,7 +275,7 @@ def test_a_mail_host_of_that_name_gets_the_services(net):
     bob = domain.account("bob")
     with bob.domain.mx.smtplib() as smtp:  # its certificate was made before it had the other ports
         smtp.sendmail("a@shop.test", [bob.address], "Subject: Hi\n\nHello")
-    assert bob.pop3s.server.services == ("smtp", "pop3", "pop3s")
+    assert bob.pop3s.server.services == ("smtp", "imap", "imaps", "pop3", "pop3s")
     with closing(bob.pop3s.poplib()) as client:
         assert client.stat()[0] == 1
 

@@ -316,7 +316,7 @@ def test_the_places_of_a_content_are_its_labels(account: AccountStore) -> None:
 
 
 def test_a_store_makes_accounts_when_they_are_asked_for() -> None:
-    store = MailStore(folders={"Sent": "\\Sent"})
+    store = MailStore(folders=lambda _: {"Sent": "\\Sent"})
     assert store.find(BOB) is None
     assert store.mailboxes() == []
     box = store.mailbox(address("BOB@example.org"), "Work")
