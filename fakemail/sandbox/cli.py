@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -33,6 +34,19 @@ def _told_to_people() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
+def _say(text: str) -> None:
+    """Print to standard output; where that cannot be, say so instead of ending in a traceback."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise  # whoever read has seen enough; click ends quietly
+    except OSError as error:
+        # What is still in the buffer would be tried again, in vain, when Python ends.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.ClickException(f"the output cannot be written: {error.strerror}.") from None
+
+
 def _version() -> str:
     from importlib.metadata import version
 
@@ -42,7 +56,7 @@ def _version() -> str:
 @main.command(short_help="Print the version.")
 def version() -> None:
     """Print the version."""
-    click.echo(f"fakemail {_version()}")
+    _say(f"fakemail {_version()}")
 
 
 @main.command(short_help="Send three messages, and tell what became of each.")
@@ -54,13 +68,15 @@ def demo() -> None:
     from fakemail.sandbox.demo import play
 
     with _told_to_people():
-        play(click.echo)
+        play(_say)
 
 
 @main.command(short_help="Keep a fake internet standing until Ctrl-C.")
 @click.option("--config", metavar="FILE", help="A TOML file that describes the fake internet.")
 @click.option(
-    "--env-file", metavar="FILE", help="Write how to connect as NAME=value lines; removed at the end."
+    "--env-file",
+    metavar="FILE",
+    help="Write how to connect as NAME=value lines; a new file, removed at the end.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="One line of JSON with everything, then one for each event."
@@ -101,7 +117,7 @@ def up(
             env_path=env_file,
             as_json=as_json,
             version=_version(),
-            say=click.echo,
+            say=_say,
         )
 
 
@@ -113,4 +129,4 @@ def check(config: str) -> None:
     from fakemail.sandbox.checking import report
 
     with _told_to_people():
-        click.echo(report(load(Path(config))))
+        _say(report(load(Path(config))))

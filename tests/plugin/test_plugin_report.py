@@ -217,7 +217,7 @@ def test_the_transcript_on_request(project: pytest.Pytester, wanted: str, told: 
             "*- fakemail transcript -*",
             "*C: AUTH *",
             "*C: [*][*][*]*",
-            "*C: mail FROM:<hello@shop.test>*",
+            "*C: mail [Ff][Rr][Oo][Mm]:<hello@shop.test>*",
         ]
     )
     assert run.stdout.str().lower().count("c: mail from") == 2 * told  # the app's, and the relay's

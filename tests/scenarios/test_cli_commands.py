@@ -12,6 +12,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -31,16 +32,28 @@ def fakemail(*options: str) -> subprocess.CompletedProcess[str]:
 class Standing:
     """``fakemail up`` while it runs."""
 
+    patience = 30.0
+    """Real seconds for a text to come."""
+
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
     def read_until(self, wanted: str) -> list[str]:
-        """The lines up to the one with that text in it; fails the test when the output ends before."""
+        """The lines up to the one with that text in it.
+
+        Fails the test, with what was read, when the output ends before, or when the time is up: then the
+        process is ended, and so is its output.
+        """
         lines = []
-        for line in self.process.stdout:
-            lines.append(line.rstrip("\n"))
-            if wanted in line:
-                return lines
+        deadline = threading.Timer(self.patience, self.process.kill)
+        deadline.start()
+        try:
+            for line in self.process.stdout:
+                lines.append(line.rstrip("\n"))
+                if wanted.lower() in line.lower():  # clients differ in the case of their commands
+                    return lines
+        finally:
+            deadline.cancel()
         raise AssertionError("\n".join([f"{wanted!r} never came:", *lines, self.process.stderr.read()]))
 
     def end(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
@@ -63,7 +76,9 @@ def up(*options: str) -> Iterator[Standing]:
 
 
 def env_values(text: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in text.splitlines())
+    first, *lines = text.splitlines()
+    assert first == "# written by fakemail"
+    return dict(line.split("=", 1) for line in lines)
 
 
 def is_free(address: str, port: int) -> bool:
@@ -87,6 +102,16 @@ def test_demo_tells_three_journeys():
     assert re.search(r"^ +1  smtp\.shop\.test +took it from app .* over ESMTPSA", done.stdout, re.MULTILINE)
     assert "Traceback" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_waiting_for_output_ends_and_tells_what_came():
+    with up("--ephemeral") as sandbox:
+        told = sandbox.read_until(READY)
+        sandbox.patience = 0.1
+        with pytest.raises(AssertionError) as caught:
+            sandbox.read_until("what never happens")
+        assert told
+        assert str(caught.value).startswith("'what never happens' never came:\n")
 
 
 # up --------------------------------------------------------------------------------------------------
@@ -284,6 +309,33 @@ def test_an_env_file_that_cannot_be_written(tmp_path):
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: {tmp_path}/no/fake.env: the env file cannot be written: No such file or directory.\n"
+    )
+
+
+def test_an_env_file_that_is_somebody_elses(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("SECRET=1\n")
+    done = fakemail("up", "--ephemeral", "--env-file", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: {path}: this file is not fakemail's")
+    assert path.read_text() == "SECRET=1\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["up --ephemeral", "demo", "version"])
+def test_output_that_cannot_be_written(command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: the output cannot be written: No space left on device.\n",
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakemail.errors import DeclarationError
-from fakemail.sandbox.env_file import env_file, env_text, quote
+from fakemail.sandbox.env_file import MARKER, env_file, env_text, quote
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def _can_be_written(value: str) -> bool:
 
 def test_the_file_is_there_during_the_block_and_private(tmp_path):
     path = tmp_path / "fake.env"
-    path.write_text("left over")
+    path.write_text(f"{MARKER}\nLEFT=over\n")
     with env_file(path, {"A": "1", "B": "x y"}):
-        assert path.read_text() == "A=1\nB='x y'\n"
+        assert path.read_text() == f"{MARKER}\nA=1\nB='x y'\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert list(tmp_path.iterdir()) == [path]
     assert list(tmp_path.iterdir()) == []
@@ -82,6 +82,37 @@ def test_the_file_of_somebody_else_is_left_alone(tmp_path):
         draft.write_text("theirs")
         draft.replace(other)
     assert other.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("content", ["SECRET=1\n", "", f"{MARKER} no more\n", f"\n{MARKER}\n"])
+def test_a_file_that_is_not_ours_is_neither_replaced_nor_removed(tmp_path, content):
+    path = tmp_path / ".env"
+    path.write_text(content)
+    with pytest.raises(DeclarationError) as caught, env_file(path, {"A": "1"}):
+        pass
+    assert str(caught.value) == (
+        f"{path}: this file is not fakemail's (its first line is not '# written by fakemail'), so it is left "
+        "as it is. Name another file, or remove this one."
+    )
+    assert path.read_text() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_to_a_file_that_is_not_ours(tmp_path):
+    real, link = tmp_path / "real.env", tmp_path / "fake.env"
+    real.write_text("SECRET=1\n")
+    link.symlink_to(real)
+    with pytest.raises(DeclarationError, match="left as it is"), env_file(link, {"A": "1"}):
+        pass
+    assert link.is_symlink()
+    assert real.read_text() == "SECRET=1\n"
+
+
+def test_a_file_that_its_user_has_made_his_own_stays(tmp_path):
+    path = tmp_path / "fake.env"
+    with env_file(path, {"A": "1"}):
+        path.write_text("SECRET=1\n")
+    assert path.read_text() == "SECRET=1\n"
 
 
 def test_a_directory_in_its_place(tmp_path):
