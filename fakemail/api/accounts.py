@@ -123,7 +123,13 @@ class BaseInbox:
         return len(self.messages())
 
     def __getitem__(self, index: int) -> Message:
-        return self.messages()[index]
+        __tracebackhide__ = True
+        messages = self.messages()
+        try:
+            return messages[index]
+        except IndexError:
+            number = index + 1 if index >= 0 else -index
+            raise MailExpectation(missing(self._net, self, Wanted(), messages, None, number=number)) from None
 
     def __bool__(self) -> bool:
         return True  # a mailbox is there even when nothing is in it; ask is_empty

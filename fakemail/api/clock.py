@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fakemail.api.waits import arrive, require_blocking_allowed
@@ -21,6 +21,23 @@ class BaseClock:
         """The present time, in UTC."""
         return self._net.internet.clock.now()
 
+    def _forward(self, span: object) -> timedelta:
+        """A span that the clock can go, or an error for who called."""
+        __tracebackhide__ = True
+        if not isinstance(span, timedelta):
+            raise TypeError(
+                f"a clock is moved by a duration such as hours(2) or minutes(5), not by {span!r}."
+            )
+        if span < timedelta():
+            raise ValueError(f"time does not run back, so a clock cannot be moved by -{-span} (h:mm:ss).")
+        try:
+            self.now() + span
+        except OverflowError:
+            raise ValueError(
+                f"the calendar ends with the year {MAXYEAR}, and {span.days} days from now are beyond it."
+            ) from None
+        return span
+
     def __repr__(self) -> str:
         return f"<Clock at {self.now():%Y-%m-%d %H:%M:%S} UTC>"
 
@@ -32,12 +49,14 @@ class Clock(BaseClock):
         """Run every timer that is due in that span, in order, becoming quiet after each; then stand at its end.
 
         Retries, bounces and all else that waits happen on the way, with real messages over real
-        sockets, so five days take milliseconds. Raises ``ValueError`` for a negative span, and
+        sockets, so five days take milliseconds. Raises ``TypeError`` for what is no span, ``ValueError`` for a
+        negative one and for one past the end of the calendar, and
         :class:`~fakemail.errors.MailExpectation` when our side does not become quiet in time.
         """
         __tracebackhide__ = True
         require_blocking_allowed("clock.advance")
-        self._net.run(self._net.internet.advance(_forward(span), patience=self._net.timeout))
+        span = self._forward(span)
+        self._net.run(self._net.internet.advance(span, patience=self._net.timeout))
 
 
 class AsyncClock(BaseClock):
@@ -46,11 +65,6 @@ class AsyncClock(BaseClock):
     async def advance(self, span: timedelta) -> None:
         """See :meth:`Clock.advance`."""
         __tracebackhide__ = True
-        work = self._net.internet.advance(_forward(span), patience=self._net.timeout)
+        span = self._forward(span)
+        work = self._net.internet.advance(span, patience=self._net.timeout)
         await arrive(self._net.thread.start(work))
-
-
-def _forward(span: timedelta) -> timedelta:
-    if span < timedelta():
-        raise ValueError(f"time does not run back: {span}")
-    return span

@@ -29,7 +29,13 @@ class Wanted:
 
     @classmethod
     def of(cls, subject: str | None, sender: str | None, matching: Matcher | None) -> Wanted:
-        """All of what is given."""
+        """All of what is given. Raises ``TypeError`` for what is no matcher."""
+        __tracebackhide__ = True
+        if matching is not None and not isinstance(matching, Matcher):
+            raise TypeError(
+                "matching= takes a matcher such as HasSubject('Welcome') or HasText('Welcome'), "
+                f"not {matching!r}; see fakemail's matchers."
+            )
         parts = [
             *([HasSubject(subject)] if subject is not None else []),
             *([SentBy(sender)] if sender is not None else []),

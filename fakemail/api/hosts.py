@@ -269,7 +269,11 @@ class Domain:
 
 
 def read_address(who: str | Address | Account) -> Address:
-    """The address of whatever names somebody."""
+    """The address of whatever names somebody. Raises :class:`~fakemail.errors.DeclarationError` for what does not."""
     if isinstance(who, str):
         return address(who)
+    if isinstance(who, list | tuple | set | frozenset):
+        raise DeclarationError(f"pass addresses one by one, as in accounts(*names), and not as {who!r}.")
+    if not isinstance(who, Address) and not isinstance(getattr(who, "address", None), str):
+        raise DeclarationError(f"{who!r} is not an address: it is a text such as 'bob@example.org'.")
     return who if isinstance(who, Address) else address(who.address)

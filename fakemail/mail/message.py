@@ -187,6 +187,7 @@ class MessageView:
 
         Raises :class:`~fakemail.errors.MailExpectation` when no link fits, or several with different URLs.
         """
+        __tracebackhide__ = True
         wanted = _folded(text)
         fitting = [link for link in self.links if wanted in _folded(link.text)]
         if len({link.url for link in fitting}) == 1:
@@ -206,6 +207,7 @@ class MessageView:
         ``length`` is the number of characters when the test knows it. Raises
         :class:`~fakemail.errors.MailExpectation` when there is no code, or no plain one.
         """
+        __tracebackhide__ = True
         found = codes.candidates(self.text, length=length)
         if not any(candidate.distance is not None for candidate in found):
             found = codes.candidates(self.subject, length=length) or found

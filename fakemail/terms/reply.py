@@ -28,6 +28,7 @@ class Reply:
     text: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
+        __tracebackhide__ = True
         if not 200 <= self.code <= 599:
             raise ValueError(f"a reply code has three digits and starts with 2, 3, 4 or 5, not {self.code}")
         if self.enhanced is not None:
@@ -72,6 +73,7 @@ class Reply:
 @lru_cache(maxsize=1024)
 def _check_enhanced(code: int, enhanced: str) -> None:
     """Raise ``ValueError`` unless they go together. Kept, because there are few of them and many replies."""
+    __tracebackhide__ = True
     match = _ENHANCED.fullmatch(enhanced)
     if match is None:
         raise ValueError(f"{enhanced!r} is not an enhanced status code such as '5.1.1'")

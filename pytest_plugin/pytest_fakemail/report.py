@@ -5,12 +5,10 @@ Loaded for failures only. A section is plain text, so that it survives the way f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from fakemail import errors
 from fakemail.errors import FakemailError
 from fakemail.record import journey, transcript
 from fakemail.record.text import shown
@@ -23,25 +21,36 @@ if TYPE_CHECKING:
 JOURNEY = "fakemail journey"
 TRANSCRIPT = "fakemail transcript"
 
-_OWN_CODE = f"{Path(errors.__file__).parent}{os.sep}"
 _MOST_JOURNEYS = 5
 _MOST_LINES = 15  # of the transcript, where no mail set out that could have a journey
 
 
 def hide_own_code(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """End the traceback of an error of ours at the line that called us: the error's text says the rest.
+    """End the traceback of a mistake at the line that called us: the error's text says the rest.
 
-    ``__tracebackhide__`` does so for expectations. Declarations fail in many places, some of them in
-    the loop's thread, where frames of the standard library lie between ours.
+    A mistake is an error of ours, or whatever is raised where ``__tracebackhide__`` is set. That word
+    alone is not enough: declarations fail in the loop's thread, where frames of the standard library
+    lie between ours, and values in an ``__init__`` that the standard library wrote.
     """
-    if not isinstance(excinfo.value, FakemailError):
+    if not isinstance(excinfo.value, FakemailError) and not _says_enough(excinfo.tb):
         return
     step = excinfo.tb
     while step.tb_next is not None:
-        if step.tb_next.tb_frame.f_code.co_filename.startswith(_OWN_CODE):
+        if _is_own(step.tb_next.tb_frame):
             step.tb_next = None
             return
         step = step.tb_next
+
+
+def _says_enough(trace: TracebackType) -> bool:
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return _is_own(trace.tb_frame) and "__tracebackhide__" in trace.tb_frame.f_locals
+
+
+def _is_own(frame: FrameType) -> bool:
+    # By module and not by file, for the methods of dataclasses are in no file.
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "fakemail"
 
 
 def add_sections(

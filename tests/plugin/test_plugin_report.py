@@ -85,6 +85,58 @@ def test_the_traceback_of_a_mistake_is_the_line_of_the_test(
         project.runpytest("--full-trace").stdout.fnmatch_lines(["*fakemail*mailnet.py:*"])
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("mail.link('Confirm')", "fakemail.errors.MailExpectation: no link of <Message 'Hi' *"),
+        ("mail.code()", "fakemail.errors.MailExpectation: no code was found in <Message 'Hi' *"),
+        ("Reply(452, '5.1.1')", "ValueError: enhanced status code 5.1.1 does not go with reply code 452"),
+        ("Reply(99)", "ValueError: a reply code has three digits *"),
+        (
+            "mailnet.clock.advance('2h')",
+            "TypeError: a clock is moved by a duration such as hours(2) or minutes(5), not by '2h'.",
+        ),
+        ("mailnet.clock.advance(3600)", "TypeError: a clock is moved by *, not by 3600."),
+        (
+            "mailnet.clock.advance(hours(-2))",
+            "ValueError: time does not run back, *moved by -2:00:00 (h:mm:ss).",
+        ),
+        (
+            "mailnet.clock.advance(days(10**8))",
+            "ValueError: the calendar ends with the year 9999, and 100000000 *",
+        ),
+        (
+            "bob.inbox.wait_for_one(matching='Hi')",
+            "TypeError: matching= takes a matcher such as HasSubject('Welcome') *, not 'Hi'; *",
+        ),
+        ("bob.inbox[1]", "fakemail.errors.MailExpectation: wanted: 2 messages to bob@example.org"),
+        ("bob.inbox[-2]", "fakemail.errors.MailExpectation: wanted: 2 messages to bob@example.org"),
+        ("bob.folder('Sent')[0]", "fakemail.errors.MailExpectation: wanted: a message to bob@example.org"),
+        (
+            "mailnet.accounts(['a@b.test'])",
+            "fakemail.errors.DeclarationError: pass addresses one by one, as in accounts(*names), *as ['a@b.test'].",
+        ),
+        ("mailnet.account(5)", "fakemail.errors.DeclarationError: 5 is not an address: *"),
+    ],
+)
+def test_a_mistake_shows_nothing_of_our_own_code(project: pytest.Pytester, line: str, text: str) -> None:
+    imports = "from fakemail import Reply, days, hours"
+    path = project.makepyfile(
+        _test(imports, "mail = bob.inbox.put('Subject: Hi\\n\\nHello\\n')", "assert smtp", line)
+    )
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines([f">       {line}".replace("[", "[[]"), "E       " + text.replace("[", "[[]")])
+    assert re.findall(r"^(\S+):\d+:", run.stdout.str(), re.MULTILINE) == [path.name]
+
+
+def test_a_defect_of_ours_is_shown_with_our_code(project: pytest.Pytester) -> None:
+    project.makepyfile(_test("bob._net = None", "bob.inbox.one()"))
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(["E       AttributeError: *", "*accounts.py:*: AttributeError"])
+
+
 def test_a_wrong_subject(project: pytest.Pytester) -> None:
     project.makepyfile(
         _test(
