@@ -137,7 +137,7 @@ class BaseNet(Generic[_A]):
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
         internet = Internet(seed=self.seed, clock=self._clock, port_offset=self._port_offset)
-        self.run(internet.start())
+        self.thread.run_at_once(internet.start())
         self._internet = internet
         if self._config is not None:
             try:
@@ -166,7 +166,7 @@ class BaseNet(Generic[_A]):
         wanted = read_address(who)
         known = self._accounts.get(wanted.key)
         if known is None:
-            self.run(self._declare([wanted], password))
+            self.thread.run_at_once(self._declare([wanted], password))
             known = self._accounts[wanted.key] = self._new_account(
                 self, self.internet.world.account(wanted).address
             )

@@ -111,3 +111,27 @@ OUT_OF_ORDER: Final = {
     ("DATA", State.READY): "send MAIL first",
     ("DATA", State.CHUNKS): "a message begun with BDAT goes on with BDAT",  # RFC 3030 §3
 }
+
+
+class KnownLines(dict[bytes, tuple[Row, str, str]]):
+    """Lines that keep all rules but those about order, as their row, their text and their argument.
+
+    A test says the same few lines again and again.
+    """
+
+    MOST: Final = 1024
+    LONGEST: Final = 256
+    """In octets."""
+
+    def keep(self, raw: bytes, row: Row, text: str, argument: str) -> None:
+        """Keep a line if it is short, ends as it should, and can have no secrets.
+
+        Nothing is kept of a command that belongs to an extension, such as AUTH.
+        """
+        if len(raw) <= self.LONGEST and not row.keyword and raw.endswith(b"\r\n"):
+            if len(self) >= self.MOST:
+                self.clear()
+            self[raw] = row, text, argument
+
+
+KNOWN_LINES: Final = KnownLines()

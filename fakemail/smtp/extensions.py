@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from fakemail.model.host import Host, Personality, Security, Service
@@ -74,6 +74,12 @@ class Profile:
     def _list_keywords(self, facts: _Facts) -> tuple[str, ...]:
         lines = ((row.keyword, row.parameters(facts)) for row in EXTENSIONS if self.offers(row.keyword))
         return tuple(f"{keyword} {said}".rstrip() for keyword, said in lines if said is not None)
+
+
+@lru_cache(maxsize=64)
+def names_of(keywords: tuple[str, ...]) -> frozenset[str]:
+    """The keywords without what they say."""
+    return frozenset(keyword.partition(" ")[0] for keyword in keywords)
 
 
 class _Facts(NamedTuple):

@@ -6,6 +6,7 @@ IANA registry that grew from it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -25,6 +26,7 @@ CANNOT_VERIFY: Final = Reply(
     252, "2.6.8", "the name is not ASCII; ask with SMTPUTF8, or just send the message"
 )
 CANNOT_EXPAND: Final = Reply(550, "5.6.8", "a name is not ASCII; ask with SMTPUTF8")
+NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "an address outside ASCII needs the parameter SMTPUTF8")
 BARE_LINE_FEED: Final = Reply(501, "5.5.4", "a line ends with CRLF, not with a bare LF")
 
 # RFC 5321 §4.2.2 with RFC 3463 §3: what each reason is called when it is final...
@@ -92,6 +94,25 @@ def _words(reason: Reason, text: str, detail: str) -> str:
     if reason is Reason.NOT_NEGOTIATED:
         return detail  # a sentence that says it all
     return f"{detail}: {text}" if reason in _NAMED_FIRST else f"{text}: {detail}"
+
+
+# A host says the next two to every client, so they are kept. They are long, and so is the way to their wire form.
+@lru_cache(maxsize=64)
+def banner(host: str) -> Reply:
+    """What a server says first."""
+    return Reply(220, None, f"{host} ESMTP fakemail")
+
+
+@lru_cache(maxsize=64)
+def greeting(host: str, client: str, keywords: tuple[str, ...]) -> Reply:
+    """The reply to EHLO, or with no keywords to HELO."""
+    return Reply(250, None, "\n".join((f"{host} greets {client}", *keywords)))
+
+
+def echo(text: str) -> str:
+    """A client's words in a reply: few, as reply lines are short (RFC 5321 §4.5.3.1.5), and in ASCII,
+    as nobody has allowed UTF-8 (RFC 6531 §3.7.4.2)."""
+    return text[:100].encode("ascii", "replace").decode()
 
 
 def reply_to(verdict: Verdict) -> Reply:

@@ -7,10 +7,9 @@ asked of a :class:`Backend`; when that needs time it answers ``None`` and calls 
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 from fakemail.errors import ProtocolError
@@ -21,9 +20,9 @@ from fakemail.record.secrets import mask_command, mask_response
 from fakemail.smtp import replies
 from fakemail.smtp.authentication import Authentication
 from fakemail.smtp.backend import Backend, Receipt, Recorder
-from fakemail.smtp.body import ChunkReader, DataReader
-from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
-from fakemail.smtp.extensions import Profile
+from fakemail.smtp.body import ChunkReader, DataReader, has_bare_line_ends
+from fakemail.smtp.commands import COMMANDS, KNOWN_LINES, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
+from fakemail.smtp.extensions import Profile, names_of
 from fakemail.smtp.grammar import PathArgument, is_greeting_name, read_path_argument
 from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
 from fakemail.terms.address import Address, Path
@@ -70,12 +69,6 @@ _ASKED_LATER: Final = frozenset({"MAIL", "RCPT"})
 # Lines answered in one go; a client that sends thousands must not keep the others from being served.
 _LINES_AT_ONCE: Final = 250
 _OVERLONG: Final = b""  # what _take_line returns for a line that was thrown away; no real line is empty
-
-# Lines that keep all rules but those about order: a test says the same few again and again. Nothing long is
-# kept, and nothing of a command that belongs to an extension, such as AUTH with its secrets.
-_known_lines: Final[dict[bytes, tuple[Row, str, str]]] = {}
-_MOST_KNOWN: Final = 1024
-_LONGEST_KNOWN: Final = 256
 _NO_OPTIONS: Final = MailOptions()
 
 
@@ -124,8 +117,7 @@ class Session:
         self._body: DataReader | ChunkReader | None = None
         self._chunks: list[bytes] = []
         self._chunked = 0
-        self._origin: Origin | None = None
-        """Made when it is first needed after something in it has changed."""
+        self._origin: Origin | None = None  # made when it is needed and something in it has changed
         self._on_answer: Callable[[Verdict | Receipt], None] | None = None
         self._out: list[bytes] = []
         self._line = ""
@@ -139,7 +131,7 @@ class Session:
         try:
             if self._faults.in_force:
                 self._interfere(Stage.SMTP_BANNER)
-            self._say(_banner(self.profile.host.name))
+            self._say(replies.banner(self.profile.host.name))
         except _Refused as refused:
             self._say(refused.reply, refused.reason)
         except _Silence:
@@ -160,7 +152,9 @@ class Session:
                 if used == len(data):
                     return self._take_output()
                 data = data[used:]
-            elif self._expects_line and 0 < len(data) == data.find(b"\n") + 1 <= LONGEST_LINE:
+            elif 0 < len(data) == data.find(b"\n") + 1 <= LONGEST_LINE and not (
+                self._skipping or self.wants_tls or self._on_answer
+            ):
                 self._answer(data)
                 return self._take_output()
         self._buffer += data
@@ -213,11 +207,6 @@ class Session:
         return "inside a mail transaction" if self._transaction is not None else ""
 
     # Framing -------------------------------------------------------------------------------------
-
-    @property
-    def _expects_line(self) -> bool:
-        """Whether the next octets start a line that is answered at once."""
-        return self._on_answer is None and not self._skipping and not self.wants_tls
 
     def _run(self) -> None:
         self.has_more = False
@@ -311,7 +300,7 @@ class Session:
 
     def _parse(self, raw: bytes) -> tuple[Row, str]:
         """Find the row of the command; refuse what breaks the general rules."""
-        known = _known_lines.get(raw)
+        known = KNOWN_LINES.get(raw)
         if known is not None:
             row, self._line, argument = known
             self._stage = row.stage
@@ -331,7 +320,7 @@ class Session:
         self._line = mask_command(text) if row is None or row.verb == "AUTH" else text
         if raw is _OVERLONG or (row is not None and len(raw) > row.limit):
             raise _no(Reason.LINE_TOO_LONG)
-        if not raw.endswith(b"\r\n") and not self._takes_bare_line_ends:
+        if not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
             raise _Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if row is None or not known:
             raise _no(Reason.UNKNOWN_COMMAND)
@@ -344,15 +333,8 @@ class Session:
         argument = argument.strip(" ") if argument.startswith(" ") or argument.endswith(" ") else argument
         if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
             raise _Refused(replies.syntax(f"syntax: {row.syntax}"), Reason.BAD_SYNTAX)
-        if len(raw) <= _LONGEST_KNOWN and not row.keyword and raw.endswith(b"\r\n"):
-            if len(_known_lines) >= _MOST_KNOWN:
-                _known_lines.clear()
-            _known_lines[raw] = row, text, argument
+        KNOWN_LINES.keep(raw, row, text, argument)
         return row, argument
-
-    @property
-    def _takes_bare_line_ends(self) -> bool:
-        return self._personality.accept_bare_line_ends
 
     def _knows(self, keyword: str) -> bool:
         """Whether a command exists in this session."""
@@ -376,8 +358,8 @@ class Session:
         if extended:
             keywords = self.profile.keywords(self._channel, authenticated=bool(self.login))
         self._extended = extended
-        self._offered = _names(keywords)
-        self._say(_greeting(self.profile.host.name, _echo(argument), keywords))
+        self._offered = names_of(keywords)
+        self._say(replies.greeting(self.profile.host.name, replies.echo(argument), keywords))
 
     def _ehlo(self, argument: str) -> None:
         self._helo(argument, extended=True)
@@ -411,7 +393,9 @@ class Session:
     def _help(self, argument: str) -> None:
         row = COMMANDS.get(argument.upper()) if argument else None
         if argument and (row is None or not self._hears(row)):
-            raise _Refused(Reply(504, "5.5.4", f"there is no command {_echo(argument)}"), Reason.BAD_SYNTAX)
+            raise _Refused(
+                Reply(504, "5.5.4", f"there is no command {replies.echo(argument)}"), Reason.BAD_SYNTAX
+            )
         rows = [row] if row is not None else [row for row in COMMANDS.values() if self._hears(row)]
         self._say(Reply(214, "2.0.0", "\n".join(row.syntax for row in rows)))
 
@@ -422,7 +406,7 @@ class Session:
         name, takes_utf8 = self._asked(argument)
         found = self._backend.verify(name)
         if not found:
-            raise _no(Reason.NO_SUCH_USER, _echo(name))
+            raise _no(Reason.NO_SUCH_USER, replies.echo(name))
         if not takes_utf8 and not all(address.is_ascii for address in found):
             self._say(replies.CANNOT_VERIFY)
             return
@@ -432,7 +416,9 @@ class Session:
         name, takes_utf8 = self._asked(argument)
         found = self._backend.expand(name)
         if not found:
-            raise _Refused(Reply(550, "5.1.1", f"{_echo(name)}: no such alias here"), Reason.NO_SUCH_USER)
+            raise _Refused(
+                Reply(550, "5.1.1", f"{replies.echo(name)}: no such alias here"), Reason.NO_SUCH_USER
+            )
         if not takes_utf8 and not all(address.is_ascii for address in found):
             raise _Refused(replies.CANNOT_EXPAND, Reason.NOT_NEGOTIATED)
         self._say(Reply(250, "2.1.5", "\n".join(f"<{address}>" for address in found)))
@@ -473,7 +459,7 @@ class Session:
         self._stage = Stage.SMTP_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         authentication = self._authentication
-        if raw is not _OVERLONG and not raw.endswith(b"\r\n") and not self._takes_bare_line_ends:
+        if raw is not _OVERLONG and not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
             self._authentication = None
             raise _Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if authentication is not None:
@@ -516,7 +502,7 @@ class Session:
             if not sender.domain:
                 raise _Refused(replies.syntax("the address has no domain"), Reason.BAD_SYNTAX)
             if not options.smtputf8 and not sender.is_ascii:
-                raise _Refused(_NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+                raise _Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options.size is not None and options.size > personality.max_message_size:
             raise _no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
         transaction = _Transaction(sender, options)
@@ -554,7 +540,7 @@ class Session:
         except ProtocolError as error:
             raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
         if not path.is_ascii and not transaction.options.smtputf8:
-            raise _Refused(_NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+            raise _Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options is not None:
             recipient = Recipient(path, options.notify, options.original)
         else:
@@ -640,7 +626,7 @@ class Session:
             raise _no(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
         options = transaction.options
         lenient = self._personality.accept_bare_line_ends or options.body is Body.BINARY
-        if not lenient and _has_bare_line_ends(content):
+        if not lenient and has_bare_line_ends(content):
             raise _no(Reason.BARE_LINE_END)
         envelope = Envelope(
             transaction.sender,
@@ -666,9 +652,8 @@ class Session:
             self._say_verdict(answer)
 
     def _find_origin(self, *, smtputf8: bool) -> Origin:
-        known = self._origin
-        if known is not None and not smtputf8:
-            return known
+        if self._origin is not None and not smtputf8:
+            return self._origin
         # RFC 3848 and RFC 6531 §4.3: S for TLS, A for AUTH.
         word = "UTF8SMTP" if smtputf8 else "ESMTP" if self._extended else "SMTP"
         if self._extended:
@@ -708,41 +693,8 @@ class Session:
     }
 
 
-_NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "an address outside ASCII needs the parameter SMTPUTF8")
-
-
-# A host says these to every client, so they are kept. They are long, and so is the way from a text to its wire form.
-@lru_cache(maxsize=64)
-def _banner(host: str) -> Reply:
-    return Reply(220, None, f"{host} ESMTP fakemail")
-
-
-@lru_cache(maxsize=64)
-def _greeting(host: str, client: str, keywords: tuple[str, ...]) -> Reply:
-    return Reply(250, None, "\n".join((f"{host} greets {client}", *keywords)))
-
-
-@lru_cache(maxsize=64)
-def _names(keywords: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(keyword.partition(" ")[0] for keyword in keywords)
-
-
-def _echo(text: str) -> str:
-    """A client's words in a reply: few, as reply lines are short (RFC 5321 §4.5.3.1.5), and in ASCII,
-    as nobody has allowed UTF-8 (RFC 6531 §3.7.4.2)."""
-    return text[:100].encode("ascii", "replace").decode()
-
-
 def _read_path(argument: str, prefix: str) -> PathArgument:
     try:
         return read_path_argument(argument, prefix)
     except ProtocolError as error:
         raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
-
-
-def _has_bare_line_ends(content: bytes) -> bool:
-    """Whether a CR or an LF stands alone (RFC 5321 §2.3.8)."""
-    # It notes which kinds of line end there are, three times as fast as counting them.
-    decoder = io.IncrementalNewlineDecoder(None, translate=False)
-    decoder.decode(content.decode("latin-1"), final=True)
-    return decoder.newlines not in (None, "\r\n")

@@ -150,10 +150,10 @@ class _Datagrams:
         self._server = server
         self._socket = sock
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock, self._answer)
+        self._loop.add_reader(sock.fileno(), self._answer)  # with the socket itself, each look-up prints it
 
     def close(self) -> None:
-        self._loop.remove_reader(self._socket)
+        self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
 
     def _answer(self) -> None:

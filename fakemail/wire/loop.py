@@ -44,10 +44,21 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine in the loop and wait for it."""
+        self._require_another_thread(work)
+        return self.start(work).result()
+
+    def run_at_once(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine that waits for nothing, and wait for it.
+
+        No task is made for it, which saves two turns of the loop.
+        """
+        self._require_another_thread(work)
+        return self.call(lambda: _finish(work))
+
+    def _require_another_thread(self, work: Coroutine[Any, Any, object]) -> None:
         if self.is_current:
             work.close()
             raise RuntimeError("the event-loop thread cannot wait for itself")
-        return self.start(work).result()
 
     def call(self, function: Callable[[], _T]) -> _T:
         """Call a plain function in the loop's thread and wait for its result."""
@@ -63,6 +74,16 @@ class LoopThread:
 
         self.loop.call_soon_threadsafe(work)
         return future.result()
+
+
+def _finish(work: Coroutine[Any, Any, _T]) -> _T:
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    work.close()
+    raise RuntimeError(f"{work!r} waits for something; run it as a task")
 
 
 _lock = threading.Lock()

@@ -85,7 +85,7 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._arriving: set[Coroutine[Any, Any, object]] = set()
         self._retry: asyncio.TimerHandle | None = None
-        self._loop.add_reader(sock, self._accept)
+        self._loop.add_reader(sock.fileno(), self._accept)  # with the socket itself, each look-up prints it
 
     def close(self) -> None:
         """Listen no more and give the port back.
@@ -93,7 +93,7 @@ class Acceptor:
         Connections whose protocol has not been told of them yet are closed: it is told in the next turn
         of the loop, of a transport that is closing, and then that the connection is lost.
         """
-        self._loop.remove_reader(self._socket)
+        self._loop.remove_reader(self._socket.fileno())
         if self._retry is not None:
             self._retry.cancel()
         self._socket.close()
@@ -109,8 +109,10 @@ class Acceptor:
                 return  # nobody else is waiting
             except OSError as error:
                 # No file descriptor is left, say. The one who knocks stays in the queue, so look again later.
-                self._loop.remove_reader(self._socket)
-                self._retry = self._loop.call_later(_RETRY, self._loop.add_reader, self._socket, self._accept)
+                self._loop.remove_reader(self._socket.fileno())
+                self._retry = self._loop.call_later(
+                    _RETRY, self._loop.add_reader, self._socket.fileno(), self._accept
+                )
                 self._loop.call_exception_handler(
                     {"message": "a connection could not be accepted", "exception": error}
                 )
