@@ -22,7 +22,7 @@ from fakemail.imap.syntax import framing, printing
 from fakemail.imap.syntax.errors import CommandError, UnknownCommand
 from fakemail.imap.syntax.framing import LITERAL_MARK, Announced, ContinuationWanted, Frame, Framer
 from fakemail.imap.syntax.parser import parse
-from fakemail.record.secrets import mask_line, mask_response
+from fakemail.record.secrets import Suspicion, mask_line, mask_response
 from fakemail.store.errors import StoreError
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
@@ -75,6 +75,7 @@ class Session(Context):
         self._row: Row = UNKNOWN
         self._tag: str | None = None
         self._line = ""
+        self._suspicion = Suspicion()
         self._by_uid = False
         self._lazy: Lazy | None = None
         self._going: Going | None = None
@@ -257,13 +258,21 @@ class Session(Context):
         except CommandError as error:
             _, _, rest = line.partition(" ")
             row = COMMANDS.get(rest.partition(" ")[0].upper(), UNKNOWN)
+            text = error.text
+            if row is UNKNOWN:
+                masked = self._suspicion.mask(line)
+                if masked != line:
+                    line, text = masked, "There is no such command."  # the text may repeat the line
+            else:
+                self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
             self._begin(row, error.tag, line)
             unknown = isinstance(error, UnknownCommand)
             reason = Reason.UNKNOWN_COMMAND if unknown else Reason.BAD_SYNTAX
-            self._finish(Done(error.text, error.code, error.response, reason))
+            self._finish(Done(text, error.code, error.response, reason))
             return
         command = request.command
         row = COMMANDS[command.name]
+        self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
         self._begin(row, request.tag, line)
         # RFC 9051 §7.5.1: with UID in front, FETCH, STORE and SEARCH are other commands, which may be told all
         self._by_uid = getattr(command, "uid", False)
@@ -386,6 +395,8 @@ class Session(Context):
         stage, line = self._row.stage, self._line
         if stage in _SECRET:
             line = mask_line(stage, line)
+            if status == "OK":
+                self._suspicion.is_awake = False
         self._record(stage, line, status, code, text, self._responses, self._octets, reason)
         self._responses = self._octets = 0
 

@@ -17,7 +17,7 @@ from fakemail.pop3.commands import COMMANDS, Argument, Row, State, out_of_order
 from fakemail.pop3.dialogue import OVERLONG, Dialogue, Recorder
 from fakemail.pop3.maildrop import Maildrop, end_of_header, end_of_lines, size_of
 from fakemail.pop3.replies import CHALLENGE, ERR, OK, Answer, refusal
-from fakemail.record.secrets import mask_command, mask_response
+from fakemail.record.secrets import Suspicion, mask_command, mask_response
 from fakemail.sasl.exchange import Credentials
 from fakemail.store.account import AccountStore
 from fakemail.store.message import StoredMessage
@@ -79,6 +79,7 @@ class Session(Dialogue):
         self._name = ""
         self._utf8 = False
         self._authentication: Authentication | None = None
+        self._suspicion = Suspicion()
         self._maildrop: Maildrop | None = None
 
     # What the shell calls ------------------------------------------------------------------------
@@ -142,7 +143,11 @@ class Session(Dialogue):
         row = COMMANDS.get(keyword.strip("\t").upper())
         if row is not None:
             self._stage = row.stage
-        self._line = mask_command(text)
+        if row is None:
+            self._line = self._suspicion.mask(text)
+        else:
+            self._line = mask_command(text)
+            self._suspicion.is_awake = row.keyword == "AUTH"
         if raw is OVERLONG or len(raw) > (row.limit if row is not None else 255):
             raise _Refused(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
@@ -288,6 +293,7 @@ class Session(Dialogue):
             maildrop.close()
             raise _Refused(Reason.LOGIN_TOO_SOON)
         self._maildrop = maildrop
+        self._suspicion.is_awake = False
         self.login = login
         self.state = State.TRANSACTION
         self._say(Answer(OK, f"{len(maildrop)} messages ({maildrop.octets} octets)"))

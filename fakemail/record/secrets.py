@@ -29,6 +29,11 @@ _SECRET = re.compile(
     ))(?P<secret>.+)""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+_SECRET_IN_UNKNOWN = re.compile(
+    r"(?<=AUTHENTICATE)(?!$).+|(?<=AUTH)(?!ENTICATE|$).+|(?<=PASS)(?!$).+|(?<=LOGIN)(?!$).+|(?<=APOP)(?!$).+",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNKNOWN: Final = frozenset({Stage.SMTP_UNKNOWN, Stage.POP3_UNKNOWN, Stage.IMAP_UNKNOWN})
 
 
 def mask_command(line: str) -> str:
@@ -48,10 +53,37 @@ def mask_response(line: str) -> str:
     return line if line in ("", "*", "=") else MASK
 
 
+class Suspicion:
+    """Looks after one session: which lines that are no command of its protocol may be secrets all the same.
+
+    A client that was refused AUTH, or that misspelt it, may have sent its secrets already, or send them in
+    spite of that; they come as commands that nobody knows.
+    """
+
+    __slots__ = ("is_awake",)
+
+    def __init__(self) -> None:
+        self.is_awake = False
+        """From an AUTH on, until it succeeds or another command is recognised."""
+
+    def mask(self, line: str) -> str:
+        """A line that is no command, as it may be recorded."""
+        if self.is_awake:
+            return mask_response(line)
+        masked = mask_unknown(line)
+        self.is_awake = masked != line
+        return masked
+
+
+def mask_unknown(line: str) -> str:
+    """A line that is no command, masked behind whatever looks like one that brings secrets: ``PASSs3cret``."""
+    return mask_command(line) if _SECRET.match(line) else _SECRET_IN_UNKNOWN.sub(MASK, line, 1)
+
+
 def mask_line(stage: Stage, line: str) -> str:
     """The line of an exchange, masked for what it is: a command, or an answer to a challenge."""
     if stage in (Stage.SMTP_AUTH, Stage.POP3_AUTH) and line[:4].upper() != "AUTH":
         return mask_response(line)
     if stage is Stage.IMAP_AUTHENTICATE and " " not in line:
         return mask_response(line)
-    return mask_command(line)
+    return mask_unknown(line) if stage in _UNKNOWN else mask_command(line)

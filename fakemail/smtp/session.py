@@ -16,7 +16,7 @@ from fakemail.errors import ProtocolError
 from fakemail.faults.book import Book
 from fakemail.faults.rule import Drop, Facts, GiveReply
 from fakemail.mail.envelope import Body, Envelope, Origin, Recipient
-from fakemail.record.secrets import mask_command, mask_response
+from fakemail.record.secrets import Suspicion, mask_command, mask_response
 from fakemail.smtp import replies
 from fakemail.smtp.authentication import Authentication
 from fakemail.smtp.backend import Backend, Receipt, Recorder
@@ -114,6 +114,7 @@ class Session:
         self._skipping = False
         self._transaction: _Transaction | None = None
         self._authentication: Authentication | None = None
+        self._suspicion = Suspicion()
         self._body: DataReader | ChunkReader | None = None
         self._chunks: list[bytes] = []
         self._chunked = 0
@@ -303,6 +304,7 @@ class Session:
         known = KNOWN_LINES.get(raw)
         if known is not None:
             row, self._line, argument = known
+            self._suspicion.is_awake = False
             self._stage = row.stage
             if self.state not in row.states:
                 raise _Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
@@ -315,9 +317,12 @@ class Session:
         verb, _, argument = text.partition(" ")
         row = COMMANDS.get(verb.upper())
         known = row is not None and (not row.keyword or self._knows(row.keyword))
-        if row is not None:
+        if row is None:
+            self._line = self._suspicion.mask(text)
+        else:
             self._stage = row.stage
-        self._line = mask_command(text) if row is None or row.verb == "AUTH" else text
+            self._suspicion.is_awake = row.verb == "AUTH"
+            self._line = mask_command(text) if row.verb == "AUTH" else text
         if raw is _OVERLONG or (row is not None and len(raw) > row.limit):
             raise _no(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
@@ -473,6 +478,7 @@ class Session:
         if authentication.reason is not None or authentication.login:
             self._authentication = None
             self.login = authentication.login
+            self._suspicion.is_awake = not self.login
             self._origin = None
         self._say(authentication.reply, authentication.reason)
 
