@@ -46,10 +46,12 @@ def transcript(
     host: str | None = None,
     message: str | None = None,
     order: Order = Order.CONNECTION,
+    short: bool = False,
 ) -> str:
     """The events as text, or those of one connection, one host or one queue id; ``""`` for none.
 
-    A line with the date and time stands wherever it differs from what was last written.
+    A line with the date and time stands wherever it differs from what was last written. A ``short``
+    one counts the keywords of a reply to EHLO instead of listing them.
     """
     wanted = [
         event
@@ -59,11 +61,11 @@ def transcript(
         and (message is None or event.message == message)
     ]
     if order is Order.TIME:
-        return "\n".join(_in_time(wanted))
-    return "\n".join(_by_connection(wanted))
+        return "\n".join(_in_time(wanted, short))
+    return "\n".join(_by_connection(wanted, short))
 
 
-def _by_connection(events: list[Event]) -> Iterator[str]:
+def _by_connection(events: list[Event], short: bool) -> Iterator[str]:
     groups: dict[object, list[Event]] = {}
     for event in events:
         place = (event.host, event.connection) if event.connection else event.number
@@ -80,11 +82,11 @@ def _by_connection(events: list[Event]) -> Iterator[str]:
                 yield _heading(now)
             indent = "   " if is_dialogue and not isinstance(event, Connected) else ""
             prefix = "" if isinstance(event, Connected | Query) or is_dialogue else f"{event.host}  "
-            for line in lines(event):
+            for line in lines(event, short=short):
                 yield f"{indent}{prefix}{line}"
 
 
-def _in_time(events: list[Event]) -> Iterator[str]:
+def _in_time(events: list[Event], short: bool) -> Iterator[str]:
     rows: list[tuple[str, ...]] = []
     before: datetime | None = None
     for event in events:
@@ -94,7 +96,7 @@ def _in_time(events: list[Event]) -> Iterator[str]:
             rows.clear()
             yield _heading(now)
         place = f"#{event.connection}" if event.connection else ""
-        rows += [(event.host, place, line) for line in lines(event)]
+        rows += [(event.host, place, line) for line in lines(event, short=short)]
     yield from columns(rows)
 
 
@@ -102,11 +104,11 @@ def _heading(time: datetime) -> str:
     return f"== {time:%Y-%m-%d %H:%M:%S %Z}"
 
 
-def lines(event: Event) -> list[str]:
+def lines(event: Event, *, short: bool = False) -> list[str]:
     """One event as lines, without its time and its host."""
     match event:
         case Exchange():
-            return _exchange(event)
+            return _exchange(event, short)
         case Told():
             return _told(event)
         case Connected():
@@ -142,7 +144,7 @@ def lines(event: Event) -> list[str]:
             return [f"{shown(text)}, UID {event.uid}"]
 
 
-def _exchange(event: Exchange) -> list[str]:
+def _exchange(event: Exchange, short: bool) -> list[str]:
     found: list[str] = []
     if event.stage is Stage.SMTP_END:
         found.append("C: (end of message)")
@@ -151,6 +153,9 @@ def _exchange(event: Exchange) -> list[str]:
     if event.reply is None:
         dropped = event.reason is Reason.FAULT
         found.append("S: (dropped the connection)" if dropped else "S: (no reply)")
+    elif short and event.stage is Stage.SMTP_HELO and len(event.reply.lines) > 2:
+        first, *keywords = event.reply.lines
+        found.append(f"S: {event.reply.code} {shown(first)} ({len(keywords)} keywords)")
     else:
         *continued, last = event.reply.lines
         found += [f"S: {event.reply.code}-{shown(line)}" for line in continued]

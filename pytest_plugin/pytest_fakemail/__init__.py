@@ -99,10 +99,13 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the journeys to the report of a failure, and leave our own code out of its traceback."""
-    if call.excinfo is not None and "fakemail" in sys.modules and not item.config.option.fulltrace:
-        from pytest_fakemail.report import hide_own_code
+    mistake = False
+    if call.excinfo is not None and "fakemail" in sys.modules:
+        from pytest_fakemail.report import hide_own_code, is_mistake
 
-        hide_own_code(call.excinfo)
+        mistake = is_mistake(call.excinfo)
+        if not item.config.option.fulltrace:
+            hide_own_code(call.excinfo)
     report = yield
     own = item.stash.get(WORLDS, None) or []
     shared = item.config.stash.get(SHARED, None) or []
@@ -111,7 +114,7 @@ def pytest_runtest_makereport(
         if report.failed or (wanted == "all" and report.when == "call"):
             from pytest_fakemail.report import add_sections
 
-            add_sections(report, own, shared, wanted=wanted)
+            add_sections(report, own, shared, wanted=wanted, mistake=mistake)
         if report.when == "teardown":
             own.clear()  # items live as long as the session, and logs need not
     return report

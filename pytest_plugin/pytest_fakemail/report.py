@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from fakemail.errors import FakemailError
+from fakemail.errors import FakemailError, MailExpectation
 from fakemail.record import journey, transcript
 from fakemail.record.text import shown
 
 if TYPE_CHECKING:
     import pytest
 
+    from fakemail.record.events import Event
     from pytest_fakemail.worlds import World
 
 JOURNEY = "fakemail journey"
@@ -53,16 +54,34 @@ def _is_own(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "fakemail"
 
 
+def is_mistake(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether the test was refused by us for what it wrote, and its mail is not to blame."""
+    if isinstance(excinfo.value, MailExpectation):
+        return False
+    return isinstance(excinfo.value, FakemailError) or _says_enough(excinfo.tb)
+
+
 def add_sections(
-    report: pytest.TestReport, own: Iterable[World], shared: Iterable[World], *, wanted: str | None
+    report: pytest.TestReport,
+    own: Iterable[World],
+    shared: Iterable[World],
+    *,
+    wanted: str | None,
+    mistake: bool = False,
 ) -> None:
     """Add what happened in a test's own worlds, and in the shared ones that it used, to its report.
 
-    ``wanted`` is whose transcripts are wanted: ``"failed"``, ``"all"`` or nobody's.
+    ``wanted`` is whose transcripts are wanted: ``"failed"``, ``"all"`` or nobody's. Of a world in which
+    nothing happened nothing is told after a mistake, nor before anything was declared in it.
     """
     worlds = [*own, *(world for world in shared if len(world.log) > world.start)]
     if report.failed:
-        _add(report, JOURNEY, worlds, journey_section)
+
+        def tell(world: World) -> str:
+            is_due = _came(world) or (world.is_inhabited and not mistake)
+            return journey_section(world) if is_due else ""
+
+        _add(report, JOURNEY, worlds, tell)
     if wanted == "all" or (wanted == "failed" and report.failed):
         _add(report, TRANSCRIPT, worlds, transcript_section)
 
@@ -74,6 +93,8 @@ def _add(report: pytest.TestReport, name: str, worlds: list[World], tell: Callab
             text = tell(world)
         except Exception as error:  # what the test has to say matters more than a defect of ours
             text = f"This could not be told, by a defect of fakemail: {type(error).__name__}: {error}"
+        if not text:
+            continue
         which = f" ({number} of {len(worlds)} fake internets)" if len(worlds) > 1 else ""
         report.sections.append((f"{name}{which}", text))
 
@@ -102,16 +123,23 @@ def _head(number: int, total: int, found: journey.Journey) -> str:
 
 def _nothing(world: World) -> str:
     """Why there is no journey: nobody came, or somebody did not get far."""
-    events = world.log.events(since=world.start)
+    closed = world.closed_hosts()
+    events = _came(world)
     if not events:
-        return (
-            "Nobody connected to this fake internet. Does the code under test use its settings, "
-            "such as account.submission or mailnet.mx(domain)?"
+        advice = (
+            " Does the code under test use its settings, such as account.submission or mailnet.mx(domain)?"
         )
-    lines = transcript.transcript(events, order=transcript.Order.TIME).splitlines()
+        return "\n".join([f"Nobody connected to this fake internet.{'' if closed else advice}", *closed])
+    lines = transcript.transcript(events, order=transcript.Order.TIME, short=True).splitlines()
     more = [f"  ({len(lines) - _MOST_LINES} lines before)"] if len(lines) > _MOST_LINES else []
     shown_lines = (f"  {line}" for line in lines[-_MOST_LINES:])
-    return "\n".join(["No message got as far as a recipient. What happened last:", *more, *shown_lines])
+    head = "No message got as far as a recipient. What happened last:"
+    return "\n".join([head, *more, *shown_lines, *closed])
+
+
+def _came(world: World) -> list[Event]:
+    """What happened since the test began; mail that the test itself put somewhere is none of it."""
+    return [event for event in world.log.events(since=world.start) if event.host]
 
 
 def transcript_section(world: World) -> str:

@@ -48,6 +48,21 @@ class World:
             with suppress(TimeoutError):  # a loop that stands still has a log all the same
                 self._net._settled(_MOMENT).result(10 * _MOMENT)
 
+    @property
+    def is_inhabited(self) -> bool:
+        """Whether anything was declared that could get mail."""
+        return bool(self._internet.world.domains)
+
+    def closed_hosts(self) -> list[str]:
+        """A sentence for each host that lets nobody connect because the test wants it so."""
+        return [
+            f"{running.name} is switched off."
+            if running.is_stopped
+            else f"{running.name} refuses connections, by a fault of the test."
+            for running in list(self._internet.hosts.values())
+            if running.is_stopped or running.faults.refuses_connections
+        ]
+
     def raise_errors(self) -> None:
         """Raise an error of the servers' own code, if there was one."""
         __tracebackhide__ = True

@@ -173,6 +173,68 @@ def test_nothing_sent(project: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'mailnet.host("mx9.example.org", services=["smpt"])',
+        'mailnet.existing_host("mx1.example.org").change(hide="STARTTSL")',
+        'mailnet.clock.advance("2h")',
+        'bob.inbox.wait_for_one(matching="Hi")',
+    ],
+)
+def test_a_mistake_is_not_blamed_on_the_app(project: pytest.Pytester, line: str) -> None:
+    project.makepyfile(_test("assert bob", line))
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.no_fnmatch_line("*Nobody connected*")
+
+
+@pytest.mark.parametrize("line", ["assert 1 == 2", "shop.sent()"])
+def test_an_error_of_the_test_is_told_that_nobody_connected(project: pytest.Pytester, line: str) -> None:
+    project.makepyfile(
+        test_mail=_test("bob.inbox.put('Subject: Hi\\n\\nHello\\n')", line),
+        test_empty=f"import shop\n\ndef test_it(mailnet):\n    {line}\n",
+    )
+    run = project.runpytest()
+    run.assert_outcomes(failed=2)
+    assert run.stdout.str().count("Nobody connected to this fake internet. Does") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("stop()", "smtp.shop.test is switched off."),
+        ("faults.refuse_connections()", "smtp.shop.test refuses connections, by a fault of the test."),
+    ],
+)
+def test_a_host_that_lets_nobody_in_is_named(project: pytest.Pytester, line: str, text: str) -> None:
+    project.makepyfile(_test(f"smtp.server.{line}", "shop.send(smtp, bob.address)"))
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(["Nobody connected to this fake internet.", text], consecutive=True)
+
+
+def test_a_refused_login_is_not_pushed_out_by_keywords(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        _test(
+            "import smtplib",
+            "client = smtplib.SMTP(smtp.host, smtp.port, timeout=10)",
+            "client.starttls(context=smtp.ssl_context)",
+            "with client: client.login(smtp.username, 'wrong')",
+        )
+    )
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        [
+            "  smtp.shop.test  #1  S: 250 smtp.shop.test greets * (* keywords)",
+            "  smtp.shop.test  #1  C: AUTH *",
+            "  smtp.shop.test  #1  S: 535 *",
+        ]
+    )
+    run.stdout.no_fnmatch_line("*S: 250-*")
+
+
 def test_a_client_that_does_not_get_far(project: pytest.Pytester) -> None:
     project.makepyfile(
         _test(
@@ -189,6 +251,9 @@ def test_a_client_that_does_not_get_far(project: pytest.Pytester) -> None:
         [
             "*- fakemail journey -*",
             "No message got as far as a recipient. What happened last:",
+            "  smtp.shop.test  #1  S: 250 smtp.shop.test greets * (* keywords)",
+            "  smtp.shop.test  #1  C: STARTTLS",
+            "  smtp.shop.test  #1  S: 220 2.0.0 ready to start TLS",
             "  smtp.shop.test  #1  -- TLS handshake refused by the client with alert unknown_ca*",
         ]
     )
