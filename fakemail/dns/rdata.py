@@ -31,6 +31,8 @@ _GENERIC = re.compile(r"\\#\s+(\d{1,5})((?:\s+[0-9A-Fa-f]+)*)\s*")
 _IPV4 = re.compile(
     r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}", re.ASCII
 )
+MOST_GENERATED: Final = 10_000
+"""Records that ``$GENERATE`` may make in one zone text; a million would keep everybody waiting for a minute."""
 _ODD_OCTET = re.compile(rb'[^ -~]|["\\]')
 
 
@@ -159,6 +161,7 @@ class _Collector:
     def __init__(self, lines: list[ZoneLine], line: Callable[[], int]) -> None:
         self._lines = lines
         self._line = line
+        self._generated = 0
         self.manager = self
 
     def origin_information(self) -> tuple[dns.name.Name, bool, dns.name.Name]:
@@ -179,7 +182,12 @@ class _Collector:
     def add(self, name: dns.name.Name, ttl: int, rdata: dns.rdata.Rdata) -> None:
         type = read_type(f"TYPE{int(rdata.rdtype)}")
         owner = name.to_text(omit_final_dot=True) if name.labels != (b"",) else ""
-        self._lines.append(ZoneLine(self._line(), owner, type, ttl, read_rdata(type, rdata.to_text())))
+        line = self._line()
+        if self._lines and self._lines[-1].line == line:  # only $GENERATE makes several out of one line
+            self._generated += 1
+            if self._generated >= MOST_GENERATED:
+                raise DeclarationError(f"$GENERATE may make {MOST_GENERATED} records, and these are more")
+        self._lines.append(ZoneLine(line, owner, type, ttl, read_rdata(type, rdata.to_text())))
 
 
 def _through_dnspython(type: str, text: str) -> dns.rdata.Rdata:

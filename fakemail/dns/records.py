@@ -14,6 +14,8 @@ from fakemail.errors import DeclarationError
 DEFAULT_TTL: Final = 300
 """Seconds."""
 _MAX_TTL: Final = 2**31 - 1  # RFC 2181 §8
+# So much that the largest message (RFC 1035 §4.2.2) has room for the names, the header and EDNS as well.
+_MAX_DATA: Final = 0xFFFF - 600
 # Which word of the data is a host whose addresses go into the additional section (RFC 1035 §3.3, RFC 2782).
 _HOST_WORD: Final = {"MX": 1, "NS": 0, "SRV": 3}
 
@@ -78,6 +80,19 @@ class Record:
         return replace(self, name=name)
 
 
+def require_room(record: Record) -> None:
+    """Raise :class:`~fakemail.errors.DeclarationError` for data that no message can carry.
+
+    The length of a record's data has 16 bits (RFC 1035 §3.2.1), and so has that of a message (§4.2.2).
+    """
+    # No data is longer on the wire than in a zone file, and that of nearly every record is short.
+    if len(record.value) > _MAX_DATA and (size := len(record.wire)) > _MAX_DATA:
+        raise DeclarationError(
+            f"{size} octets are more than a record can have, which is {_MAX_DATA}: "
+            "a DNS message has 65535 at most, header and names included"
+        )
+
+
 def record(name: str, type: str, value: str | bytes, *, ttl: int = DEFAULT_TTL) -> Record:
     """Make a record from what a person wrote.
 
@@ -91,13 +106,13 @@ def record(name: str, type: str, value: str | bytes, *, ttl: int = DEFAULT_TTL) 
         if isinstance(value, bytes):
             if type in META_TYPES:
                 raise DeclarationError(f"{type} is a type of question, not of data")
-            if len(value) > 0xFFFF:
-                raise DeclarationError(f"{len(value)} octets are more than a record holds, which is 65535")
             data = bytes_to_text(value)
         else:
             data = read_rdata(type, value)
         if not 0 <= ttl <= _MAX_TTL:
             raise DeclarationError(f"the TTL is {ttl}, not from 0 to {_MAX_TTL} seconds")
-        return Record(name_key(name), type, ttl, data)
+        made = Record(name_key(name), type, ttl, data)
+        require_room(made)
+        return made
     except DeclarationError as error:
         raise DeclarationError(f"record {name} {type}: {str(error).rstrip('.')}") from None

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from fakemail.dns.names import name_key, parent_of, read_name
 from fakemail.dns.rdata import read_zone_text
-from fakemail.dns.records import DEFAULT_TTL, Record, record
+from fakemail.dns.records import DEFAULT_TTL, Record, record, require_room
 from fakemail.dns.rrtypes import read_type
 from fakemail.errors import DeclarationError, UnknownName, nearest
 
@@ -229,6 +229,7 @@ class Zones:
         for line in sorted(lines, key=lambda line: line.type != "SOA"):
             new = Record(name_key(line.name), line.type, line.ttl, line.value)
             try:
+                require_room(new)
                 if new.type == "SOA":
                     if new.name not in self._zones:
                         self.add_zone(new.name)

@@ -75,7 +75,10 @@ def test_data_has_one_spelling_and_the_wire_form_that_dnspython_gives_it(
         ("AXFR", b"x", "AXFR is a type of question"),
         ("MXX", "10 a", "'MXX' is not a record type: did you mean 'MX'?"),
         ("TYPE70000", b"", "'TYPE70000' is not a record type"),
-        ("TXT", b"x" * 65536, "65536 octets are more than a record holds"),
+        ("TXT", b"x" * 65536, "65536 octets are more than a record can have"),
+        ("TXT", "x" * 66000, "66259 octets are more than a record can have, which is 64935"),
+        ("TXT", " ".join(['"' + "x" * 255 + '"'] * 260), "66560 octets are more than a record can have"),
+        ("TYPE65280", "\\# 65535 " + "00" * 65535, "65535 octets are more than a record can have"),
     ],
 )
 def test_bad_data_is_refused_with_name_type_and_problem(type: str, value: str | bytes, problem: str) -> None:

@@ -358,3 +358,16 @@ def test_malformed_data_is_found_by_our_client(type: str, data: bytes) -> None:
 def test_what_is_no_reply_is_found_by_our_client(packet: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode_reply(packet)
+
+
+def test_the_largest_record_fits_whatever_its_name_is() -> None:
+    zones = Zones()
+    zones.add_zone("example.org")
+    name = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 40, "example.org"])
+    data = '"' + '" "'.join(["x" * 255] * 253 + ["x" * 166]) + '"'
+    largest = record(name, "TXT", data)
+    assert len(largest.wire) == 64935
+    zones.add(largest)
+    reply = ask(zones, dns.message.make_query(name, "TXT", use_edns=0), "tcp")
+    assert not reply.flags & dns.flags.TC
+    assert len(reply.answer) == 1

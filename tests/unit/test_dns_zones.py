@@ -214,3 +214,26 @@ def test_bad_zone_file_text_is_refused_with_the_line(zones: Zones, text: str, pr
     with pytest.raises(DeclarationError) as refused:
         zones.load_text(text, origin="example.org")
     assert str(refused.value).startswith(problem)
+
+
+def test_generated_records_have_a_limit(zones: Zones) -> None:
+    loaded = zones.load_text(
+        "$GENERATE 1-200 h$ A 192.0.2.$\n$GENERATE 1-50 g$ A 192.0.2.$", origin="example.org"
+    )
+    assert len(loaded) == 250
+    before = len(zones.records())
+    for text in (
+        "$GENERATE 1-1000000000 h$ A 192.0.2.1",
+        "$GENERATE 1-6000 h$ A 192.0.2.1\n$GENERATE 1-6000 g$ A 192.0.2.1",
+    ):
+        with pytest.raises(DeclarationError, match=r"\$GENERATE may make 10000 records, and these are more"):
+            zones.load_text(text, origin="example.org")
+    assert len(zones.records()) == before
+
+
+def test_zone_text_with_a_record_that_no_message_can_carry(zones: Zones) -> None:
+    text = "big TXT " + " ".join(['"' + "x" * 255 + '"'] * 260)
+    with pytest.raises(
+        DeclarationError, match=r"zone text, line 1: 66560 octets are more than a record can have"
+    ):
+        zones.load_text(text, origin="example.org")
