@@ -12,10 +12,15 @@ Addresses ignore case.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
+from fakemail.record.text import shown
+
 Wanted = str | re.Pattern[str]
+
+# Of what a message has many of, so many are told when none of them is what was wanted.
+_MOST_LISTED = 10
 
 
 class HeaderView(Protocol):
@@ -100,7 +105,7 @@ class HasSubject(Matcher):
         """What is different."""
         if _equal(self.wanted, message.subject):
             return ""
-        return f"subject is {message.subject!r}, not {_show(self.wanted)}"
+        return f"subject is {_short(message.subject)}, not {_show(self.wanted)}"
 
     def __repr__(self) -> str:
         return f"HasSubject({_show(self.wanted)})"
@@ -150,7 +155,7 @@ class SentBy(Matcher):
         """What is different."""
         if _same_address(self.wanted, message.sender):
             return ""
-        return f"sender is {message.sender!r}, not {_show(self.wanted)}"
+        return f"sender is {_short(message.sender)}, not {_show(self.wanted)}"
 
     def __repr__(self) -> str:
         return f"SentBy({_show(self.wanted)})"
@@ -214,8 +219,11 @@ class HasAttachment(Matcher):
             return ""
         if not attachments:
             return "there is no attachment"
-        there = [f"{one.filename!r} ({one.content_type}, {len(one.content)} octets)" for one in attachments]
-        return f"no attachment is {self!r}; there is {', '.join(there)}"
+        there = [
+            f"{_short(one.filename)} ({one.content_type}, {len(one.content)} octets)"
+            for one in attachments[:_MOST_LISTED]
+        ]
+        return f"no attachment is {self!r}; there is {', '.join(there)}{_more(len(attachments))}"
 
     def _fits(self, attachment: AttachmentView) -> bool:
         return (
@@ -247,8 +255,8 @@ class HasLink(Matcher):
             return ""
         if not links:
             return "there is no link"
-        there = [f"{link.text!r} -> {link.url}" for link in links[:10]]
-        return f"no link is {self!r}; there is {', '.join(there)}"
+        there = [f"{_short(link.text)} -> {shown(link.url)}" for link in links[:_MOST_LISTED]]
+        return f"no link is {self!r}; there is {', '.join(there)}{_more(len(links))}"
 
     def _fits(self, link: LinkView) -> bool:
         if isinstance(self.text, str):
@@ -332,8 +340,12 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 200 else text[:200] + "...")
 
 
-def _listed(values: Iterable[str], empty: str) -> str:
-    return ", ".join(repr(value) for value in values) or empty
+def _listed(values: Sequence[str], empty: str) -> str:
+    return (", ".join(map(_short, values[:_MOST_LISTED])) or empty) + _more(len(values))
+
+
+def _more(number: int) -> str:
+    return f" and {number - _MOST_LISTED} more" if number > _MOST_LISTED else ""
 
 
 def _folded(text: str) -> str:

@@ -275,10 +275,25 @@ def _folded(text: str) -> str:
 
 
 def _link_lines(links: Iterable[Link]) -> str:
-    lines = [f"  {link.text!r} -> {link.url}" for link in links]
-    more = [f"  and {len(lines) - 20} more"] if len(lines) > 20 else []
-    return "\n".join(lines[:20] + more)
+    every = list(links)
+    lines = [f"  {_cut(link.text, 200)!r} -> {_harmless(_cut(link.url, 500))}" for link in every[:20]]
+    more = [f"  and {len(every) - 20} more"] if len(every) > 20 else []
+    return "\n".join(lines + more)
 
 
 def _shown(text: str) -> str:
-    return (text if len(text) <= 500 else text[:500] + "...").strip() or "(empty)"
+    return _harmless(_cut(text, 500)).strip() or "(empty)"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def _harmless(text: str) -> str:
+    """Text that came with a message without what a terminal would obey; its lines stay lines."""
+    return "".join(
+        [
+            char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+            for char in text
+        ]
+    )

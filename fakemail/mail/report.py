@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ _ORIGINAL_TYPES: Final = (
     "text/rfc822-headers",
     "message/global-headers",
 )
+_BLANK_LINES: Final = re.compile(rb"\n(?:\r?\n)++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,14 @@ def read_report(root: Part) -> DeliveryReport | None:
 def _groups(content: bytes) -> list[Headers]:
     """The blocks of fields between blank lines."""
     groups: list[Headers] = []
-    rest = content
-    while rest.strip(b"\r\n"):
-        rest = rest.lstrip(b"\r\n")
-        end = body_offset(rest)
-        groups.append(Headers(split_fields(rest, 0, end or len(rest))))
-        if not end:
-            break
-        rest = rest[end:]
+    at, size = 0, len(content)
+    while at < size:
+        blank = _BLANK_LINES.search(content, at)
+        end = size if blank is None else blank.start() + 1
+        group = Headers(split_fields(content, at, end))
+        if group:
+            groups.append(group)
+        at = size if blank is None else blank.end()
     return groups
 
 

@@ -18,6 +18,8 @@ from fakemail.terms.address import Address, Path
 _NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9._:\[\]\-\u00a1-\U0010ffff]")
 _NOT_IN_COMMENT: Final = re.compile(r"[^A-Za-z0-9 ._/:=+,\-]")
 _NOT_IN_PATH: Final = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029]")
+# RFC 5321 §4.1.2: qtextSMTP = %d32-33 / %d35-91 / %d93-126; quoted-pairSMTP = %d92 %d32-126
+_NOT_IN_QUOTED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _RECEIVED: Final = re.compile(rb"\n[Rr][Ee][Cc][Ee][Ii][Vv][Ee][Dd][ \t]*:")
 _RECEIVED_FIRST: Final = re.compile(rb"[Rr][Ee][Cc][Ee][Ii][Vv][Ee][Dd][ \t]*:")
 _DATE: Final = re.compile(rb"(?:\A|\n)[Dd][Aa][Tt][Ee][ \t]*:")
@@ -136,4 +138,7 @@ def _path(path: Address) -> str:
 
 @lru_cache(maxsize=256)
 def _clean_path(text: str) -> str:
-    return _NOT_IN_PATH.sub("?", text)
+    local, at, domain = text.rpartition("@")
+    # Between quotes a space, "<" and ">" are text like any other.
+    unfit = _NOT_IN_QUOTED if local.startswith('"') else _NOT_IN_PATH
+    return unfit.sub("?", local) + at + _NOT_IN_PATH.sub("?", domain)

@@ -307,3 +307,68 @@ def test_hostile_repetition_costs_no_more_than_its_length(piece: str) -> None:
     assert isinstance(mail.from_, list)
     assert isinstance(bare_links(text), list)
     assert isinstance(candidates(text), list)
+
+
+HOSTILE = "\x1b[31mred\x9b\u202e\x07"
+HARMLESS = r"\x1b[31mred\x9b\u202e\x07"
+
+
+def test_what_fails_shows_no_terminal_its_orders() -> None:
+    text = f"A line\n{HOSTILE}\nhttps://shop.test/{HOSTILE}"
+    mail = view(text)
+    with pytest.raises(MailExpectation) as no_code:
+        mail.code()
+    assert HARMLESS in str(no_code.value)
+    assert "A line\n" in str(no_code.value)
+    page = rich(f'<a href="https://shop.test/{HOSTILE}">Confirm {HOSTILE}</a>')
+    with pytest.raises(MailExpectation) as no_link:
+        page.link("Nothing")
+    assert "https://shop.test/" in str(no_link.value)
+    for told in (no_code, no_link):
+        assert all(char.isprintable() or char == "\n" for char in str(told.value))
+
+
+def test_what_fails_is_not_endless() -> None:
+    page = rich(
+        "".join(f'<a href="https://shop.test/{at}/{"x" * 50_000}">{"y" * 50_000}</a>' for at in range(40))
+    )
+    with pytest.raises(MailExpectation) as caught:
+        page.link("Nothing")
+    assert len(str(caught.value)) < 20_000
+    assert str(caught.value).endswith("and 20 more")
+
+
+def _report(groups: bytes) -> MessageView:
+    return MessageView(
+        b'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        b"--b\r\nContent-Type: text/plain\r\n\r\nSorry\r\n"
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\n" + groups + b"\r\n--b--\r\n"
+    )
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_a_report_about_many_is_read_in_one_pass(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fakemail.mail import report
+
+    searched = 0
+
+    class Counting:
+        """The pattern that finds blank lines, counting the octets that it walks over."""
+
+        def search(self, content: bytes, at: int) -> object:
+            nonlocal searched
+            match = pattern.search(content, at)
+            searched += (len(content) if match is None else match.end()) - at
+            return match
+
+    pattern = report._BLANK_LINES
+    monkeypatch.setattr(report, "_BLANK_LINES", Counting())
+    groups = b"Reporting-MTA: dns; mx.test" + end * 3
+    groups += (b"Final-Recipient: rfc822; a@b.test" + end + b"Action: failed" + end * 2) * 5_000
+    mail = _report(groups)
+    found = mail.delivery_report
+    assert found is not None
+    assert found.reporting_host == "mx.test"
+    assert len(found.recipients) == 5_000
+    assert {each.recipient for each in found.recipients} == {"a@b.test"}
+    assert searched <= len(mail.raw)

@@ -27,11 +27,19 @@ def received_by_us(**changes: object) -> bytes:
     return received(**{**facts, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("path", ['"a b"@x.test', '"<a>"@x.test', '"a@b"@x.test', r'"a\"\\ b"@x.test'])
+def test_a_quoted_local_part_is_kept_as_it_is(path: str) -> None:
+    """RFC 5321 §4.1.2: between quotes a space and angle brackets are text."""
+    assert return_path(address(path)) == f"Return-Path: <{path}>\r\n".encode()
+    assert f"for <{path}>;" in received_by_us(recipient=address(path)).decode()
+
+
 def test_return_path() -> None:
     assert return_path(NULL_PATH) == b"Return-Path: <>\r\n"
     assert return_path(address("bob@example.org")) == b"Return-Path: <bob@example.org>\r\n"
     assert return_path(address("bøb@example.org")) == "Return-Path: <bøb@example.org>\r\n".encode()
     assert return_path(Address("a>\r\nX: y", "b.test")).count(b"\n") == 1
+    assert return_path(Address("a", "b.test>\r\nX: <y")) == b"Return-Path: <a@b.test???X:??y>\r\n"
 
 
 def test_received_in_full() -> None:

@@ -135,3 +135,17 @@ def test_repr_reads_like_the_code() -> None:
 def test_nobody() -> None:
     assert SentTo("a@b").mismatch(MessageView(b"")) == "it is addressed to nobody, not to 'a@b'"
     assert "..." in HasText("x").mismatch(MessageView(b"A: b\r\n\r\n" + b"y" * 500))
+
+
+def test_what_a_matcher_says_is_short_and_harmless():
+    page = "".join(
+        f'<a href="https://shop.test/\x1b[31m{at}/{"x" * 50_000}">{"y" * 50_000}</a>' for at in range(40)
+    )
+    links = HasLink("Nothing").mismatch(MessageView(samples.html(html=page, text=None)))
+    assert links.endswith(" and 30 more")
+    many = MessageView(
+        samples.plain(to=[f"{'a' * 50}{at}@example.org" for at in range(1000)], subject="s" * 5000)
+    )
+    for said in (links, SentTo("x@y.test").mismatch(many), HasSubject("News").mismatch(many)):
+        assert said.isprintable()
+        assert len(said) < 6_000
