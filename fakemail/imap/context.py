@@ -123,7 +123,8 @@ class Context:
         self.condstore = self.condstore or self.qresync or "CONDSTORE" in enabled
         self.says_vanished = self.qresync or self.uid_only
         self.dialect = Dialect(utf8=self.utf8, strict=self.profile.imap.strict)
-        facts = self.facts
+        # Without what is active already: a second COMPRESS is to be told so, not to be unknown (RFC 4978 §3).
+        facts = Facts(self.profile, self.channel, self.account is not None)
         self.offered = frozenset(name for name in capabilities.NAMES if capabilities.offers(facts, name))
 
     @property

@@ -174,7 +174,7 @@ def test_compression() -> None:
     told = ask(b"c FETCH 1:* FLAGS\r\nd NOOP\r\n")
     assert told.count(b" FETCH (FLAGS") == 5000
     assert told.endswith(b"d OK NOOP completed.\r\n")
-    assert ask(b"e COMPRESS DEFLATE\r\n") == b"e BAD There is no command COMPRESS here.\r\n"
+    assert ask(b"e COMPRESS DEFLATE\r\n") == b"e NO [COMPRESSIONACTIVE] DEFLATE is active already.\r\n"
     assert b"COMPRESS" not in ask(b"f CAPABILITY\r\n").replace(b"completed", b"")
 
 

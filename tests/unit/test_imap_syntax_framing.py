@@ -108,6 +108,14 @@ def test_the_longest_line() -> None:
     assert events(framer, b"\r\nA3 NOOP\r\n") == [Frame("A3 NOOP")]
 
 
+def test_a_tag_is_given_back_whole_or_not_at_all() -> None:
+    long = "A" * 300
+    assert events(Framer(line_limit=400), f"{long} NOOP\0\r\n".encode()) == [
+        Refused("NUL is not allowed.", long)
+    ]
+    assert events(Framer(line_limit=20), b"A" * 30) == [Refused("A line is longer than 20 octets.")]
+
+
 def test_a_long_line_takes_its_literal_with_it() -> None:
     framer = Framer(line_limit=20)
     assert events(framer, b"A1 " + b"x" * 50 + b" {9+}\r\nA9 NOOP\r\n\r\nA2 NOOP\r\n") == [

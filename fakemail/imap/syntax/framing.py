@@ -275,7 +275,7 @@ class Framer:
 
     def _judge(self, text: str, octets: int, *, binary: bool, synchronising: bool) -> Refused | None:
         """Refuse an announced literal, or return None to take it."""
-        tag, command = _head(self._parts[0] if self._parts else text)
+        tag, command = self._head(text)
         if octets > _LARGEST:
             return self._refuse(text, "A literal is larger than any number of 63 bits.", code="TOOBIG")
         if not synchronising and self.unasked_limit is not None and octets > self.unasked_limit:
@@ -298,8 +298,15 @@ class Framer:
         if self._refused:
             return None
         self._refused = True
-        tag, _ = _head(self._parts[0] if self._parts else text)
+        tag, _ = self._head(text)
         return Refused(sentence, tag, response, code)
+
+    def _head(self, text: str) -> tuple[str | None, str]:
+        """The tag and the name of the running command, as far as they can be read."""
+        found = _HEAD.match(self._parts[0] if self._parts else text)
+        if not found or found.end(1) >= self.line_limit:  # what was cut off is not the tag that was sent
+            return None, ""
+        return found[1], (found[2] or "").upper()
 
     def _end_literal(self) -> None:
         octets = bytes(self._buffer[: self._needed])
@@ -328,14 +335,6 @@ class Framer:
         self._state = _State.LINE
         self._end_line(text, plain=False, refusal=None)
         return True
-
-
-def _head(text: str) -> tuple[str | None, str]:
-    """The tag and the name of a command, as far as they can be read."""
-    found = _HEAD.match(text[:256])
-    if not found:
-        return None, ""
-    return found[1], (found[2] or "").upper()
 
 
 def _in_quoted(text: str, stop: int) -> bool:
