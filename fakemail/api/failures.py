@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fakemail.api.matchers import HasSubject, Matcher, SentBy
+from fakemail.api.progress import with_notes
 from fakemail.record import journey as journeys
 from fakemail.record.transcript import Order, transcript
 from fakemail.terms.address import NullPath
@@ -153,6 +154,6 @@ def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
     others = mine or [each for each in journeys.journeys(events) if not each.is_arrived_notice]
     if not others:
         return ["last:   no client has sent any mail in this test so far"]
-    last = others[-1]
+    (last,) = with_notes(net.internet, others[-1:])
     head = f"last:   the journey to {last.recipient}" + ("" if mine else f" (none went to {box.address})")
     return [head, *(f"        {line}" for line in last.table().splitlines())]

@@ -18,6 +18,7 @@ from fakemail.api import config as configuration
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
 from fakemail.api.dns import Dns
 from fakemail.api.hosts import Domain, Host, read_address
+from fakemail.api.progress import with_notes
 from fakemail.api.queue import Queue
 from fakemail.api.results import Results
 from fakemail.api.settings import Settings
@@ -151,7 +152,7 @@ class BaseNet(Generic[_A]):
         """Stop; an error of our own servers is raised here, so that it fails the test that caused it."""
         __tracebackhide__ = True
         internet, self._internet = self._internet, None
-        if internet is not None:
+        if internet is not None and self.thread.is_of_this_process:  # else it is another process's to end
             self.run(internet.stop())
             internet.raise_errors()
 
@@ -337,6 +338,7 @@ class BaseNet(Generic[_A]):
             subject=subject,
             message_id=message_id,
         )
+        found = with_notes(self.internet, found, call=self.call)
         asked = {"to": to, "sender": sender, "subject": subject, "message_id": message_id}
         said = ", ".join(f"{name}={str(value)!r}" for name, value in asked.items() if value is not None)
         return Results(found, question=f"the journeys with {said}" if said else "the journeys")

@@ -46,6 +46,8 @@ class Journey:
     reply: Reply | None
     """The last reply that decided about it, for example the one that its :attr:`fate` rests on."""
     _story: tuple[tuple[int, str, str, Reply | None], ...] = field(repr=False)
+    note: str = ""
+    """What the present adds to an open fate, for those who read it; empty otherwise."""
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -83,13 +85,13 @@ class Journey:
         if len(lines) > limit:
             half = limit // 2
             lines[half : len(lines) - half] = [f"     ({len(lines) - 2 * half} more steps)"]
-        return "\n".join([*lines, f"Fate: {self.fate}"])
+        return "\n".join([*lines, f"Fate: {self.fate}{self.note}"])
 
     def __str__(self) -> str:
         return self.table()
 
     def __repr__(self) -> str:
-        return f"<Journey to {self.recipient}: {self.fate}>"
+        return f"<Journey to {self.recipient}: {self.fate}{self.note.partition(chr(10))[0]}>"
 
 
 def journeys(events: Iterable[Event]) -> list[Journey]:

@@ -276,7 +276,8 @@ def _returned(trace: Trace, returned: Returned) -> None:
     elif returned.report:
         end = fates.Bounced(returned.at, reply, reason, host=host)
     else:
-        end = fates.Discarded(reason, host=returned.host)
+        given_up = reason is not Reason.DROPPED
+        end = fates.Discarded(reason, host=returned.host, refusal=reply, is_given_up=given_up)
     told = f", and told {trace.sender} by {returned.report}" if returned.report else ", and told nobody"
     age = " after its whole time in the queue" if returned.expired else ""
     trace.story.append((returned.number, returned.host, f"gave up{age}{told}", None))

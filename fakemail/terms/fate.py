@@ -78,12 +78,21 @@ class Expired(Fate):
 
 @dataclass(frozen=True, slots=True)
 class Discarded(Fate):
-    """A host took it and threw it away without telling anybody."""
+    """A host took it and threw it away, or gave it up, without telling anybody.
+
+    It is given up so when the next host refused it and the sender had asked not to be told
+    (``NOTIFY=NEVER``, RFC 3461 §4.1), or is nobody, as that of a bounce.
+    """
 
     reason: Reason | None = None
     host: str = field(default="", compare=False, kw_only=True)
+    refusal: Reply | None = field(default=None, compare=False, kw_only=True)
+    """The reply for which it was given up, if there was one."""
+    is_given_up: bool = field(default=False, compare=False, kw_only=True)
 
     def __str__(self) -> str:
+        if self.is_given_up:
+            return f"given up{_by(self.host)}, and the sender not told{_why(self.refusal, self.reason)}"
         return f"silently discarded{_by(self.host)}{_why(None, self.reason)}"
 
 

@@ -110,7 +110,7 @@ def journey_section(world: World) -> str:
     parts = [_nothing(world)] if not found else []
     if hidden:
         parts.append(f"({hidden} earlier journeys are not shown; mailnet.journeys() has them all.)")
-    for number, each in enumerate(found[hidden:], start=hidden + 1):
+    for number, each in enumerate(world.with_notes(found[hidden:]), start=hidden + 1):
         parts.append(f"{_head(number, len(found), each)}\n{each.table()}")
     parts.append(f"again: --mailnet-seed={world.seed}")
     return "\n\n".join(parts)

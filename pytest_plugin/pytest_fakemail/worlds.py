@@ -11,11 +11,13 @@ import pytest
 
 from fakemail import DeclarationError, MailNet
 from fakemail.api.config import load
+from fakemail.api.progress import with_notes
 from pytest_fakemail.fixtures import SHARED, WORLDS
 from pytest_fakemail.options import Options, of_item, read
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import BaseNet
+    from fakemail.record.journey import Journey
 
 _Net = TypeVar("_Net", bound="BaseNet[Any]")
 
@@ -62,6 +64,10 @@ class World:
             for running in list(self._internet.hosts.values())
             if running.is_stopped or running.faults.refuses_connections
         ]
+
+    def with_notes(self, found: list[Journey]) -> list[Journey]:
+        """The journeys, with what there is to do about those that are not at their end."""
+        return with_notes(self._internet, found)
 
     def raise_errors(self) -> None:
         """Raise an error of the servers' own code, if there was one."""

@@ -384,6 +384,21 @@ def test_failures_of_setup_and_teardown(project: pytest.Pytester) -> None:
     )
 
 
+def test_mail_that_waits_is_told_with_the_way_on(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        _test(
+            "from fakemail import minutes",
+            "mailnet.domain('example.org').policy(greylist=minutes(5))",
+            "shop.send(smtp, bob.address)",
+            "bob.inbox.wait_for_one(timeout=0.1)",
+        )
+    )
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    way = "next try at *, and the clock stands at *: mailnet.clock.advance(minutes(5)) gets there"
+    run.stdout.fnmatch_lines([f"E * {way}", "*- fakemail journey -*", "Fate: waiting *", f"      {way}"])
+
+
 def test_a_shared_world_tells_of_the_present_test_only(project: pytest.Pytester) -> None:
     project.makepyfile(
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 
@@ -115,7 +116,9 @@ def test_the_sender_decides_who_is_told_and_how_much(net, shop):
     send(shop, "gone@example.org", rcpt_options=["NOTIFY=NEVER"])
     net.settle()
     assert shop.inbox.is_empty
-    assert net.journey(to="gone@example.org").fate == Discarded(Reason.NO_SUCH_USER)
+    fate = net.journey(to="gone@example.org").fate
+    assert fate == Discarded(Reason.NO_SUCH_USER)
+    assert str(fate) == "given up by smtp.shop.test, and the sender not told: 550 5.1.1 (no such user)"
     send(
         shop,
         bob.address,
@@ -167,6 +170,52 @@ def test_the_queue_can_be_held_flushed_and_dropped(net, shop):
         Discarded(Reason.DROPPED),
     }
     assert first.recipients == []
+    assert str(net.journeys(to=bob)[1].fate) == "silently discarded by smtp.shop.test: dropped from the queue"
+
+
+def test_a_journey_that_waits_says_how_a_test_gets_on(net, shop):
+    bob = net.account("bob@example.org")
+    handler = Grey("451 4.7.1 try again later")
+    net.existing_host("mx1.example.org").handle_with(handler)
+    net.queue.hold()
+    send(shop, bob.address)
+    assert str(net.journey(to=bob)).endswith(
+        "\nFate: waiting in the queue of smtp.shop.test\n      held: flush() lets it go"
+    )
+    net.queue.flush()
+    net.settle()
+    now = net.clock.now()
+    told = (
+        "Fate: waiting in the queue of smtp.shop.test: 451 4.7.1 (refused by the test's own handler)\n"
+        f"      next try at {now + minutes(5):%a %H:%M:%S}, and the clock stands at {now:%H:%M:%S}: "
+        "mailnet.clock.advance(minutes(5)) gets there"
+    )
+    assert str(net.journey(to=bob)).endswith(told)
+    with pytest.raises(MailExpectation) as failed:
+        bob.inbox.one()
+    assert told.replace("\n", "\n        ") in str(failed.value)
+    net.clock.advance(minutes(2))
+    assert "advance(minutes(3)) gets there" in str(net.journey(to=bob))
+    handler.reply = None
+    net.clock.advance(minutes(3))
+    assert str(net.journey(to=bob)).endswith("\nFate: delivered to bob@example.org, INBOX")
+
+
+def test_a_journey_that_is_under_way_says_so(net, shop):
+    bob = net.account("bob@example.org")
+    go_on = asyncio.Event()
+
+    class Slow:
+        async def handle_RCPT(self, server, session, envelope, address, options):
+            await go_on.wait()
+            return "550 5.7.1 no"
+
+    net.existing_host("mx1.example.org").handle_with(Slow())
+    send(shop, bob.address)
+    assert repr(net.journey(to=bob)).endswith(" (not settled)>")
+    net.call(go_on.set)
+    net.settle()
+    assert "settled" not in repr(net.journey(to=bob))
 
 
 def test_the_schedule_is_the_tests_own(net, shop):

@@ -1,0 +1,45 @@
+"""What the present adds to journeys that are not at their end: when it goes on, and how a test gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from fakemail.engine.internet import Internet
+from fakemail.record.journey import Journey
+
+NOT_SETTLED = " (not settled)"
+
+
+def with_notes(
+    internet: Internet, found: list[Journey], *, call: Callable[[Callable[[], bool]], bool] | None = None
+) -> list[Journey]:
+    """The journeys, with a note at each whose fate is still open.
+
+    ``call`` asks in the loop's thread whether our side is settled; without it nothing is said about that.
+    """
+    if all(each.fate.is_settled for each in found):
+        return found
+    is_settled = call is None or call(lambda: internet.is_settled)
+    return [
+        each if each.fate.is_settled else replace(each, note=_note(internet, each, is_settled))
+        for each in found
+    ]
+
+
+def _note(internet: Internet, journey: Journey, is_settled: bool) -> str:
+    entry = internet.mail_queue.entries.get(journey.queue_ids[-1]) if journey.queue_ids else None
+    due, now = None if entry is None else entry.next_attempt, internet.clock.now()
+    if due is not None and due > now:
+        stands = f"the clock stands at {now:%H:%M:%S}: mailnet.clock.advance({_span(now, due)}) gets there"
+        return f"\n      next try at {due:%a %H:%M:%S}, and {stands}"
+    if entry is not None and entry.is_held:
+        return "\n      held: flush() lets it go"
+    return "" if is_settled else NOT_SETTLED
+
+
+def _span(now: datetime, due: datetime) -> str:
+    """How a test writes the time from now to then, rounded up."""
+    minutes = -((now - due) // timedelta(minutes=1))
+    return f"hours({minutes // 60})" if minutes >= 120 and minutes % 60 == 0 else f"minutes({minutes})"
