@@ -6,11 +6,14 @@ import imaplib as _imaplib
 import poplib as _poplib
 import smtplib as _smtplib
 import ssl
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from fakemail.errors import DeclarationError
+from fakemail.errors import ClosedError, DeclarationError
 from fakemail.model.host import Security
 from fakemail.tls.authority import process_authority
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 # How long a client of ours waits for a server in this very process, in real seconds.
 _TIMEOUT = 30.0
 # The schemes of URLs: RFC 2384 for POP3, RFC 5092 for IMAP; those with an s are what programs understand.
+_BROUGHT = "_ca_file"  # in the settings that came from another process: the path that they brought
 _SCHEMES = {"smtp": "smtp", "submission": "smtp", "submissions": "smtps"}
 
 
@@ -36,8 +40,8 @@ class Settings:
     port: int
     security: str
     """``"starttls"``, ``"tls"`` or ``"none"``."""
-    server: Host = field(repr=False)
-    """The fake host behind the address."""
+    server: Host = field(repr=False, compare=False)
+    """The fake host behind the address; it stays behind when settings go to another process."""
     username: str = ""
     password: str = field(default="", repr=False)
     service: str = "smtp"
@@ -51,12 +55,42 @@ class Settings:
     @property
     def ca_file(self) -> str:
         """The path of a PEM file with the authority that signed the server's certificate."""
-        return str(process_authority().ca_file())
+        brought: str | None = self.__dict__.get(_BROUGHT)
+        return str(process_authority().ca_file()) if brought is None else brought
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
         """A new client context that trusts the fake internet's authority and nobody else."""
+        if _BROUGHT in self.__dict__:
+            return ssl.create_default_context(cafile=self.ca_file)
         return process_authority().client_context()
+
+    # Pickled they are plain values, for a program under test that runs in a process of its own: what
+    # is needed to connect goes with them, and the fake internet stays where it is.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "server": None, _BROUGHT: self.ca_file}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({name: value for name, value in state.items() if name != "server"})
+
+    if not TYPE_CHECKING:  # or every name would seem to be there
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "server" and _BROUGHT in self.__dict__:
+                raise ClosedError(
+                    "these settings came from another process, with what is needed to connect; the host itself, "
+                    "and its faults, are in the process of the fake internet."
+                )
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+
+    def __copy__(self) -> Settings:
+        return self
+
+    def __deepcopy__(self, _: object) -> Settings:
+        return self
 
     @property
     def url(self) -> str:
@@ -94,12 +128,20 @@ class Settings:
                 f"{verb}() is for {protocol.upper()}, and these are the settings of {self.service!r}."
             )
 
-    def django_settings(self) -> dict[str, Any]:
-        """Django's ``EMAIL_*`` settings, for ``override_settings`` or pytest-django's ``settings``.
+    def django_settings(self, *, mailers: bool | None = None) -> dict[str, Any]:
+        """Django's settings for mail, for ``override_settings`` or pytest-django's ``settings``.
+
+        Since 6.1 Django has ``MAILERS``, and warns of the ``EMAIL_*`` settings of before. It gets what it
+        knows, unless ``mailers`` says which of the two it shall be. Every mailer that the project has
+        comes here.
 
         Django's backend trusts what Python trusts, so let it know the authority as well:
         ``monkeypatch.setenv("SSL_CERT_FILE", settings.ca_file)``.
         """
+        if mailers is None:
+            mailers = _django_has_mailers()
+        if mailers:
+            return {"MAILERS": {alias: self._mailer() for alias in ("default", *_django_aliases())}}
         return {
             "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
             "EMAIL_HOST": self.host,
@@ -109,6 +151,20 @@ class Settings:
             "EMAIL_USE_TLS": self.security == Security.STARTTLS.value and bool(self.username),
             "EMAIL_USE_SSL": self.security == Security.TLS.value,
             "EMAIL_TIMEOUT": _TIMEOUT,
+        }
+
+    def _mailer(self) -> dict[str, Any]:
+        return {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "OPTIONS": {
+                "host": self.host,
+                "port": self.port,
+                "username": self.username,
+                "password": self.password,
+                "use_tls": self.security == Security.STARTTLS.value and bool(self.username),
+                "use_ssl": self.security == Security.TLS.value,
+                "timeout": _TIMEOUT,
+            },
         }
 
     def smtplib(self) -> _smtplib.SMTP:
@@ -170,3 +226,19 @@ class Settings:
             client.close()
             raise
         return client
+
+
+def _django_has_mailers() -> bool:
+    try:
+        version: tuple[object, ...] = import_module("django").VERSION
+    except ImportError:
+        return False
+    return version >= (6, 1)
+
+
+def _django_aliases() -> Iterable[str]:
+    """The names of the project's own mailers, as far as Django has read its settings."""
+    conf = sys.modules.get("django.conf")
+    if conf is None or not conf.settings.configured:
+        return ()
+    return tuple(getattr(conf.settings, "MAILERS", ()))

@@ -69,7 +69,7 @@ def watch(
             watchers.append(look)
             cleanup.append(lambda: watchers.remove(look))
 
-    thread.loop.call_soon_threadsafe(begin)
+    thread.soon(begin)
     return future
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from fakemail.errors import ClosedError
+
 _T = TypeVar("_T")
 
 
@@ -31,15 +33,21 @@ class LoopThread:
     @property
     def is_usable(self) -> bool:
         """Whether the thread is alive in this process (a fork has the object but not the thread)."""
-        return self._pid == os.getpid() and self._thread.is_alive()
+        return self.is_of_this_process and self._thread.is_alive()
 
     @property
     def is_current(self) -> bool:
         """Whether the caller runs in this thread."""
         return threading.current_thread() is self._thread
 
+    def soon(self, function: Callable[[], object]) -> None:
+        """Call a plain function in the loop's thread, without waiting for it."""
+        self._require_own_process()
+        self.loop.call_soon_threadsafe(function)
+
     def start(self, work: Coroutine[Any, Any, _T]) -> Future[_T]:
         """Run a coroutine in the loop; the future belongs to the caller."""
+        self._require_own_process(work)
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -55,6 +63,21 @@ class LoopThread:
         self._require_another_thread(work)
         return self.call(lambda: _finish(work))
 
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether this process started it; after a fork the child has the loop, and no thread that runs it."""
+        return self._pid == os.getpid()
+
+    def _require_own_process(self, work: Coroutine[Any, Any, object] | None = None) -> None:
+        """Raise :class:`~fakemail.errors.ClosedError` where nobody would ever answer."""
+        if self._pid != os.getpid():
+            if work is not None:
+                work.close()
+            raise ClosedError(
+                f"this fake internet runs in process {self._pid}, and this is process {os.getpid()}, forked "
+                "from it: here its ports can be connected to, and nothing else."
+            )
+
     def _require_another_thread(self, work: Coroutine[Any, Any, object]) -> None:
         if self.is_current:
             work.close()
@@ -64,6 +87,7 @@ class LoopThread:
         """Call a plain function in the loop's thread and wait for its result."""
         if self.is_current:
             return function()
+        self._require_own_process()
         future: Future[_T] = Future()
 
         def work() -> None:

@@ -93,14 +93,9 @@ class DjangoApp:
 
     def send_newsletter(self, *, to: Sequence[str], smtp: Settings) -> Report:
         refused: list[str] = []
-        with (
-            django.test.override_settings(**smtp.django_settings()),
-            django.core.mail.get_connection() as connection,
-        ):
+        with django.test.override_settings(**smtp.django_settings()):
             for address in to:
-                mail = django.core.mail.EmailMessage(
-                    "News", "Good day.", "news@shop.test", [address], connection=connection
-                )
+                mail = django.core.mail.EmailMessage("News", "Good day.", "news@shop.test", [address])
                 try:
                     mail.send()
                 except smtplib.SMTPRecipientsRefused as error:
