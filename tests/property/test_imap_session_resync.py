@@ -31,7 +31,7 @@ class Host:
         self.credentials = self
         self.clock = VirtualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
         imap = PERSONALITIES[personality]
-        self.store = MailStore(clock=self.clock, folders=dict(imap.folders))
+        self.store = MailStore(clock=self.clock, folders=lambda _: dict(imap.folders))
         self.account = self.store.account(address("bob@example.org"))
         host = ModelHost("imap.example.org", "203.0.113.1", "2001:db8::1", personality=Personality(**traits))  # type: ignore[arg-type]
         self.profile = Profile(host, Service("imap", 143, Security.STARTTLS), imap)
