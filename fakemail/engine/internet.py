@@ -39,6 +39,7 @@ from fakemail.terms.address import Address
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.stage import Stage
+from fakemail.tls.authority import keep_through_forks
 from fakemail.wire.connection import Connection
 from fakemail.wire.dns_client import DnsClient
 from fakemail.wire.dns_server import DnsServer
@@ -90,6 +91,7 @@ class Internet:
     async def start(self) -> None:
         """Start the name server; hosts start as they are declared."""
         await self.dns.start()
+        keep_through_forks()
         server = self.world.add_host(NAME_SERVER)
         self._naming.do(lambda naming: naming.ensure_zone(INFRASTRUCTURE))
         self._naming.do(lambda naming: naming.host(server))

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -268,6 +268,17 @@ _PROCESS: dict[str, Authority] = {}
 def process_authority() -> Authority:
     """The authority that all fake internets of this process share, so that nothing is made twice."""
     return _PROCESS.get("authority") or _PROCESS.setdefault("authority", Authority())
+
+
+@cache
+def keep_through_forks() -> None:
+    """Let the children that this process forks from now on trust the same authority.
+
+    It is made when somebody first needs it; a child that forked before that would make its own, which
+    no server of its parent presents a certificate of.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lambda: process_authority().ca_file())
 
 
 def tls_server_end_point(der: bytes) -> bytes:
