@@ -17,7 +17,7 @@ from fakemail.pop3.commands import COMMANDS, Argument, Row, State, out_of_order
 from fakemail.pop3.dialogue import OVERLONG, Dialogue, Recorder
 from fakemail.pop3.maildrop import Maildrop, end_of_header, end_of_lines, size_of
 from fakemail.pop3.replies import CHALLENGE, ERR, OK, Answer, refusal
-from fakemail.record.secrets import Suspicion, mask_command, mask_response
+from fakemail.record.secrets import Suspicion, mask_response
 from fakemail.sasl.exchange import Credentials
 from fakemail.store.account import AccountStore
 from fakemail.store.message import StoredMessage
@@ -143,11 +143,7 @@ class Session(Dialogue):
         row = COMMANDS.get(keyword.strip("\t").upper())
         if row is not None:
             self._stage = row.stage
-        if row is None:
-            self._line = self._suspicion.mask(text)
-        else:
-            self._line = mask_command(text)
-            self._suspicion.is_awake = row.keyword == "AUTH"
+        self._line = self._suspicion.hear(text, row and row.keyword)
         if raw is OVERLONG or len(raw) > (row.limit if row is not None else 255):
             raise _Refused(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:

@@ -33,6 +33,7 @@ _SECRET_IN_UNKNOWN = re.compile(
     r"(?<=AUTHENTICATE)(?!$).+|(?<=AUTH)(?!ENTICATE|$).+|(?<=PASS)(?!$).+|(?<=LOGIN)(?!$).+|(?<=APOP)(?!$).+",
     re.IGNORECASE | re.DOTALL,
 )
+_WITH_SECRETS: Final = frozenset({"AUTH", "PASS", "APOP"})
 _UNKNOWN: Final = frozenset({Stage.SMTP_UNKNOWN, Stage.POP3_UNKNOWN, Stage.IMAP_UNKNOWN})
 
 
@@ -65,6 +66,13 @@ class Suspicion:
     def __init__(self) -> None:
         self.is_awake = False
         """From an AUTH on, until it succeeds or another command is recognised."""
+
+    def hear(self, line: str, keyword: str | None) -> str:
+        """A line as it may be recorded, with the keyword of its command; ``None`` for what is none."""
+        if keyword is None:
+            return self.mask(line)
+        self.is_awake = keyword == "AUTH"
+        return mask_command(line) if keyword in _WITH_SECRETS else line
 
     def mask(self, line: str) -> str:
         """A line that is no command, as it may be recorded."""

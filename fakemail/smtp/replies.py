@@ -28,6 +28,7 @@ CANNOT_VERIFY: Final = Reply(
 CANNOT_EXPAND: Final = Reply(550, "5.6.8", "a name is not ASCII; ask with SMTPUTF8")
 NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "an address outside ASCII needs the parameter SMTPUTF8")
 BARE_LINE_FEED: Final = Reply(501, "5.5.4", "a line ends with CRLF, not with a bare LF")
+TLS_FIRST: Final = Reply(538, "5.7.11", "encryption is required before AUTH; send STARTTLS")
 
 # RFC 5321 §4.2.2 with RFC 3463 §3: what each reason is called when it is final...
 _REFUSALS: Final = MappingProxyType(

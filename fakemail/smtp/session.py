@@ -16,7 +16,7 @@ from fakemail.errors import ProtocolError
 from fakemail.faults.book import Book
 from fakemail.faults.rule import Drop, Facts, GiveReply
 from fakemail.mail.envelope import Body, Envelope, Origin, Recipient
-from fakemail.record.secrets import Suspicion, mask_command, mask_response
+from fakemail.record.secrets import Suspicion, mask_response
 from fakemail.smtp import replies
 from fakemail.smtp.authentication import Authentication
 from fakemail.smtp.backend import Backend, Receipt, Recorder
@@ -317,12 +317,9 @@ class Session:
         verb, _, argument = text.partition(" ")
         row = COMMANDS.get(verb.upper())
         known = row is not None and (not row.keyword or self._knows(row.keyword))
-        if row is None:
-            self._line = self._suspicion.mask(text)
-        else:
+        if row is not None:
             self._stage = row.stage
-            self._suspicion.is_awake = row.verb == "AUTH"
-            self._line = mask_command(text) if row.verb == "AUTH" else text
+        self._line = self._suspicion.hear(text, row and row.verb)
         if raw is _OVERLONG or (row is not None and len(raw) > row.limit):
             raise _no(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
@@ -442,9 +439,7 @@ class Session:
             raise _Refused(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
         personality = self._personality
         if self._channel is None and not personality.auth_in_clear:
-            raise _Refused(
-                Reply(538, "5.7.11", "encryption is required before AUTH; send STARTTLS"), Reason.TLS_REQUIRED
-            )
+            raise _Refused(replies.TLS_FIRST, Reason.TLS_REQUIRED)
         offered = self.profile.mechanisms(self._channel)
         authentication = Authentication.begin(
             argument,
