@@ -7,11 +7,12 @@ decoded before it is asked for, and nothing here chooses what a person would rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from fakemail.mail.decoding import charset_text, field_text, transfer_content, unfold
-from fakemail.mail.fields import first_body
+from fakemail.mail.fields import pick_fields
 from fakemail.mail.headers import Headers, body_offset, split_fields
 from fakemail.mail.parameters import (
     ContentType,
@@ -30,6 +31,19 @@ _MAX_BOUNDARY: Final = 1000
 # RFC 2046 §5.1.1: close-delimiter = delimiter "--"; transport-padding = *LWSP-char. A delimiter is the
 # whole line, so that a boundary which begins with another one is not taken for it.
 _AFTER_BOUNDARY: Final = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
+# What is read of the header of a part, all of it in one pass.
+_FIELDS: Final = (
+    "content-type",
+    "content-transfer-encoding",
+    "content-disposition",
+    "content-id",
+    "content-description",
+    "content-md5",
+    "content-language",
+    "content-location",
+)
+_TYPES_KEPT: Final = 256
+_LONGEST_KEPT: Final = 200
 _TEXT_PLAIN: Final = ContentType("text", "plain")
 _MESSAGE: Final = ContentType("message", "rfc822")
 _IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
@@ -49,6 +63,7 @@ class Part:
         "_parameters",
         "body_start",
         "children",
+        "content_fields",
         "end",
         "header_start",
         "raw",
@@ -62,9 +77,15 @@ class Part:
         self.end = end
         self.children: tuple[Part, ...] = ()
         self._headers: Headers | None = None
-        field = first_body(raw, start, self.body_start, "content-type")
-        # RFC 2045 §5.2: a type that cannot be read counts as text/plain.
-        self.type = default if field is None else content_type(unfold(field)) or _TEXT_PLAIN
+        self.content_fields: dict[bytes, bytes] = {}
+        """The raw bodies of the fields of MIME by lower-case name; the first of each counts."""
+        for match in pick_fields(raw, start, self.body_start, _FIELDS):
+            self.content_fields.setdefault(match[1].lower(), match[2])
+        field = self.content_fields.get(b"content-type")
+        if field is None:
+            self.type = default
+        else:
+            self.type = _known_type(field) if len(field) <= _LONGEST_KEPT else _type(field)
         self._content: bytes | None = None
         self._parameters: dict[str, str] | None = None
 
@@ -90,8 +111,7 @@ class Part:
     @property
     def encoding(self) -> str:
         """The Content-Transfer-Encoding, lower-case; ``"7bit"`` when there is none (RFC 2045 §6.1)."""
-        field = first_body(self.raw, self.header_start, self.body_start, "content-transfer-encoding")
-        return "7bit" if field is None else strip_comments(unfold(field)).strip().lower() or "7bit"
+        return transfer_encoding(self.content_fields)
 
     @property
     def is_multipart(self) -> bool:
@@ -133,7 +153,12 @@ class Part:
     @property
     def text(self) -> str:
         """The content as text in its charset, with ``\\n`` as line end."""
-        return charset_text(self.content, self.parameters.get("charset", "")).replace("\r\n", "\n")
+        return self.crlf_text.replace("\r\n", "\n")
+
+    @property
+    def crlf_text(self) -> str:
+        """The content as text in its charset, with line ends as they came."""
+        return charset_text(self.content, self.parameters.get("charset", ""))
 
     @property
     def disposition(self) -> str:
@@ -149,8 +174,8 @@ class Part:
     @property
     def content_id(self) -> str:
         """The Content-ID without its angle brackets, or ``""``."""
-        field = self.headers.first("Content-ID")
-        return "" if field is None else field_text(field.raw).strip("<> \t")
+        field = self.content_fields.get(b"content-id")
+        return "" if field is None else field_text(field).strip("<> \t")
 
     def walk(self) -> Iterator[Part]:
         """This part and everything below it, in the order of the octets."""
@@ -180,7 +205,7 @@ class Part:
         return part
 
     def _disposition(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        field = first_body(self.raw, self.header_start, self.body_start, "content-disposition")
+        field = self.content_fields.get(b"content-disposition")
         return ("", ()) if field is None else disposition(unfold(field))
 
     def __repr__(self) -> str:
@@ -191,6 +216,21 @@ class Part:
 def parse(raw: bytes) -> Part:
     """Parse a message into its tree. Never fails; time grows with the octets times :data:`MAX_DEPTH`."""
     return _Parser(raw).part(0, len(raw), _TEXT_PLAIN, 0)
+
+
+def transfer_encoding(fields: Mapping[bytes, bytes]) -> str:
+    """The Content-Transfer-Encoding among :attr:`Part.content_fields`, as :attr:`Part.encoding` has it."""
+    field = fields.get(b"content-transfer-encoding")
+    return "7bit" if field is None else strip_comments(unfold(field)).strip().lower() or "7bit"
+
+
+def _type(field: bytes) -> ContentType:
+    # RFC 2045 §5.2: a type that cannot be read counts as text/plain.
+    return content_type(unfold(field)) or _TEXT_PLAIN
+
+
+# Most parts of most mail have one of a few types, written alike.
+_known_type: Final = lru_cache(maxsize=_TYPES_KEPT)(_type)
 
 
 class _Parser:
@@ -257,7 +297,7 @@ def _boundary(part: Part) -> bytes:
     octets = value.rstrip().encode("utf-8", "replace")
     if len(octets) > _MAX_BOUNDARY:
         return b""
-    field = part.headers.first("Content-Type")
-    if not octets.isascii() and field is not None and octets not in field.raw:
+    field = part.content_fields.get(b"content-type")
+    if not octets.isascii() and field is not None and octets not in field:
         return value.rstrip().encode("latin-1", "replace")
     return octets

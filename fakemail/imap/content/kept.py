@@ -12,7 +12,7 @@ from fakemail.imap.content.structure import body, bodystructure
 from fakemail.mail.mime import Part, parse
 
 _TREE: Final = "imap.tree"
-# What a part of a tree and a field of its header weigh in memory, roughly.
+# What a part of a tree and a field of MIME weigh in memory, roughly.
 _PART_OCTETS: Final = 1000
 _FIELD_OCTETS: Final = 300
 
@@ -23,7 +23,7 @@ def tree_of(content: HasContent) -> Part:
     if isinstance(kept, Part):
         return kept
     root = parse(content.raw)
-    weight = sum(_PART_OCTETS + _FIELD_OCTETS * len(part.headers) for part in root.walk())
+    weight = sum(_PART_OCTETS + _FIELD_OCTETS * len(part.content_fields) for part in root.walk())
     content.remember(_TREE, root, weight)
     return root
 

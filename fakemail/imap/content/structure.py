@@ -6,15 +6,15 @@ Sizes and lines are those of the encoded octets. The tree itself is built in :mo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
 from fakemail.imap.content.envelope import EMPTY_ENVELOPE, envelope, unfolded
 from fakemail.imap.content.strings import NIL, string
 from fakemail.mail.decoding import unfold
-from fakemail.mail.fields import pick_fields
-from fakemail.mail.mime import Part
-from fakemail.mail.parameters import disposition, strip_comments
+from fakemail.mail.mime import Part, transfer_encoding
+from fakemail.mail.parameters import ContentType, disposition, strip_comments
 
 # RFC 2231 §3, §4: title*0*, title*1, title*
 _SECTION: Final = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
@@ -22,15 +22,8 @@ _SECTION: Final = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
 # have none it is an empty one, which BODY[1] can fetch.
 _NO_PART: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 _NO_EXTENSION: Final = b" NIL NIL NIL NIL"
-_FIELDS: Final = (
-    "content-type",
-    "content-id",
-    "content-description",
-    "content-md5",
-    "content-disposition",
-    "content-language",
-    "content-location",
-)
+_DESCRIPTIONS_KEPT: Final = 512
+_LONGEST_KEPT: Final = 300
 # RFC 2046 §4.1.2: the default charset, told to clients as other servers do.
 _DEFAULT_CHARSET: Final = (("charset", "us-ascii"),)
 
@@ -105,44 +98,53 @@ def _multipart(part: Part, extended: bool, utf8: bool) -> bytes:
     subtype = string(part.type.sub.encode(), utf8=utf8)
     if not extended:
         return b"(%b %b)" % (children, subtype)
-    fields = _content_fields(part)
+    fields = part.content_fields
     parameters = _parameters(part.type.raw_parameters, fields.get(b"content-type"), utf8)
     return b"(%b %b %b %b)" % (children, subtype, parameters, _common_extension(fields, utf8))
 
 
 def _single(part: Part, extended: bool, utf8: bool) -> bytes:
-    # RFC 9051 §9: body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP
-    # body-fld-octets
-    main, sub, parameters = part.type
-    fields = _content_fields(part)
+    fields = part.content_fields
+    short = sum(map(len, fields.values())) <= _LONGEST_KEPT
+    describe = _known_description if short else _description
+    before, after = describe(part.type, tuple(fields.items()), extended, utf8)
+    words = [before, b"%d" % part.size]
+    if part.type.main == "text":
+        words.append(b"%d" % part.lines)
+    elif part.is_message and (utf8 or part.type.sub == "rfc822"):
+        words += _enclosed(part, extended, utf8)
+        words.append(b"%d" % part.lines)
+    if extended:
+        words.append(after)
+    return b"(%b)" % b" ".join(words)
+
+
+def _description(
+    kind: ContentType, content_fields: tuple[tuple[bytes, bytes], ...], extended: bool, utf8: bool
+) -> tuple[bytes, bytes]:
+    """What the header of a part that is no multipart says: what stands before the size, and the extension."""
+    main, sub, parameters = kind
+    fields = dict(content_fields)
     if main == "text" and not any(name.partition("*")[0] == "charset" for name, _ in parameters):
         parameters += _DEFAULT_CHARSET
-    words = [
+    # RFC 9051 §9: body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP
+    # body-fld-octets
+    words = (
         string(main.encode(), utf8=utf8),
         string(sub.encode(), utf8=utf8),
         _parameters(parameters, fields.get(b"content-type"), utf8),
         _text(fields.get(b"content-id"), utf8),
         _text(fields.get(b"content-description"), utf8),
-        string(part.encoding.encode("utf-8", "replace"), utf8=utf8),
-        b"%d" % part.size,
-    ]
-    if main == "text":
-        words.append(b"%d" % part.lines)
-    elif part.is_message and (utf8 or sub == "rfc822"):
-        words += _enclosed(part, extended, utf8)
-        words.append(b"%d" % part.lines)
+        string(transfer_encoding(fields).encode("utf-8", "replace"), utf8=utf8),
+    )
+    extension = b""
     if extended:
-        words.append(_text(fields.get(b"content-md5"), utf8))
-        words.append(_common_extension(fields, utf8))
-    return b"(%b)" % b" ".join(words)
+        extension = b"%b %b" % (_text(fields.get(b"content-md5"), utf8), _common_extension(fields, utf8))
+    return b" ".join(words), extension
 
 
-def _content_fields(part: Part) -> dict[bytes, bytes]:
-    """The bodies of the fields that a structure tells of, by lower-case name; the first of each counts."""
-    found: dict[bytes, bytes] = {}
-    for match in pick_fields(part.raw, part.header_start, part.body_start, _FIELDS):
-        found.setdefault(match[1].lower(), match[2])
-    return found
+# The same programs write the same headers, so most parts of a mailbox are described alike.
+_known_description: Final = lru_cache(maxsize=_DESCRIPTIONS_KEPT)(_description)
 
 
 def _enclosed(part: Part, extended: bool, utf8: bool) -> list[bytes]:

@@ -27,19 +27,22 @@ def body_contains(index: HeaderIndex, needle: str, *, part_headers: bool = False
     raw = index.raw
     if _has_mime(raw, index.body_start):
         return _contains(parse(raw), needle, part_headers)
-    text = fold(guess(raw[index.body_start :]))
-    return needle in (text.replace("\r\n", "\n") if "\n" in needle else text)
+    return _in_text(guess(raw[index.body_start :]), needle)
 
 
 def _contains(root: Part, needle: str, part_headers: bool) -> bool:
     for part in root.walk():
-        if part.type.main == "text" and needle in fold(part.text):
+        if part.type.main == "text" and _in_text(part.crlf_text, needle):
             return True
         enclosed = part.is_message
         for child in part.children:
             if (enclosed or part_headers) and needle in _header_text(child.header):
                 return True
     return False
+
+
+def _in_text(text: str, needle: str) -> bool:
+    return needle in fold(text.replace("\r\n", "\n") if "\n" in needle else text)
 
 
 def _has_mime(raw: bytes, end: int) -> bool:
