@@ -312,13 +312,11 @@ class Session:
         return self._parse_anew(raw)
 
     def _parse_anew(self, raw: bytes) -> tuple[Row, str]:
-        self._stage = Stage.SMTP_UNKNOWN
         text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape").rstrip(" \t")
         verb, _, argument = text.partition(" ")
         row = COMMANDS.get(verb.upper())
         known = row is not None and (not row.keyword or self._knows(row.keyword))
-        if row is not None:
-            self._stage = row.stage
+        self._stage = Stage.SMTP_UNKNOWN if row is None else row.stage
         self._line = self._suspicion.hear(text, row and row.verb)
         if raw is _OVERLONG or (row is not None and len(raw) > row.limit):
             raise _no(Reason.LINE_TOO_LONG)
