@@ -19,7 +19,15 @@ from typing import Any
 import fakemail
 from fakemail.api.dns import Dns
 from fakemail.api.results import Results
-from fakemail.model.host import Personality
+from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
+from fakemail.imap.capabilities import Facts as ImapFacts
+from fakemail.imap.capabilities import Row as ImapCapability
+from fakemail.imap.capabilities import listed as imap_listed
+from fakemail.imap.context import State as ImapState
+from fakemail.imap.personality import PERSONALITIES, ImapPersonality
+from fakemail.imap.personality import Profile as ImapProfile
+from fakemail.imap.states import COMMANDS as IMAP_COMMANDS
+from fakemail.model.host import IMAP, Host, Personality
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
 from fakemail.pop3.commands import State as Pop3State
@@ -29,6 +37,7 @@ from fakemail.smtp import replies
 from fakemail.smtp.commands import COMMANDS, State
 from fakemail.smtp.extensions import EXTENSIONS
 from fakemail.terms import reason, stage
+from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
 
 PAGES = Path(__file__).parent / "reference"
@@ -347,6 +356,81 @@ def pop3() -> Iterator[str]:
     yield "LOGIN-DELAY where a host has one."
 
 
+def imap() -> Iterator[str]:
+    """Commands, capabilities and kinds of servers of IMAP."""
+    yield "# IMAP: commands, capabilities and kinds of servers"
+    yield ""
+    yield "The servers run by these tables. How to use them: [Read mail](../how-to/read.md)."
+    yield from ("", "## Commands", "")
+    words = {
+        frozenset(ImapState): "always",
+        frozenset({ImapState.STRANGER}): "before the login",
+        frozenset(ImapState) - {ImapState.STRANGER}: "after the login",
+        frozenset({ImapState.SELECTED}): "a mailbox is selected",
+    }
+    yield from _table(
+        ("command", "legal when", "needs", "stage"),
+        (
+            (
+                f"`{row.name}`",
+                words[row.states],
+                " or ".join(f"`{name}`" for name in row.needs),
+                f"`{row.stage}`",
+            )
+            for row in IMAP_COMMANDS.values()
+        ),
+    )
+    yield ""
+    yield "FETCH, STORE, COPY, MOVE, SEARCH, SORT, THREAD, EXPUNGE and REPLACE have a form with UID in front, whose"
+    yield "stage is the same. A command that needs a capability does not exist where that is hidden."
+    yield from ("", "## Capabilities", "")
+    yield 'What CAPABILITY lists, in this order. Each can be hidden: `host.change(hide={"IDLE"})`.'
+    yield ""
+    yield from _table(
+        ("capability", "source", "listed"),
+        ((f"`{row.name}`", row.source, _listed(row)) for row in IMAP_CAPABILITIES),
+    )
+    yield ""
+    yield "Before the login, AUTH= lists the mechanisms of [SMTP](smtp.md#auth-mechanisms)."
+    yield from ("", "## Kinds of servers", "")
+    yield '`host.change(imap="gmail-like")` makes a host one of these. They differ in what they offer, in the'
+    yield "mailboxes that an account starts with, and in:"
+    yield ""
+    yield from _table(
+        ("kind", "how it differs"), ((f"`{row.name}`", _said(row)) for row in PERSONALITIES.values())
+    )
+    for row in PERSONALITIES.values():
+        yield from ("", f"### {row.name}", "")
+        profile = ImapProfile(Host("mail.example.org", "192.0.2.1", "2001:db8::1"), IMAP, row)
+        secure = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x")
+        for when, channel, inside in (
+            ("in clear text", None, False),
+            ("over TLS", secure, False),
+            ("after the login", secure, True),
+        ):
+            yield f"- {when}: {', '.join(f'`{word}`' for word in imap_listed(ImapFacts(profile, channel, inside)))}"
+        folders = (f"`{name}`{f' (`{use}`)' if use else ''}" for name, use in row.folders.items())
+        yield f"- mailboxes beside INBOX: {', '.join(folders)}"
+
+
+def _listed(row: ImapCapability) -> str:
+    return row.shown.value.replace("login", "the login")
+
+
+def _said(row: ImapPersonality) -> str:
+    differences = (
+        (row.strict, "refuses what the grammar does not have"),
+        (not row.volunteers_capabilities, "tells its capabilities only when it is asked"),
+        (row.literal_minus, "takes literals unasked up to 4096 octets only"),
+        (row.append_limit is not None, f"takes messages of up to {row.append_limit or 0:_} octets"),
+        (row.uses_labels, "mailboxes are labels: a message has one where a copy of it lies"),
+        (bool(row.extra), f"lists {', '.join(row.extra)} as well, without any meaning"),
+        (bool(row.without), f"has no {', '.join(sorted(row.without))}"),
+    )
+    said = "; ".join(text for differs, text in differences if differs)
+    return said or "everything that there is"
+
+
 def _grouped(module: ModuleType, kind: type[Enum]) -> Iterator[tuple[str, list[tuple[Enum, str]]]]:
     """The members of an enumeration under the comments that stand above them."""
     lines = inspect.getsource(kind).splitlines()
@@ -428,6 +512,7 @@ def _default(value: object) -> str:
 GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "api.md": api,
     "smtp.md": smtp,
+    "imap.md": imap,
     "pop3.md": pop3,
     "stages.md": stages,
     "reasons.md": reasons,

@@ -165,9 +165,8 @@ def listed(facts: Facts) -> Iterator[str]:
                 yield row.name + more
     if not facts.authenticated:
         yield from (f"AUTH={name}" for name in mechanisms(facts.profile, facts.channel))
-    yield from (
-        word for word in facts.profile.imap.extra if not (facts.authenticated and word.startswith("AUTH="))
-    )
+    has_auth = not facts.authenticated and may_log_in(facts)
+    yield from (word for word in facts.profile.imap.extra if has_auth or not word.startswith("AUTH="))
 
 
 def offers(facts: Facts, capability: str) -> bool:

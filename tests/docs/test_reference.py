@@ -82,6 +82,6 @@ def test_the_tests_that_are_named_are_there():
 
 
 def test_every_rfc_that_the_extensions_name_is_in_the_ledger():
-    pages = ("smtp.md", "pop3.md")
+    pages = ("smtp.md", "imap.md", "pop3.md")
     named = {rfc for page in pages for rfc in re.findall(r"RFC (\d+)", (REFERENCE / page).read_text("utf-8"))}
     assert named - {row["rfc"] for row in _ledger()} == set()

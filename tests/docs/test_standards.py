@@ -6,6 +6,7 @@ The ledger in ``docs/reference/standards.md`` points here.
 from __future__ import annotations
 
 import base64
+import imaplib
 import smtplib
 import ssl
 
@@ -181,3 +182,43 @@ def test_rfc_5802_and_rfc_7677_scram(net, mechanism):
     assert nonce.startswith("r=rOprNGfwEbeRWgbNEkqO")
     assert salt.startswith("s=")
     assert int(rounds.removeprefix("i=")) >= 4096
+
+
+def test_rfc_2342_namespace_and_rfc_3348_children(net):
+    """RFC 2342 §5: one personal namespace. RFC 3348 §3: whether a mailbox has children, whatever LIST asks for."""
+    bob = net.account("bob@example.org")
+    bob.folder("Work/2030").put(samples.plain())
+    with bob.imaps.imaplib() as client:
+        assert client.namespace() == ("OK", [b'(("" "/")) NIL NIL'])
+        assert b"\\HasChildren" in client.list('""', "Work%")[1][0]
+        assert b"\\HasNoChildren" in client.list('""', "Work/%")[1][0]
+
+
+def test_rfc_3691_unselect(net):
+    """RFC 3691 §2: what is marked as deleted stays, unlike with CLOSE."""
+    bob = net.account("bob@example.org")
+    bob.inbox.put(samples.plain())
+    with bob.imaps.imaplib() as client:
+        client.select()
+        client.store("1", "+FLAGS", r"\Deleted")
+        client.unselect()
+        assert len(bob.inbox) == 1
+        client.select()
+        client.close()
+        assert bob.inbox.is_empty
+
+
+def test_rfc_6851_move_and_rfc_8474_object_ids(net):
+    """RFC 6851 §3.1: COPYUID, then EXPUNGE, all or nothing. RFC 8474 §5.1: a moved message keeps its EMAILID."""
+    bob = net.account("bob@example.org")
+    bob.inbox.put(samples.plain())
+    with bob.imaps.imaplib() as client:
+        client.select()
+        before = client.fetch("1", "(EMAILID)")[1]
+        client._simple_command("MOVE", "1", "Archive")
+        assert client.untagged_responses["COPYUID"][0].endswith(b" 1 1")
+        assert client.response("EXPUNGE") == ("EXPUNGE", [b"1"])
+        client.select("Archive")
+        assert client.fetch("1", "(EMAILID)")[1] == before
+        with pytest.raises(imaplib.IMAP4.error, match="FETCH"):
+            client.fetch("2", "(EMAILID)")

@@ -228,6 +228,13 @@ def words(session: Session) -> list[str]:
     return say(session, "a CAPABILITY").decode().split("\r\n")[0].split()
 
 
+def test_no_mechanism_is_listed_where_nobody_may_log_in() -> None:
+    host = Host("gmail-like")
+    assert not any(word.startswith("AUTH=") for word in words(host.connect(None)))
+    assert "AUTH=PLAIN-CLIENTTOKEN" in words(host.connect())
+    assert not any(word.startswith("AUTH=") for word in words(host.selected()))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_offered_capabilities_work(name: str) -> None:
     if name in BEFORE:
