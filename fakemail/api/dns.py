@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakemail.api.results import Results
+from fakemail.dns.names import name_key
 from fakemail.dns.records import Record, record
+from fakemail.errors import DeclarationError, nearest
 from fakemail.record.events import Query
 from fakemail.terms.stage import Stage
 
@@ -69,6 +71,45 @@ class Dns:
     def records(self, name: str, type: str | None = None) -> tuple[str, ...]:
         """The records of a name, in zone-file form."""
         return self._net.call(lambda: tuple(map(str, self._net.internet.zones.records(name, type))))
+
+    def sign(self, zone: str, *, flaw: str | None = None) -> None:
+        """Sign a zone with DNSSEC, whose records are signed from now on; it is made if it is not there.
+
+        Where the zone above it is here too, that one publishes a DS record. ``flaw`` is ``"expired"``,
+        ``"bogus"`` or ``"missing_signature"``: validation fails, so this name server answers SERVFAIL, and the
+        data only to those who set CD. Signing again makes a new key. See ``domain.sign()``.
+        """
+        self._net.call(lambda: self._net.internet.sign(name_key(zone), flaw))
+
+    def unsign(self, zone: str) -> None:
+        """Take the signatures of a zone away, and the DS record above it."""
+        self._net.call(lambda: self._net.internet.zones.unsign(zone))
+
+    def trust_anchor(self, *zones: str, form: str = "bind") -> str:
+        """The public keys of signed zones, of all unless some are named, as the text of a trust anchor file.
+
+        ``form`` is ``"bind"`` (``trust-anchors { ... };`` as ``delv -a`` and BIND read it) or ``"zone"``
+        (DNSKEY records, as unbound's ``trust-anchor-file`` reads them).
+        Raises :class:`~fakemail.errors.DeclarationError` for a zone that is not signed.
+        """
+        known = {key.name: key for key in self._net.call(lambda: self._net.internet.zones.keys())}
+        keys = []
+        for zone in map(name_key, zones) if zones else known:
+            if zone not in known:
+                raise DeclarationError(f"zone {zone!r} is not signed; {nearest(zone, known)}")
+            keys.append(known[zone])
+        if form == "zone":
+            return "".join(f"{key}\n" for key in keys)
+        if form != "bind":
+            raise DeclarationError(
+                f"there is no form {form!r} of trust anchors; 'bind' and 'zone' there are."
+            )
+        lines = []
+        for key in keys:
+            flags, protocol, algorithm, octets = key.value.split(" ", 3)
+            said = f'{key.name}. static-key {flags} {protocol} {algorithm} "{octets.replace(" ", "")}";'
+            lines.append(f"    {said}\n")
+        return "trust-anchors {\n" + "".join(lines) + "};\n"
 
     def queries(self, *, name: str | None = None, type: str | None = None) -> Results[Query]:
         """The questions that were asked, with their answers, oldest first."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fakemail.api.faults import Faults
 from fakemail.api.settings import Settings
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
+from fakemail.engine import securing
 from fakemail.engine.hideable import read_hide
 from fakemail.errors import DeclarationError, nearest
 from fakemail.imap.personality import PERSONALITIES
@@ -20,7 +21,9 @@ from fakemail.model.host import SERVICES, Personality
 from fakemail.model.host import Host as DescribedHost
 from fakemail.model.policy import Policy
 from fakemail.model.traits import read_traits
+from fakemail.mta import sts
 from fakemail.terms.address import Address, address
+from fakemail.tls.dane import Kind
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import Account
@@ -104,6 +107,36 @@ class Host:
         """
         running = self._net.internet.hosts[self.name]
         running.handler = handler
+        return self
+
+    def certificate(self, *, flaw: str | None = None) -> Host:
+        """Give it a new certificate: a good one, or one with a flaw, for connections made from now on.
+
+        ``flaw`` is one of :data:`fakemail.tls.flaws.FLAWS`: ``"expired"``, ``"not_yet_valid"``, ``"wrong_name"``,
+        ``"unknown_authority"``, ``"self_signed"``, ``"missing_intermediate"``. TLSA records stay as they are.
+        """
+        self._net.call(lambda: self._net.internet.hosts[self.name].present(flaw))
+        return self
+
+    def offer_starttls(self, offered: bool = True) -> Host:
+        """Offer STARTTLS or hide it: ``change(hide={"STARTTLS"})`` and back, other hidden words kept."""
+        hidden = self.personality.hide - {"STARTTLS"}
+        return self.change(hide=hidden if offered else hidden | {"STARTTLS"})
+
+    def publish_tlsa(
+        self, *, usage: int = 3, selector: int = 1, matching: int = 1, port: int = 25, data: str | None = None
+    ) -> Host:
+        """Publish a TLSA record for its present certificate in place of the ones for that port (RFC 6698).
+
+        ``usage`` 2 and 0 are about the authority, 3 and 1 about the host's own certificate; ``selector`` 0 takes
+        the whole certificate, 1 its key; ``matching`` 0 the octets, 1 SHA-256, 2 SHA-512. ``data`` in
+        hexadecimal stands for something else. It counts only where the zone is signed.
+        """
+        self._net.call(
+            lambda: securing.publish_tlsa(
+                self._net.internet, self.name, Kind(usage, selector, matching), port=port, data=data
+            )
+        )
         return self
 
     def stop(self) -> Host:
@@ -245,6 +278,52 @@ class Domain:
             self._put_text(self.name, spf, "v=spf1")
         if dmarc is not None:
             self._put_text(f"_dmarc.{self.name}", dmarc, "v=DMARC1")
+        return self
+
+    def sign(self, *, flaw: str | None = None) -> Domain:
+        """Sign its zone with DNSSEC. Its mail hosts in signed zones get TLSA records (DANE, RFC 7672).
+
+        ``flaw`` is ``"expired"``, ``"bogus"`` or ``"missing_signature"``; see ``mailnet.dns.sign()``.
+        """
+        self._net.call(lambda: securing.sign_domain(self._net.internet, self.name, flaw))
+        return self
+
+    def mta_sts(
+        self,
+        mode: str | None = "enforce",
+        *,
+        max_age: int = 604800,
+        mx: Iterable[str] | None = None,
+        flaw: str | None = None,
+    ) -> Domain:
+        """Publish an MTA-STS policy (RFC 8461), with a new id, on the host ``mta-sts`` of the domain.
+
+        ``mode`` is ``"enforce"``, ``"testing"`` or ``"none"``; ``None`` takes record and file away. ``max_age`` is in
+        seconds of the fake internet's clock. ``mx`` are the names the policy lets mail go to, those of its
+        mail hosts unless given. ``flaw`` breaks how it is served: ``"not_found"``, ``"malformed"``,
+        ``"too_large"`` or ``"redirect"``; for a bad certificate there is ``host.certificate()``.
+        """
+        internet = self._net.internet
+        if mode is None:
+            self._net.call(lambda: securing.withdraw_sts(internet, self.name))
+            return self
+        if mode not in sts.MODES:
+            raise DeclarationError(
+                f"domain {self.name!r}: there is no MTA-STS mode {mode!r}; {nearest(mode, sts.MODES)}"
+            )
+        names = self._described.mail_hosts if mx is None else tuple(mx)
+        policy = sts.Policy(cast(sts.Mode, mode), max_age, names)
+        self._net.run(securing.publish_sts(internet, self.name, policy, flaw=flaw))
+        return self
+
+    def tls_reports(self, to: str | Address | Account | None) -> Domain:
+        """Ask those who send to it for a daily TLS report (RFC 8460), mailed to an address; ``None`` for no more.
+
+        The message that comes is read with ``message.tls_report``.
+        """
+        name = f"_smtp._tls.{self.name}"
+        target = "" if to is None else f"v=TLSRPTv1; rua=mailto:{read_address(to)}"
+        self._put_text(name, target, "v=TLSRPTv1")
         return self
 
     def _put_text(self, name: str, text: str, mark: str) -> None:

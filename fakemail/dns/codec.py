@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dnslib.buffer import BufferError as ShortMessage
@@ -26,7 +26,7 @@ OUR_UDP_SIZE: Final = 4096
 _OPT: Final = 41
 _HEADER: Final = struct.Struct("!HHHHHH")
 # RFC 1035 §4.1.1, RFC 4035 §3.2: the bits of the second word.
-_QR, _AA, _TC, _RD, _RA, _CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
+_QR, _AA, _TC, _RD, _RA, _AD, _CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 _OPCODE, _RCODE = 0x7800, 0x000F
 _DO: Final = 0x8000  # RFC 3225 §3, in the second half of the OPT record's TTL
 
@@ -55,6 +55,8 @@ class Question:
     recursion_desired: bool = True
     checking_disabled: bool = False
     edns: Edns | None = None
+    wants_authentic: bool = False
+    """AD in a query: the client wants to know whether the answer is authentic (RFC 6840 §5.7)."""
 
     @property
     def udp_limit(self) -> int:
@@ -98,13 +100,14 @@ def decode_query(packet: bytes) -> Question | Rejection | None:
             0,
             bool(flags & _RD),
             bool(flags & _CD),
+            wants_authentic=bool(flags & _AD),
         )
         edns = _take_edns(buffer, packet)
     except (ProtocolError, ShortMessage):
         return Rejection(question, "FORMERR", error_reply(packet, "FORMERR", question))
     if edns is None:
         return question
-    question = _with_edns(question, edns)
+    question = replace(question, edns=edns)
     # RFC 6891 §6.1.3: only version 0 exists.
     if edns.version > 0:
         return Rejection(question, "BADVERS", encode_reply(question, failure("BADVERS")))
@@ -114,6 +117,7 @@ def decode_query(packet: bytes) -> Question | Rejection | None:
 def encode_query(question: Question) -> bytes:
     """The message that asks a question."""
     flags = question.opcode << 11 | _RD * question.recursion_desired | _CD * question.checking_disabled
+    flags |= _AD * question.wants_authentic
     buffer = DNSBuffer()
     buffer.append(_HEADER.pack(question.id, flags, 1, 0, 0, 1 if question.edns else 0))
     _put_question(buffer, question)
@@ -130,10 +134,10 @@ def encode_reply(question: Question, answer: Answer, *, limit: int = 0xFFFF) -> 
     """
     wire = _encode(question, answer, truncated=False, limit=limit)
     if len(wire) > limit and answer.additional:
-        slim = Answer(answer.rcode, answer.kind, answer.answer, answer.authority, (), answer.authoritative)
+        slim = replace(answer, additional=())
         wire = _encode(question, slim, truncated=False, limit=limit)
     if len(wire) > limit:
-        bare = Answer(answer.rcode, answer.kind, (), (), (), answer.authoritative)
+        bare = replace(answer, answer=(), authority=(), additional=())
         wire = _encode(question, bare, truncated=True, limit=limit)
     return wire
 
@@ -170,6 +174,8 @@ class ReceivedReply:
     truncated: bool
     authoritative: bool
     answer: tuple[ReceivedRecord, ...]
+    authentic: bool = False
+    """AD: the server has validated it (RFC 4035 §3.2.3)."""
 
 
 def decode_reply(packet: bytes) -> ReceivedReply:
@@ -202,7 +208,9 @@ def decode_reply(packet: bytes) -> ReceivedReply:
         raise ProtocolError(f"a DNS message ends too early: {error}") from None
     truncated = bool(flags & _TC)
     rcode = rcode_name(flags & _RCODE | extended)
-    return ReceivedReply(id, name, type_name(rtype), rcode, truncated, bool(flags & _AA), tuple(found))
+    return ReceivedReply(
+        id, name, type_name(rtype), rcode, truncated, bool(flags & _AA), tuple(found), bool(flags & _AD)
+    )
 
 
 # Reading
@@ -272,13 +280,6 @@ def _take_edns(buffer: Any, packet: bytes) -> Edns | None:
     return edns
 
 
-def _with_edns(question: Question, edns: Edns) -> Question:
-    return Question(
-        question.id, question.labels, question.name, question.type, question.qclass,
-        question.opcode, question.recursion_desired, question.checking_disabled, edns,
-    )  # fmt: skip
-
-
 def _read_value(packet: bytes, rtype: int, start: int, end: int) -> Any:
     """The data of one record. Raises :class:`ProtocolError` or :class:`ShortMessage` when it is malformed."""
     raw = packet[start:end]
@@ -334,6 +335,9 @@ def _encode(question: Question, answer: Answer, *, truncated: bool, limit: int) 
         _QR | question.opcode << 11 | _AA * answer.authoritative | _TC * truncated | _RD * question.recursion_desired
         | _RA | _CD * question.checking_disabled | rcode & _RCODE
     )  # fmt: skip
+    # RFC 4035 §3.2.3, RFC 6840 §5.8: AD is for those who asked for it.
+    if answer.authentic and (question.wants_authentic or (edns is not None and edns.dnssec_ok)):
+        flags |= _AD
     sections = (answer.answer, answer.authority, answer.additional)
     counts = [len(section) for section in sections]
     buffer.append(_HEADER.pack(question.id, flags, 1, counts[0], counts[1], counts[2] + (edns is not None)))

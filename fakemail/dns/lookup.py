@@ -8,7 +8,7 @@ DNAME (RFC 6672) is served as data and not followed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from fakemail.dns.names import ancestors, parent_of
 from fakemail.dns.records import Record
@@ -31,6 +31,18 @@ class Answer:
     authority: tuple[Record, ...] = ()
     additional: tuple[Record, ...] = ()
     authoritative: bool = False
+    authentic: bool = False
+    """Whether all of it is signed, and validates (RFC 4035 §3.2.3)."""
+
+
+class Step(NamedTuple):
+    """One name that a lookup came to."""
+
+    zone: Zone | None
+    """Where it lies, ``None`` outside of every zone."""
+    name: str
+    source: str | None
+    """Whose records were taken: its own, or those of a wildcard; ``None`` when the name does not exist."""
 
 
 def failure(rcode: str) -> Answer:
@@ -38,8 +50,13 @@ def failure(rcode: str) -> Answer:
     return Answer(rcode, rcode)
 
 
-def lookup(zones: Zones, name: str, type: str) -> Answer:
-    """Answer a question. ``name`` is a key: lower-case, without the final dot."""
+def lookup(zones: Zones, name: str, type: str, trail: list[Step] | None = None) -> Answer:
+    """Answer a question. ``name`` is a key: lower-case, without the final dot.
+
+    ``trail`` is given the names that the lookup came to, in order.
+    """
+    if trail is None:
+        trail = []
     chain: list[Record] = []
     visited = {name}
     zone = _zone_for(zones, name, type)
@@ -47,10 +64,12 @@ def lookup(zones: Zones, name: str, type: str) -> Answer:
     while zone is not None:
         cut = _delegation(zone, name, type)
         if cut:
+            trail.append(Step(zone, name, None))
             if chain:
                 break
             return Answer("NOERROR", "REFERRAL", (), cut, _addresses(zones, cut))
-        node = _node(zone, name)
+        source, node = _node(zone, name)
+        trail.append(Step(zone, name, source))
         if node is None:
             return Answer("NXDOMAIN", "NXDOMAIN", tuple(chain), zone.negative, (), authoritative)
         aliases = node.get("CNAME") if type not in ("CNAME", "ANY") else None
@@ -68,6 +87,7 @@ def lookup(zones: Zones, name: str, type: str) -> Answer:
         # An alias into a delegation that leads nowhere: a resolver could not finish.
         return failure("SERVFAIL")
     # A domain that nobody declared does not exist.
+    trail.append(Step(None, name, None))
     return Answer("NXDOMAIN", "NXDOMAIN", tuple(chain), (ROOT_SOA,), (), authoritative)
 
 
@@ -93,13 +113,13 @@ def _delegation(zone: Zone, name: str, type: str) -> tuple[Record, ...]:
     return cut
 
 
-def _node(zone: Zone, name: str) -> Node | None:
-    """The records of a name, by wildcard if need be; ``None`` when the name does not exist."""
+def _node(zone: Zone, name: str) -> tuple[str | None, Node | None]:
+    """The records of a name and whose they are, by wildcard if need be; ``None`` when it does not exist."""
     node = zone.nodes.get(name)
     if node is not None:
-        return node
+        return name, node
     if zone.exists(name):
-        return {}
+        return name, {}
     # RFC 4592 §3.3.1: only the wildcard right below the closest encloser can be the source.
     while name != zone.origin:
         name = parent_of(name)
@@ -107,9 +127,9 @@ def _node(zone: Zone, name: str) -> Node | None:
             break
     wildcard = f"*.{name}" if name else "*"
     node = zone.nodes.get(wildcard)
-    if node is None and zone.exists(wildcard):
-        return {}
-    return node
+    if node is None and not zone.exists(wildcard):
+        return None, None
+    return wildcard, node or {}
 
 
 def _found(zones: Zones, zone: Zone, name: str, type: str, node: Node, chain: list[Record]) -> Answer:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fakemail.dns.codec import IN, Question, Rejection, decode_query, encode_reply, error_reply
-from fakemail.dns.lookup import Answer, failure, lookup
+from fakemail.dns.lookup import Answer, Step, failure, lookup
 from fakemail.dns.zones import Zones
 
 Transport = Literal["udp", "tcp"]
@@ -49,10 +49,17 @@ def decide(zones: Zones, question: Question) -> Answer:
     # RFC 5936 §2.2.1: whoever may not transfer a zone is told REFUSED.
     if question.type in ("AXFR", "IXFR"):
         return failure("REFUSED")
-    answer = lookup(zones, question.name, question.type)
+    trail: list[Step] = []
+    answer = lookup(zones, question.name, question.type, trail)
     if answer.kind == "REFERRAL" and question.recursion_desired:
         # A resolver would go on to those name servers, and there is nobody (RFC 1034 §5.3.3).
         return failure("SERVFAIL")
+    if zones.is_signed:
+        from fakemail.dns.denial import secured  # only signed zones need it
+
+        proofs = question.edns is not None and question.edns.dnssec_ok
+        judge = not question.checking_disabled
+        return secured(zones, answer, trail, proofs=proofs, judge=judge)
     return answer
 
 

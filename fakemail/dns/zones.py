@@ -9,13 +9,16 @@ another thread sees the old set or the new one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from fakemail.dns.names import name_key, parent_of, read_name
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record, require_room
 from fakemail.dns.rrtypes import read_type
 from fakemail.errors import DeclarationError, UnknownName, nearest
+
+if TYPE_CHECKING:
+    from fakemail.dns.signing import Signer
 
 Node = dict[str, tuple[Record, ...]]
 """The records of one name, by type."""
@@ -40,6 +43,10 @@ class Zone:
         self.cuts = 0
         """How many names below the apex have NS records."""
         self._negative: tuple[Record, ...] | None = None
+        self.signer: Signer | None = None
+        """Who signs it; ``None`` while it is not signed."""
+        self.chain: object | None = None
+        """What :mod:`fakemail.dns.denial` has made of its present names."""
 
     def exists(self, name: str) -> bool:
         """Whether a name has records, or names below it that do (RFC 4592 §2.2.2, empty non-terminals)."""
@@ -60,6 +67,7 @@ class Zone:
     def put(self, name: str, type: str, records: tuple[Record, ...]) -> None:
         """Set the records of a name and type; none removes them."""
         node = self.nodes.get(name)
+        self.chain = None
         if type == "NS" and name != self.origin:
             self.cuts += bool(records) - (node is not None and "NS" in node)
         if records:
@@ -89,6 +97,8 @@ class Zones:
 
     def __init__(self) -> None:
         self._zones: dict[str, Zone] = {}
+        self.is_signed = False
+        """Whether a zone was ever signed."""
 
     def add_zone(
         self,
@@ -123,7 +133,50 @@ class Zones:
         zone.put(key, "SOA", (Record(key, "SOA", ttl, value),))
         zone.put(key, "NS", tuple([record(key, "NS", server, ttl=ttl) for server in servers]))
         self._zones[key] = zone
+        parent = self.zone_of(parent_of(key)) if key else None
+        if parent is not None and parent.signer is not None:
+            self._delegate(parent, zone)
         return zone
+
+    def sign(self, origin: str, signer: Signer) -> None:
+        """Sign a zone, or sign it anew; where its parent is here too, the parent vouches for the key.
+
+        Raises :class:`~fakemail.errors.UnknownName` when there is no such zone.
+        """
+        key = name_key(origin)
+        zone = self._zones.get(key)
+        if zone is None:
+            raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
+        zone.signer = signer
+        self.is_signed = True
+        zone.put(key, "DNSKEY", (signer.key,))
+        parent = self.zone_of(parent_of(key)) if key else None
+        if parent is not None:
+            self._delegate(parent, zone)
+        for other in self._zones.values():
+            if other is not zone and self.zone_of(parent_of(other.origin)) is zone:
+                self._delegate(zone, other)
+
+    def unsign(self, origin: str) -> None:
+        """Take the keys and signatures of a zone away again, if it has any."""
+        key = name_key(origin)
+        zone = self._zones.get(key)
+        if zone is not None and zone.signer is not None:
+            zone.signer = None
+            zone.put(key, "DNSKEY", ())
+            parent = self.zone_of(parent_of(key)) if key else None
+            if parent is not None:
+                parent.put(key, "DS", ())
+
+    def keys(self) -> tuple[Record, ...]:
+        """The DNSKEY record of each signed zone."""
+        return tuple(zone.signer.key for zone in self._zones.values() if zone.signer is not None)
+
+    def _delegate(self, parent: Zone, child: Zone) -> None:
+        """Let a zone say that a part of it is a zone of its own, signed or not (RFC 4035 §2.3, §2.4)."""
+        servers = child.nodes.get(child.origin, {}).get("NS", ())
+        parent.put(child.origin, "NS", servers)
+        parent.put(child.origin, "DS", () if child.signer is None else (child.signer.key_digest,))
 
     def remove_zone(self, origin: str) -> tuple[Record, ...]:
         """Remove a zone, and return the records that were in it.

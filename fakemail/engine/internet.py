@@ -9,15 +9,19 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
+from typing import TYPE_CHECKING
 
-from fakemail.clock import Clock
+from fakemail.clock import Clock, RealClock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
+from fakemail.engine.protection import Protection
 from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
+from fakemail.engine.reporting import Reporting
+from fakemail.engine.securing import publish_usual_tlsa
 from fakemail.engine.site import RunningHost, login_key
 from fakemail.engine.transfer import QueuedMessage, Result
 from fakemail.errors import MailExpectation, ServerError
@@ -45,6 +49,9 @@ from fakemail.wire.dns_client import DnsClient
 from fakemail.wire.dns_server import DnsServer
 from fakemail.wire.smtp_server import SmtpConnection
 from fakemail.wire.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from fakemail.dns.signing import Validity
 
 
 def own_ports(network: Network) -> PortPlan:
@@ -76,9 +83,12 @@ class Internet:
         )
         self.next_connection = count(1).__next__
         self.mail_queue = MailQueue(self)
+        self.protection = Protection(self)
+        self.reporting = Reporting(self)
         self.greylist = Greylist()
         self._homes: dict[str, dict[str, None]] = {}
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""
+        self._signs = False
         self._naming = LateNaming(self.world)
         self._dns_clients: dict[str, DnsClient] = {}
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
@@ -155,6 +165,21 @@ class Internet:
         """Make a DNS zone unless it is there."""
         self._naming.do(lambda naming: naming.ensure_zone(origin))
 
+    def sign(self, origin: str, flaw: str | None = None) -> None:
+        """Sign a DNS zone, made if it is not there, with a key of its own."""
+        from fakemail.dns.signing import Signer
+
+        self.ensure_zone(origin)
+        self._signs = True
+        self.zones.sign(origin, Signer(origin, validity=self._validity, flaw=flaw))
+
+    def _validity(self) -> Validity:
+        """Good for those who go by the fake internet's clock, and for real validators, who go by the real one."""
+        from fakemail.dns.signing import Validity
+
+        both = (self.clock.now(), RealClock().now())
+        return Validity(min(both) - timedelta(days=1), max(both) + timedelta(days=365))
+
     def raise_errors(self) -> None:
         """Raise the first error of our own code, if there was one."""
         errors, self.supervisor.errors = self.supervisor.errors, []
@@ -204,6 +229,9 @@ class Internet:
             self.homes(name)[domain.name] = None
         for name in dict.fromkeys([*domain.mail_hosts, domain.submission_host]):
             await self.run_host(self.world.hosts[name])
+        if self._signs:
+            for name in domain.mail_hosts:
+                publish_usual_tlsa(self, name)
 
     def homes(self, host: str) -> dict[str, None]:
         """The domains for which a host takes mail, in the order of their declaration; always the same object."""
@@ -237,9 +265,12 @@ class Internet:
         )
         self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets))
 
-    def send_report(self, host: str, queue_id: str, to: Address, raw: bytes) -> None:
-        """Send a host's own report to the sender of a message."""
-        self.queue(host, queue_id, own_envelope(host, self.world.hosts[host].ipv4, to), raw)
+    def send_report(
+        self, host: str, queue_id: str, to: Address, raw: bytes, *, requiretls: bool = False
+    ) -> None:
+        """Send a host's own report, to the sender of a message or to a domain."""
+        envelope = own_envelope(host, self.world.hosts[host].ipv4, to, requiretls=requiretls)
+        self.queue(host, queue_id, envelope, raw)
 
     def report_success(
         self, host: str, queue_id: str, envelope: Envelope, raw: bytes, recipients: Sequence[Recipient]

@@ -12,6 +12,7 @@ from fakemail.engine.site import Decisions, Site, Spoken
 from fakemail.imap import personality as imap
 from fakemail.imap.session import Session as ImapSession
 from fakemail.model.host import (
+    HTTPS,
     IMAP,
     IMAPS,
     POP3,
@@ -54,6 +55,24 @@ def _open_pop3(site: Site, connection: Connection) -> Core:
     return Pop3Session(site.profile(pop3.Profile), Readers(site.running), record)
 
 
+def _open_https(site: Site, connection: Connection) -> Core:
+    from fakemail.wire.https_server import NOT_FOUND, HttpSession
+
+    append, host, number = site.log.append, site.host, connection.number
+
+    def record(line: str, status: int, phrase: str, octets: int) -> None:
+        append(Told, Stage.HTTP_REQUEST, host, number, "", line, str(status), "", phrase, 0, octets, None)
+
+    documents = site.running.documents
+    return HttpSession(lambda path: documents.get(path, NOT_FOUND), record)
+
+
+def _connect_https(site: Site) -> Connection:
+    from fakemail.wire.https_server import HttpsConnection  # h11 is loaded for those who serve HTTPS only
+
+    return HttpsConnection(site)
+
+
 def _open_imap(site: Site, connection: Connection) -> Core:
     append, host, number = site.log.append, site.host, connection.number
 
@@ -88,6 +107,7 @@ PROTOCOLS: Final = {
     IMAPS.name: _IMAP,
     POP3.name: _POP3,
     POP3S.name: _POP3,
+    HTTPS.name: Spoken(_connect_https, _open_https),
 }
 READABLE: Final = tuple(service for service in READING if service.name in PROTOCOLS)
 """The services that the host where a domain's accounts read their mail has without being asked."""

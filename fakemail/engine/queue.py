@@ -121,10 +121,11 @@ class MailQueue:
                 message_id=f"<{queue_id}@{message.host}>",
                 boundary=f"=_{queue_id}/{message.host}",
                 envid=envelope.envid,
-                ret=envelope.ret,
+                # RFC 8689 §5: the header alone, and over verified TLS as well.
+                ret="HDRS" if envelope.requiretls else envelope.ret,
             )
         )
-        internet.send_report(message.host, queue_id, sender, raw)
+        internet.send_report(message.host, queue_id, sender, raw, requiretls=envelope.requiretls)
         return {result.recipient.address: queue_id for result in due}
 
     # Inside --------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ class MailQueue:
         )
 
 
-def own_envelope(host: str, address: str, to: Address) -> Envelope:
+def own_envelope(host: str, address: str, to: Address, *, requiretls: bool = False) -> Envelope:
     """The envelope of a report: from nobody, so that it is never answered (RFC 3461 §6.1)."""
     origin = Origin(host, Peer(address, 0, host), "ESMTP", "", "", "")
-    return Envelope(NULL_PATH, (Recipient(to),), origin, smtputf8=not to.is_ascii)
+    return Envelope(NULL_PATH, (Recipient(to),), origin, smtputf8=not to.is_ascii, requiretls=requiretls)

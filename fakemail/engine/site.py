@@ -25,12 +25,14 @@ from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.verdict import ACCEPTED, Verdict, refused
 from fakemail.tls.authority import process_authority
-from fakemail.tls.contexts import server_context
+from fakemail.tls.contexts import ServerContext, server_context
+from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.wire.connection import Connection, Core
 from fakemail.wire.ports import Listener
 
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
+    from fakemail.wire.https_server import Document
 
 _P = TypeVar("_P")
 
@@ -122,9 +124,12 @@ class RunningHost:
         self.logins: dict[str, datetime] = {}
         """When somebody last came to read mail, by the key of the account."""
         self.handler: object | None = None
+        self.documents: dict[str, Document] = {}
+        """What it serves over HTTPS, by path."""
         self.credentials = Credentials(self)
         self.faults = Book()
         self.is_stopped = False
+        self._flaw: str | None = None
 
     @property
     def host(self) -> Host:
@@ -179,12 +184,28 @@ class RunningHost:
         for connection in tuple(self.connections):
             connection.abort()
 
+    def present(self, flaw: str | None) -> None:
+        """Present a certificate with that flaw from now on, or a good one.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for a flaw that there is not.
+        """
+        if flaw is not None and flaw not in FLAWS:
+            raise DeclarationError(
+                f"host {self.name!r}: there is no certificate flaw {flaw!r}; {nearest(flaw, FLAWS)}"
+            )
+        self._flaw = flaw
+        self.__dict__.pop("tls_context", None)
+
     @cached_property
-    def tls_context(self) -> ssl.SSLContext:
+    def tls_context(self) -> ServerContext:
         """The server's side of TLS; the certificate is good for the name and the loopback address."""
-        loopback = dict.fromkeys(site.endpoint.address for site in self.sites.values())
+        loopback = tuple(dict.fromkeys(site.endpoint.address for site in self.sites.values()))
         return server_context(
-            self.name, addresses=loopback, authority=process_authority(), client_certificates="ask"
+            self.name,
+            addresses=loopback,
+            authority=process_authority(),
+            client_certificates="ask",
+            leaf=None if self._flaw is None else flawed_leaf(self._flaw, self.name, addresses=loopback),
         )
 
 

@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from fakemail.engine.network import Endpoint
+from fakemail.engine.protection import Sts
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.model.host import SMTP
+from fakemail.mta.demands import FAILURES, Demand
 from fakemail.mta.routing import Ask, Found, Route, find_addresses, find_route
 from fakemail.record.events import Attempt, Exchange, Routed
-from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure
+from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure, Tls
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.tls.authority import process_authority
+from fakemail.tls.dane import Problem
+from fakemail.tls.layer import ClientLayer
 from fakemail.wire.smtp_client import SmtpClient
 
 if TYPE_CHECKING:
@@ -62,6 +66,15 @@ class _Candidate(NamedTuple):
 
     host: str
     address: str
+    demand: Demand | None
+    """``None`` when DNS failed to say."""
+
+
+class _Try(NamedTuple):
+    """A connection to a candidate, and what was wrong with its TLS."""
+
+    dialogue: Dialogue
+    problem: Problem | None
 
 
 class Transfer:
@@ -99,31 +112,60 @@ class Transfer:
         if route.reason is not None:
             self._give_up(recipients, route)
             return
+        sts = Sts()
+        if internet.world.hosts[self._message.host].personality.mta_sts:
+            sts = await internet.protection.policy_of(self._message.host, domain)
         candidates: list[_Candidate] = []
         failed = False
         for host in route.hosts:
             addresses = await self._ask(find_addresses(host.name))
-            candidates += [_Candidate(host.name, address) for address in addresses.found]
+            demand = await internet.protection.demand(
+                self._message, host.name, domain, route=route, addresses=addresses, policy=sts.policy
+            )
+            candidates += [_Candidate(host.name, address, demand) for address in addresses.found]
             failed = failed or addresses.failed
         if not candidates:
             names = ", ".join(host.name for host in route.hosts)
             reason = Reason.DNS_TEMPORARY if failed else Reason.NO_ADDRESS
             self._give_up(recipients, Route(reason=reason, detail=f"no address for {names}"))
             return
-        await self._try_hosts(candidates, recipients)
+        await self._try_hosts(domain, candidates, recipients, sts)
 
-    async def _try_hosts(self, candidates: list[_Candidate], recipients: list[Recipient]) -> None:
-        for place, candidate in enumerate(candidates, 1):
-            dialogue = await self._talk(candidate, recipients)
-            is_last = place == len(candidates)
-            # RFC 5321 §5.1: the next host is tried when this one could not be talked to.
-            final = dialogue.was_greeted or is_last
+    async def _try_hosts(
+        self, domain: str, candidates: list[_Candidate], recipients: list[Recipient], sts: Sts
+    ) -> None:
+        while candidates:
+            candidate, *candidates = candidates
+            dialogue, problem = await self._talk(candidate, recipients)
+            reasons = {outcome.reason for outcome in dialogue.outcomes}
+            failed_demand = bool(reasons) and reasons <= FAILURES
+            if failed_demand:
+                # Its other addresses are the same machine with the same certificate.
+                candidates = [other for other in candidates if other.host != candidate.host]
+            # RFC 5321 §5.1: the next host is tried when this one could not be talked to, and so it is when
+            # it does not meet what is demanded of it (RFC 7672 §2.1, RFC 8461 §5.1, RFC 8689 §4.2.1).
+            final = not candidates or (dialogue.was_greeted and not failed_demand)
             for outcome in dialogue.outcomes:
                 self._note(candidate, outcome, dialogue, final=final)
+            self._report(domain, candidate, _Try(dialogue, problem), sts)
             if final:
                 return
 
-    async def _talk(self, candidate: _Candidate, recipients: list[Recipient]) -> Dialogue:
+    def _report(self, domain: str, candidate: _Candidate, tried: _Try, sts: Sts) -> None:
+        """Count it for the report to the domain (RFC 8460 §4.4)."""
+        if candidate.demand is not None:
+            self._internet.reporting.note(
+                self._message,
+                domain,
+                candidate.demand,
+                mail_host=candidate.host,
+                address=candidate.address,
+                dialogue=tried.dialogue,
+                problem=tried.problem,
+                sts=sts,
+            )
+
+    async def _talk(self, candidate: _Candidate, recipients: list[Recipient]) -> _Try:
         envelope = self._message.envelope
         outgoing = Outgoing(
             self._message.host,
@@ -134,22 +176,46 @@ class Transfer:
             envelope.smtputf8,
             envelope.ret,
             envelope.envid,
+            envelope.requiretls,
         )
-        dialogue = await self._run(Dialogue(outgoing), candidate)
-        if all(outcome.reason is Reason.TLS_FAILED for outcome in dialogue.outcomes):
+        demand = candidate.demand
+        if demand is None:
+            failure = PeerFailure(Reason.DNS_TEMPORARY, f"TLSA of {candidate.host}")
+            return self._not_tried(Dialogue(outgoing), failure)
+        if demand.refusal is not None and demand.failure is not None:
+            tried = self._not_tried(Dialogue(outgoing), PeerFailure(demand.failure, demand.refusal.detail))
+            return tried._replace(problem=demand.refusal)
+        tried = await self._run(Dialogue(outgoing, tls=demand.tls), candidate, demand)
+        reasons = {outcome.reason for outcome in tried.dialogue.outcomes}
+        if demand.tls is Tls.IF_OFFERED and reasons == {Reason.TLS_FAILED}:
             # Opportunistic TLS: better in clear text than not at all (RFC 7435 §1).
-            dialogue = await self._run(Dialogue(outgoing, use_tls=False), candidate)
-        return dialogue
+            problem = Problem("validation-failure", tried.dialogue.outcomes[0].detail)
+            in_clear = await self._run(Dialogue(outgoing, tls=Tls.NEVER), candidate, demand)
+            return in_clear._replace(problem=problem)
+        return tried
 
-    async def _run(self, dialogue: Dialogue, candidate: _Candidate) -> Dialogue:
+    def _not_tried(self, dialogue: Dialogue, failure: PeerFailure) -> _Try:
+        self._since = len(self._internet.log)
+        dialogue.never_began(failure)
+        return _Try(dialogue, None)
+
+    async def _run(self, dialogue: Dialogue, candidate: _Candidate, demand: Demand) -> _Try:
         self._since = len(self._internet.log)
         network = self._internet.network
         host = self._internet.world.hosts[self._message.host]
         target = network.find(candidate.address, SMTP.port)
         if target is None:
             failure = PeerFailure(Reason.CONNECTION_REFUSED, f"no host has the address {candidate.address}")
-            dialogue.never_began(failure)
-            return dialogue
+            return self._not_tried(dialogue, failure)
+        problems: list[Problem] = []
+
+        def check(tls: ClientLayer) -> PeerFailure | None:
+            problem = self._internet.protection.check(demand, tls.peer_chain) if demand.checks else None
+            if problem is None:
+                return None
+            problems.append(problem)
+            return PeerFailure(demand.failure, problem.detail) if demand.failure is not None else None
+
         made: list[Endpoint] = []
 
         def connected_from(endpoint: tuple[str, int]) -> None:
@@ -162,13 +228,14 @@ class Transfer:
             tls_context=_unverified_context,
             server_name="" if candidate.host.startswith("[") else candidate.host,
             connected_from=connected_from,
+            check=check,
         )
         try:
             await client.run(dialogue)
         finally:
             for endpoint in made:
                 network.hung_up(endpoint)
-        return dialogue
+        return _Try(dialogue, problems[0] if problems else demand.refusal)
 
     async def _ask(self, questions: Generator[Ask, Found, _T]) -> _T:
         """Put a generator's questions to the fake DNS."""
@@ -177,7 +244,7 @@ class Transfer:
             ask = next(questions)
             while True:
                 answer = await client.query(ask.name, ask.type)
-                ask = questions.send(Found(answer.kind, answer.values()))
+                ask = questions.send(Found(answer.kind, answer.values(), answer.authentic))
         except StopIteration as end:
             result: _T = end.value
             return result
@@ -185,6 +252,8 @@ class Transfer:
     def _note(self, candidate: _Candidate, outcome: Outcome, dialogue: Dialogue, *, final: bool) -> None:
         known = _QUEUE_ID.search(outcome.reply.text) if outcome.reply and outcome.is_accepted else None
         reason = outcome.reason
+        if candidate.demand is not None:
+            reason = candidate.demand.reason(reason)
         if reason is None and not outcome.is_accepted:
             reason = self._reason_given(candidate.host, outcome)
         self._internet.log.append(
@@ -203,6 +272,7 @@ class Transfer:
             dialogue.channel.version if dialogue.channel else "",
             final,
             known[1] if known else "",
+            candidate.demand.policy if candidate.demand is not None else "",
         )
         if final:
             self.results.append(

@@ -59,6 +59,8 @@ class Envelope(NamedTuple):
     smtputf8: bool = False
     auth: Path | None = None
     """The AUTH parameter of MAIL (RFC 4954 §5), ``None`` when the client said nothing."""
+    requiretls: bool = False
+    """Whether it may travel over verified TLS only (RFC 8689)."""
 
     @property
     def addresses(self) -> tuple[Address, ...]:

@@ -17,6 +17,7 @@ from fakemail.mail.headers import Headers, body_offset, message_ids, parse_date,
 from fakemail.mail.hypertext import Hypertext, Link, bare_links, read_html
 from fakemail.mail.mime import Part, parse
 from fakemail.mail.report import DeliveryReport, read_report
+from fakemail.mail.tls_report import TlsReport, read_tls_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,11 @@ class MessageView:
     def delivery_report(self) -> DeliveryReport | None:
         """What it reports, if it is a bounce or another delivery status notification; else ``None``."""
         return read_report(self.root)
+
+    @cached_property
+    def tls_report(self) -> TlsReport | None:
+        """What it reports about the TLS of somebody's sessions, if it is a TLS report (RFC 8460); else ``None``."""
+        return read_tls_report(self.root)
 
     @cached_property
     def attachments(self) -> list[Attachment]:

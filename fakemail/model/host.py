@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from fakemail.errors import DeclarationError, nearest
+
 
 class Security(Enum):
     """How a connection is protected."""
@@ -36,9 +38,15 @@ POP3S: Final = Service("pop3s", 995, Security.TLS)
 IMAP: Final = Service("imap", 143, Security.STARTTLS)
 IMAPS: Final = Service("imaps", 993, Security.TLS)
 
+HTTPS: Final = Service("https", 443, Security.TLS)
+
 READING: Final = (IMAP, IMAPS, POP3, POP3S)
 """The services by which people read their mail, in the order of RFC 6186 §3.2 and §3.3."""
-SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING)}
+SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING, HTTPS)}
+
+
+SENDING_TLS: Final = ("none", "opportunistic", "required", "verified")
+"""What a host can demand of TLS when it sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +80,26 @@ class Personality:
     """Let every name and password in, and send as anybody; offered are the mechanisms that can work so."""
     own_senders_only: bool = True
     """On the submission ports: refuse a reverse-path that does not belong to the account (RFC 6409 §6.1)."""
+    sending_tls: str = "opportunistic"
+    """What it demands of TLS when it sends: ``none``, ``opportunistic``, ``required`` (any certificate, but no
+    clear text) or ``verified`` (a certificate of the authority for the name of the mail host)."""
+    dane: bool = True
+    """When it sends: obey TLSA records (RFC 7672)."""
+    mta_sts: bool = True
+    """When it sends: obey MTA-STS policies (RFC 8461)."""
+    tls_reports: bool = True
+    """When it sends: report once a day to the domains that ask for it (RFC 8460)."""
     max_hops: int = 100
     """Received fields in a message before it is refused as going round in circles (RFC 5321 §6.3)."""
     accept_bare_line_ends: bool = False
     """Take messages with a bare CR or LF in them instead of refusing them."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~fakemail.errors.DeclarationError` for a word that means nothing."""
+        if self.sending_tls not in SENDING_TLS:
+            raise DeclarationError(
+                f"sending_tls: {self.sending_tls!r} is no such demand; {nearest(self.sending_tls, SENDING_TLS)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,13 @@ _STATUS: Final = {
     Reason.TIMEOUT: "4.2",
     Reason.PROTOCOL_ERROR: "5.0",
     Reason.TLS_FAILED: "7.5",
+    Reason.CERTIFICATE_REFUSED: "7.5",
+    Reason.DANE_FAILED: "7.5",
+    Reason.STS_FAILED: "7.5",
+    Reason.STS_WRONG_HOST: "7.5",
+    Reason.TLS_REQUIRED: "7.10",
+    Reason.REQUIRETLS_FAILED: "7.10",  # RFC 8689 §4.2.1
+    Reason.REQUIRETLS_NOT_OFFERED: "7.30",
 }
 
 

@@ -26,6 +26,8 @@ class Found(NamedTuple):
     kind: str
     """``NOERROR``, ``NODATA``, ``NXDOMAIN``, or anything else for a failure."""
     values: tuple[tuple[int, str] | str, ...] = ()
+    authentic: bool = False
+    """Whether DNSSEC vouches for it."""
 
 
 class MailHost(NamedTuple):
@@ -41,6 +43,8 @@ class Addresses(NamedTuple):
     found: tuple[str, ...]
     failed: bool = False
     """Whether DNS failed for now, so that there may be more."""
+    authentic: bool = False
+    """Whether DNSSEC vouches for all of them."""
 
 
 class Route(NamedTuple):
@@ -50,6 +54,10 @@ class Route(NamedTuple):
     reason: Reason | None = None
     temporary: bool = False
     detail: str = ""
+    authentic: bool = False
+    """Whether DNSSEC vouches for it."""
+    by_mx: bool = False
+    """Whether MX records named the hosts."""
 
 
 Questions: TypeAlias = Generator[Ask, Found, Route]
@@ -78,7 +86,7 @@ def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
     usable = _before(ordered, own_name)
     if not usable:
         return Route(reason=Reason.MAIL_LOOP, detail=f"{own_name} is the best mail host of {domain} itself")
-    return Route(tuple(usable))
+    return Route(tuple(usable), authentic=found.authentic, by_mx=bool(named))
 
 
 def find_addresses(host: str) -> AddressQuestions:
@@ -91,12 +99,13 @@ def find_addresses(host: str) -> AddressQuestions:
         except ValueError:
             return Addresses(())  # some other kind of literal, which nobody here can reach
     addresses: list[str] = []
-    failed = False
+    failed, authentic = False, True
     for record_type in ("A", "AAAA"):
         found = yield Ask(host, record_type)
         addresses += [value for value in found.values if isinstance(value, str)]
         failed = failed or found.kind not in ("NOERROR", "NODATA", "NXDOMAIN")
-    return Addresses(tuple(addresses), failed)
+        authentic = authentic and found.authentic
+    return Addresses(tuple(addresses), failed, authentic)
 
 
 def _in_order(records: list[MailHost], chance: Chance) -> list[MailHost]:

@@ -59,6 +59,8 @@ _FINAL_REASONS: Final = frozenset(
         Reason.MAIL_LOOP,
         Reason.NOT_NEGOTIATED,
         Reason.MESSAGE_TOO_BIG,
+        Reason.REQUIRETLS_FAILED,  # RFC 8689 §4.2.1: such a failure is not waited out
+        Reason.REQUIRETLS_NOT_OFFERED,
     }
 )
 

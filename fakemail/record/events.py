@@ -224,6 +224,9 @@ class Attempt(NamedTuple):
     """Whether this settled the recipient: no further host is tried for it now."""
     onward: str = ""
     """The queue id under which the next fake host has it, empty if that is not known."""
+    policy: str = ""
+    """What the sender demanded of TLS: ``opportunistic``, ``required``, ``verified``, ``dane``, ``sts``...; empty
+    when no host was tried."""
 
 
 class Deferred(NamedTuple):

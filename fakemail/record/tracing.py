@@ -35,7 +35,15 @@ from fakemail.terms.stage import Stage
 _Numbered = tuple[int, str, str, Reply | None]
 
 _PERMANENT: Final = frozenset(
-    {Reason.NO_SUCH_DOMAIN, Reason.NULL_MX, Reason.MAIL_LOOP, Reason.NOT_NEGOTIATED, Reason.MESSAGE_TOO_BIG}
+    {
+        Reason.NO_SUCH_DOMAIN,
+        Reason.NULL_MX,
+        Reason.MAIL_LOOP,
+        Reason.NOT_NEGOTIATED,
+        Reason.MESSAGE_TOO_BIG,
+        Reason.REQUIRETLS_FAILED,
+        Reason.REQUIRETLS_NOT_OFFERED,
+    }
 )
 """What makes an attempt fail for good where no reply tells."""
 
@@ -332,6 +340,8 @@ def _tried(attempt: Attempt) -> str:
     where = f"{attempt.mail_host} [{attempt.address}]" if attempt.address else attempt.mail_host
     why = "it took it" if attempt.reason is None else str(attempt.reason)
     detail = f" ({attempt.detail})" if attempt.detail else ""
+    if attempt.policy not in ("", "opportunistic"):
+        detail += f", TLS policy {attempt.policy}"
     if not where:
         return f"found no host for {attempt.recipient}: {why}{detail}"
     return f"tried {where} for {attempt.recipient}, came to {attempt.at}: {why}{detail}"

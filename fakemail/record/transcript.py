@@ -198,6 +198,8 @@ def _attempt(event: Attempt) -> str:
     where = f"{event.mail_host} [{event.address}]" if event.mail_host else "no host"
     reply = "no reply" if event.reply is None else str(event.reply)
     tls = f", {event.tls}" if event.tls else ""
+    if event.policy not in ("", "opportunistic"):
+        tls += f", TLS policy {event.policy}"
     onward = f", there {event.onward}" if event.onward else ""
     why = _why(event.reason, event.detail)
     return f"{event.message} tried at {where} for {event.recipient}, to {event.at}{tls}: {reply}{why}{onward}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from fakemail.errors import FakemailError, ProtocolError
@@ -59,6 +60,16 @@ class Outgoing:
     smtputf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    requiretls: bool = False
+
+
+class Tls(Enum):
+    """Whether TLS is used."""
+
+    NEVER = "never"
+    IF_OFFERED = "if offered"
+    ALWAYS = "always"
+    """The message is kept rather than sent in clear text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +101,9 @@ class _Stop(Exception):
 class Dialogue:
     """One transaction with one server. Run ``steps()``; then ``outcomes`` and ``channel`` hold the result."""
 
-    def __init__(self, message: Outgoing, *, use_tls: bool = True) -> None:
+    def __init__(self, message: Outgoing, *, tls: Tls = Tls.IF_OFFERED) -> None:
         self._message = message
-        self._use_tls = use_tls
+        self._tls = tls
         self._open: list[Recipient] = list(message.recipients)
         self._keywords: dict[str, str] = {}
         self._at = Stage.SMTP_BANNER
@@ -162,16 +173,26 @@ class Dialogue:
         if banner.code != 220:
             raise _Stop(Stage.SMTP_BANNER, banner)
         yield from self._hello()
-        if self._use_tls and "STARTTLS" in self._keywords:
+        if self._tls is Tls.NEVER:
+            return
+        if "STARTTLS" in self._keywords:
             ready = yield from self._say(Stage.SMTP_STARTTLS, "STARTTLS")
             if ready.code != 220:
-                return  # opportunistic TLS: no is no reason to keep the mail (RFC 7435)
+                self._settle_for_clear_text(f"the server answered STARTTLS with {ready.code}")
+                return
             self._at = Stage.TLS_HANDSHAKE
             answer = yield StartTls()
             if not isinstance(answer, Channel):
                 raise TypeError("the driver answered StartTls with replies")
             self.channel = answer
             yield from self._hello()
+        else:
+            self._settle_for_clear_text("the server does not offer STARTTLS")
+
+    def _settle_for_clear_text(self, why: str) -> None:
+        """With opportunistic TLS, no is no reason to keep the mail (RFC 7435)."""
+        if self._tls is Tls.ALWAYS:
+            raise _Stop(Stage.SMTP_STARTTLS, None, Reason.TLS_REQUIRED, why)
 
     def _hello(self) -> Generator[Step, Answer, None]:
         reply = yield from self._say(Stage.SMTP_HELO, f"EHLO {self._message.helo}")
@@ -258,6 +279,17 @@ class Dialogue:
                     Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, "the server does not offer SMTPUTF8"
                 )
             said += " SMTPUTF8"
+        if message.requiretls:
+            if "REQUIRETLS" in keywords:
+                said += " REQUIRETLS"
+            elif not isinstance(message.sender, NullPath):
+                # RFC 8689 §5: a bounce goes on without it.
+                raise _Stop(
+                    Stage.SMTP_MAIL,
+                    None,
+                    Reason.REQUIRETLS_NOT_OFFERED,
+                    "the server does not offer REQUIRETLS",
+                )
         if "DSN" in keywords:
             said += f" RET={message.ret}" if message.ret else ""
             said += f" ENVID={encode_xtext(message.envid)}" if message.envid else ""

@@ -106,6 +106,11 @@ def _auth(facts: _Facts) -> str | None:
     return " ".join(facts.profile.mechanisms(facts.channel)) or None
 
 
+def _requiretls(facts: _Facts) -> str | None:
+    # RFC 8689 §2: it means something inside TLS only.
+    return "" if facts.channel is not None else None
+
+
 def _always(_: _Facts) -> str | None:
     return ""
 
@@ -124,6 +129,7 @@ EXTENSIONS: Final = (
     Extension("SMTPUTF8", "RFC 6531", lambda facts: "" if facts.profile.offers("8BITMIME") else None),
     Extension("CHUNKING", "RFC 3030", _always),
     Extension("BINARYMIME", "RFC 3030", lambda facts: "" if facts.profile.offers("CHUNKING") else None),
+    Extension("REQUIRETLS", "RFC 8689", _requiretls),
     Extension("LIMITS", "RFC 9422", lambda facts: f"RCPTMAX={facts.profile.personality.max_recipients}"),
     Extension("HELP", "RFC 5321 §4.1.1.8", _always),
 )

@@ -27,6 +27,7 @@ class MailOptions:
     ret: str | None = None
     envid: str | None = None
     auth: Path | None = None
+    requiretls: bool = False
 
 
 @dataclass(slots=True)
@@ -119,6 +120,7 @@ _MAIL: Final = {
     "RET": _Row(("DSN",), "ret", _ret),
     "ENVID": _Row(("DSN",), "envid", _envid),
     "AUTH": _Row(("AUTH",), "auth", _auth),
+    "REQUIRETLS": _Row(("REQUIRETLS",), "requiretls", _flag),
 }
 _RCPT: Final = {
     "NOTIFY": _Row(("DSN",), "notify", _notify),

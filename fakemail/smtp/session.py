@@ -637,6 +637,7 @@ class Session:
             options.envid,
             options.smtputf8,
             options.auth,
+            options.requiretls,
         )
         answer = self._backend.take(envelope, content)
         if answer is None:

@@ -119,6 +119,9 @@ class Stage(Enum):
     POP3_UNKNOWN = "pop3.unknown"
     """Anything that is no command of this server."""
 
+    # HTTP, where MTA-STS policies are served
+    HTTP_REQUEST = "http.request"
+
     # Mail transfer
     QUEUE = "queue"
     """A message was taken into a host's queue."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from fakemail.tls.authority import Authority, KeyType, Leaf, process_authority
@@ -22,16 +22,22 @@ _VERIFY = {
 _OLD_VERSIONS = {ssl.TLSVersion.SSLv3, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1}
 
 
-class ServerObject(ssl.SSLObject):
-    """The standard library's TLS object, which remembers the name that the client asked for."""
-
-    asked_for: str | None = None
-
-
 class ServerContext(ssl.SSLContext):
-    """A server's context that knows its own certificate, which ``ssl`` does not tell."""
+    """A server's context that knows its own certificate, which ``ssl`` does not tell, and its siblings."""
 
     leaf: Leaf
+    _make: Callable[[str], ServerContext]
+    _others: dict[str, ServerContext | None]
+
+    def for_name(self, asked: str | None) -> ServerContext:
+        """The context for a client that asks for a name: the one of that name, or this one."""
+        name = (asked or "").lower().rstrip(".")
+        if name not in self._others:
+            return self
+        # Made at the first question: most names are never asked for.
+        made = self._others[name] or self._make(name)
+        self._others[name] = made
+        return made
 
 
 def server_context(
@@ -57,36 +63,25 @@ def server_context(
     authority = authority or process_authority()
     addresses = tuple(addresses)
     own = leaf or authority.leaf(*names, addresses=addresses, key_type=key_type)
-    context = _context(own)
-    context.sslobject_class = ServerObject
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    if client_certificates != "ignore":
-        context.load_verify_locations(cadata=authority.ca_pem.decode("ascii"))
-        context.verify_mode = _VERIFY[client_certificates]
-    if ciphers is not None:
-        context.set_ciphers(ciphers)
-    _limit_versions(context, minimum_version, maximum_version)
-    others: dict[str, ServerContext | None] = {}
+
+    def make(leaf: Leaf) -> ServerContext:
+        context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+        context.leaf = leaf
+        context._others = {}
+        leaf.install(context)
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        if client_certificates != "ignore":
+            context.load_verify_locations(cadata=authority.ca_pem.decode("ascii"))
+            context.verify_mode = _VERIFY[client_certificates]
+        if ciphers is not None:
+            context.set_ciphers(ciphers)
+        _limit_versions(context, minimum_version, maximum_version)
+        return context
+
+    context = make(own)
     if leaf is None and len(names) > 1:
-        others = {name.lower().rstrip("."): None for name in names}
-
-    def choose(tls: ssl.SSLSocket | ssl.SSLObject, asked: str | None, _: ssl.SSLContext) -> None:
-        if isinstance(tls, ServerObject):
-            tls.asked_for = asked
-        name = (asked or "").lower().rstrip(".")
-        if name in others:
-            # Made at the first question: most names are never asked for.
-            chosen = others[name] or _context(authority.leaf(name, addresses=addresses, key_type=key_type))
-            others[name] = tls.context = chosen
-
-    context.sni_callback = choose
-    return context
-
-
-def _context(leaf: Leaf) -> ServerContext:
-    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
-    context.leaf = leaf
-    leaf.install(context)
+        context._others = {name.lower().rstrip("."): None for name in names}
+        context._make = lambda name: make(authority.leaf(name, addresses=addresses, key_type=key_type))
     return context
 
 

@@ -14,7 +14,10 @@ from typing import Literal
 
 from fakemail.tls.alerts import reason_of, received_alert, sent_alert
 from fakemail.tls.authority import tls_server_end_point
-from fakemail.tls.contexts import ServerContext, ServerObject
+from fakemail.tls.contexts import ServerContext
+from fakemail.tls.hello import HelloReader
+
+_DER = 2  # ENCODING_DER of the _ssl module
 
 Role = Literal["client", "server"]
 
@@ -102,26 +105,28 @@ class _Layer:
     _role: Role
     _peer: Role
 
-    def __init__(self, context: ssl.SSLContext, *, server_hostname: str | None = None) -> None:
+    _object: ssl.SSLObject
+
+    def __init__(self) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._ready = b""
         self._waiting = bytearray()
         self._closing = False
-        # Asked now: choosing a certificate by name replaces the context.
-        self._verifies = context.verify_mode != ssl.CERT_NONE
-        self._object = context.wrap_bio(
-            self._incoming,
-            self._outgoing,
-            server_side=self._role == "server",
-            server_hostname=server_hostname,
-        )
         self.handshake_done = False
         self.failed: HandshakeFailure | None = None
         self.closed_by_peer = False
         """No more plaintext will come: the peer sent close_notify, or its connection ended."""
         self.truncated = False
         """The connection ended without close_notify, so that something may be missing (RFC 8446 §6.1)."""
+
+    def _begin(self, context: ssl.SSLContext, server_hostname: str | None = None) -> None:
+        self._object = context.wrap_bio(
+            self._incoming,
+            self._outgoing,
+            server_side=self._role == "server",
+            server_hostname=server_hostname,
+        )
 
     def receive(self, ciphertext: bytes) -> bytes:
         """Take what came from the other end; return the plaintext that it completed, perhaps none."""
@@ -173,8 +178,8 @@ class _Layer:
     @cached_property
     def facts(self) -> TlsFacts:
         """What was agreed. Raises ``RuntimeError`` before the end of the handshake."""
-        cipher = self._object.cipher()
-        if not self.handshake_done or cipher is None:
+        cipher = self._object.cipher() if self.handshake_done else None
+        if cipher is None:
             raise RuntimeError("there are no TLS facts before the handshake is done; look at handshake_done")
         der = self._object.getpeercert(binary_form=True)
         return TlsFacts(
@@ -182,7 +187,9 @@ class _Layer:
             cipher=cipher[0],
             bits=cipher[2],
             server_name=self._server_name,
-            peer=None if der is None else PeerCertificate(der, self._verifies),
+            peer=None
+            if der is None
+            else PeerCertificate(der, self._object.context.verify_mode != ssl.CERT_NONE),
             resumed=bool(self._object.session_reused),
         )
 
@@ -251,17 +258,35 @@ class ServerLayer(_Layer):
     _peer: Role = "client"
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(context)
+        super().__init__()
+        self._context = context
+        self._hello: HelloReader | None = HelloReader()
+        self._held = bytearray()
+        self._asked_for: str | None = None
+
+    def receive(self, ciphertext: bytes) -> bytes:
+        """Take what came from the client; return the plaintext that it completed, perhaps none."""
+        if self._hello is not None:
+            # What the client asks for decides which certificate it gets, so TLS begins when that is known.
+            self._held += ciphertext
+            if not self._hello.feed(ciphertext):
+                return b""
+            self._asked_for, self._hello = self._hello.server_name, None
+            if isinstance(self._context, ServerContext):
+                self._context = self._context.for_name(self._asked_for)
+            self._begin(self._context)
+            ciphertext, self._held = bytes(self._held), bytearray()
+        return super().receive(ciphertext)
 
     @property
     def tls_server_end_point(self) -> bytes | None:
         """The channel binding of this connection (RFC 5929 §4.1), None when the context is not ours."""
-        context = self._object.context
+        context = self._context
         return context.leaf.tls_server_end_point if isinstance(context, ServerContext) else None
 
     @property
     def _server_name(self) -> str | None:
-        return self._object.asked_for if isinstance(self._object, ServerObject) else None
+        return self._asked_for
 
 
 class ClientLayer(_Layer):
@@ -274,9 +299,18 @@ class ClientLayer(_Layer):
     _peer: Role = "server"
 
     def __init__(self, context: ssl.SSLContext, *, server_hostname: str | None = None) -> None:
-        super().__init__(context, server_hostname=server_hostname)
+        super().__init__()
         self._asked_for = server_hostname
+        self._begin(context, server_hostname)
         self._shake_hands()
+
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The certificates that the server sent, DER, its own first; not verified."""
+        # Public from Python 3.13 on; before, only the object below has it.
+        tls = self._object if hasattr(self._object, "get_unverified_chain") else self._object._sslobj  # type: ignore[attr-defined]
+        sent = tls.get_unverified_chain() or ()
+        return tuple([each if isinstance(each, bytes) else each.public_bytes(_DER) for each in sent])
 
     @property
     def tls_server_end_point(self) -> bytes | None:

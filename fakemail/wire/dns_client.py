@@ -48,6 +48,8 @@ class ClientAnswer:
     records: tuple[ClientRecord, ...] = ()
     """The answer section, CNAME records and all, in the order of the reply."""
     transport: str = "udp"
+    authentic: bool = False
+    """Whether the server has validated it with DNSSEC."""
 
     @property
     def is_temporary(self) -> bool:
@@ -101,7 +103,9 @@ class DnsClient:
             return ClientAnswer(name.lower(), type, "NXDOMAIN")
         kind, transport = "TIMEOUT", "udp"
         for _ in range(self._tries):
-            question = Question(self._free_id(), text_to_labels(key), key, type, IN, edns=_EDNS)
+            question = Question(
+                self._free_id(), text_to_labels(key), key, type, IN, edns=_EDNS, wants_authentic=True
+            )
             pending = self._pending[question.id] = _Pending(question)
             try:
                 async with asyncio.timeout(self._timeout):
@@ -109,7 +113,7 @@ class DnsClient:
                     if reply.truncated:
                         transport = "tcp"
                         reply = await self._ask_over_tcp(question)
-                return ClientAnswer(key, type, _kind(reply), reply.answer, transport)
+                return ClientAnswer(key, type, _kind(reply), reply.answer, transport, reply.authentic)
             except TimeoutError:
                 kind = "TIMEOUT"
             except OSError:

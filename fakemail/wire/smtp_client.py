@@ -29,15 +29,18 @@ class SmtpClient:
         tls_context: Callable[[], ssl.SSLContext],
         server_name: str,
         connected_from: Callable[[tuple[str, int]], object],
+        check: Callable[[ClientLayer], PeerFailure | None] = lambda _: None,
         timeout: float = 30.0,
     ) -> None:
         """``timeout`` is for each single wait, in real seconds. ``connected_from`` is told our own end
-        before the connection is made, so that the server can tell who calls."""
+        before the connection is made, so that the server can tell who calls. ``check`` looks at TLS after
+        its handshake, and says why it is not good enough."""
         self._target = target
         self._source = source
         self._tls_context = tls_context
         self._server_name = server_name
         self._connected_from = connected_from
+        self._check = check
         self._timeout = timeout
         self._replies = ReplyReader()
         self._ready: list[Reply] = []
@@ -109,6 +112,11 @@ class SmtpClient:
         await self._flush()
         while not tls.handshake_done:
             await self._read_into(tls)
+        refusal = self._check(tls)
+        if refusal is not None:
+            tls.close_notify()
+            await self._flush()
+            raise refusal
         facts = tls.facts
         return Channel(facts.version, facts.cipher, self._server_name, (), tls.tls_server_end_point)
 

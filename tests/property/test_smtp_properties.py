@@ -18,7 +18,7 @@ from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.commands import COMMANDS, State
-from fakemail.smtp.dialogue import Answer, Dialogue, Outgoing, ReplyReader, Send, stuff_dots
+from fakemail.smtp.dialogue import Answer, Dialogue, Outgoing, ReplyReader, Send, Tls, stuff_dots
 from fakemail.smtp.extensions import EXTENSIONS, Profile
 from fakemail.smtp.grammar import decode_xtext, encode_xtext, read_path_argument
 from fakemail.smtp.session import Session
@@ -284,7 +284,7 @@ def test_content_arrives_as_it_was_sent(content: bytes, hidden: set[str], body: 
         Recipient(Address("a b", "example.org")),
     )
     message = Outgoing("relay.test", NULL_PATH, recipients, content, body, ret="FULL", envid="Ab+C = ü")
-    dialogue = Dialogue(message, use_tls=use_tls)
+    dialogue = Dialogue(message, tls=Tls.IF_OFFERED if use_tls else Tls.NEVER)
     converse(dialogue, desk)
     ((envelope, taken),) = desk.backend.taken
     assert taken == content

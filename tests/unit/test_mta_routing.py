@@ -27,7 +27,8 @@ def names(found: Route) -> list[str]:
 def test_lower_preferences_first() -> None:
     found = route((20, "b.test"), (10, "a.test"), (65535, "c.test"), (0, "z.test"))
     assert found == Route(
-        (MailHost(0, "z.test"), MailHost(10, "a.test"), MailHost(20, "b.test"), MailHost(65535, "c.test"))
+        (MailHost(0, "z.test"), MailHost(10, "a.test"), MailHost(20, "b.test"), MailHost(65535, "c.test")),
+        by_mx=True,
     )
 
 

@@ -15,6 +15,7 @@ from fakemail.smtp.dialogue import ReplyReader
 from fakemail.smtp.extensions import EXTENSIONS, Profile
 from fakemail.smtp.session import Session
 from fakemail.terms.address import Address, Path
+from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -248,6 +249,8 @@ USES: dict[str, tuple[bytes, int, int]] = {
     "BINARYMIME": (b"EHLO app.test\r\nMAIL FROM:<a@app.test> BODY=BINARYMIME\r\n", 250, 555),
     "HELP": (b"HELP\r\n", 214, 500),
 }
+# What is offered inside TLS only; the session of these tests is in clear text.
+INSIDE_TLS = {"REQUIRETLS"}
 # Keywords that announce how the server is, and bring nothing that could be refused.
 STATEMENTS = {"PIPELINING", "ENHANCEDSTATUSCODES", "LIMITS"}
 
@@ -258,10 +261,10 @@ def keywords(desk: Desk) -> dict[str, str]:
 
 
 def test_every_extension_is_tried() -> None:
-    assert {row.keyword for row in EXTENSIONS} == {*USES, *STATEMENTS}
+    assert {row.keyword for row in EXTENSIONS} == {*USES, *STATEMENTS, *INSIDE_TLS}
 
 
-@pytest.mark.parametrize("keyword", [row.keyword for row in EXTENSIONS])
+@pytest.mark.parametrize("keyword", [row.keyword for row in EXTENSIONS if row.keyword not in INSIDE_TLS])
 def test_offered_extension_works(keyword: str) -> None:
     assert keyword in keywords(Desk())
     if keyword in USES:
@@ -269,16 +272,32 @@ def test_offered_extension_works(keyword: str) -> None:
         assert Desk().say(octets)[-1].code == code
 
 
-@pytest.mark.parametrize("keyword", [row.keyword for row in EXTENSIONS])
+@pytest.mark.parametrize("keyword", [row.keyword for row in EXTENSIONS if row.keyword not in INSIDE_TLS])
 def test_hidden_extension_is_neither_offered_nor_understood(keyword: str) -> None:
     desk = Desk(replace(OPEN, hide=frozenset({keyword})))
-    left = {row.keyword for row in EXTENSIONS} - {keyword}
+    left = {row.keyword for row in EXTENSIONS} - INSIDE_TLS - {keyword}
     # RFC 3030 §3: BINARYMIME needs CHUNKING. RFC 6531 §3.1: SMTPUTF8 needs 8BITMIME.
     needs_it = {"CHUNKING": {"BINARYMIME"}, "8BITMIME": {"SMTPUTF8"}}.get(keyword, set())
     assert set(keywords(desk)) == left - needs_it
     if keyword in USES:
         octets, _, code = USES[keyword]
         assert Desk(replace(OPEN, hide=frozenset({keyword}))).say(octets)[-1].code == code
+
+
+def test_requiretls_is_for_tls() -> None:  # RFC 8689 §2
+    command = b"MAIL FROM:<a@app.test> REQUIRETLS\r\n"
+    desk = Desk()
+    assert "REQUIRETLS" not in keywords(desk)
+    assert desk.one(command).code == 555
+    desk.session.secured(Channel("TLSv1.3", "x"))
+    assert "REQUIRETLS" in keywords(desk)
+    assert desk.one(command).code == 250
+    assert desk.one(b"RSET\r\n").code == 250
+    assert desk.one(command.replace(b"\r\n", b"=yes\r\n")).code == 501
+    hidden = Desk(replace(OPEN, hide=frozenset({"REQUIRETLS"})))
+    hidden.session.secured(Channel("TLSv1.3", "x"))
+    assert "REQUIRETLS" not in keywords(hidden)
+    assert hidden.one(command).code == 555
 
 
 def test_parameters_of_keywords() -> None:

@@ -18,6 +18,7 @@ from fakemail.smtp.dialogue import (
     Send,
     StartTls,
     Step,
+    Tls,
     stuff_dots,
 )
 from fakemail.terms.address import NULL_PATH, Address
@@ -68,7 +69,7 @@ def lines(steps: list[Step]) -> list[str]:
 
 
 def test_good_pipelined() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB), use_tls=False)
+    dialogue = Dialogue(outgoing(ANN, BOB), tls=Tls.NEVER)
     steps = drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n250 c\r\n354 go", "250 ok", "221 bye"])
     assert lines(steps) == [
         "",
@@ -84,7 +85,7 @@ def test_good_pipelined() -> None:
 
 
 def test_good_one_by_one() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB), use_tls=False)
+    dialogue = Dialogue(outgoing(ANN, BOB), tls=Tls.NEVER)
     steps = drive(dialogue, ["220 hi", PLAIN, "250 a", "250 b", "250 c", "354 go", "250 ok", "221 bye"])
     assert lines(steps)[2:] == [
         "MAIL FROM:<a@app.test> SIZE=3\r\n",

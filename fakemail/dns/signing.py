@@ -1,0 +1,150 @@
+"""DNSSEC signatures: the keys of a zone, and what they say about its sets of records (RFC 4034).
+
+A door to dnspython, which is loaded when a zone is first signed. Sets are signed when they are first asked
+for, and again when they have changed. What proves that something is absent is in :mod:`fakemail.dns.denial`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fakemail.dns.names import text_to_labels
+from fakemail.dns.records import DEFAULT_TTL, Record
+from fakemail.errors import DeclarationError, nearest
+
+if TYPE_CHECKING:
+    import dns.name
+    import dns.rdata
+    import dns.rrset
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from dns.rdtypes.ANY.DNSKEY import DNSKEY
+
+FLAWS: Final = ("expired", "bogus", "missing_signature")
+"""What can be wrong with the signatures of a zone: past their time, not made by its key, not there."""
+
+_ALGORITHM: Final = 13  # ECDSAP256SHA256, RFC 6605; RFC 8624 §3.1: every validator knows it
+_ZONE_KEY_AND_ENTRY_POINT: Final = 257  # RFC 4034 §2.1.1
+_DAY: Final = timedelta(days=1)
+
+
+class Validity(NamedTuple):
+    """From when until when signatures are good."""
+
+    since: datetime
+    until: datetime
+
+
+def check_flaw(flaw: str | None) -> str | None:
+    """The flaw; raises :class:`~fakemail.errors.DeclarationError` for one that there is not."""
+    if flaw is not None and flaw not in FLAWS:
+        raise DeclarationError(f"there is no flaw {flaw!r} of signatures; {nearest(flaw, FLAWS)}")
+    return flaw
+
+
+class Signer:
+    """Signs the records of one zone with one key, made when first needed."""
+
+    def __init__(self, origin: str, *, validity: Callable[[], Validity], flaw: str | None = None) -> None:
+        self.origin = origin
+        self.flaw = check_flaw(flaw)
+        """What is wrong with the signatures, ``None`` for nothing."""
+        self._validity = validity
+        self._signed: dict[tuple[str, str], tuple[tuple[Record, ...], Record]] = {}
+
+    @cached_property
+    def _private(self) -> ec.EllipticCurvePrivateKey:
+        from dns.dnssecalgs.ecdsa import PrivateECDSAP256SHA256
+
+        key: ec.EllipticCurvePrivateKey = PrivateECDSAP256SHA256.generate().key
+        return key
+
+    @cached_property
+    def _public(self) -> DNSKEY:
+        from dns.dnssec import make_dnskey
+
+        return make_dnskey(self._private.public_key(), _ALGORITHM, _ZONE_KEY_AND_ENTRY_POINT)
+
+    @cached_property
+    def key(self) -> Record:
+        """The DNSKEY record at the apex; one key signs keys and data alike."""
+        return Record(self.origin, "DNSKEY", DEFAULT_TTL, _one_spelling(self._public))
+
+    @cached_property
+    def key_digest(self) -> Record:
+        """The DS record that the parent publishes for the key, SHA-256 (RFC 4509)."""
+        from dns.dnssec import make_ds
+
+        ds = make_ds(_name(self.origin), self._public, "SHA256")
+        return Record(self.origin, "DS", DEFAULT_TTL, _one_spelling(ds))
+
+    def signature(self, records: tuple[Record, ...]) -> Record | None:
+        """The RRSIG record of one set of records; ``None`` where the flaw is that there is none."""
+        name, type = records[0].name, records[0].type
+        known = self._signed.get((name, type))
+        if known is not None and known[0] == records:
+            return known[1]
+        if self.flaw == "missing_signature" and type != "DNSKEY":
+            return None
+        signed = self._sign(records)
+        self._signed[name, type] = (records, signed)
+        return signed
+
+    def _sign(self, records: tuple[Record, ...]) -> Record:
+        import dns.dnssec
+
+        since, until = self._validity()
+        # The key itself stays as it should be, so that what is wrong is the data's.
+        flaw = self.flaw if records[0].type != "DNSKEY" else None
+        if flaw == "expired":
+            since, until = since - 30 * _DAY, since - _DAY
+        signature = dns.dnssec.sign(
+            _set(records),
+            self._private,
+            _name(self.origin),
+            self._public,
+            inception=int(since.timestamp()),
+            expiration=int(until.timestamp()),
+        )
+        if flaw == "bogus":
+            # One bit is enough.
+            damaged = bytes([signature.signature[0] ^ 1]) + signature.signature[1:]
+            text = _one_spelling(signature.replace(signature=damaged))
+        else:
+            text = _one_spelling(signature)
+        return Record(records[0].name, "RRSIG", records[0].ttl, text)
+
+
+def _name(key: str) -> dns.name.Name:
+    import dns.name
+
+    return dns.name.Name((*text_to_labels(key), b""))
+
+
+def _set(records: tuple[Record, ...]) -> dns.rrset.RRset:
+    import dns.rrset
+
+    # The TTL of a set is one (RFC 2181 §5.2).
+    return dns.rrset.from_rdata_list(
+        _name(records[0].name), records[0].ttl, [_data(each) for each in records]
+    )
+
+
+def _data(record: Record) -> dns.rdata.Rdata:
+    import dns.exception
+    import dns.rdata
+    import dns.rdataclass
+    import dns.rdatatype
+
+    type = dns.rdatatype.RdataType.make(record.number)
+    try:
+        return dns.rdata.from_wire(dns.rdataclass.IN, type, record.wire, 0, len(record.wire))
+    except (dns.exception.DNSException, ValueError):
+        # Malformed data can be served, so it can be signed as well.
+        return dns.rdata.GenericRdata(dns.rdataclass.IN, type, record.wire)
+
+
+def _one_spelling(data: dns.rdata.Rdata) -> str:
+    return data.to_text()

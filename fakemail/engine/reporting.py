@@ -1,0 +1,126 @@
+"""Counts how the TLS of outgoing sessions went, and mails the report of each day (RFC 8460).
+
+Only for domains that ask for it, and a report is never about the sending of reports.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from fakemail.clock import Job
+from fakemail.dns.lookup import lookup
+from fakemail.engine.protection import Sts
+from fakemail.mail.headers import body_offset
+from fakemail.mta import sts as policies
+from fakemail.mta import tls_report
+from fakemail.mta.demands import Demand
+from fakemail.mta.tls_report import Applied, Count, Failure
+from fakemail.smtp.dialogue import Dialogue
+from fakemail.terms.reason import Reason
+from fakemail.tls.dane import Problem
+
+if TYPE_CHECKING:
+    from fakemail.engine.internet import Internet
+    from fakemail.engine.transfer import QueuedMessage
+
+_IS_REPORT: Final = re.compile(rb"\nTLS-Report-Domain[ \t]*:", re.IGNORECASE)
+_NO_TLS: Final = Problem("starttls-not-supported", "")
+
+
+class Reporting:
+    """The counts of all hosts since the last report."""
+
+    def __init__(self, internet: Internet) -> None:
+        self._internet = internet
+        self._counts: dict[tuple[str, str], dict[Applied, Count]] = {}
+        self._since: datetime | None = None
+        self.job: Job | None = None
+
+    def note(
+        self,
+        message: QueuedMessage,
+        domain: str,
+        demand: Demand,
+        *,
+        mail_host: str,
+        address: str,
+        dialogue: Dialogue,
+        problem: Problem | None,
+        sts: Sts,
+    ) -> None:
+        """Count a session, or an attempt at one."""
+        internet = self._internet
+        host = internet.world.hosts[message.host]
+        if not host.personality.tls_reports or not self._is_wanted(domain) or _is_report(message.content):
+            return
+        # A policy that could not be fetched does no harm while an older one counts.
+        found = problem or (sts.problem if sts.policy is None else None) or _from_outcomes(dialogue)
+        if found is None and dialogue.channel is None:
+            if not dialogue.was_greeted:
+                return  # nobody was reached, which says nothing about TLS
+            found = _NO_TLS
+        counts = self._counts.setdefault((message.host, domain), {})
+        count = counts.setdefault(_applied(demand, sts), Count())
+        if found is None:
+            count.successes += 1
+        else:
+            count.failures[Failure(found.type, mail_host, address, host.ipv4, found.detail)] += 1
+        self._schedule()
+
+    def _is_wanted(self, domain: str) -> bool:
+        """Whether the domain asks for reports; who is to get them is asked when they are sent."""
+        name = tls_report.record_of(domain).lower()
+        return lookup(self._internet.zones, name, "TXT").kind == "NOERROR"
+
+    def _schedule(self) -> None:
+        if self.job is not None:
+            return
+        clock = self._internet.clock
+        self._since = clock.now()
+        # RFC 8460 §4.1: a report covers a day of UTC.
+        midnight = self._since.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        self.job = clock.at(midnight, self._due, name="TLS reports")
+
+    def _due(self) -> None:
+        self.job = None
+        counts, self._counts = self._counts, {}
+        until = self._internet.clock.now()
+        since = until - timedelta(days=1)
+        for (host, domain), each in counts.items():
+            work = self._send(host, domain, each, since, until)
+            self._internet.supervisor.spawn(work, f"TLS report of {host} to {domain}")
+
+    async def _send(
+        self, host: str, domain: str, counts: dict[Applied, Count], since: datetime, until: datetime
+    ) -> None:
+        internet = self._internet
+        answer = await internet.dns_client(host).query(tls_report.record_of(domain), "TXT")
+        for recipient in tls_report.read_recipients(answer.values()):
+            queue_id = internet.chance.queue_id()
+            report = tls_report.Report(host, domain, recipient, since, until, queue_id, counts)
+            internet.send_report(host, queue_id, recipient, tls_report.write(report))
+
+
+def _applied(demand: Demand, sts: Sts) -> Applied:
+    if demand.policy.startswith("dane") or demand.tlsa:
+        return Applied("tlsa", tuple([str(record) for record in demand.tlsa]))
+    if sts.policy is not None and sts.policy.mode != "none":
+        lines = tuple(policies.write_policy(sts.policy).splitlines())
+        return Applied("sts", lines, sts.policy.mx)
+    return Applied("sts") if sts.problem is not None else Applied("no-policy-found")
+
+
+def _from_outcomes(dialogue: Dialogue) -> Problem | None:
+    """What the dialogue says about TLS."""
+    for outcome in dialogue.outcomes:
+        if outcome.reason is Reason.TLS_REQUIRED:
+            return Problem(_NO_TLS.type, outcome.detail)
+        if outcome.reason is Reason.TLS_FAILED:
+            return Problem("validation-failure", outcome.detail)
+    return None
+
+
+def _is_report(content: bytes) -> bool:
+    return _IS_REPORT.search(b"\n" + content[: body_offset(content) or len(content)]) is not None

@@ -1,0 +1,178 @@
+"""TLS reports (RFC 8460): who wants them, what is counted, and how a report is written.
+
+Pure: whose sessions are counted, and when reports leave, is elsewhere.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from base64 import encodebytes
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any, Final, NamedTuple
+
+from fakemail.errors import DeclarationError
+from fakemail.terms.address import Address, address
+
+# RFC 8460 §3: tlsrpt-record = tlsrpt-version 1*(field-delim tlsrpt-field) [field-delim]
+_VERSION = re.compile(rb"v=TLSRPTv1[ \t]*;")
+_MAILTO: Final = "mailto:"
+
+
+def record_of(domain: str) -> str:
+    """The name of the TXT record with which a domain asks for reports (RFC 8460 §3)."""
+    return f"_smtp._tls.{domain}"
+
+
+def read_recipients(texts: Iterable[bytes]) -> tuple[Address, ...]:
+    """The mail addresses to which reports go; none when there is not exactly one record. ``https:`` is left out."""
+    ours = [text for text in texts if _VERSION.match(text)]
+    if len(ours) != 1:
+        return ()
+    found: list[Address] = []
+    for field_text in ours[0].decode("ascii", "replace").split(";")[1:]:
+        key, _, value = field_text.strip(" \t").partition("=")
+        if key.strip(" \t") != "rua":
+            continue
+        for uri in value.split(","):
+            if uri.strip(" \t").lower().startswith(_MAILTO):
+                try:
+                    found.append(address(uri.strip(" \t")[len(_MAILTO) :].partition("?")[0]))
+                except DeclarationError:
+                    continue
+    return tuple(found)
+
+
+class Applied(NamedTuple):
+    """The policy that was applied to sessions (RFC 8460 §4.4)."""
+
+    type: str
+    """``tlsa``, ``sts`` or ``no-policy-found``."""
+    strings: tuple[str, ...] = ()
+    """The TLSA records, or the lines of the policy file."""
+    mx: tuple[str, ...] = ()
+    """The ``mx`` patterns of the policy file."""
+
+
+class Failure(NamedTuple):
+    """One way in which sessions failed."""
+
+    type: str
+    """A result type of RFC 8460 §4.3, such as ``certificate-expired``."""
+    mail_host: str
+    receiving_ip: str
+    sending_ip: str
+    detail: str
+
+
+@dataclass
+class Count:
+    """Sessions with one domain under one policy."""
+
+    successes: int = 0
+    failures: Counter[Failure] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one host tells one domain about a day."""
+
+    host: str
+    domain: str
+    to: Address
+    since: datetime
+    until: datetime
+    id: str
+    """Unique; also the left side of the Message-ID."""
+    counts: dict[Applied, Count]
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as RFC 8460 §4.4 has it."""
+    return {
+        "organization-name": report.host,
+        "date-range": {"start-datetime": _instant(report.since), "end-datetime": _instant(report.until)},
+        "contact-info": f"postmaster@{report.host}",
+        "report-id": f"{report.id}@{report.host}",
+        "policies": [_policy(report.domain, applied, count) for applied, count in report.counts.items()],
+    }
+
+
+def _policy(domain: str, applied: Applied, count: Count) -> dict[str, Any]:
+    policy: dict[str, Any] = {"policy-type": applied.type}
+    if applied.strings:
+        policy["policy-string"] = list(applied.strings)
+    policy["policy-domain"] = domain
+    if applied.mx:
+        policy["mx-host"] = list(applied.mx)
+    told: dict[str, Any] = {
+        "policy": policy,
+        "summary": {
+            "total-successful-session-count": count.successes,
+            "total-failure-session-count": count.failures.total(),
+        },
+    }
+    if count.failures:
+        told["failure-details"] = [_failure(failure, times) for failure, times in count.failures.items()]
+    return told
+
+
+def _failure(failure: Failure, times: int) -> dict[str, Any]:
+    told = {
+        "result-type": failure.type,
+        "sending-mta-ip": failure.sending_ip,
+        "receiving-mx-hostname": failure.mail_host,
+        "receiving-ip": failure.receiving_ip,
+        "failed-session-count": times,
+        "additional-information": failure.detail,
+    }
+    return {key: value for key, value in told.items() if value != ""}
+
+
+def _instant(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def write(report: Report) -> bytes:
+    """The report as a message (RFC 8460 §5.3), with CRLF line ends."""
+    # A fixed time in it, so that one seed gives the same octets.
+    packed = gzip.compress(json.dumps(to_json(report), indent=1).encode(), mtime=0)
+    # RFC 8460 §5.1: filename = sender "!" policy-domain "!" begin-timestamp "!" end-timestamp "!" unique-id
+    times = f"{int(report.since.timestamp())}!{int(report.until.timestamp())}"
+    name = f"{report.host}!{report.domain}!{times}!{report.id}.json.gz"
+    boundary = f"=_{report.id}/{report.host}"
+    lines = [
+        f"From: TLS reports of {report.host} <tls-reports@{report.host}>",
+        f"To: <{report.to}>",
+        f"Subject: Report Domain: {report.domain}",
+        f" Submitter: {report.host}",
+        f" Report-ID: <{report.id}@{report.host}>",
+        f"Date: {format_datetime(report.until)}",
+        f"Message-ID: <{report.id}@{report.host}>",
+        f"TLS-Report-Domain: {report.domain}",
+        f"TLS-Report-Submitter: {report.host}",
+        "TLS-Required: No",  # RFC 8460 §5.3: such a report goes even where TLS is what fails
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        'Content-Type: multipart/report; report-type="tlsrpt";',
+        f'\tboundary="{boundary}"',
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=utf-8",
+        "",
+        f"This is a TLS report of {report.host} about mail to {report.domain}.",
+        f"--{boundary}",
+        "Content-Type: application/tlsrpt+gzip",
+        "Content-Transfer-Encoding: base64",
+        f'Content-Disposition: attachment; filename="{name}"',
+        "",
+        *encodebytes(packed).decode("ascii").splitlines(),
+        f"--{boundary}--",
+        "",
+    ]
+    return "\r\n".join(lines).encode()

@@ -1,0 +1,96 @@
+"""Texts of strangers about TLS: what we write we can read, and garbage is a protocol error or nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakemail.errors import ProtocolError
+from fakemail.mail.mime import parse
+from fakemail.mail.tls_report import read_tls_report
+from fakemail.mta.sts import LONGEST_AGE, MODES, Policy, read_id, read_policy, write_policy
+from fakemail.mta.tls_report import read_recipients
+from fakemail.tls.dane import covers, read_tlsa
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+hosts = st.builds(
+    lambda star, parts: star + ".".join(parts),
+    st.sampled_from(["", "*."]),
+    st.lists(labels, min_size=2, max_size=4),
+)
+lines = st.sampled_from(
+    ["version: STSv1", "mode: none", "mode: enforce", "mx: a.test", "max_age: 1", "mx: *", ":", "x: y"]
+)
+
+
+@given(st.sampled_from(MODES), st.integers(0, LONGEST_AGE), st.lists(hosts, min_size=1, max_size=5))
+def test_policies_round_trip(mode: str, age: int, mx: list[str]) -> None:
+    policy = Policy(mode, age, tuple(mx))  # type: ignore[arg-type]
+    assert read_policy(write_policy(policy).encode()) == policy
+    assert all(policy.lets(each.replace("*", "any")) for each in mx)
+
+
+@given(st.binary(max_size=200) | st.lists(lines).map(lambda found: "\n".join(found).encode()))
+def test_garbage_for_a_policy(octets: bytes) -> None:
+    with suppress(ProtocolError):
+        policy = read_policy(octets)
+        assert read_policy(write_policy(policy).encode()) == policy
+
+
+@given(
+    st.lists(st.binary(max_size=60).map(lambda tail: b"v=STSv1;" + tail) | st.binary(max_size=60), max_size=3)
+)
+def test_garbage_for_an_id(texts: list[bytes]) -> None:
+    found = read_id(texts)
+    assert found is None or (found.isalnum() and len(found) <= 32)
+
+
+@given(st.lists(st.binary(max_size=60).map(lambda tail: b"v=TLSRPTv1; rua=mailto:" + tail), max_size=2))
+def test_garbage_for_recipients(texts: list[bytes]) -> None:
+    read_recipients(texts)
+
+
+@given(st.binary(max_size=80))
+def test_garbage_for_a_tlsa_record(wire: bytes) -> None:
+    found = read_tlsa(wire)
+    assert found is None or found.is_usable in (True, False)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_any_names(pattern: str, name: str) -> None:
+    covers(pattern, name)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["policies", "policy", "summary", "failure-details", "result-type"]), inner
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(json, st.booleans())
+def test_any_json_for_a_report(data: object, as_json: bool) -> None:
+    from json import dumps
+
+    body = dumps(data).encode()
+    kind = "json" if as_json else "gzip"
+    raw = b"\r\n".join(
+        [
+            b'Content-Type: multipart/report; report-type=tlsrpt; boundary="b"',
+            b"",
+            b"--b",
+            b"Content-Type: application/tlsrpt+" + kind.encode(),
+            b"",
+            body,
+            b"--b--",
+            b"",
+        ]
+    )
+    read_tls_report(parse(raw))
