@@ -321,7 +321,7 @@ def pop3() -> Iterator[str]:
     """Commands and capabilities of POP3."""
     yield "# POP3: commands and capabilities"
     yield ""
-    yield "The servers run by these tables. How to use them: [Read mail by POP3](../how-to/read.md)."
+    yield "The servers run by these tables. How to use them: [Read mail by POP3](../how-to/read.md#by-pop3)."
     yield from ("", "## Commands", "")
     words = {
         Pop3State.AUTHORIZATION: "before the login",
@@ -360,7 +360,7 @@ def imap() -> Iterator[str]:
     """Commands, capabilities and kinds of servers of IMAP."""
     yield "# IMAP: commands, capabilities and kinds of servers"
     yield ""
-    yield "The servers run by these tables. How to use them: [Read mail](../how-to/read.md)."
+    yield "The servers run by these tables. How to use them: [Read mail by IMAP](../how-to/read.md#by-imap)."
     yield from ("", "## Commands", "")
     words = {
         frozenset(ImapState): "always",
