@@ -55,7 +55,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Hosts, domains and settings": (
         "`mailnet.domain(...)` and `mailnet.host(...)` are handles on what runs.",
-        ("Domain", "Host", "Settings"),
+        ("Domain", "Host", "MailingList", "Settings"),
     ),
     "Matchers": (
         "For `matching=` in the waits, or by themselves. "
@@ -76,6 +76,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "Fate",
             "Delivered",
+            "Forwarded",
             "Refused",
             "Queued",
             "Relayed",
@@ -91,7 +92,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Values that the others are made of.",
         ("Address", "NULL_PATH", "Reply", "Stage", "Reason"),
     ),
-    "Ready messages": ("", ("samples",)),
+    "Ready messages": ("", ("samples", "notices")),
     "Lengths of time": (
         "`minutes(5)` reads better than `timedelta(minutes=5)`.",
         ("seconds", "minutes", "hours", "days"),
@@ -122,6 +123,7 @@ HANDLES = frozenset(
         "Message",
         "Domain",
         "Host",
+        "MailingList",
         "Dns",
         "Journey",
         "Results",

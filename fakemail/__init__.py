@@ -5,6 +5,7 @@ What is imported from here is public; everything else is private by its place an
 
 from fakemail.api.accounts import Account, AsyncAccount, AsyncInbox, Inbox
 from fakemail.api.hosts import Domain, Host
+from fakemail.api.lists import MailingList
 from fakemail.api.mailnet import AsyncMailNet, MailNet
 from fakemail.api.matchers import (
     HasAttachment,
@@ -29,6 +30,7 @@ from fakemail.errors import (
     WrongFace,
 )
 from fakemail.mail import samples
+from fakemail.mta import notices
 from fakemail.terms.address import NULL_PATH, Address
 from fakemail.terms.duration import days, hours, minutes, seconds
 from fakemail.terms.fate import (
@@ -38,6 +40,7 @@ from fakemail.terms.fate import (
     Discarded,
     Expired,
     Fate,
+    Forwarded,
     Quarantined,
     Queued,
     Refused,
@@ -65,6 +68,7 @@ __all__ = [
     "Expired",
     "FakemailError",
     "Fate",
+    "Forwarded",
     "HasAttachment",
     "HasHeader",
     "HasHtml",
@@ -75,6 +79,7 @@ __all__ = [
     "Inbox",
     "MailExpectation",
     "MailNet",
+    "MailingList",
     "Message",
     "PortInUse",
     "Quarantined",
@@ -94,6 +99,7 @@ __all__ = [
     "days",
     "hours",
     "minutes",
+    "notices",
     "samples",
     "seconds",
 ]

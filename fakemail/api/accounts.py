@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fakemail.api.failures import Wanted, ambiguous, missing, missing_event, unexpected
-from fakemail.api.hosts import Domain
+from fakemail.api.hosts import Domain, read_address
 from fakemail.api.matchers import Matcher
 from fakemail.api.messages import Message
 from fakemail.api.settings import Settings
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.errors import MailExpectation
 from fakemail.model.account import Account as DescribedAccount
+from fakemail.model.account import AutoReply, Forward
 from fakemail.record.events import Event
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
@@ -250,11 +251,16 @@ class BaseAccount(Generic[_Box]):
         may_send_as: Iterable[str] | None = None,
         tokens: Iterable[str] | None = None,
         disabled: bool | None = None,
+        quota: int | None = None,
+        quota_messages: int | None = None,
+        sent_copy: bool | None = None,
     ) -> None:
         """Change the account; logins and recipients are judged by it from now on.
 
         ``may_send_as`` are further addresses it may use as a sender, ``@example.org`` for all of a
-        domain and ``*`` for all; a ``disabled`` account takes no mail and cannot log in.
+        domain and ``*`` for all; a ``disabled`` account takes no mail and cannot log in. ``quota`` is the
+        octets that it may hold and ``quota_messages`` the messages, -1 for any number; mail beyond is
+        refused with 452 4.2.2. With ``sent_copy`` the submission server puts what it sends into ``Sent``.
         """
         world = self._net.internet.world
         given = {
@@ -262,8 +268,52 @@ class BaseAccount(Generic[_Box]):
             "may_send_as": None if may_send_as is None else frozenset(may_send_as),
             "tokens": None if tokens is None else frozenset(tokens),
             "disabled": disabled,
+            "sent_copy": sent_copy,
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        for name, limit in (("quota", quota), ("quota_messages", quota_messages)):
+            if limit is not None:
+                changes[name] = None if limit == -1 else limit
+
+        def change() -> None:
+            world.change_account(replace(self._described, **changes))
+            if quota is not None or quota_messages is not None:
+                self._net.internet.agent.limit(self._address)
+
+        self._net.call(change)
+
+    def auto_reply(self, text: str | None, *, subject: str | None = None, days: int = 7) -> None:
+        """Answer for its owner, who is away (RFC 3834); ``None`` for the text ends that.
+
+        Each sender is answered once in that many days of the fake internet's clock. Bounces, bulk mail, lists
+        and other automatic mail are never answered, nor is mail that does not name the account in To or Cc.
+        ``subject`` is by default ``Auto:`` and that of the message.
+        """
+        reply = None if text is None else AutoReply(text, subject, days)
+        self._change_described(auto_reply=reply)
+
+    def forward(
+        self,
+        to: str | Address | BaseAccount[Any] | Sequence[str | Address | BaseAccount[Any]] | None,
+        *,
+        keep_copy: bool = True,
+        srs: bool = False,
+    ) -> None:
+        """Send its mail on to other addresses; ``None`` ends that.
+
+        With ``keep_copy`` it gets the mail as well. With ``srs`` the reverse-path is rewritten
+        (``SRS0=...@`` its domain), so that SPF holds at the next host, and bounces come back by way of it.
+        A Delivered-To field marks what was sent on, and what comes back with it is refused as a loop.
+        """
+        if to is None:
+            self._change_described(forward=None)
+            return
+        several = [to] if isinstance(to, str | Address | BaseAccount) else to
+        targets = tuple(read_address(each) for each in several)
+        self._change_described(forward=Forward(targets, keep_copy, srs))
+
+    def _change_described(self, **changes: Any) -> None:
+        world = self._net.internet.world
         self._net.call(lambda: world.change_account(replace(self._described, **changes)))
 
     @property

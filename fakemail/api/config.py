@@ -80,6 +80,9 @@ async def _run(net: AnyNet) -> None:
     for host in tuple(internet.world.hosts.values()):
         if host.services or host.name not in internet.hosts:
             await internet.run_host(host)
+    for account in internet.world.accounts.values():
+        if account.quota is not None or account.quota_messages is not None:
+            internet.agent.limit(account.address)
 
 
 def _with_known_hidden(description: Description, problems: Problems) -> Description:
@@ -139,6 +142,7 @@ def write_down(net: AnyNet) -> Description:
             tuple(each for each in whole.accounts if not _is_ours(each.address.domain)),
             whole.records,
             seed=whole.seed,
+            lists=whole.lists,
         )
 
     return net.call(look)

@@ -26,7 +26,7 @@ from fakemail.terms.address import Address, address
 from fakemail.tls.dane import Kind
 
 if TYPE_CHECKING:
-    from fakemail.api.accounts import Account
+    from fakemail.api.accounts import Account, BaseAccount
     from fakemail.api.mailnet import AnyNet
     from fakemail.engine.site import RunningHost
 
@@ -98,6 +98,30 @@ class Host:
         world = self._net.internet.world
         self._net.call(lambda: world.change_host(replace(self._described, personality=personality)))
         return self
+
+    def route(self, domain: str, via: str | Host) -> Host:
+        """Hand mail for a domain, or for all others with ``"*"``, to that host, whatever DNS says.
+
+        The host is made if it is not there; whether it takes the mail is its own affair
+        (see ``relay_for`` of ``mailnet.host``). Returns this host.
+        """
+        name = via.name if isinstance(via, Host) else via
+        internet = self._net.internet
+
+        async def change() -> None:
+            if name.lower().rstrip(".") not in internet.world.hosts:
+                internet.world.add_host(name)
+            internet.world.add_route(self.name, domain, name)
+            internet.route(self.name)
+            await internet.run_host(internet.world.host(name))
+
+        self._net.run(change())
+        return self
+
+    @property
+    def routes(self) -> dict[str, str]:
+        """To which hosts it hands mail whatever DNS says, by domain; ``*`` stands for all others."""
+        return dict(self._described.routes)
 
     def handle_with(self, handler: object | None) -> Host:
         """Attach a handler written for aiosmtpd; ``None`` takes it away.
@@ -259,6 +283,12 @@ class Domain:
         self._net.call(lambda: self._net.internet.world.set_catch_all(self.name, target))
         return self
 
+    def ignore_dots(self, ignored: bool = True) -> Domain:
+        """Let ``jane.doe`` and ``janedoe`` be one account, as at some large providers."""
+        world = self._net.internet.world
+        self._net.call(lambda: world.change_domain(replace(self._described, ignore_dots=ignored)))
+        return self
+
     def policy(self, *, greylist: timedelta | None = None) -> Domain:
         """What its mail hosts check before they take mail for it, in place of what they checked.
 
@@ -347,7 +377,7 @@ class Domain:
         return f"<Domain {self.name}>"
 
 
-def read_address(who: str | Address | Account) -> Address:
+def read_address(who: str | Address | BaseAccount[Any]) -> Address:
     """The address of whatever names somebody. Raises :class:`~fakemail.errors.DeclarationError` for what does not."""
     if isinstance(who, str):
         return address(who)

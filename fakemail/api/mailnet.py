@@ -23,9 +23,9 @@ from fakemail.api.queue import Queue
 from fakemail.api.results import Results
 from fakemail.api.settings import Settings
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
+from fakemail.api.ways import Ways
 from fakemail.clock import Clock, VirtualClock
 from fakemail.engine.internet import Internet
-from fakemail.engine.naming import INFRASTRUCTURE
 from fakemail.engine.network import Endpoint
 from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
 from fakemail.model.host import SERVICES
@@ -49,7 +49,7 @@ _A = TypeVar("_A", bound=BaseAccount[Any])
 _Who = str | Address | BaseAccount[Any]
 
 
-class BaseNet(Generic[_A]):
+class BaseNet(Ways, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]
@@ -84,6 +84,10 @@ class BaseNet(Generic[_A]):
         self.queue = Queue(self)
 
     # Inside --------------------------------------------------------------------------------------
+
+    @property
+    def _net(self) -> AnyNet:
+        return self
 
     @property
     def internet(self) -> Internet:
@@ -275,34 +279,6 @@ class BaseNet(Generic[_A]):
     def mx(self, domain: str) -> Settings:
         """How to reach the preferred mail host of a declared domain."""
         return Domain(self, self.internet.world.domain(domain).name).mx
-
-    @property
-    def submission(self) -> Settings:
-        """A ready smarthost with credentials: takes mail from any sender to anywhere (port 587, STARTTLS)."""
-        return self._smarthost("submission")
-
-    @property
-    def submissions(self) -> Settings:
-        """The same smarthost with implicit TLS (port 465)."""
-        return self._smarthost("submissions")
-
-    def _smarthost(self, service: str) -> Settings:
-        app = address(f"app@{INFRASTRUCTURE}")
-        world = self.internet.world
-        ours = world.domains.get(INFRASTRUCTURE)
-        if ours is None or not world.host(ours.submission_host).smarthost:
-            self.run(self._declare_smarthost(app))
-        host = Host(self, world.domain(INFRASTRUCTURE).submission_host)
-        return host.settings(service, username=str(app), password=world.account(app).password)
-
-    async def _declare_smarthost(self, app: Address) -> None:
-        from dataclasses import replace
-
-        await self._declare([app], None)
-        world = self.internet.world
-        world.change_account(replace(world.account(app), may_send_as=frozenset("*")))
-        host = world.host(world.domain(INFRASTRUCTURE).submission_host)
-        world.change_host(replace(host, smarthost=True))
 
     # Looking -------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ Methods that change it run in the loop's thread; :mod:`fakemail.api` sees to tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fakemail.clock import Clock, RealClock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
+from fakemail.engine.agent import Agent
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
@@ -23,22 +24,20 @@ from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.reporting import Reporting
 from fakemail.engine.securing import publish_usual_tlsa
 from fakemail.engine.site import RunningHost, login_key
-from fakemail.engine.transfer import QueuedMessage, Result
+from fakemail.engine.transfer import QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
 from fakemail.imap.personality import PERSONALITIES
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.headers import head_of
-from fakemail.model.domain import Domain
+from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
-from fakemail.mta import dsn
-from fakemail.mta.recipients import resolve
 from fakemail.policy.greylist import Greylist
 from fakemail.record.events import Delivered, Query, Queued
 from fakemail.record.log import Log
 from fakemail.store.mailbox import INBOX
 from fakemail.store.mailstore import MailStore
-from fakemail.store.message import Delivery, StoredMessage
+from fakemail.store.message import NO_FLAGS, Delivery, StoredMessage
 from fakemail.terms.address import Address
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
@@ -83,6 +82,7 @@ class Internet:
         )
         self.next_connection = count(1).__next__
         self.mail_queue = MailQueue(self)
+        self.agent = Agent(self)
         self.protection = Protection(self)
         self.reporting = Reporting(self)
         self.greylist = Greylist()
@@ -225,9 +225,11 @@ class Internet:
         await self._run_hosts_of(domain)
 
     async def _run_hosts_of(self, domain: Domain) -> None:
-        for name in domain.mail_hosts:
-            self.homes(name)[domain.name] = None
-        for name in dict.fromkeys([*domain.mail_hosts, domain.submission_host]):
+        own = (*domain.mail_hosts, *domain.behind)
+        for name in own:
+            if domain.name not in self.world.hosts[name].routes:
+                self.homes(name)[domain.name] = None
+        for name in dict.fromkeys([*own, domain.submission_host]):
             await self.run_host(self.world.hosts[name])
         if self._signs:
             for name in domain.mail_hosts:
@@ -236,6 +238,29 @@ class Internet:
     def homes(self, host: str) -> dict[str, None]:
         """The domains for which a host takes mail, in the order of their declaration; always the same object."""
         return self._homes.setdefault(host, {})
+
+    def is_home(self, host: str, domain: str) -> bool:
+        """Whether a host takes mail for a domain, and delivers it."""
+        return domain in self.homes(host)
+
+    def route(self, host: str) -> None:
+        """Note that a host has routes: mail for those domains is passed on, and delivered here no more."""
+        for domain in self.world.hosts[host].routes:
+            self.homes(host).pop(domain, None)
+
+    def postmaster(self, host: str) -> Address:
+        """Who gets the mail for ``<postmaster>`` without a domain (RFC 5321 §4.5.1)."""
+        return Address("postmaster", next(iter(self.homes(host)), host))
+
+    def takes_no_mail(self, domain: str) -> bool:
+        """Whether a domain says in DNS that it takes no mail (RFC 7505 §3)."""
+        if domain.startswith("["):
+            return False
+        declared = self.world.domains.get(domain)
+        if declared is not None and declared.routing is Routing.NULL_MX:
+            return True
+        records = self.zones.records(domain, "MX")
+        return bool(records) and all(record.value.split()[-1] == "." for record in records)
 
     # Mail ----------------------------------------------------------------------------------------
 
@@ -247,10 +272,10 @@ class Internet:
         raw: bytes,
         *,
         recipients: Sequence[Recipient] | None = None,
-        forwarded: Iterable[Address] = (),
+        origin: str = "",
     ) -> None:
         """Take a message into a host's queue, to be handed on at once."""
-        targets = (*(envelope.recipients if recipients is None else recipients), *map(Recipient, forwarded))
+        targets = tuple(envelope.recipients if recipients is None else recipients)
         self.log.append(
             Queued,
             Stage.QUEUE,
@@ -261,7 +286,7 @@ class Internet:
             tuple(target.address for target in targets),
             len(raw),
             head_of(raw),
-            "",
+            origin,
         )
         self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets))
 
@@ -271,16 +296,6 @@ class Internet:
         """Send a host's own report, to the sender of a message or to a domain."""
         envelope = own_envelope(host, self.world.hosts[host].ipv4, to, requiretls=requiretls)
         self.queue(host, queue_id, envelope, raw)
-
-    def report_success(
-        self, host: str, queue_id: str, envelope: Envelope, raw: bytes, recipients: Sequence[Recipient]
-    ) -> None:
-        """Tell the sender who has the message now, where that was asked for (RFC 3461 §5.2.2)."""
-        message = QueuedMessage(host, queue_id, envelope, raw, ())
-        results = [
-            Result(each, Stage.DELIVER, None, None, "", "", reports_delivery=True) for each in recipients
-        ]
-        self.mail_queue.tell(message, self.clock.now(), dsn.Action.DELIVERED, results)
 
     # Time ----------------------------------------------------------------------------------------
 
@@ -318,53 +333,36 @@ class Internet:
             await self.quiet(patience=patience)
         self.clock.move(max(until - self.clock.now(), timedelta()))
 
-    def deliver(
-        self, host: str, queue_id: str, envelope: Envelope, raw: bytes, recipients: Sequence[Address]
-    ) -> tuple[Address, ...]:
-        """Put a message into the mailboxes of its recipients, once each; return who is elsewhere."""
-        onward: dict[str, Address] = {}
-        served: set[str] = set()
-        head, is_home = head_of(raw), self.homes(host).__contains__
-        for recipient in recipients:
-            resolution = resolve(self.world, recipient, is_home=is_home)
-            for address in resolution.onward:
-                onward[address.key] = address
-            for account in resolution.accounts:
-                if account.key in served:
-                    continue
-                served.add(account.key)
-                delivery = Delivery(recipient, envelope, host, queue_id)
-                stored = self.store.mailbox(account).append(raw, delivery=delivery)
-                self._note_delivery(stored, delivery, account, head)
-        return tuple(onward.values())
-
-    def put(self, account: Address, raw: bytes, mailbox: str = INBOX) -> StoredMessage:
+    def put(
+        self, account: Address, raw: bytes, mailbox: str = INBOX, *, flags: Collection[str] = NO_FLAGS
+    ) -> StoredMessage:
         """Put a message into a mailbox without any transport."""
-        box = self.store.mailbox(account, mailbox)
         delivery = Delivery(account)
-        stored = box.append(raw, delivery=delivery)
-        self._note_delivery(stored, delivery, account, head_of(raw), mailbox)
+        stored = self.store.mailbox(account, mailbox).append(raw, flags=flags, delivery=delivery)
+        self.note_delivery(stored, delivery, account, mailbox)
         return stored
 
-    def _note_delivery(
+    def note_delivery(
         self,
         stored: StoredMessage,
         delivery: Delivery,
         account: Address,
-        head: bytes,
         mailbox: str = INBOX,
+        *,
+        recipient: Address | None = None,
     ) -> None:
+        """Write down that a message lies in a mailbox."""
         self.log.append(
             Delivered,
             Stage.DELIVER,
             delivery.host,
             0,
             delivery.queue_id,
-            delivery.recipient,
+            recipient or delivery.recipient,
             account,
             mailbox,
             stored.uid,
-            head,
+            head_of(stored.raw),
         )
 
     # DNS -----------------------------------------------------------------------------------------

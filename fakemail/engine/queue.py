@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fakemail.clock import Job
 from fakemail.engine.transfer import QueuedMessage, Result, Transfer
 from fakemail.mail.envelope import Envelope, Origin, Recipient
-from fakemail.mta import dsn
+from fakemail.mta import bounce_styles, dsn
 from fakemail.mta.schedule import Next, Schedule, judge
 from fakemail.record.events import Deferred, Returned
 from fakemail.terms.address import NULL_PATH, Address
@@ -98,8 +98,9 @@ class MailQueue:
             return {}
         now = internet.clock.now()
         queue_id = internet.chance.queue_id()
+        style = internet.world.hosts[message.host].personality.bounces
         until = arrived + self.schedule.give_up_after if action is dsn.Action.DELAYED else None
-        raw = dsn.write(
+        raw = bounce_styles.write(
             dsn.Report(
                 host=message.host,
                 to=sender,
@@ -123,8 +124,12 @@ class MailQueue:
                 envid=envelope.envid,
                 # RFC 8689 §5: the header alone, and over verified TLS as well.
                 ret="HDRS" if envelope.requiretls else envelope.ret,
-            )
+                queue_id=message.queue_id,
+            ),
+            style,
         )
+        if raw is None:
+            return {}
         internet.send_report(message.host, queue_id, sender, raw, requiretls=envelope.requiretls)
         return {result.recipient.address: queue_id for result in due}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -11,19 +12,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from fakemail.engine.network import Endpoint, PortPlan
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.book import Book
-from fakemail.mail.envelope import Envelope, Origin, Recipient
-from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start, return_path
+from fakemail.mail.envelope import Envelope, Origin
+from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
 from fakemail.model.domain import Domain
 from fakemail.model.host import READING, Host, Security, Service
 from fakemail.mta.recipients import resolve
 from fakemail.policy.greylist import triplet
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
+from fakemail.store.errors import OverQuota
+from fakemail.store.message import SEEN
 from fakemail.terms.address import Address, Path
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
-from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+from fakemail.terms.verdict import ACCEPTED, Action, Verdict, refused
 from fakemail.tls.authority import process_authority
 from fakemail.tls.contexts import ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
@@ -295,16 +298,18 @@ class Decisions:
 
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
         """Take what is for here, or from those who may send onward (RFC 5321 §3.6.2)."""
+        host = self._running.host
         if self._profile.is_submission:
-            return ACCEPTED
+            no_mail = host.personality.refuse_null_mx and self._internet.takes_no_mail(recipient.domain)
+            return refused(Reason.NULL_MX, f"<{recipient}>") if no_mail else ACCEPTED  # RFC 7505 §4.1
         if not recipient.domain:
-            recipient = self._postmaster()
+            recipient = self._internet.postmaster(host.name)
         if self._is_home(recipient.domain):
-            resolution = resolve(self._internet.world, recipient, is_home=self._is_home)
-            if resolution.reason is not None:
-                return refused(resolution.reason, f"<{recipient}>")
-            return self._check_policy(recipient)
-        if recipient.domain in self._running.host.open_relay_for or "*" in self._running.host.open_relay_for:
+            verdict = self._internet.agent.check(host.name, recipient)
+            return self._check_policy(recipient) if verdict.is_accepted else verdict
+        if self._peer.name in host.relay_from or recipient.domain in host.routes:
+            return ACCEPTED
+        if recipient.domain in host.open_relay_for or "*" in host.open_relay_for:
             return ACCEPTED
         return refused(Reason.RELAY_DENIED, f"<{recipient}>")
 
@@ -334,24 +339,31 @@ class Decisions:
             recipient=recipients[0].address if len(recipients) == 1 else None,
         )
         if self._profile.is_submission:
-            internet.queue(name, queue_id, envelope, prepend(content, trace))
-            return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
-        local: list[Recipient] = []
-        elsewhere: list[Recipient] = []
-        for recipient in recipients:
-            (local if self._is_home(recipient.address.domain) else elsewhere).append(recipient)
-        onward = internet.deliver(
-            name,
-            queue_id,
-            envelope,
-            prepend(content, return_path(envelope.sender) + trace),
-            [each.address if each.address.domain else self._postmaster() for each in local],
-        )
-        if any("SUCCESS" in each.notify for each in local if each.notify):
-            internet.report_success(name, queue_id, envelope, prepend(content, trace), local)
-        if elsewhere or onward:
-            raw = prepend(content, trace)
-            internet.queue(name, queue_id, envelope, raw, recipients=elsewhere, forwarded=onward)
+            return self._submit(queue_id, envelope, content, trace)
+        return self._deliver(queue_id, envelope, content, trace)
+
+    def _submit(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:
+        account = self._internet.world.accounts.get(login_key(envelope.origin.login))
+        if account is not None and account.sent_copy:
+            with suppress(OverQuota):  # a copy for the files is no reason to refuse the mail
+                self._internet.put(account.address, content, "Sent", flags={SEEN})
+        self._internet.queue(self._running.name, queue_id, envelope, prepend(content, trace))
+        return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
+
+    def _deliver(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:
+        """Deliver what is for here and queue the rest; refuse if nothing of it can be done."""
+        internet, name = self._internet, self._running.name
+        local = [each for each in envelope.recipients if self._is_home(each.address.domain)]
+        waiting = [each for each in envelope.recipients if not self._is_home(each.address.domain)]
+        raw = prepend(content, trace)
+        if local:
+            failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
+            if nobody_has_it and not waiting:
+                later = [verdict for _, verdict in failed if verdict.action is Action.DEFER]
+                return Receipt((later or [failed[0][1]])[0])
+            waiting += [recipient for recipient, _ in failed]
+        if waiting:
+            internet.queue(name, queue_id, envelope, raw, recipients=waiting)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
 
     def _received_start(self, origin: Origin) -> str:
@@ -398,7 +410,3 @@ class Decisions:
 
     def _is_home(self, domain: str) -> bool:
         return not domain or domain in self._homes
-
-    def _postmaster(self) -> Address:
-        """Who gets the mail for ``<postmaster>`` without a domain (RFC 5321 §4.5.1)."""
-        return Address("postmaster", next(iter(self._homes), self._running.name))

@@ -16,9 +16,10 @@ from fakemail.engine.protection import Sts
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.model.host import SMTP
 from fakemail.mta.demands import FAILURES, Demand
-from fakemail.mta.routing import Ask, Found, Route, find_addresses, find_route
+from fakemail.mta.routing import Ask, Found, MailHost, Route, find_addresses, find_route
 from fakemail.record.events import Attempt, Exchange, Routed
 from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure, Tls
+from fakemail.smtp.replies import reply_to
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
 
 _T = TypeVar("_T")
+_DELIVERED = Reply(250, "2.0.0", "delivered")
 # Our own servers end their last reply with the queue id; for a foreign server this stays unknown.
 _QUEUE_ID = re.compile(r"(?:queued|delivered) as ([0-9A-Z]+)")
 
@@ -93,11 +95,55 @@ class Transfer:
         for recipient in self._message.recipients:
             by_domain.setdefault(recipient.address.domain, []).append(recipient)
         for domain, recipients in by_domain.items():
-            await self._try_domain(domain, recipients)
+            routes = self._internet.world.hosts[self._message.host].routes
+            own_route = routes.get(domain)
+            if own_route is None and self._internet.is_home(self._message.host, domain):
+                self._deliver(recipients)
+            else:
+                await self._try_domain(domain, recipients, own_route or routes.get("*"))
 
-    async def _try_domain(self, domain: str, recipients: list[Recipient]) -> None:
+    def _deliver(self, recipients: list[Recipient]) -> None:
+        """What is for the host's own accounts needs no other host."""
+        message = self._message
+        name = message.host
+        failed = dict(
+            self._internet.agent.deliver(
+                name, message.queue_id, message.envelope, message.content, recipients
+            ).failed
+        )
+        for recipient, verdict in failed.items():
+            reply = reply_to(verdict)
+            self._internet.log.append(
+                Attempt,
+                Stage.ATTEMPT,
+                name,
+                0,
+                message.queue_id,
+                recipient.address,
+                name,
+                self._internet.world.hosts[name].ipv4,
+                Stage.DELIVER,
+                reply,
+                verdict.reason,
+                verdict.detail,
+                "",
+                True,
+            )
+            self.results.append(
+                Result(recipient, Stage.DELIVER, reply, verdict.reason, "", name, reports_delivery=True)
+            )
+        self.results += [
+            Result(recipient, Stage.DELIVER, _DELIVERED, None, "", name, reports_delivery=True)
+            for recipient in recipients
+            if recipient not in failed
+        ]
+
+    async def _try_domain(self, domain: str, recipients: list[Recipient], own_route: str | None) -> None:
         internet = self._internet
-        route = await self._ask(find_route(domain, own_name=self._message.host, chance=internet.chance))
+        if own_route is not None:
+            route = Route((MailHost(0, own_route),), detail="by its own table of routes")
+        else:
+            route = await self._ask(find_route(domain, own_name=self._message.host, chance=internet.chance))
         internet.log.append(
             Routed,
             Stage.ROUTE,

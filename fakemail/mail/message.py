@@ -13,6 +13,7 @@ from functools import cached_property
 from fakemail.errors import MailExpectation
 from fakemail.mail import codes
 from fakemail.mail.addresses import Mailbox, mailboxes
+from fakemail.mail.feedback import ComplaintReport, DispositionReport, read_complaint, read_disposition
 from fakemail.mail.headers import Headers, body_offset, message_ids, parse_date, split_fields
 from fakemail.mail.hypertext import Hypertext, Link, bare_links, read_html
 from fakemail.mail.mime import Part, parse
@@ -154,8 +155,33 @@ class MessageView:
 
     @cached_property
     def delivery_report(self) -> DeliveryReport | None:
-        """What it reports, if it is a bounce or another delivery status notification; else ``None``."""
-        return read_report(self.root)
+        """What it reports, if it is a bounce or another delivery status notification; else ``None``.
+
+        Of bounces without a part for programs it has what could be found in their text.
+        """
+        return read_report(
+            self.root,
+            sender=self.sender,
+            subject=self.subject,
+            failed=self.headers.get("X-Failed-Recipients", ""),
+            own=frozenset(each.lower() for each in (self.sender, *self.to)),
+        )
+
+    @cached_property
+    def complaint_report(self) -> ComplaintReport | None:
+        """What it reports, if it is a complaint by a feedback loop (ARF, RFC 5965); else ``None``."""
+        return read_complaint(self.root)
+
+    @cached_property
+    def disposition_report(self) -> DispositionReport | None:
+        """What it reports, if it tells that a message was read, or not (MDN, RFC 8098); else ``None``."""
+        return read_disposition(self.root)
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether it says that a program made it (Auto-Submitted, RFC 3834 §5): a bounce, an out-of-office reply."""
+        word = self.headers.get("Auto-Submitted", "").partition(";")[0].strip().lower()
+        return word not in ("", "no")
 
     @cached_property
     def tls_report(self) -> TlsReport | None:

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from fakemail.mail.bounce_text import read_plain, read_qsbmf
 from fakemail.mail.decoding import field_text
 from fakemail.mail.headers import Headers, body_offset, split_fields
 from fakemail.mail.mime import Part
+from fakemail.mail.recipient_report import RecipientReport
 
 # RFC 3464 §2.1, RFC 6533 §3
 _STATUS_TYPES: Final = ("message/delivery-status", "message/global-delivery-status")
@@ -22,24 +24,6 @@ _BLANK_LINES: Final = re.compile(rb"\n(?:\r?\n)++")
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientReport:
-    """What a report says about one recipient."""
-
-    recipient: str
-    """Its final address."""
-    action: str
-    """``failed``, ``delayed``, ``delivered``, ``relayed`` or ``expanded``."""
-    status: str
-    """The enhanced status code, such as ``5.1.1``."""
-    diagnostic: str = ""
-    """The words of the server that said no."""
-    remote: str = ""
-    """That server."""
-    original_recipient: str = ""
-    """The address that the sender used, if the report tells."""
-
-
-@dataclass(frozen=True, slots=True)
 class DeliveryReport:
     """A delivery status notification. The plain attributes are those of its first recipient."""
 
@@ -48,6 +32,8 @@ class DeliveryReport:
     recipients: tuple[RecipientReport, ...]
     original_message_id: str
     """Of the message that it is about, with brackets; empty if the report does not show it."""
+    is_standard: bool = True
+    """Whether it has a part for programs (RFC 3464); else this is what could be found in its text."""
 
     @property
     def action(self) -> str:
@@ -70,27 +56,54 @@ class DeliveryReport:
         return self.recipients[0].diagnostic
 
 
-def read_report(root: Part) -> DeliveryReport | None:
-    """The report that a message is, ``None`` if it is none or names no recipient."""
-    if root.content_type != "multipart/report":
+def read_report(
+    root: Part, *, sender: str = "", subject: str = "", failed: str = "", own: frozenset[str] = frozenset()
+) -> DeliveryReport | None:
+    """The report that a message is, ``None`` if it is none or names no recipient.
+
+    For what has no part for programs, ``sender`` and ``subject`` are those of the notice, ``failed`` is
+    its field X-Failed-Recipients, and ``own`` the addresses (in lower case) of the notice itself.
+    """
+    if root.content_type == "multipart/report":
+        return _read_standard(root)
+    text_part = root
+    while text_part.is_multipart and text_part.children:
+        text_part = text_part.children[0]
+    if text_part.content_type != "text/plain":
         return None
-    status = next((part for part in root.children if part.content_type in _STATUS_TYPES), None)
-    if status is None:
+    words = text_part.text
+    found = read_qsbmf(words) or read_plain(
+        words, sender=sender, subject=subject, own=own - {failed.strip().lower()}
+    )
+    if found is None:
         return None
-    groups = _groups(status.content)
+    recipients, message_id = found
+    host = sender.rpartition("@")[2]
+    return DeliveryReport(host, "", recipients, message_id, is_standard=False)
+
+
+def _read_standard(root: Part) -> DeliveryReport | None:
+    groups = report_groups(root, *_STATUS_TYPES)
     if not groups:
         return None
     whole, *each = groups
     recipients = tuple(_recipient(group) for group in each if "final-recipient" in group)
     if not recipients:
         return None
-    original = next((part for part in root.children if part.content_type in _ORIGINAL_TYPES), None)
     return DeliveryReport(
-        _typed(whole, "reporting-mta"),
-        _text(whole, "original-envelope-id"),
-        recipients,
-        _original_id(original),
+        typed(whole, "reporting-mta"), text(whole, "original-envelope-id"), recipients, original_id(root)
     )
+
+
+def report_groups(root: Part, *types: str) -> list[Headers]:
+    """The groups of fields in the part for programs of a report, none if it has no part of those types."""
+    found = next((part for part in root.children if part.content_type in types), None)
+    return [] if found is None else _groups(found.content)
+
+
+def original_id(root: Part) -> str:
+    """The Message-ID of the message that a report encloses, or ``""``."""
+    return _original_id(next((part for part in root.children if part.content_type in _ORIGINAL_TYPES), None))
 
 
 def _groups(content: bytes) -> list[Headers]:
@@ -109,22 +122,23 @@ def _groups(content: bytes) -> list[Headers]:
 
 def _recipient(group: Headers) -> RecipientReport:
     return RecipientReport(
-        _typed(group, "final-recipient"),
-        _text(group, "action").lower(),
-        _text(group, "status").partition(" ")[0],
-        _typed(group, "diagnostic-code"),
-        _typed(group, "remote-mta"),
-        _typed(group, "original-recipient"),
+        typed(group, "final-recipient"),
+        text(group, "action").lower(),
+        text(group, "status").partition(" ")[0],
+        typed(group, "diagnostic-code"),
+        typed(group, "remote-mta"),
+        typed(group, "original-recipient"),
     )
 
 
-def _text(group: Headers, name: str) -> str:
+def text(group: Headers, name: str) -> str:
+    """The value of a field of a group, or ``""``."""
     return (group.get(name) or "").strip()
 
 
-def _typed(group: Headers, name: str) -> str:
+def typed(group: Headers, name: str) -> str:
     """The value of a field of the form ``type; value``."""
-    kind, semicolon, value = _text(group, name).partition(";")
+    kind, semicolon, value = text(group, name).partition(";")
     return value.strip() if semicolon else kind
 
 

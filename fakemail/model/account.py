@@ -8,6 +8,28 @@ from fakemail.terms.address import Address
 
 
 @dataclass(frozen=True, slots=True)
+class AutoReply:
+    """What an account answers while its owner is away (RFC 3834)."""
+
+    text: str
+    subject: str | None = None
+    """``None`` for ``Auto:`` and the subject of the message."""
+    days: int = 7
+    """After how many days the same sender is answered again (RFC 3834 §2 asks for seven by default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Where mail for an account is sent on to."""
+
+    to: tuple[Address, ...]
+    keep_copy: bool = True
+    """Whether it is put into the mailbox as well."""
+    srs: bool = False
+    """Whether the reverse-path is rewritten so that SPF holds at the next host (Sender Rewriting Scheme)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Somebody with a mailbox. The login is the whole address."""
 
@@ -19,6 +41,14 @@ class Account:
     """OAuth 2.0 access tokens that are good for it (RFC 6750)."""
     disabled: bool = False
     """Whether it can neither log in nor get mail. Its address is taken all the same: no catch-all gets its mail."""
+    quota: int | None = None
+    """The octets that it may hold, ``None`` for any number."""
+    quota_messages: int | None = None
+    """The messages that it may hold."""
+    sent_copy: bool = False
+    """Whether the submission server puts what it sends into its mailbox ``Sent``, as some providers do."""
+    auto_reply: AutoReply | None = None
+    forward: Forward | None = None
 
     def owns(self, sender: Address, *, detail_separator: str = "+") -> bool:
         """Whether the account may send as that address (RFC 6409 §6.1); ``bob+detail`` is bob's own.

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fakemail.errors import DeclarationError
+from fakemail.model.account import Account, AutoReply, Forward
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Personality, Service
+from fakemail.model.mailing_list import MailingList
 from fakemail.model.world import World
 from fakemail.terms.address import Address, is_domain_name, quote_local
 
@@ -41,6 +43,9 @@ class DomainEntry:
     dmarc: str | None = None
     zone: str = ""
     """Zone-file text, its relative names inside the domain."""
+    ignore_dots: bool = False
+    behind: tuple[str, ...] = ()
+    """Hosts that deliver its mail and are in no MX record."""
     where: str = field(default="", compare=False)
     """Where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
 
@@ -56,6 +61,9 @@ class HostEntry:
     relay_for: frozenset[str] = frozenset()
     smarthost: bool = False
     personality: Personality = field(default_factory=Personality)
+    routes: tuple[tuple[str, str], ...] = ()
+    """Domain, or ``*``, and the host that its mail is handed to."""
+    relay_from: frozenset[str] = frozenset()
     where: str = field(default="", compare=False)
 
 
@@ -68,6 +76,19 @@ class AccountEntry:
     may_send_as: frozenset[str] = frozenset()
     tokens: frozenset[str] = field(default=frozenset(), repr=False)
     disabled: bool = False
+    quota: int | None = None
+    quota_messages: int | None = None
+    sent_copy: bool = False
+    auto_reply: AutoReply | None = None
+    forward: Forward | None = None
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """A mailing list."""
+
+    mailing_list: MailingList
     where: str = field(default="", compare=False)
 
 
@@ -95,6 +116,7 @@ class Description:
     zone: str = ""
     """Zone-file text with absolute names."""
     seed: int | None = None
+    lists: tuple[ListEntry, ...] = ()
     source: str = field(default="", compare=False)
     """The name of the file it was read from, empty for none."""
 
@@ -169,7 +191,17 @@ def declare(
                 may_send_as=account.may_send_as,
                 tokens=account.tokens,
                 disabled=account.disabled,
+                quota=account.quota,
+                quota_messages=account.quota_messages,
+                sent_copy=account.sent_copy,
+                auto_reply=account.auto_reply,
+                forward=account.forward,
             )
+    for each in description.lists:
+        with problems.at(each.where):
+            if each.mailing_list.address.domain not in world.domains:
+                world.add_domain(each.mailing_list.address.domain)
+            world.put_list(each.mailing_list)
     _declare_aliases(world, [entry for name, entry in domains.items() if name in world.domains], problems)
 
 
@@ -182,6 +214,8 @@ def _declare_host(world: World, host: HostEntry) -> None:
         personality=host.personality,
         open_relay_for=host.relay_for,
         smarthost=host.smarthost,
+        routes=dict(host.routes),
+        relay_from=host.relay_from,
     )
 
 
@@ -198,12 +232,14 @@ def _declare_domain(world: World, domain: DomainEntry) -> None:
         mx=domain.mx,
         submission_host=domain.submission,
         detail_separator=domain.detail_separator,
+        ignore_dots=domain.ignore_dots,
+        behind=domain.behind,
     )
 
 
 def _hosts_of(domain: str, entry: DomainEntry) -> Iterator[str]:
     """The complete names of the hosts that a domain names, those that are no names left out."""
-    for written in (*entry.mx, *([entry.submission] if entry.submission else [])):
+    for written in (*entry.mx, *entry.behind, *([entry.submission] if entry.submission else [])):
         name = written.lower().rstrip(".")
         name = name if "." in name else f"{name}.{domain}"
         if is_domain_name(name):
@@ -243,10 +279,8 @@ def describe(world: World, *, records: Iterable[RecordEntry] = (), seed: int | N
     return Description(
         domains=tuple(_domain_entry(domain) for domain in world.domains.values()),
         hosts=tuple(_host_entry(host) for host in world.hosts.values()),
-        accounts=tuple(
-            AccountEntry(each.address, each.password, each.may_send_as, each.tokens, each.disabled)
-            for each in world.accounts.values()
-        ),
+        accounts=tuple(_account_entry(each) for each in world.accounts.values()),
+        lists=tuple(ListEntry(each) for each in world.lists.values()),
         records=tuple(records),
         seed=seed,
     )
@@ -261,6 +295,23 @@ def _domain_entry(domain: Domain) -> DomainEntry:
         domain.detail_separator,
         tuple((Address(local, domain.name), targets) for local, targets in domain.aliases.items()),
         domain.catch_all,
+        ignore_dots=domain.ignore_dots,
+        behind=domain.behind,
+    )
+
+
+def _account_entry(account: Account) -> AccountEntry:
+    return AccountEntry(
+        account.address,
+        account.password,
+        account.may_send_as,
+        account.tokens,
+        account.disabled,
+        account.quota,
+        account.quota_messages,
+        account.sent_copy,
+        account.auto_reply,
+        account.forward,
     )
 
 
@@ -273,6 +324,8 @@ def _host_entry(host: Host) -> HostEntry:
         host.open_relay_for,
         host.smarthost,
         host.personality,
+        tuple(host.routes.items()),
+        host.relay_from,
     )
 
 

@@ -48,6 +48,10 @@ class Domain:
     policy: Policy = Policy()
     reading_host: str = ""
     """The host where its accounts read their mail, empty until somebody asks for it."""
+    ignore_dots: bool = False
+    """Whether ``jane.doe`` and ``janedoe`` are one, as at some large providers."""
+    behind: tuple[str, ...] = ()
+    """Hosts that deliver its mail although no MX record names them: others pass it on to them."""
 
     @property
     def mail_hosts(self) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Final
 
 from fakemail.errors import DeclarationError, nearest
@@ -47,6 +49,10 @@ SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMI
 
 SENDING_TLS: Final = ("none", "opportunistic", "required", "verified")
 """What a host can demand of TLS when it sends."""
+
+
+BOUNCE_STYLES: Final = ("standard", "postfix", "exchange", "gmail", "qmail", "plain")
+"""How delivery reports can look; ``plain`` has no part that a program could read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,19 @@ class Personality:
     """Received fields in a message before it is refused as going round in circles (RFC 5321 §6.3)."""
     accept_bare_line_ends: bool = False
     """Take messages with a bare CR or LF in them instead of refusing them."""
+    bounces: str = "standard"
+    """What its delivery reports look like: ``standard``, ``postfix``, ``exchange``, ``gmail``, ``qmail``, ``plain``."""
+    refuse_null_mx: bool = True
+    """On the submission ports: refuse recipients whose domain takes no mail with 556 (RFC 7505 §4.1)."""
+    full_is_final: bool = False
+    """Refuse mail for a full mailbox with 552 5.2.2 for good, and not with 452 4.2.2 for now."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~fakemail.errors.DeclarationError` for a word that means nothing."""
+        if self.bounces not in BOUNCE_STYLES:
+            raise DeclarationError(
+                f"there are no bounces {self.bounces!r}; {nearest(self.bounces, BOUNCE_STYLES)}"
+            )
         if self.sending_tls not in SENDING_TLS:
             raise DeclarationError(
                 f"sending_tls: {self.sending_tls!r} is no such demand; {nearest(self.sending_tls, SENDING_TLS)}"
@@ -115,3 +131,7 @@ class Host:
     """Domains for which it takes mail from anybody and passes it on; its own need not be named."""
     smarthost: bool = False
     """Whether every account of the world may log in and any sender address may be used by its own."""
+    routes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Domain, or ``*`` for all others, to the host that its mail is handed to, whatever DNS says."""
+    relay_from: frozenset[str] = field(default=frozenset())
+    """Hosts whose mail it passes on to anywhere."""

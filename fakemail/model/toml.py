@@ -13,17 +13,20 @@ from functools import cache
 from typing import Any, Final
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.model.account import AutoReply, Forward
 from fakemail.model.description import (
     DEFAULT_RECORD_TTL,
     AccountEntry,
     Description,
     DomainEntry,
     HostEntry,
+    ListEntry,
     Problems,
     RecordEntry,
 )
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
+from fakemail.model.mailing_list import MailingList
 from fakemail.model.toml_lines import Lines, Path
 from fakemail.model.traits import FLAG, TEXT, TEXTS, WHOLE, Kind, personality_keys
 from fakemail.terms.address import Address, address, is_domain_name
@@ -39,6 +42,7 @@ TOP_KEYS: Final[Mapping[str, Kind]] = {
     "domains": TABLE,
     "hosts": TABLE,
     "accounts": TABLES,
+    "lists": TABLE,
     "records": TABLES,
     "zone": TEXT,
 }
@@ -50,6 +54,8 @@ DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
     "routing": TEXT,
     "submission": TEXT,
     "detail_separator": TEXT,
+    "ignore_dots": FLAG,
+    "behind": TEXTS,
     "spf": TEXT,
     "dmarc": TEXT,
     "zone": TEXT,
@@ -60,6 +66,8 @@ HOST_KEYS: Final[Mapping[str, Kind]] = {
     "services": TEXTS,
     "relay_for": TEXTS,
     "smarthost": FLAG,
+    "routes": TABLE,
+    "relay_from": TEXTS,
 }
 ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
     "address": TEXT,
@@ -67,6 +75,20 @@ ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
     "may_send_as": TEXTS,
     "tokens": TEXTS,
     "disabled": FLAG,
+    "quota": WHOLE,
+    "quota_messages": WHOLE,
+    "sent_copy": FLAG,
+    "auto_reply": TABLE,
+    "forward": TABLE,
+}
+AUTO_REPLY_KEYS: Final[Mapping[str, Kind]] = {"text": TEXT, "subject": TEXT, "days": WHOLE}
+FORWARD_KEYS: Final[Mapping[str, Kind]] = {"to": TEXTS, "keep_copy": FLAG, "srs": FLAG}
+LIST_KEYS: Final[Mapping[str, Kind]] = {
+    "members": TEXTS,
+    "name": TEXT,
+    "prefix": TEXT,
+    "footer": TEXT,
+    "verp": FLAG,
 }
 RECORD_KEYS: Final[Mapping[str, Kind]] = {
     "name": TEXT,
@@ -179,6 +201,7 @@ class _Reader:
         accounts += filter(
             None, (self.account(("accounts", n), each) for n, each in enumerate(top.get("accounts", [])))
         )
+        lists = [self.mailing_list(*each) for each in self.tables(top, "lists")]
         records = [self.record(("records", n), each) for n, each in enumerate(top.get("records", []))]
         return Description(
             tuple(filter(None, domains)),
@@ -187,6 +210,7 @@ class _Reader:
             tuple(filter(None, records)),
             top.get("zone", ""),
             top.get("seed"),
+            tuple(filter(None, lists)),
             self._source,
         )
 
@@ -225,6 +249,8 @@ class _Reader:
             found.get("spf"),
             found.get("dmarc"),
             found.get("zone", ""),
+            found.get("ignore_dots", False),
+            tuple(found.get("behind", ())),
             self.where(path),
         )
 
@@ -246,6 +272,11 @@ class _Reader:
             for key, kind in personality_keys().items()
             if key in found
         }
+        personality = Personality()
+        with self.problems.at(self.where(path)):
+            personality = Personality(**traits)
+        routes = found.get("routes", {})
+        inner = (*path, "routes")
         return HostEntry(
             name.lower().rstrip("."),
             tuple(SERVICES[each] for each in found.get("services", ()) if each in SERVICES),
@@ -253,7 +284,9 @@ class _Reader:
             found.get("ipv6"),
             frozenset(found.get("relay_for", ())),
             found.get("smarthost", False),
-            Personality(**traits),
+            personality,
+            tuple(self.table(routes, inner, dict.fromkeys(routes, TEXT)).items()),
+            frozenset(found.get("relay_from", ())),
             self.where(path),
         )
 
@@ -270,6 +303,54 @@ class _Reader:
             frozenset(found.get("may_send_as", ())),
             frozenset(found.get("tokens", ())),
             found.get("disabled", False),
+            found.get("quota"),
+            found.get("quota_messages"),
+            found.get("sent_copy", False),
+            self.auto_reply(found, path),
+            self.forward(found, path),
+            self.where(path),
+        )
+
+    def auto_reply(self, found: Mapping[str, Any], path: Path) -> AutoReply | None:
+        if "auto_reply" not in found:
+            return None
+        inner = (*path, "auto_reply")
+        reply = self.table(found["auto_reply"], inner, AUTO_REPLY_KEYS)
+        if "text" not in reply:
+            if "text" not in found["auto_reply"]:
+                self.note(path, "auto_reply", "'auto_reply' needs a 'text'.")
+            return None
+        return AutoReply(reply["text"], reply.get("subject"), reply.get("days", 7))
+
+    def forward(self, found: Mapping[str, Any], path: Path) -> Forward | None:
+        if "forward" not in found:
+            return None
+        inner = (*path, "forward")
+        forward = self.table(found["forward"], inner, FORWARD_KEYS)
+        targets = [self.address(text, inner, "to") for text in forward.get("to", ())]
+        if not forward.get("to"):
+            if "to" not in found["forward"] or found["forward"]["to"] == []:
+                self.note(path, "forward", "'forward' needs addresses in 'to'.")
+            return None
+        return Forward(
+            tuple(filter(None, targets)), forward.get("keep_copy", True), forward.get("srs", False)
+        )
+
+    def mailing_list(self, name: str, path: Path, data: Mapping[str, Any]) -> ListEntry | None:
+        found = self.table(data, path, LIST_KEYS)
+        who = self.address(name, path, name)
+        members = [self.address(text, path, "members") for text in found.get("members", ())]
+        if who is None:
+            return None
+        return ListEntry(
+            MailingList(
+                who,
+                tuple(filter(None, members)),
+                found.get("name", ""),
+                found.get("prefix"),
+                found.get("footer"),
+                found.get("verp", False),
+            ),
             self.where(path),
         )
 
@@ -305,8 +386,9 @@ class _Reader:
 
 def _header(path: Path) -> str:
     """The name of a table as it stands in the text."""
-    if isinstance(path[-1], int):
-        return f"[[{path[0]}]] number {path[-1] + 1}"
+    if len(path) > 1 and isinstance(path[1], int):
+        inner = "".join(f".{write_key(str(key))}" for key in path[2:])
+        return f"[[{path[0]}{inner}]] number {path[1] + 1}"
     return f"[{'.'.join(write_key(str(key)) for key in path)}]"
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from fakemail.model.account import AutoReply
 from fakemail.model.description import (
     DEFAULT_RECORD_TTL,
     AccountEntry,
     Description,
     DomainEntry,
     HostEntry,
+    ListEntry,
     RecordEntry,
     inside,
 )
@@ -33,6 +35,10 @@ def to_toml(description: Description) -> str:
     blocks += [_table(f"[domains.{write_key(each.name)}]", _domain(each)) for each in description.domains]
     blocks += [_table(f"[hosts.{write_key(each.name)}]", _host(each)) for each in description.hosts]
     blocks += [_table("[[accounts]]", _account(each)) for each in description.accounts]
+    blocks += [
+        _table(f"[lists.{write_key(str(each.mailing_list.address))}]", _list(each))
+        for each in description.lists
+    ]
     blocks += [_table("[[records]]", _record(each)) for each in description.records]
     return "\n".join(filter(None, blocks))
 
@@ -79,6 +85,10 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
     for key in ("spf", "dmarc"):
         if (value := getattr(domain, key)) is not None:
             yield key, value
+    if domain.ignore_dots:
+        yield "ignore_dots", True
+    if domain.behind:
+        yield "behind", [_host_name(host, domain.name) for host in domain.behind]
     if domain.zone:
         yield "zone", domain.zone
 
@@ -100,6 +110,10 @@ def _host(host: HostEntry) -> Iterator[_Pair]:
         yield "relay_for", host.relay_for
     if host.smarthost:
         yield "smarthost", True
+    for domain, onward in host.routes:
+        yield f"routes.{write_key(domain)}", onward
+    if host.relay_from:
+        yield "relay_from", host.relay_from
     usual = Personality()
     for trait in personality_keys():
         if (value := getattr(host.personality, trait)) != getattr(usual, trait):
@@ -115,6 +129,35 @@ def _account(account: AccountEntry) -> Iterator[_Pair]:
             yield key, value
     if account.disabled:
         yield "disabled", True
+    for key in ("quota", "quota_messages"):
+        if (limit := getattr(account, key)) is not None:
+            yield key, limit
+    if account.sent_copy:
+        yield "sent_copy", True
+    if (reply := account.auto_reply) is not None:
+        yield "auto_reply.text", reply.text
+        if reply.subject is not None:
+            yield "auto_reply.subject", reply.subject
+        if reply.days != AutoReply("").days:
+            yield "auto_reply.days", reply.days
+    if (forward := account.forward) is not None:
+        yield "forward.to", [str(each) for each in forward.to]
+        if not forward.keep_copy:
+            yield "forward.keep_copy", False
+        if forward.srs:
+            yield "forward.srs", True
+
+
+def _list(entry: ListEntry) -> Iterator[_Pair]:
+    mailing_list = entry.mailing_list
+    yield "members", [str(member) for member in mailing_list.members]
+    if mailing_list.name:
+        yield "name", mailing_list.name
+    for key in ("prefix", "footer"):
+        if (value := getattr(mailing_list, key)) is not None:
+            yield key, value
+    if mailing_list.verp:
+        yield "verp", True
 
 
 def _record(record: RecordEntry) -> Iterator[_Pair]:

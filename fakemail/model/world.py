@@ -6,16 +6,18 @@ Each step either holds or raises :class:`~fakemail.errors.DeclarationError` and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fakemail.errors import DeclarationError, UnknownName, nearest
-from fakemail.model.account import Account
+from fakemail.model.account import Account, Forward
 from fakemail.model.addresses import AddressPlan
 from fakemail.model.domain import Domain, MxTarget, Routing
 from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, Host, Personality, Service
+from fakemail.model.mailing_list import ROLES, MailingList
 from fakemail.model.policy import Policy
 from fakemail.terms.address import Address, is_domain_name, quote_local
 
@@ -30,6 +32,9 @@ class World:
         self.hosts: dict[str, Host] = {}
         self.domains: dict[str, Domain] = {}
         self.accounts: dict[str, Account] = {}
+        self.lists: dict[str, MailingList] = {}
+        self.undotted: dict[str, str] = {}
+        """The key of an account by that key without the dots of its local part."""
 
     # Looking up ----------------------------------------------------------------------------------
 
@@ -61,6 +66,8 @@ class World:
         personality: Personality | None = None,
         open_relay_for: Iterable[str] = (),
         smarthost: bool = False,
+        routes: Mapping[str, str] | None = None,
+        relay_from: Iterable[str] = (),
     ) -> Host:
         """Declare a host; free addresses are found where none is given."""
         name = _checked_name(name, "host")
@@ -75,6 +82,8 @@ class World:
             personality or Personality(),
             frozenset(domain.lower() for domain in open_relay_for),
             smarthost,
+            _checked_routes(name, routes or {}),
+            frozenset(_lower(each) for each in relay_from),
         )
         self.hosts[name] = host
         return host
@@ -87,6 +96,8 @@ class World:
         mx: Sequence[str] = (),
         submission_host: str | None = None,
         detail_separator: str = "+",
+        ignore_dots: bool = False,
+        behind: Sequence[str] = (),
     ) -> Domain:
         """Declare a domain and the hosts of it that do not exist yet.
 
@@ -101,12 +112,21 @@ class World:
         _check_routing(name, routing, mx)
         targets = self._targets(name, routing, mx)
         submission = self._qualified(name, submission_host or "smtp")
-        self._require_hosts(name, [*(target.host for target in targets), submission])
-        for target in targets:
-            self._ensure_service(target.host, SMTP)
+        inner = tuple(self._qualified(name, host) for host in behind)
+        self._require_hosts(name, [*(target.host for target in targets), submission, *inner])
+        for host in (*(target.host for target in targets), *inner):
+            self._ensure_service(host, SMTP)
         for service in (SUBMISSION, SUBMISSIONS):
             self._ensure_service(submission, service)
-        domain = Domain(name, routing, targets, submission, detail_separator=detail_separator)
+        domain = Domain(
+            name,
+            routing,
+            targets,
+            submission,
+            detail_separator=detail_separator,
+            ignore_dots=ignore_dots,
+            behind=inner,
+        )
         self.domains[name] = domain
         return domain
 
@@ -119,6 +139,29 @@ class World:
         for target in targets:
             self._ensure_service(target.host, SMTP)
         return self._put_domain(replace(domain, routing=routing, mx=targets))
+
+    def add_route(self, host: str, domain: str, via: str) -> Host:
+        """Let a host hand mail for a domain, or for all others with ``*``, to another host."""
+        described = self.host(host)
+        routes = {**described.routes, **_checked_routes(described.name, {domain: via})}
+        self._ensure_service(_lower(via), SMTP)
+        return self.change_host(replace(self.host(host), routes=MappingProxyType(routes)))
+
+    def chain(self, hosts: Sequence[str], domain: str) -> None:
+        """Let each host hand mail for a domain, or for all others with ``*``, to the next one, which takes it.
+
+        Hosts that are not there are made.
+        """
+        names = [_checked_name(host, "host") for host in hosts]
+        for name in names:
+            if names.count(name) > 1:
+                raise DeclarationError(f"a route goes through {name!r} twice: {' -> '.join(names)}.")
+        for name, onward in pairwise(names):
+            if name not in self.hosts:
+                self.add_host(name)
+            self.add_route(name, domain, onward)
+            following = self.hosts[onward]
+            self.hosts[onward] = replace(following, relay_from=following.relay_from | {name})
 
     def ensure_reading_host(self, name: str, services: Sequence[Service]) -> Domain:
         """Give a domain the host where its accounts read their mail, ``mail`` unless it has one."""
@@ -136,8 +179,9 @@ class World:
         may_send_as: Iterable[str] = (),
         tokens: Iterable[str] = (),
         disabled: bool = False,
+        **more: Any,
     ) -> Account:
-        """Declare an account of a declared domain."""
+        """Declare an account of a declared domain. ``more`` are further fields of :class:`Account`."""
         if address.key in self.accounts:
             raise DeclarationError(
                 f"account {str(address)!r} is declared already; take it with mailnet.account({str(address)!r})."
@@ -145,6 +189,8 @@ class World:
         domain = self.domain(address.domain)
         if address.local.casefold() in domain.aliases:
             raise DeclarationError(f"account {str(address)!r}: an alias has that address already.")
+        if self.list_role(address) is not None:
+            raise DeclarationError(f"account {str(address)!r}: a mailing list has that address already.")
         separator = domain.detail_separator
         if separator and separator in address.local:
             raise DeclarationError(
@@ -153,14 +199,19 @@ class World:
                 f"{quote_local(address.local.partition(separator)[0])}@{domain.name}."
             )
         _check_password(address, password)
-        account = Account(address, password, frozenset(may_send_as), frozenset(tokens), disabled)
+        account = Account(address, password, frozenset(may_send_as), frozenset(tokens), disabled, **more)
+        _check_account(account)
+        if domain.ignore_dots:
+            self._check_dots(address)
         self.accounts[address.key] = account
+        self.undotted.setdefault(undotted(address), address.key)
         return account
 
     def change_account(self, account: Account) -> Account:
         """Put a changed account in the place of the one with the same address."""
         self.account(account.address)
         _check_password(account.address, account.password)
+        _check_account(account)
         self.accounts[account.address.key] = account
         return account
 
@@ -186,6 +237,41 @@ class World:
         aliases = {**domain.aliases, alias.local.casefold(): tuple(targets)}
         return self._put_domain(replace(domain, aliases=MappingProxyType(aliases)))
 
+    def put_list(self, mailing_list: MailingList) -> MailingList:
+        """Declare a mailing list of a declared domain, or put a changed one in the place of the old."""
+        address = mailing_list.address
+        domain = self.domain(address.domain)
+        for each in (address, *(mailing_list.role(role) for role in ROLES)):
+            if each.key in self.accounts or each.local.casefold() in domain.aliases:
+                raise DeclarationError(
+                    f"mailing list {str(address)!r}: the address {str(each)!r} is taken already."
+                )
+        if any(member.key == address.key for member in mailing_list.members):
+            raise DeclarationError(f"mailing list {str(address)!r}: it cannot be its own member.")
+        self.lists[address.key] = mailing_list
+        return mailing_list
+
+    def list_role(self, address: Address) -> tuple[MailingList, str] | None:
+        """The list that has an address, and for what: empty for its mail, else one of ``ROLES``."""
+        if not self.lists:
+            return None
+        local = address.local.casefold().partition("+")[0]
+        found = self.lists.get(f"{local}@{address.domain}")
+        if found is not None:
+            return found, ""
+        base, _, role = local.rpartition("-")
+        found = self.lists.get(f"{base}@{address.domain}") if role in ROLES else None
+        return None if found is None else (found, role)
+
+    def change_domain(self, domain: Domain) -> Domain:
+        """Put a changed domain in the place of the one with the same name."""
+        self.domain(domain.name)
+        if domain.ignore_dots:
+            for account in self.accounts.values():
+                if account.address.domain == domain.name:
+                    self._check_dots(account.address)
+        return self._put_domain(domain)
+
     def set_policy(self, name: str, policy: Policy) -> Domain:
         """Change what a domain's mail hosts check."""
         return self._put_domain(replace(self.domain(name), policy=policy))
@@ -199,6 +285,15 @@ class World:
 
     # Inside --------------------------------------------------------------------------------------
 
+    def _check_dots(self, address: Address) -> None:
+        """Two accounts that differ in dots only are one where dots are ignored."""
+        known = self.undotted.get(undotted(address), address.key)
+        if known != address.key:
+            raise DeclarationError(
+                f"account {str(address)!r}: it differs from {known!r} in dots only, which "
+                f"{address.domain!r} ignores."
+            )
+
     def _is_somebody(self, address: Address) -> bool:
         """Whether mail for an address of a hosted domain finds anybody, loops of aliases apart."""
         domain = self.domains[address.domain]
@@ -206,6 +301,8 @@ class World:
         base = local.partition(domain.detail_separator)[0] if domain.detail_separator else local
         return (
             domain.catch_all is not None
+            or self.list_role(address) is not None
+            or (domain.ignore_dots and undotted(Address(base, domain.name)) in self.undotted)
             or local == "postmaster"  # RFC 5321 §4.5.1: every domain has it
             or any(
                 f"{name}@{domain.name}" in self.accounts or name in domain.aliases for name in (local, base)
@@ -250,6 +347,43 @@ def _look_up(known: dict[str, _T], name: str, kind: str) -> _T:
         return known[name]
     except KeyError:
         raise UnknownName(f"no {kind} {name!r} is declared; {nearest(name, known)}") from None
+
+
+def undotted(address: Address) -> str:
+    """The key of an address without the dots of its local part."""
+    return f"{address.local.casefold().replace('.', '')}@{address.domain}"
+
+
+def _lower(name: str) -> str:
+    return name.lower().rstrip(".")
+
+
+def _checked_routes(host: str, routes: Mapping[str, str]) -> Mapping[str, str]:
+    found = {}
+    for domain, onward in routes.items():
+        target = domain if domain == "*" else _checked_name(domain, f"host {host!r}: route for")
+        found[target] = _checked_name(onward, f"host {host!r}: route to")
+        if found[target] == host:
+            raise DeclarationError(f"host {host!r}: its route for {domain!r} leads to itself.")
+    return MappingProxyType(found)
+
+
+def _check_account(account: Account) -> None:
+    name = str(account.address)
+    match account.forward:
+        case Forward(to=()):
+            raise DeclarationError(
+                f"account {name!r}: it is to forward to nobody; name at least one address."
+            )
+        case Forward(to=to) if any(target.key == account.address.key for target in to):
+            raise DeclarationError(
+                f"account {name!r}: it cannot forward to itself; keep_copy=True keeps a copy."
+            )
+    for limit in (account.quota, account.quota_messages):
+        if limit is not None and limit < 0:
+            raise DeclarationError(f"account {name!r}: a quota is no less than 0, not {limit}.")
+    if account.auto_reply is not None and account.auto_reply.days < 0:
+        raise DeclarationError(f"account {name!r}: the days of an automatic reply are 0 or more.")
 
 
 def _checked_name(name: str, what: str) -> str:

@@ -43,7 +43,7 @@ _SUBJECTS: Final = {
     Action.RELAYED: "Mail was relayed",
     Action.EXPANDED: "Mail was expanded to a list",
 }
-_SENTENCES: Final = {
+SENTENCES: Final = {
     Action.FAILED: "could not be delivered, and will not be tried again",
     Action.DELAYED: "has not been delivered yet; it is being tried again",
     Action.DELIVERED: "was delivered",
@@ -124,12 +124,18 @@ class Report:
     envid: str | None = None
     ret: str | None = None
     """``FULL`` or ``HDRS``; failures return the whole message unless HDRS was asked for (RFC 3461 §4.3)."""
+    queue_id: str = ""
+    """Of the message that it is about."""
+
+    @property
+    def action(self) -> Action:
+        """What happened to its recipients, all of them."""
+        return self.statuses[0].action
 
 
 def write(report: Report) -> bytes:
     """The report as a message, with CRLF line ends."""
-    action = report.statuses[0].action
-    utf8 = not all(status.recipient.address.is_ascii for status in report.statuses)
+    action = report.action
     head = [
         f"From: Mail Delivery System <MAILER-DAEMON@{report.host}>",
         f"To: <{report.to}>",
@@ -144,50 +150,62 @@ def write(report: Report) -> bytes:
         "This is a message in MIME format about the delivery of your mail.",
         "",
     ]
-    kind = "global-delivery-status" if utf8 else "delivery-status"  # RFC 6533 §3
     parts = [
-        _part("text/plain; charset=utf-8", _for_people(report)),
-        _part(f"message/{kind}", _for_programs(report)),
-        _original(report, action),
+        part("text/plain; charset=utf-8", _for_people(report)),
+        part(status_type(report), for_programs(report)),
+        original(report),
     ]
-    opening = f"--{report.boundary}\r\n".encode()
-    body = b"".join(opening + part + b"\r\n" for part in parts)
-    return "\r\n".join(head).encode() + b"\r\n" + body + f"--{report.boundary}--\r\n".encode()
+    return "\r\n".join(head).encode() + b"\r\n" + join(parts, report.boundary)
 
 
-def _part(content_type: str, lines: list[str]) -> bytes:
+def join(parts: list[bytes], boundary: str) -> bytes:
+    """The body of a multipart."""
+    body = b"".join(f"--{boundary}\r\n".encode() + each + b"\r\n" for each in parts)
+    return body + f"--{boundary}--\r\n".encode()
+
+
+def status_type(report: Report) -> str:
+    """The media type of the part for programs (RFC 6533 §3 beyond ASCII)."""
+    is_ascii = all(status.recipient.address.is_ascii for status in report.statuses)
+    return "message/delivery-status" if is_ascii else "message/global-delivery-status"
+
+
+def part(content_type: str, lines: list[str], *fields: str) -> bytes:
+    """One text part, with further header fields."""
     text = "\r\n".join(lines)
     encoding = "7bit" if text.isascii() else "8bit"
-    head = f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    rows = [*fields, f"Content-Type: {content_type}", f"Content-Transfer-Encoding: {encoding}"]
+    head = "".join(f"{row}\r\n" for row in rows) + "\r\n"
     return f"{head}{text}\r\n".encode("utf-8", "surrogateescape")
 
 
 def _for_people(report: Report) -> list[str]:
     lines = [f"This is the mail system at host {report.host}.", ""]
     for status in report.statuses:
-        lines.append(f"<{status.recipient.address}>: your message {_SENTENCES[status.action]}.")
+        lines.append(f"<{status.recipient.address}>: your message {SENTENCES[status.action]}.")
         if status.reply is not None:
-            lines.append(f"    {status.remote or report.host} said: {_one_line(str(status.reply))}")
+            lines.append(f"    {status.remote or report.host} said: {one_line(str(status.reply))}")
         elif status.reason is not None:
             lines.append(
-                f"    {_one_line(f'{status.reason}: {status.detail}' if status.detail else str(status.reason))}"
+                f"    {one_line(f'{status.reason}: {status.detail}' if status.detail else str(status.reason))}"
             )
         lines.append("")
     return lines
 
 
-def _for_programs(report: Report) -> list[str]:
+def for_programs(report: Report) -> list[str]:
+    """The fields of the part for programs."""
     # RFC 3464 §2.2: per-message-fields, a blank line before each group of per-recipient-fields.
     lines = [f"Reporting-MTA: dns; {report.host}"]
     if report.envid is not None:
-        lines.append(f"Original-Envelope-Id: {_one_line(report.envid)}")
+        lines.append(f"Original-Envelope-Id: {one_line(report.envid)}")
     lines.append(f"Arrival-Date: {format_datetime(report.arrived)}")
     for status in report.statuses:
         recipient = status.recipient
         lines.append("")
         if recipient.original is not None:
             kind, _, address = recipient.original.partition(";")
-            lines.append(f"Original-Recipient: {_one_line(kind)}; {_one_line(address)}")
+            lines.append(f"Original-Recipient: {one_line(kind)}; {one_line(address)}")
         form = "rfc822" if recipient.address.is_ascii else "utf-8"
         lines += [
             f"Final-Recipient: {form}; {recipient.address}",
@@ -197,22 +215,25 @@ def _for_programs(report: Report) -> list[str]:
         if status.remote:
             lines.append(f"Remote-MTA: dns; {status.remote}")
         if status.reply is not None:
-            lines.append(f"Diagnostic-Code: smtp; {_one_line(str(status.reply))}")
+            lines.append(f"Diagnostic-Code: smtp; {one_line(str(status.reply))}")
         lines.append(f"Last-Attempt-Date: {format_datetime(report.now)}")
         if status.retry_until is not None:
             lines.append(f"Will-Retry-Until: {format_datetime(status.retry_until)}")
     return lines
 
 
-def _original(report: Report, action: Action) -> bytes:
+def original(report: Report, *fields: str) -> bytes:
+    """The part with the message that the report is about, or with its header."""
+    more = "".join(f"{field}\r\n" for field in fields).encode()
     # RFC 3461 §4.3: RET concerns failures only; everything else returns the header fields.
-    if action is Action.FAILED and report.ret != "HDRS":
+    if report.action is Action.FAILED and report.ret != "HDRS":
         eight_bit = "7bit" if report.original.isascii() else "8bit"
         head = f"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {eight_bit}\r\n\r\n"
-        return head.encode() + report.original
+        return more + head.encode() + report.original
     header = report.original[: body_offset(report.original)]
-    return b"Content-Type: text/rfc822-headers\r\n\r\n" + header
+    return more + b"Content-Type: text/rfc822-headers\r\n\r\n" + header
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Text without line ends."""
     return " ".join(text.split())

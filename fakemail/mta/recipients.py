@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fakemail.model.world import World
+from fakemail.model.world import World, undotted
 from fakemail.terms.address import Address
 from fakemail.terms.reason import Reason
 
@@ -19,19 +20,50 @@ class Resolution(NamedTuple):
     """Addresses elsewhere, to which an alias sends it."""
     reason: Reason | None = None
     """Why nobody gets it."""
+    forwards: tuple[Address, ...] = ()
+    """Accounts whose mail is sent on; they are among ``accounts`` too if they keep a copy."""
+    lists: tuple[Address, ...] = ()
+    """Mailing lists, whose members get it."""
+    list_mail: tuple[Address, ...] = ()
+    """Addresses that belong to mailing lists: bounces, wishes to leave."""
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether nobody gets it."""
+        return not (self.accounts or self.onward or self.forwards or self.lists or self.list_mail)
 
 
-def resolve(world: World, address: Address, *, is_home: Callable[[str], bool] = lambda _: True) -> Resolution:
+@dataclass(slots=True)
+class _Found:
+    accounts: dict[str, Address] = field(default_factory=dict)
+    onward: dict[str, Address] = field(default_factory=dict)
+    forwards: dict[str, Address] = field(default_factory=dict)
+    lists: dict[str, Address] = field(default_factory=dict)
+    list_mail: dict[str, Address] = field(default_factory=dict)
+
+
+def _as_it_is(address: Address) -> Address | None:
+    return address
+
+
+def resolve(
+    world: World,
+    address: Address,
+    *,
+    is_home: Callable[[str], bool] = lambda _: True,
+    unwrap: Callable[[Address], Address | None] = _as_it_is,
+) -> Resolution:
     """Follow aliases, ``+detail`` and catch-all from an address of a hosted domain to its accounts.
 
     ``is_home`` tells for which domains the asking host delivers itself; what an alias sends to any
-    other goes onward. An alias that leads back to itself ends there; whoever was found on the way gets the mail.
+    other goes onward. ``unwrap`` gives the address behind a rewritten reverse-path, the same one for any
+    other address, and ``None`` for one that is forged or too old. An alias that leads back to itself
+    ends there; whoever was found on the way gets the mail.
     """
     direct = world.accounts.get(address.key)
-    if direct is not None and not direct.disabled and is_home(address.domain):
+    if direct is not None and not direct.disabled and direct.forward is None and is_home(address.domain):
         return Resolution((direct.address,))  # nearly always it is the address of an account
-    accounts: dict[str, Address] = {}
-    onward: dict[str, Address] = {}
+    found = _Found()
     seen: set[str] = set()
     pending = [address]
     while pending:
@@ -40,15 +72,27 @@ def resolve(world: World, address: Address, *, is_home: Callable[[str], bool] = 
             continue
         seen.add(current.key)
         if current.domain not in world.domains or not is_home(current.domain):
-            onward[current.key] = current
+            found.onward[current.key] = current
             continue
-        pending += reversed(_one_step(world, current, accounts))
-    if accounts or onward:
-        return Resolution(tuple(accounts.values()), tuple(onward.values()))
-    return Resolution(reason=Reason.NO_SUCH_USER)
+        behind = unwrap(current)
+        if behind is None:
+            continue
+        if behind is not current:
+            pending.append(behind)
+            continue
+        pending += reversed(_one_step(world, current, found))
+    resolution = Resolution(
+        tuple(found.accounts.values()),
+        tuple(found.onward.values()),
+        None,
+        tuple(found.forwards.values()),
+        tuple(found.lists.values()),
+        tuple(found.list_mail.values()),
+    )
+    return Resolution(reason=Reason.NO_SUCH_USER) if resolution.is_nobody else resolution
 
 
-def _one_step(world: World, address: Address, accounts: dict[str, Address]) -> tuple[Address, ...]:
+def _one_step(world: World, address: Address, found: _Found) -> tuple[Address, ...]:
     """What an address of a hosted domain leads to next; an account found is written down."""
     domain = world.domains[address.domain]
     local = address.local.casefold()
@@ -57,15 +101,30 @@ def _one_step(world: World, address: Address, accounts: dict[str, Address]) -> t
         candidates.append(local.partition(domain.detail_separator)[0])  # RFC 5233 §3
     for candidate in candidates:
         account = world.accounts.get(f"{candidate}@{domain.name}")
+        if account is None and domain.ignore_dots:
+            key = world.undotted.get(undotted(Address(candidate, domain.name)))
+            account = None if key is None else world.accounts.get(key)
         if account is not None:
-            if not account.disabled:
-                accounts[account.address.key] = account.address
+            if account.disabled:
+                return ()
+            if account.forward is not None:
+                found.forwards[account.address.key] = account.address
+            if account.forward is None or account.forward.keep_copy:
+                found.accounts[account.address.key] = account.address
             return ()
         if candidate in domain.aliases:
             return domain.aliases[candidate]
+    role = world.list_role(address)
+    if role is not None:
+        mailing_list, part = role
+        if part:
+            found.list_mail[address.key] = mailing_list.role(part)
+        else:
+            found.lists[mailing_list.address.key] = mailing_list.address
+        return ()
     if domain.catch_all is not None:
         return (domain.catch_all,)
     if local == "postmaster":
         # RFC 5321 §4.5.1: every domain that takes mail has this mailbox, declared or not.
-        accounts[address.key] = Address("postmaster", domain.name)
+        found.accounts[address.key] = Address("postmaster", domain.name)
     return ()

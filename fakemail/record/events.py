@@ -298,6 +298,24 @@ class Delivered(NamedTuple):
         return field_in_head(self.head, b"Subject")
 
 
+class Redirected(NamedTuple):
+    """A host sent a message on for a recipient (:attr:`Stage.REDIRECT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    """The address of the envelope."""
+    how: str
+    """``alias``, ``forward``, ``list``, or ``bounce address`` for a rewritten reverse-path."""
+    to: tuple[Address, ...]
+    onward: tuple[str, ...]
+    """The queue ids under which it goes on."""
+
+
 Event = (
     Connected
     | Disconnected
@@ -311,4 +329,5 @@ Event = (
     | Deferred
     | Returned
     | Delivered
+    | Redirected
 )

@@ -21,6 +21,30 @@ from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 
 
+class _Copies:
+    """The deliveries of each message to each mailbox, looked through when somebody first asks."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, str], dict[int, Delivered]]:
+        found: dict[tuple[str, str, str], dict[int, Delivered]] = {}
+        for event in self._events:
+            if isinstance(event, Delivered) and event.message and event.message_id:
+                found.setdefault(_content(event), {}).setdefault(event.uid, event)
+        return found
+
+    def of(self, delivered: Delivered) -> list[Delivered]:
+        """The other copies that lie in the same mailbox."""
+        copies = self._found.get(_content(delivered), {})
+        return [copy for uid, copy in copies.items() if uid != delivered.uid]
+
+
+def _content(delivered: Delivered) -> tuple[str, str, str]:
+    return delivered.account.key, delivered.mailbox, delivered.message_id
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Journey:
     """The way of one message to one recipient, as far as it has come. Print it to read it."""
@@ -45,9 +69,15 @@ class Journey:
     """Why it was refused, deferred or lost; ``None`` when nothing of that kind happened last."""
     reply: Reply | None
     """The last reply that decided about it, for example the one that its :attr:`fate` rests on."""
+    _copies: _Copies = field(repr=False)
     _story: tuple[tuple[int, str, str, Reply | None], ...] = field(repr=False)
     note: str = ""
     """What the present adds to an open fate, for those who read it; empty otherwise."""
+
+    @cached_property
+    def duplicates(self) -> tuple[Delivered, ...]:
+        """Other deliveries of the same message (the same Message-ID) into the same mailboxes, on whatever way."""
+        return tuple(copy for delivered in self.deliveries for copy in self._copies.of(delivered))
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -96,7 +126,9 @@ class Journey:
 
 def journeys(events: Iterable[Event]) -> list[Journey]:
     """The journeys of all messages to all recipients, in the order in which they set out."""
-    return [_journey(trace) for trace in traces(events)]
+    events = list(events)
+    copies = _Copies(events)
+    return [_journey(trace, copies) for trace in traces(events)]
 
 
 def find(
@@ -113,6 +145,8 @@ def find(
     The case of local parts does not matter, nor do the angle brackets of a message id; ``queue_id``
     is the one at any host of the journey; the null sender is ``"<>"``.
     """
+    events = list(events)
+    copies = _Copies(events)
     found = traces(events)
     if to is not None:
         key = path_key(to)
@@ -127,10 +161,10 @@ def find(
         found = [trace for trace in found if trace.message_id.strip("<>") == bare]
     if queue_id is not None:
         found = [trace for trace in found if queue_id in trace.queue_ids]
-    return [_journey(trace) for trace in found]
+    return [_journey(trace, copies) for trace in found]
 
 
-def _journey(trace: Trace) -> Journey:
+def _journey(trace: Trace, copies: _Copies) -> Journey:
     return Journey(
         recipient=trace.recipient,
         sender=trace.sender,
@@ -144,5 +178,6 @@ def _journey(trace: Trace) -> Journey:
         fate=trace.fate,
         reason=trace.reason,
         reply=trace.reply,
+        _copies=copies,
         _story=tuple(trace.story),
     )

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from fakemail.record.events import Attempt, Deferred, Delivered, Event, Exchange, Queued, Returned
+from fakemail.record.events import Attempt, Deferred, Delivered, Event, Exchange, Queued, Redirected, Returned
 from fakemail.terms.address import Address, Path, address
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -178,7 +178,7 @@ def path_key(path: Path | str) -> str:
 
 def recipients_of(event: Event) -> tuple[Address, ...]:
     """The recipients that an event names."""
-    if isinstance(event, Attempt | Deferred | Returned | Delivered):
+    if isinstance(event, Attempt | Deferred | Returned | Delivered | Redirected):
         return (event.recipient,)
     if isinstance(event, Queued):
         return event.recipients

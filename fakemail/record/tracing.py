@@ -21,6 +21,7 @@ from fakemail.record.events import (
     Exchange,
     Query,
     Queued,
+    Redirected,
     Returned,
     Routed,
 )
@@ -84,6 +85,7 @@ class _Index:
         self.attempts: defaultdict[tuple[str, str], list[Attempt]] = defaultdict(list)
         self.deliveries: defaultdict[tuple[str, str], list[Delivered]] = defaultdict(list)
         self.deferrals: defaultdict[tuple[str, str], list[Deferred]] = defaultdict(list)
+        self.redirects: defaultdict[tuple[str, str], list[Redirected]] = defaultdict(list)
         self.returns: dict[tuple[str, str], Returned] = {}
         self.routes: defaultdict[tuple[str, str], list[Routed]] = defaultdict(list)
         self.queries: defaultdict[tuple[str, str], list[Query]] = defaultdict(list)
@@ -110,6 +112,8 @@ class _Index:
                 self.deliveries[event.message, event.recipient.key].append(event)
             case Deferred():
                 self.deferrals[event.message, event.recipient.key].append(event)
+            case Redirected():
+                self.redirects[event.message, event.recipient.key].append(event)
             case Returned():
                 self.returns[event.message, event.recipient.key] = event
             case Routed():
@@ -214,13 +218,45 @@ def _follow(trace: Trace, index: _Index, queue_id: str, visited: set[tuple[str, 
         trace.queue_ids.append(queue_id)
         if (queued := index.queued.get(queue_id)) is not None and not trace.message_id:
             trace.message_id, trace.subject = queued.message_id, queued.subject
-        if deliveries := index.deliveries.get((queue_id, key)):
+        redirects = index.redirects.get((queue_id, key), [])
+        deliveries = index.deliveries.get((queue_id, key), [])
+        if redirects or deliveries:
+            _earlier(trace, index, queue_id)
+            _redirect(trace, redirects)
             _deliver(trace, deliveries)
             return
         queue_id = _try(trace, index, queue_id)
 
 
+def _earlier(trace: Trace, index: _Index, queue_id: str) -> None:
+    """Tell what was tried in vain before a host delivered from its own queue, to a full mailbox for example."""
+    attempts = index.attempts.get((queue_id, trace.recipient.key), [])
+    trace.attempts += attempts
+    for attempt in attempts:
+        trace.story.append((attempt.number, attempt.host, _tried(attempt), attempt.reply))
+    _put_off(trace, index, queue_id)
+
+
+def _put_off(trace: Trace, index: _Index, queue_id: str) -> None:
+    for deferred in index.deferrals.get((queue_id, trace.recipient.key), ()):
+        what = f"put it off until {deferred.until:%a %H:%M:%S}, after attempt {deferred.attempts}"
+        trace.story.append((deferred.number, deferred.host, what, None))
+
+
+def _redirect(trace: Trace, redirects: list[Redirected]) -> None:
+    targets: dict[str, Address] = {}
+    for redirected in redirects:
+        to = ", ".join(map(str, redirected.to)) or "nobody"
+        what = f"sent it on to {to} ({redirected.how})"
+        trace.story.append((redirected.number, redirected.host, what, None))
+        targets.update((target.key, target) for target in redirected.to)
+    if redirects:
+        trace.settle(fates.Forwarded(tuple(targets.values()), host=redirects[-1].host), reply=trace.reply)
+
+
 def _deliver(trace: Trace, deliveries: list[Delivered]) -> None:
+    if not deliveries:
+        return
     first = deliveries[0]
     trace.deliveries += deliveries
     if not trace.message_id:
@@ -246,9 +282,7 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
             _meet(trace, contact, recipient.key)
         else:
             trace.story.append((attempt.number, attempt.host, _tried(attempt), attempt.reply))
-    for deferred in index.deferrals.get((queue_id, recipient.key), ()):
-        what = f"put it off until {deferred.until:%a %H:%M:%S}, after attempt {deferred.attempts}"
-        trace.story.append((deferred.number, deferred.host, what, None))
+    _put_off(trace, index, queue_id)
     if returned := index.returns.get((queue_id, recipient.key)):
         _returned(trace, returned)
         return ""

@@ -20,6 +20,7 @@ from fakemail.record.events import (
     Handshake,
     Query,
     Queued,
+    Redirected,
     Returned,
     Routed,
     Told,
@@ -142,6 +143,10 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
         case Delivered():
             text = f"{event.message} delivered for {event.recipient}: {event.account}, {event.mailbox}"
             return [f"{shown(text)}, UID {event.uid}"]
+        case Redirected():
+            to = ", ".join(map(str, event.to)) or "nobody"
+            text = f"{event.message} sent on for {event.recipient} ({event.how}) to {to}"
+            return [shown(f"{text}, as {', '.join(event.onward) or 'nothing'}", limit=1000)]
 
 
 def _exchange(event: Exchange, short: bool) -> list[str]:

@@ -56,6 +56,7 @@ _REFUSALS: Final = MappingProxyType(
         Reason.TOO_MANY_ERRORS: (421, "4.7.0", "too many errors"),
         Reason.TIMEOUT: (421, "4.4.2", "idle for too long"),
         Reason.SHUTTING_DOWN: (421, "4.3.2", "shutting down"),
+        Reason.OVER_QUOTA: (552, "5.2.2", "the mailbox is full"),
         Reason.MAIL_LOOP: (554, "5.4.6", "the message is going round in circles"),
         Reason.LOCAL_ERROR: (451, "4.3.0", "local error"),
         Reason.TLS_FAILED: (454, "4.7.0", "TLS is not available now"),
@@ -65,6 +66,7 @@ _REFUSALS: Final = MappingProxyType(
 _DEFERRALS: Final = MappingProxyType(
     {
         Reason.NO_SUCH_USER: (450, "4.1.1", "user unknown for now"),
+        Reason.OVER_QUOTA: (452, "4.2.2", "the mailbox is full"),
         Reason.AUTH_FAILED: (454, "4.7.0", "authentication failed for now"),
         Reason.GREYLISTED: (451, "4.7.1", "greylisted"),  # RFC 6647 §2.1
         Reason.DNS_TEMPORARY: (451, "4.4.3", "DNS failed for now"),

@@ -35,6 +35,17 @@ class Delivered(Fate):
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarded(Fate):
+    """Its address stands for others, and it was sent on to them; each of them has a journey of its own."""
+
+    to: tuple[Address, ...]
+    host: str = field(default="", compare=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"sent on{_by(self.host)} to {', '.join(map(str, self.to)) or 'nobody'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Refused(Fate):
     """A host said no and nobody tries again: the client was told, or no mail host can ever take it.
 

@@ -135,6 +135,8 @@ class Stage(Enum):
     """A host gave a recipient up, and told the sender if that was due."""
     DELIVER = "deliver"
     """A message was put into a mailbox."""
+    REDIRECT = "redirect"
+    """A host sent a message on to other addresses: an alias, a forward, a mailing list."""
 
     def __str__(self) -> str:
         return self.value

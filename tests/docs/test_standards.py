@@ -73,8 +73,9 @@ def test_rfc_7505_null_mx(net):
     """RFC 7505 §3: a single MX with preference 0 and the root for a host."""
     net.domain("quiet.test").null_mx()
     assert str(ask(net, "quiet.test", "MX").answer[0][0]) == "0 ."
-    send(net.submission, "bob@quiet.test")
-    net.settle()
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:  # §4.1
+        send(net.submission, "bob@quiet.test")
+    assert refused.value.recipients["bob@quiet.test"][0] == 556
     assert net.journey(to="bob@quiet.test").reason == Reason.NULL_MX
 
 

@@ -9,18 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakemail.errors import DeclarationError
+from fakemail.model.account import AutoReply, Forward
 from fakemail.model.description import (
     AccountEntry,
     Description,
     DomainEntry,
     HostEntry,
+    ListEntry,
     Problems,
     RecordEntry,
     declare,
     describe,
 )
 from fakemail.model.domain import Routing
-from fakemail.model.host import SERVICES, Personality
+from fakemail.model.host import BOUNCE_STYLES, SERVICES, Personality
+from fakemail.model.mailing_list import MailingList
 from fakemail.model.toml import read_toml
 from fakemail.model.toml_writer import to_toml
 from fakemail.model.world import World
@@ -55,6 +58,8 @@ def domain_entries(draw):
         draw(st.none() | texts),
         draw(st.none() | texts),
         draw(texts),
+        draw(st.booleans()),
+        tuple(draw(st.lists(host_names, max_size=2))),
     )
 
 
@@ -64,6 +69,7 @@ personalities = st.builds(
     max_recipients=st.integers(0, 10**12),
     idle_timeout=st.floats(0, allow_nan=False),
     require_tls=st.booleans(),
+    bounces=st.sampled_from(BOUNCE_STYLES),
 )
 host_entries = st.builds(
     HostEntry,
@@ -74,8 +80,40 @@ host_entries = st.builds(
     sets,
     st.booleans(),
     personalities,
+    st.dictionaries(domain_names | st.just("*"), domain_names, max_size=2).map(
+        lambda each: tuple(each.items())
+    ),
+    sets,
 )
-account_entries = st.builds(AccountEntry, addresses, st.none() | texts, sets, sets, st.booleans())
+limits = st.none() | st.integers(0, 10**9)
+account_entries = st.builds(
+    AccountEntry,
+    addresses,
+    st.none() | texts,
+    sets,
+    sets,
+    st.booleans(),
+    limits,
+    limits,
+    st.booleans(),
+    st.none() | st.builds(AutoReply, texts, st.none() | texts, st.integers(0, 99)),
+    st.none()
+    | st.builds(
+        Forward, st.lists(addresses, min_size=1, max_size=2).map(tuple), st.booleans(), st.booleans()
+    ),
+)
+list_entries = st.builds(
+    ListEntry,
+    st.builds(
+        MailingList,
+        addresses,
+        st.lists(addresses, max_size=2).map(tuple),
+        texts,
+        st.none() | texts,
+        st.none() | texts,
+        st.booleans(),
+    ),
+)
 record_entries = st.builds(
     RecordEntry,
     texts,
@@ -98,6 +136,7 @@ descriptions = st.builds(
     st.lists(record_entries, max_size=2).map(tuple),
     texts,
     st.none() | st.integers(0, 10**9),
+    unique(list_entries, lambda each: each.mailing_list.address),
 )
 
 
@@ -120,6 +159,8 @@ def complete(description: Description) -> Description:
                 each.spf,
                 each.dmarc,
                 each.zone,
+                each.ignore_dots,
+                tuple(host(name, each.name) for name in each.behind),
             )
             for each in description.domains
         ),
@@ -128,6 +169,7 @@ def complete(description: Description) -> Description:
         description.records,
         description.zone,
         description.seed,
+        description.lists,
     )
 
 
@@ -152,6 +194,8 @@ def built(description: Description) -> World:
                 personality=host.personality,
                 open_relay_for=host.relay_for,
                 smarthost=host.smarthost,
+                routes=dict(host.routes),
+                relay_from=host.relay_from,
             )
     for domain in description.domains:
         with suppress(DeclarationError):
@@ -161,6 +205,8 @@ def built(description: Description) -> World:
                 mx=domain.mx,
                 submission_host=domain.submission,
                 detail_separator=domain.detail_separator,
+                ignore_dots=domain.ignore_dots,
+                behind=domain.behind,
             )
     for account in description.accounts:
         with suppress(DeclarationError):
@@ -170,7 +216,15 @@ def built(description: Description) -> World:
                 may_send_as=account.may_send_as,
                 tokens=account.tokens,
                 disabled=account.disabled,
+                quota=account.quota,
+                quota_messages=account.quota_messages,
+                sent_copy=account.sent_copy,
+                auto_reply=account.auto_reply,
+                forward=account.forward,
             )
+    for each in description.lists:
+        with suppress(DeclarationError):
+            world.put_list(each.mailing_list)
     for domain in description.domains:
         with suppress(DeclarationError):
             world.set_catch_all(domain.name, domain.catch_all)
@@ -189,6 +243,7 @@ def test_a_world_survives_its_text(description):
     assert problems.lines == []
     assert again.hosts == world.hosts
     assert again.domains == world.domains
+    assert again.lists == world.lists
     assert again.accounts == world.accounts
 
 

@@ -74,9 +74,17 @@ def test_a_domain_that_nobody_declared_does_not_exist(net):
 
 def test_null_mx_takes_no_mail(net):
     net.domain("silent.test").null_mx()
-    send(net.submission, "me@x.example", "bob@silent.test")
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        send(net.submission, "me@x.example", "bob@silent.test")
+    assert refused.value.recipients["bob@silent.test"][0] == 556
+    assert net.journey(to="bob@silent.test").fate == Refused(
+        Stage.SMTP_RCPT, Reply(556, "5.1.10"), Reason.NULL_MX
+    )
+    net.existing_host("smtp.mailnet.test").change(refuse_null_mx=False)
+    send(net.submission, "me@y.example", "bob@silent.test")
     net.settle()
-    assert net.journey(to="bob@silent.test").reason is Reason.NULL_MX
+    late = net.journey(to="bob@silent.test", sender="me@y.example")
+    assert late.reason is Reason.NULL_MX
     assert net.dns.records("silent.test", "MX") == ("silent.test. 300 IN MX 0 .",)
 
 

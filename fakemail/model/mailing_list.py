@@ -1,0 +1,37 @@
+"""Mailing lists: an address that sends what it gets to its members (RFC 5321 §3.9.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from fakemail.terms.address import Address
+
+ROLES: Final = ("bounces", "owner", "unsubscribe")
+"""What stands behind the name of a list in the addresses that belong to it: ``friends-bounces``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    """A list and those who get its mail."""
+
+    address: Address
+    members: tuple[Address, ...] = ()
+    name: str = ""
+    """For people; the local part if it is empty."""
+    prefix: str | None = None
+    """What is put before the subject; ``None`` for the name in square brackets, empty for nothing."""
+    footer: str | None = None
+    """What is put behind the text; ``None`` for a usual one, empty for nothing."""
+    verp: bool = False
+    """Whether each member gets mail with a reverse-path that tells who it was (variable envelope return path)."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.name or self.address.local
+
+    def role(self, role: str, member: Address | None = None) -> Address:
+        """The address of the list for one of the :data:`ROLES`, for one member if that is given."""
+        detail = "" if member is None else f"+{member.local}={member.domain}"
+        return Address(f"{self.address.local}-{role}{detail}", self.address.domain)

@@ -1,0 +1,154 @@
+"""Nothing is lost: in any small world, each recipient of each message has one settled fate in the end."""
+
+from __future__ import annotations
+
+import smtplib
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakemail import Bounced, Delivered, Discarded, Expired, Forwarded, MailNet, Refused, days, samples
+
+DOMAINS = ("a.test", "b.test", "c.test")
+USERS = tuple(f"{local}@{domain}" for domain in DOMAINS for local in ("ann", "bob"))
+ALIASES = tuple(f"team@{domain}" for domain in DOMAINS)
+LISTS = tuple(f"list@{domain}" for domain in DOMAINS)
+NOBODY = ("gone@a.test", "gone@c.test", "x@nowhere.test", "x@silent.test")
+ANYBODY = (*USERS, *ALIASES, *LISTS, *NOBODY)
+# An alias may only name those who are there, or anybody elsewhere.
+SOMEBODY = (*USERS, "x@nowhere.test")
+HOSTS = tuple(f"{name}.{domain}" for domain in DOMAINS for name in ("mx1", "mx2"))
+
+
+class Deferring:
+    """An aiosmtpd handler that says "not now" so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        self.times -= 1
+        if self.times >= 0:
+            return "451 4.7.1 not now"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A world and what is sent in it."""
+
+    two_hosts: frozenset[str]
+    stopped: frozenset[str]
+    deferring: dict[str, int]
+    aliases: dict[str, tuple[str, ...]]
+    forwards: dict[str, tuple[tuple[str, ...], bool, bool]]
+    lists: dict[str, tuple[tuple[str, ...], bool]]
+    away: frozenset[str]
+    full: frozenset[str]
+    styles: dict[str, str]
+    mail: list[tuple[str, tuple[str, ...]]]
+
+
+def some(of, *, least=0, most=3):
+    return st.lists(st.sampled_from(of), min_size=least, max_size=most, unique=True).map(tuple)
+
+
+plans = st.builds(
+    Plan,
+    two_hosts=st.frozensets(st.sampled_from(DOMAINS)),
+    stopped=st.frozensets(st.sampled_from(HOSTS), max_size=2),
+    deferring=st.dictionaries(st.sampled_from(HOSTS), st.sampled_from([1, 3, 10_000]), max_size=2),
+    aliases=st.dictionaries(st.sampled_from(ALIASES), some(SOMEBODY, least=1), max_size=3),
+    forwards=st.dictionaries(
+        st.sampled_from(USERS),
+        st.tuples(some((*USERS, *LISTS, *NOBODY), least=1, most=2), st.booleans(), st.booleans()),
+        max_size=3,
+    ),
+    lists=st.dictionaries(
+        st.sampled_from(LISTS), st.tuples(some((*USERS, *LISTS, *NOBODY)), st.booleans()), max_size=2
+    ),
+    away=st.frozensets(st.sampled_from(USERS), max_size=2),
+    full=st.frozensets(st.sampled_from(USERS), max_size=2),
+    styles=st.dictionaries(
+        st.sampled_from([f"smtp.{domain}" for domain in DOMAINS]), st.sampled_from(["gmail", "qmail"])
+    ),
+    mail=st.lists(st.tuples(st.sampled_from(USERS), some(ANYBODY, least=1, most=4)), min_size=1, max_size=3),
+)
+
+
+def build(net: MailNet, plan: Plan) -> None:
+    for domain in DOMAINS:
+        net.domain(domain, mx=["mx1", "mx2"] if domain in plan.two_hosts else ["mx1"])
+    net.domain("silent.test").null_mx()
+    for user in USERS:
+        net.account(user)
+    for alias, targets in plan.aliases.items():
+        local, _, domain = alias.partition("@")
+        net.domain(domain).alias(local, *targets)
+    for user, (targets, keep_copy, srs) in plan.forwards.items():
+        others = [target for target in targets if target != user]
+        if others:
+            net.account(user).forward(others, keep_copy=keep_copy, srs=srs)
+    for address, (members, verp) in plan.lists.items():
+        net.mailing_list(address, members=[each for each in members if each != address], verp=verp)
+    for user in plan.away:
+        net.account(user).auto_reply("Away.")
+    for user in plan.full:
+        net.account(user).change(quota_messages=1)
+    running = {host for host in HOSTS if host in net.internet.hosts}
+    for host in plan.stopped & running:
+        net.existing_host(host).stop()
+    for host in plan.deferring.keys() & running:
+        net.existing_host(host).handle_with(Deferring(plan.deferring[host]))
+    for host, style in plan.styles.items():
+        net.existing_host(host).change(bounces=style)
+
+
+def send(net: MailNet, plan: Plan) -> None:
+    for number, (sender, recipients) in enumerate(plan.mail):
+        raw = samples.plain(sender=sender, to=list(recipients), subject=f"Mail {number}")
+        refusal = suppress(smtplib.SMTPRecipientsRefused)  # of x@silent.test, when it is alone
+        with net.account(sender).submission.smtplib() as client, refusal:
+            client.sendmail(sender, list(recipients), raw)
+
+
+@settings(max_examples=30, deadline=None)
+@given(plan=plans, seed=st.integers(0, 3))
+def test_every_recipient_of_every_message_has_one_settled_fate(plan: Plan, seed: int) -> None:
+    with MailNet(seed=seed, timeout=20) as net:
+        build(net, plan)
+        send(net, plan)
+        # What expires is reported, is sent on late, may expire again: each time within a queue's five days.
+        for _ in range(4):
+            net.clock.advance(days(6))
+        assert net.queue.is_empty
+        journeys = net.journeys()
+        told = {mail.message_id for user in USERS for mail in net.account(user).inbox}
+        for journey in journeys:
+            assert journey.fate.is_settled, str(journey)
+            match journey.fate:
+                case Delivered(to=to):
+                    assert journey.message_id in told or str(to).startswith("list-bounces@"), str(journey)
+                case Forwarded(to=to):
+                    later = {other.recipient for other in journeys if other.message_id == journey.message_id}
+                    assert set(to) <= later, str(journey)
+                case Bounced() | Expired():
+                    assert journey.attempts, str(journey)
+                case Discarded():
+                    # Nobody can be told: it is a notice itself, or comes from a list whose host is down.
+                    assert str(journey.sender) == "<>", str(journey)
+                case Refused():
+                    assert journey.recipient.domain == "silent.test", str(journey)
+                case other:
+                    raise AssertionError(f"{other}:\n{journey}")
+        submitted = Counter(
+            (str(journey.sender), str(journey.recipient))
+            for journey in journeys
+            if journey.hops and journey.hops[0].peer.name == "app"
+        )
+        named = Counter((sender, each) for sender, recipients in plan.mail for each in recipients)
+        assert submitted == named
