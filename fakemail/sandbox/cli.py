@@ -101,8 +101,8 @@ def up(
 ) -> None:
     """Keep a fake internet standing until Ctrl-C, and tell what happens in it.
 
-    SMTP is on 127.0.0.1:1025, submission on 1587 (STARTTLS) and 1465 (TLS), POP3 on 1110 (STLS) and 1995 (TLS),
-    DNS on 1053, unless told otherwise.
+    SMTP is on 127.0.0.1:1025, submission on 1587 (STARTTLS) and 1465 (TLS), IMAP on 1143 (STARTTLS) and 1993
+    (TLS), POP3 on 1110 (STLS) and 1995 (TLS), DNS on 1053, unless told otherwise.
     """
     from fakemail.api.config import load
     from fakemail.engine.fixed_ports import ANY_PORT

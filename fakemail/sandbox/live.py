@@ -96,14 +96,18 @@ def _exchange(event: Exchange) -> Line | None:
     return Line(mark, f"{verb} {what}: {shown(str(reply))}")
 
 
-_LOGINS: Final = frozenset({Stage.POP3_PASS, Stage.POP3_APOP, Stage.POP3_AUTH})
+_LOGINS: Final = frozenset(
+    {Stage.IMAP_AUTHENTICATE, Stage.IMAP_LOGIN, Stage.POP3_PASS, Stage.POP3_APOP, Stage.POP3_AUTH}
+)
 
 
 def _told(event: Told) -> Line | None:
+    if event.status == "BYE":
+        return Line(" ", f"ends the session: {shown(event.text)}")
     if event.reason is not None:
         what = "the login" if event.stage in _LOGINS else shown(mask_line(event.stage, event.line), limit=80)
         return Line("!", f"refuses {what or 'the connection'}: {shown(event.text)}")
-    if event.stage in _LOGINS and event.status == "+OK":
+    if event.stage in _LOGINS and event.status in ("+OK", "OK"):
         return Line(" ", f"login succeeds: {shown(event.text)}")
     return None
 

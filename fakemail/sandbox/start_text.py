@@ -65,14 +65,17 @@ def _examples(facts: Facts) -> Iterator[str]:
         )
         yield f"  # as another mail server: straight to {facts.mx.host}"
         yield f'  python3 -c "{code}"'
-    pop3 = facts.reading.get("pop3s")
-    if pop3 is not None and facts.accounts:
+    if facts.accounts:
         who = facts.accounts[0]
-        yield f"  # as {who.user}: read the first message by POP3"
-        yield (
-            f"  curl --cacert {shlex.quote(facts.ca_file)} --user {shlex.quote(f'{who.user}:{who.password}')}"
-            f" pop3s://{pop3.endpoint}/1"
-        )
+        for service, path in (("imaps", "INBOX;MAILINDEX=1"), ("pop3s", "1")):
+            port = facts.reading.get(service)
+            if port is not None:
+                url = f"{service}://{port.endpoint}/{path}"
+                yield f"  # as {who.user}: read the first message by {service.removesuffix('s').upper()}"
+                yield (
+                    f"  curl --cacert {shlex.quote(facts.ca_file)}"
+                    f" --user {shlex.quote(f'{who.user}:{who.password}')} {shlex.quote(url)}"
+                )
     if facts.domains:
         yield "  # as anybody: ask DNS"
         yield f"  dig @{facts.dns.address} -p {facts.dns.port} +short {facts.domains[0]} MX"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import json
 import os
 import re
@@ -142,6 +143,18 @@ def test_up_serves_what_its_env_file_says_until_ctrl_c(tmp_path):
             client.login(facts["FAKEMAIL_USER1"], facts["FAKEMAIL_PASS1"])
         sandbox.read_until("login succeeds")
 
+        imap = imaplib.IMAP4(facts["FAKEMAIL_IMAP_HOST"], int(facts["FAKEMAIL_IMAP_PORT"]), timeout=10)
+        with imap:
+            imap.starttls(context)
+            with pytest.raises(imaplib.IMAP4.error):
+                imap.login("bob@example.org", "wrong")
+            sandbox.read_until("mail.example.org   ! refuses the login: ")
+            imap.login("bob@example.org", "bob-password")
+            assert imap.select() == ("OK", [b"1"])
+        sandbox.read_until("login succeeds")
+        secure = facts["FAKEMAIL_IMAPS_HOST"], int(facts["FAKEMAIL_IMAPS_PORT"])
+        imaplib.IMAP4_SSL(*secure, ssl_context=context, timeout=10).logout()
+
         mx = facts["FAKEMAIL_SMTP_HOST"], int(facts["FAKEMAIL_SMTP_PORT"])
         with smtplib.SMTP(*mx, timeout=10) as client, pytest.raises(smtplib.SMTPRecipientsRefused):
             client.sendmail("", ["nobody@example.org"], "")
@@ -180,6 +193,7 @@ def test_up_prints_json_lines():
         assert {
             ("mx1.shop.test", "smtp"),
             ("smtp.mailnet.test", "submissions"),
+            ("mail.example.org", "imap"),
             ("mail.example.org", "pop3"),
             ("mail.shop.test", "pop3s"),
             ("ns.mailnet.test", "dns"),

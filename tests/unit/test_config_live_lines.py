@@ -15,6 +15,7 @@ from fakemail.record.events import (
     Handshake,
     Query,
     Queued,
+    Told,
 )
 from fakemail.sandbox.live import full_line, line
 from fakemail.terms.address import Address
@@ -43,9 +44,23 @@ def attempt(reply, reason, detail="", host="mx1.example.org", final=True):
     )
 
 
+def told_by(stage, text, status, reason=None):
+    return event(Told, stage, text, status, "", "so it is", 0, 0, reason)
+
+
 @pytest.mark.parametrize(
     ("happened", "told"),
     [
+        (told_by(Stage.IMAP_LOGIN, "a LOGIN ann ********", "OK"), "  login succeeds: so it is"),
+        (
+            told_by(Stage.IMAP_AUTHENTICATE, "********", "NO", Reason.AUTH_FAILED),
+            "! refuses the login: so it is",
+        ),
+        (
+            told_by(Stage.IMAP_SELECT, "a SELECT Nowhere", "NO", Reason.NO_SUCH_MAILBOX),
+            "! refuses a SELECT Nowhere: so it is",
+        ),
+        (told_by(Stage.DISCONNECT, "", "BYE", Reason.SHUTTING_DOWN), "  ends the session: so it is"),
         (event(Connected, Stage.CONNECT, "smtp", APP), "  app connects to smtp"),
         (
             event(Handshake, Stage.TLS_HANDSHAKE, "", "", "", "", "client", "unknown_ca", ""),
@@ -114,6 +129,8 @@ def test_what_a_person_wants_to_see(happened, told):
         event(Handshake, Stage.TLS_HANDSHAKE, "TLSv1.3", "", "", "", "", "", ""),
         event(Query, Stage.DNS_QUERY, RELAY, "udp", "a.test", "A", "NOERROR", ()),
         event(Disconnected, Stage.DISCONNECT, "client", None, ""),
+        told_by(Stage.IMAP_AUTHENTICATE, "a AUTHENTICATE PLAIN", "+"),
+        told_by(Stage.IMAP_FETCH, "a FETCH 1 FLAGS", "OK"),
     ],
 )
 def test_what_happens_all_the_time(happened):
