@@ -86,7 +86,8 @@ class Notifications:
         items = list(self.selected.fetch)
         if FetchData.UID not in items:
             items.insert(0, FetchData.UID)
-        self._session.say(*fetch_lines(self._session, view, view.numbered(messages), items))
+        for batch in fetch_lines(self._session, view, view.numbered(messages), items):
+            self._session.say(*batch)
 
     # Other mailboxes -----------------------------------------------------------------------------
 

@@ -38,13 +38,14 @@ class Refused(Exception):
 class Lazy:
     """A command whose untagged responses are made only as fast as the client takes them.
 
-    ``pieces`` are octets in order, a response or a part of one each; ``end`` is looked at when they are used up.
+    ``batches`` are whole responses in order, some at a time, none behind a long one; ``end`` is looked at when they
+    are used up.
     """
 
-    __slots__ = ("end", "pieces")
+    __slots__ = ("batches", "end")
 
-    def __init__(self, pieces: Iterator[bytes], end: Done) -> None:
-        self.pieces = pieces
+    def __init__(self, batches: Iterator[list[bytes]], end: Done) -> None:
+        self.batches = batches
         self.end = end
 
 

@@ -314,23 +314,18 @@ class Session(Context):
             self._size += len(self._rest[:CHUNK])
             self._rest = self._rest[CHUNK:] or None
             return
-        out, size, end = self._out, self._size, lazy.end
+        end = lazy.end
         try:
-            for piece in lazy.pieces:
-                length = len(piece)
-                self._responses += piece[:2] == b"* "
-                self._octets += length
-                if length > CHUNK:
-                    self._rest = memoryview(piece)
-                    return
-                out.append(piece)
-                size += length
-                if size >= CHUNK:
+            for batch in lazy.batches:
+                if len(batch[-1]) > CHUNK:
+                    self._rest = memoryview(batch.pop())
+                    self._responses += 1
+                    self._octets += len(self._rest)
+                self.say(*batch)
+                if self._rest is not None or self._size >= CHUNK:
                     return
         except Refused as refused:
             end = refused.done
-        finally:
-            self._size = size
         self._lazy = None
         self._finish(end)
 

@@ -241,10 +241,10 @@ class View:
                     found.append((number, self.gone[known_uid]))
         return Chosen(found, missing)
 
-    def everything(self) -> list[Numbered]:
-        """Every message that is known and still there."""
+    def everything(self) -> Iterable[Numbered]:
+        """Every message that is known and still there; to go through at once, while the mailbox is what it is."""
         if not self.gone:
-            return list(enumerate(self.mailbox.at(0, len(self.known)), 1))
+            return enumerate(self.mailbox.at(0, len(self.known)), 1)
         get = self.mailbox.get
         found = ((number, get(uid)) for number, uid in enumerate(self.known, 1))
         return [(number, message) for number, message in found if message is not None]

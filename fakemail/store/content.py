@@ -6,11 +6,11 @@ for the whole store bounds what is kept, and drops what was not used for the lon
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from itertools import count
 
-DEFAULT_BUDGET = 8 * 1024 * 1024
+DEFAULT_BUDGET = 16 * 1024 * 1024
 """Octets of kept values in one store."""
 
 _ENTRY_COST = 100  # what the tables cost for each kept value, roughly
@@ -34,28 +34,31 @@ class Budget:
         self.limit = limit
         self.used = 0
         """Octets that are kept, as far as those who kept them told."""
-        self._queue: deque[_Kept] = deque()
+        self._queue: OrderedDict[int, _Kept] = OrderedDict()
 
     def charge(self, kept: _Kept, octets: int) -> None:
         """Count some more octets for what is kept of one content; drop others if it is too much."""
         if kept.cost:
             kept.fresh = True
-        else:
-            self._queue.append(
-                kept
-            )  # not fresh: a reader that goes through everything once drives out nothing used
+        else:  # not fresh: a reader that goes through everything once drives out nothing used
+            self._queue[id(kept)] = kept
         kept.cost += octets
         self.used += octets
         # Every turn drops one or makes one stale, so this ends.
         while self.used > self.limit:
-            oldest = self._queue.popleft()
+            key, oldest = self._queue.popitem(last=False)
             if oldest.fresh:
                 oldest.fresh = False
-                self._queue.append(oldest)
+                self._queue[key] = oldest
             else:
                 self.used -= oldest.cost
                 oldest.cost = 0
                 oldest.clear()
+
+    def release(self, kept: _Kept) -> None:
+        """Forget what is kept of a content that is no more."""
+        if self._queue.pop(id(kept), None) is not None:
+            self.used -= kept.cost
 
 
 class Home:
@@ -82,13 +85,13 @@ class Content:
     __slots__ = ("_kept", "home", "raw", "serial", "thread")
 
     def __init__(self, raw: bytes, home: Home | None = None) -> None:
+        self._kept: _Kept | None = None
         self.raw = raw
         self.home = home or Home()
         self.serial = self.home.serials()
         """A number that no other content of the store has, in the order of arrival."""
         self.thread = 0
         """The number of its thread, 0 until somebody asked for it; readers use :attr:`thread_id`."""
-        self._kept: _Kept | None = None
 
     @property
     def size(self) -> int:
@@ -124,6 +127,10 @@ class Content:
             kept = self._kept = _Kept()
         kept[key] = value
         self.home.budget.charge(kept, octets + _ENTRY_COST)
+
+    def __del__(self) -> None:
+        if self._kept is not None:
+            self.home.budget.release(self._kept)
 
     def __repr__(self) -> str:
         return f"<Content {self.email_id}, {len(self.raw)} octets>"

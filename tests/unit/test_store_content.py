@@ -55,6 +55,17 @@ def test_what_is_larger_than_the_budget_is_not_kept() -> None:
     assert content.recall("k") == b"small"
 
 
+def test_what_is_kept_of_a_message_goes_with_it() -> None:
+    home = Home(budget=Budget(1000))
+    gone, stays = Content(b"", home), Content(b"", home)
+    gone.remember("k", b"1", 300)
+    stays.remember("k", b"2", 300)
+    del gone
+    assert home.budget.used == 400
+    stays.remember("l", b"3", 500)
+    assert stays.recall("k") == b"2"
+
+
 def test_an_expunged_message_is_let_go() -> None:
     class Watched(Content):
         __slots__ = ("__weakref__",)

@@ -19,6 +19,7 @@ from fakemail.store.message import SEEN, FlagAction
 if TYPE_CHECKING:
     from fakemail.imap.session import Session
 
+_BATCH: Final = 4 * 1024  # octets of responses that are made at once
 _SEEN_ONLY: Final = frozenset({SEEN})
 
 
@@ -66,8 +67,8 @@ def page(rows: Sequence[Numbered], wanted: PartialRange) -> list[Numbered]:
 
 def fetch_lines(
     session: Session, view: View, rows: Sequence[Numbered], items: Sequence[FetchItem]
-) -> Iterator[bytes]:
-    """The FETCH responses for some messages; those that become ``\\Seen`` are marked before the first one."""
+) -> Iterator[list[bytes]]:
+    """The FETCH responses for some messages, in batches; what becomes ``\\Seen`` is marked before the first one."""
     seen: set[int] = set()
     if sets_seen(items) and not view.read_only:
         rows, seen = _mark_seen(view, rows)
@@ -78,12 +79,14 @@ def fetch_lines(
     return _lines(session, plan, rows, seen)
 
 
-def _lines(session: Session, plan: Plan, rows: Iterable[Numbered], seen: set[int]) -> Iterator[bytes]:
+def _lines(session: Session, plan: Plan, rows: Iterable[Numbered], seen: set[int]) -> Iterator[list[bytes]]:
     # RFC 9586 §3.2: UIDFETCH with the UID in place of the number
     form = b"* %d UIDFETCH (%b)\r\n" if session.uid_only else b"* %d FETCH (%b)\r\n"
     by_uid = session.uid_only
     parts = plan.parts
     only = parts[0] if len(parts) == 1 else None
+    batch: list[bytes] = []
+    size = 0
     for number, message in rows:
         if seen and message.uid in seen:
             data = b" ".join([*(part(message) for part in parts), *plan.flag_echo(message)])
@@ -91,7 +94,15 @@ def _lines(session: Session, plan: Plan, rows: Iterable[Numbered], seen: set[int
             data = only(message)
         else:
             data = b" ".join([part(message) for part in parts])
-        yield form % (message.uid if by_uid else number, data)
+        line = form % (message.uid if by_uid else number, data)
+        batch.append(line)
+        size += len(line)
+        if size >= _BATCH:
+            yield batch
+            batch = []
+            size = 0
+    if batch:
+        yield batch
     if plan.refusal is not None:
         raise plan.refusal
 

@@ -96,8 +96,7 @@ class Plan:
         utf8 = self._utf8
         match item:
             case FetchData.FLAGS:
-                text, with_recent = self._view.flag_text, self._with_recent
-                return lambda message: b"FLAGS " + text(message, with_recent=with_recent)
+                return self._flags()
             case FetchData.ENVELOPE:
                 return lambda message: b"ENVELOPE " + kept.envelope_of(message.content, utf8=utf8)
             case FetchData.BODY:
@@ -122,6 +121,22 @@ class Plan:
                 return lambda message: (
                     b"X-GM-LABELS " + gmail.label_list(account, view.mailbox, message, utf8)
                 )
+
+    def _flags(self) -> Part:
+        text = self._view.flag_text
+        if self._with_recent and self._view.recent:
+            return lambda message: b"FLAGS " + text(message, with_recent=True)
+        # Clients ask for the flags of whole mailboxes, and few sets of flags are in use.
+        known: dict[frozenset[str], bytes] = {}
+
+        def part(message: StoredMessage) -> bytes:
+            flags = message.flags
+            found = known.get(flags)
+            if found is None:
+                found = known[flags] = b"FLAGS " + text(message, with_recent=False)
+            return found
+
+        return part
 
     def _binary(self, item: FetchBinary) -> Part:
         label = printing.fetch_label(item)

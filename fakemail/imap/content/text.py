@@ -12,7 +12,6 @@ from fakemail.imap.content.index import HeaderIndex, fold
 from fakemail.mail.decoding import decode_words, guess
 from fakemail.mail.mime import Part, parse
 
-_FOLDING: Final = re.compile(r"\n(?=[ \t])")
 # Without these two the whole body is plain text (RFC 2045 §5.2, §6.1).
 _MIME: Final = re.compile(rb"\n(?i:content-t)")
 
@@ -50,5 +49,5 @@ def _has_mime(raw: bytes, end: int) -> bool:
 
 
 def _header_text(header: bytes) -> str:
-    text = _FOLDING.sub("", guess(header).replace("\r\n", "\n"))
+    text = guess(header).replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t")  # unfolded
     return fold(decode_words(text) if "=?" in text else text)
