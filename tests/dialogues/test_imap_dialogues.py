@@ -1,4 +1,5 @@
-r"""Plays the IMAP dialogue files of this directory in memory, whole commands at a time and octet by octet.
+r"""Plays the IMAP dialogue files of this directory in memory, whole commands at a time and octet by octet, and over
+a socket.
 
 A file is read line by line:
 
@@ -12,7 +13,7 @@ A file is read line by line:
 ``C= octets``        octets without CRLF
 ``S: line``          exactly this line comes back; ``...`` stands for anything. ``S2:`` for the other session
 ``S.``               the server closes the connection
-``P.``               the shell asks what may be told now (``P2.``)
+``P.``               the shell asks what may be told now (``P2.``); over a socket it does so by itself
 ``TLS``              the client does a TLS handshake
 ``PUT name {flags} text``  somebody delivers a message with that text to a mailbox
 
@@ -22,13 +23,16 @@ Escapes: ``\r \n \t \\ \" \xNN``, ``{text*N}`` (repeated), ``{b64:text}``.
 from __future__ import annotations
 
 import re
+import socket
 from base64 import b64encode
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pytest
 
+from fakemail import MailNet
 from fakemail.clock import VirtualClock
 from fakemail.imap.personality import PERSONALITIES, Profile
 from fakemail.imap.session import Session
@@ -44,6 +48,7 @@ HERE = Path(__file__).parent / "imap"
 FILES = sorted(HERE.glob("*.txt"))
 PASSWORD = "s3cret"
 CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
+PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -216,6 +221,9 @@ class Player:
         assert session.wants_tls
         session.secured(CHANNEL)
 
+    def is_closed(self, number: int) -> bool:
+        return self.session(number).closing
+
     def leftovers(self) -> dict[int, list[str]]:
         return {number: left for number, left in self._output.items() if left}
 
@@ -224,7 +232,7 @@ def matches(pattern: str, line: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(re.escape("..."), ".*"), line) is not None
 
 
-def play(script: Script, player: Player) -> None:
+def play(script: Script, player: Player | OverSocket) -> None:
     for step in script.steps:
         match step.kind:
             case "C:":
@@ -235,7 +243,7 @@ def play(script: Script, player: Player) -> None:
                 line = player.line(step.session)
                 assert matches(step.text, line), f"line {step.number}: expected {step.text!r}, came {line!r}"
             case "S.":
-                assert player.session(step.session).closing, f"line {step.number}: the server should close"
+                assert player.is_closed(step.session), f"line {step.number}: the server should close"
             case "P.":
                 player.poll(step.session)
             case "TLS":
@@ -243,6 +251,109 @@ def play(script: Script, player: Player) -> None:
             case "PUT":
                 player.put(step.text)
     assert not player.leftovers()
+
+
+class OverSocket:
+    """Connections to a running server."""
+
+    def __init__(self, script: Script, net: MailNet) -> None:
+        facts = script.facts
+        self._facts = facts
+        self._net = net
+        clear = facts.get("port") == "imap-clear"
+        self.account = net.account("bob@example.org", password=PASSWORD)
+        self._settings = self.account.imap if clear else self.account.imaps
+        self._settings.server.change(
+            imap=facts.get("like", "default"),
+            hide=facts.get("hide", "").split(),
+            max_errors=int(facts.get("max_errors", 100)),
+            max_message_size=int(facts.get("max_message_size", 50 * 1024 * 1024)),
+            auth_in_clear="clear" in facts,
+        )
+        self.account.change(tokens=["t0ken"])
+        for number in range(1, int(facts.get("messages", 0)) + 1):
+            self.account.inbox.put(message(number))
+        if "quota" in facts:
+            store = net.internet.store.account(address("bob@example.org"))
+            net.call(lambda: store.quota.limit("STORAGE", int(facts["quota"])))
+        self._sockets: dict[int, socket.socket] = {}
+        self._files: dict[int, BinaryIO] = {}
+
+    def session(self, number: int) -> BinaryIO:
+        if number not in self._files:
+            settings = self._settings
+            sock = socket.create_connection((settings.host, settings.port), timeout=PATIENCE)
+            if settings.security == "tls":
+                sock = settings.ssl_context.wrap_socket(sock, server_hostname=settings.host)
+            self._adopt(number, sock)
+            facts = self._facts
+            if "banner" not in facts:
+                assert self.line(number).startswith("* OK")
+            if "login" in facts or "select" in facts or "enable" in facts:
+                self._ask(number, "LOGIN bob@example.org s3cret")
+            for fact in ("enable", "select"):
+                if fact in facts:
+                    self._ask(number, f"{fact} {facts[fact]}")
+        return self._files[number]
+
+    def _adopt(self, number: int, sock: socket.socket) -> None:
+        self._sockets[number] = sock
+        self._files[number] = sock.makefile("rb")
+
+    def _ask(self, number: int, command: str) -> None:
+        self._sockets[number].sendall(f"first {command}\r\n".encode())
+        while not (line := self.line(number)).startswith("first "):
+            pass
+        assert line.startswith("first OK")
+
+    def send(self, number: int, octets: bytes) -> None:
+        self.session(number)
+        self._sockets[number].sendall(octets)
+
+    def poll(self, number: int) -> None:
+        """News comes by itself."""
+
+    def line(self, number: int) -> str:
+        line = self.session(number).readline()
+        assert line.endswith(b"\r\n"), line
+        return line.decode("utf-8", "backslashreplace").removesuffix("\r\n")
+
+    def put(self, text: str) -> None:
+        found = re.fullmatch(r"(\S+) (?:\{(.*?)\} )?(.*)", text)
+        assert found is not None
+        store = self._net.internet.store.account(address("bob@example.org"))
+        flags = (found[2] or "").split()
+        self._net.call(lambda: store.get(found[1]).append(unescape(found[3]), flags=flags))
+
+    def start_tls(self) -> None:
+        settings = self._settings
+        self._files[1].close()
+        self._adopt(1, settings.ssl_context.wrap_socket(self._sockets[1], server_hostname=settings.host))
+
+    def is_closed(self, number: int) -> bool:
+        return self.session(number).read(1) == b""
+
+    def leftovers(self) -> dict[int, bytes]:
+        """What the server says before it closes, too, once we say no more."""
+        left = {}
+        for number, sock in self._sockets.items():
+            with suppress(OSError):
+                # Without the end of TLS, behind which nothing of what the server says could be read.
+                socket.socket.shutdown(sock, socket.SHUT_WR)
+            if octets := self._files[number].read():
+                left[number] = octets
+        return left
+
+    def close(self) -> None:
+        for each in (*self._files.values(), *self._sockets.values()):
+            each.close()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_over_a_socket(path: Path) -> None:
+    script = read_script(path)
+    with MailNet(clock=VirtualClock(BEGIN)) as net, closing(OverSocket(script, net)) as player:
+        play(script, player)
 
 
 @pytest.mark.parametrize("step", [0, 1], ids=["whole", "octets"])
