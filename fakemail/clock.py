@@ -6,14 +6,33 @@ A clock holds jobs and tells which are due; running them is the engine's part, i
 from __future__ import annotations
 
 import heapq
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-# Taken when the module is loaded, so that a test that freezes or moves the standard library's clock
-# for the app does not move ours.
-_wall = time.time
+
+def machine_time() -> datetime:
+    """The machine's time, also while a test freezes or moves the standard library's clock for its app.
+
+    Tools for that replace what ``time`` and ``datetime`` say, some of them inside the interpreter. The
+    file system is not among the things they reach.
+    """
+    with tempfile.TemporaryFile() as file:
+        return _EPOCH + timedelta(seconds=os.fstat(file.fileno()).st_mtime)
+
+
+def monotonic() -> float:
+    """Seconds that only ever grow, out of reach of those tools as well: for real timeouts."""
+    return _clock_gettime(_CLOCK_MONOTONIC)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Where the system has no such clock (Windows), the interpreter's own has to do.
+_clock_gettime = getattr(time, "clock_gettime", lambda _: time.monotonic())
+_CLOCK_MONOTONIC = getattr(time, "CLOCK_MONOTONIC", 0)
 
 
 class Job:
@@ -96,7 +115,7 @@ class VirtualClock(Clock):
 
     def __init__(self, start: datetime | None = None) -> None:
         super().__init__()
-        self._now = start or datetime.fromtimestamp(int(_wall()), UTC)
+        self._now = start or machine_time().replace(microsecond=0)
 
     def now(self) -> datetime:
         """The time at which the clock stands."""
@@ -116,11 +135,12 @@ class RealClock(Clock):
 
     def __init__(self) -> None:
         super().__init__()
+        self._began, self._started = machine_time(), monotonic()
         self._ahead = timedelta()
 
     def now(self) -> datetime:
         """The machine's time, and as much as the clock was moved."""
-        return datetime.fromtimestamp(_wall(), UTC) + self._ahead
+        return self._began + timedelta(seconds=monotonic() - self._started) + self._ahead
 
     def move(self, by: timedelta) -> None:
         """Be ahead of the machine's time by that much more."""

@@ -19,7 +19,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from fakemail.clock import RealClock
+from fakemail.clock import machine_time
 
 if TYPE_CHECKING:
     import trustme
@@ -190,7 +190,7 @@ class Authority:
         not_before: datetime | None,
         not_after: datetime | None,
     ) -> Leaf:
-        now = RealClock().now()
+        now = machine_time()
         first = identities[0]
         issued = self._ca.issue_cert(
             *identities,

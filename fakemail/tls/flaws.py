@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from fakemail.clock import RealClock
+from fakemail.clock import machine_time
 from fakemail.errors import DeclarationError, nearest
 from fakemail.tls.authority import Authority, Leaf, process_authority, with_key
 
@@ -18,12 +18,12 @@ _Names = tuple[str, ...]
 
 def _expired(authority: Authority, names: _Names) -> Leaf:
     # Whole days, so that the same leaf serves all day.
-    today = RealClock().now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = machine_time().replace(hour=0, minute=0, second=0, microsecond=0)
     return authority.leaf(*names, not_before=today - 91 * _DAY, not_after=today - _DAY)
 
 
 def _not_yet_valid(authority: Authority, names: _Names) -> Leaf:
-    today = RealClock().now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = machine_time().replace(hour=0, minute=0, second=0, microsecond=0)
     return authority.leaf(*names, not_before=today + 2 * _DAY, not_after=today + 92 * _DAY)
 
 

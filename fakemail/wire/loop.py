@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from fakemail.clock import monotonic
 from fakemail.errors import ClosedError
 
 _T = TypeVar("_T")
@@ -22,6 +23,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self.loop = asyncio.SelectorEventLoop()
+        self.loop.time = monotonic  # type: ignore[method-assign]  # a test may freeze time for its app
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="fakemail", daemon=True)
         self._thread.start()
