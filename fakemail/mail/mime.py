@@ -158,6 +158,10 @@ class Part:
     @property
     def crlf_text(self) -> str:
         """The content as text in its charset, with line ends as they came."""
+        raw = self.type.raw_parameters
+        # Nearly always the only one, and then there is nothing to decode.
+        if len(raw) == 1 and raw[0][0] == "charset" and "=?" not in raw[0][1]:
+            return charset_text(self.content, raw[0][1])
         return charset_text(self.content, self.parameters.get("charset", ""))
 
     @property

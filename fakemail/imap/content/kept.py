@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from fakemail.imap.content.envelope import envelope
@@ -32,23 +31,29 @@ def envelope_of(content: HasContent, *, utf8: bool = False) -> bytes:
     """ENVELOPE, as in :func:`fakemail.imap.content.envelope.envelope`."""
     key = "imap.envelope.utf8" if utf8 else "imap.envelope"
     # Without the index of the header: kept for each message of a large mailbox, it would drive the envelopes out.
-    return _kept(content, key, lambda: envelope(content.raw, utf8=utf8))
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, envelope(content.raw, utf8=utf8))
 
 
 def body_of(content: HasContent, *, utf8: bool = False) -> bytes:
     """BODY, as in :func:`fakemail.imap.content.structure.body`."""
-    return _kept(content, "imap.body.utf8" if utf8 else "imap.body", lambda: body(_tree(content), utf8=utf8))
+    key = "imap.body.utf8" if utf8 else "imap.body"
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, body(_tree(content), utf8=utf8))
 
 
 def bodystructure_of(content: HasContent, *, utf8: bool = False) -> bytes:
     """BODYSTRUCTURE, as in :func:`fakemail.imap.content.structure.bodystructure`."""
     key = "imap.bodystructure.utf8" if utf8 else "imap.bodystructure"
-    return _kept(content, key, lambda: bodystructure(_tree(content), utf8=utf8))
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, bodystructure(_tree(content), utf8=utf8))
 
 
 def preview_of(content: HasContent) -> bytes:
     """PREVIEW in UTF-8, as in :func:`fakemail.imap.content.preview.preview`."""
-    return _kept(content, "imap.preview", lambda: preview(_tree(content)).encode())
+    key = "imap.preview"
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, preview(_tree(content)).encode())
 
 
 def has_preview(content: HasContent) -> bool:
@@ -62,10 +67,6 @@ def _tree(content: HasContent) -> Part:
     return kept if isinstance(kept, Part) else parse(content.raw)
 
 
-def _kept(content: HasContent, key: str, make: Callable[[], bytes]) -> bytes:
-    kept = content.recall(key)
-    if isinstance(kept, bytes):
-        return kept
-    made = make()
+def _keep(content: HasContent, key: str, made: bytes) -> bytes:
     content.remember(key, made, len(made))
     return made
