@@ -56,8 +56,8 @@ def thread_id(message: HasMessage) -> int:
     return _EPOCH + int(message.content.thread_id[1:])
 
 
-def labels(account: AccountStore, inside: Mailbox, message: HasMessage) -> list[str]:
-    """The labels of a message, without the one of the mailbox in which it is looked at."""
+def labels(account: AccountStore, inside: Mailbox | None, message: HasMessage) -> list[str]:
+    """The labels of a message, without the one of the mailbox in which FETCH looks at it; SEARCH finds that too."""
     content = message.content
     if not isinstance(content, Content):
         return []

@@ -11,6 +11,7 @@ from imap_tools import MailBox, MailBoxStartTls, MailMessageFlags
 from imapclient import IMAPClient
 
 from fakemail import Stage, samples
+from fakemail.imap.personality import PERSONALITIES
 
 PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 SERVICES = pytest.mark.parametrize("service", ["imap", "imaps"])
@@ -127,6 +128,43 @@ def test_a_day_with_imapclient(mailnet, bob, service):
         deliver(mailnet, bob, "four")
         assert (2, b"EXISTS") in client.idle_check(timeout=PATIENCE)
         assert client.idle_done()[0] == b"IDLE completed."
+
+
+@pytest.mark.parametrize("kind", PERSONALITIES)
+def test_imapclient_with_every_kind_of_server(mailnet, kind):
+    bob = mailnet.account("bob@example.org")
+    bob.imap.server.change(imap=kind)
+    mail = bob.inbox.put(samples.with_attachment(subject="one"))
+    sent = next(name for name, use in PERSONALITIES[kind].folders.items() if use == "\\Sent")
+    with imap_client(bob.imap) as client:
+        assert sent in {name for _, _, name in client.list_folders()}
+        client.select_folder("INBOX")
+        assert client.search(["UNSEEN", "SUBJECT", "one"]) == [1]
+        fetched = client.fetch([1], ["ENVELOPE", "BODYSTRUCTURE", "BODY[]"])[1]
+        assert fetched[b"ENVELOPE"].subject == b"one"
+        assert fetched[b"BODYSTRUCTURE"].is_multipart
+        assert fetched[b"BODY[]"] == mail.raw
+        client.copy([1], sent)
+        client.append(sent, mail.raw, flags=[b"\\Seen"])
+        assert len(bob.folder(sent)) == 2
+        client.delete_messages([1])
+        client.expunge()
+    assert bob.inbox.is_empty
+
+
+def test_imapclient_with_labels(mailnet):
+    bob = mailnet.account("bob@example.org")
+    bob.imaps.server.change(imap="gmail-like")
+    bob.inbox.put(samples.plain(subject="parcel"))
+    with imap_client(bob.imaps) as client:
+        client.select_folder("INBOX")
+        client.create_folder("Kunden/Müller")
+        client.add_gmail_labels([1], ["Kunden/Müller"])
+        assert client.get_gmail_labels([1]) == {1: ["Kunden/Müller"]}
+        assert client.gmail_search('subject:parcel label:"kunden/müller"') == [1]
+        assert client.gmail_search("in:inbox") == [1]  # which is no label that is told, inside it
+        assert client.gmail_search("-in:inbox") == []
+    assert bob.folder("Kunden/Müller").one().subject == "parcel"
 
 
 @pytest.mark.parametrize("name", ["Entwürfe", "下書き/送信", "A & B", 'quo"ted', "back\\slash", "☃"])

@@ -151,7 +151,7 @@ def _matching(session: Session, view: View, key: SearchKey) -> list[Numbered]:
             save_dates=session.may("SAVEDATE"),
             gmail_message_id=gmail.message_id,
             gmail_thread_id=gmail.thread_id,
-            gmail_labels=partial(gmail.labels, session.mailboxes, view.mailbox),
+            gmail_labels=partial(gmail.labels, session.mailboxes, None),
             gmail_query=gmail.read_query,
         ),
     )
@@ -168,7 +168,7 @@ def _matching_in(session: Session, box: Mailbox, key: SearchKey) -> list[Numbere
         save_dates=session.may("SAVEDATE"),
         gmail_message_id=gmail.message_id,
         gmail_thread_id=gmail.thread_id,
-        gmail_labels=partial(gmail.labels, session.mailboxes, box),
+        gmail_labels=partial(gmail.labels, session.mailboxes, None),
         gmail_query=gmail.read_query,
     )
     test = _compile(key, context)
