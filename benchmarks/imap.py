@@ -34,11 +34,12 @@ SIZES = (1_000, 10_000)
 TAG = b"zq7 "  # no line of the mail starts so
 USER, PASSWORD = "bob@example.org", "s3cret"
 SEEN = (b"", rb"\Seen")  # every second message
-_WORDS = """
+_TEXT = """
 the parcel invoice is on its way and will reach you by friday please find attached our terms of delivery
 with kind regards from all of us at the shop if you have questions about your order number write to this
 address meeting report quarter numbers look better than expected said anna when she had read them twice
-""".split()
+"""
+_WORDS = _TEXT.split()
 
 
 # The mail ------------------------------------------------------------------------------------------
