@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import imaplib
 from contextlib import contextmanager
 
@@ -247,6 +248,20 @@ async def aio_client(settings):
     return client
 
 
+async def leave(client):
+    """Log out and see the connection end: left to itself, it outlives the event loop."""
+    transport, lost, gone = client.protocol.transport, client.protocol.connection_lost, asyncio.Event()
+
+    def connection_lost(error):
+        lost(error)
+        gone.set()
+
+    client.protocol.connection_lost = connection_lost
+    await client.logout()
+    transport.abort()
+    await gone.wait()
+
+
 @SERVICES
 @pytest.mark.asyncio
 async def test_a_day_with_aioimaplib(async_mailnet, service):
@@ -278,7 +293,7 @@ async def test_a_day_with_aioimaplib(async_mailnet, service):
     await idle
     await client.create("Entw&APw-rfe")
     assert b"INBOX" in b"".join((await client.list('""', "*")).lines)
-    await client.logout()
+    await leave(client)
     assert len(bob.folder("Entwürfe")) == 0
 
 
