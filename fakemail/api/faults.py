@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fakemail.api.results import Results
 from fakemail.errors import DeclarationError
 from fakemail.faults.rule import Action, Drop, GiveReply, RefuseConnections, Rule, When, Where
+from fakemail.smtp.commands import COMMANDS
+from fakemail.terms.address import address
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
     from fakemail.api.hosts import Host
+
+_STAGES: Final = (Stage.SMTP_BANNER, *dict.fromkeys(row.stage for row in COMMANDS.values()), Stage.SMTP_END)
+"""Where a host asks whether something shall go wrong."""
 
 
 class Fault:
@@ -69,7 +74,8 @@ class Faults:
         ``to`` and ``sender`` limit it to an address, a domain (``"@example.org"``) or a pattern with
         ``*``; the first ``skip`` fitting moments pass, and it strikes ``times`` times at most.
         Raises :class:`~fakemail.errors.DeclarationError` for a positive reply: the client would go on,
-        and the server would not know what it has promised.
+        and the server would not know what it has promised. So it does for what could never strike, such as
+        a stage outside SMTP.
         """
         if reply.is_positive:
             raise DeclarationError(
@@ -120,7 +126,12 @@ class Faults:
         skip: int = 0,
         times: int | None = None,
     ) -> Fault:
-        where = Where(None if sender is None else str(sender), None if to is None else str(to))
+        if not isinstance(action, RefuseConnections):
+            self._require_stage(stage)
+        self._require_count("skip", skip, least=0)
+        if times is not None:
+            self._require_count("times", times, least=1)
+        where = Where(self._pattern("sender", sender), self._pattern("to", to))
         rule = Rule(stage, action, where, When(skip, times))
         running = self._host.running
 
@@ -130,6 +141,37 @@ class Faults:
 
         self._host.run(add())
         return Fault(self._host, rule)
+
+    def _require_stage(self, stage: object) -> None:
+        if stage not in _STAGES:
+            known = ", ".join(each.name for each in _STAGES)
+            hint = " To let nobody connect there is refuse_connections()." if stage is Stage.CONNECT else ""
+            raise DeclarationError(
+                f"host {self._host.name!r}: no fault can strike at {stage!s}; the stages that work are "
+                f"{known}, each as Stage.NAME.{hint}"
+            )
+
+    def _require_count(self, name: str, count: object, *, least: int) -> None:
+        if not isinstance(count, int) or isinstance(count, bool) or count < least:
+            raise DeclarationError(
+                f"host {self._host.name!r}: {name} of a fault is a whole number from {least} on, not {count!r}."
+            )
+
+    def _pattern(self, name: str, who: object | None) -> str | None:
+        """Whom it is about, as text; an error for what fits nobody."""
+        if who is None:
+            return None
+        text = str(who)
+        if "*" in text or text == "<>":
+            return text
+        try:
+            address(f"x{text}" if text.startswith("@") else text)
+        except DeclarationError:
+            raise DeclarationError(
+                f"host {self._host.name!r}: {name} of a fault is an address, a domain such as '@example.org', "
+                f"'<>' or a pattern with '*', not {text!r}."
+            ) from None
+        return text
 
     def __repr__(self) -> str:
         return f"<Faults of {self._host.name}: {len(self.all())}>"
