@@ -16,7 +16,8 @@ from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.errors import MailExpectation
 from fakemail.model.account import Account as DescribedAccount
 from fakemail.model.account import AutoReply, Forward
-from fakemail.record.events import Event
+from fakemail.record.events import Connected, Event
+from fakemail.record.transcript import transcript
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
 from fakemail.terms.stage import Stage
@@ -370,6 +371,25 @@ class BaseAccount(Generic[_Box]):
     def _settings(self, service: str) -> Settings:
         host = self.domain.submission_host
         return host.settings(service, username=self.address, password=self.password)
+
+    def transcript(self, *, imap: bool = False, pop3: bool = False, smtp: bool = False) -> str:
+        """What was said on the connections on which somebody was logged in as this account.
+
+        All of them, or those of the protocols that are named; secrets masked.
+        """
+        prefixes = [name for name, wanted in (("imap", imap), ("pop3", pop3), ("submission", smtp)) if wanted]
+        internet = self._net.internet
+        numbers = internet.past_connections_of(self._address)
+        events = internet.log.events()
+        if prefixes:
+            numbers = {
+                event.connection
+                for event in events
+                if isinstance(event, Connected)
+                and event.connection in numbers
+                and event.protocol.startswith(tuple(prefixes))
+            }
+        return transcript([event for event in events if event.connection in numbers])
 
     def _until(self, stage: Stage, timeout: float | None) -> Future[list[Event] | None]:
         internet = self._net.internet

@@ -81,6 +81,8 @@ class Internet:
             else FixedPorts(self.network, self.world, offset=port_offset)
         )
         self.next_connection = count(1).__next__
+        self.logins: list[tuple[int, str]] = []
+        """The number of a connection and who logged in on it, in the order of time."""
         self.mail_queue = MailQueue(self)
         self.agent = Agent(self)
         self.protection = Protection(self)
@@ -151,6 +153,10 @@ class Internet:
     def zones(self) -> Zones:
         """The DNS zones. The first look at them fills them."""
         return self._naming.zones
+
+    def past_connections_of(self, account: Address) -> set[int]:
+        """The numbers of the connections on which an account has ever logged in."""
+        return {number for number, login in self.logins if login_key(login) == account.key}
 
     def connections_of(self, account: Address) -> set[int]:
         """The numbers of the connections on which an account is logged in now."""

@@ -85,6 +85,10 @@ class Site:
         """The aiosmtpd handler that a test attached to the host."""
         return self.running.handler
 
+    def remember_login(self, number: int, login: str) -> None:
+        """Somebody has logged in on a connection."""
+        self.running.internet.logins.append((number, login))
+
     def number(self) -> int:
         """The number of a new connection, unique in the fake internet."""
         return self.running.internet.next_connection()

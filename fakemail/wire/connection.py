@@ -89,6 +89,10 @@ class Site(Protocol):
         """In real seconds."""
         ...
 
+    def remember_login(self, number: int, login: str) -> None:
+        """Somebody has logged in on a connection."""
+        ...
+
     def number(self) -> int:
         """The number of a new connection."""
         ...
@@ -114,6 +118,7 @@ class Connection(asyncio.BufferedProtocol):
         self._core: Core | None = None
         self._tls: ServerLayer | None = None
         self._ended = False
+        self._known_login = ""
         self._eof = False
         self._going_on = False
         self._full = False
@@ -308,6 +313,9 @@ class Connection(asyncio.BufferedProtocol):
             transport.write(output)
         if core is None:
             return
+        if core.login and core.login != self._known_login:
+            self._known_login = core.login
+            self.site.remember_login(self.number, core.login)
         if core.wants_tls and self._tls is None:
             self._tls = ServerLayer(self.site.tls_context())
         if core.closing:

@@ -119,3 +119,22 @@ def test_a_wrong_password_is_told_in_its_own_words(mailnet):
     with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
         client.login(bob.address, "wrong")
     client.logout()
+
+
+def test_the_transcript_of_one_account(mailnet):
+    bob, ann = mailnet.accounts("bob@example.org", "ann@example.org")
+    for account in (bob, ann):
+        client = account.imaps.imaplib()
+        client.select()
+        client.logout()
+    with bob.submission.smtplib() as client:
+        client.sendmail(bob.address, [ann.address], b"Subject: x\r\n\r\n")
+    mailnet.settle()
+    said = bob.transcript(imap=True)
+    assert "LOGIN bob@example.org ********" in said
+    assert "SELECT INBOX" in said
+    assert "ann@example.org" not in said
+    assert "MAIL FROM" not in said.upper()
+    assert "MAIL FROM:<BOB@EXAMPLE.ORG>" in bob.transcript(smtp=True).upper()
+    assert "SELECT INBOX" in bob.transcript()
+    assert bob.transcript(pop3=True) == ""
