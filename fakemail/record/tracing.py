@@ -372,13 +372,20 @@ def _looked_up(routed: Routed, preferences: dict[str, str]) -> str:
 
 def _tried(attempt: Attempt) -> str:
     where = f"{attempt.mail_host} [{attempt.address}]" if attempt.address else attempt.mail_host
-    why = "it took it" if attempt.reason is None else str(attempt.reason)
+    why = _answer(attempt) if attempt.reason is None else str(attempt.reason)
     detail = f" ({attempt.detail})" if attempt.detail else ""
     if attempt.policy not in ("", "opportunistic"):
         detail += f", TLS policy {attempt.policy}"
     if not where:
         return f"found no host for {attempt.recipient}: {why}{detail}"
     return f"tried {where} for {attempt.recipient}, came to {attempt.at}: {why}{detail}"
+
+
+def _answer(attempt: Attempt) -> str:
+    """What the host said where nobody wrote down why: it is none of ours, or its answer has to do."""
+    if attempt.reply is None or attempt.reply.is_positive:
+        return "it took it"
+    return "it deferred it" if attempt.reply.is_transient else "it refused it"
 
 
 def _meet(trace: Trace, transaction: Transaction, key: str) -> Outcome:

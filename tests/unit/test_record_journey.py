@@ -243,6 +243,17 @@ def test_first_mail_host_down_second_takes_it(net: Net) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reply", "words"), [(Reply(550), "it refused it"), (Reply(451), "it deferred it"), (OK, "it took it")]
+)
+def test_what_a_foreign_host_did_is_told_by_its_reply(net: Net, reply: Reply, words: str) -> None:
+    net.submit("A1", BOB)
+    net.route("A1", "example.org", MX1)
+    net.attempt("A1", BOB, reply)
+    told = net.only().steps[-1].what
+    assert told == f"tried {MX1} [198.51.100.1] for bob@example.org, came to smtp.end: {words}"
+
+
 def test_refused_by_the_mail_host_after_submission(net: Net) -> None:
     net.submit("A1", GONE, BOB)
     net.route("A1", "example.org", MX1)
