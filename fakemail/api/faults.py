@@ -143,6 +143,17 @@ class Faults:
         return Fault(self._host, rule)
 
     def _require_stage(self, stage: object) -> None:
+        internet = self._host.running.internet
+        own = [
+            name
+            for name in self._host.running.sites
+            if internet.network.attached(self._host.name, name) is None
+        ]
+        if internet.network.is_foreign(self._host.name) and not own:
+            raise DeclarationError(
+                f"host {self._host.name!r} is a real server that was attached, and its answers are its own; "
+                "what works is refuse_connections(), for what our hosts send to it."
+            )
         if stage not in _STAGES:
             known = ", ".join(each.name for each in _STAGES)
             hint = " To let nobody connect there is refuse_connections()." if stage is Stage.CONNECT else ""

@@ -252,8 +252,18 @@ class BaseNet(Ways, Generic[_A]):
 
         Our own servers reach it under the host's name and public address; the server itself knows
         nothing of it. Name it as a mail host of a domain: ``mailnet.domain("real.test", mx=[name])``.
+        While it is stopped, or refuses connections by a fault, our own servers do not reach it; whoever
+        connects to it directly does.
         """
-        if not ip_address(address).is_loopback:
+        try:
+            is_loopback = ip_address(address).is_loopback
+        except ValueError:
+            raise DeclarationError(
+                f"host {name!r}: {address!r} is not an IP address; say '127.0.0.1' or '::1'."
+            ) from None
+        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+            raise DeclarationError(f"host {name!r}: a port is a number from 1 to 65535, not {port!r}.")
+        if not is_loopback:
             raise DeclarationError(
                 f"host {name!r}: {address} is not on loopback, and nothing may leave this machine."
             )

@@ -36,6 +36,8 @@ class Network:
         self._endpoints: dict[tuple[str, int], Endpoint] = {}
         self._callers: dict[Endpoint, Peer] = {}
         self._attached: dict[tuple[str, str], Endpoint] = {}
+        self._foreign: dict[tuple[str, int], str] = {}
+        self._shut: set[str] = set()
 
     def loopback_of(self, host: str) -> str:
         """The loopback address of a host: its own where the machine has more than one."""
@@ -55,7 +57,23 @@ class Network:
     def attach(self, host: Host, service: Service, endpoint: Endpoint) -> None:
         """A service of a host is run by a real server there."""
         self._attached[host.name, service.name] = endpoint
+        self._foreign.update(dict.fromkeys([(host.ipv4, service.port), (host.ipv6, service.port)], host.name))
         self.publish(host, service, endpoint)
+
+    def shut(self, host: str, *, is_shut: bool) -> None:
+        """Let nobody of ours reach the real servers of a host, or let them again: those listen all the same."""
+        if is_shut:
+            self._shut.add(host)
+        else:
+            self._shut.discard(host)
+
+    def refuses(self, public: str, port: int) -> bool:
+        """Whether a real server is there that nobody of ours shall reach."""
+        return bool(self._shut) and self._foreign.get((public, port)) in self._shut
+
+    def is_foreign(self, host: str) -> bool:
+        """Whether a real server runs any service of a host."""
+        return any(name == host for name, _ in self._attached)
 
     def attached(self, host: str, service: str) -> Endpoint | None:
         """Where a real server runs a service of a host; ``None`` if it is ours."""

@@ -170,6 +170,7 @@ class RunningHost:
 
     async def heed_faults(self) -> None:
         """Listen, or not, as the faults demand."""
+        self._heed_at_attached()
         for site in self.sites.values():
             if self.is_stopped or self.faults.refuses_connections:
                 site.listener.stop()
@@ -179,10 +180,15 @@ class RunningHost:
     def stop(self) -> None:
         """Refuse connections, and end those that exist with 421."""
         self.is_stopped = True
+        self._heed_at_attached()
         for site in self.sites.values():
             site.listener.stop()
         for connection in tuple(self.connections):
             connection.hang_up(Reason.SHUTTING_DOWN)
+
+    def _heed_at_attached(self) -> None:
+        """A real server cannot be kept from listening, so ours are kept from connecting to it."""
+        self.internet.network.shut(self.name, is_shut=self.is_stopped or self.faults.refuses_connections)
 
     def close(self) -> None:
         """Give the ports back and drop every connection."""

@@ -253,6 +253,8 @@ class Transfer:
         if target is None:
             failure = PeerFailure(Reason.CONNECTION_REFUSED, f"no host has the address {candidate.address}")
             return self._not_tried(dialogue, failure)
+        if network.refuses(candidate.address, SMTP.port):
+            return self._not_tried(dialogue, PeerFailure(Reason.CONNECTION_REFUSED, ""))
         problems: list[Problem] = []
 
         def check(tls: ClientLayer) -> PeerFailure | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fakemail import MailNet, Reason
 from fakemail.errors import DeclarationError
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
@@ -49,3 +50,54 @@ def test_whom_a_fault_may_be_about(mailnet, pattern):
     faults = mailnet.domain("example.org").hosts[0].faults
     faults.reply(Stage.SMTP_RCPT, NO, to=pattern, sender=pattern)
     assert len(faults.all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "port", "words"),
+    [
+        ("localhost", 25, "IP address"),
+        ("", 25, "IP address"),
+        ("127.0.0.1", 0, "65535"),
+        ("127.0.0.1", 65536, "65535"),
+        ("127.0.0.1", "25", "65535"),
+    ],
+)
+def test_a_server_that_cannot_be_attached(mailnet, where, port, words):
+    with pytest.raises(DeclarationError, match=words):
+        mailnet.attach("mx.real.test", where, port)
+
+
+def test_the_answers_of_a_real_server_are_its_own(mailnet):
+    host = mailnet.attach("mx.real.test", "127.0.0.1", 2525)
+    with pytest.raises(DeclarationError, match="attached"):
+        host.faults.reply(Stage.SMTP_RCPT, NO)
+    with pytest.raises(DeclarationError, match="attached"):
+        host.faults.drop(Stage.SMTP_RCPT)
+
+
+def test_a_real_server_that_is_stopped_is_not_reached(mailnet):
+    with MailNet() as other:
+        bob = other.account("bob@real.test")
+        real = other.mx("real.test")
+        host = mailnet.attach("mx.real.test", real.host, real.port)
+        mailnet.domain("real.test", mx=["mx.real.test"])
+        shop = mailnet.account("shop@shop.test")
+
+        def send() -> None:
+            with shop.submission.smtplib() as client:
+                client.sendmail(shop.address, [bob.address], "Subject: Hello\r\n\r\nHello\r\n")
+            mailnet.settle()
+
+        host.stop()
+        send()
+        assert mailnet.queue.one().reason is Reason.CONNECTION_REFUSED
+        host.start()
+        with host.faults.refuse_connections():
+            mailnet.queue.flush()
+            mailnet.settle()
+            assert mailnet.queue.one().reason is Reason.CONNECTION_REFUSED
+            assert len(bob.inbox) == 0
+        mailnet.queue.flush()
+        mailnet.settle()
+        assert bob.inbox.wait_for_one().subject == "Hello"
+        assert mailnet.queue.is_empty
