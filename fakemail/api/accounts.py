@@ -81,6 +81,8 @@ class BaseInbox:
 
     def put(self, message: bytes | str) -> Message:
         """Put a message into the mailbox as if it had arrived, and return it. Line ends become CRLF."""
+        if not isinstance(message, str) and not hasattr(message, "__bytes__") and not _is_octets(message):
+            raise TypeError(f"a message is bytes or a text, header and body, not {message!r}.")
         raw = message.encode() if isinstance(message, str) else bytes(message)
         if b"\n" in raw.replace(b"\r\n", b""):
             raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
@@ -290,6 +292,12 @@ class BaseAccount(Generic[_Box]):
         and other automatic mail are never answered, nor is mail that does not name the account in To or Cc.
         ``subject`` is by default ``Auto:`` and that of the message.
         """
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"an automatic reply is a text, or None for no more, not {text!r}.")
+        if subject is not None and not isinstance(subject, str):
+            raise TypeError(f"the subject of an automatic reply is a text, not {subject!r}.")
+        if not isinstance(days, int) or isinstance(days, bool) or days < 0:
+            raise ValueError(f"days is a whole number from 0 on, not {days!r}.")
         reply = None if text is None else AutoReply(text, subject, days)
         self._change_described(auto_reply=reply)
 
@@ -455,3 +463,7 @@ class AsyncAccount(BaseAccount[AsyncInbox]):
         """See :meth:`Account.wait_for`."""
         __tracebackhide__ = True
         return self._judge_event(stage, await arrive(self._until(stage, timeout)), timeout)
+
+
+def _is_octets(value: object) -> bool:
+    return isinstance(value, bytes | bytearray | memoryview)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fakemail.api.faults import Faults
 from fakemail.api.settings import Settings
+from fakemail.api.spans import require_span
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
 from fakemail.engine import securing
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from fakemail.api.accounts import Account, BaseAccount
     from fakemail.api.mailnet import AnyNet
     from fakemail.engine.site import RunningHost
+
+_LONGEST_STS = 31557600  # RFC 8461 §3.2: a year, in seconds
 
 
 class Host:
@@ -293,8 +296,11 @@ class Domain:
         """What its mail hosts check before they take mail for it, in place of what they checked.
 
         ``greylist``: an unknown sender is deferred, and taken when it comes back after that time
-        (RFC 6647). Without arguments nothing is checked.
+        (RFC 6647). Without arguments nothing is checked. Raises ``TypeError`` for what is no duration, and
+        ``ValueError`` for a negative one.
         """
+        if greylist is not None:
+            require_span(f"domain {self.name!r}: greylist", greylist)
         policy = Policy(greylist)
         self._net.call(lambda: self._net.internet.world.set_policy(self.name, policy))
         return self
@@ -323,15 +329,16 @@ class Domain:
         mode: str | None = "enforce",
         *,
         max_age: int = 604800,
-        mx: Iterable[str] | None = None,
+        mx: str | Iterable[str] | None = None,
         flaw: str | None = None,
     ) -> Domain:
         """Publish an MTA-STS policy (RFC 8461), with a new id, on the host ``mta-sts`` of the domain.
 
         ``mode`` is ``"enforce"``, ``"testing"`` or ``"none"``; ``None`` takes record and file away. ``max_age`` is in
-        seconds of the fake internet's clock. ``mx`` are the names the policy lets mail go to, those of its
-        mail hosts unless given. ``flaw`` breaks how it is served: ``"not_found"``, ``"malformed"``,
-        ``"too_large"`` or ``"redirect"``; for a bad certificate there is ``host.certificate()``.
+        seconds of the fake internet's clock, a year at most. ``mx`` are the names the policy lets mail go to,
+        those of its mail hosts unless given; ``*.example.org`` stands for one label more. ``flaw`` breaks how
+        it is served: ``"not_found"``, ``"malformed"``, ``"too_large"`` or ``"redirect"``; for a bad
+        certificate there is ``host.certificate()``.
         """
         internet = self._net.internet
         if mode is None:
@@ -341,8 +348,20 @@ class Domain:
             raise DeclarationError(
                 f"domain {self.name!r}: there is no MTA-STS mode {mode!r}; {nearest(mode, sts.MODES)}"
             )
-        names = self._described.mail_hosts if mx is None else tuple(mx)
-        policy = sts.Policy(cast(sts.Mode, mode), max_age, names)
+        # RFC 8461 §3.2: sts-policy-max-age-value = 1*10(DIGIT), at most 31557600.
+        if not isinstance(max_age, int) or isinstance(max_age, bool) or not 0 <= max_age <= _LONGEST_STS:
+            raise DeclarationError(
+                f"domain {self.name!r}: max_age is a whole number of seconds from 0 to {_LONGEST_STS}, "
+                f"not {max_age!r}."
+            )
+        named = (mx,) if isinstance(mx, str) else self._described.mail_hosts if mx is None else tuple(mx)
+        # RFC 8461 §3.2: mode "none" needs no mx, every other mode at least one.
+        if not all(named) or (not named and (mx is not None or mode != "none")):
+            raise DeclarationError(
+                f"domain {self.name!r}: an MTA-STS policy names one mail host at least, such as "
+                f"mx='mx1.{self.name}' or mx=['*.{self.name}']."
+            )
+        policy = sts.Policy(cast(sts.Mode, mode), max_age, named)
         self._net.run(securing.publish_sts(internet, self.name, policy, flaw=flaw))
         return self
 

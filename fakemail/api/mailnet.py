@@ -8,7 +8,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
-from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
@@ -26,7 +25,7 @@ from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.api.ways import Ways
 from fakemail.clock import Clock, VirtualClock
 from fakemail.engine.internet import Internet
-from fakemail.engine.network import Endpoint
+from fakemail.engine.network import real_endpoint
 from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
 from fakemail.model.host import SERVICES
 from fakemail.model.toml_writer import to_toml
@@ -255,18 +254,7 @@ class BaseNet(Ways, Generic[_A]):
         While it is stopped, or refuses connections by a fault, our own servers do not reach it; whoever
         connects to it directly does.
         """
-        try:
-            is_loopback = ip_address(address).is_loopback
-        except ValueError:
-            raise DeclarationError(
-                f"host {name!r}: {address!r} is not an IP address; say '127.0.0.1' or '::1'."
-            ) from None
-        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-            raise DeclarationError(f"host {name!r}: a port is a number from 1 to 65535, not {port!r}.")
-        if not is_loopback:
-            raise DeclarationError(
-                f"host {name!r}: {address} is not on loopback, and nothing may leave this machine."
-            )
+        endpoint = real_endpoint(name, address, port)
         if service not in SERVICES:
             raise DeclarationError(
                 f"host {name!r}: there is no service {service!r}; {nearest(service, SERVICES)}"
@@ -275,9 +263,7 @@ class BaseNet(Ways, Generic[_A]):
         internet = self.internet
 
         def attach() -> None:
-            internet.network.attach(
-                internet.world.host(host.name), SERVICES[service], Endpoint(address, port)
-            )
+            internet.network.attach(internet.world.host(host.name), SERVICES[service], endpoint)
 
         self.call(attach)
         return host

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fakemail.api.results import Results
+from fakemail.api.spans import require_span
 from fakemail.engine.queue import Entry
 from fakemail.engine.transfer import Result
 from fakemail.errors import DeclarationError
@@ -163,8 +164,17 @@ class Queue:
         """Change when messages are tried again, given up, and when their senders are warned.
 
         ``gaps`` are the times from one attempt to the next, the last is repeated. What is not given
-        stays as it is.
+        stays as it is. Raises ``TypeError`` for what is no duration, ``ValueError`` for a negative one, and
+        :class:`~fakemail.errors.DeclarationError` for no gaps, or one of no length.
         """
+        __tracebackhide__ = True
+        if isinstance(gaps, timedelta):
+            raise TypeError(f"gaps are several durations, as in gaps=[minutes(5), hours(1)], not {gaps!r}.")
+        for gap in () if gaps is None else gaps:
+            require_span("each of gaps", gap)
+        for name, span in (("give_up_after", give_up_after), ("warn_after", warn_after)):
+            if span is not None:
+                require_span(name, span)
         if gaps is not None and (not gaps or min(gaps) <= timedelta()):
             raise DeclarationError(
                 f"there is at least one gap between attempts, and all are positive: {gaps!r}."

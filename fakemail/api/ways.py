@@ -61,7 +61,7 @@ class Ways:
         net.run(declare())
         return MailingList(net, net.internet.world.lists[wanted.key].address)
 
-    def route(self, domain: str, *, via: Sequence[str | Host]) -> tuple[Host, ...]:
+    def route(self, domain: str, *, via: str | Host | Sequence[str | Host]) -> tuple[Host, ...]:
         """Let what the accounts of a domain send leave through these hosts, one after the other; return them.
 
         Each hands it to the next, and the last finds the mail host of the recipient. Hosts that are not there
@@ -69,19 +69,17 @@ class Ways:
         to the same next host in all of them.
         """
         net = self._net
-        names = [each.name if isinstance(each, Host) else each for each in via]
+        names = _names(domain, via)
         sender = net.domain(domain).submission_host.name
         return self._chain([sender, *names], "*")[1:]
 
-    def route_to(self, domain: str, *, via: Sequence[str | Host]) -> tuple[Host, ...]:
+    def route_to(self, domain: str, *, via: str | Host | Sequence[str | Host]) -> tuple[Host, ...]:
         """Let mail for a domain come in through these hosts, one after the other; return them.
 
         The first becomes the domain's mail host in DNS; the last hands mail to the one that delivers.
         """
         net = self._net
-        names = [each.name if isinstance(each, Host) else each for each in via]
-        if not names:
-            raise DeclarationError(f"domain {domain!r}: a route goes through one host at least.")
+        names = _names(domain, via)
         wanted = net.domain(domain)
         described = net.internet.world.domain(wanted.name)
         behind = described.behind or described.mail_hosts[:1]
@@ -130,3 +128,12 @@ class Ways:
         world.change_account(replace(world.account(app), may_send_as=frozenset("*")))
         host = world.host(world.domain(INFRASTRUCTURE).submission_host)
         world.change_host(replace(host, smarthost=True))
+
+
+def _names(domain: str, via: str | Host | Sequence[str | Host]) -> list[str]:
+    """The hosts of a route by name; one alone may be given as it is."""
+    several = [via] if isinstance(via, str | Host) else via
+    names = [each.name if isinstance(each, Host) else each for each in several]
+    if not names:
+        raise DeclarationError(f"domain {domain!r}: a route goes through one host at least.")
+    return names

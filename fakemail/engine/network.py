@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
+from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4
 from fakemail.model.host import Host, Service
 from fakemail.terms.peer import Peer
@@ -25,6 +27,23 @@ class Endpoint(NamedTuple):
 
 PortPlan: TypeAlias = Callable[[Host, Service], Endpoint]
 """Says where a service of a host shall listen; port 0 lets the system choose."""
+
+
+def real_endpoint(host: str, address: str, port: int) -> Endpoint:
+    """Where a real server listens. Raises :class:`~fakemail.errors.DeclarationError` for what is not on loopback."""
+    try:
+        is_loopback = ip_address(address).is_loopback
+    except ValueError:
+        raise DeclarationError(
+            f"host {host!r}: {address!r} is not an IP address; say '127.0.0.1' or '::1'."
+        ) from None
+    if not is_loopback:
+        raise DeclarationError(
+            f"host {host!r}: {address} is not on loopback, and nothing may leave this machine."
+        )
+    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+        raise DeclarationError(f"host {host!r}: a port is a number from 1 to 65535, not {port!r}.")
+    return Endpoint(address, port)
 
 
 class Network:

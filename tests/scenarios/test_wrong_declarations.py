@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail import MailNet, Reason
+from fakemail import MailNet, Reason, minutes
 from fakemail.errors import DeclarationError
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
@@ -101,3 +101,52 @@ def test_a_real_server_that_is_stopped_is_not_reached(mailnet):
         mailnet.settle()
         assert bob.inbox.wait_for_one().subject == "Hello"
         assert mailnet.queue.is_empty
+
+
+@pytest.mark.parametrize("max_age", [-1, 31557601, 1.5, "60", True])
+def test_the_age_of_an_mta_sts_policy(mailnet, max_age):  # RFC 8461 §3.2
+    with pytest.raises(DeclarationError, match="max_age"):
+        mailnet.domain("example.org").mta_sts(max_age=max_age)
+
+
+@pytest.mark.parametrize("mx", [[], "", [""]])
+def test_an_mta_sts_policy_names_a_host(mailnet, mx):
+    with pytest.raises(DeclarationError, match="one mail host at least"):
+        mailnet.domain("example.org").mta_sts(mx=mx)
+
+
+def test_one_pattern_of_an_mta_sts_policy_may_be_given_as_it_is(mailnet):
+    mailnet.domain("example.org").mta_sts(mx="*.example.org")
+    (document,) = mailnet.internet.hosts["mta-sts.example.org"].documents.values()
+    assert b"mx: *.example.org\r\n" in document.body
+
+
+def test_one_host_of_a_route_may_be_given_as_it_is(mailnet):
+    assert [host.name for host in mailnet.route_to("example.org", via="edge.example.org")] == [
+        "edge.example.org"
+    ]
+    assert [host.name for host in mailnet.route("shop.test", via="out.shop.test")] == ["out.shop.test"]
+    for lay in (mailnet.route, mailnet.route_to):
+        with pytest.raises(DeclarationError, match="one host at least"):
+            lay("example.org", via=[])
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda net: net.domain("example.org").policy(greylist=5), TypeError),
+        (lambda net: net.domain("example.org").policy(greylist=minutes(-5)), ValueError),
+        (lambda net: net.queue.schedule(give_up_after=5), TypeError),
+        (lambda net: net.queue.schedule(give_up_after=minutes(-5)), ValueError),
+        (lambda net: net.queue.schedule(warn_after=5), TypeError),
+        (lambda net: net.queue.schedule(gaps=[5]), TypeError),
+        (lambda net: net.queue.schedule(gaps=minutes(5)), TypeError),
+        (lambda net: net.queue.schedule(gaps=[minutes(-5)]), ValueError),
+        (lambda net: net.account("bob@example.org").auto_reply(5), TypeError),
+        (lambda net: net.account("bob@example.org").auto_reply("Away", days=-1), ValueError),
+        (lambda net: net.account("bob@example.org").inbox.put(5), TypeError),
+    ],
+)
+def test_what_is_no_duration_and_no_text(mailnet, call, error):
+    with pytest.raises(error, match=r"duration|text|days"):
+        call(mailnet)
