@@ -15,6 +15,7 @@ from fakemail.model.account import Account, AutoReply, Forward
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Personality, Service
 from fakemail.model.mailing_list import MailingList
+from fakemail.model.policy import Policy
 from fakemail.model.world import World
 from fakemail.terms.address import Address, is_domain_name, quote_local
 
@@ -46,6 +47,7 @@ class DomainEntry:
     ignore_dots: bool = False
     behind: tuple[str, ...] = ()
     """Hosts that deliver its mail and are in no MX record."""
+    policy: Policy = Policy()
     where: str = field(default="", compare=False)
     """Where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
 
@@ -235,6 +237,7 @@ def _declare_domain(world: World, domain: DomainEntry) -> None:
         ignore_dots=domain.ignore_dots,
         behind=domain.behind,
     )
+    world.set_policy(domain.name, domain.policy)
 
 
 def _hosts_of(domain: str, entry: DomainEntry) -> Iterator[str]:
@@ -297,6 +300,7 @@ def _domain_entry(domain: Domain) -> DomainEntry:
         domain.catch_all,
         ignore_dots=domain.ignore_dots,
         behind=domain.behind,
+        policy=domain.policy,
     )
 
 

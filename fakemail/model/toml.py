@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -27,8 +28,9 @@ from fakemail.model.description import (
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.mailing_list import MailingList
+from fakemail.model.policy import Policy
 from fakemail.model.toml_lines import Lines, Path
-from fakemail.model.traits import FLAG, TEXT, TEXTS, WHOLE, Kind, personality_keys
+from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, WHOLE, Kind, personality_keys
 from fakemail.terms.address import Address, address, is_domain_name
 
 TABLE: Final = Kind("a table", lambda value: isinstance(value, dict))
@@ -56,6 +58,7 @@ DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
     "detail_separator": TEXT,
     "ignore_dots": FLAG,
     "behind": TEXTS,
+    "greylist": NUMBER,
     "spf": TEXT,
     "dmarc": TEXT,
     "zone": TEXT,
@@ -251,8 +254,17 @@ class _Reader:
             found.get("zone", ""),
             found.get("ignore_dots", False),
             tuple(found.get("behind", ())),
+            self.policy(found, path),
             self.where(path),
         )
+
+    def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
+        seconds = found.get("greylist")
+        try:
+            return Policy(None if seconds is None else timedelta(seconds=seconds))
+        except (OverflowError, ValueError):  # more than a calendar holds, or no number at all
+            self.note(path, "greylist", f"'greylist' cannot be {seconds} seconds.")
+            return Policy()
 
     def routing(self, found: Mapping[str, Any], path: Path) -> Routing:
         value = found.get("routing", Routing.MX.value)

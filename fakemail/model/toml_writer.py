@@ -82,6 +82,9 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
         yield f"aliases.{key}", [inside(target, domain.name) for target in targets]
     if domain.catch_all is not None:
         yield "catch_all", inside(domain.catch_all, domain.name)
+    if domain.policy.greylist is not None:
+        seconds = domain.policy.greylist.total_seconds()
+        yield "greylist", int(seconds) if seconds.is_integer() else seconds
     for key in ("spf", "dmarc"):
         if (value := getattr(domain, key)) is not None:
             yield key, value

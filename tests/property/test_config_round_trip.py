@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import suppress
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from fakemail.model.description import (
 from fakemail.model.domain import Routing
 from fakemail.model.host import BOUNCE_STYLES, SERVICES, Personality
 from fakemail.model.mailing_list import MailingList
+from fakemail.model.policy import Policy
 from fakemail.model.toml import read_toml
 from fakemail.model.toml_writer import to_toml
 from fakemail.model.world import World
@@ -60,6 +62,7 @@ def domain_entries(draw):
         draw(texts),
         draw(st.booleans()),
         tuple(draw(st.lists(host_names, max_size=2))),
+        Policy(draw(st.none() | st.timedeltas(timedelta(), timedelta(days=99)))),
     )
 
 
@@ -161,6 +164,7 @@ def complete(description: Description) -> Description:
                 each.zone,
                 each.ignore_dots,
                 tuple(host(name, each.name) for name in each.behind),
+                each.policy,
             )
             for each in description.domains
         ),

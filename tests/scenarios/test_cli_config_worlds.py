@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from textwrap import dedent
 
 import pytest
@@ -91,6 +92,16 @@ def test_a_world_that_runs_can_be_written_down_and_made_again():
         assert again.to_toml() == text
         assert sorted(again.dns.records("example.org") + again.dns.records("old.test")) == records
         assert again.dns.records("_submission._tcp.shop.test") == ()
+
+
+def test_greylisting_can_be_written_down():
+    with MailNet(config="[domains.'example.org']\naccounts = ['bob']\ngreylist = 300\n") as net:
+        assert "greylist = 300\n" in net.to_toml()
+        with (
+            net.mx("example.org").smtplib() as client,
+            pytest.raises(smtplib.SMTPRecipientsRefused, match="451"),
+        ):
+            client.sendmail("a@b.test", ["bob@example.org"], b"Subject: x\r\n\r\n")
 
 
 def test_the_seed_of_the_call_goes_before_the_one_that_was_written():
