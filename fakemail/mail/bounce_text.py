@@ -7,7 +7,6 @@ little is claimed: an address, a reply, a status code where they stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from fakemail.mail.recipient_report import RecipientReport
@@ -58,25 +57,50 @@ def read_plain(
         return None
     quoted = _QUOTED.search(text)
     told = text[: quoted.start()] if quoted else text
-    addresses = dict(_addresses(told, own))
-    if not addresses:
+    lead, sections = _sections(told, own)
+    if not sections:
         return None
-    replies = [match[0].strip() for match in _REPLY.finditer(told)]
+    # What is said before the first recipient, or of nobody else, is about all of them.
+    is_shared = len(sections) == 1 or not any(_has_answer(said) for _, said in sections)
     found = []
-    for place, recipient in enumerate(addresses.values()):
-        # With one reply for each they belong together; with one for all it is everybody's.
-        reply = replies[place] if len(replies) == len(addresses) else replies[0] if replies else ""
-        status = _status(reply or told)
+    for recipient, said in sections:
+        match = _REPLY.search(said) or (_REPLY.search(lead) if is_shared else None)
+        reply = match[0].strip(" \t\r,;") if match else ""
+        status = _status(reply or (told if is_shared else said))
         action = "delayed" if status.startswith("4") and "again" in told.lower() else "failed"
         found.append(RecipientReport(recipient, action, status, reply))
     return tuple(found), _message_id(text)
 
 
-def _addresses(text: str, own: frozenset[str]) -> Iterator[tuple[str, str]]:
+def _sections(text: str, own: frozenset[str]) -> tuple[str, list[tuple[str, str]]]:
+    """What stands before the first recipient, and for each one the words from there to the next recipient.
+
+    A section begins with its line, because a reply may quote the address in its middle.
+    """
+    names: dict[str, str] = {}
+    words: dict[str, list[str]] = {}
+    lead, last, start = text, "", 0
     for match in _ADDRESS.finditer(text):
         address = match[0].rstrip(".")
-        if address.lower() not in own and not _DAEMON.match(address):
-            yield address.lower(), address
+        key = address.lower()
+        if key == last or key in own or _DAEMON.match(address):
+            continue
+        line = text.rfind("\n", start, match.start()) + 1
+        begin = line or (match.start() if last else 0)
+        if last:
+            words[last].append(text[start:begin])
+        else:
+            lead = text[:begin]
+        names.setdefault(key, address)
+        words.setdefault(key, [])
+        last, start = key, begin
+    if last:
+        words[last].append(text[start:])
+    return lead, [(name, "\n".join(words[key])) for key, name in names.items()]
+
+
+def _has_answer(words: str) -> bool:
+    return _REPLY.search(words) is not None or _STATUS.search(words) is not None
 
 
 def _status(words: str) -> str:

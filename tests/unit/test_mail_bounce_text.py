@@ -77,3 +77,43 @@ def test_a_reply_for_each_recipient_is_that_recipients():
         ("a@x.test", "5.1.1"),
         ("b@x.test", "5.2.2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Not delivered:\na@x.test: no such box\nb@x.test: 552 5.2.2 full\n",
+            [("a@x.test", "5.0.0", ""), ("b@x.test", "5.2.2", "552 5.2.2 full")],
+        ),
+        (
+            "Not delivered:\n550 5.1.1 <a@x.test>: unknown\n552 5.2.2 <b@x.test>: full\n",
+            [
+                ("a@x.test", "5.1.1", "550 5.1.1 <a@x.test>: unknown"),
+                ("b@x.test", "5.2.2", "552 5.2.2 <b@x.test>: full"),
+            ],
+        ),
+        (
+            "Not delivered: a@x.test: 550 5.1.1 unknown; b@x.test: gone\n",
+            [("a@x.test", "5.1.1", "550 5.1.1 unknown"), ("b@x.test", "5.0.0", "")],
+        ),
+        (
+            "Not delivered to a@x.test, b@x.test.\n\n<b@x.test>:\n452 4.2.2 full\n<a@x.test>: (5.1.1)\n",
+            [("a@x.test", "5.1.1", ""), ("b@x.test", "4.2.2", "452 4.2.2 full")],
+        ),
+        (
+            "Not delivered, they said 554 5.7.1 spam to all:\n\na@x.test\nb@x.test\n",
+            [
+                ("a@x.test", "5.7.1", "554 5.7.1 spam to all:"),
+                ("b@x.test", "5.7.1", "554 5.7.1 spam to all:"),
+            ],
+        ),
+        (
+            "Not delivered:\na@x.test\n  550 5.1.1 no\n  451 4.3.0 was said before\nb@x.test\n",
+            [("a@x.test", "5.1.1", "550 5.1.1 no"), ("b@x.test", "5.0.0", "")],
+        ),
+    ],
+)
+def test_nobody_is_given_what_was_said_of_another(text, expected):
+    report = notice(text).delivery_report
+    assert [(each.recipient, each.status, each.diagnostic) for each in report.recipients] == expected
