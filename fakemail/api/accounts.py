@@ -16,7 +16,7 @@ from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.errors import MailExpectation
 from fakemail.model.account import Account as DescribedAccount
 from fakemail.model.account import AutoReply, Forward
-from fakemail.record.events import Connected, Event
+from fakemail.record.events import Connected, Event, Told
 from fakemail.record.transcript import transcript
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
@@ -404,7 +404,8 @@ class BaseAccount(Generic[_Box]):
 
         def check() -> list[Event] | None:
             numbers = internet.connections_of(self._address)
-            return [event for event in internet.log.events(stage) if event.connection in numbers] or None
+            events = [event for event in internet.log.events(stage) if event.connection in numbers]
+            return (_idling(events) if stage is Stage.IMAP_IDLE else events) or None
 
         seconds = self._net.timeout if timeout is None else timeout
         return watch(internet, self._net.thread, check, stages={stage}, timeout=seconds)
@@ -441,7 +442,8 @@ class Account(BaseAccount[Inbox]):
     def wait_for(self, stage: Stage, *, timeout: float | None = None) -> Event:
         """Wait until a program that is logged in as this account has come to a stage, and return the event.
 
-        ``desk.wait_for(Stage.IMAP_IDLE)`` waits until the app under test idles. ``timeout`` is in real
+        ``desk.wait_for(Stage.IMAP_IDLE)`` waits until the app under test idles; an IDLE that is over does not
+        count. ``timeout`` is in real
         seconds. Raises :class:`~fakemail.errors.MailExpectation` when time is up.
         """
         __tracebackhide__ = True
@@ -467,3 +469,14 @@ class AsyncAccount(BaseAccount[AsyncInbox]):
 
 def _is_octets(value: object) -> bool:
     return isinstance(value, bytes | bytearray | memoryview)
+
+
+def _idling(events: list[Event]) -> list[Event]:
+    """The go-aheads of those IDLE commands that have not ended; what is told meanwhile does not end one."""
+    open_ones: dict[int, Event] = {}
+    for event in events:
+        if isinstance(event, Told) and event.status != "*":
+            open_ones.pop(event.connection, None)
+            if event.status == "+":
+                open_ones[event.connection] = event
+    return sorted(open_ones.values(), key=lambda event: event.number)

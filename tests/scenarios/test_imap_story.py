@@ -93,6 +93,29 @@ def test_an_idling_client_does_not_keep_the_world_from_settling(mailnet):
     client.logout()
 
 
+def test_an_idle_that_is_over_is_not_waited_for(mailnet):
+    desk = mailnet.account("desk@shop.test")
+    client = desk.imap.imaplib()
+    client.select()
+    client.send(b"x1 IDLE\r\n")
+    assert client.readline().startswith(b"+")
+    desk.inbox.put(samples.plain(subject="one"))
+    while not client.readline().endswith(b"EXISTS\r\n"):
+        pass
+    assert desk.wait_for(Stage.IMAP_IDLE).status == "+"  # it goes on, whatever was told
+    client.send(b"DONE\r\n")
+    while not client.readline().startswith(b"x1 OK"):
+        pass
+    with pytest.raises(MailExpectation, match=r"imap\.idle"):
+        desk.wait_for(Stage.IMAP_IDLE, timeout=0.01)
+    client.send(b"x2 IDLE\r\n")
+    assert desk.wait_for(Stage.IMAP_IDLE).line == "x2 IDLE"
+    client.send(b"DONE\r\n")
+    while not client.readline().startswith(b"x2 OK"):
+        pass
+    client.logout()
+
+
 @pytest.mark.parametrize(
     ("kind", "capability", "there"),
     [
