@@ -270,3 +270,13 @@ def test_the_awaiting_face_moves_its_clock_too():
             return (await bob.inbox.wait_for_one()).subject
 
     assert asyncio.run(play()) == "Invoice"
+
+
+def test_two_advances_at_once_lose_no_time():
+    async def use():
+        async with AsyncMailNet() as net:
+            start = net.clock.now()
+            await asyncio.gather(net.clock.advance(minutes(5)), net.clock.advance(hours(1)))
+            return net.clock.now() - start
+
+    assert asyncio.run(use()) == minutes(65)
