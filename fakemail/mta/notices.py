@@ -25,6 +25,7 @@ from fakemail.terms.reply import Reply
 
 _DATE: Final = datetime(2024, 5, 17, 9, 45, tzinfo=UTC)
 _NO_USER: Final = "550 5.1.1 no such user here"
+_NO_ANSWER: Final = "451 4.4.1 no answer so far"
 _HOST: Final = "mx1.example.org"
 
 
@@ -45,7 +46,7 @@ def bounce(
     *,
     recipient: Who | None = None,
     to: Who | None = None,
-    reply: str = _NO_USER,
+    reply: str | None = None,
     style: str = "standard",
     host: str = _HOST,
     remote: str = "",
@@ -55,19 +56,22 @@ def bounce(
     """A delivery report in one of the styles ``standard``, ``postfix``, ``exchange``, ``gmail``, ``qmail``, ``plain``.
 
     ``recipient`` is who did not get it, by default whom the message names in To; ``to`` is the sender who is
-    told; ``reply`` is what the server ``remote`` said; ``action`` may be ``delayed``, ``delivered``, ``relayed`` or
+    told; ``reply`` is what the server ``remote`` said, by default ``550 5.1.1`` or, of a delay, ``451 4.4.1``;
+    ``action`` may be ``delayed``, ``delivered``, ``relayed`` or
     ``expanded`` as well. Raises :class:`~fakemail.errors.DeclarationError` where a style has no such report.
     """
     raw = _raw(original)
     view = MessageView(raw)
     if style not in BOUNCE_STYLES:
         raise DeclarationError(f"there are no bounces {style!r}; {nearest(style, BOUNCE_STYLES)}")
+    kind = Action(action)
+    if reply is None:
+        reply = _NO_ANSWER if kind is Action.DELAYED else _NO_USER
     code, _, text = reply.partition(" ")
     enhanced, _, rest = text.partition(" ")
     has_enhanced = enhanced.count(".") == 2 and enhanced.replace(".", "").isdigit()
     said = Reply(int(code), enhanced, rest) if has_enhanced else Reply(int(code), None, text)
     number = _number(b"bounce", raw, repr((str(recipient), reply, style, host, action)).encode())
-    kind = Action(action)
     status = Status(
         Recipient(_who(recipient, view.to)),
         kind,

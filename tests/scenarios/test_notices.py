@@ -147,3 +147,10 @@ def test_notices_are_the_same_at_every_call():
         assert make() != make(ORIGINAL)
         parsed = email.message_from_bytes(make(ORIGINAL), policy=email.policy.default)
         assert not parsed.defects
+
+
+def test_a_delay_is_for_now():
+    report = MessageView(notices.bounce(ORIGINAL, style="standard", action="delayed")).delivery_report
+    assert [(each.action, each.status) for each in report.recipients] == [("delayed", "4.4.1")]
+    report = MessageView(notices.bounce(ORIGINAL)).delivery_report
+    assert [(each.action, each.status) for each in report.recipients] == [("failed", "5.1.1")]
