@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fakemail.engine.naming import INFRASTRUCTURE
 from fakemail.engine.network import LOOPBACK, Endpoint, Network
+from fakemail.model.domain import Domain
 from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS, Host, Service
-from fakemail.model.world import World
+from fakemail.model.world import World, usual_reading_host
 
 DNS_PORT = 53
 _HIGHEST = 65535
@@ -54,8 +55,15 @@ class FixedPorts:
             return False
         if self._first_reading is None:
             homes = (each for each in self._world.domains.values() if each.name != INFRASTRUCTURE)
-            self._first_reading = next((each.reading_host for each in homes if each.reading_host), None)
+            self._first_reading = next(filter(None, map(self._reading_host, homes)), None)
         return host.name == self._first_reading
+
+    def _reading_host(self, domain: Domain) -> str:
+        """Where the mail of a domain is read, or will be: its services may be declared before that is asked."""
+        usual = usual_reading_host(domain.name)
+        declared = self._world.hosts.get(usual)
+        is_usual = declared is not None and any(service in READING for service in declared.services)
+        return domain.reading_host or (usual if is_usual else "")
 
     def _is_smarthost(self, host: Host, service: Service) -> bool:
         ours = self._world.domains.get(INFRASTRUCTURE)

@@ -166,7 +166,7 @@ class World:
     def ensure_reading_host(self, name: str, services: Sequence[Service]) -> Domain:
         """Give a domain the host where its accounts read their mail, ``mail`` unless it has one."""
         domain = self.domain(name)
-        host = domain.reading_host or self._qualified(domain.name, "mail")
+        host = domain.reading_host or usual_reading_host(domain.name)
         for service in services:
             self._ensure_service(host, service)
         return self._put_domain(replace(domain, reading_host=host))
@@ -340,6 +340,11 @@ class World:
         host = self.hosts.get(name) or self.add_host(name)
         if service not in host.services:
             self.hosts[name] = replace(host, services=(*host.services, service))
+
+
+def usual_reading_host(domain: str) -> str:
+    """The host where the mail of a domain is read unless something else is said."""
+    return f"mail.{domain}"
 
 
 def _look_up(known: dict[str, _T], name: str, kind: str) -> _T:

@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from fakemail import AsyncMailNet, DeclarationError, MailNet
+from fakemail.engine.fixed_ports import ANY_PORT
 
 WORLD = dedent('''
     seed = 7
@@ -130,3 +131,12 @@ def test_a_configuration_that_cannot_be_starts_nothing():
         "did you mean 'ann@example.org' or 'bob@example.org'?"
     )
     assert third.startswith("  line 28: [[records]] number 1: record old.test MX: ")
+
+
+@pytest.mark.parametrize("services", [["imap"], ["pop3s", "imap"]])
+def test_naming_what_a_reading_host_serves_does_not_move_it(services):
+    text = f'[domains."example.org"]\n[hosts."mail.example.org"]\nservices = {services}\n'
+    with MailNet(config=text, port_offset=ANY_PORT) as net:
+        settings = net.account("bob@example.org").imap
+        assert (settings.server.name, settings.host) == ("mail.example.org", "127.0.0.1")
+        assert net.account("bob@example.org").imaps.host == "127.0.0.1"
