@@ -15,6 +15,7 @@ from fakemail.clock import Clock, RealClock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
 from fakemail.engine.agent import Agent
+from fakemail.engine.connections import Connections
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
@@ -81,6 +82,7 @@ class Internet:
             else FixedPorts(self.network, self.world, offset=port_offset)
         )
         self.next_connection = count(1).__next__
+        self.connections = Connections(self)
         self.logins: list[tuple[int, str]] = []
         """The number of a connection and who logged in on it, in the order of time."""
         self.mail_queue = MailQueue(self)
@@ -114,6 +116,7 @@ class Internet:
         for running in self.hosts.values():
             running.close()
         await self.supervisor.aclose()
+        self.connections.close()
         for client in self._dns_clients.values():
             await client.aclose()
         await self.dns.stop()

@@ -53,6 +53,7 @@ class Network:
         self._serial = 0
         self._loopback: dict[str, str] = {}
         self._endpoints: dict[tuple[str, int], Endpoint] = {}
+        self._owners: dict[str, str] = {}
         self._callers: dict[Endpoint, Peer] = {}
         self._attached: dict[tuple[str, str], Endpoint] = {}
         self._foreign: dict[tuple[str, int], str] = {}
@@ -72,6 +73,7 @@ class Network:
         """A service of a host is at that endpoint from now on."""
         for public in (host.ipv4, host.ipv6):
             self._endpoints[public, service.port] = endpoint
+            self._owners[public] = host.name
 
     def attach(self, host: Host, service: Service, endpoint: Endpoint) -> None:
         """A service of a host is run by a real server there."""
@@ -101,6 +103,10 @@ class Network:
     def find(self, public: str, port: int) -> Endpoint | None:
         """Where a public address and port really is; ``None`` if nobody was ever there."""
         return self._endpoints.get((public, port))
+
+    def owner(self, public: str) -> str:
+        """The host that has a public address, empty if nobody was ever there."""
+        return self._owners.get(public, "")
 
     def calls_from(self, endpoint: Endpoint, caller: Peer) -> None:
         """A connection from that real endpoint is made by a fake host."""

@@ -53,7 +53,7 @@ class Reporting:
         """Count a session, or an attempt at one."""
         internet = self._internet
         host = internet.world.hosts[message.host]
-        if not host.personality.tls_reports or not self._is_wanted(domain) or _is_report(message.content):
+        if not host.personality.tls_reports or not self.is_wanted(domain) or _is_report(message.content):
             return
         # A policy that could not be fetched does no harm while an older one counts.
         found = problem or (sts.problem if sts.policy is None else None) or _from_outcomes(dialogue)
@@ -69,7 +69,7 @@ class Reporting:
             count.failures[Failure(found.type, mail_host, address, host.ipv4, found.detail)] += 1
         self._schedule()
 
-    def _is_wanted(self, domain: str) -> bool:
+    def is_wanted(self, domain: str) -> bool:
         """Whether the domain asks for reports; who is to get them is asked when they are sent."""
         name = tls_report.record_of(domain).lower()
         return lookup(self._internet.zones, name, "TXT").kind == "NOERROR"

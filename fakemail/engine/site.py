@@ -136,6 +136,8 @@ class RunningHost:
         self.credentials = Credentials(self)
         self.faults = Book()
         self.is_stopped = False
+        self.revision = object()
+        """Another one after each change that those must not miss who keep a connection."""
         self._flaw: str | None = None
 
     @property
@@ -170,6 +172,7 @@ class RunningHost:
 
     async def heed_faults(self) -> None:
         """Listen, or not, as the faults demand."""
+        self.revision = object()
         self._heed_at_attached()
         for site in self.sites.values():
             if self.is_stopped or self.faults.refuses_connections:
@@ -180,6 +183,7 @@ class RunningHost:
     def stop(self) -> None:
         """Refuse connections, and end those that exist with 421."""
         self.is_stopped = True
+        self.revision = object()
         self._heed_at_attached()
         for site in self.sites.values():
             site.listener.stop()
@@ -207,6 +211,7 @@ class RunningHost:
                 f"host {self.name!r}: there is no certificate flaw {flaw!r}; {nearest(flaw, FLAWS)}"
             )
         self._flaw = flaw
+        self.revision = object()
         self.__dict__.pop("tls_context", None)
 
     @cached_property

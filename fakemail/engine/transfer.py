@@ -6,28 +6,22 @@ One attempt for each recipient, at every mail host of its domain until one answe
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from fakemail.engine.network import Endpoint
+from fakemail.engine.connections import Call
 from fakemail.engine.protection import Sts
 from fakemail.mail.envelope import Envelope, Recipient
-from fakemail.model.host import SMTP
 from fakemail.mta.demands import FAILURES, Demand
 from fakemail.mta.routing import Ask, Found, MailHost, Route, find_addresses, find_route
 from fakemail.record.events import Attempt, Exchange, Routed
 from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure, Tls
 from fakemail.smtp.replies import reply_to
-from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
-from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import Problem
-from fakemail.tls.layer import ClientLayer
-from fakemail.wire.smtp_client import SmtpClient
 
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
@@ -66,6 +60,8 @@ class Result(NamedTuple):
 class _Candidate(NamedTuple):
     """One address of one mail host."""
 
+    domain: str
+    """The domain of the recipients."""
     host: str
     address: str
     demand: Demand | None
@@ -168,7 +164,7 @@ class Transfer:
             demand = await internet.protection.demand(
                 self._message, host.name, domain, route=route, addresses=addresses, policy=sts.policy
             )
-            candidates += [_Candidate(host.name, address, demand) for address in addresses.found]
+            candidates += [_Candidate(domain, host.name, address, demand) for address in addresses.found]
             failed = failed or addresses.failed
         if not candidates:
             names = ", ".join(host.name for host in route.hosts)
@@ -231,12 +227,12 @@ class Transfer:
         if demand.refusal is not None and demand.failure is not None:
             tried = self._not_tried(Dialogue(outgoing), PeerFailure(demand.failure, demand.refusal.detail))
             return tried._replace(problem=demand.refusal)
-        tried = await self._run(Dialogue(outgoing, tls=demand.tls), candidate, demand)
+        tried = await self._run(outgoing, demand.tls, candidate, demand)
         reasons = {outcome.reason for outcome in tried.dialogue.outcomes}
         if demand.tls is Tls.IF_OFFERED and reasons == {Reason.TLS_FAILED}:
             # Opportunistic TLS: better in clear text than not at all (RFC 7435 §1).
             problem = Problem("validation-failure", tried.dialogue.outcomes[0].detail)
-            in_clear = await self._run(Dialogue(outgoing, tls=Tls.NEVER), candidate, demand)
+            in_clear = await self._run(outgoing, Tls.NEVER, candidate, demand)
             return in_clear._replace(problem=problem)
         return tried
 
@@ -245,45 +241,10 @@ class Transfer:
         dialogue.never_began(failure)
         return _Try(dialogue, None)
 
-    async def _run(self, dialogue: Dialogue, candidate: _Candidate, demand: Demand) -> _Try:
+    async def _run(self, outgoing: Outgoing, tls: Tls, candidate: _Candidate, demand: Demand) -> _Try:
         self._since = len(self._internet.log)
-        network = self._internet.network
-        host = self._internet.world.hosts[self._message.host]
-        target = network.find(candidate.address, SMTP.port)
-        if target is None:
-            failure = PeerFailure(Reason.CONNECTION_REFUSED, f"no host has the address {candidate.address}")
-            return self._not_tried(dialogue, failure)
-        if network.refuses(candidate.address, SMTP.port):
-            return self._not_tried(dialogue, PeerFailure(Reason.CONNECTION_REFUSED, ""))
-        problems: list[Problem] = []
-
-        def check(tls: ClientLayer) -> PeerFailure | None:
-            problem = self._internet.protection.check(demand, tls.peer_chain) if demand.checks else None
-            if problem is None:
-                return None
-            problems.append(problem)
-            return PeerFailure(demand.failure, problem.detail) if demand.failure is not None else None
-
-        made: list[Endpoint] = []
-
-        def connected_from(endpoint: tuple[str, int]) -> None:
-            made.append(Endpoint(*endpoint))
-            network.calls_from(made[-1], Peer(host.ipv4, made[-1].port, host.name))
-
-        client = SmtpClient(
-            target=target,
-            source=network.loopback_of(host.name),
-            tls_context=_unverified_context,
-            server_name="" if candidate.host.startswith("[") else candidate.host,
-            connected_from=connected_from,
-            check=check,
-        )
-        try:
-            await client.run(dialogue)
-        finally:
-            for endpoint in made:
-                network.hung_up(endpoint)
-        return _Try(dialogue, problems[0] if problems else demand.refusal)
+        call = Call(self._message.host, candidate.domain, candidate.host, candidate.address, demand, tls)
+        return _Try(*await self._internet.connections.talk(call, outgoing))
 
     async def _ask(self, questions: Generator[Ask, Found, _T]) -> _T:
         """Put a generator's questions to the fake DNS."""
@@ -367,17 +328,3 @@ class Transfer:
             self.results.append(
                 Result(recipient, Stage.ROUTE, None, route.reason, route.detail, "", reports_delivery=False)
             )
-
-
-def _unverified_context() -> ssl.SSLContext:
-    """Opportunistic TLS takes any certificate (RFC 7435 §3)."""
-    global _unverified
-    if _unverified is None:
-        context = process_authority().client_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        _unverified = context
-    return _unverified
-
-
-_unverified: ssl.SSLContext | None = None

@@ -95,6 +95,8 @@ class Personality:
     """When it sends: obey MTA-STS policies (RFC 8461)."""
     tls_reports: bool = True
     """When it sends: report once a day to the domains that ask for it (RFC 8460)."""
+    keep_connections: bool = True
+    """When it sends: keep a connection for a moment, for the next message to the same mail host."""
     max_hops: int = 100
     """Received fields in a message before it is refused as going round in circles (RFC 5321 §6.3)."""
     accept_bare_line_ends: bool = False

@@ -5,7 +5,7 @@ It decides; :mod:`fakemail.wire.smtp_client` does. Nothing here waits, connects 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -42,10 +42,12 @@ Answer: TypeAlias = list[Reply] | Channel
 class PeerFailure(FakemailError):
     """The other side cannot be talked to any more: the driver throws it into the dialogue."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str = "", *, in_answer: bool = False) -> None:
+        """``in_answer`` when some of the replies that were waited for had come."""
         super().__init__(detail or str(reason))
         self.reason = reason
         self.detail = detail
+        self.in_answer = in_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +100,65 @@ class _Stop(Exception):
         self.at, self.reply, self.reason, self.detail = at, reply, reason, detail
 
 
+class _Stale(Exception):
+    """The kept connection was over before anything was said on it."""
+
+
+class Greeted(NamedTuple):
+    """What is known of a server with which a transaction was completed."""
+
+    keywords: Mapping[str, str]
+    channel: Channel | None
+
+
 class Dialogue:
     """One transaction with one server. Run ``steps()``; then ``outcomes`` and ``channel`` hold the result."""
 
-    def __init__(self, message: Outgoing, *, tls: Tls = Tls.IF_OFFERED) -> None:
+    def __init__(
+        self,
+        message: Outgoing,
+        *,
+        tls: Tls = Tls.IF_OFFERED,
+        greeted: Greeted | None = None,
+        stay: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """With ``greeted`` it begins with MAIL, on a connection that was kept. ``stay`` is asked after a
+        transaction that went well whether the connection shall be kept; else it ends with QUIT."""
         self._message = message
         self._tls = tls
         self._open: list[Recipient] = list(message.recipients)
-        self._keywords: dict[str, str] = {}
-        self._at = Stage.SMTP_BANNER
+        self._keywords: Mapping[str, str] = {} if greeted is None else greeted.keywords
+        self._at = Stage.SMTP_BANNER if greeted is None else Stage.SMTP_MAIL
+        self._is_greeted = greeted is not None
+        self._is_untried = greeted is not None
+        self._stay = stay
         self._dismissed = False  # the server said 421: it closes the connection (RFC 5321 §3.8)
-        self.channel: Channel | None = None
+        self.channel: Channel | None = None if greeted is None else greeted.channel
         self.outcomes: list[Outcome] = []
+        self.is_stale = False
+        """Whether the kept connection was over already: nothing came of it, and a new one is needed."""
+        self.stays = False
+        """Whether the connection is left open, with nothing under way on it."""
 
     def steps(self) -> Generator[Step, Answer, None]:
         """The whole dialogue. The driver throws :class:`PeerFailure` in when the connection fails."""
         try:
-            yield from self._greet()
+            if not self._is_greeted:
+                yield from self._greet()
             yield from self._transact()
+        except _Stale:
+            self.is_stale = True
+            return
         except _Stop as stop:
             self._settle(self._open, stop.at, stop.reply, stop.reason, stop.detail)
         except PeerFailure as failure:
             self._settle(self._open, self._at, None, failure.reason, failure.detail)
             return
         if self._dismissed:
+            return
+        # What was refused counts as an error of the connection, so that one begins anew.
+        if all(outcome.is_accepted for outcome in self.outcomes) and self._stay():
+            self.stays = True
             return
         # What became of the message is known; how the server says goodbye changes nothing.
         with suppress(PeerFailure):
@@ -130,6 +167,11 @@ class Dialogue:
     def never_began(self, failure: PeerFailure) -> None:
         """The server could not be connected to."""
         self._settle(self._open, Stage.CONNECT, None, failure.reason, failure.detail)
+
+    @property
+    def greeted(self) -> Greeted:
+        """For the next dialogue on the same connection."""
+        return Greeted(self._keywords, self.channel)
 
     def offers(self, keyword: str) -> bool:
         """Whether the server's last EHLO reply had that keyword."""
@@ -160,9 +202,18 @@ class Dialogue:
         return reply
 
     def _exchange(self, send: Send) -> Generator[Step, Answer, list[Reply]]:
-        answer = yield send
+        try:
+            answer = yield send
+        except PeerFailure as failure:
+            if self._is_untried and failure.reason is Reason.CONNECTION_LOST and not failure.in_answer:
+                raise _Stale from None
+            raise
         if isinstance(answer, Channel):
             raise TypeError("the driver answered a Send with a Channel")
+        # The end of the message is never in the first group, so that nothing is sent twice.
+        if self._is_untried and answer[0].code == 421:
+            raise _Stale
+        self._is_untried = False
         self._dismissed = self._dismissed or any(reply.code == 421 for reply in answer)
         return answer
 

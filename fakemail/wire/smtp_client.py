@@ -29,35 +29,73 @@ class SmtpClient:
         tls_context: Callable[[], ssl.SSLContext],
         server_name: str,
         connected_from: Callable[[tuple[str, int]], object],
+        hung_up: Callable[[tuple[str, int]], object] = lambda _: None,
         check: Callable[[ClientLayer], PeerFailure | None] = lambda _: None,
         timeout: float = 30.0,
     ) -> None:
         """``timeout`` is for each single wait, in real seconds. ``connected_from`` is told our own end
-        before the connection is made, so that the server can tell who calls. ``check`` looks at TLS after
-        its handshake, and says why it is not good enough."""
+        before the connection is made, so that the server can tell who calls, and ``hung_up`` when it is
+        closed. ``check`` looks at TLS after its handshake, and says why it is not good enough."""
         self._target = target
         self._source = source
         self._tls_context = tls_context
         self._server_name = server_name
         self._connected_from = connected_from
+        self._hung_up = hung_up
         self._check = check
         self._timeout = timeout
         self._replies = ReplyReader()
         self._ready: list[Reply] = []
         self._tls: ClientLayer | None = None
+        self._own_end: tuple[str, int] | None = None
+        self._is_connected = False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
     async def run(self, dialogue: Dialogue) -> None:
-        """Connect and go through the dialogue; how it ended is in the dialogue itself."""
+        """Connect, unless that was done, and go through the dialogue; how it ended is in the dialogue itself.
+
+        The connection is closed in the end, unless the dialogue wants it to stay.
+        """
         try:
             try:
-                await self._connect()
+                if not self._is_connected:
+                    await self._connect()
             except PeerFailure as failure:
                 dialogue.never_began(failure)
             else:
                 await self._go(dialogue)
         finally:
-            self._socket.close()
+            if not dialogue.stays:
+                self.close()
+
+    async def leave(self) -> None:
+        """Say goodbye and close; for a connection that stayed."""
+        try:
+            await self._send(Send(b"QUIT\r\n", 1))
+        except PeerFailure:
+            pass  # nobody waits for what the server says
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once. Closing again does nothing."""
+        self._socket.close()
+        if self._own_end is not None:
+            self._hung_up(self._own_end)
+            self._own_end = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the connection is there and nothing unasked has come over it."""
+        if self._ready:
+            return False
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
 
     async def _go(self, dialogue: Dialogue) -> None:
         steps = dialogue.steps()
@@ -79,9 +117,11 @@ class SmtpClient:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self._socket.bind((self._source, 0))
-            self._connected_from(self._socket.getsockname()[:2])
+            self._own_end = self._socket.getsockname()[:2]
+            self._connected_from(self._own_end)
             async with asyncio.timeout(self._timeout):
                 await loop.sock_connect(self._socket, self._target)
+            self._is_connected = True
         except TimeoutError:
             raise PeerFailure(Reason.TIMEOUT, "the connection was not answered") from None
         except OSError as error:
@@ -92,12 +132,12 @@ class SmtpClient:
         while len(self._ready) < step.replies:
             try:
                 octets = await self._read()
-            except PeerFailure:
+            except PeerFailure as failure:
                 # RFC 5321 §3.8: 421 may answer any command, and nothing comes after it.
                 if self._ready and self._ready[-1].code == 421:
                     self._ready += [self._ready[-1]] * (step.replies - len(self._ready))
                     break
-                raise
+                raise PeerFailure(failure.reason, failure.detail, in_answer=bool(self._ready)) from None
             try:
                 self._ready += self._replies.feed(octets)
             except ProtocolError as error:

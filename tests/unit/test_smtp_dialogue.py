@@ -12,6 +12,7 @@ from fakemail.smtp.dialogue import (
     MAX_REPLY,
     MAX_REPLY_LINE,
     Dialogue,
+    Greeted,
     Outgoing,
     PeerFailure,
     ReplyReader,
@@ -394,3 +395,77 @@ def test_reply_without_text_and_bare_lf() -> None:
 )
 def test_dot_stuffing(content: bytes, wire: bytes) -> None:
     assert stuff_dots(content) == wire
+
+
+# Kept connections --------------------------------------------------------------------------------
+
+GREETED = Greeted({"": "", "PIPELINING": "", "SIZE": ""}, TLS)
+GROUP = "MAIL FROM:<a@app.test> SIZE=3\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
+LOST = PeerFailure(Reason.CONNECTION_LOST, "gone")
+
+
+def test_a_kept_connection_begins_with_mail_and_stays() -> None:
+    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    steps = drive(dialogue, ["250 a\r\n250 b\r\n354 go", "250 ok"])
+    assert lines(steps) == [GROUP, "x\r\n.\r\n"]
+    assert dialogue.stays
+    assert dialogue.greeted == GREETED
+    assert dialogue.was_greeted
+    assert dialogue.channel is TLS
+    assert [outcome.is_accepted for outcome in dialogue.outcomes] == [True]
+
+
+def test_a_new_connection_stays_when_it_is_wanted() -> None:
+    dialogue = Dialogue(outgoing(), tls=Tls.NEVER, stay=lambda: True)
+    drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n354 go", "250 ok"])
+    assert dialogue.stays
+    assert dialogue.greeted == Greeted({"": "", "PIPELINING": "", "SIZE": ""}, None)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        ["550 no\r\n503 no\r\n503 no", "221 bye"],
+        ["250 a\r\n550 b\r\n554 no", "221 bye"],
+        ["250 a\r\n250 b\r\n354 go", "552 no", "221 bye"],
+        ["250 a\r\n250 b\r\n354 go", "421 no"],
+        ["250 a\r\n250 b\r\n354 go", LOST],
+    ],
+    ids=["sender", "recipient", "message", "421", "lost"],
+)
+def test_what_was_refused_does_not_stay(script: Script) -> None:
+    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    drive(dialogue, script)
+    assert not dialogue.stays
+    assert not dialogue.is_stale
+    assert len(dialogue.outcomes) == 1
+
+
+@pytest.mark.parametrize("answer", [LOST, "421 bye\r\n421 bye\r\n421 bye"], ids=["lost", "421"])
+def test_a_kept_connection_that_is_over_is_stale(answer: str | PeerFailure) -> None:
+    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    assert lines(drive(dialogue, [answer])) == [GROUP]
+    assert dialogue.is_stale
+    assert dialogue.outcomes == []
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        PeerFailure(Reason.CONNECTION_LOST, "gone", in_answer=True),
+        PeerFailure(Reason.TIMEOUT, "late"),
+    ],
+    ids=["in the middle of the answer", "timeout"],
+)
+def test_a_failure_of_another_kind_is_not_stale(failure: PeerFailure) -> None:
+    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    drive(dialogue, [failure])
+    assert not dialogue.is_stale
+    assert [outcome.reason for outcome in dialogue.outcomes] == [failure.reason]
+
+
+def test_a_new_connection_is_never_stale() -> None:
+    dialogue = Dialogue(outgoing(), tls=Tls.NEVER)
+    drive(dialogue, [LOST])
+    assert not dialogue.is_stale
+    assert len(dialogue.outcomes) == 1

@@ -1,0 +1,221 @@
+"""Connections from our hosts to mail hosts, and those that are kept for a moment for the next message.
+
+What is said on them is the dialogue's affair, and what becomes of the message the transfer's. A connection is kept
+where a new one would show nothing else: to one of our own hosts, without faults, unchanged since it was made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from operator import is_
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from fakemail.engine.network import Endpoint
+from fakemail.model.host import SMTP
+from fakemail.mta.demands import Demand
+from fakemail.smtp.dialogue import Dialogue, Greeted, Outgoing, PeerFailure, Tls
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.tls.authority import process_authority
+from fakemail.tls.dane import Problem
+from fakemail.tls.layer import ClientLayer
+from fakemail.wire.smtp_client import SmtpClient
+
+if TYPE_CHECKING:
+    from fakemail.engine.internet import Internet
+
+IDLE: Final = 2.0  # real seconds; Postfix keeps them as long (smtp_connection_cache_time_limit)
+MAX_MESSAGES: Final = 100
+MAX_KEPT: Final = 20  # two descriptors each, and a process may have as few as 256 of them
+
+_Key: TypeAlias = tuple[str, str, str, str]
+
+
+class Call(NamedTuple):
+    """Who wants to talk to whom, and how."""
+
+    host: str
+    """The sending host."""
+    domain: str
+    """The domain of the recipients."""
+    mail_host: str
+    address: str
+    demand: Demand
+    tls: Tls
+
+    @property
+    def key(self) -> _Key:
+        """Under which a connection is kept."""
+        return self.host, self.mail_host, self.address, self.demand.policy
+
+
+@dataclass(slots=True)
+class _Link:
+    """A connection, what was so when it was made, and what came of its TLS."""
+
+    client: SmtpClient
+    demand: Demand
+    state: tuple[object, ...]
+    """Empty where the connection must not be kept."""
+    problems: list[Problem] = field(default_factory=list)
+    greeted: Greeted | None = None
+    """Once a transaction went well on it."""
+    messages: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+
+class Connections:
+    """The connections of one fake internet between its hosts; at most one for each key waits for more mail."""
+
+    def __init__(self, internet: Internet) -> None:
+        self._internet = internet
+        self._kept: dict[_Key, _Link] = {}
+        self._leaving: set[SmtpClient] = set()
+
+    async def talk(self, call: Call, outgoing: Outgoing) -> tuple[Dialogue, Problem | None]:
+        """Hand a message to a mail host: the dialogue tells how it went, the problem what is wrong with its TLS."""
+        network = self._internet.network
+        target = network.find(call.address, SMTP.port)
+        if target is None or network.refuses(call.address, SMTP.port):
+            dialogue = Dialogue(outgoing)
+            detail = f"no host has the address {call.address}" if target is None else ""
+            dialogue.never_began(PeerFailure(Reason.CONNECTION_REFUSED, detail))
+            return dialogue, None
+        link = self._take(call, target)
+        if link is not None:
+            dialogue = await self._run(call, link, outgoing)
+            if not dialogue.is_stale:
+                return dialogue, call.demand.refusal
+        link = self._link(call, target)
+        dialogue = await self._run(call, link, outgoing)
+        return dialogue, link.problems[0] if link.problems else call.demand.refusal
+
+    def close(self) -> None:
+        """Drop what is kept, without a word."""
+        for link in self._kept.values():
+            if link.timer is not None:
+                link.timer.cancel()
+            link.client.close()
+        # One whose task was cancelled before it began is still open.
+        for client in self._leaving:
+            client.close()
+        self._kept.clear()
+        self._leaving.clear()
+
+    async def _run(self, call: Call, link: _Link, outgoing: Outgoing) -> Dialogue:
+        dialogue = Dialogue(
+            outgoing, tls=call.tls, greeted=link.greeted, stay=lambda: self._may_stay(call, link)
+        )
+        await link.client.run(dialogue)
+        if dialogue.stays:
+            link.greeted = dialogue.greeted
+            loop = asyncio.get_running_loop()
+            link.timer = loop.call_later(IDLE, self._leave, call.key)
+            self._kept[call.key] = link
+            if len(self._kept) > MAX_KEPT:
+                self._leave(next(iter(self._kept)))
+        return dialogue
+
+    # Keeping -------------------------------------------------------------------------------------
+
+    def _may_stay(self, call: Call, link: _Link) -> bool:
+        link.messages += 1
+        return (
+            call.key not in self._kept
+            and link.messages < MAX_MESSAGES
+            and not link.problems
+            and self._is_unchanged(call, link)
+            and link.client.is_quiet
+        )
+
+    def _take(self, call: Call, target: Endpoint) -> _Link | None:
+        """The kept connection, if it is as good as a new one; one that is not is ended."""
+        link = self._kept.get(call.key)
+        if link is None or call.tls is not call.demand.tls:
+            return None
+        # TLS that was checked for one demand says nothing about another.
+        if link.demand != call.demand or not self._is_unchanged(call, link) or not link.client.is_quiet:
+            self._leave(call.key)
+            return None
+        del self._kept[call.key]
+        if link.timer is not None:
+            link.timer.cancel()
+        return link
+
+    def _leave(self, key: _Key) -> None:
+        """End the kept connection politely."""
+        link = self._kept.pop(key)
+        if link.timer is not None:
+            link.timer.cancel()
+        self._leaving.add(link.client)
+        self._internet.supervisor.spawn(self._say_goodbye(link.client), f"QUIT to {key[1]}")
+
+    async def _say_goodbye(self, client: SmtpClient) -> None:
+        await client.leave()
+        self._leaving.discard(client)
+
+    def _is_unchanged(self, call: Call, link: _Link) -> bool:
+        target = self._internet.network.find(call.address, SMTP.port)
+        state = self._state(call, target)
+        return bool(state) and len(state) == len(link.state) and all(map(is_, state, link.state))
+
+    def _state(self, call: Call, target: Endpoint | None) -> tuple[object, ...]:
+        """What must still be the same things for a connection to be used again; empty if it must not be."""
+        internet = self._internet
+        sender = internet.world.hosts[call.host]
+        name = internet.network.owner(call.address)
+        running = internet.hosts.get(name)
+        # A server that a test attached may not like connections that outlive their message.
+        if running is None or internet.network.attached(name, SMTP.name) is not None:
+            return ()
+        # A report counts sessions (RFC 8460 §4.4): their number should not depend on how quick a test is.
+        if (
+            running.faults
+            or not sender.personality.keep_connections
+            or internet.reporting.is_wanted(call.domain)
+        ):
+            return ()
+        return sender, target, running, running.host, running.handler, running.revision
+
+    # Connecting ----------------------------------------------------------------------------------
+
+    def _link(self, call: Call, target: Endpoint) -> _Link:
+        network, protection = self._internet.network, self._internet.protection
+        host, demand = self._internet.world.hosts[call.host], call.demand
+        problems: list[Problem] = []
+
+        def check(tls: ClientLayer) -> PeerFailure | None:
+            problem = protection.check(demand, tls.peer_chain) if demand.checks else None
+            if problem is None:
+                return None
+            problems.append(problem)
+            return PeerFailure(demand.failure, problem.detail) if demand.failure is not None else None
+
+        client = SmtpClient(
+            target=target,
+            source=network.loopback_of(host.name),
+            tls_context=_unverified_context,
+            server_name="" if call.mail_host.startswith("[") else call.mail_host,
+            connected_from=lambda end: network.calls_from(Endpoint(*end), Peer(host.ipv4, end[1], host.name)),
+            hung_up=lambda end: network.hung_up(Endpoint(*end)),
+            check=check,
+        )
+        # What was sent in clear text because TLS failed is no example for the next message.
+        state = self._state(call, target) if call.tls is demand.tls else ()
+        return _Link(client, demand, state, problems)
+
+
+_unverified: ssl.SSLContext | None = None
+
+
+def _unverified_context() -> ssl.SSLContext:
+    """Opportunistic TLS takes any certificate (RFC 7435 §3)."""
+    global _unverified
+    if _unverified is None:
+        context = process_authority().client_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        _unverified = context
+    return _unverified
