@@ -329,6 +329,8 @@ class Agent:
 
     def _report(self, work: _Work) -> None:
         """Tell the sender who has the message now, where that was asked for (RFC 3461 §5.2.2)."""
+        if not work.reports:
+            return
         message = QueuedMessage(work.host, work.queue_id, work.envelope, work.content, ())
         for action, recipients in work.reports.items():
             results = [
