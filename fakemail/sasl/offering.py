@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from fakemail.model.host import Personality
@@ -33,7 +33,7 @@ def offered(
 
 def facts_of(
     channel: Channel | None,
-    mechanisms: tuple[str, ...],
+    mechanisms: Sequence[str],
     *,
     credentials: Credentials,
     chance: Chance,

@@ -6,8 +6,9 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
-from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, ServerFacts, Step, Success
+from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, Step, Success
 from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.sasl.offering import Stranger, facts_of
 from fakemail.smtp import replies
 from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
@@ -18,7 +19,7 @@ from fakemail.terms.reply import Reply
 class Authentication:
     """One AUTH command under way. After each step look at ``reply``, ``reason`` and ``login``."""
 
-    def __init__(self, exchange: ServerExchange, stranger: _Stranger | None) -> None:
+    def __init__(self, exchange: ServerExchange, stranger: Stranger | None) -> None:
         self._exchange = exchange
         self._stranger = stranger
         self.reply: Reply = replies.AUTHENTICATED
@@ -46,15 +47,8 @@ class Authentication:
         mechanism = MECHANISMS.get(name.upper())
         if mechanism is None or mechanism.name not in offered:
             return None
-        stranger = _Stranger(credentials) if anybody else None
-        facts = ServerFacts(
-            credentials=stranger or credentials,
-            chance=chance,
-            host=host,
-            channel_binding=channel.end_point if channel else None,
-            offers_plus=any(name.endswith("-PLUS") for name in offered),
-            certificate_names=channel.certificate_names if channel else (),
-        )
+        stranger = Stranger(credentials) if anybody else None
+        facts = facts_of(channel, offered, credentials=stranger or credentials, chance=chance, host=host)
         self = cls(mechanism.server(facts), stranger)
         octets = None
         if initial:
@@ -94,27 +88,6 @@ class Authentication:
 
     def _fail(self, reply: Reply, reason: Reason) -> None:
         self.reply, self.reason = reply, reason
-
-
-class _Stranger:
-    """Credentials that remember who asked to be let in."""
-
-    def __init__(self, own: Credentials) -> None:
-        self._own = own
-        self.login = ""
-
-    def password_of(self, login: str) -> str | None:
-        self.login = login
-        return self._own.password_of(login)
-
-    def token_owner(self, token: str) -> str | None:
-        return self._own.token_owner(token)
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return self._own.owner_of_certificate(subject)
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return self._own.may_act_as(authentication_id, authorization_id)
 
 
 def _decode(text: bytes) -> bytes | None:

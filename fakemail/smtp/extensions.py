@@ -11,11 +11,8 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from fakemail.model.host import Host, Personality, Security, Service
-from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.sasl.offering import offered
 from fakemail.terms.channel import Channel
-
-# With these a server can let in whom it does not know; with SCRAM it would have to prove that it does.
-ANY_LOGIN_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "CRAM-MD5"})
 
 
 @dataclass(frozen=True)
@@ -43,16 +40,7 @@ class Profile:
         """The SASL mechanisms offered on a connection, the strongest first."""
         if not self.is_submission or not self.offers("AUTH"):
             return ()
-        if channel is None and not self.personality.auth_in_clear:
-            return ()
-        return tuple(
-            row.name
-            for row in MECHANISMS.values()
-            if self.offers(f"AUTH={row.name}")
-            and not (self.personality.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
-            and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
-            and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
-        )
+        return offered(self.personality, channel, self.offers)
 
     def keywords(self, channel: Channel | None, *, authenticated: bool) -> tuple[str, ...]:
         """The keyword lines of the reply to EHLO on such a connection."""
