@@ -3,78 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.clock import VirtualClock
-from fakemail.imap.personality import PERSONALITIES, Profile
-from fakemail.imap.session import Session
-from fakemail.model.host import Host as ModelHost
-from fakemail.model.host import Personality, Security, Service
-from fakemail.store.account import AccountStore
-from fakemail.store.mailstore import MailStore
-from fakemail.terms.address import address
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-
-CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
-
-
-class Host:
-    """A host with one account, who is told what its sessions record."""
-
-    def __init__(self, personality: str = "default", **traits: object) -> None:
-        self.chance = Chance(1)
-        self.credentials = self
-        self.clock = VirtualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-        imap = PERSONALITIES[personality]
-        self.store = MailStore(clock=self.clock, folders=lambda _: dict(imap.folders))
-        self.account = self.store.account(address("bob@example.org"))
-        host = ModelHost("imap.example.org", "203.0.113.1", "2001:db8::1", personality=Personality(**traits))  # type: ignore[arg-type]
-        self.profile = Profile(host, Service("imap", 143, Security.STARTTLS), imap)
-        self.told: list[tuple[object, ...]] = []
-
-    def open(self, login: str) -> AccountStore | None:
-        return self.account
-
-    def now(self) -> datetime:
-        return self.clock.now()
-
-    def password_of(self, login: str) -> str | None:
-        return "s3cret" if login == "bob@example.org" else None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
-
-    def connect(self, channel: Channel | None = CHANNEL) -> Session:
-        peer = Peer("203.0.113.250", 50000, "app")
-        session = Session(self.profile, self, lambda *told: self.told.append(told), peer, channel)
-        session.greet()
-        return session
-
-    def selected(self, name: str = "INBOX") -> Session:
-        session = self.connect()
-        assert b" OK " in say(session, "in LOGIN bob@example.org s3cret")
-        assert b" OK " in say(session, f"in SELECT {name}")
-        return session
-
-
-def say(session: Session, line: str) -> bytes:
-    """Send a line and take all that comes back."""
-    out = session.feed(line.encode() + b"\r\n")
-    while session.has_more:
-        out += session.more()
-    return out
-
+from imap_host import CHANNEL, Host
 
 WORDS = [
     "a1",
