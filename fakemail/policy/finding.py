@@ -1,0 +1,40 @@
+"""What a check found: a status, a named reason and a sentence. What follows from it is the chain's affair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fakemail.terms.reason import Reason
+
+
+class Status(StrEnum):
+    """The words of RFC 8601 §2.7 for how a check came out; each is equal to its own text."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    SOFTFAIL = "softfail"
+    NEUTRAL = "neutral"
+    POLICY = "policy"
+    """Technically good, but not acceptable here."""
+    NONE = "none"
+    """There was nothing to check."""
+    TEMPERROR = "temperror"
+    """It could not be checked now; later it may be."""
+    PERMERROR = "permerror"
+    """It cannot be checked: what was published is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    """Which check it was: ``spf``, ``dnsbl``, ``headers``..."""
+    status: Status
+    sentence: str = ""
+    """Why, for people: what was looked at and what was found."""
+    reason: Reason | None = None
+    """Why mail would be turned away for this; none where nothing is wrong."""
+    score: float = 0.0
+    """Points towards the thresholds of a content scorer."""
