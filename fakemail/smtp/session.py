@@ -15,16 +15,20 @@ from typing import Final
 from fakemail.errors import ProtocolError
 from fakemail.faults.book import Book
 from fakemail.faults.rule import Drop, Facts, GiveReply
-from fakemail.mail.envelope import Body, Envelope, Origin, Recipient
+from fakemail.mail.envelope import Body, Origin, Recipient
 from fakemail.record.secrets import Suspicion, mask_response
 from fakemail.smtp import replies
+from fakemail.smtp.asking import expand, help_on, verify
 from fakemail.smtp.authentication import Authentication
 from fakemail.smtp.backend import Backend, Receipt, Recorder
 from fakemail.smtp.body import ChunkReader, DataReader, has_bare_line_ends
-from fakemail.smtp.commands import COMMANDS, KNOWN_LINES, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
+from fakemail.smtp.commands import COMMANDS, KNOWN_LINES, OUT_OF_ORDER, Argument, Row, State
 from fakemail.smtp.extensions import Profile, names_of
+from fakemail.smtp.framing import OVERLONG, Framing
 from fakemail.smtp.grammar import PathArgument, is_greeting_name, read_path_argument
 from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
+from fakemail.smtp.refusal import Refused, Silence, no, ungrammatical
+from fakemail.smtp.transaction import Transaction
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
@@ -37,42 +41,12 @@ from fakemail.terms.verdict import ACCEPTED, Verdict
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-class _Transaction:
-    """A mail transaction under way (RFC 5321 §3.3)."""
-
-    __slots__ = ("options", "recipients", "sender")
-
-    def __init__(self, sender: Path, options: MailOptions) -> None:
-        self.sender = sender
-        self.options = options
-        self.recipients: list[Recipient] = []
-
-
-class _Refused(Exception):
-    """A command is answered in the negative."""
-
-    def __init__(self, reply: Reply, reason: Reason) -> None:
-        self.reply = reply
-        self.reason = reason
-
-
-def _no(reason: Reason, detail: str = "") -> _Refused:
-    return _Refused(replies.refusal(reason, detail), reason)
-
-
-class _Silence(Exception):
-    """The connection ends without an answer."""
-
-
 # Faults at these commands are asked for when their path has been read.
 _ASKED_LATER: Final = frozenset({"MAIL", "RCPT"})
-# Lines answered in one go; a client that sends thousands must not keep the others from being served.
-_LINES_AT_ONCE: Final = 250
-_OVERLONG: Final = b""  # what _take_line returns for a line that was thrown away; no real line is empty
 _NO_OPTIONS: Final = MailOptions()
 
 
-class Session:
+class Session(Framing):
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
 
     After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing``
@@ -90,18 +64,13 @@ class Session:
         faults: Book | None = None,
     ) -> None:
         """``faults`` is what goes wrong here, asked before anything else is decided."""
+        super().__init__()
         self.profile = profile
         self._personality = profile.personality
         self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES")
         self.state = State.FRESH
         self.helo = ""
         self.login = ""
-        self.wants_tls = False
-        self.closing = False
-        self.has_more = False
-        """Whether lines that have arrived are still unanswered; ``more`` goes on with them."""
-        self.discarded_plaintext = 0
-        """Octets that came in clear text behind STARTTLS and were thrown away (RFC 3207 §5)."""
         self._backend = backend
         self._faults = Book() if faults is None else faults
         self._record = record
@@ -110,17 +79,10 @@ class Session:
         self._extended = False
         self._offered: frozenset[str] = frozenset()
         self._errors = 0
-        self._buffer = bytearray()
-        self._skipping = False
-        self._transaction: _Transaction | None = None
+        self._transaction: Transaction | None = None
         self._authentication: Authentication | None = None
         self._suspicion = Suspicion()
-        self._body: DataReader | ChunkReader | None = None
-        self._chunks: list[bytes] = []
-        self._chunked = 0
         self._origin: Origin | None = None  # made when it is needed and something in it has changed
-        self._on_answer: Callable[[Verdict | Receipt], None] | None = None
-        self._out: list[bytes] = []
         self._line = ""
         self._stage = Stage.SMTP_BANNER
         self._address: Path | None = None
@@ -133,47 +95,10 @@ class Session:
             if self._faults.in_force:
                 self._interfere(Stage.SMTP_BANNER)
             self._say(replies.banner(self.profile.host.name))
-        except _Refused as refused:
+        except Refused as refused:
             self._say(refused.reply, refused.reason)
-        except _Silence:
+        except Silence:
             self._fall_silent()
-        return self._take_output()
-
-    def feed(self, data: bytes) -> bytes:
-        """Take octets in, give octets out."""
-        if self.closing:
-            return b""
-        if not self._buffer:
-            # Nearly always the octets are a piece of the message, or one whole line.
-            if self._body is not None:
-                used = self._body.feed(data)
-                if not self._body.is_complete:
-                    return b""
-                self._end_of_body()
-                if used == len(data):
-                    return self._take_output()
-                data = data[used:]
-            elif 0 < len(data) == data.find(b"\n") + 1 <= LONGEST_LINE and not (
-                self._skipping or self.wants_tls or self._on_answer
-            ):
-                self._answer(data)
-                return self._take_output()
-        self._buffer += data
-        self._run()
-        return self._take_output()
-
-    def resume(self, answer: Verdict | Receipt) -> bytes:
-        """Go on with the backend's answer to the question that it left open."""
-        on_answer, self._on_answer = self._on_answer, None
-        if on_answer is None:
-            raise RuntimeError("no question is open in this session")
-        on_answer(answer)
-        self._run()
-        return self._take_output()
-
-    def more(self) -> bytes:
-        """Go on with what has arrived, where ``feed`` stopped so as not to keep everybody else waiting."""
-        self._run()
         return self._take_output()
 
     def secured(self, channel: Channel) -> None:
@@ -194,11 +119,6 @@ class Session:
         return self._take_output()
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether an answer of the backend is outstanding."""
-        return self._on_answer is not None
-
-    @property
     def whereabouts(self) -> str:
         """What the session is in the middle of, in words; empty between transactions."""
         if self._body is not None:
@@ -206,45 +126,6 @@ class Session:
         if self._authentication is not None:
             return "inside AUTH"
         return "inside a mail transaction" if self._transaction is not None else ""
-
-    # Framing -------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        self.has_more = False
-        left = _LINES_AT_ONCE
-        while self._on_answer is None and not self.closing and not self.wants_tls:
-            if self._body is not None:
-                del self._buffer[: self._body.feed(self._buffer)]
-                if not self._body.is_complete:
-                    return
-                self._end_of_body()
-                continue
-            line = self._take_line()
-            if line is None:
-                return
-            self._answer(line)
-            left -= 1
-            if left == 0 and self._buffer:
-                self.has_more = True
-                return
-        if self.wants_tls:
-            # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 3207 §5).
-            self.discarded_plaintext = len(self._buffer)
-            self._buffer.clear()
-
-    def _take_line(self) -> bytes | None:
-        end = self._buffer.find(b"\n") + 1
-        if end == 0:
-            if len(self._buffer) > LONGEST_LINE:
-                self._skipping = True
-                self._buffer.clear()
-            return None
-        line = bytes(self._buffer[:end])
-        del self._buffer[:end]
-        if self._skipping or end > LONGEST_LINE:
-            self._skipping = False
-            return _OVERLONG
-        return line
 
     def _say(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
         if reply.code >= 400:
@@ -260,14 +141,6 @@ class Session:
         self._out.append(reply.wire)
         self._record(self._stage, self._line, reply, reason, self._address, queue_id)
 
-    def _take_output(self) -> bytes:
-        out = self._out
-        if len(out) == 1:
-            return out.pop()
-        octets = b"".join(out)
-        out.clear()
-        return octets
-
     # Commands ------------------------------------------------------------------------------------
 
     def _answer(self, raw: bytes) -> None:
@@ -280,9 +153,9 @@ class Session:
             if self._faults.in_force and row.verb not in _ASKED_LATER:
                 self._interfere(row.stage)
             self._HANDLERS[row.verb](self, argument)
-        except _Refused as refused:
+        except Refused as refused:
             self._say(refused.reply, refused.reason)
-        except _Silence:
+        except Silence:
             self._fall_silent()
 
     def _fall_silent(self) -> None:
@@ -294,10 +167,10 @@ class Session:
         sender = self._address if transaction is None else transaction.sender
         match self._faults.decide(stage, Facts(sender, recipient)):
             case GiveReply(reply):
-                raise _Refused(reply, Reason.FAULT)
+                raise Refused(reply, Reason.FAULT)
             case Drop():
                 self.closing = True
-                raise _Silence
+                raise Silence
 
     def _parse(self, raw: bytes) -> tuple[Row, str]:
         """Find the row of the command; refuse what breaks the general rules."""
@@ -307,7 +180,7 @@ class Session:
             self._suspicion.is_awake = False
             self._stage = row.stage
             if self.state not in row.states:
-                raise _Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
+                raise Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
             return row, argument
         return self._parse_anew(raw)
 
@@ -318,21 +191,19 @@ class Session:
         known = row is not None and (not row.keyword or self._knows(row.keyword))
         self._stage = Stage.SMTP_UNKNOWN if row is None else row.stage
         self._line = self._suspicion.hear(text, row and row.verb)
-        if raw is _OVERLONG or (row is not None and len(raw) > row.limit):
-            raise _no(Reason.LINE_TOO_LONG)
+        if raw is OVERLONG or (row is not None and len(raw) > row.limit):
+            raise no(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
-            raise _Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
+            raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if row is None or not known:
-            raise _no(Reason.UNKNOWN_COMMAND)
+            raise no(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
-            raise _Refused(
-                replies.syntax("control characters, or octets that are not UTF-8"), Reason.BAD_SYNTAX
-            )
+            raise ungrammatical("control characters, or octets that are not UTF-8")
         if self.state not in row.states:
-            raise _Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
+            raise Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
         argument = argument.strip(" ") if argument.startswith(" ") or argument.endswith(" ") else argument
         if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
-            raise _Refused(replies.syntax(f"syntax: {row.syntax}"), Reason.BAD_SYNTAX)
+            raise ungrammatical(f"syntax: {row.syntax}")
         KNOWN_LINES.keep(raw, row, text, argument)
         return row, argument
 
@@ -349,7 +220,7 @@ class Session:
 
     def _helo(self, argument: str, *, extended: bool) -> None:
         if not is_greeting_name(argument):
-            raise _Refused(replies.syntax("syntax: EHLO name"), Reason.BAD_SYNTAX)
+            raise ungrammatical("syntax: EHLO name")
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
         self._origin = None
@@ -369,15 +240,13 @@ class Session:
 
     def _starttls(self, _: str) -> None:
         if self._channel is not None:
-            raise _Refused(replies.sequence("TLS is active already"), Reason.BAD_SEQUENCE)
+            raise Refused(replies.sequence("TLS is active already"), Reason.BAD_SEQUENCE)
         self._say(replies.READY_FOR_TLS)
         self.wants_tls = True
 
     def _reset(self, state: State) -> None:
         self.state = state
         self._transaction = None
-        self._chunks.clear()
-        self._chunked = 0
 
     def _rset(self, _: str) -> None:
         self._reset(State.FRESH if self.state is State.FRESH else State.READY)
@@ -391,53 +260,22 @@ class Session:
         self._say(replies.BYE)
 
     def _help(self, argument: str) -> None:
-        row = COMMANDS.get(argument.upper()) if argument else None
-        if argument and (row is None or not self._hears(row)):
-            raise _Refused(
-                Reply(504, "5.5.4", f"there is no command {replies.echo(argument)}"), Reason.BAD_SYNTAX
-            )
-        rows = [row] if row is not None else [row for row in COMMANDS.values() if self._hears(row)]
-        self._say(Reply(214, "2.0.0", "\n".join(row.syntax for row in rows)))
-
-    def _hears(self, row: Row) -> bool:
-        return not row.keyword or self._knows(row.keyword)
+        self._say(help_on(argument, lambda row: not row.keyword or self._knows(row.keyword)))
 
     def _vrfy(self, argument: str) -> None:
-        name, takes_utf8 = self._asked(argument)
-        found = self._backend.verify(name)
-        if not found:
-            raise _no(Reason.NO_SUCH_USER, replies.echo(name))
-        if not takes_utf8 and not all(address.is_ascii for address in found):
-            self._say(replies.CANNOT_VERIFY)
-            return
-        self._say(Reply(250, "2.1.5", "\n".join(f"<{address}>" for address in found)))
+        self._say(verify(self._backend, argument, offers_utf8=self._offers("SMTPUTF8")))
 
     def _expn(self, argument: str) -> None:
-        name, takes_utf8 = self._asked(argument)
-        found = self._backend.expand(name)
-        if not found:
-            raise _Refused(
-                Reply(550, "5.1.1", f"{replies.echo(name)}: no such alias here"), Reason.NO_SUCH_USER
-            )
-        if not takes_utf8 and not all(address.is_ascii for address in found):
-            raise _Refused(replies.CANNOT_EXPAND, Reason.NOT_NEGOTIATED)
-        self._say(Reply(250, "2.1.5", "\n".join(f"<{address}>" for address in found)))
-
-    def _asked(self, argument: str) -> tuple[str, bool]:
-        """Whom VRFY or EXPN asks for, and whether the reply may be UTF-8 (RFC 6531 §3.7.4.2)."""
-        name, _, word = argument.rpartition(" ")
-        takes_utf8 = bool(name) and word.upper() == "SMTPUTF8" and self._offers("SMTPUTF8")
-        name = name.rstrip(" ") if takes_utf8 else argument
-        return name.removeprefix("<").removesuffix(">"), takes_utf8
+        self._say(expand(self._backend, argument, offers_utf8=self._offers("SMTPUTF8")))
 
     # Authentication ------------------------------------------------------------------------------
 
     def _auth(self, argument: str) -> None:
         if self.login:
-            raise _Refused(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
+            raise Refused(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
         personality = self._personality
         if self._channel is None and not personality.auth_in_clear:
-            raise _Refused(replies.TLS_FIRST, Reason.TLS_REQUIRED)
+            raise Refused(replies.TLS_FIRST, Reason.TLS_REQUIRED)
         offered = self.profile.mechanisms(self._channel)
         authentication = Authentication.begin(
             argument,
@@ -449,7 +287,7 @@ class Session:
             anybody=personality.accept_any_login,
         )
         if authentication is None:
-            raise _no(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
+            raise no(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
         self._authentication = authentication
         self._say_authentication()
 
@@ -457,11 +295,11 @@ class Session:
         self._stage = Stage.SMTP_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         authentication = self._authentication
-        if raw is not _OVERLONG and not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
+        if raw is not OVERLONG and not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
             self._authentication = None
-            raise _Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
+            raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if authentication is not None:
-            authentication.respond(raw.rstrip(b"\r\n") if raw is not _OVERLONG else None)
+            authentication.respond(raw.rstrip(b"\r\n") if raw is not OVERLONG else None)
             self._say_authentication()
 
     def _say_authentication(self) -> None:
@@ -484,9 +322,9 @@ class Session:
     def _mail(self, argument: str) -> None:
         personality = self._personality
         if personality.require_tls and self._channel is None:
-            raise _no(Reason.TLS_REQUIRED)
+            raise no(Reason.TLS_REQUIRED)
         if personality.require_auth and not self.login and self.profile.is_submission:
-            raise _no(Reason.AUTH_REQUIRED)
+            raise no(Reason.AUTH_REQUIRED)
         sender, parameters = _read_path(argument, "FROM:")
         self._address = sender
         if self._faults.in_force:
@@ -494,24 +332,24 @@ class Session:
         try:
             options = read_mail_options(parameters, self._offers) if parameters else _NO_OPTIONS
         except NotOffered as error:
-            raise _no(Reason.NOT_NEGOTIATED, str(error)) from None
+            raise no(Reason.NOT_NEGOTIATED, str(error)) from None
         except ProtocolError as error:
-            raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
+            raise ungrammatical(str(error)) from None
         if isinstance(sender, Address):
             if not sender.domain:
-                raise _Refused(replies.syntax("the address has no domain"), Reason.BAD_SYNTAX)
+                raise ungrammatical("the address has no domain")
             if not options.smtputf8 and not sender.is_ascii:
-                raise _Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+                raise Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options.size is not None and options.size > personality.max_message_size:
-            raise _no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
-        transaction = _Transaction(sender, options)
+            raise no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
+        transaction = Transaction(sender, options)
         answer = self._backend.check_sender(sender, self.login)
         if answer is None:
             self._on_answer = partial(self._sender_checked, transaction)
         else:
             self._sender_checked(transaction, answer)
 
-    def _sender_checked(self, transaction: _Transaction, answer: Verdict | Receipt) -> None:
+    def _sender_checked(self, transaction: Transaction, answer: Verdict | Receipt) -> None:
         if answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted):
             self._transaction = transaction
             self.state = State.SENDER
@@ -522,24 +360,24 @@ class Session:
     def _rcpt(self, argument: str) -> None:
         transaction = self._transaction
         if transaction is None:
-            raise _no(Reason.BAD_SEQUENCE)
+            raise no(Reason.BAD_SEQUENCE)
         if len(transaction.recipients) >= self._personality.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in a transaction of its own.
-            raise _no(Reason.TOO_MANY_RECIPIENTS)
+            raise no(Reason.TOO_MANY_RECIPIENTS)
         path, parameters = _read_path(argument, "TO:")
         self._address = path
         if self._faults.in_force:
             self._interfere(Stage.SMTP_RCPT, path)
         if not isinstance(path, Address):
-            raise _Refused(replies.syntax("a recipient cannot be empty"), Reason.BAD_SYNTAX)
+            raise ungrammatical("a recipient cannot be empty")
         try:
             options = read_rcpt_options(parameters, self._offers) if parameters else None
         except NotOffered as error:
-            raise _no(Reason.NOT_NEGOTIATED, str(error)) from None
+            raise no(Reason.NOT_NEGOTIATED, str(error)) from None
         except ProtocolError as error:
-            raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
+            raise ungrammatical(str(error)) from None
         if not path.is_ascii and not transaction.options.smtputf8:
-            raise _Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+            raise Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options is not None:
             recipient = Recipient(path, options.notify, options.original)
         else:
@@ -551,7 +389,7 @@ class Session:
             self._recipient_checked(transaction, recipient, answer)
 
     def _recipient_checked(
-        self, transaction: _Transaction, recipient: Recipient, answer: Verdict | Receipt
+        self, transaction: Transaction, recipient: Recipient, answer: Verdict | Receipt
     ) -> None:
         if answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted):
             transaction.recipients.append(recipient)
@@ -563,19 +401,20 @@ class Session:
     def _data(self, _: str) -> None:
         transaction = self._transaction
         if transaction is None or not transaction.recipients:
-            raise _no(Reason.NO_VALID_RECIPIENTS)
+            raise no(Reason.NO_VALID_RECIPIENTS)
         if transaction.options.body is Body.BINARY:
             # RFC 3030 §3: a binary message is sent with BDAT only.
-            raise _Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
+            raise Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
         self._say(replies.GO_AHEAD)
         self._body = DataReader(self._personality.max_message_size)
 
     def _bdat(self, argument: str) -> None:
         match = re.fullmatch(r"([0-9]{1,18})( LAST)?", argument, re.IGNORECASE)
         if match is None:
-            raise _Refused(replies.syntax("syntax: BDAT octets [LAST]"), Reason.BAD_SYNTAX)
+            raise ungrammatical("syntax: BDAT octets [LAST]")
         # RFC 3030 §2: the octets follow at once, whatever the answer will be.
-        room = self._personality.max_message_size - self._chunked
+        taken = 0 if self._transaction is None else self._transaction.chunked
+        room = self._personality.max_message_size - taken
         self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
         if self._body.is_complete:  # of no octets
             self._end_of_body()
@@ -588,26 +427,25 @@ class Session:
                 self._finish(body.content, too_big=body.is_too_big)
             elif body is not None:
                 self._end_of_chunk(body)
-        except _Refused as refused:
+        except Refused as refused:
             self._say(refused.reply, refused.reason)
-        except _Silence:
+        except Silence:
             self._fall_silent()
 
     def _end_of_chunk(self, chunk: ChunkReader) -> None:
         transaction = self._transaction
         if transaction is None:
-            raise _Refused(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
+            raise Refused(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
         if not transaction.recipients:
-            raise _no(Reason.NO_VALID_RECIPIENTS)
+            raise no(Reason.NO_VALID_RECIPIENTS)
         if chunk.is_too_big:
             self._reset(State.READY)
-            raise _no(Reason.MESSAGE_TOO_BIG)
-        self._chunks.append(chunk.content)
-        self._chunked += chunk.size
+            raise no(Reason.MESSAGE_TOO_BIG)
+        transaction.add_chunk(chunk.content)
         if chunk.last:
             # The reply to the last chunk is the one that takes responsibility (RFC 3030 §2).
             self._stage = Stage.SMTP_END
-            self._finish(b"".join(self._chunks), too_big=False)
+            self._finish(transaction.content(), too_big=False)
         else:
             self.state = State.CHUNKS
             self._say(Reply(250, "2.0.0", f"{chunk.size} octets received"))
@@ -620,25 +458,14 @@ class Session:
         finally:
             self._reset(State.READY)
         if transaction is None:
-            raise _no(Reason.BAD_SEQUENCE)
+            raise no(Reason.BAD_SEQUENCE)
         if too_big:
-            raise _no(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
+            raise no(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
         options = transaction.options
         lenient = self._personality.accept_bare_line_ends or options.body is Body.BINARY
         if not lenient and has_bare_line_ends(content):
-            raise _no(Reason.BARE_LINE_END)
-        envelope = Envelope(
-            transaction.sender,
-            tuple(transaction.recipients),
-            self._find_origin(smtputf8=options.smtputf8),
-            options.body,
-            options.size,
-            options.ret,
-            options.envid,
-            options.smtputf8,
-            options.auth,
-            options.requiretls,
-        )
+            raise no(Reason.BARE_LINE_END)
+        envelope = transaction.envelope(self._find_origin(smtputf8=options.smtputf8))
         answer = self._backend.take(envelope, content)
         if answer is None:
             self._on_answer = self._taken
@@ -697,4 +524,4 @@ def _read_path(argument: str, prefix: str) -> PathArgument:
     try:
         return read_path_argument(argument, prefix)
     except ProtocolError as error:
-        raise _Refused(replies.syntax(str(error)), Reason.BAD_SYNTAX) from None
+        raise ungrammatical(str(error)) from None

@@ -1,0 +1,46 @@
+"""A mail transaction under way, and the envelope that it becomes (RFC 5321 §3.3). It decides nothing."""
+
+from __future__ import annotations
+
+from fakemail.mail.envelope import Envelope, Origin, Recipient
+from fakemail.smtp.parameters import MailOptions
+from fakemail.terms.address import Path
+
+
+class Transaction:
+    """What the client has said since MAIL."""
+
+    __slots__ = ("_chunks", "chunked", "options", "recipients", "sender")
+
+    def __init__(self, sender: Path, options: MailOptions) -> None:
+        self.sender = sender
+        self.options = options
+        self.recipients: list[Recipient] = []
+        self._chunks: list[bytes] = []
+        self.chunked = 0
+        """Octets that have come by BDAT."""
+
+    def add_chunk(self, octets: bytes) -> None:
+        """Keep what one BDAT brought (RFC 3030 §2)."""
+        self._chunks.append(octets)
+        self.chunked += len(octets)
+
+    def content(self) -> bytes:
+        """The message that the chunks are."""
+        return b"".join(self._chunks)
+
+    def envelope(self, origin: Origin) -> Envelope:
+        """The envelope, complete."""
+        options = self.options
+        return Envelope(
+            self.sender,
+            tuple(self.recipients),
+            origin,
+            options.body,
+            options.size,
+            options.ret,
+            options.envid,
+            options.smtputf8,
+            options.auth,
+            options.requiretls,
+        )
