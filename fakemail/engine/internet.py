@@ -16,6 +16,7 @@ from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
 from fakemail.engine.agent import Agent
 from fakemail.engine.connections import Connections
+from fakemail.engine.credentials import login_key
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
@@ -24,7 +25,7 @@ from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.reporting import Reporting
 from fakemail.engine.securing import publish_usual_tlsa
-from fakemail.engine.site import RunningHost, login_key
+from fakemail.engine.site import RunningHost
 from fakemail.engine.transfer import QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
 from fakemail.imap.personality import PERSONALITIES

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from fakemail.engine.decisions import Decisions
 from fakemail.engine.reading import Readers
-from fakemail.engine.site import Decisions, Site, Spoken
+from fakemail.engine.site import Site, Spoken
 from fakemail.imap import personality as imap
 from fakemail.imap.session import Session as ImapSession
 from fakemail.model.host import (
