@@ -84,6 +84,8 @@ class Agent:
     def check(self, host: str, address: Address) -> Verdict:
         """Whether a host takes mail for an address of its own at all."""
         resolution = self.resolve(host, address)
+        if resolution.is_plain:
+            return ACCEPTED
         if resolution.reason is not None:
             return refused(resolution.reason, f"<{address}>")
         full = [account for account in resolution.accounts if not self._has_room(account, 1)]
@@ -173,6 +175,10 @@ class Agent:
         for recipient in recipients:
             address = self._complete(host, recipient.address)
             resolution = self.resolve(host, address)
+            if resolution.is_plain and not recipient.notify:
+                self._put(work, recipient.address, address, resolution.accounts[0])
+                nobody_has_it = False
+                continue
             full = self._full(work, resolution)
             verdict = self._judge(work, address, resolution, full)
             if not verdict.is_accepted:
@@ -184,8 +190,10 @@ class Agent:
                 kept = tuple(account for account in resolution.accounts if account not in full)
                 resolution = resolution._replace(accounts=kept)
             self._serve(work, recipient, resolution)
-        self._send_onward(work)
-        self._report(work)
+        if work.onward:
+            self._send_onward(work)
+        if work.reports:
+            self._report(work)
         return Outcome(failed, nobody_has_it)
 
     def _complete(self, host: str, address: Address) -> Address:
@@ -194,7 +202,7 @@ class Agent:
 
     def _serve(self, work: _Work, recipient: Recipient, resolution: Resolution) -> None:
         for account in (*resolution.accounts, *resolution.list_mail):
-            self._put(work, recipient.address, account)
+            self._put(work, recipient.address, self._complete(work.host, recipient.address), account)
         for account in resolution.list_mail:
             self._leave_list(work, account)
         for account in resolution.forwards:
@@ -209,16 +217,17 @@ class Agent:
             if action is not None:
                 work.reports.setdefault(action, []).append(recipient)
 
-    def _put(self, work: _Work, recipient: Address, account: Address) -> None:
-        """Into the INBOX of an account, once for all its addresses."""
-        delivery = Delivery(self._complete(work.host, recipient), work.envelope, work.host, work.queue_id)
+    def _put(self, work: _Work, said: Address, recipient: Address, account: Address) -> None:
+        """Into the INBOX of an account, once for all its addresses; ``recipient`` is what was said, complete."""
+        delivery = Delivery(recipient, work.envelope, work.host, work.queue_id)
         stored = work.served.get(account.key)
         if stored is None:
-            raw = prepend(work.content, return_path(work.envelope.sender))
+            # The Received field is in front, so the header block has begun.
+            raw = return_path(work.envelope.sender) + work.content
             stored = self._internet.store.mailbox(account).append(raw, delivery=delivery)
             work.served[account.key] = stored
         # The event names the address as it was said, by which a journey is followed.
-        self._internet.note_delivery(stored, delivery, account, recipient=recipient)
+        self._internet.note_delivery(stored, delivery, account, recipient=said)
 
     def _pass_on(self, work: _Work, recipient: Recipient, resolution: Resolution) -> None:
         """To the addresses elsewhere for which an alias stands; the reverse-path stays (RFC 5321 §3.9.1)."""
@@ -313,9 +322,8 @@ class Agent:
     # Inside --------------------------------------------------------------------------------------
 
     def _send_onward(self, work: _Work) -> None:
-        if work.onward:
-            envelope = work.envelope._replace(recipients=tuple(work.onward.values()))
-            self._queue(work, work.onward_id, envelope, work.content)
+        envelope = work.envelope._replace(recipients=tuple(work.onward.values()))
+        self._queue(work, work.onward_id, envelope, work.content)
 
     def _queue(self, work: _Work, queue_id: str, envelope: Envelope, raw: bytes) -> None:
         self._internet.queue(work.host, queue_id, envelope, raw, origin=work.queue_id)
@@ -329,8 +337,6 @@ class Agent:
 
     def _report(self, work: _Work) -> None:
         """Tell the sender who has the message now, where that was asked for (RFC 3461 §5.2.2)."""
-        if not work.reports:
-            return
         message = QueuedMessage(work.host, work.queue_id, work.envelope, work.content, ())
         for action, recipients in work.reports.items():
             results = [

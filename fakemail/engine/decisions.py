@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fakemail.engine.credentials import login_key
-from fakemail.mail.envelope import Envelope, Origin
+from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
 from fakemail.mta.recipients import resolve
 from fakemail.policy.greylist import triplet
@@ -112,8 +112,10 @@ class Decisions:
     def _deliver(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:
         """Deliver what is for here and queue the rest; refuse if nothing of it can be done."""
         internet, name = self._internet, self._running.name
-        local = [each for each in envelope.recipients if self._is_home(each.address.domain)]
-        waiting = [each for each in envelope.recipients if not self._is_home(each.address.domain)]
+        local: Sequence[Recipient] = envelope.recipients
+        waiting = [each for each in local if not self._is_home(each.address.domain)]
+        if waiting:
+            local = [each for each in local if each not in waiting]
         raw = prepend(content, trace)
         if local:
             failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)

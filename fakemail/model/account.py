@@ -49,6 +49,13 @@ class Account:
     """Whether the submission server puts what it sends into its mailbox ``Sent``, as some providers do."""
     auto_reply: AutoReply | None = None
     forward: Forward | None = None
+    is_plain: bool = field(init=False, repr=False, compare=False)
+    """Whether its mail goes into the mailbox, whatever it is, and nothing else happens."""
+
+    def __post_init__(self) -> None:
+        unusual = (self.quota, self.quota_messages, self.auto_reply, self.forward)
+        # Made here, because it is asked twice for each message.
+        object.__setattr__(self, "is_plain", not self.disabled and unusual == (None,) * 4)
 
     def owns(self, sender: Address, *, detail_separator: str = "+") -> bool:
         """Whether the account may send as that address (RFC 6409 §6.1); ``bob+detail`` is bob's own.

@@ -26,6 +26,8 @@ class Resolution(NamedTuple):
     """Mailing lists, whose members get it."""
     list_mail: tuple[Address, ...] = ()
     """Addresses that belong to mailing lists: bounces, wishes to leave."""
+    is_plain: bool = False
+    """Whether it is one plain account, so that nothing but delivery is to be done (see ``Account.is_plain``)."""
 
     @property
     def is_nobody(self) -> bool:
@@ -61,8 +63,8 @@ def resolve(
     ends there; whoever was found on the way gets the mail.
     """
     direct = world.accounts.get(address.key)
-    if direct is not None and not direct.disabled and direct.forward is None and is_home(address.domain):
-        return Resolution((direct.address,))  # nearly always it is the address of an account
+    if direct is not None and direct.is_plain and is_home(address.domain):
+        return Resolution((direct.address,), is_plain=True)  # nearly always
     found = _Found()
     seen: set[str] = set()
     pending = [address]

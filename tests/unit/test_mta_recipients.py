@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from fakemail.model.account import AutoReply, Forward
 from fakemail.model.world import World
 from fakemail.mta.recipients import Resolution, resolve
 from fakemail.terms.address import Address, address
@@ -146,3 +148,25 @@ def test_address_elsewhere_is_onward() -> None:
     assert resolve(example(), address("x@elsewhere.test")) == Resolution(
         onward=(address("x@elsewhere.test"),)
     )
+
+
+@pytest.mark.parametrize(
+    "peculiarity",
+    [
+        {"quota": 1000},
+        {"quota_messages": 0},
+        {"auto_reply": AutoReply("away")},
+        {"forward": Forward((address("x@elsewhere.test"),))},
+        {"disabled": True},
+    ],
+)
+def test_only_an_account_without_peculiarities_is_plain(peculiarity: dict[str, Any]) -> None:
+    world = example()
+    assert resolve(world, address("bob@example.org")).is_plain
+    world.change_account(replace(world.account(address("bob@example.org")), **peculiarity))
+    assert not resolve(world, address("bob@example.org")).is_plain
+
+
+def test_who_is_found_by_a_longer_way_is_not_plain() -> None:
+    assert not resolve(example(), address("bob+news@example.org")).is_plain
+    assert not resolve(example(), address("bob@example.org"), is_home=lambda _: False).is_plain
