@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from fakemail.dns.lookup import Answer
+from fakemail.mail.envelope import Body
 from fakemail.mail.message import MessageView
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
@@ -36,6 +37,10 @@ class Facts:
     sender: Path | None = None
     """The reverse-path; ``None`` before MAIL."""
     recipients: tuple[Address, ...] = ()
+    body: Body | None = None
+    """What the client announced with BODY; ``None`` where nobody said, so that it cannot be held against it."""
+    smtputf8: bool = False
+    """Whether the client asked for SMTPUTF8 (RFC 6531)."""
     content: bytes = b""
     """The message as it came, without the trace field of this host; empty before the end of data."""
 

@@ -1,0 +1,33 @@
+"""Which part of a domain name somebody has registered: the Public Suffix List, and the only door to it.
+
+The list comes with the package ``publicsuffixlist`` and is read at the first question, which takes some 50 ms.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+
+def registered_domain(name: str) -> str:
+    """The registered domain of a name: one label more than its public suffix, ``""`` for a public suffix.
+
+    Lower-case, without the final dot. A top-level domain that the list does not have is a public suffix.
+    """
+    return _registered(name.rstrip(".").lower())
+
+
+@lru_cache(maxsize=1024)
+def _registered(key: str) -> str:
+    found: str | None = _list().privatesuffix(key)
+    return found or ""
+
+
+@lru_cache(maxsize=1)
+def _list() -> PublicSuffixList:
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList()
