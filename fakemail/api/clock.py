@@ -56,7 +56,7 @@ class Clock(BaseClock):
         __tracebackhide__ = True
         require_blocking_allowed("clock.advance")
         span = self._forward(span)
-        self._net.run(self._net.internet.advance(span, patience=self._net.timeout))
+        self._net.perform(self._net.internet.advance(span, patience=self._net.timeout))
 
 
 class AsyncClock(BaseClock):

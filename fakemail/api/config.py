@@ -68,7 +68,7 @@ def apply(net: AnyNet, description: Description) -> None:
     )
     _check_records(description, problems)
     problems.raise_all()
-    net.run(_run(net))
+    net.perform(_run(net))
     _publish(net, description, problems)
     problems.raise_all()
 

@@ -56,7 +56,7 @@ class Host:
 
     def run(self, work: Coroutine[Any, Any, object]) -> None:
         """Run a short coroutine in the loop's thread."""
-        self._net.run(work)
+        self._net.perform(work)
 
     @property
     def faults(self) -> Faults:
@@ -118,7 +118,7 @@ class Host:
             internet.route(self.name)
             await internet.run_host(internet.world.host(name))
 
-        self._net.run(change())
+        self._net.perform(change())
         return self
 
     @property
@@ -173,7 +173,7 @@ class Host:
 
     def start(self) -> Host:
         """Switch it on again, on the same addresses and ports."""
-        self._net.run(self._net.internet.hosts[self.name].start())
+        self._net.perform(self._net.internet.hosts[self.name].start())
         return self
 
     def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
@@ -235,7 +235,7 @@ class Domain:
     @property
     def reading_host(self) -> Host:
         """The host where its accounts read their mail, ``mail`` inside the domain; made when first asked for."""
-        return Host(self._net, self._net.run(self._net.internet.run_reading_host(self.name)).name)
+        return Host(self._net, self._net.perform(self._net.internet.run_reading_host(self.name)).name)
 
     def mx_hosts(self, *names: str) -> tuple[Host, ...]:
         """Let these hosts take its mail, the preferred first, and return them.
@@ -266,7 +266,7 @@ class Domain:
         async def change() -> None:
             await internet.reroute(internet.world.route_domain(self.name, routing, tuple(names)))
 
-        self._net.run(change())
+        self._net.perform(change())
 
     def account(self, local: str, *, password: str | None = None) -> Account:
         """The account of that local part, made if it is not there."""
@@ -362,7 +362,7 @@ class Domain:
                 f"mx='mx1.{self.name}' or mx=['*.{self.name}']."
             )
         policy = sts.Policy(cast(sts.Mode, mode), max_age, named)
-        self._net.run(securing.publish_sts(internet, self.name, policy, flaw=flaw))
+        self._net.perform(securing.publish_sts(internet, self.name, policy, flaw=flaw))
         return self
 
     def tls_reports(self, to: str | Address | Account | None) -> Domain:

@@ -99,7 +99,7 @@ class BaseNet(Ways, Generic[_A]):
         """Call a function in the loop's thread."""
         return self.thread.call(function)
 
-    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+    def perform(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a short coroutine in the loop's thread, and wait for it."""
         return self.thread.run(work)
 
@@ -148,7 +148,7 @@ class BaseNet(Ways, Generic[_A]):
                 configuration.apply(self, self._config)
             except BaseException:
                 self._internet = None
-                self.run(internet.stop())
+                self.perform(internet.stop())
                 raise
 
     def _stop(self) -> None:
@@ -156,7 +156,7 @@ class BaseNet(Ways, Generic[_A]):
         __tracebackhide__ = True
         internet, self._internet = self._internet, None
         if internet is not None and self.thread.is_of_this_process:  # else it is another process's to end
-            self.run(internet.stop())
+            self.perform(internet.stop())
             internet.raise_errors()
 
     # Declaring -----------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ class BaseNet(Ways, Generic[_A]):
                 await self.internet.run_domain(world.add_domain(name, mx=mx or ()))
 
         known = name.lower().rstrip(".") in self.internet.world.domains
-        self.run(declare())
+        self.perform(declare())
         domain = Domain(self, name.lower().rstrip("."))
         if known and mx is not None:
             domain.mx_hosts(*mx)
@@ -243,7 +243,7 @@ class BaseNet(Ways, Generic[_A]):
             )
             await self.internet.run_host(described)
 
-        self.run(declare())
+        self.perform(declare())
         return Host(self, key)
 
     def attach(self, name: str, address: str, port: int, *, service: str = "smtp") -> Host:

@@ -58,7 +58,7 @@ class Ways:
             known = world.lists.get(wanted.key) or DescribedList(wanted)
             world.put_list(replace(known, **given))
 
-        net.run(declare())
+        net.perform(declare())
         return MailingList(net, net.internet.world.lists[wanted.key].address)
 
     def route(self, domain: str, *, via: str | Host | Sequence[str | Host]) -> tuple[Host, ...]:
@@ -100,7 +100,7 @@ class Ways:
                 net.internet.route(host.name)
                 await net.internet.run_host(host)
 
-        net.run(change())
+        net.perform(change())
         return tuple(net.existing_host(name) for name in names)
 
     @property
@@ -118,7 +118,7 @@ class Ways:
         world = self._net.internet.world
         ours = world.domains.get(INFRASTRUCTURE)
         if ours is None or not world.host(ours.submission_host).smarthost:
-            self._net.run(self._declare_smarthost(app))
+            self._net.perform(self._declare_smarthost(app))
         host = Host(self._net, world.domain(INFRASTRUCTURE).submission_host)
         return host.settings(service, username=str(app), password=world.account(app).password)
 

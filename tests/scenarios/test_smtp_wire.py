@@ -145,7 +145,7 @@ def test_half_close_while_a_handler_thinks(net: MailNet, connect: Connect) -> No
     client.send(MESSAGE + b"NOOP\r\n")
     client.socket.shutdown(socket.SHUT_WR)
     assert client.codes(5) == GOOD[:5]
-    net.run(asked.wait())
+    net.perform(asked.wait())
     net.call(go_on.set)
     assert client.read_to_end() == [250, 250]
     assert len(net.account("bob@example.org").inbox) == 1
