@@ -139,8 +139,8 @@ class Host:
     def certificate(self, *, flaw: str | None = None) -> Host:
         """Give it a new certificate: a good one, or one with a flaw, for connections made from now on.
 
-        ``flaw`` is one of :data:`fakemail.tls.flaws.FLAWS`: ``"expired"``, ``"not_yet_valid"``, ``"wrong_name"``,
-        ``"unknown_authority"``, ``"self_signed"``, ``"missing_intermediate"``. TLSA records stay as they are.
+        ``flaw`` is one of :data:`fakemail.tls.flaws.FLAWS`, such as ``"expired"`` or ``"revoked"``. TLSA records
+        stay as they are.
         """
         self._net.call(lambda: self._net.internet.hosts[self.name].present(flaw))
         return self

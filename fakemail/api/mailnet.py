@@ -5,7 +5,6 @@ Declaring and looking never wait for anybody, so both do that alike; only their 
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -21,6 +20,7 @@ from fakemail.api.progress import with_notes
 from fakemail.api.queue import Queue
 from fakemail.api.results import Results
 from fakemail.api.settings import Settings
+from fakemail.api.trust import Trust
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.api.ways import Ways
 from fakemail.clock import Clock, VirtualClock
@@ -37,7 +37,6 @@ from fakemail.record.transcript import Order
 from fakemail.record.transcript import transcript as print_transcript
 from fakemail.terms.address import Address, address
 from fakemail.terms.stage import Stage
-from fakemail.tls.authority import process_authority
 from fakemail.wire.loop import LoopThread, loop_thread
 
 DEFAULT_TIMEOUT = 5.0
@@ -48,7 +47,7 @@ _A = TypeVar("_A", bound=BaseAccount[Any])
 _Who = str | Address | BaseAccount[Any]
 
 
-class BaseNet(Ways, Generic[_A]):
+class BaseNet(Ways, Trust, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]
@@ -277,16 +276,6 @@ class BaseNet(Ways, Generic[_A]):
         return Domain(self, self.internet.world.domain(domain).name).mx
 
     # Looking -------------------------------------------------------------------------------------
-
-    @property
-    def ca_file(self) -> str:
-        """The path of a PEM file with the authority of the fake internet."""
-        return str(process_authority().ca_file())
-
-    @property
-    def ssl_context(self) -> ssl.SSLContext:
-        """A new client context that trusts that authority and nobody else."""
-        return process_authority().client_context()
 
     def events(self, stage: Stage | None = None, *, host: str | Host | None = None) -> Results[Event]:
         """What happened, oldest first: everything, or what happened at one stage or host."""

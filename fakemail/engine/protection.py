@@ -51,7 +51,12 @@ class Protection:
 
     def check(self, wanted: Demand, chain: Sequence[bytes]) -> Problem | None:
         """What is wrong with the certificates that a server sent; they are dated by the real clock."""
-        return wanted.problem(chain, anchors=(authority_der(),), now=RealClock().now())
+        return wanted.problem(
+            chain,
+            anchors=(authority_der(),),
+            now=RealClock().now(),
+            is_revoked=process_authority().has_revoked,
+        )
 
     async def policy_of(self, host: str, domain: str) -> Sts:
         """The policy of a domain, from the cache of a host or fetched (RFC 8461 §3, §4)."""
@@ -100,7 +105,7 @@ class Protection:
                 sts.PATH,
                 target=target,
                 source=internet.network.loopback_of(host),
-                context=process_authority().client_context(),
+                context=process_authority().careful_context(),
                 connected_from=connected_from,
                 max_size=sts.MAX_SIZE,
             )

@@ -201,6 +201,8 @@ class RunningHost:
         self._flaw = flaw
         self.revision = object()
         self.__dict__.pop("tls_context", None)
+        if flaw == "revoked":
+            self.tls_context  # noqa: B018  (on the list before the first client looks at it)
 
     @cached_property
     def tls_context(self) -> ServerContext:

@@ -6,7 +6,7 @@ no connections here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -49,7 +49,14 @@ class Demand:
     refusal: Problem | None = None
     """Why the host does not even need to be tried, or what is to be reported about it."""
 
-    def problem(self, chain: Sequence[bytes], *, anchors: Sequence[bytes], now: datetime) -> Problem | None:
+    def problem(
+        self,
+        chain: Sequence[bytes],
+        *,
+        anchors: Sequence[bytes],
+        now: datetime,
+        is_revoked: Callable[[bytes], bool] = lambda _: False,
+    ) -> Problem | None:
         """What is wrong with the certificates that a server sent."""
         if not self.checks:
             return None
@@ -57,7 +64,7 @@ class Demand:
             return Problem("validation-failure", "the server showed no certificate")
         if self.tlsa:
             return dane_problem(self.tlsa, chain, anchors=anchors, names=self.names, now=now)
-        return chain_problem(chain, anchors=anchors, names=self.names, now=now)
+        return chain_problem(chain, anchors=anchors, names=self.names, now=now, is_revoked=is_revoked)
 
     def reason(self, reason: Reason | None) -> Reason | None:
         """Why an attempt failed, in the words of the demand."""

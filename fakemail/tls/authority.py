@@ -13,23 +13,27 @@ import ssl
 import tempfile
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from fakemail.clock import machine_time
+from fakemail.tls.reissue import Usage, reissue, rsa_key
 
 if TYPE_CHECKING:
     import trustme
 
 KeyType = Literal["ecdsa", "rsa"]
+ANY_STRENGTH = "DEFAULT:@SECLEVEL=0"
+"""The ciphers of a context that OpenSSL shall let do what it thinks too weak: short keys, old versions."""
 
 _ORGANIZATION = "fakemail"
 # Real clients compare with the real clock. Some refuse a leaf that is good for more than 398 days.
 _SINCE = timedelta(days=1)
 _UNTIL = timedelta(days=396)
+_RSA_BITS = 2048
 _LONGEST_COMMON_NAME = 64  # RFC 5280 Appendix A: ub-common-name
 
 
@@ -73,6 +77,8 @@ class Leaf:
     """The leaf first, then any certificates between it and the authority."""
     key_pem: bytes
     files: PrivateFiles
+    is_weak: bool = False
+    """Whether its key is too short for OpenSSL's usual demands; see :func:`fakemail.tls.contexts.server_context`."""
 
     @cached_property
     def der(self) -> bytes:
@@ -98,6 +104,8 @@ class Leaf:
 
     def install(self, context: ssl.SSLContext) -> None:
         """Make a context present this certificate."""
+        if self.is_weak:
+            context.set_ciphers(ANY_STRENGTH)
         context.load_cert_chain(self.file)
 
 
@@ -112,6 +120,8 @@ class Authority:
         self._files = PrivateFiles()
         self._made: dict[str, trustme.CA] = {}
         self._leaves: dict[object, Leaf] = {}
+        self._revoked: dict[str, Leaf] = {}
+        self._made_files: set[str] = set()
 
     @property
     def _ca(self) -> trustme.CA:
@@ -170,6 +180,14 @@ class Authority:
             certificate.install(context)
         return context
 
+    def careful_context(self) -> ssl.SSLContext:
+        """As :meth:`client_context`, but it refuses what is revoked now, and names in the subject (RFC 9525 §2)."""
+        context = self.client_context()
+        context.load_verify_locations(self.crl_file())
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        context.hostname_checks_common_name = False
+        return context
+
     def _leaf(
         self,
         identities: tuple[str, ...],
@@ -203,8 +221,48 @@ class Authority:
         leaf = Leaf(identities, chain, issued.private_key_pem.bytes(), self._files)
         if key_type == "ecdsa":
             return leaf
-        # A new RSA key takes a hundred times as long as the rest, so all leaves share one.
-        return with_key(leaf, _rsa_key(), signed_by=self._ca.private_key_pem.bytes())
+        return self.reissue(leaf, key_pem=rsa_key(_RSA_BITS))
+
+    def reissue(
+        self,
+        leaf: Leaf,
+        *,
+        key_pem: bytes | None = None,
+        usage: Usage | None = None,
+        alternative_names: bool = True,
+    ) -> Leaf:
+        """A leaf once more, with something about it changed; see :func:`fakemail.tls.reissue.reissue`."""
+        return reissue(
+            leaf,
+            signed_by=self._ca.private_key_pem.bytes(),
+            key_pem=key_pem,
+            usage=usage,
+            alternative_names=alternative_names,
+        )
+
+    def revoke(self, leaf: Leaf) -> None:
+        """Put a leaf on the list of those that are good no more, and on the file that was handed out."""
+        self._revoked[leaf.fingerprint] = leaf
+        if "crl" in self._made_files:
+            self.crl_file()
+
+    def has_revoked(self, certificate: bytes) -> bool:
+        """Whether a certificate, DER, is on the list."""
+        return hashlib.sha256(certificate).hexdigest() in self._revoked
+
+    @property
+    def crl_pem(self) -> bytes:
+        """The list of the revoked certificates as it is now, PEM (RFC 5280 §5)."""
+        from fakemail.tls.revocation import revocation_list
+
+        return revocation_list(
+            self.ca_pem, self._ca.private_key_pem.bytes(), [leaf.der for leaf in self._revoked.values()]
+        )
+
+    def crl_file(self) -> Path:
+        """A file that holds :attr:`crl_pem`, written anew at each revocation; always at the same path."""
+        self._made_files.add("crl")
+        return self._files.write("crl.pem", self.crl_pem)
 
     def chain_without_intermediate(self, *names: str, addresses: Iterable[str] = ()) -> Leaf:
         """A leaf signed by a second authority that only this one vouches for, sent without that voucher."""
@@ -212,54 +270,6 @@ class Authority:
         issued = self._ca.create_child_ca().issue_cert(*identities, organization_name=_ORGANIZATION)
         chain = issued.cert_chain_pems[0].bytes()
         return Leaf(identities, chain, issued.private_key_pem.bytes(), self._files)
-
-
-_RSA_KEYS: dict[str, bytes] = {}
-
-
-def _rsa_key() -> bytes:
-    known = _RSA_KEYS.get("rsa")
-    if known is not None:
-        return known
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return _RSA_KEYS.setdefault("rsa", pem)
-
-
-def with_key(leaf: Leaf, key_pem: bytes, *, signed_by: bytes | None) -> Leaf:
-    """The same certificate for another key, signed by the authority's key, or by itself if None."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-
-    def load(pem: bytes) -> CertificateIssuerPrivateKeyTypes:
-        # We made the key ourselves, and validating an RSA key takes as long as making one.
-        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
-        return cast(CertificateIssuerPrivateKeyTypes, key)
-
-    old = x509.load_der_x509_certificate(leaf.der)
-    key, signer = load(key_pem), load(signed_by or key_pem)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(old.subject)
-        .issuer_name(old.subject if signed_by is None else old.issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(old.not_valid_before_utc)
-        .not_valid_after(old.not_valid_after_utc)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-    for extension in old.extensions:
-        own = isinstance(extension.value, x509.SubjectKeyIdentifier)
-        of_issuer = isinstance(extension.value, x509.AuthorityKeyIdentifier)
-        if not own and not (of_issuer and signed_by is None):
-            builder = builder.add_extension(extension.value, critical=extension.critical)
-    made = builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    return replace(leaf, chain_pem=made, key_pem=key_pem)
 
 
 _PROCESS: dict[str, Authority] = {}

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from fakemail.tls.authority import Authority, KeyType, Leaf, process_authority
+from fakemail.tls.authority import ANY_STRENGTH, Authority, KeyType, Leaf, process_authority
 
 ClientCertificates = Literal["ignore", "ask", "require"]
 
@@ -96,7 +96,7 @@ def _limit_versions(
         return
     # OpenSSL forbids TLS before 1.2 at its default level of security, and Python warns of it. Whoever
     # asks for an old server in a test means it.
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.set_ciphers(ANY_STRENGTH)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = minimum or ssl.TLSVersion.MINIMUM_SUPPORTED

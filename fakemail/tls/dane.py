@@ -7,7 +7,7 @@ functions.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,6 +20,8 @@ TRUST_ANCHOR: Final = 2
 END_ENTITY: Final = 3
 """DANE-EE."""
 _LONGEST_PATH: Final = 8
+_SHORTEST_RSA: Final = 2048
+"""In bits (RFC 9325 §4.5)."""
 _DIGESTS: Final = {1: hashlib.sha256, 2: hashlib.sha512}
 
 
@@ -114,11 +116,17 @@ def dane_problem(
 
 
 def chain_problem(
-    chain: Sequence[bytes], *, anchors: Sequence[bytes], names: Sequence[str], now: datetime
+    chain: Sequence[bytes],
+    *,
+    anchors: Sequence[bytes],
+    names: Sequence[str],
+    now: datetime,
+    is_revoked: Callable[[bytes], bool] = lambda _: False,
 ) -> Problem | None:
     """What is wrong with a server's certificates by RFC 5280 and RFC 6125; ``None`` for nothing.
 
     ``chain`` starts with the server's own; ``anchors`` are trusted; one of ``names`` must be in it.
+    ``is_revoked`` knows of a certificate whether it was taken back.
     """
     leaf = _load(chain[0])
     if not _leads_to(leaf, [_load(der) for der in chain[1:]], [_load(der) for der in anchors]):
@@ -126,6 +134,11 @@ def chain_problem(
     if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
         span = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
         return Problem("certificate-expired", f"the certificate is good from {span}")
+    if is_revoked(chain[0]):
+        return Problem("validation-failure", "the certificate was revoked")
+    unfit = _unfit(leaf)
+    if unfit:
+        return Problem("validation-failure", unfit)
     known = _host_names(leaf)
     if not any(covers(pattern, name) for pattern in known for name in names):
         said = ", ".join(known) or "no host"
@@ -133,6 +146,24 @@ def chain_problem(
             "certificate-host-mismatch", f"the certificate is for {said}, not {' or '.join(names)}"
         )
     return None
+
+
+def _unfit(leaf: x509.Certificate) -> str:
+    """Why a server should not have such a certificate, whoever issued it; empty for no reason."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    key = leaf.public_key()
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_RSA:
+        return f"the key of the certificate has {key.key_size} bits only"
+    try:
+        usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return ""
+    # RFC 5280 §4.2.1.12: where usages are named, no other is meant.
+    known = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    return "" if known & set(usages) else "the certificate is not meant for servers"
 
 
 def covers(pattern: str, name: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Final
 
 from fakemail.clock import machine_time
 from fakemail.errors import DeclarationError, nearest
-from fakemail.tls.authority import Authority, Leaf, process_authority, with_key
+from fakemail.tls.authority import Authority, Leaf, process_authority
+from fakemail.tls.reissue import reissue, rsa_key
 
 _DAY = timedelta(days=1)
 _STRANGERS: dict[str, Authority] = {}
@@ -38,12 +41,35 @@ def _unknown_authority(authority: Authority, names: _Names) -> Leaf:
 
 
 def _self_signed(authority: Authority, names: _Names) -> Leaf:
-    leaf = authority.leaf(*names)
-    return with_key(leaf, leaf.key_pem, signed_by=None)
+    return reissue(authority.leaf(*names), signed_by=None)
 
 
 def _missing_intermediate(authority: Authority, names: _Names) -> Leaf:
     return authority.chain_without_intermediate(*names)
+
+
+def _revoked(authority: Authority, names: _Names) -> Leaf:
+    leaf = authority.reissue(authority.leaf(*names))
+    authority.revoke(leaf)
+    return leaf
+
+
+def _weak_key(authority: Authority, names: _Names) -> Leaf:
+    # NIST SP 800-131A: not to be used since 2014.
+    return replace(authority.reissue(authority.leaf(*names), key_pem=rsa_key(1024)), is_weak=True)
+
+
+def _client_only(authority: Authority, names: _Names) -> Leaf:
+    return authority.reissue(authority.leaf(*names), usage="client")
+
+
+def _email_only(authority: Authority, names: _Names) -> Leaf:
+    return authority.reissue(authority.leaf(*names), usage="email")
+
+
+def _no_san(authority: Authority, names: _Names) -> Leaf:
+    # RFC 9525 §2: the name in the subject counts no more; some clients look at it all the same.
+    return authority.reissue(authority.leaf(*names), alternative_names=False)
 
 
 FLAWS: Mapping[str, Callable[[Authority, _Names], Leaf]] = MappingProxyType(
@@ -54,9 +80,18 @@ FLAWS: Mapping[str, Callable[[Authority, _Names], Leaf]] = MappingProxyType(
         "unknown_authority": _unknown_authority,
         "self_signed": _self_signed,
         "missing_intermediate": _missing_intermediate,
+        "revoked": _revoked,
+        "weak_key": _weak_key,
+        "client_only": _client_only,
+        "email_only": _email_only,
+        "no_san": _no_san,
     }
 )
 """What can be wrong with a certificate, and how one is made."""
+
+SUBTLE_FLAWS: Final = frozenset({"revoked", "no_san"})
+"""Flaws that an ordinary client does not see: one that has no list of revoked certificates
+(:meth:`~fakemail.tls.authority.Authority.crl_file`), one that takes the name in the subject for the host's."""
 
 
 def flawed_leaf(

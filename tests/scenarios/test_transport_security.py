@@ -329,7 +329,7 @@ def test_nobody_asks_where_there_is_no_policy(net):
     assert net.dns.queries(name="_mta-sts.example.org") == []
 
 
-@pytest.mark.parametrize("flaw", ["expired", "wrong_name", "unknown_authority", "self_signed"])
+@pytest.mark.parametrize("flaw", FLAWS)
 def test_enforce_takes_good_certificates_only(net, domain, mx, flaw):  # RFC 8461 §4.2
     domain.mta_sts("enforce")
     mx.certificate(flaw=flaw)

@@ -19,7 +19,7 @@ from fakemail.tls.dane import (
     public_key_info,
     read_tlsa,
 )
-from fakemail.tls.flaws import flawed_leaf
+from fakemail.tls.flaws import FLAWS, flawed_leaf
 
 AUTHORITY = process_authority()
 ANCHOR = ssl.PEM_cert_to_DER_cert(AUTHORITY.ca_pem.decode())
@@ -101,14 +101,26 @@ def test_an_authority_may_be_in_the_chain() -> None:
         ("unknown_authority", "certificate-not-trusted"),
         ("self_signed", "certificate-not-trusted"),
         ("missing_intermediate", "certificate-not-trusted"),
+        ("revoked", "validation-failure"),
+        ("weak_key", "validation-failure"),
+        ("client_only", "validation-failure"),
+        ("email_only", "validation-failure"),
+        ("no_san", "certificate-host-mismatch"),
     ],
 )
 def test_flaws_have_names(flaw: str, type: str) -> None:  # RFC 8460 §4.3
+    chain = (flawed_leaf(flaw, "mx.example.org").der,)
+    names = ("mx.example.org",)
     found = chain_problem(
-        (flawed_leaf(flaw, "mx.example.org").der,), anchors=(ANCHOR,), names=("mx.example.org",), now=NOW
+        chain, anchors=(ANCHOR,), names=names, now=NOW, is_revoked=process_authority().has_revoked
     )
     assert found is not None
     assert found.type == type
+
+
+def test_every_flaw_has_a_name() -> None:
+    [mark] = test_flaws_have_names.pytestmark
+    assert {flaw for flaw, _ in mark.args[1]} == set(FLAWS)
 
 
 @pytest.mark.parametrize(
