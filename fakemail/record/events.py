@@ -42,6 +42,8 @@ class Connected(NamedTuple):
     protocol: str
     """``smtp``, ``submission``, ``submissions``..."""
     peer: Peer
+    is_early: bool = False
+    """Whether octets of the client were there before the server had said anything; not known under TLS."""
 
 
 class Disconnected(NamedTuple):
@@ -82,6 +84,23 @@ class Handshake(NamedTuple):
     detail: str
 
 
+class Octets(NamedTuple):
+    """What neither the line nor the reply of an exchange tells of what the client sent."""
+
+    ahead: int = 0
+    """How many octets had come behind the command before it was answered."""
+    is_bare: bool = False
+    """Whether the line ended with a bare LF and was taken all the same."""
+    is_unstuffed: bool = False
+    """Whether a line of the message began with a dot that was not doubled (RFC 5321 §4.5.2)."""
+    content: bytes = b""
+    """The first :data:`KEPT` octets of the message, dot-stuffing undone; of messages of the app only."""
+
+
+KEPT = 256 * 1024
+"""Octets of a message that its exchange remembers."""
+
+
 class Exchange(NamedTuple):
     """A command and the reply to it, of any line protocol.
 
@@ -100,6 +119,8 @@ class Exchange(NamedTuple):
     reason: Reason | None
     address: Path | None
     """The path of MAIL or RCPT, else ``None``."""
+    octets: Octets | None = None
+    """``None`` where there is nothing to say that the line does not say."""
 
 
 class Told(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 
-from fakemail.record.events import Delivered, Event, Exchange, Queued, Told
+from fakemail.record.events import Delivered, Event, Exchange, Octets, Queued, Told
 from fakemail.record.secrets import mask_line
 from fakemail.terms.address import Address, NullPath
 from fakemail.terms.peer import Peer
@@ -47,6 +47,8 @@ def _plain(value: object) -> Json:
     match value:
         case Peer():
             return {"address": value.address, "port": value.port, "name": value.name}
+        case Octets():
+            return {"ahead": value.ahead, "is_bare": value.is_bare, "is_unstuffed": value.is_unstuffed}
         case Reply():
             return {"code": value.code, "enhanced": value.enhanced, "text": value.text}
         case Enum():

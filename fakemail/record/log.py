@@ -11,7 +11,17 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from fakemail.record.events import Attempt, Deferred, Delivered, Event, Exchange, Queued, Redirected, Returned
+from fakemail.record.events import (
+    Attempt,
+    Deferred,
+    Delivered,
+    Event,
+    Exchange,
+    Octets,
+    Queued,
+    Redirected,
+    Returned,
+)
 from fakemail.terms.address import Address, Path, address
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -40,6 +50,7 @@ class RecordsExchanges(Protocol):
         reason: Reason | None,
         address: Path | None = None,
         message: str = "",
+        octets: Octets | None = None,
     ) -> None:
         """Add one :class:`~fakemail.record.events.Exchange`."""
         ...
@@ -91,11 +102,24 @@ class Log:
             reason: Reason | None,
             address: Path | None = None,
             message: str = "",
+            octets: Octets | None = None,
         ) -> None:
             # One is made for each command, and what a named tuple's own constructor adds to this costs as much again.
             event = new(
                 Exchange,
-                (len(events) + 1, now(), stage, host, connection, message, line, reply, reason, address),
+                (
+                    len(events) + 1,
+                    now(),
+                    stage,
+                    host,
+                    connection,
+                    message,
+                    line,
+                    reply,
+                    reason,
+                    address,
+                    octets,
+                ),
             )
             events.append(event)
             if subscribers:

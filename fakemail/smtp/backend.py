@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from fakemail.mail.envelope import Envelope
+from fakemail.record.events import Octets
 from fakemail.sasl.exchange import Credentials
 from fakemail.terms.address import Address, Path
 from fakemail.terms.ids import Chance
@@ -68,6 +69,7 @@ class Recorder(Protocol):
         reason: Reason | None,
         address: Path | None,
         queue_id: str,
+        octets: Octets | None = None,
         /,
     ) -> None:
         """Record it."""

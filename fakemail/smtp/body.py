@@ -13,7 +13,16 @@ _DOT = _END[:3]
 class DataReader:
     """Collects the octets of DATA until the end marker, then undoes dot-stuffing (RFC 5321 §4.5.2)."""
 
-    __slots__ = ("_data", "_dropped", "_has_dots", "_limit", "content", "is_complete", "is_too_big")
+    __slots__ = (
+        "_data",
+        "_dropped",
+        "_has_dots",
+        "_limit",
+        "content",
+        "is_complete",
+        "is_too_big",
+        "is_unstuffed",
+    )
 
     def __init__(self, limit: int) -> None:
         # The CRLF of the DATA command itself starts the first line, so that ".CRLF" alone ends an
@@ -25,6 +34,8 @@ class DataReader:
         self.content = b""
         self.is_complete = False
         self.is_too_big = False
+        self.is_unstuffed = False
+        """Whether a line began with a dot that was not doubled."""
 
     @property
     def received(self) -> int:
@@ -86,6 +97,8 @@ class DataReader:
         content = bytes(memoryview(data)[2:])
         if self._has_dots:
             content = bytes(data.replace(_DOT, b"\r\n"))[2:]
+            # A client that doubles each dot at the start of a line leaves no single one.
+            self.is_unstuffed = data.count(_DOT) != data.count(b"\r\n..")
         self.is_too_big = len(content) > self._limit - 2
         self.content = content
 

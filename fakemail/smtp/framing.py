@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from fakemail.record.events import Octets
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.commands import LONGEST_LINE
@@ -33,6 +34,8 @@ class Framing:
         self._skipping = False
         self._body: DataReader | ChunkReader | None = None
         self._on_answer: Callable[[Verdict | Receipt], None] | None = None
+        self._octets: Octets | None = None
+        """What is to be noted of the command or the message that is being answered."""
         self._out: list[bytes] = []
 
     def _answer(self, raw: bytes) -> None:
@@ -98,6 +101,8 @@ class Framing:
             line = self._take_line()
             if line is None:
                 return
+            if self._buffer:
+                self._octets = Octets(ahead=len(self._buffer))
             self._answer(line)
             left -= 1
             if left == 0 and self._buffer:

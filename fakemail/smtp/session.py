@@ -16,6 +16,7 @@ from fakemail.errors import ProtocolError
 from fakemail.faults.book import Book
 from fakemail.faults.rule import Drop, Facts, GiveReply
 from fakemail.mail.envelope import Body, Origin, Recipient
+from fakemail.record.events import KEPT, Octets
 from fakemail.record.secrets import Suspicion, mask_response
 from fakemail.smtp import replies
 from fakemail.smtp.asking import expand, help_on, verify
@@ -139,7 +140,8 @@ class Session(Framing):
         if not self._with_enhanced_codes and reply.enhanced is not None:
             reply = Reply(reply.code, None, reply.text)
         self._out.append(reply.wire)
-        self._record(self._stage, self._line, reply, reason, self._address, queue_id)
+        octets, self._octets = self._octets, None
+        self._record(self._stage, self._line, reply, reason, self._address, queue_id, octets)
 
     # Commands ------------------------------------------------------------------------------------
 
@@ -159,7 +161,8 @@ class Session(Framing):
             self._fall_silent()
 
     def _fall_silent(self) -> None:
-        self._record(self._stage, self._line, None, Reason.FAULT, self._address, "")
+        octets, self._octets = self._octets, None
+        self._record(self._stage, self._line, None, Reason.FAULT, self._address, "", octets)
 
     def _interfere(self, stage: Stage, recipient: Path | None = None) -> None:
         """Let a fault of the test strike, if one is due here."""
@@ -193,8 +196,10 @@ class Session(Framing):
         self._line = self._suspicion.hear(text, row and row.verb)
         if raw is OVERLONG or (row is not None and len(raw) > row.limit):
             raise no(Reason.LINE_TOO_LONG)
-        if not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
-            raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
+        if not raw.endswith(b"\r\n"):
+            if not self._personality.accept_bare_line_ends:
+                raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
+            self._octets = (self._octets or Octets())._replace(is_bare=True)
         if row is None or not known:
             raise no(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
@@ -424,6 +429,8 @@ class Session(Framing):
         try:
             if isinstance(body, DataReader):
                 self._stage, self._line = Stage.SMTP_END, ""
+                if self._peer.is_app:
+                    self._octets = Octets(is_unstuffed=body.is_unstuffed, content=body.content[:KEPT])
                 self._finish(body.content, too_big=body.is_too_big)
             elif body is not None:
                 self._end_of_chunk(body)
@@ -445,7 +452,10 @@ class Session(Framing):
         if chunk.last:
             # The reply to the last chunk is the one that takes responsibility (RFC 3030 §2).
             self._stage = Stage.SMTP_END
-            self._finish(transaction.content(), too_big=False)
+            content = transaction.content()
+            if self._peer.is_app:
+                self._octets = Octets(content=content[:KEPT])
+            self._finish(content, too_big=False)
         else:
             self.state = State.CHUNKS
             self._say(Reply(250, "2.0.0", f"{chunk.size} octets received"))

@@ -14,5 +14,10 @@ class Peer(NamedTuple):
     name: str
     """The name of the fake host it is, or ``app`` for the program under test."""
 
+    @property
+    def is_app(self) -> bool:
+        """Whether it is the program under test."""
+        return self.name == "app"
+
     def __str__(self) -> str:
         return f"{self.name} [{self.address}]"

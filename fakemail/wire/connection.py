@@ -17,6 +17,7 @@ from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.tls.layer import HandshakeFailure, ServerLayer
+from fakemail.wire.ports import has_arrived
 from fakemail.wire.supervisor import Supervisor
 
 # While this much output waits for a client that does not read, nothing more is read from it.
@@ -148,7 +149,10 @@ class Connection(asyncio.BufferedProtocol):
         self.number = site.number()
         self.peer = site.peer(address, port)
         site.connections.add(self)
-        site.log.append(Connected, Stage.CONNECT, site.host, self.number, "", site.service, self.peer)
+        is_early = not site.implicit_tls and has_arrived(transport)
+        site.log.append(
+            Connected, Stage.CONNECT, site.host, self.number, "", site.service, self.peer, is_early
+        )
         self._core = self.open_core()
         self._watch_idleness()
         if site.implicit_tls:

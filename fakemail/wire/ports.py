@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import select
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -31,6 +32,16 @@ def has_loopback_range() -> bool:
         except OSError:
             return False
     return True
+
+
+def has_arrived(transport: asyncio.BaseTransport) -> bool:
+    """Whether the other end of a new connection has sent something already."""
+    number = transport.get_extra_info("socket").fileno()
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([number], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def bound_socket(address: str, port: int, *, purpose: str) -> socket.socket:

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fakemail.errors import ProtocolError
 from fakemail.mail.envelope import Body, Envelope, Recipient
 from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
+from fakemail.record.events import Octets
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.commands import COMMANDS, State
@@ -92,6 +93,7 @@ class Desk:
         reason: Reason | None,
         address: Path | None = None,
         queue_id: str = "",
+        octets: Octets | None = None,
     ) -> None:
         self.events.append((stage, line, reply, reply and reply.text, reason, address, queue_id))
 

@@ -9,6 +9,7 @@ import pytest
 
 from fakemail.mail.envelope import Envelope
 from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
+from fakemail.record.events import Octets
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
 from fakemail.smtp.dialogue import ReplyReader
@@ -85,6 +86,7 @@ class Desk:
         reason: Reason | None,
         address: Path | None = None,
         queue_id: str = "",
+        octets: Octets | None = None,
     ) -> None:
         self.record.append((stage, line, reply, reason))
 

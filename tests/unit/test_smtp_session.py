@@ -8,6 +8,7 @@ import pytest
 
 from fakemail.mail.envelope import Envelope
 from fakemail.model.host import SMTP, Host, Personality
+from fakemail.record.events import Octets
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.commands import LONGEST_LINE, State
 from fakemail.smtp.dialogue import ReplyReader
@@ -70,6 +71,7 @@ class Desk:
         host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (SMTP,), Personality(**personality))  # type: ignore[arg-type]
         self.backend = backend or Backend()
         self.record: list[tuple[Stage, str, Reply | None, Reason | None, Path | None, str]] = []
+        self.octets: list[Octets | None] = []
         self.session = Session(
             Profile(host, SMTP), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
         )
@@ -84,8 +86,10 @@ class Desk:
         reason: Reason | None,
         address: Path | None = None,
         queue_id: str = "",
+        octets: Octets | None = None,
     ) -> None:
         self.record.append((stage, line, reply, reason, address, queue_id))
+        self.octets.append(octets)
 
     def codes(self, octets: bytes) -> list[int]:
         return [reply.code for reply in self.reader.feed(octets)]
@@ -276,3 +280,38 @@ def test_origin_tells_how_it_came() -> None:
             "app.test", desk.session._peer, "ESMTPS", "TLSv1.3", "TLS_AES_128_GCM_SHA256", ""
         )
     )
+
+
+def test_what_came_before_the_reply_is_noted() -> None:
+    desk = Desk()
+    desk.say(b"EHLO app.shop.test\r\n")
+    desk.say(b"MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n")
+    assert [octets and octets.ahead for octets in desk.octets] == [None, None, 26, 6, None]
+
+
+def test_a_message_is_noted_as_it_came() -> None:
+    desk = Desk()
+    desk.say(b"EHLO app.shop.test\r\n")
+    desk.say(b"MAIL FROM:<a@b.test>\r\n")
+    desk.say(b"RCPT TO:<c@d.test>\r\n")
+    desk.say(b"DATA\r\n")
+    desk.say(b"Subject: x\r\n\r\n..one\r\n.\r\n")
+    assert desk.octets[-1] == Octets(content=b"Subject: x\r\n\r\n.one\r\n")
+
+
+def test_a_dot_that_was_not_doubled_is_noted() -> None:
+    # RFC 5321 §4.5.2
+    desk = Desk()
+    desk.say(b"EHLO app.shop.test\r\n")
+    desk.say(b"MAIL FROM:<a@b.test>\r\n")
+    desk.say(b"RCPT TO:<c@d.test>\r\n")
+    desk.say(b"DATA\r\n")
+    desk.say(b"Subject: x\r\n\r\n.one\r\n..two\r\n.\r\n")
+    assert desk.octets[-1] is not None
+    assert desk.octets[-1].is_unstuffed
+
+
+def test_a_bare_line_end_that_is_taken_is_noted() -> None:
+    desk = Desk(accept_bare_line_ends=True)
+    desk.say(b"EHLO app.shop.test\n")
+    assert desk.octets == [None, Octets(is_bare=True)]
