@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +28,9 @@ from fakemail.imap.personality import PERSONALITIES, ImapPersonality
 from fakemail.imap.personality import Profile as ImapProfile
 from fakemail.imap.states import COMMANDS as IMAP_COMMANDS
 from fakemail.model.host import IMAP, Host, Personality
+from fakemail.policy.content.checks import CHECKS
+from fakemail.policy.content.checks import GROUPS as CHECK_GROUPS
+from fakemail.policy.content.rules import Rules
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
 from fakemail.pop3.commands import State as Pop3State
@@ -507,6 +510,63 @@ def traits() -> Iterator[str]:
     )
 
 
+_GROUP_TITLES = {
+    "form": "The form of header, lines and octets",
+    "structure": "How it is put together",
+    "files": "The files that it carries",
+    "marks": "Marks that filters are tried out with",
+    "words": "What it says",
+    "links": "Where it leads",
+}
+
+
+def checks() -> Iterator[str]:
+    """The checks of content, and the rules they go by."""
+    yield "# Checks of content"
+    yield ""
+    yield "What a receiving host can look for in a message, if asked to. *Points* count towards the score of spam;"
+    yield "the reason is given where a message is refused for this alone."
+    for group, names in CHECK_GROUPS.items():
+        yield from ("", f"## {_GROUP_TITLES[group]}", "", f"The group `{group}`.", "")
+        yield from _table(
+            ("check", "about", "points", "reason"),
+            (
+                (
+                    f"`{name}`",
+                    markdown(check.says),
+                    "those of the words" if check.points_of else f"{check.points:g}",
+                    f"`Reason.{check.reason.name}`",
+                )
+                for name in names
+                for check in [CHECKS[name]]
+            ),
+        )
+    yield from (
+        "",
+        "## Rules",
+        "",
+        "The limits, lists and points that the checks go by. A test can give others.",
+        "",
+    )
+    said = dict(_said_of_members(Rules))
+    usual = Rules()
+    yield from _table(
+        ("rule", "usually", ""),
+        (
+            (f"`{field.name}`", _rule(getattr(usual, field.name)), said[field.name])
+            for field in dataclasses.fields(Rules)
+        ),
+    )
+
+
+def _rule(value: Any) -> str:
+    if isinstance(value, int):
+        return f"`{value:_}`"
+    if isinstance(value, Mapping):
+        value = [f"{name} ({points:g})" for name, points in value.items()]
+    return ", ".join(f"`{each}`" for each in sorted(value)) or "none"
+
+
 def _default(value: object) -> str:
     return "nothing" if value == frozenset() else f"{value:_}" if type(value) is int else str(value)
 
@@ -519,6 +579,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "stages.md": stages,
     "reasons.md": reasons,
     "traits.md": traits,
+    "checks.md": checks,
 }
 
 

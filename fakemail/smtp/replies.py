@@ -48,6 +48,12 @@ _REFUSALS: Final = MappingProxyType(
         Reason.BARE_LINE_END: (554, "5.6.0", "the message has a CR or LF that is not part of a CRLF"),
         Reason.NOT_NEGOTIATED: (555, "5.5.4", "extension not offered"),
         Reason.BAD_MESSAGE: (554, "5.6.0", "malformed message"),
+        Reason.BAD_HEADER: (550, "5.6.0", "the header is not as RFC 5322 wants it"),
+        Reason.HEADER_TOO_BIG: (552, "5.3.4", "the header is too big"),
+        Reason.ATTACHMENT_REFUSED: (552, "5.7.0", "an attachment is not taken here"),
+        Reason.SPAM: (550, "5.7.1", "the message looks like spam"),
+        Reason.VIRUS: (554, "5.7.1", "the message has a virus"),
+        Reason.LINK_LISTED: (554, "5.7.1", "a link in the message is on a blocklist"),
         Reason.BAD_SYNTAX: (501, "5.5.2", "syntax error"),
         Reason.BAD_SEQUENCE: (503, "5.5.1", "wrong order of commands"),
         Reason.UNKNOWN_COMMAND: (500, "5.5.1", "command not recognised"),
@@ -69,6 +75,7 @@ _DEFERRALS: Final = MappingProxyType(
         Reason.OVER_QUOTA: (452, "4.2.2", "the mailbox is full"),
         Reason.AUTH_FAILED: (454, "4.7.0", "authentication failed for now"),
         Reason.GREYLISTED: (451, "4.7.1", "greylisted"),  # RFC 6647 §2.1
+        Reason.SCANNER_UNAVAILABLE: (451, "4.7.1", "the message cannot be checked now"),
         Reason.DNS_TEMPORARY: (451, "4.4.3", "DNS failed for now"),
         Reason.LOCAL_ERROR: (451, "4.3.0", "local error"),
     }

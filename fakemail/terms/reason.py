@@ -29,6 +29,13 @@ class Reason(Enum):
     BARE_LINE_END = "bare CR or LF"
     NOT_NEGOTIATED = "extension not offered or not in use"
     BAD_MESSAGE = "malformed message"
+    BAD_HEADER = "malformed header"
+    HEADER_TOO_BIG = "header too big"
+    ATTACHMENT_REFUSED = "attachment not taken"
+    SPAM = "looks like spam"
+    VIRUS = "has a virus"
+    LINK_LISTED = "has a link that is on a blocklist"
+    SCANNER_UNAVAILABLE = "content scanner not available"
 
     # The dialogue
     BAD_SYNTAX = "syntax error"

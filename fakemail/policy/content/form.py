@@ -1,0 +1,179 @@
+"""Checks of the form of a message: its header, its lines and its octets (RFC 5322, RFC 6532)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from fakemail.mail.envelope import Body
+from fakemail.mail.headers import starts_with_body
+from fakemail.policy.content.matter import Matter
+from fakemail.smtp.body import has_bare_line_ends
+
+# RFC 5322 §3.6, the table: what may be there once at most. RFC 2045 §3, RFC 2183 §2 for those of MIME.
+_ONCE: Final = (
+    "Date",
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Bcc",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "Subject",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+)
+# RFC 5322 §2.2: a field name is printable US-ASCII without the colon, which comes right behind it.
+_FIELD: Final = re.compile(rb"[!-9;-~]+:")
+_OBSOLETE: Final = re.compile(rb"[!-9;-~]+[ \t]+:")
+# RFC 5322 §3.6.4: msg-id = [CFWS] "<" id-left "@" id-right ">" [CFWS]
+_MESSAGE_ID: Final = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
+# RFC 5322 §2.1.1: without the CRLF.
+_LONGEST: Final = 998
+_WANTED: Final = 78
+_AHEAD: Final = timedelta(days=1)
+_SHOWN: Final = 60
+
+
+def required_fields(matter: Matter) -> str:
+    """RFC 5322 §3.6: the only required fields are Date and From."""
+    if not matter.raw or starts_with_body(matter.raw):
+        return "there is no header at all"
+    missing = [name for name in ("Date", "From") if name not in matter.message.headers]
+    return f"there is no {' and no '.join(missing)} field" if missing else ""
+
+
+def message_id(matter: Matter) -> str:
+    """RFC 5322 §3.6.4: every message should have one, and it is unlike any other."""
+    text = matter.message.headers.get("Message-ID")
+    if text is None:
+        return "there is no Message-ID field"
+    return "" if _MESSAGE_ID.fullmatch(text.strip()) else f"the Message-ID {_cut(text)!r} is none"
+
+
+def duplicate_fields(matter: Matter) -> str:
+    """RFC 5322 §3.6: most fields may be there once at most."""
+    headers = matter.message.headers
+    twice = [f"{name} ({number} times)" for name in _ONCE if (number := len(headers.fields_named(name))) > 1]
+    return f"more than one field of a kind: {', '.join(twice)}" if twice else ""
+
+
+def header_syntax(matter: Matter) -> str:
+    """RFC 5322 §2.2: the header is lines that are a field, or go on with one."""
+    for number, line in enumerate(matter.header.split(b"\n"), 1):
+        line = line.rstrip(b"\r")
+        if not line or _FIELD.match(line):
+            continue
+        if number > 1 and line[:1] in b" \t":
+            if line.isspace():
+                return f"line {number} of the header has nothing but white space"
+            continue
+        what = "has white space before its colon" if _OBSOLETE.match(line) else "is no field"
+        return f"line {number} of the header {what}: {_show(line)}"
+    return ""
+
+
+def from_field(matter: Matter) -> str:
+    """RFC 5322 §3.6.2: an address at least; with several authors there is a Sender as well."""
+    fields = matter.message.headers.fields_named("From")
+    if not fields:
+        return ""
+    found = matter.message.from_
+    wrong = [each for each in found if not all(each.address.rpartition("@")[::2])]
+    if not found or wrong:
+        return f"the From field {_cut(fields[0].text)!r} has no address that mail can go to"
+    if len(found) > 1 and "Sender" not in matter.message.headers:
+        return f"the From field names {len(found)} authors, and there is no Sender field"
+    return ""
+
+
+def date_field(matter: Matter) -> str:
+    """RFC 5322 §3.3, and no date that lies in the future."""
+    text = matter.message.headers.get("Date")
+    if text is None:
+        return ""
+    date = matter.message.date
+    if date is None:
+        return f"the Date {_cut(text)!r} is none"
+    try:
+        ahead = date - matter.facts.now
+    except OverflowError:
+        return f"the Date {_cut(text)!r} is out of any range"
+    return f"the Date is {ahead.days} days ahead" if ahead > _AHEAD else ""
+
+
+def header_size(matter: Matter) -> str:
+    """A header that nobody wrote by hand and no program needs."""
+    rules = matter.rules
+    if len(matter.header) > rules.max_header:
+        return f"the header has {len(matter.header)} octets, more than {rules.max_header}"
+    number = len(matter.message.headers)
+    return (
+        f"the header has {number} fields, more than {rules.max_fields}" if number > rules.max_fields else ""
+    )
+
+
+def line_limit(matter: Matter) -> str:
+    """RFC 5322 §2.1.1: no line of more than 998 characters."""
+    number, length = _longest_line(matter.raw)
+    return f"line {number} has {length} octets, more than {_LONGEST}" if length > _LONGEST else ""
+
+
+def line_length(matter: Matter) -> str:
+    """RFC 5322 §2.1.1: no line should have more than 78 characters."""
+    number, length = _longest_line(matter.raw)
+    return f"line {number} has {length} octets, more than {_WANTED}" if _WANTED < length <= _LONGEST else ""
+
+
+def bare_line_ends(matter: Matter) -> str:
+    """RFC 5322 §2.3: CR and LF occur together only."""
+    return "a CR or LF is not part of a CRLF" if has_bare_line_ends(matter.raw) else ""
+
+
+def nul(matter: Matter) -> str:
+    """RFC 5322 §4: NUL is not allowed any more."""
+    at = matter.raw.find(b"\0")
+    return f"octet {at} is a NUL" if at >= 0 else ""
+
+
+def eight_bit_header(matter: Matter) -> str:
+    """RFC 6532 §3: octets above 127 in a header need SMTPUTF8, and are UTF-8."""
+    header = matter.header
+    if header.isascii():
+        return ""
+    try:
+        header.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"octet {error.start} of the header is not UTF-8"
+    return "" if matter.facts.smtputf8 else "the header has octets above 127, and SMTPUTF8 was not asked for"
+
+
+def eight_bit_body(matter: Matter) -> str:
+    """RFC 6152 §3: octets above 127 in a body are announced with BODY=8BITMIME."""
+    if matter.facts.body is not Body.SEVEN_BIT or matter.raw[len(matter.header) :].isascii():
+        return ""
+    return "the body has octets above 127, and BODY=8BITMIME was not announced"
+
+
+def _longest_line(raw: bytes) -> tuple[int, int]:
+    """The number of the longest line, from 1, and its octets without the line end."""
+    longest = number = 0
+    for at, line in enumerate(raw.split(b"\n"), 1):
+        length = len(line) - line.endswith(b"\r")
+        if length > longest:
+            longest, number = length, at
+    return number, longest
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _show(line: bytes) -> str:
+    return repr(line[:_SHOWN].decode("ascii", "backslashreplace"))

@@ -1,0 +1,77 @@
+"""What the checks of content look at: one message, taken apart once for all of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+from fakemail.mail.headers import body_offset
+from fakemail.mail.hypertext import Link
+from fakemail.mail.message import MessageView
+from fakemail.mail.mime import Part
+from fakemail.policy.content.archives import File, Look
+from fakemail.policy.content.rules import Rules
+from fakemail.policy.facts import Facts
+
+_MOST_LINKS: Final = 2000
+_MOST_TEXT: Final = 1024 * 1024
+
+
+class Matter:
+    """A message while its content is judged. Everything is worked out at its first use and kept."""
+
+    def __init__(self, facts: Facts, rules: Rules) -> None:
+        self.facts = facts
+        self.rules = rules
+
+    @property
+    def raw(self) -> bytes:
+        """The message as it came."""
+        return self.facts.content
+
+    @property
+    def message(self) -> MessageView:
+        """The message, read lazily."""
+        return self.facts.message
+
+    @cached_property
+    def header(self) -> bytes:
+        """The header block with its blank line."""
+        return self.raw[: body_offset(self.raw)]
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Every part, in the order of the octets."""
+        return tuple(self.message.root.walk())
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The parts that hold something, decoded, each followed by what is in it if it is an archive."""
+        return self._unpacked[0]
+
+    @property
+    def archives(self) -> Look:
+        """What was met while the archives were looked into."""
+        return self._unpacked[1]
+
+    @cached_property
+    def _unpacked(self) -> tuple[tuple[File, ...], Look]:
+        rules = self.rules
+        look = Look(rules.max_members, rules.max_unpacked, rules.max_ratio, rules.max_nesting)
+        found: list[File] = []
+        for part in self.parts:
+            if not part.children and part.size:
+                file = File(part.filename, part.content)
+                found.append(file)
+                found.extend(look.into(file))
+        return tuple(found), look
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The links that a person could follow; of very many only the first."""
+        return tuple(self.message.links[:_MOST_LINKS])
+
+    @cached_property
+    def words(self) -> str:
+        """Subject and text in small letters on one line; of a very long text only the start."""
+        return " ".join(f"{self.message.subject} {self.message.text[:_MOST_TEXT]}".lower().split())

@@ -1,0 +1,150 @@
+"""What the checks of content go by: limits, lists and points, as data that a test can change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Final
+
+from fakemail.errors import DeclarationError, nearest
+
+
+def listed(words: str) -> frozenset[str]:
+    """A set from words with white space between them."""
+    return frozenset(words.split())
+
+
+# Files that a click starts, as large providers and mail programs refuse them.
+PROGRAMS: Final = listed(
+    "ade adp apk appx bat cab chm cmd com cpl dll dmg exe hta ins iso isp jar js jse lib lnk mde msc msi msix msp "
+    "mst nsh pif ps1 reg scr sct shb sys vb vbe vbs vhd vxd wsc wsf wsh xll"
+)
+# A name that ends with two extensions, of which the first is one of these, is made to deceive.
+DOCUMENTS: Final = listed(
+    "avi bmp csv doc docx gif htm html jpeg jpg mp3 mp4 odt pdf png ppt pptx rtf txt wav xls xlsx zip"
+)
+SHORTENERS: Final = listed(
+    "bit.ly buff.ly cutt.ly goo.gl is.gd ow.ly rb.gy rebrand.ly shorturl.at t.co t.ly tiny.cc tinyurl.com v.gd"
+)
+KEYWORDS: Final = MappingProxyType(
+    {
+        "100% free": 1.0,
+        "act now": 0.5,
+        "cheap meds": 2.5,
+        "click here now": 1.0,
+        "double your money": 2.0,
+        "earn money from home": 2.0,
+        "lottery winner": 2.5,
+        "make money fast": 2.5,
+        "no prescription": 2.0,
+        "online casino": 2.0,
+        "risk-free": 0.5,
+        "this is not spam": 2.0,
+        "you have been selected": 1.0,
+        "you have won": 2.0,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The limits, lists and points that checks of content go by. Names of files and domains are lower-case."""
+
+    points: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Points of checks by name, in place of the usual ones; 0 keeps a check out of the score."""
+    max_fields: int = 500
+    """Fields in the header."""
+    max_header: int = 102_400
+    """Octets in the header."""
+    max_depth: int = 15
+    """Parts inside of parts."""
+    max_parts: int = 500
+    """Parts of a message in all."""
+    extensions: frozenset[str] = PROGRAMS
+    """Extensions of files that are not taken, in archives as well."""
+    max_members: int = 1000
+    """Files in the archives of a message."""
+    max_unpacked: int = 20 * 1024 * 1024
+    """Octets that the archives of a message may unpack to."""
+    max_ratio: int = 200
+    """How many times as large as its packed form a file of an archive may be."""
+    max_nesting: int = 2
+    """Archives inside of archives."""
+    keywords: Mapping[str, float] = field(default_factory=lambda: KEYWORDS)
+    """Words in subject and text, whatever their case and white space, and their points."""
+    max_links: int = 50
+    """Links in a message."""
+    shorteners: frozenset[str] = SHORTENERS
+    """Domains that hide where a link leads."""
+    url_blocklists: tuple[str, ...] = ()
+    """Zones that list domains of links: ``shop.test`` is listed where ``shop.test.ZONE`` has an address."""
+    min_words: int = 10
+    """Words that a message with pictures should have."""
+
+
+_NUMBERS: Final = frozenset(each.name for each in fields(Rules) if each.name.startswith(("max_", "min_")))
+_POINTS: Final = frozenset({"points", "keywords"})
+
+
+def read_rules(changes: Mapping[str, Any], *, checks: Iterable[str], where: str) -> Rules:
+    """Rules as a test or a file gives them in plain types; what is not given stays as it is.
+
+    Keywords are added to the usual ones, and one with 0 points is taken away; lists take the place of the
+    usual ones. Raises :class:`~fakemail.errors.DeclarationError` that names ``where`` and the rule.
+    """
+    known = [each.name for each in fields(Rules)]
+    read: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise DeclarationError(f"{where}: there is no rule {name!r}; {nearest(name, known)}")
+        if name in _NUMBERS:
+            read[name] = _whole(value, f"{where}: {name!r}")
+        elif name in _POINTS:
+            read[name] = _points(value, f"{where}: {name!r}")
+        else:
+            read[name] = _texts(value, f"{where}: {name!r}")
+    names = tuple(checks)
+    for name in read.get("points", ()):
+        if name not in names:
+            raise DeclarationError(f"{where}: there is no check {name!r}; {nearest(name, names)}")
+    if "keywords" in read:
+        merged = {**KEYWORDS, **{_folded(word): points for word, points in read["keywords"].items()}}
+        read["keywords"] = MappingProxyType({word: points for word, points in merged.items() if points})
+    if "url_blocklists" in read:
+        read["url_blocklists"] = tuple(read["url_blocklists"])
+    for name in ("extensions", "shorteners"):
+        if name in read:
+            read[name] = frozenset(each.lower().lstrip(".") for each in read[name])
+    return Rules(**read)
+
+
+def _whole(value: object, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise DeclarationError(f"{what} must be a whole number from 0 up, not {value!r}.")
+    return value
+
+
+def _points(value: object, what: str) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise DeclarationError(f"{what} must give points by name, such as {{'gtube': 100}}, not {value!r}.")
+    for name, points in value.items():
+        if not isinstance(name, str) or isinstance(points, bool) or not isinstance(points, int | float):
+            raise DeclarationError(f"{what}: {name!r} must have a number of points, not {points!r}.")
+    return {name: float(points) for name, points in value.items()}
+
+
+def _texts(value: object, what: str) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
+        raise DeclarationError(f"{what} must be a list of strings, not {value!r}.")
+    found = list(value)
+    for each in found:
+        if not isinstance(each, str):
+            raise DeclarationError(f"{what} must be a list of strings; {each!r} is none.")
+    return found
+
+
+def _folded(words: str) -> str:
+    return " ".join(words.lower().split())

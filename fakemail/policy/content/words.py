@@ -1,0 +1,72 @@
+"""Checks of what a message says and how: words, shouting, pictures without text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fakemail.policy.content.matter import Matter
+
+_PICTURE: Final = re.compile(r"<img\b", re.IGNORECASE)
+# What no mail program runs, and what only those send who hope that one does.
+_ACTIVE: Final = re.compile(
+    r"<(script|iframe|object|embed|form)\b|\bon(?:load|click|error)\s*=", re.IGNORECASE
+)
+_SHOUTED: Final = 8
+"""Letters that a subject must have before it can be called shouting."""
+
+
+def keywords(matter: Matter) -> str:
+    """Words and phrases that spam is fond of."""
+    found = _keywords(matter)
+    return f"it says {', '.join(repr(word) for word in found)}" if found else ""
+
+
+def keyword_points(matter: Matter) -> float:
+    """The points of the words that are there, each counted once."""
+    return sum(matter.rules.keywords[word] for word in _keywords(matter))
+
+
+def shouted_subject(matter: Matter) -> str:
+    """A subject in capitals."""
+    subject = matter.message.subject
+    letters = [char for char in subject if char.isalpha()]
+    is_shouted = len(letters) >= _SHOUTED and subject.upper() == subject and subject.lower() != subject
+    return f"the subject is in capitals: {subject[:60]!r}" if is_shouted else ""
+
+
+def excited_subject(matter: Matter) -> str:
+    """A subject with marks in rows, such as ``!!!`` or ``$$``."""
+    found = re.search(r"[!?]{3,}|\${2,}", matter.message.subject)
+    return f"the subject has {found[0][:20]!r} in it" if found else ""
+
+
+def no_subject(matter: Matter) -> str:
+    """A message without any subject."""
+    return "" if matter.message.subject.strip() else "there is no subject"
+
+
+def no_plain_text(matter: Matter) -> str:
+    """HTML without the same in plain text beside it."""
+    kinds = {part.content_type for part in matter.parts}
+    return "there is HTML and no plain text" if "text/html" in kinds and "text/plain" not in kinds else ""
+
+
+def pictures_only(matter: Matter) -> str:
+    """Pictures in place of words, which a filter could read."""
+    pictures = sum(part.type.main == "image" for part in matter.parts)
+    pictures += len(_PICTURE.findall(matter.message.html))
+    words = len(re.findall(r"\w+", matter.message.text))
+    if not pictures or words >= matter.rules.min_words:
+        return ""
+    return f"there are {pictures} pictures and {words} words"
+
+
+def active_html(matter: Matter) -> str:
+    """HTML with scripts, frames or forms."""
+    found = _ACTIVE.search(matter.message.html)
+    return f"the HTML has {found[0]!r} in it" if found else ""
+
+
+def _keywords(matter: Matter) -> list[str]:
+    return [word for word in matter.rules.keywords if word in matter.words]

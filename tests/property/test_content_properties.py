@@ -1,0 +1,74 @@
+"""No octets make a check of content raise, and nothing that is unpacked goes over the bounds."""
+
+from __future__ import annotations
+
+import zipfile
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakemail.mail import samples
+from fakemail.mail.envelope import Body
+from fakemail.policy.content.archives import File, Look
+from fakemail.policy.content.checks import CHECKS
+from fakemail.policy.content.matter import Matter
+from fakemail.policy.content.rules import Rules
+from fakemail.policy.content.scorer import score
+from judging import facts, findings, packed, resolver
+
+_PIECES = st.sampled_from(
+    [
+        b"\r\n", b"\n", b"\r", b"\r\n\r\n", b" ", b"\t", b"\x00", b"\xff", b":", b";", b"=", b'"', b"From: ", b"Date: ",
+        b"Subject: ", b"Content-Type: ", b"multipart/mixed; boundary=b", b"text/html; charset=", b"utf-8", b"idna",
+        b"--b\r\n", b"--b--", b"Content-Transfer-Encoding: base64\r\n", b"Content-Disposition: attachment; filename=",
+        b"a.zip", b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"<a href=", b"http://", b"http://[", b"://@:x", b"%FF",
+        b"example.org", b"192.0.2.1", b"</a>", b"<img", b"17 May 99999 25:00 +9999", b"0001", b"\xe2\x80\xae", b"!!!",
+    ]
+)  # fmt: skip
+GARBAGE = st.one_of(
+    st.binary(max_size=200), st.lists(st.one_of(_PIECES, st.binary(max_size=4)), max_size=60).map(b"".join)
+)
+_ARCHIVE = packed({"a.txt": b"x" * 500, "b.zip": packed({"c.exe": b"MZ"}), "d.pdf": bytes(5000)})
+_RULES = Rules(url_blocklists=("uribl.test",))
+
+
+@given(GARBAGE)
+@settings(max_examples=300)
+def test_garbage_raises_nothing(raw: bytes) -> None:
+    found = findings(raw, _RULES, resolve=resolver(), body=Body.SEVEN_BIT)
+    assert set(found) == set(CHECKS)
+    for each in found.values():
+        assert each.sentence.isascii()
+        assert each.sentence.isprintable()
+        assert len(each.sentence) <= 300
+    score(found.values()).fields().decode("ascii")
+
+
+@given(GARBAGE)
+@settings(max_examples=200)
+def test_garbage_behind_a_header_raises_nothing(raw: bytes) -> None:
+    head = b"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
+    assert set(findings(head + raw, _RULES)) == set(CHECKS)
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_a_broken_archive_is_read_within_its_bounds(data: st.DataObject) -> None:
+    octets = bytearray(_ARCHIVE)
+    for _ in range(data.draw(st.integers(0, 5))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(octets[: data.draw(st.integers(4, len(octets)))])
+    look = Look(members_left=10, octets_left=1000, max_ratio=10, max_nesting=2)
+    files = list(look.into(File("a.zip", cut)))
+    assert sum(len(file.content) for file in files) <= 1000
+    assert len(files) <= 10
+
+
+_NAMES = st.text(st.characters(min_codepoint=48, max_codepoint=0x2FFF, exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.dictionaries(_NAMES, st.binary(max_size=50), max_size=5))
+def test_what_is_packed_is_found(files: dict[str, bytes]) -> None:
+    raw = samples.with_attachment(filename="a.zip", content=packed(files, how=zipfile.ZIP_STORED))
+    inside = {file.content for file in Matter(facts(raw), Rules()).files if file.inside}
+    assert inside == set(files.values())
