@@ -19,6 +19,7 @@ from typing import Any
 import fakemail
 from fakemail.api.dns import Dns
 from fakemail.api.results import Results
+from fakemail.api.signing import DkimKey
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
 from fakemail.imap.capabilities import Facts as ImapFacts
 from fakemail.imap.capabilities import Row as ImapCapability
@@ -134,7 +135,12 @@ HANDLES = frozenset(
 )
 
 # What the public ones return; not to be imported.
-RETURNED: tuple[tuple[str, type], ...] = (("mailnet.dns", Dns), ("Journey", Journey), ("Results", Results))
+RETURNED: tuple[tuple[str, type], ...] = (
+    ("mailnet.dns", Dns),
+    ("domain.dkim_key()", DkimKey),
+    ("Journey", Journey),
+    ("Results", Results),
+)
 
 
 def markdown(text: str | None) -> str:

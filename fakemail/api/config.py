@@ -156,7 +156,7 @@ def _unusual(net: AnyNet) -> Iterator[RecordEntry]:
     """The records that differ from those that the world has without being asked."""
     internet = net.internet
     usual = Zones()
-    naming = Naming(internet.world, usual)
+    naming = Naming(internet.world, usual, internet.keys)
     for origin in internet.zones.origins():
         if not usual.has_zone(origin):
             naming.ensure_zone(origin)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from fakemail.api.faults import Faults
 from fakemail.api.settings import Settings
+from fakemail.api.signing import DkimKey, Signs
 from fakemail.api.spans import require_span
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
@@ -201,7 +202,7 @@ class Host:
         return f"<Host {self.name} [{self.ipv4}]>"
 
 
-class Domain:
+class Domain(Signs):
     """A mail domain."""
 
     def __init__(self, net: AnyNet, name: str) -> None:
@@ -305,15 +306,24 @@ class Domain:
         self._net.call(lambda: self._net.internet.world.set_policy(self.name, policy))
         return self
 
-    def publish(self, *, spf: str | None = None, dmarc: str | None = None) -> Domain:
+    def publish(
+        self,
+        *,
+        spf: str | None = None,
+        dmarc: str | None = None,
+        dkim: Mapping[str, DkimKey | str | None] | None = None,
+    ) -> Domain:
         """Publish its policy records in place of the ones it has; an empty text takes the record away.
 
-        For anything else there is ``mailnet.dns``.
+        ``dkim`` is a key, or the text of a record, by selector; ``None`` takes the record away, so that what is
+        signed with it cannot be checked. For anything else there is ``mailnet.dns``.
         """
         if spf is not None:
             self._put_text(self.name, spf, "v=spf1")
         if dmarc is not None:
             self._put_text(f"_dmarc.{self.name}", dmarc, "v=DMARC1")
+        for selector, key in (dkim or {}).items():
+            self._publish_key(selector, key)
         return self
 
     def sign(self, *, flaw: str | None = None) -> Domain:

@@ -20,6 +20,7 @@ from fakemail.api.progress import with_notes
 from fakemail.api.queue import Queue
 from fakemail.api.results import Results
 from fakemail.api.settings import Settings
+from fakemail.api.signing import Signing
 from fakemail.api.trust import Trust
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.api.ways import Ways
@@ -47,7 +48,7 @@ _A = TypeVar("_A", bound=BaseAccount[Any])
 _Who = str | Address | BaseAccount[Any]
 
 
-class BaseNet(Ways, Trust, Generic[_A]):
+class BaseNet(Ways, Trust, Signing, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]

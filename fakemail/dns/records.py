@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -78,6 +79,41 @@ class Record:
     def at(self, name: str) -> Record:
         """The same record with another owner, as a wildcard gives it (RFC 1034 §4.3.3)."""
         return replace(self, name=name)
+
+
+class LateRecord(Record):
+    """A record whose data is made when somebody first looks at it, because making it is not cheap.
+
+    Two are equal when they are made of the same things; it is never equal to a record that is written out.
+    """
+
+    def __init__(
+        self, name: str, type: str, *of: str, make: Callable[[], str], ttl: int = DEFAULT_TTL
+    ) -> None:
+        """``make`` gives the data in zone-file form, and ``of`` is all that it depends on."""
+        self.__dict__.update(name=name, type=type, ttl=ttl, _of=of, _make=make)
+
+    @cached_property
+    def value(self) -> str:
+        """The data as in a zone file."""
+        made: str = self.__dict__["_make"]()
+        return made
+
+    def at(self, name: str) -> Record:
+        """The same record with another owner."""
+        return Record(name, self.type, self.ttl, self.value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LateRecord):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return (self.name, self.type, self.ttl, self.__dict__["_of"])
 
 
 def require_room(record: Record) -> None:

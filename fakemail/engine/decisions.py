@@ -106,7 +106,8 @@ class Decisions:
         if account is not None and account.sent_copy:
             with suppress(OverQuota):  # a copy for the files is no reason to refuse the mail
                 self._internet.put(account.address, content, "Sent", flags={SEEN})
-        self._internet.queue(self._running.name, queue_id, envelope, prepend(content, trace))
+        signatures = self._internet.signing.signatures(self._running.name, content)
+        self._internet.queue(self._running.name, queue_id, envelope, prepend(content, trace + signatures))
         return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
 
     def _deliver(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:

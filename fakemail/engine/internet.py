@@ -25,12 +25,14 @@ from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.reporting import Reporting
 from fakemail.engine.securing import publish_usual_tlsa
+from fakemail.engine.signing import Keys, Signing
 from fakemail.engine.site import RunningHost
 from fakemail.engine.transfer import QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
 from fakemail.imap.personality import PERSONALITIES
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.headers import head_of
+from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
@@ -90,12 +92,14 @@ class Internet:
         self.agent = Agent(self)
         self.protection = Protection(self)
         self.reporting = Reporting(self)
+        self.keys = Keys()
+        self.signing = Signing(self)
         self.greylist = Greylist()
         self._homes: dict[str, dict[str, None]] = {}
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""
         self._signs = False
         self._advancing = asyncio.Lock()  # it takes the loop in which it is first waited for
-        self._naming = LateNaming(self.world)
+        self._naming = LateNaming(self.world, self.keys)
         self._dns_clients: dict[str, DnsClient] = {}
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
         self.dns = DnsServer(
@@ -171,6 +175,10 @@ class Internet:
             for connection in running.connections
             if connection.login and login_key(connection.login) == account.key
         }
+
+    def publish_key(self, domain: Domain, dkim: Dkim) -> None:
+        """Put the key of a selector into DNS, in place of what is there."""
+        self._naming.do(lambda naming: naming.dkim(domain, dkim))
 
     def ensure_zone(self, origin: str) -> None:
         """Make a DNS zone unless it is there."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from threading import RLock
 
-from fakemail.dns.names import reverse_name
+from fakemail.dns.names import name_key, reverse_name
 from fakemail.dns.rdata import txt
-from fakemail.dns.records import DEFAULT_TTL, Record, record
+from fakemail.dns.records import DEFAULT_TTL, LateRecord, Record, record
 from fakemail.dns.zones import Zones
+from fakemail.engine.signing import Keys
+from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
@@ -31,9 +33,10 @@ _REVERSE_ZONES = (
 class Naming:
     """Keeps the zones in step with the world."""
 
-    def __init__(self, world: World, zones: Zones) -> None:
+    def __init__(self, world: World, zones: Zones, keys: Keys) -> None:
         self._world = world
         self._zones = zones
+        self._keys = keys
         self._named: set[str] = set()
         for origin in _REVERSE_ZONES:
             self.ensure_zone(origin)
@@ -64,6 +67,18 @@ class Naming:
         for host in {*domain.mail_hosts, domain.submission_host}:
             self.host(self._world.hosts[host])
         self._zones.add(*_published(domain))
+        for dkim in domain.dkim:
+            self.dkim(domain, dkim)
+
+    def dkim(self, domain: Domain, dkim: Dkim) -> None:
+        """The record of a DKIM key in place of what is there; the key is made when somebody looks at it."""
+        name = name_key(f"{dkim.selector}._domainkey.{domain.name}")  # RFC 6376 §3.6.2.1
+
+        def make() -> str:
+            return txt(self._keys.of(domain.name, dkim).record)
+
+        self._zones.remove(name, "TXT")
+        self._zones.add(LateRecord(name, "TXT", domain.name, dkim.selector, dkim.algorithm, make=make))
 
     def route(self, domain: Domain) -> None:
         """The MX records of a domain, in place of those that are there."""
@@ -88,8 +103,9 @@ class LateNaming:
     Most tests never ask DNS anything, and its records are half of what a world costs.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, keys: Keys) -> None:
         self._world = world
+        self._keys = keys
         self._zones = Zones()
         self._naming: Naming | None = None
         self._steps: list[Callable[[Naming], None]] = []
@@ -108,7 +124,7 @@ class LateNaming:
         """The zones, with everything in them that was declared."""
         with self._lock:
             if self._naming is None:
-                self._naming = Naming(self._world, self._zones)
+                self._naming = Naming(self._world, self._zones, self._keys)
                 for step in self._steps:
                     step(self._naming)
                 self._steps.clear()

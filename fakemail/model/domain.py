@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from fakemail.model.dkim import Dkim
 from fakemail.model.policy import Policy
 from fakemail.terms.address import Address
 
@@ -52,6 +53,8 @@ class Domain:
     """Whether ``jane.doe`` and ``janedoe`` are one, as at some large providers."""
     behind: tuple[str, ...] = ()
     """Hosts that deliver its mail although no MX record names them: others pass it on to them."""
+    dkim: tuple[Dkim, ...] = (Dkim(),)
+    """Its DKIM keys, by different selectors: what its submission host takes is signed with each that signs."""
 
     @property
     def mail_hosts(self) -> tuple[str, ...]:

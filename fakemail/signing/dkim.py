@@ -19,16 +19,12 @@ from fakemail.model.dkim import Dkim
 from fakemail.signing.canonical import BODY, FIELD, with_crlf
 from fakemail.signing.keys import Key
 
-USUAL_FIELDS: Final = frozenset(
-    """
-    from reply-to sender subject date message-id to cc mime-version content-type content-transfer-encoding
-    content-id content-description resent-date resent-from resent-sender resent-to resent-cc resent-message-id
-    in-reply-to references list-id list-help list-unsubscribe list-unsubscribe-post list-subscribe list-post
-    list-owner list-archive
-    """.split()
+_USUAL_FIELDS: Final = re.compile(
+    r"from|reply-to|sender|subject|date|message-id|to|cc|in-reply-to|references|mime-version|content-.*"
+    r"|resent-(?!bcc).*|list-.*",
+    re.IGNORECASE,
 )
 """What is signed unless something else is asked for (RFC 6376 §5.4.1, RFC 8058 §4)."""
-
 _WIDTH: Final = 72
 
 
@@ -43,26 +39,18 @@ def sign(raw: bytes, how: Dkim, *, domain: str, key: Key, now: datetime | None) 
     fields = split_fields(raw, 0, start)
     body = BODY[in_body](raw[start:])
     names = _chosen(fields, how)
-    tags = [
-        "v=1",
-        f"a={key.signs_as}",
-        f"c={how.canonicalization}",
-        f"d={domain}",
-        f"s={how.selector}",
-        *_times(how, now),
-        *([f"l={len(body)}"] if how.body_length else []),
-    ]
+    what = ["v=1", f"a={key.signs_as}", f"c={how.canonicalization}"]
+    when = [*_times(how, now), *([f"l={len(body)}"] if how.body_length else [])]
+    rows = [what, [f"d={domain}", f"s={how.selector}", *when], [f"h={_names(names)}"]]
     bh = b64encode(sha256(body).digest()).decode()
-    head = f"DKIM-Signature: {'; '.join(tags)};\r\n\th={_names(names)};\r\n\tbh={bh};\r\n\tb=".encode()
-    return seal(raw, fields, names, head, key=key, canonicalization=in_header)
+    head = "DKIM-Signature: " + "".join([f"{'; '.join(row)};\r\n\t" for row in rows])
+    return seal(raw, fields, names, f"{head}bh={bh};\r\n\tb=".encode(), key=key, canonicalization=in_header)
 
 
-def with_signatures(
-    raw: bytes, signatures: Iterable[tuple[Dkim, Key]], *, domain: str, now: datetime | None
-) -> bytes:
-    """A message with a signature for each key in front, the first one on top; its line ends become CRLF."""
+def signatures(raw: bytes, by: Iterable[tuple[Dkim, Key]], *, domain: str, now: datetime | None) -> bytes:
+    """A signature for each key, to be put in front of a message, whose line ends may be of any kind."""
     raw = with_crlf(raw)
-    return b"".join([*(sign(raw, how, domain=domain, key=key, now=now) for how, key in signatures), raw])
+    return b"".join([sign(raw, how, domain=domain, key=key, now=now) for how, key in by])
 
 
 def seal(
@@ -89,8 +77,11 @@ def fold_base64(octets: bytes) -> bytes:
 
 def _chosen(fields: tuple[Field, ...], how: Dkim) -> tuple[str, ...]:
     """The names for ``h=``: each as often as it stands there, and once more where it is oversigned."""
-    wanted = {name.lower() for name in how.headers} or USUAL_FIELDS
-    names = [field.name.lower() for field in fields if field.name.lower() in wanted]
+    if how.headers:
+        wanted = {name.lower() for name in how.headers}
+        names = [field.name.lower() for field in fields if field.name.lower() in wanted]
+    else:
+        names = [field.name.lower() for field in fields if _USUAL_FIELDS.fullmatch(field.name)]
     return (*names, *(name.lower() for name in how.oversign))
 
 

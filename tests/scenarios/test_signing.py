@@ -1,0 +1,177 @@
+"""Domains sign what their submission hosts take; dkimpy checks it with the records of the fake DNS."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+
+import dkim
+import pytest
+
+from fakemail import DeclarationError, MailNet, UnknownName, hours, samples
+from fakemail.signing.keys import process_key
+
+
+@pytest.fixture
+def net():
+    with MailNet(seed=11) as mailnet:
+        yield mailnet
+
+
+def verifies(net, raw, place=0):
+    """What a verifier that asks the fake DNS says."""
+
+    def ask(name, timeout=5):
+        found = net.dns.records(name.decode().rstrip("."), "TXT")
+        texts = [bytes(record.partition(" TXT ")[2], "ascii").replace(b'" "', b"") for record in found]
+        return texts[0].strip(b'"') if texts else None
+
+    try:
+        return dkim.DKIM(raw).verify(idx=place, dnsfunc=ask)
+    except dkim.DKIMException:
+        return False
+
+
+def send(sender, to, content=None):
+    raw = samples.plain(sender=sender.address, to=to.address) if content is None else content
+    with sender.submission.smtplib() as client:
+        client.sendmail(sender.address, [to.address], raw)
+    return to.inbox.wait_for_one()
+
+
+def test_a_domain_signs_what_its_submission_host_takes(net):
+    """RFC 6376 §2.1: and whoever gets it can check that."""
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    mail = send(shop, bob)
+    assert "d=shop.test; s=mail;" in mail.headers["DKIM-Signature"]
+    assert verifies(net, mail.raw)
+    assert not verifies(net, mail.raw.replace(b"Subject:", b"Subject: Re:"))
+
+
+def test_nobody_pays_for_keys_that_nobody_needs(net, monkeypatch):
+    made = []
+    monkeypatch.setattr("fakemail.engine.signing.process_key", lambda *what: made.append(what))
+    bob = net.account("bob@example.org")
+    with net.mx("example.org").smtplib() as client:
+        client.sendmail("x@elsewhere.test", [bob.address], samples.plain())
+    net.dns.records("example.org")
+    assert net.to_toml()
+    assert made == []
+
+
+def test_the_key_is_made_when_somebody_looks(net):
+    net.account("bob@example.org")
+    answer = net.dns.resolver().resolve("mail._domainkey.example.org", "TXT")
+    assert b"".join(answer[0].strings) == net.domain("example.org").dkim_key().record.encode()
+
+
+def test_every_domain_has_a_key_of_its_own_and_every_world_the_same_ones(net):
+    first, second = net.domain("one.test").dkim_key(), net.domain("two.test").dkim_key()
+    assert first.record != second.record
+    with MailNet() as other:
+        assert (
+            other.domain("three.test").dkim_key().record == first.record == process_key("rsa-2048", 0).record
+        )
+
+
+def test_only_the_author_s_own_host_signs(net):
+    """The domain in From is what counts, and its submission host."""
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("other.test")
+    shop.change(may_send_as=["*"])
+    mail = send(shop, bob, samples.plain(sender="me@other.test", to=bob.address))
+    assert "DKIM-Signature" not in mail.headers
+    with net.submission.smtplib() as client:
+        client.sendmail("me@other.test", [bob.address], samples.plain(sender="me@other.test"))
+    net.settle()
+    assert "d=other.test" in bob.inbox[1].headers["DKIM-Signature"]
+
+
+def test_another_selector_while_old_mail_is_under_way(net):
+    shop, bob, ann = net.accounts("hello@shop.test", "bob@example.org", "ann@example.org")
+    old = send(shop, bob)
+    net.domain("shop.test").dkim("2027", algorithm="ed25519")
+    new = send(shop, ann)
+    assert "a=ed25519-sha256" in new.headers["DKIM-Signature"]
+    assert verifies(net, old.raw)
+    assert verifies(net, new.raw)
+
+
+def test_two_signatures(net):
+    """RFC 8463 §5: both, while not everybody can check Ed25519."""
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("shop.test").dkim("ed", algorithm="ed25519", beside=True)
+    mail = send(shop, bob)
+    assert len(mail.headers.all("DKIM-Signature")) == 2
+    assert verifies(net, mail.raw, 0)
+    assert verifies(net, mail.raw, 1)
+
+
+def test_a_domain_that_does_not_sign(net):
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("shop.test").dkim(sign=False)
+    assert "DKIM-Signature" not in send(shop, bob).headers
+    assert net.dns.records("mail._domainkey.shop.test", "TXT")
+
+
+def test_how_a_domain_signs(net):
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("shop.test").dkim(
+        "x", canonicalization="simple/simple", headers=["From", "Subject"], body_length=True, expires=hours(1)
+    )
+    mail = send(shop, bob)
+    field = "".join(mail.headers["DKIM-Signature"].split())
+    assert all(tag in field for tag in ("c=simple/simple;", "h=from:subject:from;", ";l=", ";x="))
+    assert verifies(net, mail.raw + b"An advertisement\r\n")
+
+
+def test_a_record_that_is_taken_away_or_written_by_hand(net):
+    domain = net.domain("shop.test").publish(dkim={"mail": None, "old": "v=DKIM1; p="})
+    assert net.dns.records("mail._domainkey.shop.test", "TXT") == ()
+    assert '"v=DKIM1; p="' in net.dns.records("old._domainkey.shop.test", "TXT")[0]
+    domain.publish(dkim={"old": domain.dkim_key("old")})
+    raw = net.sign(samples.plain(sender="a@shop.test"), domain="shop.test", selector="old")
+    assert verifies(net, raw)
+
+
+def test_an_app_that_signs_by_itself(net):
+    """With the private key, as dkimpy and others take it."""
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    domain = net.domain("shop.test").dkim("app", sign=False).dkim("ed", algorithm="ed25519", sign=False)
+    raw = samples.plain(sender=shop.address, to=bob.address)
+    rsa, ed = domain.dkim_key("app"), domain.dkim_key("ed")
+    assert (rsa.name, ed.algorithm) == ("app._domainkey.shop.test", "ed25519")
+    by_rsa = dkim.sign(raw, b"app", b"shop.test", rsa.private_pem.encode())
+    by_ed = dkim.sign(
+        raw, b"ed", b"shop.test", ed.private_seed.encode(), signature_algorithm=b"ed25519-sha256"
+    )
+    assert verifies(net, by_rsa + raw)
+    assert verifies(net, by_ed + raw)
+
+
+@pytest.mark.parametrize("kind", [bytes, str, EmailMessage])
+def test_a_test_signs_any_kind_of_message(net, kind):
+    bob = net.account("bob@example.org")
+    net.domain("shop.test")
+    message = EmailMessage()
+    message["From"] = "a@shop.test"
+    message["Subject"] = "Hällo " * 30
+    message.set_content("Text\n" * 3)
+    given = {bytes: message.as_bytes(), str: message.as_string(), EmailMessage: message}[kind]
+    raw = net.sign(given, domain="shop.test")
+    with net.mx("example.org").smtplib() as client:
+        client.sendmail("a@shop.test", [bob.address], raw)
+    assert verifies(net, bob.inbox.wait_for_one().raw)
+
+
+def test_mistakes_are_told(net):
+    domain = net.domain("shop.test")
+    with pytest.raises(UnknownName, match=r"no domain 'shop.tset' is declared; .*'shop.test'"):
+        net.sign(b"From: a@shop.test\r\n\r\n", domain="shop.tset")
+    with pytest.raises(DeclarationError, match=r"is bytes, a text or an email.message.EmailMessage, not 5"):
+        net.sign(5, domain="shop.test")
+    with pytest.raises(DeclarationError, match="no algorithm 'rsa-2047'"):
+        domain.dkim(algorithm="rsa-2047")
+    with pytest.raises(DeclarationError, match="'a/b' is not a selector"):
+        domain.publish(dkim={"a/b": None})
+    with pytest.raises(TypeError, match="expires"):
+        domain.dkim(expires=5)
