@@ -1,0 +1,166 @@
+"""ARC chains: those that dkimpy seals, and all that can be wrong with one (RFC 8617 §5.2)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import dkim
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from fakemail.signing.arc_verify import Chain, verify_chain
+from fakemail.signing.key_record import Texts
+from fakemail.signing.verify import SignedMessage
+
+MESSAGE = (
+    b"From: Ann <ann@shop.test>\r\nTo: list@lists.example\r\nSubject: News\r\n"
+    b"Date: Sun, 1 Mar 2026 12:00:00 +0000\r\nMessage-ID: <1@shop.test>\r\n"
+    b"\r\nHello all.\r\n"
+)
+SEALERS = ("lists.example", "relay.example", "mx.example")
+
+
+@lru_cache
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def record() -> bytes:
+    public = key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return b"v=DKIM1; p=" + b"".join(public.splitlines()[1:-1])
+
+
+def sealed(raw: bytes = MESSAGE, *, by: str = SEALERS[0], found: str = "arc=none") -> bytes:
+    """The message with one ARC set more, sealed by dkimpy."""
+    pem = key().private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    raw = f"Authentication-Results: {by}; {found}; spf=pass smtp.mailfrom=shop.test\r\n".encode() + raw
+    fields = dkim.arc_sign(
+        raw,
+        b"arc",
+        by.encode(),
+        pem,
+        by.encode(),
+        include_headers=[b"from", b"to", b"subject", b"date", b"message-id"],
+    )
+    return b"".join(fields) + raw
+
+
+def chain_of(count: int) -> bytes:
+    raw = sealed()
+    for by in SEALERS[1:count]:
+        raw = sealed(raw, by=by, found="arc=pass")
+    return raw
+
+
+def check(raw: bytes, answer: str | bytes | None = None) -> Chain:
+    def look_up(name: str) -> Texts:
+        if isinstance(answer, str):
+            return Texts(answer)
+        return Texts("NOERROR", (record() if answer is None else answer,))
+
+    return verify_chain(SignedMessage(raw), look_up)
+
+
+def test_message_without_a_chain() -> None:
+    assert check(MESSAGE) == Chain("none", "there is no ARC set in it")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_chains_that_dkimpy_seals(count: int) -> None:
+    found = check(chain_of(count))
+    assert (found.result, len(found.sets)) == ("pass", count), found.sentence
+    assert [each.instance for each in found.sets] == list(range(1, count + 1))
+    assert [each.domain for each in found.sets] == list(SEALERS[:count])
+    assert [each.claim for each in found.sets] == ["none", "pass", "pass"][:count]
+    assert found.oldest_pass == 0
+    assert found.sets[0].authentication.startswith("lists.example;")
+
+
+def test_who_altered_the_message_is_seen_from_the_oldest_set_that_holds() -> None:
+    altered = sealed().replace(b"Hello all.", b"Hello all.\r\n-- \r\nthe list")
+    found = check(sealed(altered, by=SEALERS[1], found="arc=pass"))
+    assert (found.result, found.oldest_pass) == ("pass", 2)
+    assert [each.message_signature for each in found.sets] == ["fail", "pass"]
+    assert "the body was changed" in found.sets[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("what", "old", "new", "why"),
+    [
+        ("body", b"Hello", b"Hullo", "set 2: the body was changed"),
+        ("subject", b"Subject: News", b"Subject: Olds", "set 2: the signature does not fit"),
+        (
+            "results",
+            b"ARC-Authentication-Results: i=1; lists",
+            b"ARC-Authentication-Results: i=1; mists",
+            "set 2",
+        ),
+    ],
+)
+def test_what_is_altered_after_the_last_seal(what: str, old: bytes, new: bytes, why: str) -> None:
+    raw = chain_of(2)
+    assert old in raw, what
+    found = check(raw.replace(old, new))
+    assert (found.result, why in found.sentence) == ("fail", True), found.sentence
+
+
+def remove(raw: bytes, name: bytes, instance: int) -> bytes:
+    return re.sub(rb"%s: i=%d;(?:.*\r\n[ \t])*.*\r\n" % (name, instance), b"", raw)
+
+
+@pytest.mark.parametrize("name", [b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"])
+@pytest.mark.parametrize("instance", [1, 2])
+def test_incomplete_sets(name: bytes, instance: int) -> None:
+    raw = chain_of(2)
+    shorter = remove(raw, name, instance)
+    assert len(shorter) < len(raw)
+    found = check(shorter)
+    assert found.result == "fail"
+    assert f"set {instance} of the chain is not complete" in found.sentence
+
+
+def test_missing_and_double_sets() -> None:
+    raw = chain_of(2)
+    without = raw
+    for name in (b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"):
+        without = remove(without, name, 1)
+    assert check(without).sentence == "set 1 of the chain is missing"
+    seal = re.search(rb"ARC-Seal: i=2;(?:.*\r\n[ \t])*.*\r\n", raw)
+    assert seal is not None
+    assert "two fields ARC-Seal" in check(seal[0] + raw).sentence
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b"cv=none", b"cv=pass", "set 1 says cv=pass, which cannot be"),
+        (b"cv=pass", b"cv=none", "set 2 says cv=none, which cannot be"),
+        (b"cv=pass", b"cv=fail", "has sealed it as broken"),
+        (b"ARC-Seal: i=2", b"ARC-Seal: i=0", "has the number 0"),
+        (b"ARC-Seal: i=2", b"ARC-Seal: i=51", "has the number 51"),
+        (b"ARC-Seal: i=2", b"ARC-Seal: i=x", "has no number i="),
+        (b"ARC-Seal: i=2;", b"ARC-Seal: ;;;", "is malformed"),
+        (b"ARC-Seal: i=2;", b"ARC-Seal: i=2; h=from;", "has h="),
+        (b"ARC-Seal: i=2;", b"ARC-Seal: i=2; q", "malformed"),
+    ],
+)
+def test_malformed_chains(old: bytes, new: bytes, why: str) -> None:
+    raw = chain_of(2)
+    assert old in raw
+    found = check(raw.replace(old, new))
+    assert (found.result, why in found.sentence) == ("fail", True), found.sentence
+
+
+def test_keys_that_cannot_be_had() -> None:
+    raw = chain_of(2)
+    assert check(raw, "SERVFAIL").result == "temperror"
+    assert check(raw, "NXDOMAIN").result == "fail"
+    assert "there is no key arc._domainkey.relay.example" in check(raw, "NXDOMAIN").sentence
+    assert "is revoked" in check(raw, b"v=DKIM1; p=").sentence
