@@ -59,7 +59,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Hosts, domains and settings": (
         "`mailnet.domain(...)` and `mailnet.host(...)` are handles on what runs.",
-        ("Domain", "Host", "MailingList", "Settings", "Namespace", "AsyncNamespace"),
+        ("Domain", "Host", "MailingList", "Settings"),
     ),
     "Matchers": (
         "For `matching=` in the waits, or by themselves. "
@@ -108,7 +108,6 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "FakemailError",
             "DeclarationError",
             "UnknownName",
-            "NoNamespace",
             "PortInUse",
             "ServerError",
             "ClosedError",

@@ -14,7 +14,6 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 from fakemail.api import clock as clocks
 from fakemail.api import config as configuration
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
-from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.dns import Dns
 from fakemail.api.hosts import Domain, Host, read_address
 from fakemail.api.progress import with_notes
@@ -408,7 +407,7 @@ class BaseNet(Ways, Trust, Signing, Generic[_A]):
 AnyNet: TypeAlias = BaseNet[Any]
 
 
-class MailNet(BaseNet[Account], BlockingCommands):
+class MailNet(BaseNet[Account]):
     """A fake internet for blocking code. Use it in a ``with`` block, or take the fixture ``mailnet``."""
 
     _new_account = Account
@@ -448,7 +447,7 @@ class MailNet(BaseNet[Account], BlockingCommands):
         self._stop()
 
 
-class AsyncMailNet(BaseNet[AsyncAccount], AwaitedCommands):
+class AsyncMailNet(BaseNet[AsyncAccount]):
     """A fake internet for asyncio and trio. Use it in an ``async with`` block, or the fixture ``async_mailnet``."""
 
     _new_account = AsyncAccount

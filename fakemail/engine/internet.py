@@ -55,7 +55,6 @@ from fakemail.wire.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from fakemail.dns.signing import Validity
-    from fakemail.engine.settlement import Settlement
 
 
 def own_ports(network: Network) -> PortPlan:
@@ -96,8 +95,6 @@ class Internet:
         self.keys = Keys()
         self.signing = Signing(self)
         self.greylist = Greylist()
-        self.settlements: list[Settlement] = []
-        """Where else its servers listen: inside namespaces."""
         self._homes: dict[str, dict[str, None]] = {}
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""
         self._signs = False
@@ -121,8 +118,6 @@ class Internet:
 
     async def stop(self) -> None:
         """End everything at once. Ports are free and tasks have ended when it returns."""
-        for settlement in tuple(self.settlements):
-            settlement.leave()
         for running in self.hosts.values():
             running.close()
         await self.supervisor.aclose()

@@ -19,7 +19,7 @@ from fakemail.tls.authority import process_authority
 from fakemail.tls.contexts import ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.wire.connection import Connection, Core
-from fakemail.wire.ports import Bind, Listener
+from fakemail.wire.ports import Listener
 
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
@@ -49,34 +49,18 @@ class Site:
         self.supervisor = running.internet.supervisor
         self.connections: set[Connection] = running.connections
         self.port = service
+        self.listener = Listener(
+            endpoint.address,
+            endpoint.port,
+            purpose=f"{service.name} of {running.name}",
+            factory=lambda: spoken.connect(self),
+        )
         self._spoken = spoken
-        self.listener = self._listener(endpoint)
-        self.listeners = [self.listener]
-        """Where it listens: on this machine, and inside namespaces."""
 
     @property
     def endpoint(self) -> Endpoint:
         """Where it really listens."""
         return Endpoint(self.listener.address, self.listener.port)
-
-    async def listen_at(self, endpoint: Endpoint, bind: Bind) -> None:
-        """Listen in one more place, whose sockets are made by ``bind``; as the faults demand, there as well."""
-        self.listeners.append(self._listener(endpoint, bind))
-        await self.running.heed_faults()
-
-    def leave(self, listener: Listener) -> None:
-        """Listen there no more."""
-        self.listeners.remove(listener)
-        listener.close()
-
-    def _listener(self, endpoint: Endpoint, bind: Bind | None = None) -> Listener:
-        return Listener(
-            endpoint.address,
-            endpoint.port,
-            purpose=f"{self.service} of {self.host}",
-            factory=lambda: self._spoken.connect(self),
-            bind=bind,
-        )
 
     @property
     def idle_timeout(self) -> float:
@@ -167,8 +151,6 @@ class RunningHost:
             self.__dict__.pop("tls_context", None)  # the certificate names every address of the host
             self.sites[service.name] = site
             self.internet.network.publish(self.host, service, site.endpoint)
-            for settlement in self.internet.settlements:
-                await settlement.settle(site)
         await self.heed_faults()
 
     async def start(self) -> None:
@@ -180,22 +162,19 @@ class RunningHost:
         """Listen, or not, as the faults demand."""
         self.revision = object()
         self._heed_at_attached()
-        for listener in self._listeners():
+        for site in self.sites.values():
             if self.is_stopped or self.faults.refuses_connections:
-                listener.stop()
+                site.listener.stop()
             else:
-                await listener.start()
-
-    def _listeners(self) -> list[Listener]:
-        return [listener for site in self.sites.values() for listener in site.listeners]
+                await site.listener.start()
 
     def stop(self) -> None:
         """Refuse connections, and end those that exist with 421."""
         self.is_stopped = True
         self.revision = object()
         self._heed_at_attached()
-        for listener in self._listeners():
-            listener.stop()
+        for site in self.sites.values():
+            site.listener.stop()
         for connection in tuple(self.connections):
             connection.hang_up(Reason.SHUTTING_DOWN)
 
@@ -205,8 +184,8 @@ class RunningHost:
 
     def close(self) -> None:
         """Give the ports back and drop every connection."""
-        for listener in self._listeners():
-            listener.close()
+        for site in self.sites.values():
+            site.listener.close()
         for connection in tuple(self.connections):
             connection.abort()
 

@@ -5,6 +5,7 @@ The list comes with the package ``publicsuffixlist`` and is read at the first qu
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -31,3 +32,16 @@ def _list() -> PublicSuffixList:
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()
+
+
+def organization(name: str, *, own_suffixes: Collection[str] = ()) -> str:
+    """The organizational domain of a name (RFC 7489 §3.2); a public suffix stands for itself.
+
+    ``own_suffixes`` are public suffixes of a fake internet, lower-case, which the list does not have.
+    """
+    key = name.rstrip(".").lower()
+    labels = key.split(".")
+    for at in range(len(labels)):
+        if ".".join(labels[at:]) in own_suffixes:
+            return ".".join(labels[max(at - 1, 0) :])
+    return _registered(key) or key

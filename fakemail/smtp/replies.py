@@ -66,6 +66,15 @@ _REFUSALS: Final = MappingProxyType(
         Reason.MAIL_LOOP: (554, "5.4.6", "the message is going round in circles"),
         Reason.LOCAL_ERROR: (451, "4.3.0", "local error"),
         Reason.TLS_FAILED: (454, "4.7.0", "TLS is not available now"),
+        Reason.SPF_FAIL: (550, "5.7.23", "SPF check failed"),  # RFC 7372 §3.2
+        Reason.SPF_ERROR: (550, "5.7.24", "the SPF record is wrong"),  # RFC 7372 §3.2
+        Reason.DKIM_FAIL: (550, "5.7.20", "no DKIM signature passes"),  # RFC 7372 §3.1
+        Reason.DMARC_REJECT: (550, "5.7.1", "refused as the author's domain asks (DMARC)"),  # RFC 9989 §7.3
+        Reason.DMARC_QUARANTINE: (
+            550,
+            "5.7.1",
+            "not taken as the author's domain asks for quarantine (DMARC)",
+        ),
     }
 )
 # ...and what the same reason is called when it may pass.

@@ -37,6 +37,13 @@ class Reason(Enum):
     LINK_LISTED = "has a link that is on a blocklist"
     SCANNER_UNAVAILABLE = "content scanner not available"
 
+    # What the sender's domain says
+    SPF_FAIL = "the sender's domain does not permit the client (SPF)"
+    SPF_ERROR = "the SPF record is wrong"
+    DKIM_FAIL = "no signature is good (DKIM)"
+    DMARC_REJECT = "the author's domain asks to refuse it (DMARC)"
+    DMARC_QUARANTINE = "the author's domain asks for quarantine (DMARC)"
+
     # The dialogue
     BAD_SYNTAX = "syntax error"
     BAD_SEQUENCE = "wrong order of commands"

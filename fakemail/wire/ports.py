@@ -12,13 +12,10 @@ import select
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from functools import cache, partial
-from typing import Any, Final, TypeAlias
+from functools import cache
+from typing import Any, Final
 
 from fakemail.errors import PortInUse
-
-Bind: TypeAlias = Callable[[str, int], socket.socket]
-"""Makes a TCP socket that is bound to an address and a port."""
 
 # Connections that arrive faster than the loop accepts them wait here; a test may open hundreds at once.
 BACKLOG = 512
@@ -160,19 +157,11 @@ class Listener:
     """One port that can be listened on, stopped, and listened on again."""
 
     def __init__(
-        self,
-        address: str,
-        port: int,
-        *,
-        purpose: str,
-        factory: Callable[[], asyncio.BaseProtocol],
-        bind: Bind | None = None,
+        self, address: str, port: int, *, purpose: str, factory: Callable[[], asyncio.BaseProtocol]
     ) -> None:
-        """``bind`` makes the sockets where they are not in this process's own network."""
         self._purpose = purpose
         self._factory = factory
-        self._bind = bind or partial(bound_socket, purpose=purpose)
-        self._socket = self._bind(address, port)
+        self._socket = bound_socket(address, port, purpose=purpose)
         self._acceptor: Acceptor | None = None
         self.address, self.port = self._socket.getsockname()[:2]
 
@@ -197,7 +186,7 @@ class Listener:
             return
         self._acceptor.close()
         self._acceptor = None
-        self._socket = self._bind(self.address, self.port)
+        self._socket = bound_socket(self.address, self.port, purpose=self._purpose)
 
     def close(self) -> None:
         """Give the port back."""

@@ -1,0 +1,186 @@
+"""What sender authentication found: results as tests and the chain of decisions read them.
+
+Each result is equal to its own word (``mail.auth.spf == "pass"``) and knows why. The checks that make
+them are in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fakemail.policy.finding import Finding, Status
+from fakemail.terms.reason import Reason
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """How one method came out (RFC 8601 §2.7)."""
+
+    method: ClassVar[str] = ""
+    """Its name in an Authentication-Results field: ``spf``, ``dkim``..."""
+
+    result: Status
+    """The word: ``pass``, ``fail``, ``none``..."""
+    sentence: str = ""
+    """Why, for people."""
+    domain: str = ""
+    """The domain for which it speaks; empty if there is none."""
+    reason: Reason | None = None
+    """Why mail would be turned away for this; ``None`` where nothing is wrong."""
+    trace: tuple[str, ...] = ()
+    """What was looked at, step by step: questions, answers, and what followed from them."""
+
+    @property
+    def finding(self) -> Finding:
+        """The same for a chain of decisions."""
+        return Finding(self.method, self.result, self.sentence, self.reason)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Result):
+            return (self.method, self.result, self.domain) == (other.method, other.result, other.domain)
+        return self.result == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self.result))
+
+    def __str__(self) -> str:
+        return str(self.result)
+
+    def __repr__(self) -> str:
+        why = f": {self.sentence}" if self.sentence else ""
+        return f"<{self.method}={self.result}{why}>"
+
+    def tell(self) -> str:
+        """All of it for people: the word, the sentence and every step."""
+        return "\n".join(
+            [f"{self.method}={self.result}: {self.sentence}", *(f"  {step}" for step in self.trace)]
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpfResult(Result):
+    """Whether the client may send for the domain of the reverse-path (RFC 7208 §2.6)."""
+
+    method: ClassVar[str] = "spf"
+
+    identity: str = "mailfrom"
+    """Which name was checked: ``mailfrom``, or ``helo`` where the reverse-path is null (RFC 7208 §2.4)."""
+    sender: str = ""
+    """The address that was checked, ``postmaster@`` the HELO name for ``helo``."""
+    explanation: str = ""
+    """What the domain says to those whom it fails (``exp=``, RFC 7208 §6.2)."""
+    mechanism: str = ""
+    """The term of the record that decided: ``ip4:192.0.2.1``, ``-all``; empty if none did."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SignatureResult(Result):
+    """How one DKIM signature came out (RFC 6376 §6.1)."""
+
+    method: ClassVar[str] = "dkim"
+
+    selector: str = ""
+    identity: str = ""
+    """The agent or user for whom it was made, ``i=``."""
+    algorithm: str = ""
+    """``rsa-sha256``, ``ed25519-sha256``..."""
+    signed: tuple[str, ...] = ()
+    """The names of the header fields that it covers, as ``h=`` lists them."""
+    length: int | None = None
+    """How many octets of the body it covers, ``l=``; ``None`` for all of them."""
+    is_testing: bool = False
+    """Whether the key says that the domain only tries DKIM (``t=y``)."""
+    signature: str = ""
+    """The first characters of ``b=``, which tell signatures apart (RFC 6008)."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DkimResult(Result):
+    """How the DKIM signatures of a message came out: ``pass`` where one of them did."""
+
+    method: ClassVar[str] = "dkim"
+
+    signatures: tuple[SignatureResult, ...] = ()
+    """Each of them, the topmost first."""
+    selector: str = ""
+    """The selector of the signature that the result rests on."""
+
+    @property
+    def passed(self) -> tuple[SignatureResult, ...]:
+        """The signatures that are good."""
+        return tuple(each for each in self.signatures if each.result is Status.PASS)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DmarcResult(Result):
+    """Whether the author's domain stands behind a message, and what it asks for where not (RFC 9989)."""
+
+    method: ClassVar[str] = "dmarc"
+
+    policy: str = ""
+    """What the domain asks for: ``none``, ``quarantine``, ``reject``; empty without a record."""
+    disposition: str = "none"
+    """What it asks for this message, after ``sp=``, ``np=``, ``pct=`` and ``t=``: ``none`` for a pass."""
+    policy_domain: str = ""
+    """Where the record was found."""
+    record: str = ""
+    """The record as it is published."""
+    organization: str = ""
+    """The organizational domain of the author's domain."""
+    aligned: tuple[str, ...] = ()
+    """What passed and is aligned: ``spf``, ``dkim``."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ArcSetResult(Result):
+    """How one ARC set came out (RFC 8617 §5.2)."""
+
+    method: ClassVar[str] = "arc"
+
+    instance: int = 0
+    claim: str = ""
+    """What the sealer found the chain before it to be, ``cv=``."""
+    selector: str = ""
+    seal: Status = Status.NONE
+    """How its ARC-Seal came out."""
+    message_signature: Status = Status.NONE
+    """How its ARC-Message-Signature came out."""
+    authentication: str = ""
+    """What the sealer says of the message as it got it: its ARC-Authentication-Results."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ArcResult(Result):
+    """Whether the chain of those who passed a message on is whole (RFC 8617 §5.2)."""
+
+    method: ClassVar[str] = "arc"
+
+    sets: tuple[ArcSetResult, ...] = ()
+    """Each set, the first sealer first."""
+    oldest_pass: int = 0
+    """The lowest instance since which the message was not altered; 0 for all of them (RFC 8617 §5.2)."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IprevResult(Result):
+    """Whether the client's address has a name that leads back to it (RFC 8601 §2.7.3)."""
+
+    method: ClassVar[str] = "iprev"
+
+    address: str = ""
+    names: tuple[str, ...] = ()
+    """What reverse DNS says; ``domain`` is the first that leads back."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BimiResult(Result):
+    """Which picture the author's domain publishes for its mail (BIMI)."""
+
+    method: ClassVar[str] = "bimi"
+
+    selector: str = "default"
+    location: str = ""
+    """Where the picture is, ``l=``."""
+    evidence: str = ""
+    """Where its certificate is, ``a=``."""
