@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -28,10 +28,9 @@ from fakemail.imap.context import State as ImapState
 from fakemail.imap.personality import PERSONALITIES, ImapPersonality
 from fakemail.imap.personality import Profile as ImapProfile
 from fakemail.imap.states import COMMANDS as IMAP_COMMANDS
+from fakemail.model.filtering import CHECK_GROUPS, Rules
 from fakemail.model.host import IMAP, Host, Personality
 from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.content.checks import GROUPS as CHECK_GROUPS
-from fakemail.policy.content.rules import Rules
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
 from fakemail.pop3.commands import State as Pop3State
@@ -568,8 +567,8 @@ def checks() -> Iterator[str]:
 def _rule(value: Any) -> str:
     if isinstance(value, int):
         return f"`{value:_}`"
-    if isinstance(value, Mapping):
-        value = [f"{name} ({points:g})" for name, points in value.items()]
+    if value and isinstance(value, tuple):
+        value = [f"{name} ({points:g})" for name, points in value]
     return ", ".join(f"`{each}`" for each in sorted(value)) or "none"
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from fakemail.mail import samples
 from fakemail.mail.envelope import Body
+from fakemail.model.filtering import Rules
 from fakemail.policy.content.archives import File, Look
 from fakemail.policy.content.checks import CHECKS
 from fakemail.policy.content.matter import Matter
-from fakemail.policy.content.rules import Rules
 from fakemail.policy.content.scorer import score
 from judging import facts, findings, packed, resolver
 

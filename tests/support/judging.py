@@ -10,8 +10,8 @@ from typing import Any
 
 from fakemail.dns.lookup import Answer, failure
 from fakemail.dns.records import record
+from fakemail.model.filtering import Rules
 from fakemail.policy.content.checks import find
-from fakemail.policy.content.rules import Rules
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
 from fakemail.terms.peer import Peer

@@ -11,9 +11,9 @@ import pytest
 from fakemail.mail import marks, samples
 from fakemail.mail.envelope import Body
 from fakemail.mail.marks import EICAR, GTUBE
-from fakemail.policy.content.checks import CHECKS, GROUPS, find
+from fakemail.model.filtering import CHECK_GROUPS, CHECK_NAMES, PROGRAMS, Rules
+from fakemail.policy.content.checks import CHECKS, find
 from fakemail.policy.content.matter import Matter
-from fakemail.policy.content.rules import PROGRAMS, Rules
 from fakemail.policy.finding import Status
 from fakemail.smtp.replies import refusal
 from judging import facts, findings, flaws, locked, packed, resolver
@@ -142,6 +142,10 @@ def test_a_check_finds_what_it_is_for(name: str, raw: bytes, words: str) -> None
     assert found.reason is CHECKS[name].reason
 
 
+def test_the_table_has_every_check_that_can_be_asked_for() -> None:
+    assert tuple(CHECKS) == CHECK_NAMES
+
+
 def test_every_check_has_a_row() -> None:
     assert {row[0] for row in ROWS} == set(CHECKS)
 
@@ -159,7 +163,7 @@ def test_every_check_says_what_it_is_for_and_has_a_reply(check) -> None:
     assert check.says.endswith(".")
     assert "\n" not in check.says
     assert refusal(check.reason).code >= 550
-    assert check.name in GROUPS[check.group]
+    assert check.name in CHECK_GROUPS[check.group]
 
 
 def test_words_in_a_link_that_are_no_domain_are_none() -> None:
@@ -174,7 +178,7 @@ def test_a_message_may_have_a_program_where_programs_are_wanted() -> None:
 
 def test_points_are_those_of_the_rules() -> None:
     raw = samples.plain(subject="READ THIS NOW", text="act now\n")
-    rules = Rules(points={"shouted_subject": 7.0})
+    rules = Rules(points=(("shouted_subject", 7.0),))
     found = findings(raw, rules)
     assert found["shouted_subject"].score == 7.0
     assert found["keywords"].score == 0.5

@@ -8,9 +8,9 @@ import pytest
 
 from fakemail.errors import DeclarationError
 from fakemail.mail.message import MessageView
+from fakemail.model.filtering import KEYWORDS, Rules, Thresholds, read_rules, read_thresholds
 from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.content.rules import KEYWORDS, Rules, read_rules
-from fakemail.policy.content.scorer import Score, Thresholds, read_thresholds, score
+from fakemail.policy.content.scorer import Score, score
 from fakemail.policy.finding import Finding, Status
 
 
@@ -93,7 +93,7 @@ def test_the_fields_of_many_checks_are_folded() -> None:
 
 
 def read(**changes: Any) -> Rules:
-    return read_rules(changes, checks=CHECKS, where="domain 'example.org': spam_rules")
+    return read_rules(changes, where="domain 'example.org': spam_rules")
 
 
 def test_rules_that_are_not_given_stay_as_they_are() -> None:
@@ -101,14 +101,14 @@ def test_rules_that_are_not_given_stay_as_they_are() -> None:
     assert read(max_links=3) == Rules(max_links=3)
     assert read(extensions=[".EXE", "js"]).extensions == {"exe", "js"}
     assert read(url_blocklists="uribl.test").url_blocklists == ("uribl.test",)
-    assert read(points={"gtube": 3}).points == {"gtube": 3.0}
+    assert read(points={"gtube": 3}).points == (("gtube", 3.0),)
 
 
 def test_keywords_are_added_and_taken_away() -> None:
     rules = read(keywords={"Blue   Socks": 3, "act now": 0})
-    assert rules.keywords["blue socks"] == 3.0
-    assert "act now" not in rules.keywords
-    assert set(KEYWORDS) - set(rules.keywords) == {"act now"}
+    assert ("blue socks", 3.0) in rules.keywords
+    assert set(KEYWORDS) - set(rules.keywords) == {("act now", 0.5)}
+    assert hash(rules) != hash(Rules())
 
 
 @pytest.mark.parametrize(

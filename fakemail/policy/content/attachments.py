@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from fakemail.mail.marks import EICAR, GTUBE
+from fakemail.model.filtering import DOCUMENTS
 from fakemail.policy.content.archives import File
 from fakemail.policy.content.matter import Matter
-from fakemail.policy.content.rules import DOCUMENTS
 
 # How programs begin: for Windows, for Linux, and for macOS in both orders of octets.
 _PROGRAMS: Final = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xcf")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from fakemail.model.filtering import Rules
 from fakemail.policy.content import attachments, form, links, structure, words
 from fakemail.policy.content.matter import Matter
-from fakemail.policy.content.rules import Rules
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
 from fakemail.terms.reason import Reason
@@ -44,7 +44,7 @@ class Check:
         if not sentence:
             return Finding(self.name, Status.PASS)
         usual = self.points if self.points_of is None else self.points_of(matter)
-        score = matter.rules.points.get(self.name, usual)
+        score = dict(matter.rules.points).get(self.name, usual)
         return Finding(self.name, Status.FAIL, sentence, self.reason, score)
 
 
@@ -100,13 +100,6 @@ _TABLE: Final = (
 
 CHECKS: Final = MappingProxyType({check.name: check for check in _TABLE})
 """Every check by name, in the order in which they run."""
-GROUPS: Final = MappingProxyType(
-    {
-        group: tuple(each.name for each in _TABLE if each.group == group)
-        for group in dict.fromkeys(c.group for c in _TABLE)
-    }
-)
-"""The names of the checks of each group, by the name of the group."""
 
 
 def _harmless(sentence: str) -> str:

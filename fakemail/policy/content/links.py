@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from fakemail.model.filtering import listed
 from fakemail.policy.content.matter import Matter
-from fakemail.policy.content.rules import listed
 from fakemail.policy.suffixes import registered_domain
 
 # What in the text of a link is read as an address of the web.

@@ -9,8 +9,8 @@ from fakemail.mail.headers import body_offset
 from fakemail.mail.hypertext import Link
 from fakemail.mail.message import MessageView
 from fakemail.mail.mime import Part
+from fakemail.model.filtering import Rules
 from fakemail.policy.content.archives import File, Look
-from fakemail.policy.content.rules import Rules
 from fakemail.policy.facts import Facts
 
 _MOST_LINKS: Final = 2000

@@ -18,13 +18,13 @@ _SHOUTED: Final = 8
 
 def keywords(matter: Matter) -> str:
     """Words and phrases that spam is fond of."""
-    found = _keywords(matter)
-    return f"it says {', '.join(repr(word) for word in found)}" if found else ""
+    found = [repr(words) for words, _ in matter.rules.keywords if words in matter.words]
+    return f"it says {', '.join(found)}" if found else ""
 
 
 def keyword_points(matter: Matter) -> float:
     """The points of the words that are there, each counted once."""
-    return sum(matter.rules.keywords[word] for word in _keywords(matter))
+    return sum(points for words, points in matter.rules.keywords if words in matter.words)
 
 
 def shouted_subject(matter: Matter) -> str:
@@ -66,7 +66,3 @@ def active_html(matter: Matter) -> str:
     """HTML with scripts, frames or forms."""
     found = _ACTIVE.search(matter.message.html)
     return f"the HTML has {found[0]!r} in it" if found else ""
-
-
-def _keywords(matter: Matter) -> list[str]:
-    return [word for word in matter.rules.keywords if word in matter.words]
