@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from operator import is_
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -26,8 +28,10 @@ from fakemail.wire.smtp_client import SmtpClient
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
 
-IDLE: Final = 2.0  # real seconds; Postfix keeps them as long (smtp_connection_cache_time_limit)
+# Seconds, in real time and by the fake internet's clock; Postfix keeps them as long (smtp_connection_cache_time_limit).
+IDLE: Final = 2.0
 MAX_MESSAGES: Final = 100
+MAX_AT_ONCE: Final = 20  # to one mail host; Postfix: default_destination_concurrency_limit
 MAX_KEPT: Final = 20  # two descriptors each, and a process may have as few as 256 of them
 
 _Key: TypeAlias = tuple[str, str, str, str]
@@ -55,27 +59,38 @@ class Call(NamedTuple):
 class _Link:
     """A connection, what was so when it was made, and what came of its TLS."""
 
+    key: _Key
     client: SmtpClient
     demand: Demand
     state: tuple[object, ...]
     """Empty where the connection must not be kept."""
+    since: datetime
+    """When something was last said on it, by the fake internet's clock."""
     problems: list[Problem] = field(default_factory=list)
     greeted: Greeted | None = None
     """Once a transaction went well on it."""
     messages: int = 0
+    refusals: int = 0
     timer: asyncio.TimerHandle | None = None
 
 
 class Connections:
-    """The connections of one fake internet between its hosts; at most one for each key waits for more mail."""
+    """The connections of one fake internet between its hosts."""
 
     def __init__(self, internet: Internet) -> None:
         self._internet = internet
-        self._kept: dict[_Key, _Link] = {}
+        self._kept: list[_Link] = []
         self._leaving: set[SmtpClient] = set()
+        self._turns: defaultdict[_Key, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(MAX_AT_ONCE)
+        )
 
     async def talk(self, call: Call, outgoing: Outgoing) -> tuple[Dialogue, Problem | None]:
         """Hand a message to a mail host: the dialogue tells how it went, the problem what is wrong with its TLS."""
+        async with self._turns[call.key]:
+            return await self._talk(call, outgoing)
+
+    async def _talk(self, call: Call, outgoing: Outgoing) -> tuple[Dialogue, Problem | None]:
         network = self._internet.network
         target = network.find(call.address, SMTP.port)
         if target is None or network.refuses(call.address, SMTP.port):
@@ -83,7 +98,7 @@ class Connections:
             detail = f"no host has the address {call.address}" if target is None else ""
             dialogue.never_began(PeerFailure(Reason.CONNECTION_REFUSED, detail))
             return dialogue, None
-        link = self._take(call, target)
+        link = self._take(call, len(outgoing.recipients))
         if link is not None:
             dialogue = await self._run(call, link, outgoing)
             if not dialogue.is_stale:
@@ -94,7 +109,7 @@ class Connections:
 
     def close(self) -> None:
         """Drop what is kept, without a word."""
-        for link in self._kept.values():
+        for link in self._kept:
             if link.timer is not None:
                 link.timer.cancel()
             link.client.close()
@@ -109,13 +124,14 @@ class Connections:
             outgoing, tls=call.tls, greeted=link.greeted, stay=lambda: self._may_stay(call, link)
         )
         await link.client.run(dialogue)
+        link.refusals += dialogue.refusals
         if dialogue.stays:
             link.greeted = dialogue.greeted
-            loop = asyncio.get_running_loop()
-            link.timer = loop.call_later(IDLE, self._leave, call.key)
-            self._kept[call.key] = link
+            link.since = self._internet.clock.now()
+            link.timer = asyncio.get_running_loop().call_later(IDLE, self._leave, link)
+            self._kept.append(link)
             if len(self._kept) > MAX_KEPT:
-                self._leave(next(iter(self._kept)))
+                self._leave(self._kept[0])
         return dialogue
 
     # Keeping -------------------------------------------------------------------------------------
@@ -123,34 +139,44 @@ class Connections:
     def _may_stay(self, call: Call, link: _Link) -> bool:
         link.messages += 1
         return (
-            call.key not in self._kept
-            and link.messages < MAX_MESSAGES
+            link.messages < MAX_MESSAGES
             and not link.problems
             and self._is_unchanged(call, link)
             and link.client.is_quiet
         )
 
-    def _take(self, call: Call, target: Endpoint) -> _Link | None:
-        """The kept connection, if it is as good as a new one; one that is not is ended."""
-        link = self._kept.get(call.key)
-        if link is None or call.tls is not call.demand.tls:
+    def _take(self, call: Call, recipients: int) -> _Link | None:
+        """A kept connection that is as good as a new one; those that are not are ended."""
+        if call.tls is not call.demand.tls:
             return None
+        # The last that was used first, so that those of a busy moment end when it is over.
+        for link in [link for link in reversed(self._kept) if link.key == call.key]:
+            if self._is_good(call, link, recipients):
+                self._kept.remove(link)
+                if link.timer is not None:
+                    link.timer.cancel()
+                return link
+            self._leave(link)
+        return None
+
+    def _is_good(self, call: Call, link: _Link, recipients: int) -> bool:
         # TLS that was checked for one demand says nothing about another.
         if link.demand != call.demand or not self._is_unchanged(call, link) or not link.client.is_quiet:
-            self._leave(call.key)
-            return None
-        del self._kept[call.key]
-        if link.timer is not None:
-            link.timer.cancel()
-        return link
+            return False
+        host = self._internet.world.hosts[self._internet.network.owner(call.address)]
+        # Whoever is refused too often is hung up on: at worst, here, for MAIL, each RCPT and DATA.
+        worst = link.refusals + recipients + 2
+        return worst <= host.personality.max_errors and self._internet.clock.now() - link.since <= timedelta(
+            seconds=IDLE
+        )
 
-    def _leave(self, key: _Key) -> None:
-        """End the kept connection politely."""
-        link = self._kept.pop(key)
+    def _leave(self, link: _Link) -> None:
+        """End a kept connection politely."""
+        self._kept.remove(link)
         if link.timer is not None:
             link.timer.cancel()
         self._leaving.add(link.client)
-        self._internet.supervisor.spawn(self._say_goodbye(link.client), f"QUIT to {key[1]}")
+        self._internet.supervisor.spawn(self._say_goodbye(link.client), f"QUIT to {link.key[1]}")
 
     async def _say_goodbye(self, client: SmtpClient) -> None:
         await client.leave()
@@ -204,7 +230,7 @@ class Connections:
         )
         # What was sent in clear text because TLS failed is no example for the next message.
         state = self._state(call, target) if call.tls is demand.tls else ()
-        return _Link(client, demand, state, problems)
+        return _Link(call.key, client, demand, state, self._internet.clock.now(), problems)
 
 
 _unverified: ssl.SSLContext | None = None

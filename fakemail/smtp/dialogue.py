@@ -22,6 +22,7 @@ from fakemail.terms.stage import Stage
 
 MAX_REPLY_LINE: Final = 4096  # octets; RFC 5321 §4.5.3.1.5 says 512, real servers go beyond
 MAX_REPLY: Final = 64 * 1024
+_TRANSACTION: Final = frozenset({Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA, Stage.SMTP_END})
 
 
 class Send(NamedTuple):
@@ -123,7 +124,8 @@ class Dialogue:
         stay: Callable[[], bool] = lambda: False,
     ) -> None:
         """With ``greeted`` it begins with MAIL, on a connection that was kept. ``stay`` is asked after a
-        transaction that went well whether the connection shall be kept; else it ends with QUIT."""
+        transaction in which the server said yes or no whether the connection shall be kept; else it ends
+        with QUIT."""
         self._message = message
         self._tls = tls
         self._open: list[Recipient] = list(message.recipients)
@@ -133,6 +135,9 @@ class Dialogue:
         self._is_untried = greeted is not None
         self._stay = stay
         self._dismissed = False  # the server said 421: it closes the connection (RFC 5321 §3.8)
+        self._is_begun = False  # the server took MAIL, and has not answered the end of the message
+        self.refusals = 0
+        """How many 4yz and 5yz replies there were, of which servers bear so many and no more."""
         self.channel: Channel | None = None if greeted is None else greeted.channel
         self.outcomes: list[Outcome] = []
         self.is_stale = False
@@ -156,13 +161,12 @@ class Dialogue:
             return
         if self._dismissed:
             return
-        # What was refused counts as an error of the connection, so that one begins anew.
-        if all(outcome.is_accepted for outcome in self.outcomes) and self._stay():
-            self.stays = True
-            return
         # What became of the message is known; how the server says goodbye changes nothing.
         with suppress(PeerFailure):
-            yield Send(b"QUIT\r\n", 1)
+            if all(map(_is_answered, self.outcomes)) and self._stay():
+                self.stays = yield from self._clear()
+            if not self.stays and not self._dismissed:
+                yield Send(b"QUIT\r\n", 1)
 
     def never_began(self, failure: PeerFailure) -> None:
         """The server could not be connected to."""
@@ -214,8 +218,16 @@ class Dialogue:
         if self._is_untried and answer[0].code == 421:
             raise _Stale
         self._is_untried = False
-        self._dismissed = self._dismissed or any(reply.code == 421 for reply in answer)
+        for reply in answer:
+            self._dismissed = self._dismissed or reply.code == 421
+            self.refusals += not reply.is_positive
         return answer
+
+    def _clear(self) -> Generator[Step, Answer, bool]:
+        """Give up a transaction of which nothing came, so that another can begin (RFC 5321 §4.1.1.5)."""
+        if not self._is_begun:
+            return True
+        return _is_ok((yield from self._say(Stage.SMTP_RSET, "RSET")))
 
     # Hello ---------------------------------------------------------------------------------------
 
@@ -272,6 +284,7 @@ class Dialogue:
         if not self._open:
             if go_ahead is not None and go_ahead.code == 354:
                 yield from self._exchange(Send(b".\r\n", 1))  # RFC 2920 §3.1: end the empty message
+                self._is_begun = False
             return
         if not chunked:
             if go_ahead is None:
@@ -282,6 +295,7 @@ class Dialogue:
         content = self._message.content
         octets = b"BDAT %d LAST\r\n%b" % (len(content), content) if chunked else stuff_dots(content)
         (final,) = yield from self._exchange(Send(octets, 1))
+        self._is_begun = False
         self._settle(self._open, Stage.SMTP_END, final)
 
     def _name_together(
@@ -291,7 +305,8 @@ class Dialogue:
         self._at = Stage.SMTP_MAIL
         group = [mail, *rcpts, *(["DATA"] if data else [])]
         replies = yield from self._exchange(Send("\r\n".join([*group, ""]).encode(), len(group)))
-        if not _is_ok(replies[0]):
+        self._is_begun = _is_ok(replies[0])
+        if not self._is_begun:
             self._settle(self._open, Stage.SMTP_MAIL, replies[0])
         for recipient, reply in zip(list(self._open), replies[1:], strict=False):
             if not _is_ok(reply):
@@ -304,6 +319,7 @@ class Dialogue:
         if not _is_ok(reply):
             self._settle(self._open, Stage.SMTP_MAIL, reply)
             return
+        self._is_begun = True
         for recipient, line in zip(list(self._open), rcpts, strict=True):
             reply = yield from self._say(Stage.SMTP_RCPT, line)
             if reply.code == 421:
@@ -354,6 +370,11 @@ class Dialogue:
             kind, _, address = recipient.original.partition(";")
             said += f" ORCPT={kind};{encode_xtext(address)}"
         return said
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    """Whether the server itself said yes or no to the message, and meant it."""
+    return outcome.at in _TRANSACTION and outcome.reply is not None and outcome.reason is None
 
 
 def _is_ok(reply: Reply) -> bool:

@@ -31,6 +31,8 @@ ClientRecord = ReceivedRecord
 SRV: ``(priority, weight, port, host)``; CNAME, NS, PTR, DNAME: a name; TXT, SPF: the strings joined, as
 bytes; any other: the wire form, as bytes. Names are without their final dot, in the case they came in."""
 
+# Questions under way at once. More would overrun the buffer of a socket, and what is lost there is waited for.
+MAX_AT_ONCE: Final = 32
 _CLOSED_MEANWHILE: Final = "the DNS client was closed during a query."
 _EDNS: Final = Edns(OUR_UDP_SIZE, 0, dnssec_ok=False)
 
@@ -85,6 +87,7 @@ class DnsClient:
         self._pending: dict[int, _Pending] = {}
         self._endpoint: asyncio.DatagramTransport | None = None
         self._connecting = asyncio.Lock()
+        self._room = asyncio.Semaphore(MAX_AT_ONCE)
         self._streams: set[asyncio.StreamWriter] = set()
         self._closed = False
 
@@ -101,7 +104,13 @@ class DnsClient:
             key = name_key(name)
         except DeclarationError:
             return ClientAnswer(name.lower(), type, "NXDOMAIN")
+        async with self._room:
+            return await self._query(key, type)
+
+    async def _query(self, key: str, type: str) -> ClientAnswer:
         kind, transport = "TIMEOUT", "udp"
+        if self._closed:
+            raise ClosedError(_CLOSED_MEANWHILE)
         for _ in range(self._tries):
             question = Question(
                 self._free_id(), text_to_labels(key), key, type, IN, edns=_EDNS, wants_authentic=True

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from fakemail import Delivered, MailNet, Reason, Reply, Stage
+from fakemail import Delivered, MailNet, Reason, Reply, Stage, hours, minutes
 from fakemail.engine import connections
 from fakemail.record.events import Attempt, Connected
 
@@ -124,12 +124,49 @@ def test_a_certificate_that_was_not_checked_is_checked(net, shop, bob):
     assert attempts(net)[-1].reason is Reason.CERTIFICATE_REFUSED
 
 
-def test_a_refusal_ends_the_connection(net, shop, bob):
-    with shop.submission.smtplib() as client:
-        client.sendmail(shop.address, [bob.address, "nobody@example.org"], "Subject: x\r\n\r\ny\r\n")
+def test_a_refusal_does_not_end_the_connection(net, shop, bob):
+    nobody = net.domain("example.org").account("nobody")
+    nobody.change(disabled=True)
+    send(net, shop, bob, nobody)
+    send(net, shop, nobody)
+    send(net, shop, bob)
+    assert calls(net) == 1
+    assert [event.line for event in net.events(Stage.SMTP_RSET, host=MX)] == ["RSET"]
+    assert [attempt.reason for attempt in attempts(net)].count(Reason.NO_SUCH_USER) == 2
+    assert len(bob.inbox) == 2
+
+
+def test_a_host_that_bears_few_refusals_sees_none_too_many(net, shop, bob):
+    net.domain("example.org").policy(greylist=minutes(5))
+    net.host(MX).change(max_errors=5)
+    for _ in range(4):
+        net.queue.hold()
+        send(net, shop, bob)
+    net.queue.flush()
     net.settle()
+    assert {attempt.reply.code for attempt in attempts(net)} == {451}
+    net.clock.advance(hours(1))
+    assert len(bob.inbox) == 4
+    assert net.events(Stage.DISCONNECT, host=MX)
+    assert Reason.TOO_MANY_ERRORS not in {event.reason for event in net.events(Stage.SMTP_RCPT, host=MX)}
+
+
+def test_a_connection_is_not_kept_over_a_leap_of_the_clock(net, shop, bob):
+    send(net, shop, bob)
+    net.clock.advance(minutes(15))
     send(net, shop, bob)
     assert calls(net) == 2
+
+
+def test_only_so_many_connections_are_made_to_a_host_at_once(net, shop, bob, monkeypatch):
+    monkeypatch.setattr(connections, "MAX_AT_ONCE", 3)
+    net.queue.hold()
+    for number in range(12):
+        send(net, shop, bob, subject=f"number {number}")
+    net.queue.flush()
+    net.settle()
+    assert calls(net) <= 3
+    assert len(bob.inbox) == 12
 
 
 class Second:

@@ -423,19 +423,44 @@ def test_a_new_connection_stays_when_it_is_wanted() -> None:
 
 
 @pytest.mark.parametrize(
-    "script",
+    ("script", "said"),
     [
-        ["550 no\r\n503 no\r\n503 no", "221 bye"],
-        ["250 a\r\n550 b\r\n554 no", "221 bye"],
-        ["250 a\r\n250 b\r\n354 go", "552 no", "221 bye"],
-        ["250 a\r\n250 b\r\n354 go", "421 no"],
-        ["250 a\r\n250 b\r\n354 go", LOST],
+        (["550 no\r\n503 no\r\n503 no"], []),
+        (["250 a\r\n451 b\r\n554 no", "250 ok"], ["RSET\r\n"]),
+        (["250 a\r\n451 b\r\n354 go", "554 no"], [".\r\n"]),
+        (["250 a\r\n250 b\r\n451 no", "250 ok"], ["RSET\r\n"]),
+        (["250 a\r\n250 b\r\n354 go", "552 no"], ["x\r\n.\r\n"]),
     ],
-    ids=["sender", "recipient", "message", "421", "lost"],
+    ids=["sender", "recipient", "recipient, and DATA was not", "DATA", "message"],
 )
-def test_what_was_refused_does_not_stay(script: Script) -> None:
+def test_the_connection_stays_when_the_message_was_refused(script: Script, said: list[str]) -> None:
     dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
-    drive(dialogue, script)
+    assert lines(drive(dialogue, script))[1:] == said
+    assert dialogue.stays
+    assert not dialogue.outcomes[0].is_accepted
+
+
+def test_refusals_are_counted() -> None:
+    dialogue = Dialogue(outgoing(ANN, BOB), greeted=GREETED, stay=lambda: True)
+    drive(dialogue, ["250 a\r\n550 b\r\n451 c\r\n554 no", "250 ok"])
+    assert dialogue.refusals == 3
+
+
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [
+        (["250 a\r\n250 b\r\n354 go", "421 no"], "x\r\n.\r\n"),
+        (["250 a\r\n250 b\r\n354 go", LOST], "x\r\n.\r\n"),
+        (["250 a\r\n354 b\r\n554 no", "221 bye"], "QUIT\r\n"),
+        (["250 a\r\n451 b\r\n554 no", "502 what", "221 bye"], "QUIT\r\n"),
+        (["250 a\r\n451 b\r\n554 no", "421 enough"], "RSET\r\n"),
+        (["250 a\r\n451 b\r\n554 no", LOST], "RSET\r\n"),
+    ],
+    ids=["421", "lost", "no reply to RCPT", "no RSET", "421 for RSET", "lost at RSET"],
+)
+def test_the_connection_does_not_stay_when_something_went_wrong(script: Script, end: str) -> None:
+    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    assert lines(drive(dialogue, script))[-1] == end
     assert not dialogue.stays
     assert not dialogue.is_stale
     assert len(dialogue.outcomes) == 1
