@@ -1,31 +1,32 @@
-"""Faults of a host as a test sets them: by plain names, counted, lifted at any time."""
+"""Faults as a test sets them: by plain names, counted, lifted at any time."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from fakemail.api.fault_rules import read_rule
 from fakemail.api.results import Results
 from fakemail.errors import DeclarationError
-from fakemail.faults.rule import Action, Drop, GiveReply, RefuseConnections, Rule, When, Where
-from fakemail.smtp.commands import COMMANDS
-from fakemail.terms.address import address
+from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.connections import Drop, RefuseConnections
+from fakemail.faults.actions.smtp import GiveReply
+from fakemail.faults.rule import Rule, Scope
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
     from fakemail.api.hosts import Host
-
-_STAGES: Final = (Stage.SMTP_BANNER, *dict.fromkeys(row.stage for row in COMMANDS.values()), Stage.SMTP_END)
-"""Where a host asks whether something shall go wrong."""
+    from fakemail.api.mailnet import AnyNet
 
 
 class Fault:
     """A fault in force. Use it in a ``with`` block to have it lifted at the end of the block."""
 
-    def __init__(self, host: Host, rule: Rule) -> None:
-        self._host = host
+    def __init__(self, net: AnyNet, rule: Rule) -> None:
+        self._net = net
         self._rule = rule
 
     @property
@@ -33,9 +34,14 @@ class Fault:
         """How often it has struck. The system's refusal of a connection cannot be counted."""
         return self._rule.fired
 
+    @property
+    def reached(self) -> int:
+        """How often its stage was reached while it was in force, whether it struck or not."""
+        return self._rule.reached
+
     def lift(self) -> None:
         """End it."""
-        self._host.faults.lift(self)
+        _lift(self._net, [self._rule])
 
     def __enter__(self) -> Fault:
         return self
@@ -46,143 +52,140 @@ class Fault:
         self.lift()
 
     def __repr__(self) -> str:
-        return f"<Fault of {self._host.name}: {self._rule}>"
+        return f"<Fault of {self._rule.scope}: {self._rule}>"
 
 
 class Faults:
-    """What goes wrong at a host."""
+    """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, net: AnyNet, scope: Scope) -> None:
+        self._net = net
+        self._scope = scope
+
+    def add(
+        self,
+        stage: Stage,
+        do: Action,
+        *,
+        to: str | BaseAccount[Any] | None = None,
+        sender: str | BaseAccount[Any] | None = None,
+        client: str | Host | None = None,
+        login: str | BaseAccount[Any] | None = None,
+        connection: int | None = None,
+        service: str | None = None,
+        argument: str | None = None,
+        subject: str | None = None,
+        message: str | None = None,
+        after: int | None = None,
+        query: str | None = None,
+        query_type: str | None = None,
+        skip: int | None = None,
+        nth: int | None = None,
+        every: int | None = None,
+        times: int | None = None,
+        probability: float | None = None,
+        once_per: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Fault:
+        """Let something happen at a stage: an action of :mod:`fakemail.faults`, such as ``faults.drop()``.
+
+        *Whom* it concerns: ``to`` and ``sender`` are an address, a domain (``"@example.org"``), ``"<>"`` or a pattern
+        with ``*``. ``client`` is a host or its address (``"app"`` for the program under test), ``login`` who has
+        logged in, ``connection`` a number of the transcript, ``service`` ``"smtp"``, ``"submission"``...; ``argument``
+        what stands behind the command, ``subject`` that of the message, ``message`` its number or UID, ``after`` the
+        octets of it that must have come; ``query`` and ``query_type`` are what DNS is asked. All that is given must
+        fit, in whatever case it is written; all but the numbers may be patterns.
+
+        *When*: the first ``skip`` fitting moments pass, of the others each ``every``-th counts; ``nth`` is a single
+        one; it strikes ``times`` times at most, with a ``probability`` from the seed of the fake internet, and
+        ``once_per`` ``"recipient"``, ``"sender"``, ``"connection"``, ``"login"``, ``"client"`` or ``"query"``;
+        ``since`` and ``until`` are times of the fake clock.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for what could never strike, and says what could.
+        """
+        where = {
+            "client": client,
+            "connection": connection,
+            "service": service,
+            "login": login,
+            "sender": sender,
+            "recipient": to,
+            "argument": argument,
+            "subject": subject,
+            "message": message,
+            "after": after,
+            "query": query,
+            "query_type": query_type,
+        }
+        when = {
+            "skip": skip,
+            "nth": nth,
+            "every": every,
+            "times": times,
+            "probability": probability,
+            "once_per": once_per,
+            "since": since,
+            "until": until,
+        }
+        rule = read_rule(self._scope, stage, do, where=where, when=when)
+        return self._put_in_force(rule)
 
     def refuse_connections(self) -> Fault:
         """Nobody can connect from now on; connections that exist go on."""
-        return self._add(Stage.CONNECT, RefuseConnections())
+        return self.add(Stage.CONNECT, RefuseConnections())
 
-    def reply(
-        self,
-        stage: Stage,
-        reply: Reply,
-        *,
-        to: str | BaseAccount[Any] | None = None,
-        sender: str | BaseAccount[Any] | None = None,
-        skip: int = 0,
-        times: int | None = None,
-    ) -> Fault:
-        """Answer so at a stage, whatever the server would have said.
+    def reply(self, stage: Stage, reply: Reply, **where_and_when: Any) -> Fault:
+        """Answer so at a stage; ``where_and_when`` is as in :meth:`add`.
 
-        ``to`` and ``sender`` limit it to an address, a domain (``"@example.org"``) or a pattern with
-        ``*``; the first ``skip`` fitting moments pass, and it strikes ``times`` times at most.
-        Raises :class:`~fakemail.errors.DeclarationError` for a positive reply: the client would go on,
-        and the server would not know what it has promised. So it does for what could never strike, such as
-        a stage outside SMTP.
+        A command that is answered with 4yz or 5yz is not carried out, whatever the server would have said.
         """
-        if reply.is_positive:
-            raise DeclarationError(
-                f"host {self._host.name!r}: a fault at {stage} answers 4yz or 5yz, not {reply}: to a positive "
-                "reply the client goes on, and the server has nothing to go on with. To take what would be "
-                "refused, declare it: an account, an alias, a catch-all."
-            )
-        return self._add(stage, GiveReply(reply), to=to, sender=sender, skip=skip, times=times)
+        return self.add(stage, GiveReply(reply), **where_and_when)
 
-    def drop(
-        self,
-        stage: Stage,
-        *,
-        to: str | BaseAccount[Any] | None = None,
-        sender: str | BaseAccount[Any] | None = None,
-        skip: int = 0,
-        times: int | None = None,
-    ) -> Fault:
-        """End the connection instead of answering at a stage. See :meth:`reply`."""
-        return self._add(stage, Drop(), to=to, sender=sender, skip=skip, times=times)
+    def drop(self, stage: Stage, **where_and_when: Any) -> Fault:
+        """End the connection instead of answering at a stage; ``where_and_when`` is as in :meth:`add`."""
+        return self.add(stage, Drop(), **where_and_when)
 
     def all(self) -> Results[Fault]:
-        """The faults in force."""
-        book = self._host.running.faults
-        return Results(
-            [Fault(self._host, rule) for rule in book.rules()], question=f"the faults of {self._host.name}"
-        )
+        """The faults in force that were declared here."""
+        rules = self._net.call(lambda: self._net.internet.faults.rules(self._scope))
+        return Results([Fault(self._net, rule) for rule in rules], question=f"the faults of {self._scope}")
 
     def lift(self, *faults: Fault) -> None:
-        """End these faults, or all if none is named."""
-        book = self._host.running.faults
-        rules = [fault._rule for fault in faults] or book.rules()
+        """End these faults, or all that were declared here if none is named."""
+        rules = [fault._rule for fault in faults]
+        _lift(self._net, rules or [fault._rule for fault in self.all()])
 
-        async def lift() -> None:
-            for rule in rules:
-                book.lift(rule)
-            await self._host.running.heed_faults()
-
-        self._host.run(lift())
-
-    def _add(
-        self,
-        stage: Stage,
-        action: Action,
-        *,
-        to: object | None = None,
-        sender: object | None = None,
-        skip: int = 0,
-        times: int | None = None,
-    ) -> Fault:
-        if not isinstance(action, RefuseConnections):
-            self._require_stage(stage)
-        self._require_count("skip", skip, least=0)
-        if times is not None:
-            self._require_count("times", times, least=1)
-        where = Where(self._pattern("sender", sender), self._pattern("to", to))
-        rule = Rule(stage, action, where, When(skip, times))
-        running = self._host.running
+    def _put_in_force(self, rule: Rule) -> Fault:
+        internet = self._net.internet
+        self._require_own(rule)
 
         async def add() -> None:
-            running.faults.add(rule)
-            await running.heed_faults()
+            internet.faults.add(rule)
+            await internet.heed_faults()
 
-        self._host.run(add())
-        return Fault(self._host, rule)
+        self._net.perform(add())
+        return Fault(self._net, rule)
 
-    def _require_stage(self, stage: object) -> None:
-        internet = self._host.running.internet
-        own = [
-            name
-            for name in self._host.running.sites
-            if internet.network.attached(self._host.name, name) is None
-        ]
-        if internet.network.is_foreign(self._host.name) and not own:
+    def _require_own(self, rule: Rule) -> None:
+        """A real server that a test attached does what it wants."""
+        name, internet = self._scope.host, self._net.internet
+        if not name or not internet.network.is_foreign(name) or isinstance(rule.action, RefuseConnections):
+            return
+        own = [each for each in internet.hosts[name].sites if internet.network.attached(name, each) is None]
+        if not own:
             raise DeclarationError(
-                f"host {self._host.name!r} is a real server that was attached, and its answers are its own; "
+                f"host {name!r} is a real server that was attached, and its answers are its own; "
                 "what works is refuse_connections(), for what our hosts send to it."
             )
-        if stage not in _STAGES:
-            known = ", ".join(each.name for each in _STAGES)
-            hint = " To let nobody connect there is refuse_connections()." if stage is Stage.CONNECT else ""
-            raise DeclarationError(
-                f"host {self._host.name!r}: no fault can strike at {stage!s}; the stages that work are "
-                f"{known}, each as Stage.NAME.{hint}"
-            )
-
-    def _require_count(self, name: str, count: object, *, least: int) -> None:
-        if not isinstance(count, int) or isinstance(count, bool) or count < least:
-            raise DeclarationError(
-                f"host {self._host.name!r}: {name} of a fault is a whole number from {least} on, not {count!r}."
-            )
-
-    def _pattern(self, name: str, who: object | None) -> str | None:
-        """Whom it is about, as text; an error for what fits nobody."""
-        if who is None:
-            return None
-        text = str(who)
-        if "*" in text or text == "<>":
-            return text
-        try:
-            address(f"x{text}" if text.startswith("@") else text)
-        except DeclarationError:
-            raise DeclarationError(
-                f"host {self._host.name!r}: {name} of a fault is an address, a domain such as '@example.org', "
-                f"'<>' or a pattern with '*', not {text!r}."
-            ) from None
-        return text
 
     def __repr__(self) -> str:
-        return f"<Faults of {self._host.name}: {len(self.all())}>"
+        return f"<Faults of {self._scope}: {len(self.all())}>"
+
+
+def _lift(net: AnyNet, rules: list[Rule]) -> None:
+    async def lift() -> None:
+        net.internet.faults.lift(*rules)
+        await net.internet.heed_faults()
+
+    net.perform(lift())

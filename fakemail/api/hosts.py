@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ from fakemail.dns.records import record
 from fakemail.engine import securing
 from fakemail.engine.hideable import read_hide
 from fakemail.errors import DeclarationError, nearest
+from fakemail.faults.rule import Scope
 from fakemail.imap.personality import PERSONALITIES
 from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
@@ -51,18 +52,10 @@ class Host:
         """The engine's side of it."""
         return self._net.internet.hosts[self.name]
 
-    def call(self, function: Callable[[], object]) -> None:
-        """Call a function in the loop's thread."""
-        self._net.call(function)
-
-    def run(self, work: Coroutine[Any, Any, object]) -> None:
-        """Run a short coroutine in the loop's thread."""
-        self._net.perform(work)
-
     @property
     def faults(self) -> Faults:
         """What goes wrong here: nothing, unless it is asked for."""
-        return Faults(self)
+        return Faults(self._net, Scope(host=self.name))
 
     @property
     def ipv4(self) -> str:
@@ -208,6 +201,11 @@ class Domain(Signs):
     def __init__(self, net: AnyNet, name: str) -> None:
         self._net = net
         self.name = name
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong at the hosts that take its mail."""
+        return Faults(self._net, Scope(domain=self.name))
 
     @property
     def _described(self) -> DescribedDomain:

@@ -15,6 +15,7 @@ from fakemail.api import clock as clocks
 from fakemail.api import config as configuration
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
 from fakemail.api.dns import Dns
+from fakemail.api.faults import Faults
 from fakemail.api.hosts import Domain, Host, read_address
 from fakemail.api.progress import with_notes
 from fakemail.api.queue import Queue
@@ -28,6 +29,7 @@ from fakemail.clock import Clock, VirtualClock
 from fakemail.engine.internet import Internet
 from fakemail.engine.network import real_endpoint
 from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
+from fakemail.faults.rule import EVERYBODY
 from fakemail.model.host import SERVICES
 from fakemail.model.toml_writer import to_toml
 from fakemail.record import journey as journeys
@@ -81,6 +83,7 @@ class BaseNet(Ways, Trust, Signing, Generic[_A]):
         self._accounts: dict[str, _A] = {}
         self.dns = Dns(self)
         self.queue = Queue(self)
+        self.faults = Faults(self, EVERYBODY)
 
     # Inside --------------------------------------------------------------------------------------
 

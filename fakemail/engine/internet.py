@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from fakemail.clock import Clock, RealClock
+from fakemail.clock import Clock, Job, RealClock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
 from fakemail.engine.agent import Agent
@@ -29,6 +29,9 @@ from fakemail.engine.signing import Keys, Signing
 from fakemail.engine.site import RunningHost
 from fakemail.engine.transfer import QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
+from fakemail.faults.facts import Facts
+from fakemail.faults.register import Register
+from fakemail.faults.rule import Rule
 from fakemail.imap.personality import PERSONALITIES
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.headers import head_of
@@ -37,7 +40,7 @@ from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
 from fakemail.policy.greylist import Greylist
-from fakemail.record.events import Delivered, Query, Queued
+from fakemail.record.events import Delivered, Query, Queued, Struck
 from fakemail.record.log import Log
 from fakemail.store.mailbox import INBOX
 from fakemail.store.mailstore import MailStore
@@ -84,6 +87,10 @@ class Internet:
             if port_offset is None
             else FixedPorts(self.network, self.world, offset=port_offset)
         )
+        self.faults = Register(
+            now=clock.now, seed=seed, mail_hosts=self._mail_hosts, on_strike=self._note_strike
+        )
+        self._fault_job: Job | None = None
         self.next_connection = count(1).__next__
         self.connections = Connections(self)
         self.logins: list[tuple[int, str]] = []
@@ -242,6 +249,7 @@ class Internet:
             homes.pop(domain.name, None)
         self._naming.do(lambda naming: naming.route(domain))
         await self._run_hosts_of(domain)
+        await self.heed_faults()
 
     async def _run_hosts_of(self, domain: Domain) -> None:
         own = (*domain.mail_hosts, *domain.behind)
@@ -280,6 +288,29 @@ class Internet:
             return True
         records = self.zones.records(domain, "MX")
         return bool(records) and all(record.value.split()[-1] == "." for record in records)
+
+    # Faults --------------------------------------------------------------------------------------
+
+    async def heed_faults(self) -> None:
+        """Act on a change of what is in force, and be there for the next one that time brings."""
+        self.faults.refresh()
+        for running in self.hosts.values():
+            await running.heed_faults()
+        if self._fault_job is not None:
+            self._fault_job.cancel()
+        due = self.faults.next_change()
+        self._fault_job = None if due is None else self.clock.at(due, self._heed_faults_later, name="faults")
+
+    def _heed_faults_later(self) -> None:
+        self.faults.refresh()
+        self.supervisor.spawn(self.heed_faults(), "faults")
+
+    def _mail_hosts(self, domain: str) -> tuple[str, ...]:
+        described = self.world.domains.get(domain)
+        return () if described is None else described.mail_hosts
+
+    def _note_strike(self, host: str, rule: Rule, facts: Facts) -> None:
+        self.log.append(Struck, rule.stage, host, facts.connection, "", str(rule.action), rule.title)
 
     # Mail ----------------------------------------------------------------------------------------
 

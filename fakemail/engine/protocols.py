@@ -33,9 +33,10 @@ from fakemail.smtp import extensions as smtp
 from fakemail.smtp.session import Session as SmtpSession
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
-from fakemail.wire.connection import Connection, Core
+from fakemail.wire.connection import Connection
 from fakemail.wire.imap_server import ImapConnection
 from fakemail.wire.pop3_server import Pop3Connection
+from fakemail.wire.seams import Core
 from fakemail.wire.smtp_server import SmtpConnection
 
 
@@ -43,7 +44,14 @@ def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
     record = site.log.exchanges(site.host, connection.number)
     profile = site.profile(smtp.Profile)
     backend = connection.backend(Decisions(site.running, profile, connection.peer))
-    return SmtpSession(profile, backend, record, connection.peer, faults=site.running.faults)
+    return SmtpSession(
+        profile,
+        backend,
+        record,
+        connection.peer,
+        faults=site.running.faults,
+        connection=connection.number,
+    )
 
 
 def _open_pop3(site: Site, connection: Connection) -> Core:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -18,8 +19,10 @@ from fakemail.terms.reason import Reason
 from fakemail.tls.authority import process_authority
 from fakemail.tls.contexts import ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
-from fakemail.wire.connection import Connection, Core
+from fakemail.wire.connection import Connection
+from fakemail.wire.performing import Cancellable
 from fakemail.wire.ports import Listener
+from fakemail.wire.seams import Core
 
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
@@ -67,6 +70,15 @@ class Site:
         """In real seconds."""
         personality = self.running.host.personality
         return personality.reading_timeout if self.port in READING else personality.idle_timeout
+
+    @property
+    def faults(self) -> Book:
+        """What goes wrong at this host."""
+        return self.running.faults
+
+    def later(self, peer: Peer, span: timedelta, then: Callable[[], None]) -> Cancellable:
+        """Do something when a span has passed: in real seconds, for the program under test."""
+        return asyncio.get_running_loop().call_later(span.total_seconds(), then)
 
     @property
     def handler(self) -> object | None:
@@ -122,7 +134,7 @@ class RunningHost:
         self.documents: dict[str, Document] = {}
         """What it serves over HTTPS, by path."""
         self.credentials = Credentials(self)
-        self.faults = Book()
+        self.faults: Book = internet.faults.book(host.name)
         self.is_stopped = False
         self.revision = object()
         """Another one after each change that those must not miss who keep a connection."""
@@ -165,6 +177,8 @@ class RunningHost:
         for site in self.sites.values():
             if self.is_stopped or self.faults.refuses_connections:
                 site.listener.stop()
+            elif self.faults.hangs_connections:
+                site.listener.take_nobody_in()
             else:
                 await site.listener.start()
 

@@ -1,51 +1,55 @@
-"""The faults of one host: decides, and counts what struck and what never did."""
+"""The faults that are in force at one host: decides, and has every stroke told."""
 
 from __future__ import annotations
 
-from fakemail.faults.rule import Action, Facts, RefuseConnections, Rule
+from collections.abc import Callable, Iterable
+
+from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.connections import HangConnections, RefuseConnections
+from fakemail.faults.facts import Facts
+from fakemail.faults.rule import Rule
 from fakemail.terms.stage import Stage
 
 
 class Book:
     """Rules in the order in which they were added; the first that fits and strikes decides."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, host: str = "", on_strike: Callable[[Book, Rule, Facts], object] | None = None
+    ) -> None:
+        self.host = host
         self.in_force: dict[Stage, list[Rule]] = {}
         """The rules by stage; those who have to be quick look whether it is empty before they ask anything."""
+        self._on_strike = on_strike
 
     def __bool__(self) -> bool:
         return bool(self.in_force)
 
-    def add(self, rule: Rule) -> Rule:
-        """Put a rule in force."""
-        self.in_force.setdefault(rule.stage, []).append(rule)
-        return rule
-
-    def lift(self, rule: Rule) -> None:
-        """Take a rule out of force; one that is not in force stays so."""
-        rules = self.in_force.get(rule.stage, [])
-        if rule in rules:
-            rules.remove(rule)
-            if not rules:
-                del self.in_force[rule.stage]
-
-    def rules(self) -> list[Rule]:
-        """All rules in force."""
-        return [rule for rules in self.in_force.values() for rule in rules]
+    def put_in_force(self, rules: Iterable[Rule]) -> None:
+        """These and no others are in force from now on."""
+        in_force: dict[Stage, list[Rule]] = {}
+        for rule in rules:
+            in_force.setdefault(rule.stage, []).append(rule)
+        self.in_force = in_force
 
     def decide(self, stage: Stage, facts: Facts) -> Action | None:
         """What goes wrong here and now, if anything does."""
         for rule in self.in_force.get(stage, ()):
-            if rule.where.fits(facts):
-                rule.occasions += 1
-                if rule.when.strikes(rule.occasions):
-                    rule.fired += 1
-                    return rule.action
+            if rule.strikes(facts):
+                if self._on_strike is not None:
+                    self._on_strike(self, rule, facts)
+                return rule.action
         return None
 
     @property
     def refuses_connections(self) -> bool:
         """Whether nobody shall be able to connect."""
-        return any(
-            isinstance(rule.action, RefuseConnections) for rule in self.in_force.get(Stage.CONNECT, ())
-        )
+        return self._has(RefuseConnections)
+
+    @property
+    def hangs_connections(self) -> bool:
+        """Whether whoever connects shall wait."""
+        return self._has(HangConnections)
+
+    def _has(self, kind: type[Action]) -> bool:
+        return any(isinstance(rule.action, kind) for rule in self.in_force.get(Stage.CONNECT, ()))

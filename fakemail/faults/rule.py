@@ -1,100 +1,98 @@
-"""One fault: where it strikes, when, and what happens then."""
+"""One fault: where it strikes, when, what happens then, and what has come of it so far."""
 
 from __future__ import annotations
 
-import fnmatch
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from datetime import datetime
 
-from fakemail.terms.address import Path
-from fakemail.terms.reply import Reply
+from fakemail.faults.actions.action import Action
+from fakemail.faults.facts import EVERYWHERE, Facts, Where
+from fakemail.faults.when import ALWAYS, When
+from fakemail.terms.ids import Chance
 from fakemail.terms.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class GiveReply:
-    """Answer so, whatever the server would have said."""
+class Scope:
+    """Whose fault it is: one host's, that of the mail hosts of a domain, or everybody's."""
 
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class RefuseConnections:
-    """Do not listen: the system refuses whoever connects."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """End the connection instead of answering."""
-
-
-Action: TypeAlias = GiveReply | RefuseConnections | Drop
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known at the moment at which a fault may strike."""
-
-    sender: Path | None = None
-    recipient: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Whom it concerns: everybody, unless something is given.
-
-    A pattern is a whole address, a domain written ``@example.org``, or has ``*`` in it.
-    """
-
-    sender: str | None = None
-    recipient: str | None = None
-
-    def fits(self, facts: Facts) -> bool:
-        """Whether the facts are such."""
-        return _fits(self.sender, facts.sender) and _fits(self.recipient, facts.recipient)
+    host: str = ""
+    domain: str = ""
 
     def __str__(self) -> str:
-        parts = [("sender", self.sender), ("recipient", self.recipient)]
-        return "".join(f", {name} {value}" for name, value in parts if value is not None)
+        return self.host or (f"the mail hosts of {self.domain}" if self.domain else "every host")
 
 
-def _fits(pattern: str | None, path: Path | None) -> bool:
-    if pattern is None:
-        return True
-    text = "" if path is None else str(path).lower()
-    pattern = pattern.lower()
-    if pattern.startswith("@"):
-        return text.endswith(pattern)
-    return fnmatch.fnmatchcase(text, pattern)
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Which of the fitting moments it takes: all, unless something is given."""
-
-    skip: int = 0
-    """So many are let pass first."""
-    times: int | None = None
-    """So many are struck, then no more."""
-
-    def strikes(self, occasion: int) -> bool:
-        """Whether it strikes at the fitting moment of that number, counted from 1."""
-        return occasion > self.skip and (self.times is None or occasion <= self.skip + self.times)
+EVERYBODY = Scope()
 
 
 @dataclass(eq=False)
 class Rule:
-    """A fault in force, with its counts."""
+    """A fault, with its counts."""
 
     stage: Stage
     action: Action
-    where: Where = Where()
-    when: When = When()
+    where: Where = EVERYWHERE
+    when: When = ALWAYS
+    scope: Scope = EVERYBODY
+    must_fire: bool = False
+    """Whether a test in which it never strikes is wrong."""
+    chance: Chance | None = None
+    """Its own, so that what one rule draws does not shift what others do."""
+    reached: int = field(default=0, init=False)
+    """How often the stage was reached while it was in force, whatever the facts."""
     occasions: int = field(default=0, init=False)
     """How often everything fitted."""
     fired: int = field(default=0, init=False)
     """How often it struck."""
+    closest: str = field(default="", init=False)
+    """What did not fit when it came closest, in words."""
+    _met: int = field(default=-1, init=False, repr=False)
+    _struck: set[Hashable] = field(default_factory=set, init=False, repr=False)
+
+    def strikes(self, facts: Facts) -> bool:
+        """Whether it strikes now; counted either way."""
+        self.reached += 1
+        missed = self.where.first_miss(facts)
+        if missed is not None:
+            self._note_miss(facts, missed)
+            return False
+        self.occasions += 1
+        if self.is_used_up or not self.when.counts(self.occasions):
+            return False
+        # Drawn for each moment that counts, so that nothing else shifts the draws.
+        if self.when.probability < 1 and not self._draws():
+            return False
+        if self.when.once_per is not None:
+            key = self.when.key(facts)
+            if key in self._struck:
+                return False
+            self._struck.add(key)
+        self.fired += 1
+        return True
+
+    def _draws(self) -> bool:
+        return self.chance is None or self.chance.probability() < self.when.probability
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it has struck as often as it may."""
+        return self.when.times is not None and self.fired >= self.when.times
+
+    def is_in_force(self, now: datetime) -> bool:
+        """Whether it can strike at that time."""
+        return not self.is_used_up and self.when.is_on(now)
+
+    def _note_miss(self, facts: Facts, missed: str) -> None:
+        met = sum(Where(**{name: getattr(self.where, name)}).fits(facts) for name in self.where.conditions)
+        if met > self._met:
+            self._met, self.closest = met, missed
+
+    @property
+    def title(self) -> str:
+        """What it is, without its counts."""
+        return f"{self.stage}{self.where}{self.when}: {self.action}"
 
     def __str__(self) -> str:
-        what = str(self.action.reply) if isinstance(self.action, GiveReply) else type(self.action).__name__
-        return f"{self.stage}{self.where}: {what} (fired {self.fired} times)"
+        return f"{self.title} (fired {self.fired} times)"

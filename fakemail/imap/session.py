@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from fakemail.faults.steps import Step
 from fakemail.imap import news
 from fakemail.imap.compression import Compression
 from fakemail.imap.context import Backend, Context, Recorder
@@ -62,6 +63,8 @@ class Session(Context):
         """Whether there is more to answer; ``more`` goes on with it."""
         self.discarded_plaintext = 0
         """Octets that came in clear text behind STARTTLS and were thrown away (RFC 9051 §6.2.1)."""
+        self.script: list[Step] = []
+        """What goes out before the output that is returned, when a fault has struck."""
         self.on_wake: Callable[[], object] = lambda: None
         self._woken = False
         self._record = record

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
+from fakemail.faults.steps import Step
 from fakemail.pop3.capabilities import Profile
 from fakemail.pop3.commands import LONGEST_LINE
 from fakemail.pop3.maildrop import multiline
@@ -41,6 +42,8 @@ class Dialogue:
         """Whether there is more to say, or lines that have arrived are still unanswered."""
         self.discarded_plaintext = 0
         """Octets that came in clear text behind STLS and were thrown away (RFC 2595 §4)."""
+        self.script: list[Step] = []
+        """What goes out before the output that is returned, when a fault has struck."""
         self._record = record
         self._errors = 0
         self._buffer = bytearray()

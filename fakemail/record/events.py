@@ -337,6 +337,21 @@ class Redirected(NamedTuple):
     """The queue ids under which it goes on."""
 
 
+class Struck(NamedTuple):
+    """A fault of the test struck, at its stage."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    action: str
+    """What happened, in words."""
+    rule: str
+    """The whole rule: where, when and what."""
+
+
 Event = (
     Connected
     | Disconnected
@@ -351,4 +366,5 @@ Event = (
     | Returned
     | Delivered
     | Redirected
+    | Struck
 )

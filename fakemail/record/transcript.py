@@ -23,6 +23,7 @@ from fakemail.record.events import (
     Redirected,
     Returned,
     Routed,
+    Struck,
     Told,
 )
 from fakemail.record.secrets import mask_line
@@ -115,6 +116,8 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
         case Connected():
             who = f"{event.peer.name} [{event.peer.address}]:{event.peer.port}"
             return [f"-- connection {event.connection}: {shown(who)} to {event.host}, {event.protocol}"]
+        case Struck():
+            return [f"-- fault: {shown(event.action)}, at {event.stage}"]
         case Disconnected():
             return [f"-- closed by the {event.by}{_why(event.reason, event.detail)}"]
         case Handshake():

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import io
+import re
+from typing import Protocol
 
 # RFC 5321 §4.1.1.4: the mail data ends with <CRLF>.<CRLF>, and the first CRLF belongs to the data.
 # Nothing else ends it: not LF.LF, not LF.CRLF, not CR.CR (SMTP smuggling).
 _END = b"\r\n.\r\n"
 _DOT = _END[:3]
+
+
+class Body(Protocol):
+    """What takes the octets of a message in."""
+
+    @property
+    def received(self) -> int:
+        """Octets so far."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end has come."""
+        ...
+
+    def feed(self, octets: bytes | bytearray) -> int:
+        """Take octets; tell how many of them are the message's."""
+        ...
 
 
 class DataReader:
@@ -101,6 +121,43 @@ class DataReader:
             self.is_unstuffed = data.count(_DOT) != data.count(b"\r\n..")
         self.is_too_big = len(content) > self._limit - 2
         self.content = content
+
+
+class LaxDataReader:
+    """Collects the octets of DATA, and takes other octets for the end marker as well (SMTP smuggling)."""
+
+    def __init__(self, limit: int, ends: tuple[bytes, ...]) -> None:
+        self._data = bytearray(b"\r\n")  # as in DataReader
+        self._limit = limit
+        self._end = re.compile(b"|".join(map(re.escape, sorted((_END, *ends), key=len, reverse=True))))
+        self._reach = max(len(_END), *map(len, ends))
+        self.content = b""
+        self.is_complete = False
+        self.is_too_big = False
+        self.is_unstuffed = False
+        """Not looked at: what is in the message here is not what the client meant to be in it."""
+
+    @property
+    def received(self) -> int:
+        """Octets so far."""
+        return len(self._data) - 2
+
+    def feed(self, octets: bytes | bytearray) -> int:
+        """Take octets; tell how many of them are the message's, its end marker included."""
+        if self.is_complete:
+            return 0
+        before = len(self._data)
+        self._data += octets
+        match = self._end.search(self._data, max(0, before - self._reach))
+        if match is None:
+            return len(octets)
+        self.is_complete = True
+        self.is_too_big = match.start() > self._limit
+        if not self.is_too_big:
+            # Whoever takes a lone LF for the end of a line here does so everywhere.
+            lines = re.sub(rb"\r\n|\r|\n", b"\r\n", bytes(self._data[2 : match.start()]))
+            self.content = (b"\r\n" + lines).replace(b"\r\n.", b"\r\n")[2:] + (b"\r\n" if lines else b"")
+        return match.end() - before
 
 
 class ChunkReader:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from fakemail.faults.steps import Step
 from fakemail.record.events import Octets
 from fakemail.smtp.backend import Receipt
-from fakemail.smtp.body import ChunkReader, DataReader
+from fakemail.smtp.body import Body
 from fakemail.smtp.commands import LONGEST_LINE
 from fakemail.terms.verdict import Verdict
 
@@ -30,9 +31,12 @@ class Framing:
         """Whether lines that have arrived are still unanswered; ``more`` goes on with them."""
         self.discarded_plaintext = 0
         """Octets that came in clear text behind STARTTLS and were thrown away (RFC 3207 §5)."""
+        self.script: list[Step] = []
+        """What goes out before the output that is returned, when a fault has struck."""
+        self._keeps_plaintext = False
         self._buffer = bytearray()
         self._skipping = False
-        self._body: DataReader | ChunkReader | None = None
+        self._body: Body | None = None
         self._on_answer: Callable[[Verdict | Receipt], None] | None = None
         self._octets: Octets | None = None
         """What is to be noted of the command or the message that is being answered."""
@@ -108,7 +112,7 @@ class Framing:
             if left == 0 and self._buffer:
                 self.has_more = True
                 return
-        if self.wants_tls:
+        if self.wants_tls and not self._keeps_plaintext:
             # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 3207 §5).
             self.discarded_plaintext = len(self._buffer)
             self._buffer.clear()

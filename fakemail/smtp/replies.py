@@ -20,6 +20,7 @@ RECIPIENT_OK: Final = Reply(250, "2.1.5", "recipient OK")
 GO_AHEAD: Final = Reply(354, None, "end the message with <CRLF>.<CRLF>")
 READY_FOR_TLS: Final = Reply(220, "2.0.0", "ready to start TLS")
 AUTHENTICATED: Final = Reply(235, "2.7.0", "authentication succeeded")
+CLOSING: Final = Reply(421, "4.3.2", "closing the connection")
 BYE: Final = Reply(221, "2.0.0", "closing the connection")
 # RFC 6531 §3.7.4.2: a reply that would need UTF-8, to a client that did not allow it.
 CANNOT_VERIFY: Final = Reply(

@@ -14,7 +14,6 @@ from typing import Final
 
 from fakemail.errors import ProtocolError
 from fakemail.faults.book import Book
-from fakemail.faults.rule import Drop, Facts, GiveReply
 from fakemail.mail.envelope import Body, Origin, Recipient
 from fakemail.record.events import KEPT, Octets
 from fakemail.record.secrets import Suspicion, mask_response
@@ -22,15 +21,16 @@ from fakemail.smtp import replies
 from fakemail.smtp.asking import expand, help_on, verify
 from fakemail.smtp.authentication import Authentication
 from fakemail.smtp.backend import Backend, Receipt, Recorder
-from fakemail.smtp.body import ChunkReader, DataReader, has_bare_line_ends
+from fakemail.smtp.body import ChunkReader, DataReader, LaxDataReader, has_bare_line_ends
 from fakemail.smtp.commands import COMMANDS, KNOWN_LINES, OUT_OF_ORDER, Argument, Row, State
 from fakemail.smtp.extensions import Profile, names_of
-from fakemail.smtp.framing import OVERLONG, Framing
+from fakemail.smtp.framing import OVERLONG
 from fakemail.smtp.grammar import PathArgument, is_greeting_name, read_path_argument
+from fakemail.smtp.interference import Interference, WatchedBody
 from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
 from fakemail.smtp.refusal import Refused, Silence, no, ungrammatical
 from fakemail.smtp.transaction import Transaction
-from fakemail.terms.address import Address, Path
+from fakemail.terms.address import Address
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -47,7 +47,7 @@ _ASKED_LATER: Final = frozenset({"MAIL", "RCPT"})
 _NO_OPTIONS: Final = MailOptions()
 
 
-class Session(Framing):
+class Session(Interference):
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
 
     After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing``
@@ -63,30 +63,23 @@ class Session(Framing):
         channel: Channel | None = None,
         *,
         faults: Book | None = None,
+        connection: int = 0,
     ) -> None:
         """``faults`` is what goes wrong here, asked before anything else is decided."""
-        super().__init__()
+        super().__init__(faults, peer, profile.service.name, connection)
         self.profile = profile
         self._personality = profile.personality
         self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES")
         self.state = State.FRESH
         self.helo = ""
-        self.login = ""
         self._backend = backend
-        self._faults = Book() if faults is None else faults
         self._record = record
-        self._peer = peer
         self._channel = channel
         self._extended = False
-        self._offered: frozenset[str] = frozenset()
         self._errors = 0
-        self._transaction: Transaction | None = None
         self._authentication: Authentication | None = None
         self._suspicion = Suspicion()
         self._origin: Origin | None = None  # made when it is needed and something in it has changed
-        self._line = ""
-        self._stage = Stage.SMTP_BANNER
-        self._address: Path | None = None
 
     # What the shell calls ------------------------------------------------------------------------
 
@@ -139,9 +132,14 @@ class Session(Framing):
                 self.closing = True
         if not self._with_enhanced_codes and reply.enhanced is not None:
             reply = Reply(reply.code, None, reply.text)
-        self._out.append(reply.wire)
         octets, self._octets = self._octets, None
-        self._record(self._stage, self._line, reply, reason, self._address, queue_id, octets)
+        if self._struck is None:
+            self._out.append(reply.wire)
+            self._record(self._stage, self._line, reply, reason, self._address, queue_id, octets)
+        else:
+            seen = self._spoil(reply)
+            reason = reason if seen is not None else Reason.FAULT
+            self._record(self._stage, self._line, seen, reason, self._address, queue_id, octets)
 
     # Commands ------------------------------------------------------------------------------------
 
@@ -163,17 +161,6 @@ class Session(Framing):
     def _fall_silent(self) -> None:
         octets, self._octets = self._octets, None
         self._record(self._stage, self._line, None, Reason.FAULT, self._address, "", octets)
-
-    def _interfere(self, stage: Stage, recipient: Path | None = None) -> None:
-        """Let a fault of the test strike, if one is due here."""
-        transaction = self._transaction
-        sender = self._address if transaction is None else transaction.sender
-        match self._faults.decide(stage, Facts(sender, recipient)):
-            case GiveReply(reply):
-                raise Refused(reply, Reason.FAULT)
-            case Drop():
-                self.closing = True
-                raise Silence
 
     def _parse(self, raw: bytes) -> tuple[Row, str]:
         """Find the row of the command; refuse what breaks the general rules."""
@@ -201,6 +188,8 @@ class Session(Framing):
                 raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
             self._octets = (self._octets or Octets())._replace(is_bare=True)
         if row is None or not known:
+            if self._faults.in_force and row is None:
+                self._interfere(Stage.SMTP_UNKNOWN)
             raise no(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
             raise ungrammatical("control characters, or octets that are not UTF-8")
@@ -215,6 +204,8 @@ class Session(Framing):
     def _knows(self, keyword: str) -> bool:
         """Whether a command exists in this session."""
         profile = self.profile
+        if keyword in self._hidden:
+            return False
         if keyword == "AUTH":
             return profile.is_submission and profile.offers("AUTH")
         if keyword == "STARTTLS":
@@ -231,10 +222,13 @@ class Session(Framing):
         self._origin = None
         self._reset(State.READY)
         keywords: tuple[str, ...] = ()
+        self._hidden = frozenset()
         if extended:
             keywords = self.profile.keywords(self._channel, authenticated=bool(self.login))
         self._extended = extended
         self._offered = names_of(keywords)
+        if self._special is not None:
+            keywords = self._spoil_keywords(keywords)
         self._say(replies.greeting(self.profile.host.name, replies.echo(argument), keywords))
 
     def _ehlo(self, argument: str) -> None:
@@ -246,6 +240,8 @@ class Session(Framing):
     def _starttls(self, _: str) -> None:
         if self._channel is not None:
             raise Refused(replies.sequence("TLS is active already"), Reason.BAD_SEQUENCE)
+        if self._special is not None:
+            self._keeps_plaintext = self._take_special() is not None
         self._say(replies.READY_FOR_TLS)
         self.wants_tls = True
 
@@ -300,6 +296,10 @@ class Session(Framing):
         self._stage = Stage.SMTP_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         authentication = self._authentication
+        if self._faults.in_force:
+            self._authentication = None  # a refusal ends it
+            self._interfere(Stage.SMTP_AUTH)
+            self._authentication = authentication
         if raw is not OVERLONG and not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
             self._authentication = None
             raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
@@ -372,7 +372,11 @@ class Session(Framing):
         path, parameters = _read_path(argument, "TO:")
         self._address = path
         if self._faults.in_force:
-            self._interfere(Stage.SMTP_RCPT, path)
+            self._interfere(Stage.SMTP_RCPT)
+            if self._pretends(transaction, path):
+                self.state = State.RECIPIENTS
+                self._say(replies.RECIPIENT_OK, Reason.FAULT)
+                return
         if not isinstance(path, Address):
             raise ungrammatical("a recipient cannot be empty")
         try:
@@ -405,13 +409,15 @@ class Session(Framing):
 
     def _data(self, _: str) -> None:
         transaction = self._transaction
-        if transaction is None or not transaction.recipients:
+        if transaction is None or not transaction.has_recipients:
             raise no(Reason.NO_VALID_RECIPIENTS)
         if transaction.options.body is Body.BINARY:
             # RFC 3030 §3: a binary message is sent with BDAT only.
             raise Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
         self._say(replies.GO_AHEAD)
         self._body = DataReader(self._personality.max_message_size)
+        if self._special is not None or self._faults.in_force:
+            self._body = self._interfered(self._body, self._personality.max_message_size)
 
     def _bdat(self, argument: str) -> None:
         match = re.fullmatch(r"([0-9]{1,18})( LAST)?", argument, re.IGNORECASE)
@@ -421,18 +427,22 @@ class Session(Framing):
         taken = 0 if self._transaction is None else self._transaction.chunked
         room = self._personality.max_message_size - taken
         self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
+        if self._faults.in_force:
+            self._body = self._interfered(self._body, room, already=taken)
         if self._body.is_complete:  # of no octets
             self._end_of_body()
 
     def _end_of_body(self) -> None:
         body, self._body = self._body, None
+        if isinstance(body, WatchedBody):
+            body = body.inner
         try:
-            if isinstance(body, DataReader):
+            if isinstance(body, DataReader | LaxDataReader):
                 self._stage, self._line = Stage.SMTP_END, ""
                 if self._peer.is_app:
                     self._octets = Octets(is_unstuffed=body.is_unstuffed, content=body.content[:KEPT])
                 self._finish(body.content, too_big=body.is_too_big)
-            elif body is not None:
+            elif isinstance(body, ChunkReader):
                 self._end_of_chunk(body)
         except Refused as refused:
             self._say(refused.reply, refused.reason)
@@ -443,7 +453,7 @@ class Session(Framing):
         transaction = self._transaction
         if transaction is None:
             raise Refused(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
-        if not transaction.recipients:
+        if not transaction.has_recipients:
             raise no(Reason.NO_VALID_RECIPIENTS)
         if chunk.is_too_big:
             self._reset(State.READY)
@@ -464,7 +474,7 @@ class Session(Framing):
         transaction = self._transaction
         try:
             if self._faults.in_force:
-                self._interfere(Stage.SMTP_END)
+                self._interfere(Stage.SMTP_END, content)
         finally:
             self._reset(State.READY)
         if transaction is None:
@@ -476,6 +486,12 @@ class Session(Framing):
         if not lenient and has_bare_line_ends(content):
             raise no(Reason.BARE_LINE_END)
         envelope = transaction.envelope(self._find_origin(smtputf8=options.smtputf8))
+        if self._special is not None or transaction.pretended:
+            spoilt = self._spoil_message(self._backend, envelope, content)
+            if spoilt is None:
+                self._say(Reply(250, "2.0.0", "message taken"), Reason.FAULT)
+                return
+            content = spoilt
         answer = self._backend.take(envelope, content)
         if answer is None:
             self._on_answer = self._taken

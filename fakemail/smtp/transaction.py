@@ -10,15 +10,22 @@ from fakemail.terms.address import Path
 class Transaction:
     """What the client has said since MAIL."""
 
-    __slots__ = ("_chunks", "chunked", "options", "recipients", "sender")
+    __slots__ = ("_chunks", "chunked", "options", "pretended", "recipients", "sender")
 
     def __init__(self, sender: Path, options: MailOptions) -> None:
         self.sender = sender
         self.options = options
         self.recipients: list[Recipient] = []
+        self.pretended: list[Path] = []
+        """Those who were accepted by a fault, and get nothing."""
         self._chunks: list[bytes] = []
         self.chunked = 0
         """Octets that have come by BDAT."""
+
+    @property
+    def has_recipients(self) -> bool:
+        """Whether anybody was accepted."""
+        return bool(self.recipients or self.pretended)
 
     def add_chunk(self, octets: bytes) -> None:
         """Keep what one BDAT brought (RFC 3030 §2)."""

@@ -29,6 +29,8 @@ class Stage(Enum):
     SMTP_DATA = "smtp.data"
     """DATA, and its go-ahead (354)."""
     SMTP_BDAT = "smtp.bdat"
+    SMTP_BODY = "smtp.body"
+    """The message itself, while it comes."""
     SMTP_END = "smtp.end"
     """The end of the message, and the reply that takes or refuses responsibility for it."""
     SMTP_RSET = "smtp.rset"

@@ -6,19 +6,23 @@ The same for every protocol whose core is a session that is fed; nothing here kn
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from fakemail.faults.actions.action import Instead
+from fakemail.faults.facts import Facts
+from fakemail.faults.steps import End, Step
 from fakemail.record.events import Connected, Disconnected, Handshake
-from fakemail.record.log import Log
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.tls.layer import HandshakeFailure, ServerLayer
+from fakemail.wire.performing import Performance
 from fakemail.wire.ports import has_arrived
-from fakemail.wire.supervisor import Supervisor
+from fakemail.wire.seams import Core, Site
 
 # While this much output waits for a client that does not read, nothing more is read from it.
 _HIGH_WATER = 256 * 1024
@@ -28,83 +32,6 @@ _LINGER = 2.0
 # Every connection of the process reads into this one buffer: the loop fills it and hands it to the
 # connection in one step. A new buffer for each read costs more than a small command does.
 _BUFFER = memoryview(bytearray(256 * 1024))
-
-
-@runtime_checkable
-class Core(Protocol):
-    """A session core, as :class:`fakemail.smtp.session.Session` is one."""
-
-    login: str
-    wants_tls: bool
-    closing: bool
-    has_more: bool
-    discarded_plaintext: int
-
-    def greet(self) -> bytes:
-        """What the server says first."""
-        ...
-
-    def feed(self, data: bytes) -> bytes:
-        """Take octets in, give octets out."""
-        ...
-
-    def more(self) -> bytes:
-        """Go on where ``feed`` stopped."""
-        ...
-
-    def resume(self, answer: Any) -> bytes:
-        """Go on with an answer from elsewhere."""
-        ...
-
-    def secured(self, channel: Channel) -> None:
-        """TLS is active from now on."""
-        ...
-
-    def hang_up(self, reason: Reason) -> bytes:
-        """The last words before the server closes the connection."""
-        ...
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether an answer from elsewhere is outstanding."""
-        ...
-
-    @property
-    def whereabouts(self) -> str:
-        """What it is in the middle of, in words."""
-        ...
-
-
-class Site(Protocol):
-    """One port of one host, as its connections see it."""
-
-    host: str
-    service: str
-    implicit_tls: bool
-    log: Log
-    supervisor: Supervisor
-    connections: set[Connection]
-
-    @property
-    def idle_timeout(self) -> float:
-        """In real seconds."""
-        ...
-
-    def remember_login(self, number: int, login: str) -> None:
-        """Somebody has logged in on a connection."""
-        ...
-
-    def number(self) -> int:
-        """The number of a new connection."""
-        ...
-
-    def peer(self, address: str, port: int) -> Peer:
-        """Who connects from there."""
-        ...
-
-    def tls_context(self) -> ssl.SSLContext:
-        """The server's side of TLS."""
-        ...
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -128,6 +55,9 @@ class Connection(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._time = asyncio.get_running_loop().time
         self._heard = 0.0
+        self._performance: Performance | None = None
+        self._is_mute = False
+        """Whether a fault keeps it open without a word."""
 
     def open_core(self) -> Core:
         """The session core of this connection; each protocol brings its own."""
@@ -155,6 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         )
         self._core = self.open_core()
         self._watch_idleness()
+        if site.faults.in_force and self._is_struck():
+            return
         if site.implicit_tls:
             self._tls = ServerLayer(site.tls_context())
         else:
@@ -170,7 +102,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
-        if self._ended:
+        if self._ended or self._is_mute:
             return
         core = self._core
         if core is None:
@@ -183,7 +115,14 @@ class Connection(asyncio.BufferedProtocol):
                 self._send(core.feed(data))
         except Exception as error:
             self._failed(error)
-        if core.has_more or core.is_waiting or self._ended or self._eof or not self._is_reading:
+        if (
+            core.has_more
+            or core.is_waiting
+            or self._ended
+            or self._eof
+            or not self._is_reading
+            or self._performance is not None
+        ):
             self._regulate()  # else nothing has changed that it looks at
 
     def eof_received(self) -> bool:
@@ -203,6 +142,8 @@ class Connection(asyncio.BufferedProtocol):
         self._note_end("client", Reason.CONNECTION_LOST if exc or self.whereabouts else None)
         if self._timer is not None:
             self._timer.cancel()
+        if self._performance is not None:
+            self._performance.cancel()
         self.site.connections.discard(self)
         self._transport = None
 
@@ -281,7 +222,7 @@ class Connection(asyncio.BufferedProtocol):
         self._note_handshake(channel, "", "", detail)
         core.secured(channel)
         if self.site.implicit_tls:
-            tls.send(core.greet())
+            self._send(core.greet())
 
     def _handshake_failed(self, failure: HandshakeFailure) -> None:
         if not self._ended:
@@ -311,12 +252,19 @@ class Connection(asyncio.BufferedProtocol):
     def _send(self, output: bytes) -> None:
         """Write what the core said, then do what it wants."""
         core, transport = self._core, self._transport
+        if core is None:
+            return
+        if core.script or self._performance is not None:
+            self._perform(core, output)
+            return
         if self._tls is not None:
             self._write(output)
         elif output and transport is not None:
             transport.write(output)
-        if core is None:
-            return
+        self._heed(core)
+
+    def _heed(self, core: Core) -> None:
+        """Do what the core wants after its output."""
         if core.login and core.login != self._known_login:
             self._known_login = core.login
             self.site.remember_login(self.number, core.login)
@@ -324,6 +272,58 @@ class Connection(asyncio.BufferedProtocol):
             self._tls = ServerLayer(self.site.tls_context())
         if core.closing:
             self._close("server", None)
+
+    # Faults --------------------------------------------------------------------------------------
+
+    def _is_struck(self) -> bool:
+        """Let a fault strike whoever has just connected."""
+        site = self.site
+        facts = Facts(client=self.peer, connection=self.number, service=site.service)
+        action = site.faults.decide(Stage.CONNECT, facts)
+        if not isinstance(action, Instead):
+            return False
+        self._play(action.script())
+        return True
+
+    def _perform(self, core: Core, output: bytes) -> None:
+        """Carry out the script of a fault, and write the output after it."""
+        steps, core.script = core.script, []
+        self._play([*steps, output] if output else steps)
+
+    def _play(self, steps: Sequence[Step]) -> None:
+        if self._performance is None:
+            self._performance = Performance(
+                write=self._write,
+                end=self._end_badly,
+                done=self._performed,
+                later=lambda span, then: self.site.later(self.peer, span, then),
+            )
+        self._performance.add(steps)
+
+    def _performed(self) -> None:
+        """All is said that a fault has spoilt: go on as if nothing had been."""
+        self._performance = None
+        if self._core is not None and not self._ended:
+            self._heed(self._core)
+        self._regulate()
+
+    def _end_badly(self, how: End) -> None:
+        self._performance = None
+        transport = self._transport
+        if how is End.HANG:
+            self._is_mute = True
+            return
+        self._note_end("server", Reason.FAULT)
+        if transport is None:
+            return
+        if how is End.RESET:
+            linger = struct.pack(
+                "ii", 1, 0
+            )  # on, for no time: close() sends RST and throws away what is unsent
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            transport.abort()
+        else:
+            self._close("server", Reason.FAULT)
 
     def _write(self, output: bytes) -> None:
         if self._tls is None:
@@ -403,7 +403,9 @@ class Connection(asyncio.BufferedProtocol):
         self._regulate()
 
     def _is_busy(self) -> bool:
-        return not self._ended and self._core is not None and (self._core.is_waiting or self._core.has_more)
+        if self._ended or self._core is None:
+            return False
+        return self._core.is_waiting or self._core.has_more or self._performance is not None
 
     @property
     def login(self) -> str:

@@ -11,9 +11,11 @@ from typing import Final, Protocol
 
 import h11
 
+from fakemail.faults.steps import Step
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
-from fakemail.wire.connection import Connection, Core, Site
+from fakemail.wire.connection import Connection
+from fakemail.wire.seams import Core, Site
 
 _MAX_HEADERS: Final = 64 * 1024
 _PHRASES: Final = {
@@ -73,6 +75,7 @@ class HttpSession:
         self.closing = False
         self.has_more = False
         self.discarded_plaintext = 0
+        self.script: list[Step] = []
         self.login = ""
         self._find = find
         self._record = record

@@ -6,7 +6,8 @@ import asyncio
 from typing import Protocol
 
 from fakemail.imap.session import Session
-from fakemail.wire.connection import Connection, Core, Site
+from fakemail.wire.connection import Connection
+from fakemail.wire.seams import Core, Site
 
 
 class ImapSite(Site, Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from fakemail.pop3.session import Session
-from fakemail.wire.connection import Connection, Core, Site
+from fakemail.wire.connection import Connection
+from fakemail.wire.seams import Core, Site
 
 
 class Pop3Site(Site, Protocol):

@@ -21,6 +21,9 @@ from fakemail.errors import PortInUse
 BACKLOG = 512
 # Real seconds until the next try after the system could not hand a connection out.
 _RETRY: Final = 1.0
+# Real seconds in which a connection to this machine is there, or the backlog is full.
+_FILLED: Final = 0.05
+_MOST_FILLERS: Final = 8
 
 
 @cache
@@ -163,6 +166,8 @@ class Listener:
         self._factory = factory
         self._socket = bound_socket(address, port, purpose=purpose)
         self._acceptor: Acceptor | None = None
+        self._fillers: list[socket.socket] = []
+        """Connections of our own that fill the backlog."""
         self.address, self.port = self._socket.getsockname()[:2]
 
     @property
@@ -174,17 +179,38 @@ class Listener:
         """Listen. Raises :class:`~fakemail.errors.PortInUse` if another program listens there already."""
         if self._acceptor is not None:
             return
+        if self._fillers:
+            self.stop()
         try:
             self._acceptor = Acceptor(self._socket, self._factory)
         except OSError as error:
             # With SO_REUSEADDR two sockets may be bound to one port; only one of them may listen.
             raise port_error(self.address, self.port, self._purpose, error) from error
 
+    def take_nobody_in(self) -> None:
+        """Listen with a backlog that is full: the system answers nobody who connects from now on."""
+        if self._fillers:
+            return
+        self.stop()
+        self._socket.listen(0)
+        # How many fit into a backlog of 0 is the system's affair: fill it until nobody gets through.
+        for _ in range(_MOST_FILLERS):
+            filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._fillers.append(filler)
+            filler.settimeout(_FILLED)
+            try:
+                filler.connect((self.address, self.port))
+            except TimeoutError:
+                break
+
     def stop(self) -> None:
         """Refuse connections from now on; the ones that exist are the caller's to close."""
-        if self._acceptor is None:
+        if self._acceptor is None and not self._fillers:
             return
-        self._acceptor.close()
+        self._release_backlog()
+        if self._acceptor is not None:
+            self._acceptor.close()
+        self._socket.close()
         self._acceptor = None
         self._socket = bound_socket(self.address, self.port, purpose=self._purpose)
 
@@ -194,4 +220,10 @@ class Listener:
             self._acceptor.close()
             self._acceptor = None
         else:
+            self._release_backlog()
             self._socket.close()
+
+    def _release_backlog(self) -> None:
+        for filler in self._fillers:
+            filler.close()
+        self._fillers.clear()

@@ -24,7 +24,8 @@ from fakemail.terms.ids import Chance
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply, read_reply
 from fakemail.terms.verdict import ACCEPTED, Action, Verdict
-from fakemail.wire.connection import Connection, Core, Site
+from fakemail.wire.connection import Connection
+from fakemail.wire.seams import Core, Site
 
 
 class SmtpSite(Site, Protocol):

@@ -6,6 +6,7 @@ import pytest
 
 from fakemail import MailNet, Reason, minutes
 from fakemail.errors import DeclarationError
+from fakemail.faults.actions.smtp import DeliverTwice
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 
@@ -23,21 +24,65 @@ NO = Reply(550, "5.7.1", "no")
         Stage.POP3_PASS,
         Stage.QUEUE,
         Stage.DELIVER,
-        Stage.SMTP_UNKNOWN,
         "smtp.rcpt",
     ],
 )
-def test_a_fault_at_a_stage_that_nobody_asks_about(mailnet, stage):
+def test_a_fault_at_a_stage_where_it_cannot_strike(mailnet, stage):
     faults = mailnet.domain("example.org").hosts[0].faults
-    for declare in (lambda: faults.reply(stage, NO), lambda: faults.drop(stage)):
-        with pytest.raises(DeclarationError, match="SMTP_RCPT"):
-            declare()
+    with pytest.raises(DeclarationError, match=r"smtp.rcpt|smtp.end|DNS|other|host|over"):
+        faults.reply(stage, NO)
     assert faults.all() == []
+
+
+def test_an_action_that_is_not_possible_at_a_stage(mailnet):
+    faults = mailnet.domain("example.org").hosts[0].faults
+    with pytest.raises(DeclarationError) as caught:
+        faults.add(Stage.SMTP_QUIT, DeliverTwice())
+    text = (
+        "mx1.example.org: 'deliver_twice' is not possible at smtp.quit. Possible there: close, delay, drop, "
+    )
+    assert str(caught.value).startswith(text)
+    assert str(caught.value).endswith("It is possible at smtp.end.")
+    with pytest.raises(DeclarationError, match="not 'drop'"):
+        faults.add(Stage.SMTP_QUIT, "drop")
+
+
+@pytest.mark.parametrize(
+    ("stage", "condition", "known_at"),
+    [
+        (Stage.SMTP_QUIT, {"to": "bob@example.org"}, "smtp.rcpt, smtp.data"),
+        (Stage.SMTP_HELO, {"sender": "bob@example.org"}, "smtp.mail, smtp.rcpt"),
+        (Stage.SMTP_BANNER, {"login": "bob@example.org"}, "smtp.mail"),
+        (Stage.SMTP_RCPT, {"subject": "News"}, "smtp.end"),
+        (Stage.SMTP_END, {"after": 10}, "smtp.body"),
+    ],
+)
+def test_a_condition_that_can_never_be_met_at_a_stage(mailnet, stage, condition, known_at):
+    faults = mailnet.domain("example.org").hosts[0].faults
+    [name] = condition
+    with pytest.raises(DeclarationError, match=rf"{name}= cannot fit at {stage}, .* it can at .*{known_at}"):
+        faults.drop(stage, **condition)
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"times": 0}, {"skip": -1}, {"times": "2"}, {"to": "bob"}, {"sender": "example.org"}, {"to": "@"}],
+    [
+        {"times": 0},
+        {"skip": -1},
+        {"times": "2"},
+        {"to": "bob"},
+        {"sender": "example.org"},
+        {"to": "@"},
+        {"nth": 0},
+        {"nth": 2, "skip": 1},
+        {"every": 0},
+        {"probability": 0},
+        {"probability": 1.5},
+        {"once_per": "day"},
+        {"until": "tomorrow"},
+        {"argument": ""},
+        {"connection": 0},
+    ],
 )
 def test_a_fault_that_could_never_strike(mailnet, options):
     faults = mailnet.domain("example.org").hosts[0].faults

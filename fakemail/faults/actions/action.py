@@ -1,0 +1,55 @@
+"""The kinds of action, by what a server that is struck does with the command before it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, ClassVar
+
+from fakemail.faults.steps import Step
+
+
+class Action:
+    """What happens when a rule strikes; each protocol's session does the ones that are of neither kind below."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        fields: dict[str, dataclasses.Field[Any]] = getattr(self, "__dataclass_fields__", {})
+        values = ((field.default, getattr(self, name)) for name, field in fields.items())
+        given = [shown(value) for default, value in values if value != default]
+        words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
+        return f"{words} {', '.join(given)}".rstrip()
+
+
+class Instead(Action):
+    """The command is not carried out and nothing is answered: the script is all there is."""
+
+    __slots__ = ()
+
+    def script(self) -> Sequence[Step]:
+        """What the connection does."""
+        raise NotImplementedError
+
+
+class OnAnswer(Action):
+    """The command is carried out, and only its answer suffers."""
+
+    __slots__ = ()
+    arrives: ClassVar[bool] = True
+    """Whether the client gets an answer that it can read."""
+
+    def script(self, answer: bytes) -> Sequence[Step]:
+        """What becomes of the answer."""
+        raise NotImplementedError
+
+
+def shown(value: object) -> str:
+    """A value of an action as people read it."""
+    if isinstance(value, bytes):
+        return repr(value[:40]).removeprefix("b")
+    if isinstance(value, tuple | frozenset):
+        return " ".join(sorted(map(shown, value)))
+    return str(value.value) if isinstance(value, Enum) else str(value)

@@ -1,0 +1,47 @@
+"""What can happen to connections, whatever the protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fakemail.faults.actions.action import Action, Instead
+from fakemail.faults.steps import End, Step
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseConnections(Action):
+    """Do not listen: the system refuses whoever connects."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangConnections(Action):
+    """Listen and take nobody in, as a server whose backlog is full: whoever connects waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Action):
+    """End the connection with the protocol's last words (421, BYE) instead of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Instead):
+    """End the connection instead of answering."""
+
+    def script(self) -> tuple[Step, ...]:
+        return (End.DROP,)
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(Instead):
+    """Reset the connection (a TCP segment with RST) instead of answering."""
+
+    def script(self) -> tuple[Step, ...]:
+        return (End.RESET,)
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply(Instead):
+    """Say nothing, now and ever, and keep the connection open."""
+
+    def script(self) -> tuple[Step, ...]:
+        return (End.HANG,)

@@ -1,0 +1,114 @@
+"""What is known at the moment at which a fault may strike, and the conditions that a rule puts on it."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from fakemail.terms.address import Path
+from fakemail.terms.peer import Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of this moment; what is not known is empty or ``None``. The host is known by its book."""
+
+    client: Peer | None = None
+    connection: int = 0
+    """Its number, as transcripts print it."""
+    service: str = ""
+    """``smtp``, ``submission``, ``imaps``... or ``dns``."""
+    login: str = ""
+    """Who has logged in; at the stages of a login who wants to, where that is known."""
+    sender: Path | None = None
+    recipients: tuple[Path, ...] = ()
+    """The one of this RCPT, later all of the transaction."""
+    argument: str = ""
+    """What stands behind the verb."""
+    subject: str = ""
+    message: str = ""
+    """The number or the UID of the message that is asked for."""
+    octets: int = 0
+    """How much of the message has come."""
+    query: str = ""
+    """The name that DNS is asked for, lower-case and without the final dot."""
+    query_type: str = ""
+    """``MX``, ``TXT``..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Whom it concerns: everybody, unless something is given. All that is given must fit.
+
+    ``sender`` and ``recipient`` are a whole address, a domain written ``@example.org``, ``<>``, or a pattern with
+    ``*``. ``client`` is the name of a host (``app`` for the program under test) or its address; it, ``login``,
+    ``argument``, ``subject``, ``message`` and ``query`` may be patterns as well. Case does not matter.
+    """
+
+    client: str | None = None
+    connection: int | None = None
+    service: str | None = None
+    login: str | None = None
+    sender: str | None = None
+    recipient: str | None = None
+    argument: str | None = None
+    subject: str | None = None
+    message: str | None = None
+    after: int | None = None
+    """So many octets of the message must have come."""
+    query: str | None = None
+    query_type: str | None = None
+
+    def fits(self, facts: Facts) -> bool:
+        """Whether the facts are such."""
+        return self.first_miss(facts) is None
+
+    def first_miss(self, facts: Facts) -> str | None:
+        """The first condition that is not met, with what there was instead; ``None`` when all are."""
+        for name in self.conditions:
+            found = FOUND[name](facts)
+            if not _meets(name, getattr(self, name), found):
+                shown = ", ".join(str(each) for each in found) or "nothing"
+                return f"{WORDS[name]} was {shown}"
+        return None
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The names of the conditions that are given."""
+        return tuple(name for name in CONDITIONS if getattr(self, name) is not None)
+
+    def __str__(self) -> str:
+        return "".join(f", {WORDS[name]} {getattr(self, name)}" for name in self.conditions)
+
+
+EVERYWHERE: Final = Where()
+CONDITIONS: Final = tuple(field.name for field in fields(Where))
+"""What a rule can ask for."""
+WORDS: Final = {name: name.replace("_", " ") for name in CONDITIONS} | {"after": "octets of the message"}
+FOUND: Final[dict[str, Any]] = {
+    "client": lambda facts: () if facts.client is None else (facts.client.name, facts.client.address),
+    "connection": lambda facts: (facts.connection,),
+    "service": lambda facts: (facts.service,),
+    "login": lambda facts: (facts.login,),
+    "sender": lambda facts: () if facts.sender is None else (facts.sender,),
+    "recipient": lambda facts: facts.recipients,
+    "argument": lambda facts: (facts.argument,),
+    "subject": lambda facts: (facts.subject,),
+    "message": lambda facts: (facts.message,),
+    "after": lambda facts: (facts.octets,),
+    "query": lambda facts: (facts.query,),
+    "query_type": lambda facts: (facts.query_type,),
+}
+"""What the facts say to each condition; one of the values must meet it."""
+
+
+def _meets(name: str, wanted: Any, found: tuple[Any, ...]) -> bool:
+    if name == "connection":
+        return wanted in found
+    if name == "after":
+        return any(octets >= wanted for octets in found)
+    pattern = wanted.lower()
+    if pattern.startswith("@"):
+        return any(str(each).lower().endswith(pattern) for each in found)
+    return any(fnmatch.fnmatchcase(str(each).lower(), pattern) for each in found)

@@ -1,0 +1,89 @@
+"""All faults of one fake internet, and the book of each of its hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fakemail.faults.book import Book
+from fakemail.faults.facts import Facts
+from fakemail.faults.rule import Rule, Scope
+from fakemail.terms.ids import Chance, seed_from
+
+
+class Register:
+    """Every rule that was ever added, and which of them is in force where."""
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        seed: int = 0,
+        mail_hosts: Callable[[str], tuple[str, ...]] = lambda _: (),
+        on_strike: Callable[[str, Rule, Facts], object] = lambda *_: None,
+    ) -> None:
+        """``mail_hosts`` tells those of a domain, ``on_strike`` is told the host, the rule and the facts."""
+        self._now = now
+        self._seed = seed
+        self._mail_hosts = mail_hosts
+        self._on_strike = on_strike
+        self._books: dict[str, Book] = {}
+        self._in_force: list[Rule] = []
+        self.added: list[Rule] = []
+        """All that were ever added, those that are lifted included."""
+
+    def book(self, host: str) -> Book:
+        """The book of a host, or of a server that is none (``dns``); made when it is first asked for."""
+        book = self._books.get(host)
+        if book is None:
+            book = self._books[host] = Book(host, self._struck)
+            self.refresh()
+        return book
+
+    def add(self, rule: Rule) -> Rule:
+        """Put a rule in force."""
+        if rule.chance is None:
+            rule.chance = Chance(seed_from(f"fault {len(self.added)} of {self._seed}"))
+        self.added.append(rule)
+        self._in_force.append(rule)
+        self.refresh()
+        return rule
+
+    def lift(self, *rules: Rule) -> None:
+        """Take rules out of force; one that is not in force stays so."""
+        self._in_force = [rule for rule in self._in_force if rule not in rules]
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again which rules are in force where: time has passed, or a domain has other mail hosts."""
+        now = self._now()
+        active = [rule for rule in self._in_force if rule.is_in_force(now)]
+        for host, book in self._books.items():
+            book.put_in_force(rule for rule in active if self._covers(rule.scope, host))
+
+    def rules(self, scope: Scope | None = None) -> list[Rule]:
+        """The rules in force or still to come, all of them or those of one scope."""
+        return [
+            rule
+            for rule in self._in_force
+            if (scope is None or rule.scope == scope) and not rule.is_used_up and not self._is_past(rule)
+        ]
+
+    def next_change(self) -> datetime | None:
+        """When time alone will change what is in force; ``None`` when it will not."""
+        now = self._now()
+        times = [time for rule in self._in_force for time in (rule.when.since, rule.when.until) if time]
+        return min((time for time in times if time > now), default=None)
+
+    def _is_past(self, rule: Rule) -> bool:
+        return rule.when.until is not None and rule.when.until <= self._now()
+
+    def _covers(self, scope: Scope, host: str) -> bool:
+        if scope.host:
+            return scope.host == host
+        return not scope.domain or host in self._mail_hosts(scope.domain)
+
+    def _struck(self, book: Book, rule: Rule, facts: Facts) -> None:
+        if rule.is_used_up:
+            self.refresh()
+        self._on_strike(book.host, rule, facts)

@@ -1,0 +1,1 @@
+"""The rows of :mod:`fakemail.faults.table`, a module for each protocol."""

@@ -1,0 +1,33 @@
+"""What a connection does with its output when a fault has struck: a script of octets, waits and an end.
+
+A session that knows no socket puts these into its ``script``; :mod:`fakemail.wire.performing` carries them out,
+for all protocols.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let time pass before the next step: on the fake clock for hosts of the fake internet, else in real seconds."""
+
+    span: timedelta
+
+
+class End(Enum):
+    """How a connection ends; nothing comes after it."""
+
+    DROP = "drop"
+    """Closed: the client reads up to the end of the stream."""
+    RESET = "reset"
+    """A TCP segment with RST: the client's system tells it that the connection was reset."""
+    HANG = "hang"
+    """It stays open, and nothing is ever said or heard again."""
+
+
+Step: TypeAlias = bytes | Wait | End

@@ -1,0 +1,67 @@
+"""Which of the moments that fit a rule takes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fakemail.faults.facts import Facts
+
+PER: Final[dict[str, Any]] = {
+    "sender": lambda facts: facts.sender,
+    "recipient": lambda facts: facts.recipients,
+    "connection": lambda facts: facts.connection,
+    "login": lambda facts: facts.login,
+    "client": lambda facts: facts.client and facts.client.name,
+    "query": lambda facts: (facts.query, facts.query_type),
+}
+"""Of what each may be struck once only."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Which of the fitting moments it takes: all, unless something is given."""
+
+    skip: int = 0
+    """So many are let pass first."""
+    every: int = 1
+    """Of the others, each so manyth."""
+    times: int | None = None
+    """So many are struck, then no more."""
+    probability: float = 1.0
+    """How likely each is struck, from the seed of the fake internet."""
+    once_per: str | None = None
+    """A key of :data:`PER`: each recipient, say, is struck once only."""
+    since: datetime | None = None
+    """On the fake clock; before that it is not in force."""
+    until: datetime | None = None
+    """On the fake clock; from then on it is in force no more."""
+
+    def counts(self, occasion: int) -> bool:
+        """Whether the fitting moment of that number, counted from 1, is one of those that may be struck."""
+        return occasion > self.skip and (occasion - self.skip) % self.every == 0
+
+    def is_on(self, now: datetime) -> bool:
+        """Whether it is in force at that time."""
+        return (self.since is None or self.since <= now) and (self.until is None or now < self.until)
+
+    def key(self, facts: Facts) -> Hashable:
+        """What is struck once only."""
+        return None if self.once_per is None else PER[self.once_per](facts)
+
+    def __str__(self) -> str:
+        parts = (
+            (self.skip, f"after {self.skip} times"),
+            (self.every != 1, f"each {self.every}th time"),
+            (self.times is not None, f"{self.times} times at most"),
+            (self.probability != 1, f"with probability {self.probability}"),
+            (self.once_per, f"once for each {self.once_per}"),
+            (self.since, f"from {self.since:%Y-%m-%d %H:%M:%S}" if self.since else ""),
+            (self.until, f"until {self.until:%Y-%m-%d %H:%M:%S}" if self.until else ""),
+        )
+        return "".join(f", {text}" for given, text in parts if given)
+
+
+ALWAYS: Final = When()

@@ -1,0 +1,225 @@
+"""How faults strike a receiving session: what each action does to the command at hand and to its answer.
+
+The session asks at each stage, and only while a fault is in force at its host. What is done to the octets of an answer
+becomes a script for the connection (:mod:`fakemail.faults.steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+from fakemail.faults.actions.action import Action, Instead, OnAnswer
+from fakemail.faults.actions.connections import Close
+from fakemail.faults.actions.smtp import (
+    Advertise,
+    DeliverTwice,
+    EndDataAt,
+    GiveReply,
+    Hide,
+    PretendSuccess,
+    Spoil,
+)
+from fakemail.faults.book import Book
+from fakemail.faults.facts import Facts
+from fakemail.faults.steps import End, Step
+from fakemail.mail.envelope import Envelope
+from fakemail.mail.headers import field_in_head, head_of
+from fakemail.smtp import replies
+from fakemail.smtp.backend import Backend
+from fakemail.smtp.body import Body, LaxDataReader
+from fakemail.smtp.framing import Framing
+from fakemail.smtp.refusal import Refused, Silence
+from fakemail.smtp.transaction import Transaction
+from fakemail.terms.address import Path
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+
+class Interference(Framing):
+    """The part of a session that faults strike."""
+
+    def __init__(self, faults: Book | None, peer: Peer, service: str, connection: int) -> None:
+        super().__init__()
+        self.login = ""
+        self._faults = Book() if faults is None else faults
+        self._peer = peer
+        self._service = service
+        self._connection = connection
+        self._transaction: Transaction | None = None
+        self._address: Path | None = None
+        self._line = ""
+        """The command at hand, secrets masked."""
+        self._hidden: frozenset[str] = frozenset()
+        self._offered: frozenset[str] = frozenset()
+        self._stage = Stage.SMTP_BANNER
+        self._struck: OnAnswer | GiveReply | None = None
+        """What becomes of the next answer."""
+        self._special: Action | None = None
+        """What the command at hand has to do by itself."""
+
+    def _interfere(self, stage: Stage, content: bytes = b"", octets: int = 0) -> None:
+        """Let a fault of the test strike, if one is due here."""
+        self._special = None
+        if stage not in self._faults.in_force:
+            return
+        action = self._faults.decide(stage, self._facts(stage, content, octets))
+        match action:
+            case None:
+                pass
+            case GiveReply(reply) if not reply.is_positive:
+                raise Refused(reply, Reason.FAULT)
+            case Close():
+                raise Refused(replies.CLOSING, Reason.FAULT)
+            case Instead():
+                self._play(action.script())
+                raise Silence
+            case OnAnswer() | GiveReply():
+                self._struck = action
+            case _:
+                self._special = action
+
+    def _facts(self, stage: Stage, content: bytes, octets: int) -> Facts:
+        transaction, address = self._transaction, self._address
+        recipients: tuple[Path, ...] = ()
+        if stage is Stage.SMTP_RCPT:
+            recipients = () if address is None else (address,)
+        elif transaction is not None:
+            recipients = (*(each.address for each in transaction.recipients), *transaction.pretended)
+        return Facts(
+            client=self._peer,
+            connection=self._connection,
+            service=self._service,
+            login=self.login,
+            sender=address if transaction is None else transaction.sender,
+            recipients=recipients,
+            argument=self._line.partition(" ")[2],
+            subject=field_in_head(head_of(content), b"Subject") if content else "",
+            octets=octets,
+        )
+
+    def _take_special(self) -> Action | None:
+        special, self._special = self._special, None
+        return special
+
+    def _say(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
+        """Give a reply out, and write it down."""
+        raise NotImplementedError
+
+    def _fall_silent(self) -> None:
+        """Write down that there was no reply."""
+        raise NotImplementedError
+
+    def _play(self, steps: Sequence[Step]) -> None:
+        """Let the connection do this after all that has been said so far."""
+        self.script += [*self._out, *steps]
+        self._out.clear()
+        if steps and isinstance(steps[-1], End):
+            self.closing = True
+
+    def _spoil(self, reply: Reply) -> Reply | None:
+        """Answer as the fault wants it; returns what the client sees of the reply."""
+        action, self._struck = self._struck, None
+        if isinstance(action, GiveReply):
+            # What the server refuses by itself stays refused: it would not know what to go on with.
+            reply = action.reply if reply.is_positive else reply
+            self._out.append(reply.wire)
+            return reply
+        if action is None:
+            return reply
+        self._play(action.script(reply.wire))
+        return reply if action.arrives else None
+
+    def _spoil_keywords(self, keywords: tuple[str, ...]) -> tuple[str, ...]:
+        """What the reply to EHLO offers in place of these."""
+        match self._take_special():
+            case Hide(hidden):
+                self._hidden = hidden
+                self._offered -= hidden
+                return tuple(each for each in keywords if each.partition(" ")[0].upper() not in hidden)
+            case Advertise(added):
+                return keywords + added
+        return keywords
+
+    def _pretends(self, transaction: Transaction, recipient: Path) -> bool:
+        """Whether a recipient is accepted and gets nothing."""
+        if not isinstance(self._take_special(), PretendSuccess):
+            return False
+        transaction.pretended.append(recipient)
+        return True
+
+    def _interfered(self, body: Body, room: int, *, already: int = 0) -> Body:
+        """What takes the octets of the message in: of so many at most, and so many have come before."""
+        special = self._take_special()
+        if isinstance(special, EndDataAt):
+            body = LaxDataReader(room, special.ends)
+        if Stage.SMTP_BODY not in self._faults.in_force:
+            return body
+        return WatchedBody(body, lambda octets: self._watch(already + octets))
+
+    def _watch(self, octets: int) -> Goes:
+        """Let a fault strike in the middle of the message."""
+        stage, self._stage = self._stage, Stage.SMTP_BODY
+        try:
+            self._interfere(Stage.SMTP_BODY, octets=octets)
+        except Refused as refused:
+            self._say(refused.reply, refused.reason)
+            self._play(())  # the message is not complete, so nothing else would bring the reply out
+            return Goes.NOT
+        except Silence:
+            self._fall_silent()
+            return Goes.NOT
+        self._stage = stage
+        delay, self._struck = self._struck, None
+        if not isinstance(delay, OnAnswer):
+            return Goes.ON
+        self._play(delay.script(b""))
+        return Goes.ON_UNWATCHED
+
+    def _spoil_message(self, backend: Backend, envelope: Envelope, content: bytes) -> bytes | None:
+        """What is taken in place of the message; ``None`` if nothing is."""
+        special = self._take_special()
+        if isinstance(special, PretendSuccess) or not envelope.recipients:
+            return None
+        if isinstance(special, DeliverTwice):
+            backend.take(envelope, content)
+        return special.apply(content) if isinstance(special, Spoil) else content
+
+
+class Goes(Enum):
+    """How a message goes on of which some octets have come."""
+
+    ON = "on"
+    ON_UNWATCHED = "on, and the fault has struck"
+    NOT = "no further"
+
+
+class WatchedBody:
+    """A message on its way in, of which a fault wants to know how far it is."""
+
+    def __init__(self, body: Body, watch: Callable[[int], Goes]) -> None:
+        """``watch`` is told how many octets there are."""
+        self.inner = body
+        self._watch = watch
+        self._goes = Goes.ON
+
+    @property
+    def received(self) -> int:
+        """Octets so far."""
+        return self.inner.received
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end has come; never when the fault ended it."""
+        return self.inner.is_complete and self._goes is not Goes.NOT
+
+    def feed(self, octets: bytes | bytearray) -> int:
+        """Take octets; tell how many of them are the message's."""
+        if self._goes is Goes.NOT:
+            return len(octets)
+        used = self.inner.feed(octets)
+        if self._goes is Goes.ON:
+            self._goes = self._watch(self.inner.received)
+        return used

@@ -1,0 +1,111 @@
+"""What a connection asks of the session core that it carries, and of the port that it belongs to.
+
+Only shapes: sessions are in the packages of the protocols, ports in :mod:`fakemail.engine.site`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from fakemail.faults.book import Book
+from fakemail.faults.steps import Step
+from fakemail.record.log import Log
+from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.wire.performing import Cancellable
+from fakemail.wire.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from fakemail.wire.connection import Connection
+
+
+@runtime_checkable
+class Core(Protocol):
+    """A session core, as :class:`fakemail.smtp.session.Session` is one."""
+
+    login: str
+    wants_tls: bool
+    closing: bool
+    has_more: bool
+    discarded_plaintext: int
+    script: list[Step]
+    """What a fault wants to be done before the output that is returned; who has done it clears it."""
+
+    def greet(self) -> bytes:
+        """What the server says first."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Take octets in, give octets out."""
+        ...
+
+    def more(self) -> bytes:
+        """Go on where ``feed`` stopped."""
+        ...
+
+    def resume(self, answer: Any) -> bytes:
+        """Go on with an answer from elsewhere."""
+        ...
+
+    def secured(self, channel: Channel) -> None:
+        """TLS is active from now on."""
+        ...
+
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words before the server closes the connection."""
+        ...
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer from elsewhere is outstanding."""
+        ...
+
+    @property
+    def whereabouts(self) -> str:
+        """What it is in the middle of, in words."""
+        ...
+
+
+class Site(Protocol):
+    """One port of one host, as its connections see it."""
+
+    host: str
+    service: str
+    implicit_tls: bool
+    log: Log
+    supervisor: Supervisor
+    connections: set[Connection]
+
+    @property
+    def idle_timeout(self) -> float:
+        """In real seconds."""
+        ...
+
+    @property
+    def faults(self) -> Book:
+        """What goes wrong at this host."""
+        ...
+
+    def later(self, peer: Peer, span: timedelta, then: Callable[[], None]) -> Cancellable:
+        """Do something when a span has passed, on the clock by which that client goes."""
+        ...
+
+    def remember_login(self, number: int, login: str) -> None:
+        """Somebody has logged in on a connection."""
+        ...
+
+    def number(self) -> int:
+        """The number of a new connection."""
+        ...
+
+    def peer(self, address: str, port: int) -> Peer:
+        """Who connects from there."""
+        ...
+
+    def tls_context(self) -> ssl.SSLContext:
+        """The server's side of TLS."""
+        ...
