@@ -38,10 +38,10 @@ def sign(raw: bytes, how: Dkim, *, domain: str, key: Key, now: datetime | None) 
     start = body_offset(raw)
     fields = split_fields(raw, 0, start)
     body = BODY[in_body](raw[start:])
-    names = _chosen(fields, how)
+    names = chosen(fields, how)
     what = ["v=1", f"a={key.signs_as}", f"c={how.canonicalization}"]
     when = [*_times(how, now), *([f"l={len(body)}"] if how.body_length else [])]
-    rows = [what, [f"d={domain}", f"s={how.selector}", *when], [f"h={_names(names)}"]]
+    rows = [what, [f"d={domain}", f"s={how.selector}", *when], [f"h={folded_names(names)}"]]
     bh = b64encode(sha256(body).digest()).decode()
     head = "DKIM-Signature: " + "".join([f"{'; '.join(row)};\r\n\t" for row in rows])
     return seal(raw, fields, names, f"{head}bh={bh};\r\n\tb=".encode(), key=key, canonicalization=in_header)
@@ -75,7 +75,7 @@ def fold_base64(octets: bytes) -> bytes:
     return b"\r\n\t ".join([text[at : at + _WIDTH] for at in range(0, len(text), _WIDTH)])
 
 
-def _chosen(fields: tuple[Field, ...], how: Dkim) -> tuple[str, ...]:
+def chosen(fields: tuple[Field, ...], how: Dkim) -> tuple[str, ...]:
     """The names for ``h=``: each as often as it stands there, and once more where it is oversigned."""
     if how.headers:
         wanted = {name.lower() for name in how.headers}
@@ -106,7 +106,7 @@ def _times(how: Dkim, now: datetime | None) -> Iterator[str]:
 
 
 @lru_cache(maxsize=64)
-def _names(names: tuple[str, ...]) -> str:
+def folded_names(names: tuple[str, ...]) -> str:
     """The value of ``h=``, folded between names."""
     text = ":".join(names)
     return re.sub(rf"(.{{1,{_WIDTH}}}:)(?=.)", "\\1\r\n\t ", text) if len(text) > _WIDTH else text
