@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fakemail.engine.credentials import login_key
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
+from fakemail.mta.alterations import alter
 from fakemail.mta.recipients import resolve
 from fakemail.policy.greylist import triplet
 from fakemail.smtp.backend import Receipt
@@ -107,7 +108,8 @@ class Decisions:
             with suppress(OverQuota):  # a copy for the files is no reason to refuse the mail
                 self._internet.put(account.address, content, "Sent", flags={SEEN})
         signatures = self._internet.signing.signatures(self._running.name, content)
-        self._internet.queue(self._running.name, queue_id, envelope, prepend(content, trace + signatures))
+        raw = self._altered(prepend(content, trace + signatures))
+        self._internet.queue(self._running.name, queue_id, envelope, raw)
         return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
 
     def _deliver(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:
@@ -125,8 +127,13 @@ class Decisions:
                 return Receipt((later or [failed[0][1]])[0])
             waiting += [recipient for recipient, _ in failed]
         if waiting:
-            internet.queue(name, queue_id, envelope, raw, recipients=waiting)
+            internet.queue(name, queue_id, envelope, self._altered(raw), recipients=waiting)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
+
+    def _altered(self, raw: bytes) -> bytes:
+        """A message as it is passed on."""
+        alters = self._running.host.personality.alters
+        return alter(raw, alters, host=self._running.name) if alters else raw
 
     def _received_start(self, origin: Origin) -> str:
         """The part of the Received field that does not change as long as the client stays who it is."""

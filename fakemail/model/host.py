@@ -54,6 +54,9 @@ SENDING_TLS: Final = ("none", "opportunistic", "required", "verified")
 BOUNCE_STYLES: Final = ("standard", "postfix", "exchange", "gmail", "qmail", "plain")
 """How delivery reports can look; ``plain`` has no part that a program could read."""
 
+ALTERATIONS: Final = ("footer", "whitespace", "subject", "folding", "from", "second_from", "signatures")
+"""What a host can do to messages that it passes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Personality:
@@ -103,6 +106,9 @@ class Personality:
     """Take messages with a bare CR or LF in them instead of refusing them."""
     bounces: str = "standard"
     """What its delivery reports look like: ``standard``, ``postfix``, ``exchange``, ``gmail``, ``qmail``, ``plain``."""
+    alters: frozenset[str] = field(default=frozenset())
+    """What it does to messages that it passes on: ``footer``, ``whitespace``, ``subject``, ``folding``, ``from``,
+    ``second_from``, ``signatures``. Each breaks DKIM in its own way."""
     refuse_null_mx: bool = True
     """On the submission ports: refuse recipients whose domain takes no mail with 556 (RFC 7505 §4.1)."""
     full_is_final: bool = False
@@ -114,6 +120,9 @@ class Personality:
             raise DeclarationError(
                 f"there are no bounces {self.bounces!r}; {nearest(self.bounces, BOUNCE_STYLES)}"
             )
+        for word in self.alters:
+            if word not in ALTERATIONS:
+                raise DeclarationError(f"alters: there is no {word!r}; {nearest(word, ALTERATIONS)}")
         if self.sending_tls not in SENDING_TLS:
             raise DeclarationError(
                 f"sending_tls: {self.sending_tls!r} is no such demand; {nearest(self.sending_tls, SENDING_TLS)}"

@@ -9,13 +9,12 @@ import re
 from email.header import Header
 from typing import Final
 
-from fakemail.mail.headers import Field, Headers, body_offset, split_fields
-from fakemail.mail.mime import parse
+from fakemail.mail.headers import Headers, body_offset, split_fields
 from fakemail.model.mailing_list import MailingList
+from fakemail.mta.footer import add_footer, as_lines
 
 # Fields that the list writes itself, and those that are no longer true.
 _OWN: Final = re.compile(r"list-.*|precedence|subject|return-path|errors-to", re.IGNORECASE)
-_CONTENT: Final = re.compile(r"content-.*|mime-version", re.IGNORECASE)
 
 
 def is_looping(headers: Headers, mailing_list: MailingList) -> bool:
@@ -42,39 +41,9 @@ def rewrite(raw: bytes, mailing_list: MailingList) -> bytes:
     end = body_offset(raw)
     fields = split_fields(raw, 0, end)
     headers = Headers(fields)
-    footer = _footer(mailing_list)
     kept = [field for field in fields if not _OWN.fullmatch(field.name)]
     own = _own_fields(mailing_list, headers.get("Subject", ""))
-    body = raw[end:]
-    if not footer:
-        return _head(kept) + own + b"\r\n" + body
-    kind = parse(raw)
-    encoding = (headers.get("Content-Transfer-Encoding") or "7bit").strip().lower()
-    if (
-        kind.content_type == "text/plain"
-        and encoding in ("7bit", "8bit", "quoted-printable")
-        and kind.disposition != "attachment"
-    ):
-        text = footer.replace("=", "=3D") if encoding == "quoted-printable" else footer
-        return _head(kept) + own + b"\r\n" + _with_line_end(body) + text.encode("ascii", "replace")
-    # Whatever else it is becomes the first part of a multipart, and the footer the second.
-    content = [field for field in kept if _CONTENT.fullmatch(field.name)]
-    outer = [field for field in kept if not _CONTENT.fullmatch(field.name)]
-    mark = _boundary(raw)
-    inner = [field for field in content if field.name.lower() != "mime-version"]
-    return b"".join(
-        [
-            _head(outer),
-            own,
-            b"MIME-Version: 1.0\r\n",
-            f'Content-Type: multipart/mixed; boundary="{mark}"\r\n\r\n'.encode(),
-            f"--{mark}\r\n".encode(),
-            _head(inner) + b"\r\n" + body,
-            f"\r\n--{mark}\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n".encode(),
-            footer.encode("ascii", "replace"),
-            f"--{mark}--\r\n".encode(),
-        ]
-    )
+    return add_footer(as_lines(kept) + own + b"\r\n" + raw[end:], _footer(mailing_list))
 
 
 def _own_fields(mailing_list: MailingList, subject: str) -> bytes:
@@ -105,21 +74,6 @@ def _footer(mailing_list: MailingList) -> str:
         return ""
     lines = "\r\n".join(text.splitlines())
     return f"_______________________________________________\r\n{lines}\r\n"
-
-
-def _head(fields: list[Field]) -> bytes:
-    return b"".join(field.name.encode() + b":" + field.raw + b"\r\n" for field in fields)
-
-
-def _with_line_end(body: bytes) -> bytes:
-    return body if not body or body.endswith(b"\n") else body + b"\r\n"
-
-
-def _boundary(raw: bytes) -> str:
-    number = 0
-    while (mark := f"=_list_{number}").encode() in raw:
-        number += 1
-    return mark
 
 
 def _encoded(text: str) -> str:
