@@ -12,7 +12,8 @@ from fakemail.api.spans import require_span
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
-from fakemail.errors import DeclarationError
+from fakemail.engine.breaking import FLAWS
+from fakemail.errors import DeclarationError, nearest
 from fakemail.mail.trace import prepend
 from fakemail.model.dkim import USUAL_SELECTOR, Dkim, check_selector
 from fakemail.signing.canonical import with_crlf
@@ -121,6 +122,40 @@ class Signs:
         """
         how = _how(self._described, selector, algorithm)
         return DkimKey(name_key(self.name), how.selector, self._net.internet.keys.of(self.name, how))
+
+    def break_authentication(self, *flaws: str) -> Self:
+        """Break how receivers can tell that mail is really its own, in ways with plain names.
+
+        ``domain.break_authentication("spf_two_records", "dkim_key_revoked")``; the page on sender authentication
+        has all of them, and what a receiver finds. Raises :class:`~fakemail.errors.DeclarationError` for a name that
+        there is not.
+        """
+        for flaw in flaws:
+            if flaw not in FLAWS:
+                raise DeclarationError(
+                    f"domain {self.name!r}: there is no way {flaw!r}; {nearest(flaw, FLAWS)}"
+                )
+        internet = self._net.internet
+
+        def make() -> None:
+            for flaw in flaws:
+                internet.breaking.make(self._described, flaw)
+            broken = (*self._described.broken, *flaws)
+            internet.world.change_domain(replace(self._described, broken=broken))
+
+        self._net.call(make)
+        return self
+
+    def mend_authentication(self) -> Self:
+        """Put back what :meth:`break_authentication` has broken."""
+        internet = self._net.internet
+
+        def mend() -> None:
+            internet.breaking.mend(self._described)
+            internet.world.change_domain(replace(self._described, broken=()))
+
+        self._net.call(mend)
+        return self
 
     def _publish_key(self, selector: str, key: DkimKey | str | None) -> None:
         name = f"{check_selector(selector)}._domainkey.{self.name}"

@@ -107,8 +107,8 @@ class Decisions:
         if account is not None and account.sent_copy:
             with suppress(OverQuota):  # a copy for the files is no reason to refuse the mail
                 self._internet.put(account.address, content, "Sent", flags={SEEN})
-        signatures = self._internet.signing.signatures(self._running.name, content)
-        raw = self._altered(prepend(content, trace + signatures))
+        signed = self._internet.signing.submitted(self._running.name, content)
+        raw = self._altered(prepend(signed, trace))
         self._internet.queue(self._running.name, queue_id, envelope, raw)
         return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
 

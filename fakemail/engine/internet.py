@@ -15,6 +15,7 @@ from fakemail.clock import Clock, Job, RealClock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
 from fakemail.engine.agent import Agent
+from fakemail.engine.breaking import Breaking
 from fakemail.engine.connections import Connections
 from fakemail.engine.credentials import login_key
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
@@ -101,6 +102,7 @@ class Internet:
         self.reporting = Reporting(self)
         self.keys = Keys()
         self.signing = Signing(self)
+        self.breaking = Breaking(self)
         self.greylist = Greylist()
         self._homes: dict[str, dict[str, None]] = {}
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from fakemail.dns.names import name_key
 from fakemail.mail.addresses import mailboxes
-from fakemail.mail.fields import first_body
+from fakemail.mail.fields import first_body, pick_fields
 from fakemail.mail.headers import body_offset
+from fakemail.mail.trace import prepend
 from fakemail.model.dkim import Dkim
 from fakemail.signing import dkim
 from fakemail.signing.keys import Key, process_key
@@ -53,23 +56,35 @@ class Signing:
 
     def __init__(self, internet: Internet) -> None:
         self._internet = internet
+        self.late: dict[str, timedelta] = {}
+        """The domains whose signatures are that old, and were good for a day."""
+        self.disguises: dict[str, str] = {}
+        """The domains whose mail gets authors of another domain before it is signed."""
 
-    def signatures(self, host: str, raw: bytes) -> bytes:
-        """The DKIM-Signature fields that a submission host puts in front of a message, none for whom it does not sign.
+    def submitted(self, host: str, raw: bytes) -> bytes:
+        """What a submission host has taken, with its DKIM-Signature fields in front if it signs for the author.
 
-        It signs for the domain of the author whose submission host it is; the smarthost for every domain.
+        It signs for the domains whose submission host it is; the smarthost for every domain.
         """
         world = self._internet.world
-        domain = world.domains.get(author_domain(raw))
+        author = author_domain(raw)
+        domain = world.domains.get(author)
         if domain is None or not (domain.submission_host == host or world.hosts[host].smarthost):
-            return b""
-        return self.sign(raw, domain.name, [each for each in domain.dkim if each.sign])
+            return raw
+        if author in self.disguises:
+            raw = with_author_domain(raw, self.disguises[author])
+        ways = [each for each in domain.dkim if each.sign]
+        return prepend(raw, self.sign(raw, author, ways)) if ways else raw
 
     def sign(self, raw: bytes, domain: str, ways: Iterable[Dkim]) -> bytes:
         """A DKIM-Signature field of a domain for each way to make one."""
         internet = self._internet
+        now = internet.clock.now()
+        if domain in self.late:
+            now -= self.late[domain]
+            ways = [replace(how, expires=timedelta(days=1)) for how in ways]
         by = [(how, internet.keys.of(domain, how)) for how in ways]
-        return dkim.signatures(raw, by, domain=name_key(domain), now=internet.clock.now()) if by else b""
+        return dkim.signatures(raw, by, domain=name_key(domain), now=now)
 
 
 def author_domain(raw: bytes) -> str:
@@ -85,3 +100,16 @@ def _domain_of(field: bytes) -> str:
         if domain:
             return domain
     return ""
+
+
+def with_author_domain(raw: bytes, domain: str) -> bytes:
+    """The message with another domain in the addresses of its authors."""
+    end = body_offset(raw)
+    for found in pick_fields(raw, 0, end, ("from",)):
+        new = ", ".join(
+            str(replace(each, address=f"{each.address.rpartition('@')[0]}@{domain}"))
+            for each in mailboxes(found[2])
+        )
+        end_of_line = b"\r" if found[2].endswith(b"\r") else b""
+        return raw[: found.start(2)] + b" " + new.encode() + end_of_line + raw[found.end(2) :]
+    return raw

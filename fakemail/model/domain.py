@@ -55,6 +55,8 @@ class Domain:
     """Hosts that deliver its mail although no MX record names them: others pass it on to them."""
     dkim: tuple[Dkim, ...] = (Dkim(),)
     """Its DKIM keys, by different selectors: what its submission host takes is signed with each that signs."""
+    broken: tuple[str, ...] = ()
+    """How its sender authentication is broken, by the names of ``domain.break_authentication``."""
 
     @property
     def mail_hosts(self) -> tuple[str, ...]:

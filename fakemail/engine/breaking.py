@@ -1,0 +1,230 @@
+"""Ways to break the sender authentication of a domain, by plain names, and the way back.
+
+Each does what a test could do by hand with records, signatures and hosts; the table says what comes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fakemail.dns.names import name_key
+from fakemail.dns.rdata import txt
+from fakemail.dns.records import Record, record
+from fakemail.engine.naming import INFRASTRUCTURE
+from fakemail.model.dkim import Dkim
+from fakemail.model.domain import Domain
+
+if TYPE_CHECKING:
+    from fakemail.engine.internet import Internet
+
+ELSEWHERE: Final = f"elsewhere.{INFRASTRUCTURE}"
+"""The author's domain of those who are misaligned."""
+_LOOKUPS: Final = 11  # RFC 7208 §4.6.4 allows 10
+
+
+class Flaw(NamedTuple):
+    """One way to break it."""
+
+    says: str
+    spf: str
+    """What SPF gives for the domain's mail then; ``dkim`` and ``dmarc`` likewise."""
+    dkim: str
+    dmarc: str
+    make: Callable[[Breaking, Domain], None]
+
+
+class Breaking:
+    """What is broken in one fake internet, and how to mend it."""
+
+    def __init__(self, internet: Internet) -> None:
+        self.internet = internet
+        self._undo: dict[str, list[Callable[[], object]]] = {}
+
+    def make(self, domain: Domain, flaw: str) -> None:
+        """Break the authentication of a domain in one more way."""
+        FLAWS[flaw].make(self, domain)
+
+    def mend(self, domain: Domain) -> None:
+        """Put everything back that was broken, the last first."""
+        for undo in reversed(self._undo.pop(domain.name, [])):
+            undo()
+
+    def put(self, domain: Domain, name: str, texts: Iterable[str], *, instead_of: str = "") -> None:
+        """TXT records in place of those of a name, or of those of them that start so."""
+        zones, key = self.internet.zones, name_key(name)
+        old = zones.records(key, "TXT")
+        kept = [each for each in old if instead_of and not each.value.startswith(f'"{instead_of}')]
+        self._set(key, [*kept, *(record(key, "TXT", txt(text)) for text in texts)])
+        self.later(domain, lambda: self._set(key, old))
+
+    def _set(self, name: str, records: Iterable[Record]) -> None:
+        self.internet.zones.remove(name, "TXT")
+        self.internet.zones.add(*records)
+
+    def put_key(self, domain: Domain, text: Callable[[Dkim], str]) -> None:
+        """A record for each DKIM key in place of the right one; an empty text for none."""
+        for dkim in domain.dkim:
+            written = text(dkim)
+            self.put(domain, f"{dkim.selector}._domainkey.{domain.name}", [written] if written else [])
+
+    def alter(self, domain: Domain, alteration: str) -> None:
+        """Let the submission host alter what it has signed."""
+        world, host = self.internet.world, domain.submission_host
+        before = world.hosts[host].personality.alters
+
+        def change(alters: frozenset[str]) -> None:
+            described = world.hosts[host]
+            world.change_host(replace(described, personality=replace(described.personality, alters=alters)))
+
+        change(before | {alteration})
+        self.later(domain, lambda: change(before))
+
+    def sign_late(self, domain: Domain) -> None:
+        """Let the signatures of a domain be good for a day, a month ago."""
+        late = self.internet.signing.late
+        late[domain.name] = timedelta(days=30)
+        self.later(domain, lambda: late.pop(domain.name, None))
+
+    def disguise(self, domain: Domain) -> None:
+        """Let its mail have authors of another domain, which publishes the same DMARC record."""
+        disguises, zones = self.internet.signing.disguises, self.internet.zones
+        same = [each.at(f"_dmarc.{ELSEWHERE}") for each in zones.records(f"_dmarc.{domain.name}", "TXT")]
+        zones.replace(f"_dmarc.{ELSEWHERE}", "TXT", same)
+        disguises[domain.name] = ELSEWHERE
+        self.later(domain, lambda: disguises.pop(domain.name, None))
+
+    def later(self, domain: Domain, undo: Callable[[], object]) -> None:
+        """Remember how something is mended."""
+        self._undo.setdefault(domain.name, []).append(undo)
+
+
+def _spf(*texts: str) -> Callable[[Breaking, Domain], None]:
+    return lambda breaking, domain: breaking.put(
+        domain, domain.name, [text.format(domain.name) for text in texts], instead_of="v=spf1"
+    )
+
+
+def _dmarc(*texts: str) -> Callable[[Breaking, Domain], None]:
+    return lambda breaking, domain: breaking.put(domain, f"_dmarc.{domain.name}", texts)
+
+
+def _key(text: str) -> Callable[[Breaking, Domain], None]:
+    return lambda breaking, domain: breaking.put_key(domain, lambda dkim: text)
+
+
+def _rotate(breaking: Breaking, domain: Domain) -> None:
+    keys = breaking.internet.keys
+    breaking.put_key(domain, lambda dkim: keys.another(dkim.algorithm).record)
+
+
+def _too_many_lookups(breaking: Breaking, domain: Domain) -> None:
+    names = [f"_spf{number}.{domain.name}" for number in range(1, _LOOKUPS + 1)]
+    for name in names:
+        breaking.put(domain, name, ["v=spf1 ip4:192.0.2.1 ?all"])
+    _spf(f"v=spf1 {' '.join(f'include:{name}' for name in names)} -all")(breaking, domain)
+
+
+FLAWS: Final[Mapping[str, Flaw]] = MappingProxyType(
+    {
+        "spf_missing": Flaw("It publishes no SPF record.", "none", "pass", "pass", _spf()),
+        "spf_excludes_sender": Flaw(
+            "Its SPF record lets nobody send (`v=spf1 -all`).", "fail", "pass", "pass", _spf("v=spf1 -all")
+        ),
+        "spf_two_records": Flaw(
+            "It publishes two SPF records (RFC 7208 §4.5).",
+            "permerror",
+            "pass",
+            "pass",
+            _spf("v=spf1 mx -all", "v=spf1 a -all"),
+        ),
+        "spf_malformed": Flaw(
+            "Its SPF record has a mechanism that there is not.",
+            "permerror",
+            "pass",
+            "pass",
+            _spf("v=spf1 ipv4:192.0.2.1 -all"),
+        ),
+        "spf_too_many_lookups": Flaw(
+            "Its SPF record needs eleven lookups (RFC 7208 §4.6.4).",
+            "permerror",
+            "pass",
+            "pass",
+            _too_many_lookups,
+        ),
+        "spf_include_loop": Flaw(
+            "Its SPF record includes itself.", "permerror", "pass", "pass", _spf("v=spf1 include:{0} -all")
+        ),
+        "dkim_key_missing": Flaw(
+            "The record of its DKIM key is gone.", "pass", "permerror", "pass", _key("")
+        ),
+        "dkim_key_revoked": Flaw(
+            "Its DKIM key is revoked: `p=` is empty (RFC 6376 §3.6.1).",
+            "pass",
+            "permerror",
+            "pass",
+            _key("v=DKIM1; p="),
+        ),
+        "dkim_key_rotated": Flaw(
+            "The record of its DKIM key holds another key than the one it signs with.",
+            "pass",
+            "fail",
+            "pass",
+            _rotate,
+        ),
+        "dkim_key_malformed": Flaw(
+            "The record of its DKIM key is no key.",
+            "pass",
+            "permerror",
+            "pass",
+            _key("v=DKIM1; k=rsa; p=bm90IGEga2V5"),
+        ),
+        "signature_expired": Flaw(
+            "Its signatures are a month old and were good for a day (`x=`).",
+            "pass",
+            "fail",
+            "pass",
+            Breaking.sign_late,
+        ),
+        "body_altered": Flaw(
+            "Its submission host puts a footer behind what it has signed.",
+            "pass",
+            "fail",
+            "pass",
+            lambda breaking, domain: breaking.alter(domain, "footer"),
+        ),
+        "header_altered": Flaw(
+            "Its submission host changes the subject of what it has signed.",
+            "pass",
+            "fail",
+            "pass",
+            lambda breaking, domain: breaking.alter(domain, "subject"),
+        ),
+        "misaligned_from": Flaw(
+            f"Its mail has authors of another domain (`{ELSEWHERE}`), which publishes the same DMARC record.",
+            "pass",
+            "pass",
+            "fail",
+            Breaking.disguise,
+        ),
+        "dmarc_missing": Flaw("It publishes no DMARC record.", "pass", "pass", "none", _dmarc()),
+        "dmarc_two_records": Flaw(
+            "It publishes two DMARC records (RFC 7489 §6.6.3).",
+            "pass",
+            "pass",
+            "permerror",
+            _dmarc("v=DMARC1; p=none", "v=DMARC1; p=reject"),
+        ),
+        "dmarc_malformed": Flaw(
+            "Its DMARC record asks for a policy that there is not.",
+            "pass",
+            "pass",
+            "permerror",
+            _dmarc("v=DMARC1; p=rejected"),
+        ),
+    }
+)
+"""By name, with what a receiver finds when nothing else is wrong."""
