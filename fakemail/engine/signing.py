@@ -103,13 +103,11 @@ def _domain_of(field: bytes) -> str:
 
 
 def with_author_domain(raw: bytes, domain: str) -> bytes:
-    """The message with another domain in the addresses of its authors."""
-    end = body_offset(raw)
-    for found in pick_fields(raw, 0, end, ("from",)):
-        new = ", ".join(
-            str(replace(each, address=f"{each.address.rpartition('@')[0]}@{domain}"))
-            for each in mailboxes(found[2])
-        )
-        end_of_line = b"\r" if found[2].endswith(b"\r") else b""
-        return raw[: found.start(2)] + b" " + new.encode() + end_of_line + raw[found.end(2) :]
+    """The message with another domain in the addresses of its authors, their names as they are."""
+    for found in pick_fields(raw, 0, body_offset(raw), ("from",)):
+        value = found[2]
+        for each in mailboxes(value):
+            new = f"{each.address.rpartition('@')[0]}@{domain}"
+            value = value.replace(each.address.encode(), new.encode())
+        return raw[: found.start(2)] + value + raw[found.end(2) :]
     return raw

@@ -1,0 +1,69 @@
+"""Broken sender authentication: each way has the result that its table says, and can be mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakemail import DeclarationError, MailNet, samples
+from fakemail.engine.breaking import FLAWS
+
+
+@pytest.fixture
+def net():
+    with MailNet(seed=12) as mailnet:
+        yield mailnet
+
+
+def state(net):
+    """All that a flaw can change."""
+    internet = net.internet
+    zones = internet.zones
+    return (
+        {name: zones.records(name) for name in zones.names("shop.test")},
+        {name: host.personality for name, host in internet.world.hosts.items()},
+        dict(internet.signing.late),
+        dict(internet.signing.disguises),
+        internet.world.domain("shop.test"),
+    )
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_what_is_broken_can_be_mended(net, flaw):
+    net.account("hello@shop.test")
+    domain = net.domain("shop.test")
+    before = state(net)
+    domain.break_authentication(flaw)
+    assert state(net) != before
+    domain.mend_authentication()
+    assert state(net) == before
+
+
+def test_several_at_once(net):
+    domain = net.domain("shop.test")
+    before = state(net)
+    domain.break_authentication("spf_two_records", "spf_missing", "body_altered", "header_altered")
+    assert not any("v=spf1" in each for each in net.dns.records("shop.test", "TXT"))
+    assert domain.submission_host.personality.alters == {"footer", "subject"}
+    domain.mend_authentication()
+    assert state(net) == before
+
+
+def test_a_misaligned_author_and_an_old_signature(net):
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("shop.test").break_authentication("misaligned_from", "signature_expired")
+    with shop.submission.smtplib() as client:
+        client.sendmail(
+            shop.address, [bob.address], samples.plain(sender="Shop <hello@shop.test>", to=bob.address)
+        )
+    mail = bob.inbox.wait_for_one()
+    assert mail.headers["From"] == "Shop <hello@elsewhere.mailnet.test>"
+    tags = dict(tag.strip().split("=", 1) for tag in mail.headers["DKIM-Signature"].split(";") if "=" in tag)
+    assert tags["d"] == "shop.test"
+    assert int(tags["x"]) - int(tags["t"]) == 86400
+    assert int(tags["x"]) < net.clock.now().timestamp()
+
+
+def test_a_way_that_there_is_not(net):
+    domain = net.domain("shop.test")
+    with pytest.raises(DeclarationError, match=r"no way 'two_spf_records'; .*'spf_two_records'"):
+        domain.break_authentication("two_spf_records")
