@@ -4,6 +4,7 @@ What is imported from here is public; everything else is private by its place an
 """
 
 from fakemail.api.accounts import Account, AsyncAccount, AsyncInbox, Inbox
+from fakemail.api.commands import AsyncNamespace, Namespace
 from fakemail.api.hosts import Domain, Host
 from fakemail.api.lists import MailingList
 from fakemail.api.mailnet import AsyncMailNet, MailNet
@@ -24,6 +25,7 @@ from fakemail.errors import (
     DeclarationError,
     FakemailError,
     MailExpectation,
+    NoNamespace,
     PortInUse,
     ServerError,
     UnknownName,
@@ -59,6 +61,7 @@ __all__ = [
     "AsyncAccount",
     "AsyncInbox",
     "AsyncMailNet",
+    "AsyncNamespace",
     "Bounced",
     "ClosedError",
     "DeclarationError",
@@ -81,6 +84,8 @@ __all__ = [
     "MailNet",
     "MailingList",
     "Message",
+    "Namespace",
+    "NoNamespace",
     "PortInUse",
     "Quarantined",
     "Queued",

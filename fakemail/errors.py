@@ -4,6 +4,7 @@
     ├── DeclarationError            the described internet cannot be: what, where, nearest valid name
     │   └── UnknownName             a name that was never declared
     ├── PortInUse                   a fixed port is taken by another program
+    ├── NoNamespace                 the system lets nobody make a network namespace: why, and what else there is
     ├── ProtocolError               bytes that break a protocol's grammar (used inside the protocol cores)
     ├── ServerError                 fakemail's own server code failed; a defect of ours, with the cause
     ├── StoreError                  a mailbox refused; it and its kinds are in fakemail.store.errors
@@ -34,6 +35,10 @@ class UnknownName(DeclarationError, LookupError):
 
 class PortInUse(FakemailError):
     """A fixed port could not be bound because another program holds it."""
+
+
+class NoNamespace(FakemailError):
+    """The system does not let this process make a network of its own; the text says why and what else would serve."""
 
 
 class ProtocolError(FakemailError):

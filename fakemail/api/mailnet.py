@@ -14,6 +14,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 from fakemail.api import clock as clocks
 from fakemail.api import config as configuration
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
+from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.dns import Dns
 from fakemail.api.faults import Faults
 from fakemail.api.hosts import Domain, Host, read_address
@@ -410,7 +411,7 @@ class BaseNet(Ways, Trust, Signing, Generic[_A]):
 AnyNet: TypeAlias = BaseNet[Any]
 
 
-class MailNet(BaseNet[Account]):
+class MailNet(BaseNet[Account], BlockingCommands):
     """A fake internet for blocking code. Use it in a ``with`` block, or take the fixture ``mailnet``."""
 
     _new_account = Account
@@ -450,7 +451,7 @@ class MailNet(BaseNet[Account]):
         self._stop()
 
 
-class AsyncMailNet(BaseNet[AsyncAccount]):
+class AsyncMailNet(BaseNet[AsyncAccount], AwaitedCommands):
     """A fake internet for asyncio and trio. Use it in an ``async with`` block, or the fixture ``async_mailnet``."""
 
     _new_account = AsyncAccount

@@ -59,6 +59,7 @@ from fakemail.wire.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from fakemail.dns.signing import Validity
+    from fakemail.engine.settlement import Settlement
 
 
 def own_ports(network: Network) -> PortPlan:
@@ -104,6 +105,8 @@ class Internet:
         self.signing = Signing(self)
         self.breaking = Breaking(self)
         self.greylist = Greylist()
+        self.settlements: list[Settlement] = []
+        """Where else its servers listen: inside namespaces."""
         self._homes: dict[str, dict[str, None]] = {}
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""
         self._signs = False
@@ -127,6 +130,8 @@ class Internet:
 
     async def stop(self) -> None:
         """End everything at once. Ports are free and tasks have ended when it returns."""
+        for settlement in tuple(self.settlements):
+            settlement.leave()
         for running in self.hosts.values():
             running.close()
         await self.supervisor.aclose()

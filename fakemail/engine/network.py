@@ -58,6 +58,7 @@ class Network:
         self._attached: dict[tuple[str, str], Endpoint] = {}
         self._foreign: dict[tuple[str, int], str] = {}
         self._shut: set[str] = set()
+        self._inside: dict[str, str] = {}
 
     def loopback_of(self, host: str) -> str:
         """The loopback address of a host: its own where the machine has more than one."""
@@ -116,6 +117,19 @@ class Network:
         """The connection from that endpoint is over."""
         self._callers.pop(endpoint, None)
 
+    def lives_inside(self, name: str, *addresses: str) -> None:
+        """A program has a network of its own, where these addresses are really its."""
+        self._inside.update(dict.fromkeys(addresses, name))
+
+    def moved_out(self, *addresses: str) -> None:
+        """It has none any more."""
+        for address in addresses:
+            self._inside.pop(address, None)
+
     def who(self, address: str, port: int) -> Peer:
         """Who is at the other end of a connection; everybody else is the program under test."""
-        return self._callers.get(Endpoint(address, port)) or Peer(APP_IPV4, port, "app")
+        caller = self._callers.get(Endpoint(address, port))
+        if caller is not None:
+            return caller
+        name = self._inside.get(address)
+        return Peer(APP_IPV4, port, "app") if name is None else Peer(address, port, name)

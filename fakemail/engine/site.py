@@ -21,7 +21,7 @@ from fakemail.tls.contexts import ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.wire.connection import Connection
 from fakemail.wire.performing import Cancellable
-from fakemail.wire.ports import Listener
+from fakemail.wire.ports import Bind, Listener
 from fakemail.wire.seams import Core
 
 if TYPE_CHECKING:
@@ -52,18 +52,34 @@ class Site:
         self.supervisor = running.internet.supervisor
         self.connections: set[Connection] = running.connections
         self.port = service
-        self.listener = Listener(
-            endpoint.address,
-            endpoint.port,
-            purpose=f"{service.name} of {running.name}",
-            factory=lambda: spoken.connect(self),
-        )
         self._spoken = spoken
+        self.listener = self._listener(endpoint)
+        self.listeners = [self.listener]
+        """Where it listens: on this machine, and inside namespaces."""
 
     @property
     def endpoint(self) -> Endpoint:
         """Where it really listens."""
         return Endpoint(self.listener.address, self.listener.port)
+
+    async def listen_at(self, endpoint: Endpoint, bind: Bind) -> None:
+        """Listen in one more place, whose sockets are made by ``bind``; as the faults demand, there as well."""
+        self.listeners.append(self._listener(endpoint, bind))
+        await self.running.heed_faults()
+
+    def leave(self, listener: Listener) -> None:
+        """Listen there no more."""
+        self.listeners.remove(listener)
+        listener.close()
+
+    def _listener(self, endpoint: Endpoint, bind: Bind | None = None) -> Listener:
+        return Listener(
+            endpoint.address,
+            endpoint.port,
+            purpose=f"{self.service} of {self.host}",
+            factory=lambda: self._spoken.connect(self),
+            bind=bind,
+        )
 
     @property
     def idle_timeout(self) -> float:
@@ -163,6 +179,8 @@ class RunningHost:
             self.__dict__.pop("tls_context", None)  # the certificate names every address of the host
             self.sites[service.name] = site
             self.internet.network.publish(self.host, service, site.endpoint)
+            for settlement in self.internet.settlements:
+                await settlement.settle(site)
         await self.heed_faults()
 
     async def start(self) -> None:
@@ -174,21 +192,24 @@ class RunningHost:
         """Listen, or not, as the faults demand."""
         self.revision = object()
         self._heed_at_attached()
-        for site in self.sites.values():
+        for listener in self._listeners():
             if self.is_stopped or self.faults.refuses_connections:
-                site.listener.stop()
+                listener.stop()
             elif self.faults.hangs_connections:
-                site.listener.take_nobody_in()
+                listener.take_nobody_in()
             else:
-                await site.listener.start()
+                await listener.start()
+
+    def _listeners(self) -> list[Listener]:
+        return [listener for site in self.sites.values() for listener in site.listeners]
 
     def stop(self) -> None:
         """Refuse connections, and end those that exist with 421."""
         self.is_stopped = True
         self.revision = object()
         self._heed_at_attached()
-        for site in self.sites.values():
-            site.listener.stop()
+        for listener in self._listeners():
+            listener.stop()
         for connection in tuple(self.connections):
             connection.hang_up(Reason.SHUTTING_DOWN)
 
@@ -198,8 +219,8 @@ class RunningHost:
 
     def close(self) -> None:
         """Give the ports back and drop every connection."""
-        for site in self.sites.values():
-            site.listener.close()
+        for listener in self._listeners():
+            listener.close()
         for connection in tuple(self.connections):
             connection.abort()
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -119,6 +120,60 @@ def up(
             version=_version(),
             say=_say,
         )
+
+
+@main.command(
+    short_help="Run a command for which a fake internet is the internet (Linux).",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.option("--config", metavar="FILE", help="A TOML file that describes the fake internet.")
+@click.option("--seed", type=int, metavar="N", help="Decides everything that is left to chance.")
+@click.option(
+    "--expose",
+    multiple=True,
+    metavar="ADDRESS:PORT",
+    help="Let a service of this machine be reached, such as 127.0.0.1:5432.",
+)
+@click.option("--journeys", is_flag=True, help="Tell at the end, on standard error, how each message got on.")
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...")
+@click.pass_context
+def run(
+    context: click.Context,
+    config: str | None,
+    seed: int | None,
+    expose: tuple[str, ...],
+    journeys: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Run a command for which a fake internet is the internet: DNS on port 53, mail on 25, 465, 587, 143...
+
+    It sees real names, public addresses and nothing outside of them. Its exit status is ours.
+    """
+    from fakemail.api.config import load
+    from fakemail.errors import NoNamespace
+    from fakemail.sandbox import running
+    from fakemail.sandbox.worlds import default_world
+
+    with _told_to_people():
+        try:
+            status = running.run(
+                default_world() if config is None else load(Path(config)),
+                command,
+                seed=seed,
+                expose=expose,
+                tell=running.say_aside if journeys else None,
+            )
+        except NoNamespace as error:
+            raise click.ClickException(str(error)) from None
+        except OSError as error:
+            _fail_as_shell(error)
+    context.exit(status)
+
+
+def _fail_as_shell(error: OSError) -> NoReturn:
+    """POSIX, 2.8.2: 127 for a command that is not there, 126 for one that cannot be run."""
+    click.echo(f"Error: {error.filename}: {error.strerror}.", err=True)
+    raise click.exceptions.Exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 
 @main.command(short_help="Tell what a configuration declares, or what is wrong in it.")

@@ -54,6 +54,7 @@ class DnsServer:
         self._on_error = on_error
         self._acceptor: Acceptor | None = None
         self._udp: _Datagrams | None = None
+        self._elsewhere: list[Acceptor | _Datagrams] = []
         # In the order of their last activity: the first is the longest idle.
         self._connections: dict[_Connection, None] = {}
         self._open = 0
@@ -86,8 +87,23 @@ class DnsServer:
         self._udp = _Datagrams(self, udp)
         self._stopped = False
 
+    def answer_at(self, tcp: socket.socket, udp: socket.socket) -> Callable[[], None]:
+        """Answer at further sockets as well, bound by the caller; the function that comes back ends it."""
+        more: list[Acceptor | _Datagrams] = [Acceptor(tcp, lambda: _Connection(self)), _Datagrams(self, udp)]
+        self._elsewhere += more
+
+        def end() -> None:
+            for each in more:
+                if each in self._elsewhere:
+                    self._elsewhere.remove(each)
+                    each.close()
+
+        return end
+
     async def stop(self) -> None:
         """Stop listening and close every connection, at once. The port is free afterwards."""
+        while self._elsewhere:
+            self._elsewhere.pop().close()
         if self._acceptor is None or self._udp is None:
             return
         self._acceptor.close()

@@ -12,10 +12,13 @@ import select
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from functools import cache
-from typing import Any, Final
+from functools import cache, partial
+from typing import Any, Final, TypeAlias
 
 from fakemail.errors import PortInUse
+
+Bind: TypeAlias = Callable[[str, int], socket.socket]
+"""Makes a TCP socket that is bound to an address and a port."""
 
 # Connections that arrive faster than the loop accepts them wait here; a test may open hundreds at once.
 BACKLOG = 512
@@ -160,11 +163,19 @@ class Listener:
     """One port that can be listened on, stopped, and listened on again."""
 
     def __init__(
-        self, address: str, port: int, *, purpose: str, factory: Callable[[], asyncio.BaseProtocol]
+        self,
+        address: str,
+        port: int,
+        *,
+        purpose: str,
+        factory: Callable[[], asyncio.BaseProtocol],
+        bind: Bind | None = None,
     ) -> None:
+        """``bind`` makes the sockets where they are not in this process's own network."""
         self._purpose = purpose
         self._factory = factory
-        self._socket = bound_socket(address, port, purpose=purpose)
+        self._bind = bind or partial(bound_socket, purpose=purpose)
+        self._socket = self._bind(address, port)
         self._acceptor: Acceptor | None = None
         self._fillers: list[socket.socket] = []
         """Connections of our own that fill the backlog."""
@@ -212,7 +223,7 @@ class Listener:
             self._acceptor.close()
         self._socket.close()
         self._acceptor = None
-        self._socket = bound_socket(self.address, self.port, purpose=self._purpose)
+        self._socket = self._bind(self.address, self.port)
 
     def close(self) -> None:
         """Give the port back."""

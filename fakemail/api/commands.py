@@ -1,0 +1,216 @@
+"""Running unmodified programs on the fake internet: each command in a Linux namespace where it is the only one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
+
+from fakemail.api.waits import arrive, require_blocking_allowed
+from fakemail.engine.network import Endpoint, real_endpoint
+from fakemail.errors import ClosedError, DeclarationError
+
+if TYPE_CHECKING:
+    from fakemail.api.hosts import Host
+    from fakemail.api.mailnet import AnyNet
+    from fakemail.engine.settlement import Settlement
+
+Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+class BaseNamespace:
+    """What both faces of a namespace have in common."""
+
+    def __init__(self, net: AnyNet, settlement: Settlement) -> None:
+        self._net = net
+        self._settlement: Settlement | None = settlement
+        self.name = settlement.name
+        """The name of the machine inside: ``app``, or that of the host it was made for."""
+
+    @property
+    def _inside(self) -> Settlement:
+        if self._settlement is None or self._settlement not in self._net.internet.settlements:
+            raise ClosedError("this namespace has been closed.")
+        return self._settlement
+
+    def expose(self, *services: str) -> Self:
+        """Let services of this machine be reached inside, under the same loopback address and port.
+
+        Each is ``"127.0.0.1:5432"``. Raises :class:`~fakemail.errors.DeclarationError` for what is not on loopback.
+        """
+        endpoints = [_endpoint(each) for each in services]
+        inside = self._inside
+        self._net.call(lambda: inside.expose(endpoints))
+        return self
+
+    def popen(self, args: Command, **options: Any) -> subprocess.Popen[Any]:
+        """Start a command inside, as :class:`subprocess.Popen` does, with its options and its errors.
+
+        The environment is this process's with the authority of the fake internet in ``SSL_CERT_FILE`` and its kin;
+        with ``env=`` what is given there. ``preexec_fn``, ``user``, ``group`` and ``extra_groups`` cannot be used.
+        """
+        return self._inside.namespace.popen(args, **options)
+
+    def _run(
+        self,
+        args: Command,
+        *,
+        input: str | bytes | None = None,
+        capture_output: bool = False,
+        timeout: float | None = None,
+        check: bool = False,
+        **options: Any,
+    ) -> subprocess.CompletedProcess[Any]:
+        if input is not None:
+            options["stdin"] = subprocess.PIPE
+        if capture_output:
+            options["stdout"] = options["stderr"] = subprocess.PIPE
+        with self.popen(args, **options) as process:
+            try:
+                out, err = process.communicate(input, timeout=timeout)
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        if check:
+            done.check_returncode()
+        return done
+
+    def close(self) -> None:
+        """End what still runs inside, and let it go; closing again does nothing."""
+        settlement, self._settlement = self._settlement, None
+        if settlement is not None and self._net.is_running:
+            self._net.call(settlement.leave)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        where = "closed" if self._settlement is None else ", ".join(self._settlement.addresses)
+        return f"<{type(self).__name__} {self.name}: {where}>"
+
+
+class Namespace(BaseNamespace):
+    """A network in which the fake internet is the internet: real names, public addresses, real ports.
+
+    Use it in a ``with`` block, or close it; what still runs in it then is ended. Linux only.
+    """
+
+    def run(self, args: Command, **options: Any) -> subprocess.CompletedProcess[Any]:
+        """Run a command inside, and wait for its end, as :func:`subprocess.run` does, with its options and errors."""
+        __tracebackhide__ = True
+        require_blocking_allowed("run")
+        return self._run(args, **options)
+
+
+class AsyncNamespace(BaseNamespace):
+    """The same for asyncio and trio."""
+
+    async def run(self, args: Command, **options: Any) -> subprocess.CompletedProcess[Any]:
+        """See :meth:`Namespace.run`."""
+        __tracebackhide__ = True
+        future: Future[subprocess.CompletedProcess[Any]] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(self._run(args, **options))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=work, name="fakemail command", daemon=True).start()
+        return await arrive(future)
+
+
+_N = TypeVar("_N", bound=BaseNamespace)
+
+
+class Commands(Generic[_N]):
+    """What a fake internet can run."""
+
+    _new_namespace: Callable[[Any, Settlement], _N]
+    _own_namespace: _N | None = None
+
+    @property
+    def _net(self) -> AnyNet:
+        raise NotImplementedError
+
+    def namespace(self, *, host: str | Host | None = None, expose: Iterable[str] = ()) -> _N:
+        """A network of its own for commands, in which this fake internet is the internet.
+
+        Whoever connects from there has the address of the program under test; with ``host`` that of a host,
+        which is made if it is not there. ``expose`` lists services of this machine that can be reached inside, such
+        as ``"127.0.0.1:5432"``. Raises :class:`~fakemail.errors.NoNamespace` where the system does not allow it, with
+        the reason, and :class:`~fakemail.errors.DeclarationError` when another namespace has that address.
+        """
+        from fakemail.engine.settlement import settle
+
+        net = self._net
+        services = [expose] if isinstance(expose, str) else list(expose)
+        for each in services:
+            _endpoint(each)
+        name = None if host is None else net.host(host if isinstance(host, str) else host.name).name
+        namespace = self._new_namespace(net, net.perform(settle(net.internet, name)))
+        return namespace.expose(*services) if services else namespace
+
+    def _usual_namespace(self, expose: Iterable[str]) -> _N:
+        """The one that every command shares that asks for none of its own."""
+        if self._own_namespace is None:
+            self._own_namespace = self.namespace()
+        services = [expose] if isinstance(expose, str) else list(expose)
+        return self._own_namespace.expose(*services) if services else self._own_namespace
+
+    def popen(self, args: Command, *, expose: Iterable[str] = (), **options: Any) -> subprocess.Popen[Any]:
+        """Start a command on the fake internet; see :meth:`fakemail.api.commands.Namespace.popen`.
+
+        All commands of a fake internet share one namespace unless they are run in one of their own. ``expose`` lists
+        services of this machine that it may reach, such as ``"127.0.0.1:5432"``.
+        """
+        return self._usual_namespace(expose).popen(args, **options)
+
+
+class BlockingCommands(Commands[Namespace]):
+    """For blocking code."""
+
+    _new_namespace = Namespace
+
+    def run(
+        self, args: Command, *, expose: Iterable[str] = (), **options: Any
+    ) -> subprocess.CompletedProcess[Any]:
+        """Run a command on the fake internet, and wait for its end, as :func:`subprocess.run` does.
+
+        See :meth:`popen`, and :meth:`fakemail.api.commands.Namespace.run`.
+        """
+        __tracebackhide__ = True
+        require_blocking_allowed("run")
+        return self._usual_namespace(expose).run(args, **options)
+
+
+class AwaitedCommands(Commands[AsyncNamespace]):
+    """For asyncio and trio."""
+
+    _new_namespace = AsyncNamespace
+
+    async def run(
+        self, args: Command, *, expose: Iterable[str] = (), **options: Any
+    ) -> subprocess.CompletedProcess[Any]:
+        """See :meth:`BlockingCommands.run`."""
+        __tracebackhide__ = True
+        return await self._usual_namespace(expose).run(args, **options)
+
+
+def _endpoint(text: str) -> Endpoint:
+    """Read ``127.0.0.1:5432`` or ``[::1]:5432``."""
+    address, _, port = str(text).rpartition(":")
+    if not address or not port.isdecimal():
+        raise DeclarationError(f"expose: {text!r} is not an address and a port, such as '127.0.0.1:5432'.")
+    return real_endpoint("expose", address.removeprefix("[").removesuffix("]"), int(port))

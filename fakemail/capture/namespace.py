@@ -1,0 +1,278 @@
+"""A Linux namespace in which the fake internet is the internet: made, entered, and taken down again.
+
+Sockets that are made inside are handed to this process, so that its servers answer there while they stay
+where they are. No daemon, no set-uid helper; an ordinary user can do it where the kernel lets him.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from fakemail.capture.refusals import this_machine, why
+from fakemail.errors import NoNamespace
+
+_HERE: Final = Path(__file__).parent
+_PYTHON: Final = (sys.executable, "-I", "-S")
+_MOST_FILES: Final = 250
+"""How many open files one message between processes can carry: SCM_MAX_FD is 253."""
+
+# Where programs look for the authorities that they trust.
+BUNDLES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch; Go
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine
+)
+BUNDLE_VARIABLES: Final = (
+    "SSL_CERT_FILE",  # OpenSSL, Python, Go
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+)
+# Services of the machine that answer questions about names by way of a file, past any network.
+_RESOLVERS: Final = ("/run/systemd/resolve", "/run/nscd", "/var/run/nscd")
+
+
+class Namespace:
+    """A network of its own. Make it, run commands in it, close it."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        addresses: Sequence[str],
+        networks: Sequence[str],
+        name_servers: Sequence[str],
+        ca_file: str,
+    ) -> None:
+        """``name`` and ``addresses`` are those of the machine inside; all of ``networks`` is the fake internet.
+
+        Raises :class:`~fakemail.errors.NoNamespace` with the reason where the system does not let us.
+        """
+        machine = this_machine()
+        if machine.system != "Linux":
+            raise NoNamespace(why(machine))
+        self.ca_file = ca_file
+        self._folder = tempfile.TemporaryDirectory(prefix="fakemail-")
+        self._namespaces: list[int] = []
+        self._keeper: subprocess.Popen[bytes] | None = None
+        try:
+            wanted = {
+                "name": name,
+                "addresses": list(addresses),
+                "networks": list(networks),
+                "files": list(self._files(name, addresses, name_servers)),
+            }
+            self._start(wanted)
+        except BaseException:
+            self.close()
+            raise
+
+    # Making it -----------------------------------------------------------------------------------
+
+    def _files(
+        self, name: str, addresses: Sequence[str], name_servers: Sequence[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Which file shall be seen in the place of which."""
+        own = {
+            "/etc/resolv.conf": "".join(f"nameserver {each}\n" for each in name_servers)
+            + "options timeout:2 attempts:2\n",
+            "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n"
+            + "".join(f"{address} {name}\n" for address in addresses),
+            # Only files and the DNS: other sources would ask the machine outside.
+            "/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n"
+            "protocols: files\nethers: files\nrpc: files\n",
+        }
+        for target, text in own.items():
+            source = Path(self._folder.name, Path(target).name)
+            source.write_text(text, encoding="utf-8")
+            source.chmod(0o644)
+            if Path(target).exists():
+                yield str(source), target
+        os.chmod(self._folder.name, 0o755)
+        bundle = Path(self._folder.name, "ca.pem")
+        bundle.write_bytes(Path(self.ca_file).read_bytes())
+        bundle.chmod(0o644)
+        self.ca_file = str(bundle)
+        for target in dict.fromkeys(os.path.realpath(each) for each in BUNDLES if Path(each).exists()):
+            yield self.ca_file, target
+        empty = Path(self._folder.name, "empty")
+        empty.mkdir()
+        for target in dict.fromkeys(os.path.realpath(each) for each in _RESOLVERS if Path(each).is_dir()):
+            yield str(empty), target
+
+    def _start(self, wanted: dict[str, Any]) -> None:
+        """Start the keeper: as root without a user namespace, and with one where that is refused."""
+        refusal = ("", 0)
+        for user in (False, True) if this_machine().is_root else (True,):
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._keeper = subprocess.Popen(
+                    [*_PYTHON, str(_HERE / "keeper.py"), str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    cwd="/",
+                    start_new_session=True,  # what is typed at the terminal is not for it
+                )
+            said, files = self._ask({**wanted, "user": user})
+            if "failed" not in said:
+                self._namespaces = files
+                return
+            refusal = (said["failed"], said["errno"] or 0)
+            self._end_keeper()
+        raise NoNamespace(why(this_machine(), *refusal))
+
+    def _ask(self, request: object) -> tuple[dict[str, Any], list[int]]:
+        self._control.send(json.dumps(request).encode())
+        message, extra, _, _ = self._control.recvmsg(65536, socket.CMSG_SPACE(4 * _MOST_FILES))
+        files = array.array("i")
+        for level, kind, octets in extra:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                files.frombytes(octets[: len(octets) - len(octets) % files.itemsize])
+        for file in files:
+            os.set_inheritable(file, False)
+        return json.loads(message) if message else {"failed": "keeper", "errno": 0}, list(files)
+
+    # Using it ------------------------------------------------------------------------------------
+
+    def bind(self, *wanted: tuple[str, str, int]) -> list[socket.socket]:
+        """Sockets bound inside: each ``("tcp" or "udp", address, port)``. Raises ``OSError``."""
+        made: list[socket.socket] = []
+        for start in range(0, len(wanted), _MOST_FILES):
+            said, files = self._ask(wanted[start : start + _MOST_FILES])
+            made += [socket.socket(fileno=file) for file in files]
+            if "failed" in said:
+                for sock in made:
+                    sock.close()
+                raise OSError(said["errno"], f"{said['failed']}: {os.strerror(said['errno'] or 0)}")
+        for sock in made:
+            sock.setblocking(False)
+        return made
+
+    def environment(self, given: Mapping[str, str] | None) -> dict[str, str]:
+        """The environment of a command: this process's, or the one given, with where the authority is.
+
+        What the caller says himself is kept; what this process inherited is about the real internet.
+        """
+        ours = dict.fromkeys(BUNDLE_VARIABLES, self.ca_file)
+        return os.environ | ours if given is None else ours | dict(given)
+
+    def popen(self, args: str | os.PathLike[str] | Sequence[Any], **options: Any) -> subprocess.Popen[Any]:
+        """As :class:`subprocess.Popen`, inside. Raises what that raises: ``FileNotFoundError`` and its kin."""
+        launch = _Launch(self._namespaces, args, options)
+        options["env"] = self.environment(options.get("env"))
+        with launch:
+            process = subprocess.Popen(launch.command, **options)
+        process.args = args
+        try:
+            launch.raise_error()
+        except BaseException:
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+            raise
+        return process
+
+    def processes(self) -> list[int]:
+        """The processes that are inside now, whoever started them; the keeper is not among them."""
+        if not self._namespaces:
+            return []
+        wanted = os.fstat(self._namespaces[-1]).st_ino
+        keeper = self._keeper.pid if self._keeper is not None else 0
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit() and int(name) != keeper:
+                with suppress(OSError):
+                    if os.stat(f"/proc/{name}/ns/net").st_ino == wanted:
+                        found.append(int(name))
+        return found
+
+    def close(self) -> None:
+        """End every process that is still inside, and let the network and the mounts go."""
+        while left := self.processes():
+            for process in left:
+                _kill(process)
+        self._end_keeper()
+        for descriptor in self._namespaces:
+            os.close(descriptor)
+        self._namespaces = []
+        self._folder.cleanup()
+
+    def _end_keeper(self) -> None:
+        if self._keeper is not None:
+            self._control.close()
+            self._keeper.wait()
+            self._keeper = None
+
+
+class _Launch:
+    """One start of a command inside: the command line that steps in, and the pipe that tells of a failure."""
+
+    def __init__(
+        self, namespaces: Sequence[int], args: str | os.PathLike[str] | Sequence[Any], options: dict[str, Any]
+    ) -> None:
+        for name in ("preexec_fn", "user", "group", "extra_groups"):
+            if options.get(name) is not None:
+                raise ValueError(
+                    f"{name}= cannot be combined with a namespace; let the command do it itself."
+                )
+        words = [args] if isinstance(args, str | bytes | os.PathLike) else list(args)
+        program = options.pop("executable", None)
+        if options.pop("shell", False):
+            words = ["/bin/sh", "-c", *words]
+        if not words:
+            raise ValueError("there is no command to run.")
+        base = options.get("env")
+        keep = "locale" if "LC_CTYPE" in (os.environ if base is None else base) else "no-locale"
+        self._read, self._write = os.pipe()
+        self._name = os.fsdecode(words[0])
+        files = [*options.get("pass_fds", ()), *namespaces, self._write]
+        options["pass_fds"] = files
+        listed = ",".join(map(str, namespaces))
+        enter = [*_PYTHON, str(_HERE / "enter.py"), str(self._write), listed, keep]
+        self.command = [*enter, program or words[0], *words]
+
+    def __enter__(self) -> None:
+        """The process is about to be made."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """It runs, and the other end of the pipe is its alone now; or it could not even be made."""
+        os.close(self._write)
+        if kind is not None:
+            os.close(self._read)
+
+    def raise_error(self) -> None:
+        """Wait until the command has begun; raise the ``OSError`` that kept it from that."""
+        try:
+            said = os.read(self._read, 16)  # ends when the command takes the place of the one who steps in
+        finally:
+            os.close(self._read)
+        if said:
+            number = int(said)
+            raise OSError(number, os.strerror(number), self._name)
+
+
+def _kill(process: int) -> None:
+    """End a process, and wait until it has ended."""
+    with suppress(OSError):
+        descriptor = os.pidfd_open(process)
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            select.select([descriptor], [], [])
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,130 @@
+"""The servers of a fake internet inside one namespace: on their public addresses and real ports, DNS on port 53."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from fakemail.capture.namespace import Namespace
+from fakemail.capture.passage import Passage
+from fakemail.engine.fixed_ports import DNS_PORT
+from fakemail.engine.naming import NAME_SERVER
+from fakemail.engine.network import Endpoint
+from fakemail.errors import DeclarationError
+from fakemail.model.addresses import APP_IPV4, APP_IPV6, IPV4_RANGES, IPV6_RANGE
+from fakemail.tls.authority import process_authority
+from fakemail.wire.ports import Listener
+
+if TYPE_CHECKING:
+    from fakemail.engine.internet import Internet
+    from fakemail.engine.site import Site
+
+NETWORKS = tuple(str(each) for each in (*IPV4_RANGES, IPV6_RANGE))
+
+
+class Settlement:
+    """One namespace, and everything of a fake internet that listens in it."""
+
+    def __init__(self, internet: Internet, host: str | None) -> None:
+        """The machine inside is that host of the fake internet, or else the program under test.
+
+        Raises :class:`~fakemail.errors.DeclarationError` when another namespace has its addresses, and
+        :class:`~fakemail.errors.NoNamespace` when there can be none.
+        """
+        self._internet = internet
+        if host is None:
+            self.name, self.addresses = "app", (APP_IPV4, APP_IPV6)
+        else:
+            described = internet.world.host(host)
+            self.name, self.addresses = described.name, (described.ipv4, described.ipv6)
+        for other in internet.settlements:
+            if other.addresses == self.addresses:
+                raise DeclarationError(
+                    f"there is a namespace with the address {self.addresses[0]} of {self.name!r} already; close that "
+                    "one, use it for both commands, or give this one a host of its own: host='app2.shop.test'."
+                )
+        server = internet.world.hosts[NAME_SERVER]
+        self._name_servers = (server.ipv4, server.ipv6)
+        self.namespace = Namespace(
+            name=self.name,
+            addresses=self.addresses,
+            networks=NETWORKS,
+            name_servers=self._name_servers,
+            ca_file=str(process_authority().ca_file()),
+        )
+        self._listening: list[tuple[Site, Listener]] = []
+        self._ends: list[Callable[[], None]] = []
+
+    async def open(self) -> None:
+        """Let every server that runs now be there as well; those that come later follow by themselves."""
+        internet = self._internet
+        internet.network.lives_inside(self.name, *(str(ip_address(each)) for each in self.addresses))
+        for address in self._name_servers:
+            tcp, udp = self.namespace.bind(("tcp", address, DNS_PORT), ("udp", address, DNS_PORT))
+            self._ends.append(internet.dns.answer_at(tcp, udp))
+        for running in internet.hosts.values():
+            for site in running.sites.values():
+                await self.settle(site)
+            for service in running.host.services:
+                real = internet.network.attached(running.name, service.name)
+                if real is not None:
+                    for address in (running.host.ipv4, running.host.ipv6):
+                        self._pass_through(Endpoint(address, service.port), real)
+        internet.settlements.append(self)
+
+    async def settle(self, site: Site) -> None:
+        """Let a server listen inside, at the public addresses of its host."""
+        host = site.running.host
+        for address in (host.ipv4, host.ipv6):
+            before = len(site.listeners)
+            await site.listen_at(Endpoint(address, site.port.port), self._bind)
+            self._listening += [(site, each) for each in site.listeners[before:]]
+
+    def expose(self, outside: Sequence[Endpoint]) -> None:
+        """Let services of this machine, on loopback, be reached inside under the same address and port."""
+        for endpoint in outside:
+            self._pass_through(endpoint, endpoint)
+
+    def _pass_through(self, inside: Endpoint, outside: Endpoint) -> None:
+        try:
+            sock = self._bind(*inside)
+        except OSError as error:
+            raise DeclarationError(
+                f"{inside.address} port {inside.port} cannot be passed through: {error.strerror}."
+            ) from None
+        passage = Passage(sock, outside, self._internet.supervisor.spawn)
+        self._ends.append(passage.close)
+
+    def _bind(self, address: str, port: int) -> socket.socket:
+        return self.namespace.bind(("tcp", address, port))[0]
+
+    def leave(self) -> None:
+        """End every process inside, and listen there no more."""
+        internet = self._internet
+        if self in internet.settlements:
+            internet.settlements.remove(self)
+        internet.network.moved_out(*(str(ip_address(each)) for each in self.addresses))
+        self.namespace.close()
+        for site, listener in self._listening:
+            site.leave(listener)
+        for end in self._ends:
+            end()
+        self._listening.clear()
+        self._ends.clear()
+
+
+async def settle(internet: Internet, host: str | None) -> Settlement:
+    """A namespace with the fake internet in it."""
+    # The keeper takes some milliseconds to come up, and the servers need not stand still for that.
+    loop = asyncio.get_running_loop()
+    settlement = await loop.run_in_executor(None, partial(Settlement, internet, host))
+    try:
+        await settlement.open()
+    except BaseException:
+        settlement.leave()
+        raise
+    return settlement

@@ -1,0 +1,51 @@
+"""``fakemail run``: a command for which a fake internet is the internet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from fakemail.api.mailnet import MailNet
+from fakemail.clock import RealClock
+from fakemail.model.description import Description
+from fakemail.sandbox.demo import story
+from fakemail.sandbox.worlds import SMARTHOST_USER, usual_password, with_passwords
+from fakemail.terms.address import address
+
+
+def run(
+    description: Description,
+    command: Sequence[str],
+    *,
+    seed: int | None,
+    expose: Sequence[str],
+    tell: Callable[[str], object] | None,
+) -> int:
+    """Run a command, and return its exit status; as a shell has it for one that a signal ended.
+
+    Its streams are ours. ``tell`` is given the journeys of the mail when it has ended.
+    Raises :class:`OSError` for a command that cannot be run.
+    """
+    with MailNet(config=with_passwords(description), seed=seed, clock=RealClock()) as net:
+        net.account(SMARTHOST_USER, password=usual_password(address(SMARTHOST_USER)))
+        with net.popen(command, expose=expose) as process:
+            status = _wait(process)
+        if tell is not None:
+            net.settle()
+            for journey in net.journeys():
+                tell("\n".join([f"<{journey.sender}> to <{journey.recipient}>", *story(journey), ""]))
+    return status if status >= 0 else 128 - status
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Ctrl-C is for the command, which gets it from the terminal as we do; its end is ours."""
+    while True:
+        with suppress(KeyboardInterrupt):
+            return process.wait()
+
+
+def say_aside(text: str) -> None:
+    """Print where the command's own output does not go through."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,86 @@
+"""``fakemail run``: a command for which a fake internet is the internet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from namespaces import require_namespaces
+
+COMMAND = [sys.executable, "-m", "fakemail", "run"]
+LOOK = "import socket; print(socket.getaddrinfo('mx1.example.org', 25)[0][4][0])"
+
+
+@pytest.fixture(autouse=True)
+def _allowed():
+    require_namespaces()
+
+
+def run(*words: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+def test_a_command_finds_the_default_world():
+    done = run("--", sys.executable, "-I", "-c", LOOK)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(("198.51.100.", "2001:db8:"))
+
+
+def test_streams_and_status_are_the_command_s():
+    done = run("sh", "-c", "cat; echo oh >&2; exit 7", input="hello\n")
+    assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "oh\n", 7)
+    assert run("--", "sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
+
+
+def test_a_configuration_and_the_journeys_at_the_end(tmp_path):
+    config = tmp_path / "world.toml"
+    config.write_text('[domains."club.example"]\naccounts = ["ann"]\n')
+    send = (
+        "import smtplib; smtplib.SMTP('mx1.club.example').sendmail("
+        "'hello@shop.test', ['ann@club.example'], 'Subject: Hi\\n\\nHello.')"
+    )
+    done = run("--config", str(config), "--journeys", "--", sys.executable, "-I", "-c", send)
+    assert done.returncode == 0, done.stderr
+    assert "<hello@shop.test> to <ann@club.example>" in done.stderr
+    assert "Fate: delivered to ann@club.example, INBOX" in done.stderr
+
+
+def test_commands_that_cannot_be_run(tmp_path):
+    done = run("--", "no-such-command")
+    assert (done.returncode, done.stderr) == (127, "Error: no-such-command: No such file or directory.\n")
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    done = run("--", str(plain))
+    assert (done.returncode, done.stderr) == (126, f"Error: {plain}: Permission denied.\n")
+    done = run()
+    assert done.returncode == 2
+    assert "Missing argument" in done.stderr
+    done = run("--expose", "here", "--", "true")
+    assert done.returncode == 1
+    assert "expose: 'here' is not an address and a port" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; others are one already")
+def test_an_ordinary_user_can_do_it():
+    """Without any right but to read the files that this test's Python consists of."""
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    rights = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    script = "id -u; getent hosts mx1.example.org"
+    done = subprocess.run(
+        [*become, *rights, *COMMAND, "--", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "HOME": "/nonexistent"},
+    )
+    assert done.returncode == 0, done.stderr
+    user, found = done.stdout.splitlines()
+    assert user == "65534"
+    assert found.split() == [found.split()[0], "mx1.example.org"]
