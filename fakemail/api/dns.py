@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import dns.asyncresolver
     import dns.resolver
 
+    from fakemail.api.dns_faults import DnsFaults
     from fakemail.api.mailnet import AnyNet
 
 
@@ -33,6 +34,13 @@ class Dns:
     def port(self) -> int:
         """Its port, the same for UDP and TCP."""
         return self._net.internet.dns.port
+
+    @property
+    def faults(self) -> DnsFaults:
+        """What goes wrong with its answers: nothing, unless it is asked for."""
+        from fakemail.api.dns_faults import DnsFaults
+
+        return DnsFaults(self._net)
 
     def add(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
         """Publish records beside those that are there. A zone is made where none is.

@@ -28,6 +28,11 @@ class Fault:
     def __init__(self, net: AnyNet, rule: Rule) -> None:
         self._net = net
         self._rule = rule
+        self._others: list[Fault] = []
+
+    def accompany(self, other: Fault) -> None:
+        """Lift another together with this one, of which it is a part."""
+        self._others.append(other)
 
     @property
     def fired(self) -> int:
@@ -41,7 +46,7 @@ class Fault:
 
     def lift(self) -> None:
         """End it."""
-        _lift(self._net, [self._rule])
+        _lift(self._net, [self._rule, *(other._rule for other in self._others)])
 
     def __enter__(self) -> Fault:
         return self
@@ -79,6 +84,7 @@ class Faults:
         after: int | None = None,
         query: str | None = None,
         query_type: str | None = None,
+        transport: str | None = None,
         skip: int | None = None,
         nth: int | None = None,
         every: int | None = None,
@@ -94,8 +100,9 @@ class Faults:
         with ``*``. ``client`` is a host or its address (``"app"`` for the program under test), ``login`` who has
         logged in, ``connection`` a number of the transcript, ``service`` ``"smtp"``, ``"submission"``...; ``argument``
         what stands behind the command, ``subject`` that of the message, ``message`` its number or UID, ``after`` the
-        octets of it that must have come; ``query`` and ``query_type`` are what DNS is asked. All that is given must
-        fit, in whatever case it is written; all but the numbers may be patterns.
+        octets of it that must have come; ``query``, ``query_type`` and ``transport`` (``"udp"`` or ``"tcp"``) are what
+        DNS is asked, and how. All that is given must fit, in whatever case it is written; all but the numbers may be
+        patterns.
 
         *When*: the first ``skip`` fitting moments pass, of the others each ``every``-th counts; ``nth`` is a single
         one; it strikes ``times`` times at most, with a ``probability`` from the seed of the fake internet, and
@@ -117,6 +124,7 @@ class Faults:
             "after": after,
             "query": query,
             "query_type": query_type,
+            "transport": transport,
         }
         when = {
             "skip": skip,

@@ -78,7 +78,7 @@ def txt(text: str) -> str:
     if len(text) <= 255 and text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     octets = text.encode("utf-8", "surrogateescape")
-    return _strings_to_text([octets[at : at + 255] for at in range(0, len(octets), 255)] or [b""])
+    return strings_to_text([octets[at : at + 255] for at in range(0, len(octets), 255)] or [b""])
 
 
 class ZoneLine(NamedTuple):
@@ -265,7 +265,7 @@ def _read_word(kind: str, word: str) -> str:
 def _read_strings(text: str) -> str:
     if not text.startswith('"'):
         return txt(text)
-    return _strings_to_text(_strings(text))
+    return strings_to_text(_strings(text))
 
 
 def _strings(text: str) -> list[bytes]:
@@ -299,7 +299,8 @@ def _unescape(text: str) -> bytes:
     return bytes(octets)
 
 
-def _strings_to_text(strings: list[bytes]) -> str:
+def strings_to_text(strings: list[bytes]) -> str:
+    """The data of a TXT record that has these strings, in zone-file form."""
     return " ".join([f'"{_ODD_OCTET.sub(_escape, string).decode()}"' for string in strings])
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from fakemail.dns.codec import IN, Question, Rejection, decode_query, encode_reply, error_reply
 from fakemail.dns.lookup import Answer, Step, failure, lookup
 from fakemail.dns.zones import Zones
+from fakemail.faults import steps
 
 Transport = Literal["udp", "tcp"]
 
@@ -26,9 +28,17 @@ class Response:
     records: tuple[str, ...] = ()
     """The answer section, type and data of each record: ``MX 10 mx1.example.org.``"""
     truncated: bool = False
+    script: tuple[steps.Step, ...] | None = None
+    """What a fault does in place of sending ``wire``."""
 
 
-def respond(zones: Zones, packet: bytes, *, transport: Transport) -> Response | None:
+Spoil = Callable[[Question, Answer], Response | None]
+"""Makes the reply where something may go wrong; ``None`` when nothing does."""
+
+
+def respond(
+    zones: Zones, packet: bytes, *, transport: Transport, spoil: Spoil | None = None
+) -> Response | None:
     """Reply to a packet; ``None`` when it deserves silence. Any octets at all may be given."""
     question = decode_query(packet)
     if question is None:
@@ -38,8 +48,9 @@ def respond(zones: Zones, packet: bytes, *, transport: Transport) -> Response | 
         return Response(
             question.wire, asked.name if asked else "", asked.type if asked else "", question.rcode
         )
-    # Between these two lines is the place to ask what should go wrong with this question.
-    return reply(question, decide(zones, question), transport=transport)
+    answer = decide(zones, question)
+    spoiled = spoil(question, answer) if spoil is not None else None
+    return spoiled or reply(question, answer, transport=transport)
 
 
 def decide(zones: Zones, question: Question) -> Answer:

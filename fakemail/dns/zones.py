@@ -82,6 +82,14 @@ class Zone:
         if type == "SOA" and name == self.origin:
             self._negative = None
 
+    def copy(self) -> Zone:
+        """The zone as it is now."""
+        other = Zone(self.origin)
+        other.nodes = {name: dict(node) for name, node in self.nodes.items()}
+        other._below = dict(self._below)
+        other.cuts, other.signer = self.cuts, self.signer
+        return other
+
     def _count(self, name: str, step: int) -> None:
         while name != self.origin:
             name = parent_of(name)
@@ -188,6 +196,13 @@ class Zones:
         if zone is None:
             raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
         return tuple(_all_records(zone))
+
+    def copy(self) -> Zones:
+        """The zones as they are now, untouched by what changes later."""
+        other = Zones()
+        other.is_signed = self.is_signed
+        other._zones = {origin: zone.copy() for origin, zone in self._zones.items()}
+        return other
 
     def origins(self) -> tuple[str, ...]:
         """The names of the zones, in the order in which they were added."""

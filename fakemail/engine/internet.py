@@ -28,6 +28,7 @@ from fakemail.engine.reporting import Reporting
 from fakemail.engine.securing import publish_usual_tlsa
 from fakemail.engine.signing import Keys, Signing
 from fakemail.engine.site import RunningHost
+from fakemail.engine.spoiled_dns import SpoiledDns
 from fakemail.engine.transfer import QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
 from fakemail.faults.facts import Facts
@@ -114,8 +115,13 @@ class Internet:
         self._naming = LateNaming(self.world, self.keys)
         self._dns_clients: dict[str, DnsClient] = {}
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
+        self.spoiled_dns = SpoiledDns(self)
         self.dns = DnsServer(
-            lambda: self.zones, port=dns_port, on_query=self._note_query, on_error=self.supervisor.report
+            lambda: self.zones,
+            port=dns_port,
+            on_query=self._note_query,
+            on_error=self.supervisor.report,
+            spoils=self.spoiled_dns.spoils,
         )
 
     # Life ----------------------------------------------------------------------------------------
@@ -440,6 +446,10 @@ class Internet:
             client = DnsClient(LOOPBACK, self.dns.port, chance=self.chance, asks_from=asks_from)
             self._dns_clients[host] = client
         return client
+
+    def asking(self, host: str) -> DnsClient | None:
+        """The resolver of a host that has asked something."""
+        return self._dns_clients.get(host)
 
     def _note_query(self, address: str, port: int, transport: Transport, response: Response) -> None:
         self.log.append(

@@ -31,6 +31,7 @@ class Resolver:
         except DeclarationError:
             return Answer("NXDOMAIN", "NXDOMAIN")
         answer = lookup(internet.zones, key, type)
+        answer = internet.spoiled_dns.resolved(self._client, key, type, answer)
         internet.log.append(
             Query,
             Stage.DNS_QUERY,

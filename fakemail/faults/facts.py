@@ -35,6 +35,8 @@ class Facts:
     """The name that DNS is asked for, lower-case and without the final dot."""
     query_type: str = ""
     """``MX``, ``TXT``..."""
+    transport: str = ""
+    """``udp`` or ``tcp``, of a question to DNS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Where:
     """So many octets of the message must have come."""
     query: str | None = None
     query_type: str | None = None
+    transport: str | None = None
 
     def fits(self, facts: Facts) -> bool:
         """Whether the facts are such."""
@@ -99,6 +102,7 @@ FOUND: Final[dict[str, Any]] = {
     "after": lambda facts: (facts.octets,),
     "query": lambda facts: (facts.query,),
     "query_type": lambda facts: (facts.query_type,),
+    "transport": lambda facts: (facts.transport,),
 }
 """What the facts say to each condition; one of the values must meet it."""
 

@@ -33,6 +33,8 @@ bytes; any other: the wire form, as bytes. Names are without their final dot, in
 
 # Questions under way at once. More would overrun the buffer of a socket, and what is lost there is waited for.
 MAX_AT_ONCE: Final = 32
+PATIENCE: Final = 5.0
+"""How long, in seconds, an answer is waited for unless told otherwise."""
 _CLOSED_MEANWHILE: Final = "the DNS client was closed during a query."
 _EDNS: Final = Edns(OUR_UDP_SIZE, 0, dnssec_ok=False)
 
@@ -45,7 +47,8 @@ class ClientAnswer:
     """The name asked for as a key."""
     type: str
     kind: str
-    """``NOERROR``, ``NODATA``, ``NXDOMAIN``, or another response code; ``TIMEOUT`` when no reply came,
+    """``NOERROR``, ``NODATA``, ``NXDOMAIN``, or another response code; ``REFERRAL`` when the server knows nothing of
+    the zone, ``LOOP`` when aliases lead back to the name, ``TIMEOUT`` when no reply came,
     ``UNREACHABLE`` when nobody listened, ``MALFORMED`` when the reply could not be read."""
     records: tuple[ClientRecord, ...] = ()
     """The answer section, CNAME records and all, in the order of the reply."""
@@ -72,7 +75,7 @@ class DnsClient:
         port: int,
         *,
         chance: Chance | None = None,
-        timeout: float = 5.0,
+        timeout: float = PATIENCE,
         tries: int = 2,
         asks_from: Callable[[tuple[str, int]], object] = lambda _: None,
     ) -> None:
@@ -117,7 +120,7 @@ class DnsClient:
             )
             pending = self._pending[question.id] = _Pending(question)
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(self._timeout) as pending.patience:
                     reply = await self._ask(question, pending)
                     if reply.truncated:
                         transport = "tcp"
@@ -134,6 +137,12 @@ class DnsClient:
             if self._closed:
                 raise ClosedError(_CLOSED_MEANWHILE)
         return ClientAnswer(key, type, kind, (), transport)
+
+    def give_up(self, id: int) -> None:
+        """Wait no longer for the reply with that id: our own name server will not send it."""
+        pending = self._pending.get(id)
+        if pending is not None and pending.patience is not None:
+            pending.patience.reschedule(asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:
         """Close at once. Queries under way end with :class:`~fakemail.errors.ClosedError`."""
@@ -194,6 +203,7 @@ class _Pending:
     def __init__(self, question: Question) -> None:
         self.question = question
         self.future: asyncio.Future[ReceivedReply] | None = None
+        self.patience: asyncio.Timeout | None = None
 
     def fail(self, error: Exception) -> None:
         if self.future is not None and not self.future.done():
@@ -240,4 +250,18 @@ def _kind(reply: ReceivedReply) -> str:
         return reply.rcode
     if reply.type == "ANY" and reply.answer:
         return "NOERROR"
-    return "NOERROR" if any(each.type == reply.type for each in reply.answer) else "NODATA"
+    if any(each.type == reply.type for each in reply.answer):
+        return "NOERROR"
+    if not reply.answer:
+        # RFC 1034 §4.3.1: who knows nothing of the zone points elsewhere, and there is nobody to ask.
+        return "NODATA" if reply.authoritative else "REFERRAL"
+    return "LOOP" if _goes_round(reply) else "NODATA"
+
+
+def _goes_round(reply: ReceivedReply) -> bool:
+    """Whether the CNAME records of a reply lead back to where they begin."""
+    targets = {each.name: name_key(each.value) for each in reply.answer if each.type == "CNAME"}
+    name, left = reply.name, len(targets)
+    while name in targets and left >= 0:
+        name, left = targets[name], left - 1
+    return left < 0

@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, cast
 
-from fakemail.dns.responder import Response, Transport, failed, respond
+from fakemail.dns.responder import Response, Spoil, Transport, failed, respond
 from fakemail.dns.zones import Zones
 from fakemail.errors import ServerError
+from fakemail.faults.steps import End, Step, Wait
 from fakemail.wire.ports import Acceptor, bound_socket, port_error
 
 OnQuery = Callable[[str, int, Transport, Response], None]
 """Told of each reply: the client's address and port, the transport, the reply."""
+Spoils = Callable[[str, int, Transport], Spoil | None]
+"""Asked before each answer what may go wrong with it: for a client's address and port, and a transport."""
 OnError = Callable[[BaseException], None]
 """Told of each exception in our own code."""
 
@@ -39,6 +43,7 @@ class DnsServer:
         port: int = 0,
         on_query: OnQuery,
         on_error: OnError,
+        spoils: Spoils = lambda *_: None,
         idle_timeout: float = 30.0,
         max_connections: int = 256,
     ) -> None:
@@ -52,6 +57,7 @@ class DnsServer:
         self.max_connections = max_connections
         self._on_query = on_query
         self._on_error = on_error
+        self._spoils = spoils
         self._acceptor: Acceptor | None = None
         self._udp: _Datagrams | None = None
         self._elsewhere: list[Acceptor | _Datagrams] = []
@@ -117,20 +123,26 @@ class DnsServer:
             self._all_closed = asyncio.get_running_loop().create_future()
             await self._all_closed
 
-    def respond(self, client: str, port: int, packet: bytes, transport: Transport) -> bytes | None:
-        """The reply to a packet, logged; ``None`` for silence. A defect of ours is reported and gets SERVFAIL."""
+    def respond(
+        self, client: str, port: int, packet: bytes, transport: Transport
+    ) -> bytes | tuple[Step, ...]:
+        """The reply to a packet, logged, or what a fault makes of it; empty for silence.
+
+        A defect of ours is reported and gets SERVFAIL.
+        """
         try:
-            response = respond(self.zones, packet, transport=transport)
+            spoil = self._spoils(client, port, transport)
+            response = respond(self.zones, packet, transport=transport, spoil=spoil)
         except Exception as error:
             self._on_error(error)
             response = failed(packet)
         if response is None:
-            return None
+            return b""
         try:
             self._on_query(client, port, transport, response)
         except Exception as error:
             self._on_error(error)
-        return response.wire
+        return response.wire if response.script is None else response.script
 
     def opened(self, connection: _Connection) -> None:
         """A connection was made."""
@@ -166,10 +178,13 @@ class _Datagrams:
         self._server = server
         self._socket = sock
         self._loop = asyncio.get_running_loop()
+        self._late: set[asyncio.TimerHandle] = set()
         self._loop.add_reader(sock.fileno(), self._answer)  # with the socket itself, each look-up prints it
 
     def close(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
+        for timer in self._late:
+            timer.cancel()
         self._socket.close()
 
     def _answer(self) -> None:
@@ -178,8 +193,22 @@ class _Datagrams:
         with suppress(OSError):
             data, client = self._socket.recvfrom(_LARGEST_DATAGRAM)
             reply = self._server.respond(client[0], client[1], data, "udp")
-            if reply is not None:
+            if isinstance(reply, tuple):
+                self._perform(reply, client)
+            elif reply:
                 self._socket.sendto(reply, client)
+
+    def _perform(self, steps: tuple[Step, ...], client: tuple[str, int]) -> None:
+        """Do what a fault makes of a reply: there is no connection, so each end is silence."""
+        for place, step in enumerate(steps):
+            if isinstance(step, Wait):
+                seconds = step.span.total_seconds()
+                self._late.add(self._loop.call_later(seconds, self._perform, steps[place + 1 :], client))
+                return
+            if isinstance(step, End):
+                return
+            with suppress(OSError):
+                self._socket.sendto(step, client)
 
 
 class _Connection(asyncio.Protocol):
@@ -253,9 +282,38 @@ class _Connection(asyncio.Protocol):
             packet = bytes(buffer[at + 2 : end])
             at = end
             reply = self._server.respond(self._client[0], self._client[1], packet, "tcp")
-            if reply is not None:
+            if isinstance(reply, tuple):
+                self._perform(reply)
+            elif reply:
                 self._transport.write(len(reply).to_bytes(2) + reply)
         del buffer[:at]
+
+    def _perform(self, steps: tuple[Step, ...]) -> None:
+        """Do what a fault makes of a reply."""
+        for place, step in enumerate(steps):
+            if self._transport is None:
+                return
+            if isinstance(step, Wait):
+                asyncio.get_running_loop().call_later(
+                    step.span.total_seconds(), self._perform, steps[place + 1 :]
+                )
+                return
+            match step:
+                case End.HANG:
+                    return
+                case End.DROP:
+                    self._transport.close()
+                case End.RESET:
+                    _reset(self._transport)
+                case bytes():
+                    self._transport.write(len(step).to_bytes(2) + step)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close with RST, and throw away what is unsent."""
+    linger = struct.pack("ii", 1, 0)  # on, for no time
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
 
 
 def _bind_both(address: str, port: int) -> tuple[socket.socket, socket.socket]:

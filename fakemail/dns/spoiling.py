@@ -1,0 +1,259 @@
+"""Answers that have gone wrong, as faults demand: the answer first, then the message that carries it.
+
+Pure: what was asked and what would have been answered go in, what is answered comes out. Whoever asks without a
+message is told what a client would have made of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+from fakemail.dns.codec import Question, encode_reply
+from fakemail.dns.lookup import Answer, failure
+from fakemail.dns.names import parent_of
+from fakemail.dns.rdata import strings_to_text
+from fakemail.dns.records import Record, record
+from fakemail.dns.responder import Response, Transport, reply
+from fakemail.dns.zones import ROOT_SOA, Zones
+from fakemail.faults.actions.action import Action, Instead, OnAnswer
+from fakemail.faults.actions.answers import Delay
+from fakemail.faults.actions.dns import (
+    AnswerInTurn,
+    ClaimAuthentic,
+    CnameLoop,
+    DuplicateRecords,
+    GiveRcode,
+    GiveRecords,
+    GiveTtl,
+    LameDelegation,
+    MalformedAnswer,
+    NoAdditional,
+    NoData,
+    ShuffleRecords,
+    SplitText,
+    StaleAnswer,
+    TruncateAnswer,
+    WrongId,
+    WrongQuestion,
+)
+from fakemail.faults.steps import Step
+from fakemail.terms.ids import Chance
+
+_TC: Final = 0x02  # of the third octet (RFC 1035 §4.1.1)
+_AD: Final = 0x20  # of the fourth octet (RFC 4035 §3.2.3)
+ROOT_NS: Final = Record("", "NS", 60, "a.root-servers.test.")
+
+PATIENCE: Final = timedelta(seconds=5)
+"""How long hosts of the fake internet wait for an answer, on their clock."""
+TIMEOUT: Final = Answer("TIMEOUT", "TIMEOUT")
+"""What a client makes of an answer that it waits for in vain."""
+_MALFORMED: Final = Answer("FORMERR", "MALFORMED")
+
+
+class Spoiler:
+    """Carries faults out. It remembers whose turn it is where answers are given in turn."""
+
+    def __init__(self, zones: Callable[[], Zones], chance: Chance) -> None:
+        self._zones = zones
+        self.chance = chance
+        self._turns: Counter[tuple[Action, str, str]] = Counter()
+
+    def answer(self, action: Action, name: str, type: str, answer: Answer) -> Answer:
+        """What is answered in place of that; the same where the fault is about the message alone."""
+        change = _ON_ANSWERS.get(action.__class__)
+        return answer if change is None else change(self, action, name, type, answer)
+
+    def resolved(self, action: Action, name: str, type: str, answer: Answer) -> Answer:
+        """What a client makes of the answer, without any message."""
+        if self.is_lost(action):
+            return TIMEOUT
+        if isinstance(action, MalformedAnswer):
+            return _MALFORMED
+        if isinstance(action, CnameLoop | LameDelegation):
+            return failure("SERVFAIL")  # who follows such an answer comes to no end, or to nobody
+        return self.answer(action, name, type, answer)
+
+    @staticmethod
+    def is_lost(action: Action) -> bool:
+        """Whether a client waits in vain: for an answer that comes too late, or never, or to another question."""
+        if isinstance(action, Delay):
+            return action.span >= PATIENCE
+        return isinstance(action, Instead | OnAnswer | WrongId | WrongQuestion)
+
+    def respond(
+        self,
+        action: Action,
+        question: Question,
+        answer: Answer,
+        *,
+        transport: Transport,
+        is_patient: bool = True,
+    ) -> Response:
+        """The reply in place of the one that carries that answer; its script is what to do with it.
+
+        For a client that is not patient it has no waits in it: what is lost to it is not sent, the rest is at once.
+        """
+        answer = self.answer(action, question.name, question.type, answer)
+        response = reply(question, answer, transport=transport)
+        wire = spoil_message(action, question, answer, response.wire, transport=transport)
+        script = _script(action, wire)
+        if not is_patient:
+            script = () if self.is_lost(action) else (wire,)
+        if not any(isinstance(step, bytes) for step in script):
+            return replace(response, kind=TIMEOUT.kind, records=(), script=script)
+        return replace(response, wire=wire, truncated=bool(wire[2] & _TC), script=script)
+
+    def negative(self, name: str) -> tuple[Record, ...]:
+        """The SOA record that goes with an answer that there is nothing."""
+        zone = self._zones().zone_of(name)
+        return (ROOT_SOA,) if zone is None else zone.negative
+
+    def records(self, name: str, type: str, values: tuple[str, ...], ttl: int) -> Answer:
+        """The answer that has these records."""
+        if not values:
+            return Answer("NOERROR", "NODATA", (), self.negative(name), (), True)
+        made = tuple([record(name, type, value, ttl=ttl) for value in values])
+        return Answer("NOERROR", "NOERROR", made, (), (), True)
+
+    def turn(self, action: Action, name: str, type: str) -> int:
+        """How often this was asked before."""
+        key = (action, name, type)
+        self._turns[key] += 1
+        return self._turns[key] - 1
+
+
+def _script(action: Action, wire: bytes) -> tuple[Step, ...]:
+    if isinstance(action, Instead):
+        return tuple(action.script())
+    return tuple(action.script(wire)) if isinstance(action, OnAnswer) else (wire,)
+
+
+def spoil_message(
+    action: Action, question: Question, answer: Answer, wire: bytes, *, transport: Transport
+) -> bytes:
+    """The message in place of that one."""
+    match action:
+        case TruncateAnswer() if transport == "udp":
+            bare = bytearray(encode_reply(question, replace(answer, answer=(), authority=(), additional=())))
+            bare[2] |= _TC
+            return bytes(bare)
+        case WrongId():
+            return ((question.id + 1) & 0xFFFF).to_bytes(2) + wire[2:]
+        case WrongQuestion():
+            other = replace(question, labels=(b"elsewhere", *question.labels[1:]), name="")
+            return encode_reply(other, answer)
+        case MalformedAnswer():
+            return _without_end(question, answer, wire)
+        case ClaimAuthentic():
+            return wire[:3] + bytes((wire[3] | _AD,)) + wire[4:]
+        case _:
+            return wire
+
+
+def _without_end(question: Question, answer: Answer, wire: bytes) -> bytes:
+    """The header promises records, and the last of them stops in the middle."""
+    if answer.answer:
+        return encode_reply(replace(question, edns=None), replace(answer, authority=(), additional=()))[:-3]
+    # There is no record to cut, so one is promised that does not come.
+    return wire[:6] + b"\0\1" + wire[8:12] + wire[12:]
+
+
+# What becomes of answers ---------------------------------------------------------------------------------
+
+_Change = Callable[[Spoiler, Any, str, str, Answer], Answer]
+
+
+def _rcode(spoiler: Spoiler, action: GiveRcode, name: str, type: str, answer: Answer) -> Answer:
+    if action.rcode == "NXDOMAIN":
+        return Answer("NXDOMAIN", "NXDOMAIN", (), spoiler.negative(name), (), True)
+    return failure(action.rcode)
+
+
+def _no_data(spoiler: Spoiler, action: NoData, name: str, type: str, answer: Answer) -> Answer:
+    return spoiler.records(name, type, (), 0)
+
+
+def _given(spoiler: Spoiler, action: GiveRecords, name: str, type: str, answer: Answer) -> Answer:
+    return spoiler.records(name, type, action.values, action.ttl)
+
+
+def _in_turn(spoiler: Spoiler, action: AnswerInTurn, name: str, type: str, answer: Answer) -> Answer:
+    values = action.sets[spoiler.turn(action, name, type) % len(action.sets)]
+    return spoiler.records(name, type, values, action.ttl)
+
+
+def _stale(spoiler: Spoiler, action: StaleAnswer, name: str, type: str, answer: Answer) -> Answer:
+    return cast(Answer, action.then(name, type))
+
+
+def _loop(spoiler: Spoiler, action: CnameLoop, name: str, type: str, answer: Answer) -> Answer:
+    other = f"loop.{parent_of(name)}" if parent_of(name) else f"loop.{name}"
+    if other == name:
+        other = f"other.{name}"
+    there, back = Record(name, "CNAME", 60, f"{other}."), Record(other, "CNAME", 60, f"{name}.")
+    return Answer("NOERROR", "NOERROR", (there, back), (), (), True)
+
+
+def _lame(spoiler: Spoiler, action: LameDelegation, name: str, type: str, answer: Answer) -> Answer:
+    return Answer("NOERROR", "REFERRAL", (), (ROOT_NS,))
+
+
+def _split(spoiler: Spoiler, action: SplitText, name: str, type: str, answer: Answer) -> Answer:
+    cut = [_cut(each, action.size) if each.type in ("TXT", "SPF") else each for each in answer.answer]
+    return replace(answer, answer=tuple(cut))
+
+
+def _cut(text: Record, size: int) -> Record:
+    octets, strings = text.wire, b""
+    at = 0
+    while at < len(octets):
+        strings += octets[at + 1 : at + 1 + octets[at]]
+        at += 1 + octets[at]
+    pieces = [strings[start : start + size] for start in range(0, len(strings), size)]
+    return replace(text, value=strings_to_text(pieces or [b""]))
+
+
+def _shuffled(spoiler: Spoiler, action: ShuffleRecords, name: str, type: str, answer: Answer) -> Answer:
+    records = list(answer.answer)
+    spoiler.chance.shuffle(records)
+    return replace(answer, answer=tuple(records))
+
+
+def _doubled(spoiler: Spoiler, action: DuplicateRecords, name: str, type: str, answer: Answer) -> Answer:
+    return replace(answer, answer=tuple([each for each in answer.answer for _ in range(2)]))
+
+
+def _other_ttl(spoiler: Spoiler, action: GiveTtl, name: str, type: str, answer: Answer) -> Answer:
+    return replace(answer, answer=tuple([replace(each, ttl=action.ttl) for each in answer.answer]))
+
+
+def _bare(spoiler: Spoiler, action: NoAdditional, name: str, type: str, answer: Answer) -> Answer:
+    return replace(answer, additional=())
+
+
+def _authentic(spoiler: Spoiler, action: ClaimAuthentic, name: str, type: str, answer: Answer) -> Answer:
+    return replace(answer, authentic=True)
+
+
+_ON_ANSWERS: Final[Mapping[type[Action], _Change]] = MappingProxyType(
+    {
+        GiveRcode: _rcode,
+        NoData: _no_data,
+        GiveRecords: _given,
+        AnswerInTurn: _in_turn,
+        StaleAnswer: _stale,
+        CnameLoop: _loop,
+        LameDelegation: _lame,
+        SplitText: _split,
+        ShuffleRecords: _shuffled,
+        DuplicateRecords: _doubled,
+        GiveTtl: _other_ttl,
+        NoAdditional: _bare,
+        ClaimAuthentic: _authentic,
+    }
+)

@@ -1,0 +1,72 @@
+"""Faults of the name server: asks its book, and has the answer spoiled for whoever asked, as far as they notice.
+
+A host of the fake internet goes by the fake clock, on which no time passes while it waits: an answer that comes too
+late for it, or never, is a timeout to it at once, and one that is only slow is no different from any other.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from fakemail.dns.codec import Question
+from fakemail.dns.lookup import Answer
+from fakemail.dns.responder import Response, Spoil, Transport
+from fakemail.engine.naming import NAME_SERVER
+from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.dns import TruncateAnswer
+from fakemail.faults.book import Book
+from fakemail.faults.facts import Facts
+from fakemail.terms.peer import Peer
+from fakemail.terms.stage import Stage
+
+if TYPE_CHECKING:
+    from fakemail.dns.spoiling import Spoiler
+    from fakemail.engine.internet import Internet
+
+
+class SpoiledDns:
+    """What goes wrong with the answers of the name server of one fake internet."""
+
+    def __init__(self, internet: Internet) -> None:
+        self._internet = internet
+        self._book: Book = internet.faults.book(NAME_SERVER)
+
+    @cached_property
+    def _spoiler(self) -> Spoiler:
+        from fakemail.dns.spoiling import Spoiler  # most worlds never need it
+
+        return Spoiler(lambda: self._internet.zones, self._internet.chance)
+
+    def spoils(self, address: str, port: int, transport: Transport) -> Spoil | None:
+        """What may go wrong with an answer to whoever asks from there; ``None`` when nothing can."""
+        if not self._book.in_force:
+            return None
+        return partial(self._spoil, self._internet.network.who(address, port), transport)
+
+    def resolved(self, client: Peer, name: str, type: str, answer: Answer) -> Answer:
+        """What a host makes of an answer to a question that it asks without a socket."""
+        if not self._book.in_force:
+            return answer
+        action = self._decide(client, name, type, "udp")
+        if isinstance(action, TruncateAnswer):
+            action = self._decide(client, name, type, "tcp")
+        return answer if action is None else self._spoiler.resolved(action, name, type, answer)
+
+    def _decide(self, client: Peer, name: str, type: str, transport: Transport) -> Action | None:
+        facts = Facts(client=client, service="dns", query=name, query_type=type, transport=transport)
+        return self._book.decide(Stage.DNS_QUERY, facts)
+
+    def _spoil(
+        self, client: Peer, transport: Transport, question: Question, answer: Answer
+    ) -> Response | None:
+        action = self._decide(client, question.name, question.type, transport)
+        if action is None:
+            return None
+        spoiler = self._spoiler
+        asking = self._internet.asking(client.name)
+        if asking is None:
+            return spoiler.respond(action, question, answer, transport=transport)
+        if spoiler.is_lost(action):
+            asking.give_up(question.id)
+        return spoiler.respond(action, question, answer, transport=transport, is_patient=False)

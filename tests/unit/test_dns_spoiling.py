@@ -1,0 +1,238 @@
+"""Answers that have gone wrong: what a fault makes of an answer, of its message, and for whoever asks without one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import pytest
+
+from fakemail.dns.lookup import Answer, lookup
+from fakemail.dns.records import record
+from fakemail.dns.responder import Response, respond
+from fakemail.dns.spoiling import Spoiler
+from fakemail.dns.zones import Zones
+from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.answers import Delay, Garbage
+from fakemail.faults.actions.connections import NoReply
+from fakemail.faults.actions.dns import (
+    AnswerInTurn,
+    ClaimAuthentic,
+    CnameLoop,
+    DuplicateRecords,
+    GiveRcode,
+    GiveRecords,
+    GiveTtl,
+    LameDelegation,
+    MalformedAnswer,
+    NoAdditional,
+    NoData,
+    ShuffleRecords,
+    SplitText,
+    StaleAnswer,
+    TruncateAnswer,
+    WrongId,
+    WrongQuestion,
+)
+from fakemail.faults.steps import End, Wait
+from fakemail.terms.ids import Chance
+
+ZONES = Zones()
+ZONES.add_zone("example.org")
+ZONES.add(
+    *[record("example.org", "MX", f"{number} mx{number}.example.org.") for number in range(1, 9)],
+    record("mx1.example.org", "A", "192.0.2.1"),
+    record("example.org", "TXT", "v=spf1 mx a:smtp.example.org -all"),
+)
+LATE = Delay(timedelta(seconds=5))
+SLOW = Delay(timedelta(seconds=4))
+
+
+def ask(
+    action: Action, type: str = "MX", *, transport: str = "udp", spoiler: Spoiler | None = None
+) -> Response:
+    query = dns.message.make_query("example.org", type)
+    spoiler = spoiler or Spoiler(lambda: ZONES, Chance(1))
+    response = respond(
+        ZONES,
+        query.to_wire(),
+        transport=transport,
+        spoil=lambda question, answer: spoiler.respond(action, question, answer, transport=transport),
+    )
+    assert response is not None
+    return response
+
+
+def read(response: Response) -> dns.message.Message:
+    assert response.script == (response.wire,)
+    return dns.message.from_wire(response.wire)
+
+
+def texts(response: Response, type: str = "MX") -> list[str]:
+    message = read(response)
+    return [str(each) for rrset in message.answer for each in rrset]
+
+
+@pytest.mark.parametrize("rcode", ["SERVFAIL", "REFUSED", "NOTIMP", "FORMERR", "NXDOMAIN"])
+def test_response_codes(rcode: str) -> None:
+    response = ask(GiveRcode(rcode))
+    message = read(response)
+    assert dns.rcode.to_text(message.rcode()) == rcode
+    assert (message.answer, response.kind) == ([], rcode)
+    # RFC 2308 §3: that there is nothing is said by the zone, so it can be kept.
+    assert bool(message.authority) is (rcode == "NXDOMAIN")
+
+
+def test_no_data() -> None:
+    response = ask(NoData())
+    message = read(response)
+    assert (message.rcode(), message.answer, response.kind) == (dns.rcode.NOERROR, [], "NODATA")
+    assert message.authority[0].rdtype == dns.rdatatype.SOA
+
+
+def test_other_records() -> None:
+    response = ask(GiveRecords(("10 evil.example.",), ttl=7))
+    assert texts(response) == ["10 evil.example."]
+    assert read(response).answer[0].ttl == 7
+    assert response.records == ("MX 10 evil.example.",)
+
+
+def test_answers_in_turn_begin_again_after_the_last() -> None:
+    spoiler = Spoiler(lambda: ZONES, Chance(1))
+    action = AnswerInTurn((("1 a.example.",), ("2 b.example.", "3 c.example."), ()))
+    said = [texts(ask(action, spoiler=spoiler)) for _ in range(4)]
+    assert said == [["1 a.example."], ["2 b.example.", "3 c.example."], [], ["1 a.example."]]
+
+
+def test_an_answer_of_the_past() -> None:
+    old = Answer("NOERROR", "NOERROR", (record("example.org", "MX", "0 old.example."),), (), (), True)
+    assert texts(ask(StaleAnswer(lambda name, type: old))) == ["0 old.example."]
+
+
+def test_a_loop_of_aliases() -> None:
+    message = read(ask(CnameLoop()))
+    targets = {str(rrset.name): str(rrset[0].target) for rrset in message.answer}
+    assert targets == {"example.org.": "loop.org.", "loop.org.": "example.org."}
+    with pytest.raises(dns.message.ChainTooLong):
+        message.resolve_chaining()
+
+
+def test_a_server_that_knows_nothing_of_the_zone() -> None:
+    message = read(ask(LameDelegation()))
+    assert not message.flags & dns.flags.AA
+    assert (message.answer, str(message.authority[0].name)) == ([], ".")
+
+
+def test_text_in_pieces() -> None:
+    message = read(ask(SplitText(size=10), "TXT"))
+    strings = message.answer[0][0].strings
+    assert [len(each) for each in strings] == [10, 10, 10, 3]
+    assert b"".join(strings) == b"v=spf1 mx a:smtp.example.org -all"
+    assert texts(ask(SplitText())) == texts(ask(DuplicateRecords()))  # other types stay as they are
+
+
+def test_another_order() -> None:
+    usual = [f"{number} mx{number}.example.org." for number in range(1, 9)]
+    shuffled = [record.removeprefix("MX ") for record in ask(ShuffleRecords()).records]
+    assert shuffled != usual
+    assert sorted(shuffled) == usual
+
+
+def test_each_record_twice() -> None:
+    response = ask(DuplicateRecords())
+    assert int.from_bytes(response.wire[6:8]) == 16
+    assert len(texts(response)) == 8
+
+
+def test_time_to_live_and_additional_section() -> None:
+    assert {rrset.ttl for rrset in read(ask(GiveTtl(0))).answer} == {0}
+    assert read(ask(GiveTtl(1))).additional
+    assert not read(ask(NoAdditional())).additional
+
+
+def test_authentic_without_being_asked() -> None:
+    assert read(ask(ClaimAuthentic())).flags & dns.flags.AD
+
+
+def test_truncated_over_udp_only() -> None:
+    message = read(ask(TruncateAnswer()))
+    assert (bool(message.flags & dns.flags.TC), message.answer) == (True, [])
+    assert ask(TruncateAnswer()).truncated
+    assert len(texts(ask(TruncateAnswer(), transport="tcp"))) == 8
+
+
+def test_another_id_and_another_question() -> None:
+    query = dns.message.make_query("example.org", "MX")
+    spoiler = Spoiler(lambda: ZONES, Chance(1))
+    for action in (WrongId(), WrongQuestion()):
+        response = respond(
+            ZONES,
+            query.to_wire(),
+            transport="udp",
+            spoil=lambda question, answer, action=action: spoiler.respond(
+                action, question, answer, transport="udp"
+            ),
+        )
+        assert response is not None
+        reply = read(response)
+        assert not query.is_response(reply)
+        assert (reply.id == query.id) is isinstance(action, WrongQuestion)
+
+
+@pytest.mark.parametrize("type", ["MX", "A"])
+def test_a_message_that_ends_too_early(type: str) -> None:
+    with pytest.raises(dns.exception.DNSException):
+        read(ask(MalformedAnswer(), type))
+
+
+def test_what_is_done_with_the_message() -> None:
+    assert ask(NoReply()).script == (End.HANG,)
+    assert (ask(NoReply()).kind, ask(NoReply()).records) == ("TIMEOUT", ())
+    slow = ask(SLOW)
+    assert slow.script == (Wait(SLOW.span), slow.wire)
+    assert ask(Garbage(b"what")).script == (b"what",)
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        (GiveRcode("SERVFAIL"), "SERVFAIL"),
+        (NoData(), "NODATA"),
+        (NoReply(), "TIMEOUT"),
+        (Garbage(), "TIMEOUT"),
+        (WrongId(), "TIMEOUT"),
+        (WrongQuestion(), "TIMEOUT"),
+        (LATE, "TIMEOUT"),
+        (SLOW, "NOERROR"),
+        (MalformedAnswer(), "MALFORMED"),
+        (CnameLoop(), "SERVFAIL"),
+        (LameDelegation(), "SERVFAIL"),
+        (ShuffleRecords(), "NOERROR"),
+    ],
+    ids=str,
+)
+def test_for_those_who_ask_without_a_message(action: Action, kind: str) -> None:
+    spoiler = Spoiler(lambda: ZONES, Chance(1))
+    answer = lookup(ZONES, "example.org", "MX")
+    assert spoiler.resolved(action, "example.org", "MX", answer).kind == kind
+
+
+def test_for_those_who_cannot_wait() -> None:
+    spoiler = Spoiler(lambda: ZONES, Chance(1))
+    query = dns.message.make_query("example.org", "MX").to_wire()
+    for action, is_sent in [(SLOW, True), (LATE, False), (WrongId(), False), (GiveTtl(5), True)]:
+        response = respond(
+            ZONES,
+            query,
+            transport="udp",
+            spoil=lambda question, answer, action=action: spoiler.respond(
+                action, question, answer, transport="udp", is_patient=False
+            ),
+        )
+        assert response is not None
+        assert response.script == ((response.wire,) if is_sent else ())
