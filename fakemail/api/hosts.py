@@ -300,7 +300,7 @@ class Domain(Signs):
         """
         if greylist is not None:
             require_span(f"domain {self.name!r}: greylist", greylist)
-        policy = Policy(greylist)
+        policy = Policy(greylist=greylist)
         self._net.call(lambda: self._net.internet.world.set_policy(self.name, policy))
         return self
 

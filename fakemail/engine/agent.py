@@ -20,6 +20,7 @@ from fakemail.mta.recipients import Resolution, resolve
 from fakemail.mta.srs import Srs
 from fakemail.record.events import Redirected
 from fakemail.store.errors import OverQuota
+from fakemail.store.mailbox import INBOX
 from fakemail.store.message import Delivery, StoredMessage
 from fakemail.store.quota import MESSAGE, STORAGE
 from fakemail.terms.address import Address, NullPath
@@ -40,6 +41,8 @@ class _Work:
     envelope: Envelope
     content: bytes
     """With the Received field of this host."""
+    is_junk: bool = False
+    """Whether it goes where the recipient will hardly look."""
     served: dict[str, StoredMessage] = field(default_factory=dict)
     sent_on: dict[str, tuple[Address, tuple[str, ...]]] = field(default_factory=dict)
     """The forwards and lists that are done: to whom, and under which queue ids."""
@@ -163,13 +166,15 @@ class Agent:
         envelope: Envelope,
         content: bytes,
         recipients: Sequence[Recipient],
+        *,
+        is_junk: bool = False,
     ) -> Outcome:
-        """Deliver a message at a host.
+        """Deliver a message at a host; ``is_junk`` puts it into the mailboxes for junk.
 
         ``content`` has the Received field of this host in front, and no Return-Path. Of several who share
         one address those alone are told who did not get it.
         """
-        work = _Work(host, queue_id, envelope, content)
+        work = _Work(host, queue_id, envelope, content, is_junk)
         failed: list[tuple[Recipient, Verdict]] = []
         nobody_has_it = True
         for recipient in recipients:
@@ -218,16 +223,22 @@ class Agent:
                 work.reports.setdefault(action, []).append(recipient)
 
     def _put(self, work: _Work, said: Address, recipient: Address, account: Address) -> None:
-        """Into the INBOX of an account, once for all its addresses; ``recipient`` is what was said, complete."""
+        """Into INBOX or the junk of an account, once for all its addresses; ``recipient`` is what was said, whole."""
         delivery = Delivery(recipient, work.envelope, work.host, work.queue_id)
         stored = work.served.get(account.key)
+        name = self._junk(account) if work.is_junk else INBOX
         if stored is None:
             # The Received field is in front, so the header block has begun.
             raw = return_path(work.envelope.sender) + work.content
-            stored = self._internet.store.mailbox(account).append(raw, delivery=delivery)
+            stored = self._internet.store.mailbox(account, name).append(raw, delivery=delivery)
             work.served[account.key] = stored
         # The event names the address as it was said, by which a journey is followed.
-        self._internet.note_delivery(stored, delivery, account, recipient=said)
+        self._internet.note_delivery(stored, delivery, account, name, recipient=said)
+
+    def _junk(self, account: Address) -> str:
+        """The mailbox for junk that an account of its kind of server has (RFC 6154 §2)."""
+        junk = self._internet.store.account(account).with_use("\\Junk")
+        return "Junk" if junk is None else junk.name
 
     def _pass_on(self, work: _Work, recipient: Recipient, resolution: Resolution) -> None:
         """To the addresses elsewhere for which an alias stands; the reverse-path stays (RFC 5321 §3.9.1)."""
@@ -303,7 +314,7 @@ class Agent:
         described = self._internet.world.accounts.get(account.key)
         reply = None if described is None else described.auto_reply
         sender = work.envelope.sender
-        if reply is None or not isinstance(sender, Address):
+        if reply is None or work.is_junk or not isinstance(sender, Address):
             return
         message = MessageView(work.content)
         now = self._internet.clock.now()

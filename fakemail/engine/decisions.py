@@ -7,16 +7,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fakemail.engine.credentials import login_key
+from fakemail.engine.judging import Judge
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
 from fakemail.mta.alterations import alter
 from fakemail.mta.recipients import resolve
-from fakemail.policy.greylist import triplet
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
 from fakemail.store.errors import OverQuota
 from fakemail.store.message import SEEN
 from fakemail.terms.address import Address, Path
+from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 class Decisions:
     """What a host decides about mail on one of its ports."""
 
-    def __init__(self, running: RunningHost, profile: Profile, peer: Peer) -> None:
+    def __init__(self, running: RunningHost, profile: Profile, peer: Peer, connection: int) -> None:
         self._peer = peer
+        self._connection = connection
+        self._hello: tuple[str, Channel | None] = ("", None)
         self._sender: Path | None = None
+        self._judge: Judge | None = None
         self._running = running
         self._internet = running.internet
         self._profile = profile
@@ -40,9 +44,41 @@ class Decisions:
         self._homes = running.internet.homes(running.name)
         self._started: tuple[Origin, str] | None = None
 
+    def _judging(self) -> Judge | None:
+        """Who judges this connection; nobody where no domain has a policy, or mail is handed in by its own people."""
+        if not self._internet.world.has_policies or self._profile.is_submission:
+            return None
+        judge = self._judge
+        if judge is None:
+            judge = self._judge = Judge(self._running, self._peer, self._connection)
+            judge.facts.helo, judge.facts.channel = self._hello
+            judge.facts.sender = self._sender
+        return judge
+
+    def check_client(self) -> Verdict | None:
+        """Who is connecting."""
+        judge = self._judging()
+        return ACCEPTED if judge is None else judge.client()
+
+    def check_hello(self, name: str, channel: Channel | None) -> Verdict | None:
+        """The name that the client gives itself."""
+        self._hello = name, channel
+        judge = self._judging()
+        return ACCEPTED if judge is None else judge.hello(name, channel)
+
+    def check_data(self) -> Verdict | None:
+        """All recipients together."""
+        judge = self._judging()
+        return ACCEPTED if judge is None else judge.data()
+
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         """On a submission port the sender must belong to the account (RFC 6409 §6.1)."""
         self._sender = sender
+        judge = self._judging()
+        if judge is not None:
+            verdict = judge.sender(sender, login)
+            if not verdict.is_accepted:
+                return verdict
         personality = self._profile.personality
         if not login or not personality.own_senders_only or not isinstance(sender, Address):
             return ACCEPTED
@@ -66,21 +102,13 @@ class Decisions:
             recipient = self._internet.postmaster(host.name)
         if self._is_home(recipient.domain):
             verdict = self._internet.agent.check(host.name, recipient)
-            return self._check_policy(recipient) if verdict.is_accepted else verdict
+            judge = self._judging()
+            return verdict if judge is None else judge.recipient(recipient, verdict)
         if self._peer.name in host.relay_from or recipient.domain in host.routes:
             return ACCEPTED
         if recipient.domain in host.open_relay_for or "*" in host.open_relay_for:
             return ACCEPTED
         return refused(Reason.RELAY_DENIED, f"<{recipient}>")
-
-    def _check_policy(self, recipient: Address) -> Verdict:
-        """What the recipient's domain asks its mail hosts to check."""
-        internet = self._internet
-        window = internet.world.domains[recipient.domain].policy.greylist
-        if window is None:
-            return ACCEPTED
-        who = triplet(self._peer.address, self._sender, recipient)
-        return internet.greylist.check(who, now=internet.clock.now(), window=window)
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
         """Deliver what is for here, queue the rest."""
@@ -120,14 +148,23 @@ class Decisions:
         if waiting:
             local = [each for each in local if each not in waiting]
         raw = prepend(content, trace)
+        judge, after = self._judging(), None
         if local:
-            failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
+            if judge is None:
+                failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
+            else:
+                decided = judge.conclude(queue_id, envelope, content, local)
+                if not waiting and all(each.judgement.outcome.is_final for each in decided):
+                    return Receipt(judge.turned_away(decided))
+                failed, nobody_has_it, held = judge.carry_out(decided, queue_id, envelope, raw)
+                waiting += held
+                after = max((each.policy.delay for each in decided), default=None) if held else None
             if nobody_has_it and not waiting:
                 later = [verdict for _, verdict in failed if verdict.action is Action.DEFER]
                 return Receipt((later or [failed[0][1]])[0])
             waiting += [recipient for recipient, _ in failed]
         if waiting:
-            internet.queue(name, queue_id, envelope, self._altered(raw), recipients=waiting)
+            internet.queue(name, queue_id, envelope, self._altered(raw), recipients=waiting, after=after)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
 
     def _altered(self, raw: bytes) -> bytes:

@@ -41,7 +41,7 @@ from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
-from fakemail.policy.greylist import Greylist
+from fakemail.policy.facts import Surroundings
 from fakemail.record.events import Delivered, Query, Queued, Struck
 from fakemail.record.log import Log
 from fakemail.store.mailbox import INBOX
@@ -105,7 +105,8 @@ class Internet:
         self.keys = Keys()
         self.signing = Signing(self)
         self.breaking = Breaking(self)
-        self.greylist = Greylist()
+        self.memory = Surroundings()
+        """What the judging hosts remember together."""
         self.settlements: list[Settlement] = []
         """Where else its servers listen: inside namespaces."""
         self._homes: dict[str, dict[str, None]] = {}
@@ -292,6 +293,14 @@ class Internet:
         """Who gets the mail for ``<postmaster>`` without a domain (RFC 5321 §4.5.1)."""
         return Address("postmaster", next(iter(self.homes(host)), host))
 
+    def is_inside(self, host: str, peer: Peer) -> bool:
+        """Whether a client belongs to the domains at home on a host, or is one whose mail the host passes on."""
+        world = self.world
+        return peer.name in world.hosts[host].relay_from or any(
+            peer.name in (*domain.mail_hosts, domain.submission_host, domain.reading_host, *domain.behind)
+            for domain in (world.domains[name] for name in self.homes(host))
+        )
+
     def takes_no_mail(self, domain: str) -> bool:
         """Whether a domain says in DNS that it takes no mail (RFC 7505 §3)."""
         if domain.startswith("["):
@@ -336,8 +345,9 @@ class Internet:
         *,
         recipients: Sequence[Recipient] | None = None,
         origin: str = "",
+        after: timedelta | None = None,
     ) -> None:
-        """Take a message into a host's queue, to be handed on at once."""
+        """Take a message into a host's queue, to be handed on at once, or ``after`` some time."""
         targets = tuple(envelope.recipients if recipients is None else recipients)
         self.log.append(
             Queued,
@@ -351,7 +361,7 @@ class Internet:
             head_of(raw),
             origin,
         )
-        self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets))
+        self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets), after=after)
 
     def send_report(
         self, host: str, queue_id: str, to: Address, raw: bytes, *, requiretls: bool = False

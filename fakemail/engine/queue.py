@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fakemail.clock import Job
@@ -57,11 +57,21 @@ class MailQueue:
         self.is_held = False
         """Whether new messages wait instead of being tried at once."""
 
-    def add(self, message: QueuedMessage) -> None:
-        """Take a message in, and try it at once."""
-        entry = Entry(message, self._internet.clock.now(), list(message.recipients), is_held=self.is_held)
+    def add(self, message: QueuedMessage, *, after: timedelta | None = None) -> None:
+        """Take a message in, and try it at once, or ``after`` some time."""
+        clock = self._internet.clock
+        entry = Entry(message, clock.now(), list(message.recipients), is_held=self.is_held)
         self.entries[message.queue_id] = entry
-        self._start(entry)
+        if after is None:
+            self._start(entry)
+        else:
+            due = clock.now() + after
+            entry.job = clock.at(due, lambda: self._start(entry), name=f"delivery {message.queue_id}")
+
+    def give_back(self, message: QueuedMessage, results: Sequence[Result]) -> None:
+        """Return a message that was taken and will not be delivered, for those recipients."""
+        entry = Entry(message, self._internet.clock.now(), [])
+        self._return(entry, [(result, False) for result in results])
 
     def flush(self, entries: Iterable[Entry] | None = None) -> None:
         """Try messages now instead of when they are due; held ones are released."""

@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from fakemail.model.dkim import Dkim
-from fakemail.model.policy import Policy
+from fakemail.model.policy import DEFAULT_POLICY, Policy
 from fakemail.terms.address import Address
 
 
@@ -46,7 +46,7 @@ class Domain:
     """Who gets the mail for local parts that nobody has."""
     detail_separator: str = "+"
     """``bob+news`` is delivered to ``bob`` (RFC 5233); empty for none."""
-    policy: Policy = Policy()
+    policy: Policy = DEFAULT_POLICY
     reading_host: str = ""
     """The host where its accounts read their mail, empty until somebody asks for it."""
     ignore_dots: bool = False

@@ -1,14 +1,176 @@
-"""What a domain's mail hosts check before they take mail for it."""
+"""What a domain's mail hosts check before they take mail for it, and what follows from what they find: as data.
+
+How the checks are made is told in :mod:`fakemail.policy`; how a policy is written down, in
+:mod:`fakemail.model.policy_reading`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Outcome(StrEnum):
+    """What follows from a finding, the lightest first. Of several the heaviest counts."""
+
+    ACCEPT = "accept"
+    """Nothing but a line in the record."""
+    TAG = "tag"
+    """Delivered, with header fields that say what was found."""
+    DELAY = "delay"
+    """Taken, and delivered some time later."""
+    QUARANTINE = "quarantine"
+    """Delivered into the mailbox for junk."""
+    DISCARD = "discard"
+    """Taken, and thrown away without a word."""
+    BOUNCE = "bounce"
+    """Taken, and then returned to the sender."""
+    DEFER = "defer"
+    """Not now: a 4yz reply."""
+    REFUSE = "refuse"
+    """Not at all: a 5yz reply."""
+
+    @property
+    def weight(self) -> int:
+        """Its place in the order."""
+        return _WEIGHTS[self]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the client hears of it at once, so that nothing more needs to be looked at."""
+        return self in (Outcome.DEFER, Outcome.REFUSE)
+
+
+_WEIGHTS: Final = {outcome: place for place, outcome in enumerate(Outcome)}
+
+STATUSES: Final = ("fail", "softfail", "neutral", "none", "policy", "temperror", "permerror")
+"""What can follow from a check by how it came out (the words of RFC 8601 §2.7, ``pass`` apart)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What follows from one check, by what it found or by how it came out."""
+
+    pairs: tuple[tuple[str, Outcome], ...]
+
+    def of(self, status: str, about: str) -> Outcome:
+        """The outcome for a finding: first by what it is about, then by its status.
+
+        What could not be looked up (``temperror``) defers where it would otherwise be turned away.
+        """
+        for key, outcome in self.pairs:
+            if key == about:
+                return outcome
+        for key, outcome in self.pairs:
+            if key == status or (key == "fail" and status == "policy"):
+                return outcome
+        is_strict = any(outcome.is_final for _, outcome in self.pairs)
+        return Outcome.DEFER if status == "temperror" and is_strict else Outcome.ACCEPT
+
+
+class Rate(NamedTuple):
+    """So many in any span of that length."""
+
+    most: int
+    span: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.most} in {self.span}"
+
+
+HONOUR: Final = Then((("reject", Outcome.REFUSE), ("quarantine", Outcome.QUARANTINE)))
+"""What the sender's own DMARC policy asks for, and nothing beyond (RFC 9989 §5)."""
+
+
+class Asks(NamedTuple):
+    """How a check that a word turns on is asked for."""
+
+    keys: tuple[str, ...]
+    """What it can find, or how it can come out: what a table of words may speak of."""
+    words: Mapping[str, Then]
+    """What stands for a whole table."""
+    is_listed: bool
+    """Whether the lists that it looks at turn it on."""
+
+
+def _asks(*keys: str, words: Mapping[str, Then] | None = None, is_listed: bool = False) -> dict[str, Asks]:
+    return {"asks": Asks(keys or STATUSES, words or {}, is_listed)}
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The checks of a domain; nothing is checked unless it is asked for."""
+    """The checks of a domain; nothing but DMARC is checked unless it is asked for."""
 
+    # Who is connecting
+    dnsbl: Then | None = field(default=None, metadata=_asks(is_listed=True))
+    """Lists of bad addresses in the DNS (RFC 5782): their zones, or each zone with what follows from being listed."""
+    dnswl: tuple[str, ...] = ()
+    """Lists of good addresses: who is on one is spared the checks of the client and greylisting."""
+    ptr: Then | None = field(default=None, metadata=_asks("missing", "mismatch", "temperror"))
+    """The client's address needs a name that leads back to it (FCrDNS, RFC 8601 §3)."""
+    helo: Then | None = field(
+        default=None, metadata=_asks("bare_address", "not_fqdn", "unknown_host", "own_name", "temperror")
+    )
+    """What is wrong with the name that the client gives itself."""
+    max_connections: int | None = None
+    """At the same time from one address; the next one is told 421."""
+    connection_rate: Rate | None = None
+    """New connections from one address; the next one is told 421."""
+    address_rate: Rate | None = None
+    """Messages from one address; then MAIL is told 450."""
     greylist: timedelta | None = None
     """How long an unknown sender has to wait before a second try is taken (RFC 6647)."""
+    greylist_retry_within: timedelta = timedelta(days=2)
+    """Who comes back later than that starts anew."""
+    greylist_remember_for: timedelta = timedelta(days=36)
+    """For how long who has come back is known, counted from the last message."""
+    greylist_allow: tuple[str, ...] = ()
+    """Who is never greylisted: addresses and networks of clients, and addresses and domains of senders."""
+
+    # The envelope
+    rhsbl: Then | None = field(default=None, metadata=_asks(is_listed=True))
+    """Lists of bad domains in the DNS: the sender's and the one of HELO are looked up (RFC 5782 §2.3)."""
+    sender_domain: Then | None = field(default=None, metadata=_asks("fail", "temperror"))
+    """The sender's domain has to take mail: an MX record, or an address."""
+    sender_rate: Rate | None = None
+    """Messages from one sender; then MAIL is told 450."""
+    domain_rate: Rate | None = None
+    """Messages from one sender's domain; then MAIL is told 450."""
+    own_domain: Then | None = field(default=None, metadata=_asks("fail"))
+    """A sender of this domain who comes from outside."""
+    null_sender: Then | None = field(default=None, metadata=_asks("fail", "recipients"))
+    """Mail from nobody, and (``recipients``) to more than one: a bounce goes to one alone (RFC 5321 §4.5.5)."""
+    recipient_rate: Rate | None = None
+    """Messages to one recipient; then RCPT is told 450."""
+    unknown_user: Outcome = Outcome.REFUSE
+    """A recipient whom nobody has: refused at RCPT, or taken first and then bounced or discarded."""
+
+    # Sender authentication
+    spf: Then | None = field(default=None, metadata=_asks())
+    """SPF (RFC 7208) of the sender's domain, or of the name of HELO for mail from nobody."""
+    dkim: Then | None = field(default=None, metadata=_asks())
+    """DKIM (RFC 6376): ``fail`` where no signature holds, ``none`` where there is none."""
+    dmarc: Then | None = field(
+        default=HONOUR,
+        metadata=_asks(
+            "reject", "quarantine", "fail", "none", "temperror", "permerror", words={"honour": HONOUR}
+        ),
+    )
+    """DMARC (RFC 9989): ``honour`` does what the sender's own policy asks for; or what follows from a failure under
+    the policy ``reject``, under ``quarantine``, under any (``fail``), and where there is no policy (``none``)."""
+    authentication_results: bool = False
+    """Write an Authentication-Results field (RFC 8601) into what is delivered."""
+    received_spf: bool = False
+    """Write a Received-SPF field (RFC 7208 §9.1) into what is delivered."""
+
+    # What follows
+    subject_tag: str = ""
+    """What is put before the subject of a tagged message, such as ``[SPAM]``."""
+    delay: timedelta = timedelta(hours=1)
+    """After how long a delayed message is delivered."""
+
+
+DEFAULT_POLICY: Final = Policy()

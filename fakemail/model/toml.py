@@ -261,7 +261,7 @@ class _Reader:
     def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
         seconds = found.get("greylist")
         try:
-            return Policy(None if seconds is None else timedelta(seconds=seconds))
+            return Policy(greylist=None if seconds is None else timedelta(seconds=seconds))
         except (OverflowError, ValueError):  # more than a calendar holds, or no number at all
             self.note(path, "greylist", f"'greylist' cannot be {seconds} seconds.")
             return Policy()

@@ -18,7 +18,7 @@ from fakemail.model.addresses import AddressPlan
 from fakemail.model.domain import Domain, MxTarget, Routing
 from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, Host, Personality, Service
 from fakemail.model.mailing_list import ROLES, MailingList
-from fakemail.model.policy import Policy
+from fakemail.model.policy import DEFAULT_POLICY, Policy
 from fakemail.terms.address import Address, is_domain_name, quote_local
 
 _T = TypeVar("_T")
@@ -33,6 +33,8 @@ class World:
         self.domains: dict[str, Domain] = {}
         self.accounts: dict[str, Account] = {}
         self.lists: dict[str, MailingList] = {}
+        self.has_policies = False
+        """Whether any domain has a policy other than the usual one, so that mail is to be judged."""
         self.undotted: dict[str, str] = {}
         """The key of an account by that key without the dots of its local part."""
 
@@ -311,6 +313,7 @@ class World:
 
     def _put_domain(self, domain: Domain) -> Domain:
         self.domains[domain.name] = domain
+        self.has_policies = any(each.policy != DEFAULT_POLICY for each in self.domains.values())
         return domain
 
     def _targets(self, name: str, routing: Routing, mx: Sequence[str]) -> tuple[MxTarget, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TypeAlias
@@ -11,6 +11,8 @@ from typing import TypeAlias
 from fakemail.dns.lookup import Answer
 from fakemail.mail.envelope import Body
 from fakemail.mail.message import MessageView
+from fakemail.policy.greylist import Greylist
+from fakemail.policy.throughput import Throughput
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
@@ -18,6 +20,22 @@ from fakemail.terms.peer import Peer
 Resolve: TypeAlias = Callable[[str, str], Answer]
 """Asks the fake DNS for a name and a type, on behalf of the host that judges. It never waits: a name server
 that is to time out answers ``TIMEOUT`` at once."""
+
+
+@dataclass
+class Surroundings:
+    """What the host knows beside the transaction: its memory, and who belongs to it."""
+
+    greylist: Greylist = field(default_factory=Greylist)
+    throughput: Throughput = field(default_factory=Throughput)
+    homes: Collection[str] = ()
+    """The domains for which it takes mail."""
+    addresses: Collection[str] = ()
+    """Its own addresses."""
+    is_inside: bool = False
+    """Whether the client is one of the hosts of those domains, or one whose mail is passed on."""
+    open_connections: int = 1
+    """How many connections the client has, this one included."""
 
 
 @dataclass
@@ -43,6 +61,11 @@ class Facts:
     """Whether the client asked for SMTPUTF8 (RFC 6531)."""
     content: bytes = b""
     """The message as it came, without the trace field of this host; empty before the end of data."""
+    recipient: Address | None = None
+    """The recipient in question, at RCPT."""
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    is_trusted: bool = False
+    """Whether the client is on a list of good ones."""
 
     @cached_property
     def message(self) -> MessageView:

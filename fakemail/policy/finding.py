@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
 
 
 class Status(StrEnum):
@@ -38,3 +39,8 @@ class Finding:
     """Why mail would be turned away for this; none where nothing is wrong."""
     score: float = 0.0
     """Points towards the thresholds of a content scorer."""
+    about: str = ""
+    """What in particular it is about, where a check looks at several things: the zone of a list, a header field.
+    A policy can say by this what follows."""
+    reply: Reply | None = None
+    """The very words to turn mail away with, where the usual ones of the reason will not do."""

@@ -7,8 +7,6 @@ from ipaddress import ip_network
 from typing import Final, NamedTuple
 
 from fakemail.terms.address import Address, Path
-from fakemail.terms.reason import Reason
-from fakemail.terms.verdict import ACCEPTED, Verdict, deferred
 
 # RFC 6647 §4.1, §5: addresses of one network count as one client, since large senders retry from others.
 _IPV4_PREFIX: Final = 24
@@ -33,27 +31,32 @@ def triplet(address: str, sender: Path | None, recipient: Address) -> Triplet:
 class Greylist:
     """The memory of one fake internet's greylisting hosts."""
 
-    def __init__(
-        self, *, retry_within: timedelta = timedelta(days=2), remember_for: timedelta = timedelta(days=36)
-    ) -> None:
-        """Who comes back later than ``retry_within`` starts anew; who got through is known ``remember_for``."""
-        self._retry_within = retry_within
-        self._remember_for = remember_for
+    def __init__(self) -> None:
         self._first: dict[Triplet, datetime] = {}
         self._known: dict[Triplet, datetime] = {}
 
-    def check(self, who: Triplet, *, now: datetime, window: timedelta) -> Verdict:
-        """Accept whom we know or who has waited for the whole window; ask the others to come back."""
+    def left(
+        self,
+        who: Triplet,
+        *,
+        now: datetime,
+        window: timedelta,
+        retry_within: timedelta = timedelta(days=2),
+        remember_for: timedelta = timedelta(days=36),
+    ) -> timedelta | None:
+        """How long somebody still has to wait, ``None`` for one whom we know or who has waited for the whole window.
+
+        Who comes back later than ``retry_within`` starts anew; who got through is known ``remember_for``.
+        """
         known = self._known.get(who)
-        if known is not None and now - known <= self._remember_for:
+        if known is not None and now - known <= remember_for:
             self._known[who] = now
-            return ACCEPTED
+            return None
         first = self._first.get(who)
-        if first is None or now - first > self._retry_within:
+        if first is None or now - first > retry_within:
             self._first[who] = first = now
         if now - first >= window:
             del self._first[who]
             self._known[who] = now
-            return ACCEPTED
-        left = int((first + window - now).total_seconds())
-        return deferred(Reason.GREYLISTED, f"come back in {left} seconds")
+            return None
+        return first + window - now

@@ -319,6 +319,45 @@ class Delivered(NamedTuple):
         return field_in_head(self.head, b"Subject")
 
 
+class Found(NamedTuple):
+    """What one check of a mail host found, and what follows from it."""
+
+    check: str
+    """``dnsbl``, ``helo``, ``spf``..."""
+    about: str
+    """What in particular, where the check looks at several things."""
+    status: str
+    """A word of RFC 8601 §2.7: ``pass``, ``fail``, ``softfail``, ``neutral``, ``none``, ``policy``, ``temperror``,
+    ``permerror``."""
+    sentence: str
+    reason: Reason | None
+    outcome: str
+    """``accept``, ``tag``, ``delay``, ``quarantine``, ``discard``, ``bounce``, ``defer`` or ``refuse``."""
+
+    def __str__(self) -> str:
+        about = f" {self.about}" if self.about else ""
+        return f"{self.check}{about} {self.status}{f' ({self.sentence})' if self.sentence else ''}"
+
+
+class Judged(NamedTuple):
+    """A host judged a client or what came from it by the policies of its domains, at any stage of SMTP."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipients: tuple[Address, ...]
+    """Whom it is about, empty where it is about the whole connection or transaction."""
+    outcome: str
+    """What follows: a word as in :attr:`Found.outcome`."""
+    reason: Reason | None
+    sentence: str
+    findings: tuple[Found, ...]
+    """Each check that was made at this stage, in order."""
+
+
 class Redirected(NamedTuple):
     """A host sent a message on for a recipient (:attr:`Stage.REDIRECT`)."""
 
@@ -365,6 +404,7 @@ Event = (
     | Deferred
     | Returned
     | Delivered
+    | Judged
     | Redirected
     | Struck
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fakemail.record.events import Connected, Disconnected, Event, Exchange, Handshake
+from fakemail.record.events import Connected, Disconnected, Event, Exchange, Handshake, Judged
 from fakemail.terms.address import Address, Path
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -56,6 +56,8 @@ class Transaction:
     last: Exchange
     recipients: dict[str, Exchange] = field(default_factory=dict)
     """The RCPT of each recipient, under :attr:`Address.key`; the accepted one if there are several."""
+    judged: list[Judged] = field(default_factory=list)
+    """What the host found on the way: about the client, and about this transaction."""
     refusal: Exchange | None = None
     """The refused DATA or BDAT, unless a later one was accepted."""
     end: Exchange | None = None
@@ -109,6 +111,8 @@ class _Session:
     tls: str = ""
     is_authenticated: bool = False
     current: Transaction | None = None
+    judged: list[Judged] = field(default_factory=list)
+    """What was found before the transaction: each time anew for HELO and MAIL."""
 
     @property
     def protocol(self) -> str:
@@ -139,6 +143,9 @@ def transactions(events: Iterable[Event]) -> list[Transaction]:
                 _mail(session, event, found)
             elif (step := _STEPS.get(event.stage)) is not None:
                 step(session, event)
+        elif isinstance(event, Judged):
+            if session := sessions.get((event.host, event.connection)):
+                _judged(session, event)
         elif isinstance(event, Handshake):
             if session := sessions.get((event.host, event.connection)):
                 session.tls = event.version
@@ -159,7 +166,17 @@ def _mail(session: _Session, event: Exchange, found: list[Transaction]) -> None:
     session.current = Transaction(
         event.host, session.peer, session.protocol, session.tls, mail=event, last=event
     )
+    session.current.judged += session.judged
+    session.judged = [each for each in session.judged if each.stage is not Stage.SMTP_MAIL]
     found.append(session.current)
+
+
+def _judged(session: _Session, event: Judged) -> None:
+    """A host judges before it answers, so what it finds about MAIL comes before the transaction."""
+    if event.stage in _BEFORE_MAIL or event.stage is Stage.SMTP_MAIL:
+        session.judged.append(event)
+    elif session.current is not None:
+        session.current.judged.append(event)
 
 
 def _rcpt(session: _Session, event: Exchange) -> None:
@@ -207,6 +224,9 @@ def _auth(session: _Session, event: Exchange) -> None:
 def _leave(session: _Session, event: Exchange) -> None:
     if event.reply is None or event.reply.is_positive:
         session.close()
+
+
+_BEFORE_MAIL: Final = frozenset({Stage.SMTP_BANNER, Stage.SMTP_HELO})
 
 
 def _is_cut(event: Exchange) -> bool:

@@ -19,6 +19,7 @@ from fakemail.record.events import (
     Delivered,
     Event,
     Exchange,
+    Judged,
     Query,
     Queued,
     Redirected,
@@ -26,6 +27,7 @@ from fakemail.record.events import (
     Routed,
 )
 from fakemail.record.hops import Hop
+from fakemail.record.judged import notable
 from fakemail.record.sessions import End, Outcome, Transaction, transactions
 from fakemail.terms import fate as fates
 from fakemail.terms.address import NULL_PATH, Address, Path
@@ -85,6 +87,7 @@ class _Index:
         self.attempts: defaultdict[tuple[str, str], list[Attempt]] = defaultdict(list)
         self.deliveries: defaultdict[tuple[str, str], list[Delivered]] = defaultdict(list)
         self.deferrals: defaultdict[tuple[str, str], list[Deferred]] = defaultdict(list)
+        self.judged: defaultdict[tuple[str, str], list[Judged]] = defaultdict(list)
         self.redirects: defaultdict[tuple[str, str], list[Redirected]] = defaultdict(list)
         self.returns: dict[tuple[str, str], Returned] = {}
         self.routes: defaultdict[tuple[str, str], list[Routed]] = defaultdict(list)
@@ -110,6 +113,9 @@ class _Index:
                 self.relays.add(event.host)
             case Delivered():
                 self.deliveries[event.message, event.recipient.key].append(event)
+            case Judged() if event.message:
+                for recipient in event.recipients:
+                    self.judged[event.message, recipient.key].append(event)
             case Deferred():
                 self.deferrals[event.message, event.recipient.key].append(event)
             case Redirected():
@@ -218,12 +224,16 @@ def _follow(trace: Trace, index: _Index, queue_id: str, visited: set[tuple[str, 
         trace.queue_ids.append(queue_id)
         if (queued := index.queued.get(queue_id)) is not None and not trace.message_id:
             trace.message_id, trace.subject = queued.message_id, queued.subject
+        judged = index.judged.get((queue_id, key), [])
         redirects = index.redirects.get((queue_id, key), [])
         deliveries = index.deliveries.get((queue_id, key), [])
         if redirects or deliveries:
             _earlier(trace, index, queue_id)
             _redirect(trace, redirects)
-            _deliver(trace, deliveries)
+            _deliver(trace, deliveries, judged)
+            return
+        if judged and judged[-1].outcome == "discard":
+            trace.settle(fates.Discarded(judged[-1].reason, host=judged[-1].host), reason=judged[-1].reason)
             return
         queue_id = _try(trace, index, queue_id)
 
@@ -254,7 +264,7 @@ def _redirect(trace: Trace, redirects: list[Redirected]) -> None:
         trace.settle(fates.Forwarded(tuple(targets.values()), host=redirects[-1].host), reply=trace.reply)
 
 
-def _deliver(trace: Trace, deliveries: list[Delivered]) -> None:
+def _deliver(trace: Trace, deliveries: list[Delivered], judged: list[Judged]) -> None:
     if not deliveries:
         return
     first = deliveries[0]
@@ -264,6 +274,10 @@ def _deliver(trace: Trace, deliveries: list[Delivered]) -> None:
     for delivered in deliveries:
         what = f"delivered it to {delivered.account}, {delivered.mailbox}"
         trace.story.append((delivered.number, delivered.host, what, None))
+    if judged and judged[-1].outcome == "quarantine":
+        reason = judged[-1].reason
+        trace.settle(fates.Quarantined(first.mailbox, reason), reason=reason, reply=trace.reply)
+        return
     trace.settle(fates.Delivered(first.account, first.mailbox), reply=trace.reply)
 
 
@@ -413,6 +427,9 @@ def _meet(trace: Trace, transaction: Transaction, key: str) -> Outcome:
         case End.UNDERWAY:
             what, end = f"is talking with {client}, after {at}", fates.Underway(at, host=host)
     trace.settle(end, reason=reason, reply=reply)
+    for judged in transaction.judged:
+        if (not judged.recipients or key in map(_key, judged.recipients)) and (found := notable(judged)):
+            trace.story.append((judged.number, judged.host, f"judged at {judged.stage}: {found}", None))
     # A host delivers before it says so; the story is told the other way round.
     place = transaction.mail.number if outcome.end is End.TAKEN else outcome.exchange.number
     trace.story.append((place, host, what, reply))
@@ -433,6 +450,10 @@ def _meet(trace: Trace, transaction: Transaction, key: str) -> Outcome:
 
 def _named(exchange: Exchange) -> str:
     return "the message" if exchange.stage is Stage.SMTP_END else exchange.line or str(exchange.stage)
+
+
+def _key(address: Address) -> str:
+    return address.key
 
 
 def _number(event: Event) -> int:

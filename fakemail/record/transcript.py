@@ -18,6 +18,7 @@ from fakemail.record.events import (
     Event,
     Exchange,
     Handshake,
+    Judged,
     Query,
     Queued,
     Redirected,
@@ -26,6 +27,7 @@ from fakemail.record.events import (
     Struck,
     Told,
 )
+from fakemail.record.judged import told as findings
 from fakemail.record.secrets import mask_line
 from fakemail.record.text import columns, shown
 from fakemail.terms.reason import Reason
@@ -146,6 +148,8 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
         case Delivered():
             text = f"{event.message} delivered for {event.recipient}: {event.account}, {event.mailbox}"
             return [f"{shown(text)}, UID {event.uid}"]
+        case Judged():
+            return [shown(f"-- {line}", limit=1000) for line in findings(event)]
         case Redirected():
             to = ", ".join(map(str, event.to)) or "nobody"
             text = f"{event.message} sent on for {event.recipient} ({event.how}) to {to}"

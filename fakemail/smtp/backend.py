@@ -8,6 +8,7 @@ from fakemail.mail.envelope import Envelope
 from fakemail.record.events import Octets
 from fakemail.sasl.exchange import Credentials
 from fakemail.terms.address import Address, Path
+from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -37,12 +38,24 @@ class Backend(Protocol):
         """For what must not be guessed or repeated."""
         ...
 
+    def check_client(self) -> Verdict | None:
+        """Whether the client is spoken to at all."""
+        ...
+
+    def check_hello(self, name: str, channel: Channel | None) -> Verdict | None:
+        """Whether a client that gives itself this name, on such a connection, may go on."""
+        ...
+
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         """Whether MAIL may go on with this reverse-path."""
         ...
 
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
         """Whether RCPT may go on with this forward-path."""
+        ...
+
+    def check_data(self) -> Verdict | None:
+        """Whether the message may come, for the recipients that were accepted."""
         ...
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:

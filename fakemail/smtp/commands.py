@@ -25,6 +25,8 @@ class State(Enum):
     """At least one RCPT was accepted."""
     CHUNKS = "chunks"
     """A BDAT without LAST was accepted (RFC 3030 §2)."""
+    TURNED_AWAY = "turned away"
+    """The banner was a refusal, and the client may only leave (RFC 5321 §3.1)."""
 
     __hash__ = object.__hash__  # Enum's own is written in Python, and each command looks its state up
 
@@ -52,8 +54,8 @@ class Row(NamedTuple):
     """Octets of the line with its CRLF: RFC 5321 §4.5.3.1.4, plus what extensions add."""
 
 
-_ANY: Final = frozenset(State)
-_GREETED: Final = frozenset(State) - {State.FRESH}
+_ANY: Final = frozenset(State) - {State.TURNED_AWAY}
+_GREETED: Final = _ANY - {State.FRESH}
 _READY: Final = frozenset({State.READY})
 _TRANSACTION: Final = frozenset({State.SENDER, State.RECIPIENTS})
 
@@ -87,7 +89,7 @@ COMMANDS: Final = {
         Row("VRFY", Stage.SMTP_VRFY, _ANY, Argument.REQUIRED, "VRFY name or address", "VRFY"),
         Row("EXPN", Stage.SMTP_EXPN, _ANY, Argument.REQUIRED, "EXPN alias", "EXPN"),
         Row("HELP", Stage.SMTP_HELP, _ANY, Argument.OPTIONAL, "HELP [command]", "HELP"),
-        Row("QUIT", Stage.SMTP_QUIT, _ANY, Argument.NONE, "QUIT"),
+        Row("QUIT", Stage.SMTP_QUIT, frozenset(State), Argument.NONE, "QUIT"),
     )
 }
 
@@ -110,6 +112,11 @@ OUT_OF_ORDER: Final = {
     ("DATA", State.FRESH): "send EHLO or HELO first",
     ("DATA", State.READY): "send MAIL first",
     ("DATA", State.CHUNKS): "a message begun with BDAT goes on with BDAT",  # RFC 3030 §3
+    **{
+        (row.verb, State.TURNED_AWAY): "nothing is taken from you here; send QUIT"
+        for row in COMMANDS.values()
+        if State.TURNED_AWAY not in row.states
+    },
 }
 
 

@@ -40,6 +40,8 @@ _REFUSALS: Final = MappingProxyType(
         Reason.RELAY_DENIED: (550, "5.7.1", "relaying denied"),
         Reason.TOO_MANY_RECIPIENTS: (452, "4.5.3", "too many recipients"),  # RFC 5321 §4.5.3.1.10
         Reason.SENDER_NOT_OWNED: (553, "5.7.1", "the sender address does not belong to the account"),
+        Reason.TOO_MANY_CONNECTIONS: (421, "4.7.0", "too many connections from you"),
+        Reason.POLICY: (550, "5.7.1", "refused by a policy"),
         Reason.AUTH_REQUIRED: (530, "5.7.0", "authentication required"),  # RFC 4954 §6
         Reason.AUTH_FAILED: (535, "5.7.8", "authentication credentials invalid"),
         Reason.AUTH_CANCELLED: (501, "5.7.0", "authentication cancelled"),
@@ -141,8 +143,22 @@ def reply_to(verdict: Verdict) -> Reply:
         return verdict.reply
     reason = verdict.reason or Reason.LOCAL_ERROR
     table = _DEFERRALS if verdict.action is Action.DEFER else _REFUSALS
-    code, enhanced, text = table.get(reason) or (451, "4.3.0", str(reason))
+    code, enhanced, text = table.get(reason) or _turned(reason, verdict.action)
     return Reply(code, enhanced, _words(reason, text, verdict.detail))
+
+
+def _turned(reason: Reason, action: Action) -> tuple[int, str, str]:
+    """What a reason is called that is usually the other of final and passing."""
+    other = _REFUSALS if action is Action.DEFER else _DEFERRALS
+    _, enhanced, text = other.get(reason) or (0, ".7.1", str(reason))
+    code, digit = (451, "4") if action is Action.DEFER else (550, "5")
+    return code, digit + enhanced[enhanced.index(".") :], text
+
+
+def at_banner(verdict: Verdict) -> Reply:
+    """The same for a client that is turned away before it has said anything (RFC 5321 §3.1, §3.8)."""
+    reply = reply_to(verdict)
+    return Reply(421 if verdict.action is Action.DEFER else 554, reply.enhanced, reply.text)
 
 
 def refusal(reason: Reason, detail: str = "") -> Reply:

@@ -88,12 +88,20 @@ class Session(Interference):
         try:
             if self._faults.in_force:
                 self._interfere(Stage.SMTP_BANNER)
-            self._say(replies.banner(self.profile.host.name))
+            self._ask(self._backend.check_client(), self._met)
         except Refused as refused:
             self._say(refused.reply, refused.reason)
         except Silence:
             self._fall_silent()
         return self._take_output()
+
+    def _met(self, answer: Verdict | Receipt) -> None:
+        verdict = answer.verdict if isinstance(answer, Receipt) else answer
+        if verdict.is_accepted:
+            self._say(replies.banner(self.profile.host.name))
+            return
+        self.state = State.TURNED_AWAY
+        self._say(replies.at_banner(verdict), verdict.reason)
 
     def secured(self, channel: Channel) -> None:
         """The TLS handshake is done: forget all that was said in clear text (RFC 3207 §4.2)."""
@@ -217,6 +225,13 @@ class Session(Interference):
     def _helo(self, argument: str, *, extended: bool) -> None:
         if not is_greeting_name(argument):
             raise ungrammatical("syntax: EHLO name")
+        answer = self._backend.check_hello(argument, self._channel)
+        self._ask(answer, partial(self._hello_checked, argument, extended))
+
+    def _hello_checked(self, argument: str, extended: bool, answer: Verdict | Receipt) -> None:
+        if not _is_yes(answer):
+            self._say_verdict(answer)
+            return
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
         self._origin = None
@@ -354,8 +369,15 @@ class Session(Interference):
         else:
             self._sender_checked(transaction, answer)
 
+    def _ask(self, answer: Verdict | None, then: Callable[[Verdict | Receipt], None]) -> None:
+        """Go on with an answer of the backend, now or when it is there."""
+        if answer is None:
+            self._on_answer = then
+        else:
+            then(answer)
+
     def _sender_checked(self, transaction: Transaction, answer: Verdict | Receipt) -> None:
-        if answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted):
+        if _is_yes(answer):
             self._transaction = transaction
             self.state = State.SENDER
             self._say(replies.SENDER_OK)
@@ -400,7 +422,7 @@ class Session(Interference):
     def _recipient_checked(
         self, transaction: Transaction, recipient: Recipient, answer: Verdict | Receipt
     ) -> None:
-        if answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted):
+        if _is_yes(answer):
             transaction.recipients.append(recipient)
             self.state = State.RECIPIENTS
             self._say(replies.RECIPIENT_OK)
@@ -414,6 +436,12 @@ class Session(Interference):
         if transaction.options.body is Body.BINARY:
             # RFC 3030 §3: a binary message is sent with BDAT only.
             raise Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
+        self._ask(self._backend.check_data(), self._data_checked)
+
+    def _data_checked(self, answer: Verdict | Receipt) -> None:
+        if not _is_yes(answer):
+            self._say_verdict(answer)
+            return
         self._say(replies.GO_AHEAD)
         self._body = DataReader(self._personality.max_message_size)
         if self._special is not None or self._faults.in_force:
@@ -544,6 +572,10 @@ class Session(Interference):
         "HELP": _help,
         "QUIT": _quit,
     }
+
+
+def _is_yes(answer: Verdict | Receipt) -> bool:
+    return answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted)
 
 
 def _read_path(argument: str, prefix: str) -> PathArgument:

@@ -24,6 +24,9 @@ class Reason(Enum):
     AUTH_MECHANISM = "mechanism not offered"
     TLS_REQUIRED = "TLS required"
 
+    # Who is connecting
+    TOO_MANY_CONNECTIONS = "too many connections"
+
     # The message
     MESSAGE_TOO_BIG = "message too big"
     BARE_LINE_END = "bare CR or LF"
@@ -80,6 +83,7 @@ class Reason(Enum):
 
     # The test
     FAULT = "a fault of the test"
+    POLICY = "against a policy"
     HANDLER = "refused by the test's own handler"
 
     # Routing

@@ -20,6 +20,7 @@ from fakemail.mail.envelope import Envelope
 from fakemail.sasl.exchange import Credentials
 from fakemail.smtp.backend import Backend, Receipt
 from fakemail.terms.address import Address, NullPath, Path
+from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply, read_reply
@@ -75,6 +76,15 @@ class _HandlerBackend:
         self._session = HandlerSession(loop)
         self._session.peer = connection.peer[:2]  # type: ignore[assignment]  # it says str and means the tuple
         self._envelope = HandlerEnvelope()
+
+    def check_client(self) -> Verdict | None:
+        return self._own.check_client()
+
+    def check_hello(self, name: str, channel: Channel | None) -> Verdict | None:
+        return self._own.check_hello(name, channel)
+
+    def check_data(self) -> Verdict | None:
+        return self._own.check_data()
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         verdict = self._own.check_sender(sender, login)

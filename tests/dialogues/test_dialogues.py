@@ -52,6 +52,7 @@ from fakemail.terms.reply import Reply
 from fakemail.terms.verdict import ACCEPTED, Verdict, refused
 from fakemail.tls.authority import process_authority
 from fakemail.wire.loop import loop_thread
+from smtp_backend import Unjudging
 
 HERE = Path(__file__).parent
 FILES = sorted(path for path in HERE.glob("*/*.txt") if path.parent.name not in ("imap", "pop3"))
@@ -155,7 +156,7 @@ class Taken(NamedTuple):
 # In memory ------------------------------------------------------------------------------------------
 
 
-class Backend:
+class Backend(Unjudging):
     """The decisions of a host, from a world without engine."""
 
     def __init__(self, world: World, *, submission: bool) -> None:

@@ -31,12 +31,13 @@ from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+from smtp_backend import Unjudging
 
 PEER = Peer("203.0.113.250", 50000, "app")
 CAREFUL = Personality()
 
 
-class Backend:
+class Backend(Unjudging):
     """Takes everything for everybody but ``gone@...``."""
 
     def __init__(self) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from fakemail.policy.greylist import Greylist, triplet
 from fakemail.terms.address import NULL_PATH, Address
-from fakemail.terms.reason import Reason
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 BOB = Address("bob", "example.org")
@@ -16,7 +15,7 @@ WHO = triplet("198.51.100.7", Address("a", "b.test"), BOB)
 
 
 def check(grey: Greylist, after: timedelta, who=WHO) -> bool:
-    return grey.check(who, now=START + after, window=timedelta(minutes=5)).is_accepted
+    return grey.left(who, now=START + after, window=timedelta(minutes=5)) is None
 
 
 def test_who_waits_for_the_window_is_taken_and_known():
@@ -38,9 +37,12 @@ def test_who_comes_back_too_late_starts_anew():
     assert check(grey, timedelta(days=3, minutes=5))
 
 
-def test_the_verdict_says_when_to_come_back():
-    verdict = Greylist().check(WHO, now=START, window=timedelta(minutes=5))
-    assert (verdict.reason, verdict.detail) == (Reason.GREYLISTED, "come back in 300 seconds")
+def test_it_says_how_long_is_left():
+    grey = Greylist()
+    assert grey.left(WHO, now=START, window=timedelta(minutes=5)) == timedelta(minutes=5)
+    assert grey.left(WHO, now=START + timedelta(minutes=2), window=timedelta(minutes=5)) == timedelta(
+        minutes=3
+    )
 
 
 @pytest.mark.parametrize(

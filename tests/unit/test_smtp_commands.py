@@ -23,12 +23,13 @@ from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+from smtp_backend import Unjudging
 
 PLAIN = base64.b64encode(b"\0bob@example.org\0s3cret").decode()
 OPEN = Personality(require_auth=False, auth_in_clear=True, own_senders_only=False)
 
 
-class Backend:
+class Backend(Unjudging):
     """Takes everything for everybody but ``gone@...``."""
 
     def __init__(self) -> None:
@@ -68,9 +69,15 @@ class Backend:
 class Desk:
     """A session, and what a test says to it."""
 
-    def __init__(self, personality: Personality = OPEN, service: Service = SUBMISSION) -> None:
+    def __init__(
+        self,
+        personality: Personality = OPEN,
+        service: Service = SUBMISSION,
+        *,
+        backend: Backend | None = None,
+    ) -> None:
         host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
-        self.backend = Backend()
+        self.backend = Backend() if backend is None else backend
         self.record: list[tuple[Stage, str, Reply | None, Reason | None]] = []
         self.session = Session(
             Profile(host, service), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
@@ -103,12 +110,18 @@ PATHS = {
     State.READY: b"EHLO app.test\r\n",
     State.SENDER: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\n",
     State.RECIPIENTS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n",
+    State.TURNED_AWAY: b"",
     State.CHUNKS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\nBDAT 2\r\n\r\n",
 }
 
 
+class Unwilling(Backend):
+    def check_client(self) -> Verdict | None:
+        return refused(Reason.POLICY)
+
+
 def desk_in(state: State) -> Desk:
-    desk = Desk()
+    desk = Desk(backend=Unwilling() if state is State.TURNED_AWAY else None)
     desk.say(PATHS[state])
     assert desk.session.state is state
     return desk
@@ -162,7 +175,8 @@ def test_legal_command_is_accepted(row: Row, state: State) -> None:
 @pytest.mark.parametrize(("row", "state"), named(ILLEGAL))
 def test_command_out_of_order_gets_503_and_changes_nothing(row: Row, state: State) -> None:
     desk = desk_in(state)
-    reply = desk.one(GOOD[row.verb][0])
+    octets = GOOD[row.verb][0].splitlines(keepends=True)[0]  # BDAT without its octets
+    reply = desk.one(octets)
     assert (reply.code, reply.enhanced, reply.text) == (503, "5.5.1", OUT_OF_ORDER[row.verb, state])
     assert desk.record[-1][0] is row.stage
     assert desk.record[-1][3] is Reason.BAD_SEQUENCE
@@ -173,6 +187,8 @@ def test_command_out_of_order_gets_503_and_changes_nothing(row: Row, state: Stat
         State.CHUNKS: b"BDAT 3 LAST\r\nx\r\n",
         State.SENDER: b"RCPT TO:<ann@example.org>\r\nDATA\r\nx\r\n.\r\n",
     }.get(state, b"NOOP\r\n")
+    if state is State.TURNED_AWAY:
+        ending = b"QUIT\r\n"
     assert [reply.code for reply in desk.say(ending) if reply.code >= 400] == []
     assert len(desk.backend.taken) == (state in (State.RECIPIENTS, State.CHUNKS, State.SENDER))
 

@@ -22,11 +22,12 @@ from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import ACCEPTED, Verdict, deferred, refused
+from smtp_backend import Unjudging
 
 TRANSACTION = b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n"
 
 
-class Backend:
+class Backend(Unjudging):
     """Answers later where the test says so."""
 
     def __init__(self, *late: str) -> None:

@@ -1,0 +1,254 @@
+"""What the policies of a host's domains say about one connection and what comes over it.
+
+The checks and what follows from them are data (:mod:`fakemail.policy`); this module gives them the facts, writes
+down what they found, and remembers what does not turn a client away but stays with its mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fakemail.engine import outcomes
+from fakemail.engine.resolving import Resolver
+from fakemail.mail.envelope import Envelope, Recipient
+from fakemail.model.policy import Outcome, Policy
+from fakemail.policy.chain import STAGES, Judgement, Weighed, heaviest, judge
+from fakemail.policy.checks import chain_of
+from fakemail.policy.facts import Facts, Surroundings
+from fakemail.policy.finding import Finding, Status
+from fakemail.record.events import Found, Judged
+from fakemail.terms.address import Address, Path
+from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
+from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import ACCEPTED, Verdict
+
+if TYPE_CHECKING:
+    from fakemail.engine.site import RunningHost
+
+_PLACES: Final = {stage: place for place, stage in enumerate(STAGES)}
+
+
+class _Lasting(NamedTuple):
+    """What stays with the mail until its end."""
+
+    stage: Stage
+    policy: Policy
+    recipient: str
+    """The key of the recipient whom it is about, empty where it is about all."""
+    judgement: Judgement
+
+
+class Decided(NamedTuple):
+    """What is to be done with a message for some of its recipients."""
+
+    judgement: Judgement
+    """The heaviest of all that was found on the way."""
+    at_end: Judgement
+    """What was found now."""
+    policy: Policy
+    recipients: list[Recipient]
+
+
+class Judge:
+    """Judges one connection at one host."""
+
+    def __init__(self, running: RunningHost, peer: Peer, connection: int) -> None:
+        internet = running.internet
+        self._running = running
+        self._connection = connection
+        self._lasting: list[_Lasting] = []
+        self.facts = Facts(
+            running.name,
+            peer,
+            internet.clock.now(),
+            Resolver(internet, running.name),
+            surroundings=Surroundings(
+                internet.memory.greylist,
+                internet.memory.throughput,
+                internet.homes(running.name),
+                (running.host.ipv4, running.host.ipv6),
+                internet.is_inside(running.name, peer),
+            ),
+        )
+
+    # Before a recipient is named, the policies of all the host's domains count ------------------------
+
+    def client(self) -> Verdict:
+        """The client, before anything is said to it."""
+        address = self.facts.peer.address
+        there = sum(connection.peer.address == address for connection in self._running.connections)
+        self.facts.surroundings.open_connections = there
+        return self._all(Stage.SMTP_BANNER)
+
+    def hello(self, name: str, channel: Channel | None) -> Verdict:
+        """The name that the client gives itself."""
+        self.facts.helo, self.facts.channel = name, channel
+        return self._all(Stage.SMTP_HELO)
+
+    def sender(self, sender: Path, login: str) -> Verdict:
+        """The reverse-path."""
+        facts = self.facts
+        facts.sender, facts.login, facts.recipients, facts.recipient = sender, login, (), None
+        return self._all(Stage.SMTP_MAIL)
+
+    # From then on, that of each recipient's domain --------------------------------------------------------
+
+    def recipient(self, address: Address, known: Verdict) -> Verdict:
+        """One recipient; ``known`` is whether the host would take mail for it at all.
+
+        One whom nobody has can be taken all the same, to be got rid of later.
+        """
+        policy = self._policy(address.domain)
+        if not known.is_accepted and not self._let_in(policy, address, known):
+            return known
+        self.facts.recipient = address
+        verdict = self._at(Stage.SMTP_RCPT, (policy,), address)
+        if verdict.is_accepted:
+            self.facts.recipients += (address,)
+        return verdict
+
+    def _let_in(self, policy: Policy, address: Address, known: Verdict) -> bool:
+        outcome = policy.unknown_user
+        if known.reason is not Reason.NO_SUCH_USER or outcome not in (Outcome.BOUNCE, Outcome.DISCARD):
+            return False
+        finding = Finding("unknown_user", Status.FAIL, f"nobody here is <{address}>", known.reason)
+        judgement = Judgement(outcome, finding, (Weighed(finding, outcome),))
+        self.note(Stage.SMTP_RCPT, judgement, "", (address,), judgement.judged)
+        self._lasting.append(_Lasting(Stage.SMTP_RCPT, policy, address.key, judgement))
+        return True
+
+    def data(self) -> Verdict:
+        """The recipients together, before the message comes."""
+        policies = dict.fromkeys(self._policy(address.domain) for address in self.facts.recipients)
+        return self._at(Stage.SMTP_DATA, policies)
+
+    def conclude(
+        self, queue_id: str, envelope: Envelope, content: bytes, recipients: Sequence[Recipient]
+    ) -> list[Decided]:
+        """What is done with a message, for all its recipients at home here."""
+        facts = self.facts
+        facts.content, facts.now = content, self._running.internet.clock.now()
+        facts.recipient, facts.body, facts.smtputf8 = None, envelope.body, envelope.smtputf8
+        facts.__dict__.pop("message", None)
+        groups: dict[Policy, list[Recipient]] = {}
+        for recipient in recipients:
+            groups.setdefault(self._policy(recipient.address.domain), []).append(recipient)
+        decided: list[Decided] = []
+        for policy, group in groups.items():
+            judgement = judge(chain_of(policy, Stage.SMTP_END), policy, facts)
+            decided += self._by_recipient(policy, judgement, group)
+        return decided
+
+    def turned_away(self, decided: Iterable[Decided]) -> Verdict:
+        """What the client is told when nobody gets its message: not now, if that is so for anybody."""
+        judgements = [each.judgement for each in decided]
+        for each in decided:
+            about = [recipient.address for recipient in each.recipients]
+            self.note(Stage.SMTP_END, each.judgement, "", about, each.at_end.judged)
+        return min(judgements, key=lambda each: each.outcome.weight).verdict
+
+    def carry_out(
+        self, decided: Iterable[Decided], queue_id: str, envelope: Envelope, content: bytes
+    ) -> tuple[list[tuple[Recipient, Verdict]], bool, list[Recipient]]:
+        """Do what was decided: who did not get it, whether nobody has it, and who gets it later."""
+        failed: list[tuple[Recipient, Verdict]] = []
+        later: list[Recipient] = []
+        nobody_has_it = True
+        for each in decided:
+            about = [recipient.address for recipient in each.recipients]
+            if each.judgement.decisive is not None or each.at_end.judged:
+                self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
+            if each.judgement.outcome is Outcome.DELAY:
+                later += each.recipients
+            mail = outcomes.Judged(
+                self._running.name, queue_id, envelope, content, each.recipients, each.judgement, each.policy
+            )
+            done = outcomes.carry_out(self._running.internet, mail)
+            failed += done.failed
+            nobody_has_it = nobody_has_it and done.nobody_has_it
+        return failed, nobody_has_it, later
+
+    def note(
+        self,
+        stage: Stage,
+        judgement: Judgement,
+        message: str,
+        recipients: Iterable[Address],
+        judged: Iterable[Weighed],
+    ) -> None:
+        """Write down what was found at a stage, and what follows from all that was found."""
+        found = tuple(
+            Found(
+                weighed.finding.check,
+                weighed.finding.about,
+                weighed.finding.status.value,
+                weighed.finding.sentence,
+                weighed.finding.reason,
+                weighed.outcome.value,
+            )
+            for weighed in judged
+        )
+        self._running.internet.log.append(
+            Judged,
+            stage,
+            self._running.name,
+            self._connection,
+            message,
+            tuple(recipients),
+            judgement.outcome.value,
+            judgement.reason,
+            judgement.sentence,
+            found,
+        )
+
+    # Inside -----------------------------------------------------------------------------------------------
+
+    def _policy(self, domain: str) -> Policy:
+        internet = self._running.internet
+        return internet.world.domains[domain or internet.postmaster(self._running.name).domain].policy
+
+    def _all(self, stage: Stage) -> Verdict:
+        internet = self._running.internet
+        domains = internet.world.domains
+        return self._at(
+            stage, dict.fromkeys(domains[name].policy for name in internet.homes(self._running.name))
+        )
+
+    def _at(self, stage: Stage, policies: Iterable[Policy], recipient: Address | None = None) -> Verdict:
+        if recipient is None:
+            place = _PLACES[stage]
+            self._lasting = [each for each in self._lasting if _PLACES[each.stage] < place]
+        self.facts.now = self._running.internet.clock.now()
+        for policy in policies:
+            links = chain_of(policy, stage)
+            if not links:
+                continue
+            judgement = judge(links, policy, self.facts)
+            if judgement.judged:
+                about = () if recipient is None else (recipient,)
+                self.note(stage, judgement, "", about, judgement.judged)
+            if judgement.outcome.is_final:
+                return judgement.verdict
+            if judgement.outcome is not Outcome.ACCEPT:
+                key = "" if recipient is None else recipient.key
+                self._lasting.append(_Lasting(stage, policy, key, judgement))
+        return ACCEPTED
+
+    def _by_recipient(
+        self, policy: Policy, judgement: Judgement, recipients: Sequence[Recipient]
+    ) -> list[Decided]:
+        """Together with what was found earlier, some of which is about one recipient alone."""
+        found: dict[int, Decided] = {}
+        for recipient in recipients:
+            key = recipient.address.key
+            earlier = (
+                each.judgement
+                for each in self._lasting
+                if each.policy == policy and each.recipient in ("", key)
+            )
+            worst = heaviest((judgement, *earlier))
+            found.setdefault(id(worst), Decided(worst, judgement, policy, [])).recipients.append(recipient)
+        return list(found.values())

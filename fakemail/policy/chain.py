@@ -1,0 +1,135 @@
+"""The chain: which checks run at which stage of a session, and the one judgement that their findings make.
+
+A check is a function from facts and a policy to findings. It is a row of a table, the order of which is the
+order in which checks run; the tables are in the modules beside this one and put together in
+:mod:`fakemail.policy.checks`. Nothing here knows what any check looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from fakemail.model.policy import Outcome, Policy, Then
+from fakemail.policy.facts import Facts
+from fakemail.policy.finding import Finding, Status
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import ACCEPTED, Action, Verdict
+
+STAGES: Final = (
+    Stage.SMTP_BANNER,
+    Stage.SMTP_HELO,
+    Stage.SMTP_MAIL,
+    Stage.SMTP_RCPT,
+    Stage.SMTP_DATA,
+    Stage.SMTP_END,
+)
+"""Where mail is judged, in the order in which a session comes there."""
+
+
+class Link(NamedTuple):
+    """One check of the chain."""
+
+    keyword: str
+    """The field of :class:`~fakemail.model.policy.Policy` that asks for it."""
+    stage: Stage
+    find: Callable[[Facts, Policy], Iterable[Finding]]
+    otherwise: Outcome = Outcome.REFUSE
+    """What follows from a failure where the policy has no word for it (a rate, a number)."""
+    is_spared: bool = False
+    """Whether a client that is on a list of good ones is spared it."""
+    is_trusting: bool = False
+    """Whether to pass it is to be on a list of good ones."""
+
+    def is_asked(self, policy: Policy) -> bool:
+        """Whether a policy asks for it."""
+        return getattr(policy, self.keyword) not in (None, (), False, "")
+
+    def outcome(self, policy: Policy, finding: Finding) -> Outcome:
+        """What follows from a finding."""
+        then = getattr(policy, self.keyword)
+        if isinstance(then, Then):
+            return then.of(finding.status, finding.about)
+        if finding.status is Status.TEMPERROR:
+            return Outcome.DEFER if self.otherwise.is_final else Outcome.ACCEPT
+        return self.otherwise if finding.status in (Status.FAIL, Status.POLICY) else Outcome.ACCEPT
+
+
+class Weighed(NamedTuple):
+    """A finding, and what follows from it."""
+
+    finding: Finding
+    outcome: Outcome
+
+
+class Judgement(NamedTuple):
+    """What came of the checks of one stage. Of several findings the heaviest counts, of those the first."""
+
+    outcome: Outcome = Outcome.ACCEPT
+    decisive: Finding | None = None
+    """The finding on which it rests, ``None`` where mail is accepted."""
+    judged: tuple[Weighed, ...] = ()
+    """All that was found, in order; after what defers or refuses nothing more is looked at."""
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is not simply accepted."""
+        return None if self.decisive is None else self.decisive.reason or Reason.POLICY
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        return "" if self.decisive is None else self.decisive.sentence
+
+    @property
+    def reply(self) -> Reply | None:
+        """The words of the check itself, where it has any."""
+        return None if self.decisive is None else self.decisive.reply
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the client is told: all that is neither deferred nor refused is taken."""
+        if not self.outcome.is_final:
+            return ACCEPTED
+        action = Action.DEFER if self.outcome is Outcome.DEFER else Action.REFUSE
+        return Verdict(action, self.reason, self.sentence, self.reply)
+
+
+NOTHING: Final = Judgement()
+
+
+def chain(links: Iterable[Link], policy: Policy, stage: Stage) -> tuple[Link, ...]:
+    """The checks that a policy asks for at a stage, in order."""
+    return tuple(link for link in links if link.stage is stage and link.is_asked(policy))
+
+
+def judge(links: Sequence[Link], policy: Policy, facts: Facts) -> Judgement:
+    """Make the checks until one of them turns the client away."""
+    judged: list[Weighed] = []
+    for link in links:
+        if link.is_spared and facts.is_trusted:
+            continue
+        for finding in link.find(facts, policy):
+            if link.is_trusting and finding.status is Status.PASS:
+                facts.is_trusted = True
+            outcome = link.outcome(policy, finding)
+            judged.append(Weighed(finding, outcome))
+            if outcome.is_final:
+                return Judgement(outcome, finding, tuple(judged))
+    return of(judged)
+
+
+def of(judged: Iterable[Weighed]) -> Judgement:
+    """The judgement on what was found."""
+    found = tuple(judged)
+    heaviest = max(found, key=lambda each: each.outcome.weight, default=None)
+    if heaviest is None or heaviest.outcome is Outcome.ACCEPT:
+        return Judgement(judged=found)
+    return Judgement(heaviest.outcome, heaviest.finding, found)
+
+
+def heaviest(judgements: Iterable[Judgement]) -> Judgement:
+    """The heaviest of several judgements, of equal ones the first."""
+    return max(judgements, key=lambda each: each.outcome.weight, default=NOTHING)

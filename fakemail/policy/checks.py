@@ -1,0 +1,23 @@
+"""The table of all checks, in the order in which they run.
+
+A new check is a row in the module of its kind, a field of :class:`fakemail.model.policy.Policy`, and nothing
+else: reading a policy, the configuration file and the reference page go by these.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from fakemail.model.policy import Policy
+from fakemail.policy import client, envelope
+from fakemail.policy.chain import Link, chain
+from fakemail.terms.stage import Stage
+
+LINKS: Final[tuple[Link, ...]] = (*client.LINKS, *envelope.LINKS)
+
+
+@lru_cache(maxsize=256)
+def chain_of(policy: Policy, stage: Stage) -> tuple[Link, ...]:
+    """The checks that a policy asks for at a stage."""
+    return chain(LINKS, policy, stage)
