@@ -58,7 +58,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Hosts, domains and settings": (
         "`mailnet.domain(...)` and `mailnet.host(...)` are handles on what runs.",
-        ("Domain", "Host", "MailingList", "Settings", "Namespace", "AsyncNamespace"),
+        ("Domain", "Host", "MailingList", "Settings", "Namespace", "AsyncNamespace", "Redirection"),
     ),
     "Matchers": (
         "For `matching=` in the waits, or by themselves. "

@@ -19,6 +19,7 @@ from fakemail.api.matchers import (
     SentTo,
 )
 from fakemail.api.messages import Message
+from fakemail.api.redirection import Redirection
 from fakemail.api.settings import Settings
 from fakemail.errors import (
     ClosedError,
@@ -90,6 +91,7 @@ __all__ = [
     "Quarantined",
     "Queued",
     "Reason",
+    "Redirection",
     "Refused",
     "Relayed",
     "Reply",

@@ -20,6 +20,7 @@ from fakemail.api.faults import Faults
 from fakemail.api.hosts import Domain, Host, read_address
 from fakemail.api.progress import with_notes
 from fakemail.api.queue import Queue
+from fakemail.api.redirection import Redirections
 from fakemail.api.results import Results
 from fakemail.api.settings import Settings
 from fakemail.api.signing import Signing
@@ -51,7 +52,7 @@ _A = TypeVar("_A", bound=BaseAccount[Any])
 _Who = str | Address | BaseAccount[Any]
 
 
-class BaseNet(Ways, Trust, Signing, Generic[_A]):
+class BaseNet(Ways, Trust, Signing, Redirections, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]
@@ -158,10 +159,13 @@ class BaseNet(Ways, Trust, Signing, Generic[_A]):
     def _stop(self) -> None:
         """Stop; an error of our own servers is raised here, so that it fails the test that caused it."""
         __tracebackhide__ = True
+        redirection = self._end_redirect()
         internet, self._internet = self._internet, None
         if internet is not None and self.thread.is_of_this_process:  # else it is another process's to end
             self.perform(internet.stop())
             internet.raise_errors()
+        if redirection is not None:
+            redirection.require_none_escaped()
 
     # Declaring -----------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from fakemail.capture.bundles import BUNDLE_VARIABLES, BUNDLES
 from fakemail.capture.refusals import this_machine, why
 from fakemail.errors import NoNamespace
 
@@ -28,21 +29,6 @@ _PYTHON: Final = (sys.executable, "-I", "-S")
 _MOST_FILES: Final = 250
 """How many open files one message between processes can carry: SCM_MAX_FD is 253."""
 
-# Where programs look for the authorities that they trust.
-BUNDLES: Final = (
-    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch; Go
-    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",  # openSUSE
-    "/etc/ssl/cert.pem",  # Alpine
-)
-BUNDLE_VARIABLES: Final = (
-    "SSL_CERT_FILE",  # OpenSSL, Python, Go
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
-    "GIT_SSL_CAINFO",
-)
 # Services of the machine that answer questions about names by way of a file, past any network.
 _RESOLVERS: Final = ("/run/systemd/resolve", "/run/nscd", "/var/run/nscd")
 

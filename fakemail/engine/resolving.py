@@ -8,6 +8,7 @@ from fakemail.dns.lookup import Answer, lookup
 from fakemail.dns.names import name_key
 from fakemail.engine.naming import NAME_SERVER
 from fakemail.errors import DeclarationError
+from fakemail.model.addresses import APP_IPV4
 from fakemail.record.events import Query
 from fakemail.terms.peer import Peer
 from fakemail.terms.stage import Stage
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
 
 
+APP = "app"
+"""The program under test, which is no host."""
+
+
 class Resolver:
-    """The resolver of one host; a :data:`fakemail.policy.facts.Resolve`."""
+    """The resolver of one host, or of the program under test; a :data:`fakemail.policy.facts.Resolve`."""
 
     def __init__(self, internet: Internet, host: str) -> None:
         self._internet = internet
-        self._client = Peer(internet.world.hosts[host].ipv4, 0, host)
+        address = APP_IPV4 if host == APP else internet.world.hosts[host].ipv4
+        self._client = Peer(address, 0, host)
 
     def __call__(self, name: str, type: str) -> Answer:
         """The answer to a question; a name that is none does not exist."""

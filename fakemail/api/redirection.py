@@ -1,0 +1,148 @@
+"""Redirecting this very process to a fake internet, by the names, addresses and ports that its code has in it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from ipaddress import ip_address
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from fakemail.capture.escapes import Escape
+from fakemail.capture.redirect import Redirect, Unknown
+from fakemail.engine.resolving import APP, Resolver
+from fakemail.errors import DeclarationError, MailExpectation
+from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
+from fakemail.tls.authority import process_authority
+
+if TYPE_CHECKING:
+    from fakemail.api.mailnet import AnyNet
+
+_TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
+
+
+class Redirection:
+    """A redirect in force. Use it in a ``with`` block, or end it; closing the fake internet ends it as well."""
+
+    def __init__(self, net: AnyNet, *, allow: Iterable[str]) -> None:
+        there = _Map(net)
+        self._redirect = Redirect(there, ca_file=str(process_authority().ca_file()), allow=allow)
+        try:
+            self._redirect.install()
+        except RuntimeError as error:
+            raise DeclarationError(
+                f"{error} Two fake internets cannot be the internet of one process."
+            ) from None
+        self._is_over = False
+        self._is_told = False
+
+    @property
+    def escapes(self) -> tuple[Escape, ...]:
+        """What the program tried to reach outside, oldest first, each with ``host`` and ``port``."""
+        return tuple(self._redirect.escapes)
+
+    def end(self) -> None:
+        """Put everything back as it was; ending again does nothing."""
+        if not self._is_over:
+            self._is_over = True
+            self._redirect.remove()
+
+    def require_none_escaped(self) -> None:
+        """Raise :class:`~fakemail.errors.MailExpectation` if something led out of the fake internet."""
+        __tracebackhide__ = True
+        if self.escapes and not self._is_told:
+            self._is_told = True
+            raise MailExpectation(told(self.escapes))
+
+    def __enter__(self) -> Redirection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        __tracebackhide__ = True
+        self.end()
+        if error is None:
+            self.require_none_escaped()
+
+
+def told(escapes: Iterable[Escape]) -> str:
+    """The text of a failure: what was tried, and what to do."""
+    counted: dict[str, int] = {}
+    for escape in escapes:
+        counted[str(escape)] = counted.get(str(escape), 0) + 1
+    lines = [f"        {what}" + (f", {times} times" if times > 1 else "") for what, times in counted.items()]
+    return "\n".join(
+        [
+            "wanted: every connection inside the fake internet, or on this machine",
+            "found:  connections that would have left it, and were refused:",
+            *lines,
+            "do:     declare the host (mailnet.account, mailnet.domain, mailnet.host), or allow it by name or "
+            "address: mailnet.redirect(allow=[...])",
+        ]
+    )
+
+
+class _Map:
+    """A fake internet, as a redirect asks about it. Zones are looked at in the loop's thread."""
+
+    def __init__(self, net: AnyNet) -> None:
+        internet = net.internet
+        self._net = net
+        self._network = internet.network
+        self._resolver = Resolver(internet, APP)
+        self.name_server = (internet.dns.address, internet.dns.port)
+
+    def addresses(self, name: str, family: int) -> list[str]:
+        """See :class:`~fakemail.capture.redirect.Map`."""
+        type = _TYPES[socket.AddressFamily(family)]
+        answer = self._net.call(lambda: self._resolver(name, type))
+        if answer.kind not in ("NOERROR", "NODATA"):
+            raise Unknown(is_temporary=answer.kind != "NXDOMAIN")
+        return [record.value for record in answer.answer if record.type == type]
+
+    def name(self, address: str) -> str | None:
+        """See :class:`~fakemail.capture.redirect.Map`."""
+        answer = self._net.call(lambda: self._resolver(ip_address(address).reverse_pointer, "PTR"))
+        return next((each.value.rstrip(".") for each in answer.answer if each.type == "PTR"), None)
+
+    def covers(self, address: str) -> bool:
+        """See :class:`~fakemail.capture.redirect.Map`."""
+        parsed = ip_address(address)
+        if parsed.version == 6:
+            return parsed in IPV6_RANGE
+        return any(parsed in network for network in IPV4_RANGES)
+
+    def find(self, address: str, port: int) -> tuple[str, int] | None:
+        """See :class:`~fakemail.capture.redirect.Map`."""
+        return self._network.find(address, port)
+
+
+class Redirections:
+    """What a fake internet can redirect."""
+
+    _redirection: Redirection | None = None
+
+    @property
+    def _net(self) -> AnyNet:
+        raise NotImplementedError
+
+    def redirect(self, *, allow: Iterable[str] = ()) -> Redirection:
+        """Let this process see this fake internet as the internet, all its threads, until the redirect is ended.
+
+        Names are looked up in the fake DNS; connections to public addresses and real ports, such as
+        ``mx1.example.org:25``, reach the fake hosts; and default TLS contexts trust the authority. Loopback and
+        what ``allow`` names (names and addresses) stay reachable; everything else fails, and fails the test at the
+        end, even where the program keeps the error to itself. Covered are sockets, asyncio, uvloop, dnspython, and
+        pycares with aiodns. Raises :class:`~fakemail.errors.DeclarationError` while another redirect is in force.
+        """
+        if isinstance(allow, str):
+            allow = [allow]
+        self._redirection = Redirection(self._net, allow=allow)
+        return self._redirection
+
+    def _end_redirect(self) -> Redirection | None:
+        redirection, self._redirection = self._redirection, None
+        if redirection is not None:
+            redirection.end()
+        return redirection

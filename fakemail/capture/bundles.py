@@ -1,0 +1,20 @@
+"""Where programs look for the authorities that they trust: files of the system, and variables that name others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BUNDLES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch; Go
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine
+)
+BUNDLE_VARIABLES: Final = (
+    "SSL_CERT_FILE",  # OpenSSL, Python, Go
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+)

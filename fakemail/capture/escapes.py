@@ -1,0 +1,26 @@
+"""Attempts to reach the real internet: what they were, and the error that they get."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+
+class Escape(NamedTuple):
+    """An attempt to leave."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host} port {self.port}"
+
+
+class Escaped(OSError):
+    """A connection that would have left the fake internet. To a program it is a network that cannot be reached."""
+
+    def __init__(self, escape: Escape) -> None:
+        text = f"{os.strerror(errno.ENETUNREACH)}: {escape} is outside of the fake internet"
+        super().__init__(errno.ENETUNREACH, text)
+        self.escape = escape

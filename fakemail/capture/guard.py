@@ -1,0 +1,47 @@
+"""The guard against escapes: connections to certain ports that would leave this machine fail, and are remembered."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Collection
+from typing import Any
+
+from fakemail.capture.escapes import Escape, Escaped
+from fakemail.capture.patches import Patches
+from fakemail.capture.redirect import is_here
+
+
+class Guard:
+    """In force from when it is installed until it is removed. It works beside a redirect, which comes first."""
+
+    def __init__(self, ports: Collection[int]) -> None:
+        self._ports = frozenset(ports)
+        self._patches = Patches()
+        self.escapes: list[Escape] = []
+        """What was tried, oldest first."""
+
+    def install(self) -> None:
+        """Begin."""
+        self._watch("connect", lambda arguments: arguments[0])
+        self._watch("connect_ex", lambda arguments: arguments[0])
+        self._watch("sendto", lambda arguments: arguments[-1])
+        self._watch("sendmsg", lambda arguments: arguments[3] if len(arguments) > 3 else None)
+
+    def remove(self) -> None:
+        """End."""
+        self._patches.undo()
+
+    def _watch(self, name: str, where: Callable[[tuple[Any, ...]], Any]) -> None:
+        original: Callable[..., Any] = getattr(socket.socket, name)
+
+        def method(sock: socket.socket, *arguments: Any) -> Any:
+            address = where(arguments)
+            if isinstance(address, tuple) and len(address) > 1 and address[1] in self._ports:
+                host = str(address[0])
+                if not is_here(host):
+                    escape = Escape(host, address[1])
+                    self.escapes.append(escape)
+                    raise Escaped(escape)
+            return original(sock, *arguments)
+
+        self._patches.put(socket.socket, name, method)

@@ -1,0 +1,355 @@
+"""The redirect of this process: its sockets see a fake internet under public names, addresses and ports.
+
+What Python code calls to look up a name and to connect is replaced while a redirect is in force, for all threads,
+and put back exactly as it was. What leads to this machine itself is left alone; what leads anywhere else fails, and
+is remembered. Who answers which name, and where an address really is, is told by a :class:`Map`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
+
+from fakemail.capture.bundles import BUNDLE_VARIABLES
+from fakemail.capture.escapes import Escape, Escaped
+from fakemail.capture.patches import Patches
+
+DNS_PORT: Final = 53
+_INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
+_HERE: Final = frozenset(("", "localhost", "ip6-localhost", "broadcasthost", "<broadcast>"))
+
+
+class Unknown(Exception):
+    """A name has no such address: does not exist, or cannot be looked up now."""
+
+    def __init__(self, *, is_temporary: bool) -> None:
+        self.is_temporary = is_temporary
+
+
+class Map(Protocol):
+    """A fake internet, as a redirect asks about it. Called in any thread."""
+
+    name_server: tuple[str, int]
+    """Where its DNS server really listens."""
+
+    def addresses(self, name: str, family: int) -> list[str]:
+        """The addresses of a name, ``AF_INET`` or ``AF_INET6``. Raises :class:`Unknown` for a name that has neither."""
+        ...
+
+    def name(self, address: str) -> str | None:
+        """The name of an address."""
+        ...
+
+    def covers(self, address: str) -> bool:
+        """Whether an address belongs to the fake internet, whoever has it."""
+        ...
+
+    def find(self, address: str, port: int) -> tuple[str, int] | None:
+        """Where a service of the fake internet really listens; ``None`` where nobody ever did."""
+        ...
+
+
+class Place(NamedTuple):
+    """Where a socket shall really go, and what it shall believe."""
+
+    real: tuple[Any, ...]
+    shown: tuple[Any, ...] | None
+    """The public address; ``None`` where nothing is replaced."""
+
+
+class Redirect:
+    """A redirect to one fake internet; one at a time in a process."""
+
+    _in_force: Redirect | None = None
+    _lock = threading.Lock()
+
+    def __init__(self, there: Map, *, ca_file: str, allow: Iterable[str] = ()) -> None:
+        """``allow`` are names and addresses that may be reached all the same."""
+        self._map = there
+        self._ca_file = ca_file
+        self._allowed = frozenset(each.lower().rstrip(".") for each in allow)
+        self._patches = Patches()
+        self._environment: dict[str, str | None] = {}
+        self._shown: WeakKeyDictionary[socket.socket, dict[tuple[str, int], tuple[Any, ...]]] = (
+            WeakKeyDictionary()
+        )
+        self._known: dict[tuple[int, Any], Place] = {}
+        """Where addresses led before: a place does not move as long as a fake internet stands."""
+        self._resolvers = frozenset(system_resolvers())
+        self._own_names = _HERE | {socket.gethostname().lower()}
+        self._original: Mapping[str, Callable[..., Any]] = {}
+        self.escapes: list[Escape] = []
+        """What was tried and led out of the fake internet, oldest first."""
+
+    # In force, and over --------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Begin. Raises ``RuntimeError`` while another one is in force."""
+        with Redirect._lock:
+            if Redirect._in_force is not None:
+                raise RuntimeError("this process is redirected already; end that redirect first.")
+            Redirect._in_force = self
+        names = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
+        methods = ("connect", "connect_ex", "sendto", "sendmsg", "recvfrom", "recvfrom_into", "getpeername")
+        self._original = {
+            **{name: getattr(socket, name) for name in names},
+            **{name: getattr(socket.socket, name) for name in methods},
+        }
+        for name in names:
+            self._patches.put(socket, name, getattr(self, f"_{name}"))
+        for name in methods:
+            self._patches.put(socket.socket, name, _method(getattr(self, f"_{name}")))
+        for variable in BUNDLE_VARIABLES:
+            self._environment[variable] = os.environ.get(variable)
+            os.environ[variable] = self._ca_file
+        from fakemail.capture import compiled
+
+        compiled.redirect(self._patches, self)
+
+    def remove(self) -> None:
+        """End it: everything is as it was before."""
+        self._patches.undo()
+        for variable, value in self._environment.items():
+            if value is None:
+                os.environ.pop(variable, None)
+            else:
+                os.environ[variable] = value
+        self._environment = {}
+        with Redirect._lock:
+            if Redirect._in_force is self:
+                Redirect._in_force = None
+
+    @property
+    def name_server(self) -> tuple[str, int]:
+        """Where the DNS server really listens."""
+        return self._map.name_server
+
+    # Where things lead ---------------------------------------------------------------------------
+
+    def place(self, host: str, port: int, family: int) -> Place:
+        """Where an address leads. Raises ``OSError`` for one outside, or where nobody ever listened."""
+        plain = host.partition("%")[0]
+        if port == DNS_PORT and (plain in self._resolvers or is_here(plain)):
+            return self._place(self._map.name_server, (host, port), family)
+        if is_here(plain) or plain in self._allowed:
+            return Place((host, port), None)
+        if not self._map.covers(plain):
+            raise self.refuse(host, port)
+        found = self._map.find(str(ip_address(plain)), port)
+        if found is None:
+            raise ConnectionRefusedError(
+                errno.ECONNREFUSED,
+                f"{os.strerror(errno.ECONNREFUSED)}: no server of the fake internet is there",
+            )
+        return self._place(found, (host, port), family)
+
+    @staticmethod
+    def _place(real: tuple[str, int], shown: tuple[str, int], family: int) -> Place:
+        if family == socket.AF_INET6:
+            address = real[0] if ":" in real[0] else f"::ffff:{real[0]}"
+            return Place((address, real[1], 0, 0), (*shown, 0, 0))
+        return Place(real, shown)
+
+    def refuse(self, host: str, port: int) -> Escaped:
+        """Remember an attempt that led out, and make the error for it."""
+        escape = Escape(host, port)
+        self.escapes.append(escape)
+        return Escaped(escape)
+
+    def is_own_affair(self, host: object) -> bool:
+        """Whether a name is looked up as ever: this machine itself, an address, or what is allowed."""
+        if host is None:
+            return True
+        name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
+        name = name.lower().rstrip(".")
+        return (
+            name in self._own_names
+            or name in self._allowed
+            or name.endswith(".localhost")
+            or _literal(name) is not None
+        )
+
+    def look_up(self, host: str, family: int) -> list[tuple[int, str]]:
+        """The addresses of a name with their families. Raises ``socket.gaierror``."""
+        wanted = [each for each in _INTERNET if family in (socket.AF_UNSPEC, each)]
+        found: list[tuple[int, str]] = []
+        try:
+            for each in wanted:
+                found += [(each, address) for address in self._map.addresses(host, each)]
+        except Unknown as error:
+            if error.is_temporary:
+                raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution") from None
+            text = f"Name or service not known in the fake internet: {host!r}"
+            raise socket.gaierror(socket.EAI_NONAME, text) from None
+        if not found:
+            raise socket.gaierror(getattr(socket, "EAI_NODATA", socket.EAI_NONAME), f"No address of {host!r}")
+        return found
+
+    # What takes the place of the functions of the module socket -----------------------------------
+
+    def _getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[Any]:
+        if self.is_own_affair(host) or family not in (socket.AF_UNSPEC, *_INTERNET):
+            found: list[Any] = self._original["getaddrinfo"](host, port, family, type, proto, flags)
+            return found
+        name = host.decode("ascii") if isinstance(host, bytes) else host
+        addresses = self.look_up(name, family)
+        # Which kinds of sockets there are for a port, by name or number, is the system's knowledge.
+        kinds = self._original["getaddrinfo"]("127.0.0.1", port, socket.AF_INET, type, proto, 0)
+        canonical = name if flags & socket.AI_CANONNAME else ""
+        return [
+            (
+                found_family,
+                kind,
+                protocol,
+                canonical,
+                (address, where[1]) if found_family == socket.AF_INET else (address, where[1], 0, 0),
+            )
+            for found_family, address in addresses
+            for _, kind, protocol, _, where in kinds
+        ]
+
+    def _gethostbyname(self, name: str) -> str:
+        if self.is_own_affair(name):
+            found: str = self._original["gethostbyname"](name)
+            return found
+        return self.look_up(name, socket.AF_INET)[0][1]
+
+    def _gethostbyname_ex(self, name: str) -> tuple[str, list[str], list[str]]:
+        if self.is_own_affair(name):
+            found: tuple[str, list[str], list[str]] = self._original["gethostbyname_ex"](name)
+            return found
+        return name, [], [address for _, address in self.look_up(name, socket.AF_INET)]
+
+    def _gethostbyaddr(self, host: str) -> tuple[str, list[str], list[str]]:
+        address = host if _literal(host) or self.is_own_affair(host) else self.look_up(host, 0)[0][1]
+        if not _literal(address) or not self._map.covers(address):
+            found: tuple[str, list[str], list[str]] = self._original["gethostbyaddr"](host)
+            return found
+        name = self._map.name(address)
+        if name is None:
+            raise socket.herror(1, "Unknown host")
+        return name, [], [address]
+
+    def _getnameinfo(self, where: tuple[Any, ...], flags: int) -> tuple[str, str]:
+        host, service = self._original["getnameinfo"](where, flags | socket.NI_NUMERICHOST)
+        if flags & socket.NI_NUMERICHOST:
+            return host, service
+        if _literal(host) and self._map.covers(host):
+            return self._map.name(host) or host, service
+        found: tuple[str, str] = self._original["getnameinfo"](where, flags)
+        return found
+
+    # ... and of the methods of sockets -----------------------------------------------------------
+
+    def _lead(self, sock: socket.socket, address: Any) -> Any:
+        """The real address for one that a program gave."""
+        # What a program does again and again costs one look.
+        try:
+            known = self._known.get((sock.family, address))
+        except TypeError:  # it cannot be a key, and is no address either
+            known = None
+        if known is None:
+            return self._lead_anew(sock, address)
+        if known.shown is not None:
+            self._shown[sock] = {**self._shown.get(sock, {}), _key(known.real): known.shown}
+        return known.real
+
+    def _lead_anew(self, sock: socket.socket, address: Any) -> Any:
+        if sock.family not in _INTERNET or not isinstance(address, tuple) or len(address) < 2:
+            return address
+        host = address[0].decode("ascii") if isinstance(address[0], bytes) else address[0]
+        if not isinstance(host, str) or not isinstance(address[1], int):
+            return address
+        if _literal(host) is None and not self.is_own_affair(host):
+            return self._lead(sock, (self.look_up(host, sock.family)[0][1], *address[1:]))
+        place = self.place(host, address[1], sock.family)
+        self._known[sock.family, address] = place if place.shown is not None else Place(address, None)
+        return self._lead(sock, address)
+
+    def _seen(self, sock: socket.socket, address: Any) -> Any:
+        """The public address for a real one, where the program went there."""
+        shown = self._shown.get(sock)
+        if shown is None or not isinstance(address, tuple):
+            return address
+        return shown.get(_key(address), address)
+
+    def _connect(self, sock: socket.socket, address: Any) -> None:
+        self._original["connect"](sock, self._lead(sock, address))
+
+    def _connect_ex(self, sock: socket.socket, address: Any) -> int:
+        try:
+            real = self._lead(sock, address)
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno is None:
+                raise
+            return error.errno
+        number: int = self._original["connect_ex"](sock, real)
+        return number
+
+    def _sendto(self, sock: socket.socket, data: Any, *rest: Any) -> int:
+        sent: int = self._original["sendto"](sock, data, *rest[:-1], self._lead(sock, rest[-1]))
+        return sent
+
+    def _sendmsg(
+        self, sock: socket.socket, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None
+    ) -> int:
+        where = () if address is None else (self._lead(sock, address),)
+        sent: int = self._original["sendmsg"](sock, buffers, ancdata, flags, *where)
+        return sent
+
+    def _recvfrom(self, sock: socket.socket, *arguments: Any) -> tuple[bytes, Any]:
+        data, address = self._original["recvfrom"](sock, *arguments)
+        return data, self._seen(sock, address)
+
+    def _recvfrom_into(self, sock: socket.socket, *arguments: Any, **more: Any) -> tuple[int, Any]:
+        number, address = self._original["recvfrom_into"](sock, *arguments, **more)
+        return number, self._seen(sock, address)
+
+    def _getpeername(self, sock: socket.socket) -> Any:
+        return self._seen(sock, self._original["getpeername"](sock))
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain function, which becomes a method of the class that it is put into."""
+
+    def method(sock: socket.socket, *arguments: Any, **more: Any) -> Any:
+        return function(sock, *arguments, **more)
+
+    return method
+
+
+def _key(address: tuple[Any, ...]) -> tuple[str, int]:
+    return address[0], address[1]
+
+
+def _literal(text: str) -> str | None:
+    """An address in its usual form; ``None`` for a name."""
+    with suppress(ValueError):
+        return str(ip_address(text.partition("%")[0]))
+    return None
+
+
+def is_here(host: str) -> bool:
+    """Whether an address, or a name that means the same, is this machine itself."""
+    return host.startswith(("127.", "::ffff:127.")) or host in ("::1", "0.0.0.0", "::") or host in _HERE
+
+
+def system_resolvers() -> list[str]:
+    """The name servers that this machine asks."""
+    found = []
+    with suppress(OSError):
+        for line in Path("/etc/resolv.conf").read_text("ascii", "replace").splitlines():
+            words = line.split()
+            if len(words) > 1 and words[0] == "nameserver":
+                found.append(words[1].partition("%")[0])
+    return found
