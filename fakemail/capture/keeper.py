@@ -157,9 +157,14 @@ def _family(version: int) -> int:
     return socket.AF_INET if version == 4 else socket.AF_INET6
 
 
-def bind(kind: str, address: str, port: int) -> socket.socket:
-    """A socket bound in this network: ``tcp`` or ``udp``."""
+def make(kind: str, address: str, port: int) -> socket.socket:
+    """A socket in this network: ``tcp`` or ``udp`` bound to there, or with ``knock`` about to connect to there."""
     family = _family(ipaddress.ip_address(address).version)
+    if kind == "knock":
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.connect_ex((address, port))
+        return sock
     sock = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -208,7 +213,7 @@ def main(descriptor: int) -> None:
         made: list[socket.socket] = []
         try:
             for kind, address, port in json.loads(request):
-                made.append(bind(kind, address, port))
+                made.append(make(kind, address, port))
         except OSError as error:
             said = {"failed": f"{kind} {address} port {port}", "errno": error.errno}
             answer(control, said, [])

@@ -135,8 +135,16 @@ class Namespace:
 
     # Using it ------------------------------------------------------------------------------------
 
-    def bind(self, *wanted: tuple[str, str, int]) -> list[socket.socket]:
-        """Sockets bound inside: each ``("tcp" or "udp", address, port)``. Raises ``OSError``."""
+    def bind(self, address: str, port: int, *, purpose: str) -> socket.socket:
+        """A TCP socket bound inside; see :class:`fakemail.wire.ports.Ground`. Raises ``OSError``."""
+        return self.sockets(("tcp", address, port))[0]
+
+    def knock(self, address: str, port: int) -> socket.socket:
+        """A socket that has begun to connect inside; see :class:`fakemail.wire.ports.Ground`."""
+        return self.sockets(("knock", address, port))[0]
+
+    def sockets(self, *wanted: tuple[str, str, int]) -> list[socket.socket]:
+        """Sockets made inside, each ``(kind, address, port)``: ``tcp`` and ``udp`` are bound. Raises ``OSError``."""
         made: list[socket.socket] = []
         for start in range(0, len(wanted), _MOST_FILES):
             said, files = self._ask(wanted[start : start + _MOST_FILES])

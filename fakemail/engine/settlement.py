@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -64,7 +63,7 @@ class Settlement:
         internet = self._internet
         internet.network.lives_inside(self.name, *(str(ip_address(each)) for each in self.addresses))
         for address in self._name_servers:
-            tcp, udp = self.namespace.bind(("tcp", address, DNS_PORT), ("udp", address, DNS_PORT))
+            tcp, udp = self.namespace.sockets(("tcp", address, DNS_PORT), ("udp", address, DNS_PORT))
             self._ends.append(internet.dns.answer_at(tcp, udp))
         for running in internet.hosts.values():
             for site in running.sites.values():
@@ -81,7 +80,7 @@ class Settlement:
         host = site.running.host
         for address in (host.ipv4, host.ipv6):
             before = len(site.listeners)
-            await site.listen_at(Endpoint(address, site.port.port), self._bind)
+            await site.listen_at(Endpoint(address, site.port.port), self.namespace)
             self._listening += [(site, each) for each in site.listeners[before:]]
 
     def expose(self, outside: Sequence[Endpoint]) -> None:
@@ -91,16 +90,13 @@ class Settlement:
 
     def _pass_through(self, inside: Endpoint, outside: Endpoint) -> None:
         try:
-            sock = self._bind(*inside)
+            sock = self.namespace.bind(*inside, purpose="passage")
         except OSError as error:
             raise DeclarationError(
                 f"{inside.address} port {inside.port} cannot be passed through: {error.strerror}."
             ) from None
         passage = Passage(sock, outside, self._internet.supervisor.spawn)
         self._ends.append(passage.close)
-
-    def _bind(self, address: str, port: int) -> socket.socket:
-        return self.namespace.bind(("tcp", address, port))[0]
 
     def leave(self) -> None:
         """End every process inside, and listen there no more."""

@@ -21,7 +21,7 @@ from fakemail.tls.contexts import ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.wire.connection import Connection
 from fakemail.wire.performing import Cancellable
-from fakemail.wire.ports import Bind, Listener
+from fakemail.wire.ports import Ground, Listener
 from fakemail.wire.seams import Core
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Site:
         """Where it really listens."""
         return Endpoint(self.listener.address, self.listener.port)
 
-    async def listen_at(self, endpoint: Endpoint, bind: Bind) -> None:
-        """Listen in one more place, whose sockets are made by ``bind``; as the faults demand, there as well."""
-        self.listeners.append(self._listener(endpoint, bind))
+    async def listen_at(self, endpoint: Endpoint, ground: Ground) -> None:
+        """Listen in one more place; as the faults demand, there as well."""
+        self.listeners.append(self._listener(endpoint, ground))
         await self.running.heed_faults()
 
     def leave(self, listener: Listener) -> None:
@@ -72,13 +72,13 @@ class Site:
         self.listeners.remove(listener)
         listener.close()
 
-    def _listener(self, endpoint: Endpoint, bind: Bind | None = None) -> Listener:
+    def _listener(self, endpoint: Endpoint, ground: Ground | None = None) -> Listener:
         return Listener(
             endpoint.address,
             endpoint.port,
             purpose=f"{self.service} of {self.host}",
             factory=lambda: self._spoken.connect(self),
-            bind=bind,
+            ground=ground,
         )
 
     @property

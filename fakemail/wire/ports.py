@@ -12,13 +12,23 @@ import select
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from functools import cache, partial
-from typing import Any, Final, TypeAlias
+from functools import cache
+from typing import Any, Final, Protocol
 
 from fakemail.errors import PortInUse
 
-Bind: TypeAlias = Callable[[str, int], socket.socket]
-"""Makes a TCP socket that is bound to an address and a port."""
+
+class Ground(Protocol):
+    """A network in which ports are: this machine's own, or that of a namespace."""
+
+    def bind(self, address: str, port: int, *, purpose: str) -> socket.socket:
+        """A TCP socket that is bound there and does not block."""
+        ...
+
+    def knock(self, address: str, port: int) -> socket.socket:
+        """A TCP socket that does not block and has begun to connect to there."""
+        ...
+
 
 # Connections that arrive faster than the loop accepts them wait here; a test may open hundreds at once.
 BACKLOG = 512
@@ -68,6 +78,21 @@ def bound_socket(address: str, port: int, *, purpose: str) -> socket.socket:
         raise port_error(address, port, purpose, error) from error
     sock.setblocking(False)
     return sock
+
+
+def knocking_socket(address: str, port: int) -> socket.socket:
+    """A TCP socket that does not block and has begun to connect."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    sock.connect_ex((address, port))
+    return sock
+
+
+class _ThisMachine:
+    """This process's own network; see :class:`Ground`."""
+
+    bind = staticmethod(bound_socket)
+    knock = staticmethod(knocking_socket)
 
 
 def port_error(address: str, port: int, purpose: str, error: OSError) -> Exception:
@@ -169,13 +194,13 @@ class Listener:
         *,
         purpose: str,
         factory: Callable[[], asyncio.BaseProtocol],
-        bind: Bind | None = None,
+        ground: Ground | None = None,
     ) -> None:
-        """``bind`` makes the sockets where they are not in this process's own network."""
+        """``ground`` is where the port is, unless it is this process's own network."""
         self._purpose = purpose
         self._factory = factory
-        self._bind = bind or partial(bound_socket, purpose=purpose)
-        self._socket = self._bind(address, port)
+        self._ground: Ground = ground or _ThisMachine()
+        self._socket = self._ground.bind(address, port, purpose=purpose)
         self._acceptor: Acceptor | None = None
         self._fillers: list[socket.socket] = []
         """Connections of our own that fill the backlog."""
@@ -206,12 +231,9 @@ class Listener:
         self._socket.listen(0)
         # How many fit into a backlog of 0 is the system's affair: fill it until nobody gets through.
         for _ in range(_MOST_FILLERS):
-            filler = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            filler = self._ground.knock(self.address, self.port)
             self._fillers.append(filler)
-            filler.settimeout(_FILLED)
-            try:
-                filler.connect((self.address, self.port))
-            except TimeoutError:
+            if not select.select([], [filler], [], _FILLED)[1]:
                 break
 
     def stop(self) -> None:
@@ -223,7 +245,7 @@ class Listener:
             self._acceptor.close()
         self._socket.close()
         self._acceptor = None
-        self._socket = self._bind(self.address, self.port)
+        self._socket = self._ground.bind(self.address, self.port, purpose=self._purpose)
 
     def close(self) -> None:
         """Give the port back."""

@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from fakemail import AsyncMailNet, ClosedError, DeclarationError, MailNet, Stage, WrongFace
+from fakemail.faults.actions.connections import HangConnections
 from namespaces import require_namespaces
 
 SHELL = "/bin/sh"
@@ -89,6 +90,16 @@ def test_faults_hold_inside(mailnet):
     fault.lift()
     mailnet.run(python(SEND, "mx1.example.org", bob.address), check=True)
     assert bob.inbox.one()
+
+
+def test_connections_that_hang_do_so_inside(mailnet):
+    mailnet.domain("example.org")
+    code = (
+        "import socket\ntry: socket.create_connection(('mx1.example.org', 25), timeout=0.3)\n"
+        "except TimeoutError: print('hangs')"
+    )
+    with mailnet.mx("example.org").faults.add(stage=Stage.CONNECT, do=HangConnections()):
+        assert said(mailnet, *python(code)) == "hangs\n"
 
 
 def test_streams_directory_environment_and_status_are_those_of_subprocess(mailnet, tmp_path):
