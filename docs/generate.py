@@ -28,6 +28,8 @@ from fakemail.imap.context import State as ImapState
 from fakemail.imap.personality import PERSONALITIES, ImapPersonality
 from fakemail.imap.personality import Profile as ImapProfile
 from fakemail.imap.states import COMMANDS as IMAP_COMMANDS
+from fakemail.lint.finding import LintFinding
+from fakemail.lint.rules import RULES, Severity
 from fakemail.model.filtering import CHECK_GROUPS, Rules
 from fakemail.model.host import IMAP, Host, Personality
 from fakemail.policy.content.checks import CHECKS
@@ -139,6 +141,7 @@ RETURNED: tuple[tuple[str, type], ...] = (
     ("mailnet.dns", Dns),
     ("domain.dkim_key()", DkimKey),
     ("Journey", Journey),
+    ("LintFinding", LintFinding),
     ("Results", Results),
 )
 
@@ -573,6 +576,24 @@ def _rule(value: Any) -> str:
     return ", ".join(f"`{each}`" for each in sorted(value)) or "none"
 
 
+def lint() -> Iterator[str]:
+    """The rules of client lint."""
+    yield "# Lint rules"
+    yield ""
+    yield "What `mailnet.lint()` looks for: [Find what a stricter server would mind](../how-to/lint.md)."
+    yield ""
+    yield from _table(
+        ("rule", "severity", "the app", "why a server would mind", "source", "instead"),
+        (
+            (f"`{row.name}`", row.severity.value, row.what, row.why, row.source, row.fix)
+            for row in RULES.values()
+        ),
+    )
+    yield ""
+    for severity, said in _said_of_members(Severity):
+        yield f"- *{Severity[severity].value}*: {said[0].lower()}{said[1:]}"
+
+
 def _default(value: object) -> str:
     return "nothing" if value == frozenset() else f"{value:_}" if type(value) is int else str(value)
 
@@ -585,6 +606,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "stages.md": stages,
     "reasons.md": reasons,
     "traits.md": traits,
+    "lint.md": lint,
     "checks.md": checks,
 }
 

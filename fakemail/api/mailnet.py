@@ -18,6 +18,7 @@ from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.dns import Dns
 from fakemail.api.faults import Faults
 from fakemail.api.hosts import Domain, Host, read_address
+from fakemail.api.linting import Linting
 from fakemail.api.progress import with_notes
 from fakemail.api.queue import Queue
 from fakemail.api.redirection import Redirections
@@ -52,7 +53,7 @@ _A = TypeVar("_A", bound=BaseAccount[Any])
 _Who = str | Address | BaseAccount[Any]
 
 
-class BaseNet(Ways, Trust, Signing, Redirections, Generic[_A]):
+class BaseNet(Ways, Trust, Signing, Redirections, Linting, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]

@@ -162,3 +162,11 @@ def _read(
             setattr(options, row.field, row.read(value))
         except ProtocolError as error:
             raise ProtocolError(f"the parameter {keyword} is malformed: {error}") from None
+
+
+def extensions_of(keyword: str, value: str | None) -> tuple[str, ...]:
+    """The extensions any one of which brings a parameter of MAIL or RCPT; none for one that nobody knows."""
+    if keyword == "BODY" and value is not None:
+        return ("BINARYMIME",) if value.upper() == Body.BINARY.value else ("8BITMIME", "BINARYMIME")
+    row = _MAIL.get(keyword) or _RCPT.get(keyword)
+    return () if row is None else row.extensions

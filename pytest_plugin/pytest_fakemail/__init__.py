@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_fakemail.fixtures import SHARED, WORLDS, async_mailnet, mailnet, mailnet_factory
+from pytest_fakemail.fixtures import PASSED, SHARED, WORLDS, async_mailnet, mailnet, mailnet_factory
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
 
 _MARKER = (
-    "mailnet(*, timeout, seed, domains, accounts, config): the fake internet of the test's mailnet fixtures: "
+    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow): the fake internet of the test's mailnet "
+    "fixtures: "
     "seconds of a wait, seed of chance, domains and accounts that are there from the start, and a TOML file "
-    "(relative to the test file) that describes more."
+    "(relative to the test file) that describes more; whether the test fails for what a stricter server would mind, "
+    "and the lint rules that may be broken all the same."
 )
 
 
@@ -49,6 +51,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="Real seconds that a wait for mail lasts at most. Default: mailnet_timeout, or 5.",
     )
+    group.addoption(
+        "--mailnet-strict",
+        nargs="?",
+        const="hint",
+        default=None,
+        metavar="hint|warning|error|off",
+        help="Fail a test whose app did what a stricter server would mind: anything (the default), or only what is "
+        "as bad as that. Default: mailnet_strict, or off.",
+    )
+    parser.addini(
+        "mailnet_strict", "The same as --mailnet-strict: hint, warning, error or off (default: off)."
+    )
+    parser.addini("mailnet_allow", "Lint rules that may be broken all the same, such as no_tls.", type="args")
     parser.addini("mailnet_timeout", "Real seconds that a wait for mail lasts at most (default: 5).")
 
 
@@ -60,7 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
         option.mailnet_transcript is not None
         or option.mailnet_seed is not None
         or option.mailnet_timeout is not None
+        or option.mailnet_strict is not None
         or config.getini("mailnet_timeout")
+        or config.getini("mailnet_strict")
+        or config.getini("mailnet_allow")
     ):
         from pytest_fakemail.options import check_config
 
@@ -85,6 +103,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
         _raise_shared(item)
         raise
     _raise_shared(item)
+    _judge_shared(item)
     return result
 
 
@@ -92,6 +111,14 @@ def _raise_shared(item: pytest.Item) -> None:
     __tracebackhide__ = True
     for world in item.config.stash.get(SHARED, None) or []:
         world.raise_errors()
+
+
+def _judge_shared(item: pytest.Item) -> None:
+    __tracebackhide__ = True
+    if worlds := item.config.stash.get(SHARED, None):
+        from pytest_fakemail.strictness import judge
+
+        judge(item, [world for world in worlds if len(world.log) > world.start])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -107,6 +134,8 @@ def pytest_runtest_makereport(
         if not item.config.option.fulltrace:
             hide_own_code(call.excinfo)
     report = yield
+    if report.when == "call" and report.passed:
+        item.stash[PASSED] = True
     own = item.stash.get(WORLDS, None) or []
     shared = item.config.stash.get(SHARED, None) or []
     if own or shared:

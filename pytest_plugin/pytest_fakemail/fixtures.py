@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 WORLDS: pytest.StashKey[list[World]] = pytest.StashKey()
 """In an item's stash: the worlds that are the test's own."""
 
+PASSED: pytest.StashKey[bool] = pytest.StashKey()
+"""In an item's stash once the test itself has passed."""
+
 SHARED: pytest.StashKey[list[World]] = pytest.StashKey()
 """In the config's stash: the open worlds that several tests may use."""
 
@@ -24,11 +27,15 @@ def mailnet(request: pytest.FixtureRequest) -> Iterator[MailNet]:
     """A fake internet of the test's own (fakemail.MailNet), new and empty. Mark: mailnet(...)."""
     __tracebackhide__ = True
     from fakemail import MailNet
+    from pytest_fakemail.strictness import judge_own
     from pytest_fakemail.worlds import open_own
 
     net = open_own(MailNet, request.node)
-    yield net
-    net.close()
+    try:
+        yield net
+        judge_own(request.node, net)
+    finally:
+        net.close()
 
 
 @pytest.fixture
@@ -38,11 +45,15 @@ def async_mailnet(request: pytest.FixtureRequest) -> Iterator[AsyncMailNet]:
     # async plugin and depends on none.
     __tracebackhide__ = True
     from fakemail import AsyncMailNet
+    from pytest_fakemail.strictness import judge_own
     from pytest_fakemail.worlds import open_own
 
     net = open_own(AsyncMailNet, request.node)
-    yield net
-    net.close()
+    try:
+        yield net
+        judge_own(request.node, net)
+    finally:
+        net.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from fakemail.errors import nearest
 from fakemail.terms.ids import seed_from
 
 TRANSCRIPT = ("failed", "all")
-NAMES = ("timeout", "seed", "domains", "accounts", "config")
+NAMES = ("timeout", "seed", "domains", "accounts", "config", "strict", "allow")
+STRICT = ("hint", "warning", "error", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,10 @@ class Options:
     domains: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     config: Path | None = None
+    strict: str = "off"
+    """How bad a finding must be to fail the test: ``hint``, ``warning``, ``error``; ``off`` for none."""
+    allow: tuple[str, ...] = ()
+    """The lint rules that may be broken all the same."""
 
 
 def check_config(config: pytest.Config) -> None:
@@ -44,6 +49,8 @@ def check_config(config: pytest.Config) -> None:
         )
     config_seed(config)
     config_timeout(config)
+    config_strict(config)
+    _allowed(tuple(config.getini("mailnet_allow")), "mailnet_allow in the ini file")
 
 
 def config_seed(config: pytest.Config) -> int | None:
@@ -59,6 +66,15 @@ def config_timeout(config: pytest.Config) -> float | None:
         return _seconds(given, "--mailnet-timeout")
     given = config.getini("mailnet_timeout")
     return _seconds(given, "mailnet_timeout in the ini file") if given else None
+
+
+def config_strict(config: pytest.Config) -> str:
+    """How strict the command line is, or else the ini file."""
+    given = config.option.mailnet_strict
+    if given is not None:
+        return _strict(given, "--mailnet-strict")
+    given = config.getini("mailnet_strict")
+    return _strict(given, "mailnet_strict in the ini file") if given else "off"
 
 
 def of_item(item: pytest.Item) -> Options:
@@ -97,6 +113,8 @@ def read(
         domains=_texts(said, "domains", where),
         accounts=_texts(said, "accounts", where),
         config=_path(said["config"], base, where) if "config" in said else None,
+        strict=_strict(said["strict"], f"{where}: strict=") if "strict" in said else config_strict(config),
+        allow=(*config.getini("mailnet_allow"), *_allowed(_texts(said, "allow", where), f"{where}: allow=")),
     )
 
 
@@ -126,6 +144,25 @@ def _texts(said: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
         return tuple(value)
     hint = f"; write {name}=[{value!r}]" if isinstance(value, str) else ""
     raise pytest.UsageError(f"{where}: {name}= is a list of texts, not {value!r}{hint}.")
+
+
+def _strict(value: object, where: str) -> str:
+    if isinstance(value, bool):
+        return "hint" if value else "off"
+    if not isinstance(value, str) or value not in STRICT:
+        hint = " Before the path of a test, write --mailnet-strict=hint." if where.startswith("--") else ""
+        raise pytest.UsageError(f"{where} is one of {', '.join(STRICT)}, not {value!r}.{hint}")
+    return value
+
+
+def _allowed(names: tuple[str, ...], where: str) -> tuple[str, ...]:
+    if names:
+        from fakemail.lint.rules import RULES
+
+        for name in names:
+            if name not in RULES:
+                raise pytest.UsageError(f"{where}: there is no lint rule {name!r}; {nearest(name, RULES)}")
+    return names
 
 
 def _path(value: object, base: Path, where: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from itertools import count
 from types import TracebackType
@@ -27,18 +28,20 @@ _MOMENT = 0.3  # real seconds
 class World:
     """A fake internet that runs, and its log, which can be read after its end."""
 
-    def __init__(self, net: BaseNet[Any]) -> None:
-        self._net = net
+    def __init__(self, net: BaseNet[Any], *, allow: Iterable[str] = ()) -> None:
+        self.net = net
         self._internet = net.internet
         self.log = net.internet.log
         self.seed = net.seed
+        self.allow = tuple(allow)
+        """The lint rules that may be broken in it."""
         self.start = 0
         """How many events had happened when the present test began."""
 
     @property
     def is_open(self) -> bool:
         """Whether the fake internet runs."""
-        return self._net.is_running
+        return self.net.is_running
 
     def begin_test(self) -> None:
         """A test begins: what happened so far is not its doing."""
@@ -46,9 +49,9 @@ class World:
 
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""
-        if self._net.is_running:
+        if self.net.is_running:
             with suppress(TimeoutError):  # a loop that stands still has a log all the same
-                self._net._settled(_MOMENT).result(10 * _MOMENT)
+                self.net._settled(_MOMENT).result(10 * _MOMENT)
 
     @property
     def is_inhabited(self) -> bool:
@@ -91,7 +94,7 @@ def open_own(kind: type[_Net], item: pytest.Item) -> _Net:
 def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
     __tracebackhide__ = True
     net = kind(**_arguments(options)).start()
-    worlds.append(World(net))
+    worlds.append(World(net, allow=options.allow))
     try:
         for domain in options.domains:
             net.domain(domain)

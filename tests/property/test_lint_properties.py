@@ -1,0 +1,101 @@
+"""Whatever a client says, in whatever pieces: lint reads it without an error, and tells no secret."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakemail.clock import VirtualClock
+from fakemail.lint.linting import lint
+from fakemail.lint.rules import RULES
+from fakemail.mail.envelope import Envelope
+from fakemail.model.host import SUBMISSION, Host, Personality
+from fakemail.record.events import Connected, Disconnected
+from fakemail.record.log import Log
+from fakemail.sasl.exchange import Credentials
+from fakemail.smtp.backend import Receipt
+from fakemail.smtp.extensions import Profile
+from fakemail.smtp.session import Session
+from fakemail.terms.address import Address, Path
+from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
+from fakemail.terms.stage import Stage
+from fakemail.terms.verdict import ACCEPTED, Verdict
+from smtp_backend import Unjudging
+
+SECRET = "AHMAczNjcmV0"
+WORDS = st.sampled_from(
+    [
+        b"EHLO app.test\r\n",
+        b"HELO [1.2.3.4]\r\n",
+        b"EHLO \xff\r\n",
+        b"MAIL FROM:<a@b.test> SIZE=1\r\n",
+        b"MAIL FROM:<>\r\n",
+        b"RCPT TO:<@x:c@d.test>\r\n",
+        b"RCPT TO: <c@d.test\r\n",
+        b"DATA\r\n",
+        b"BDAT 5 LAST\r\nab\r\nc",
+        b"Subject: x\n\r\n.y\r\n.\r\n",
+        b"\xc3\xa9: \r\n\r\n.\r\n",
+        b".\r\n",
+        f"AUTH PLAIN {SECRET}\r\n".encode(),
+        b"AUTH\r\n",
+        b"QUIT",
+        b"\r\n",
+        b"\r",
+        b"\n",
+    ]
+)
+PIECES = st.lists(st.one_of(WORDS, st.binary(max_size=30)), max_size=25)
+
+
+class Backend(Unjudging):
+    """Takes everything."""
+
+    chance = Chance(0)
+
+    @property
+    def credentials(self) -> Credentials:
+        return self  # type: ignore[return-value]
+
+    def key_of(self, login: str) -> str:
+        return login
+
+    def password_of(self, login: str) -> str | None:
+        return None
+
+    def check_sender(self, sender: Path, login: str) -> Verdict:
+        return ACCEPTED
+
+    def check_recipient(self, recipient: Address, login: str) -> Verdict:
+        return ACCEPTED
+
+    def take(self, envelope: Envelope, content: bytes) -> Receipt:
+        return Receipt(ACCEPTED, "Q1")
+
+    def verify(self, name: str) -> tuple[Address, ...]:
+        return ()
+
+    def expand(self, name: str) -> tuple[Address, ...]:
+        return ()
+
+
+@given(PIECES, st.booleans())
+def test_anything_can_be_linted(pieces: list[bytes], ends: bool) -> None:
+    log = Log(VirtualClock())
+    app = Peer("203.0.113.250", 50000, "app")
+    personality = Personality(auth_in_clear=True, require_auth=False, accept_bare_line_ends=True)
+    host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (SUBMISSION,), personality)
+    session = Session(Profile(host, SUBMISSION), Backend(), log.exchanges(host.name, 1), app)
+    log.append(Connected, Stage.CONNECT, host.name, 1, "", "submission", app)
+    session.greet()
+    for piece in pieces:
+        session.feed(piece)
+        while session.has_more:
+            session.more()
+    if ends:
+        log.append(Disconnected, Stage.DISCONNECT, host.name, 1, "", "client", None, "")
+    found = lint(log)
+    assert {finding.name for finding in found} <= set(RULES)
+    assert SECRET not in "".join(map(str, found))
+    assert [finding.event for finding in found] == sorted(finding.event for finding in found)
