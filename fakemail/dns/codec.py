@@ -23,7 +23,8 @@ from fakemail.errors import ProtocolError
 IN: Final = 1
 OUR_UDP_SIZE: Final = 4096
 """The largest UDP message that is sent and asked for, in octets."""
-_OPT: Final = 41
+_SOA, _OPT = 6, 41
+_SOA_NUMBERS: Final = 20  # octets: RFC 1035 §3.3.13, five numbers behind two names
 _HEADER: Final = struct.Struct("!HHHHHH")
 # RFC 1035 §4.1.1, RFC 4035 §3.2: the bits of the second word.
 _QR, _AA, _TC, _RD, _RA, _AD, _CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
@@ -176,6 +177,8 @@ class ReceivedReply:
     answer: tuple[ReceivedRecord, ...]
     authentic: bool = False
     """AD: the server has validated it (RFC 4035 §3.2.3)."""
+    negative_ttl: int | None = None
+    """For how many seconds it may be kept that something is not there (RFC 2308 §5); ``None`` without an SOA record."""
 
 
 def decode_reply(packet: bytes) -> ReceivedReply:
@@ -195,10 +198,13 @@ def decode_reply(packet: bytes) -> ReceivedReply:
         rtype, _ = buffer.unpack("!HH")
         found = []
         extended = 0
+        negative: int | None = None
         for place in range(0 if flags & _TC else answers + authorities + others):
             owner, number, _, ttl, start, end = _take_record(buffer)
             if number == _OPT:
                 extended = ttl >> 24 << 4
+            elif number == _SOA and answers <= place < answers + authorities and end - start >= _SOA_NUMBERS:
+                negative = min(ttl, int.from_bytes(packet[end - 4 : end]))  # MINIMUM comes last
             elif place < answers:
                 key = labels_to_text(owner).lower()
                 found.append(
@@ -209,7 +215,15 @@ def decode_reply(packet: bytes) -> ReceivedReply:
     truncated = bool(flags & _TC)
     rcode = rcode_name(flags & _RCODE | extended)
     return ReceivedReply(
-        id, name, type_name(rtype), rcode, truncated, bool(flags & _AA), tuple(found), bool(flags & _AD)
+        id,
+        name,
+        type_name(rtype),
+        rcode,
+        truncated,
+        bool(flags & _AA),
+        tuple(found),
+        bool(flags & _AD),
+        negative,
     )
 
 

@@ -8,7 +8,7 @@ another thread sees the old set or the new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from fakemail.dns.names import name_key, parent_of, read_name
@@ -35,8 +35,9 @@ ROOT_SOA: Final = Record(
 class Zone:
     """One zone. Change it through :class:`Zones` only."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, on_change: Callable[[], object] = lambda: None) -> None:
         self.origin = origin
+        self._on_change = on_change
         self.nodes: dict[str, Node] = {}
         # How many names with records lie below a name: what makes it exist without records of its own.
         self._below: dict[str, int] = {}
@@ -68,6 +69,7 @@ class Zone:
         """Set the records of a name and type; none removes them."""
         node = self.nodes.get(name)
         self.chain = None
+        self._on_change()
         if type == "NS" and name != self.origin:
             self.cuts += bool(records) - (node is not None and "NS" in node)
         if records:
@@ -107,6 +109,11 @@ class Zones:
         self._zones: dict[str, Zone] = {}
         self.is_signed = False
         """Whether a zone was ever signed."""
+        self.revision = 0
+        """Another number after each change."""
+
+    def _changed(self) -> None:
+        self.revision += 1
 
     def add_zone(
         self,
@@ -137,7 +144,7 @@ class Zones:
         primary = read_name(primary or (servers[0] if servers else _within("ns1", key)))
         contact = read_name(contact or _within("hostmaster", key))
         value = f"{primary}. {contact}. {serial} {refresh} {retry} {expire} {negative_ttl}"
-        zone = Zone(key)
+        zone = Zone(key, self._changed)
         zone.put(key, "SOA", (Record(key, "SOA", ttl, value),))
         zone.put(key, "NS", tuple([record(key, "NS", server, ttl=ttl) for server in servers]))
         self._zones[key] = zone
@@ -195,6 +202,7 @@ class Zones:
         zone = self._zones.pop(key, None)
         if zone is None:
             raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
+        self._changed()
         return tuple(_all_records(zone))
 
     def copy(self) -> Zones:

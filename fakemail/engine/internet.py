@@ -20,11 +20,12 @@ from fakemail.engine.connections import Connections
 from fakemail.engine.credentials import login_key
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
-from fakemail.engine.network import LOOPBACK, Endpoint, Network, PortPlan
+from fakemail.engine.network import Endpoint, Network, PortPlan
 from fakemail.engine.protection import Protection
 from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.reporting import Reporting
+from fakemail.engine.resolving import Resolvers
 from fakemail.engine.securing import publish_usual_tlsa
 from fakemail.engine.signing import Keys, Signing
 from fakemail.engine.site import RunningHost
@@ -114,7 +115,7 @@ class Internet:
         self._signs = False
         self._advancing = asyncio.Lock()  # it takes the loop in which it is first waited for
         self._naming = LateNaming(self.world, self.keys)
-        self._dns_clients: dict[str, DnsClient] = {}
+        self.resolvers = Resolvers(self)
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
         self.spoiled_dns = SpoiledDns(self)
         self.dns = DnsServer(
@@ -143,8 +144,7 @@ class Internet:
             running.close()
         await self.supervisor.aclose()
         self.connections.close()
-        for client in self._dns_clients.values():
-            await client.aclose()
+        await self.resolvers.aclose()
         await self.dns.stop()
         # Whatever was dropped closes its socket in the next turn of the loop, behind which we are then.
         await asyncio.sleep(0)
@@ -445,21 +445,8 @@ class Internet:
     # DNS -----------------------------------------------------------------------------------------
 
     def dns_client(self, host: str) -> DnsClient:
-        """The resolver of a host, made when it first asks something."""
-        client = self._dns_clients.get(host)
-        if client is None:
-            described = self.world.hosts[host]
-
-            def asks_from(end: tuple[str, int]) -> None:
-                self.network.calls_from(Endpoint(*end), Peer(described.ipv4, end[1], host))
-
-            client = DnsClient(LOOPBACK, self.dns.port, chance=self.chance, asks_from=asks_from)
-            self._dns_clients[host] = client
-        return client
-
-    def asking(self, host: str) -> DnsClient | None:
-        """The resolver of a host that has asked something."""
-        return self._dns_clients.get(host)
+        """The resolver of a host."""
+        return self.resolvers.client(host)
 
     def _note_query(self, address: str, port: int, transport: Transport, response: Response) -> None:
         self.log.append(

@@ -32,6 +32,11 @@ class SpoiledDns:
         self._internet = internet
         self._book: Book = internet.faults.book(NAME_SERVER)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether something can go wrong with answers now."""
+        return bool(self._book.in_force)
+
     @cached_property
     def _spoiler(self) -> Spoiler:
         from fakemail.dns.spoiling import Spoiler  # most worlds never need it
@@ -64,7 +69,7 @@ class SpoiledDns:
         if action is None:
             return None
         spoiler = self._spoiler
-        asking = self._internet.asking(client.name)
+        asking = self._internet.resolvers.asking(client.name)
         if asking is None:
             return spoiler.respond(action, question, answer, transport=transport)
         if spoiler.is_lost(action):

@@ -253,7 +253,8 @@ class Transfer:
             ask = next(questions)
             while True:
                 answer = await client.query(ask.name, ask.type)
-                ask = questions.send(Found(answer.kind, answer.values(), answer.authentic))
+                remembered = answer.transport == "memory"
+                ask = questions.send(Found(answer.kind, answer.values(), answer.authentic, remembered))
         except StopIteration as end:
             result: _T = end.value
             return result

@@ -49,6 +49,8 @@ SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMI
 
 SENDING_TLS: Final = ("none", "opportunistic", "required", "verified")
 """What a host can demand of TLS when it sends."""
+DNS_CACHES: Final = ("until_changed", "for_ttl", "off")
+"""How the resolver of a host can remember answers."""
 
 
 BOUNCE_STYLES: Final = ("standard", "postfix", "exchange", "gmail", "qmail", "plain")
@@ -100,6 +102,9 @@ class Personality:
     """When it sends: report once a day to the domains that ask for it (RFC 8460)."""
     keep_connections: bool = True
     """When it sends: keep a connection for a moment, for the next message to the same mail host."""
+    dns_cache: str = "until_changed"
+    """What its resolver remembers, in the fake internet's time: ``until_changed``, answers for their TTL, but none
+    from before a change in DNS; ``for_ttl``, those as well, as real resolvers do; ``off``, nothing."""
     max_hops: int = 100
     """Received fields in a message before it is refused as going round in circles (RFC 5321 §6.3)."""
     accept_bare_line_ends: bool = False
@@ -126,6 +131,10 @@ class Personality:
         if self.sending_tls not in SENDING_TLS:
             raise DeclarationError(
                 f"sending_tls: {self.sending_tls!r} is no such demand; {nearest(self.sending_tls, SENDING_TLS)}"
+            )
+        if self.dns_cache not in DNS_CACHES:
+            raise DeclarationError(
+                f"dns_cache: {self.dns_cache!r} is no such habit; {nearest(self.dns_cache, DNS_CACHES)}"
             )
 
 

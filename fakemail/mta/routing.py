@@ -28,6 +28,8 @@ class Found(NamedTuple):
     values: tuple[tuple[int, str] | str, ...] = ()
     authentic: bool = False
     """Whether DNSSEC vouches for it."""
+    remembered: bool = False
+    """Whether nobody was asked, because the host still knew."""
 
 
 class MailHost(NamedTuple):
@@ -73,8 +75,10 @@ def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
     if domain.startswith("["):
         return Route((MailHost(0, domain),))  # an address literal names its host (RFC 5321 §2.3.5)
     found = yield Ask(domain, "MX")
+    source = "as it remembers" if found.remembered else ""
     if found.kind == "NXDOMAIN":
-        return Route(reason=Reason.NO_SUCH_DOMAIN, detail=f"{domain} does not exist")
+        detail = f"{domain} does not exist{source and ', '}{source}"
+        return Route(reason=Reason.NO_SUCH_DOMAIN, detail=detail)
     if found.kind not in ("NOERROR", "NODATA"):
         return Route(reason=Reason.DNS_TEMPORARY, temporary=True, detail=f"MX of {domain}: {found.kind}")
     records = [MailHost(*value) for value in found.values if not isinstance(value, str)]
@@ -86,7 +90,7 @@ def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
     usable = _before(ordered, own_name)
     if not usable:
         return Route(reason=Reason.MAIL_LOOP, detail=f"{own_name} is the best mail host of {domain} itself")
-    return Route(tuple(usable), authentic=found.authentic, by_mx=bool(named))
+    return Route(tuple(usable), detail=source, authentic=found.authentic, by_mx=bool(named))
 
 
 def find_addresses(host: str) -> AddressQuestions:

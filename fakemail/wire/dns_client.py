@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from fakemail.dns.cache import time_to_live
 from fakemail.dns.codec import (
     IN,
     OUR_UDP_SIZE,
@@ -53,8 +54,11 @@ class ClientAnswer:
     records: tuple[ClientRecord, ...] = ()
     """The answer section, CNAME records and all, in the order of the reply."""
     transport: str = "udp"
+    """``udp``, ``tcp``, or ``memory`` when nobody was asked."""
     authentic: bool = False
     """Whether the server has validated it with DNSSEC."""
+    ttl: int = 0
+    """For how many seconds it may be kept."""
 
     @property
     def is_temporary(self) -> bool:
@@ -64,6 +68,22 @@ class ClientAnswer:
     def values(self) -> tuple[Any, ...]:
         """The values of the records of the type asked for: see :data:`ClientRecord`."""
         return tuple([each.value for each in self.records if each.type == self.type])
+
+
+class Remembers(Protocol):
+    """The memory of a resolver."""
+
+    def mark(self) -> object:
+        """What an answer that is asked for now has to be kept under."""
+        ...
+
+    def recall(self, name: str, type: str) -> ClientAnswer | None:
+        """The answer that is remembered."""
+        ...
+
+    def keep(self, name: str, type: str, answer: ClientAnswer, *, ttl: int, mark: object) -> None:
+        """Remember an answer for that many seconds."""
+        ...
 
 
 class DnsClient:
@@ -78,12 +98,15 @@ class DnsClient:
         timeout: float = PATIENCE,
         tries: int = 2,
         asks_from: Callable[[tuple[str, int]], object] = lambda _: None,
+        memory: Remembers | None = None,
     ) -> None:
         """``timeout`` is for each of the ``tries``, in real seconds. Message ids come from ``chance``, or
         count up: nobody forges replies on loopback. ``asks_from`` is told each of our own ends before
-        anything is asked from it, so that the server can tell who asks."""
+        anything is asked from it, so that the server can tell who asks. Nobody is asked for what is in the
+        ``memory``."""
         self._server = (address, port)
         self._asks_from = asks_from
+        self._memory = memory
         self._timeout = timeout
         self._tries = tries
         self._ids = _ids(chance)
@@ -108,7 +131,16 @@ class DnsClient:
         except DeclarationError:
             return ClientAnswer(name.lower(), type, "NXDOMAIN")
         async with self._room:
-            return await self._query(key, type)
+            memory = self._memory
+            if memory is None:
+                return await self._query(key, type)
+            known = memory.recall(key, type)
+            if known is None:
+                mark = memory.mark()
+                known = await self._query(key, type)
+                if known.ttl:
+                    memory.keep(key, type, replace(known, transport="memory"), ttl=known.ttl, mark=mark)
+            return known
 
     async def _query(self, key: str, type: str) -> ClientAnswer:
         kind, transport = "TIMEOUT", "udp"
@@ -125,7 +157,7 @@ class DnsClient:
                     if reply.truncated:
                         transport = "tcp"
                         reply = await self._ask_over_tcp(question)
-                return ClientAnswer(key, type, _kind(reply), reply.answer, transport, reply.authentic)
+                return _answer(key, type, reply, transport)
             except TimeoutError:
                 kind = "TIMEOUT"
             except OSError:
@@ -242,6 +274,12 @@ def _ids(chance: Chance | None) -> Iterator[int]:
 def _answers(reply: ReceivedReply, question: Question) -> bool:
     """RFC 5452 §9.1: a reply counts only if it repeats the id and the question."""
     return (reply.id, reply.name, reply.type) == (question.id, question.name, question.type)
+
+
+def _answer(key: str, type: str, reply: ReceivedReply, transport: str) -> ClientAnswer:
+    kind = _kind(reply)
+    ttl = time_to_live(kind, [record.ttl for record in reply.answer], reply.negative_ttl)
+    return ClientAnswer(key, type, kind, reply.answer, transport, reply.authentic, ttl)
 
 
 def _kind(reply: ReceivedReply) -> str:
