@@ -1,4 +1,4 @@
-"""Reads reports of people: complaints about spam (ARF, RFC 5965), and that a message was read (MDN, RFC 8098)."""
+"""Reads complaints about spam and failed authentication (ARF, RFC 5965), and that a message was read (RFC 8098)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,35 @@ class ComplaintReport:
     envelope_id: str
     incidents: int
     """How often the like of it was reported."""
+    original_message_id: str
+    """Of the message that it is about, with brackets; empty if the report does not show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReport:
+    """A report that a message failed authentication (RFC 6591 §3.1, RFC 9991 §4)."""
+
+    kind: str
+    """What failed: ``dmarc``, ``signature``, ``spf``, ``adsp``, ``bodyhash``, ``revoked``."""
+    domain: str
+    """In whose name it came."""
+    source_ip: str
+    """The address from which it came."""
+    sender: str
+    """Its reverse-path, without brackets; ``<>`` for the null one."""
+    recipients: tuple[str, ...]
+    arrival_date: datetime | None
+    not_aligned: tuple[str, ...]
+    """The methods that authenticated nobody who is aligned with the author: ``dkim``, ``spf``."""
+    results: str
+    """The Authentication-Results of the reporting host."""
+    delivery: str
+    """What became of it: ``delivered``, ``spam``, ``policy``, ``reject``, ``other``; empty if it does not tell."""
+    dkim_domain: str
+    dkim_selector: str
+    spf_record: str
+    """The name that was asked for SPF, and what was there (SPF-DNS)."""
+    reporting_host: str
     original_message_id: str
     """Of the message that it is about, with brackets; empty if the report does not show it."""
 
@@ -73,6 +102,34 @@ def read_complaint(root: Part) -> ComplaintReport | None:
         reporting_host=typed(fields, "reporting-mta"),
         envelope_id=text(fields, "original-envelope-id"),
         incidents=int(incidents) if incidents.isascii() and incidents.isdigit() else 1,
+        original_message_id=original_id(root),
+    )
+
+
+def read_failure(root: Part) -> FailureReport | None:
+    """The report of failed authentication that a message is, ``None`` if it is none."""
+    if root.content_type != "multipart/report":
+        return None
+    groups = report_groups(root, "message/feedback-report")
+    if not groups or text(groups[0], "feedback-type").lower() != "auth-failure":
+        return None
+    fields = groups[0]
+    sender = text(fields, "original-mail-from")
+    alignment = [each.strip().lower() for each in text(fields, "identity-alignment").split(",")]
+    return FailureReport(
+        kind=text(fields, "auth-failure").lower(),
+        domain=text(fields, "reported-domain").lower(),
+        source_ip=text(fields, "source-ip"),
+        sender=sender if sender == "<>" else sender.strip("<>"),
+        recipients=tuple(each.strip().strip("<>") for each in fields.all("original-rcpt-to")),
+        arrival_date=parse_date(text(fields, "arrival-date")),
+        not_aligned=tuple(each for each in alignment if each not in ("", "none")),
+        results=text(fields, "authentication-results"),
+        delivery=text(fields, "delivery-result").lower(),
+        dkim_domain=text(fields, "dkim-domain"),
+        dkim_selector=text(fields, "dkim-selector"),
+        spf_record=text(fields, "spf-dns"),
+        reporting_host=typed(fields, "reporting-mta"),
         original_message_id=original_id(root),
     )
 

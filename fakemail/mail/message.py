@@ -13,7 +13,15 @@ from functools import cached_property
 from fakemail.errors import MailExpectation
 from fakemail.mail import codes
 from fakemail.mail.addresses import Mailbox, mailboxes
-from fakemail.mail.feedback import ComplaintReport, DispositionReport, read_complaint, read_disposition
+from fakemail.mail.dmarc_report import DmarcReport, read_dmarc_report
+from fakemail.mail.feedback import (
+    ComplaintReport,
+    DispositionReport,
+    FailureReport,
+    read_complaint,
+    read_disposition,
+    read_failure,
+)
 from fakemail.mail.headers import Headers, body_offset, message_ids, parse_date, split_fields
 from fakemail.mail.hypertext import Hypertext, Link, bare_links, read_html
 from fakemail.mail.mime import Part, parse
@@ -187,6 +195,16 @@ class MessageView:
     def tls_report(self) -> TlsReport | None:
         """What it reports about the TLS of somebody's sessions, if it is a TLS report (RFC 8460); else ``None``."""
         return read_tls_report(self.root)
+
+    @cached_property
+    def dmarc_report(self) -> DmarcReport | None:
+        """What it reports of a domain's mail, if it is a DMARC aggregate report (RFC 9990); else ``None``."""
+        return read_dmarc_report(self.root)
+
+    @cached_property
+    def failure_report(self) -> FailureReport | None:
+        """What it reports of one message, if it tells that it failed authentication (RFC 6591); else ``None``."""
+        return read_failure(self.root)
 
     @cached_property
     def attachments(self) -> list[Attachment]:

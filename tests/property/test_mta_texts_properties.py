@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.errors import ProtocolError
+from fakemail.mail.dmarc_report import read_dmarc_report
+from fakemail.mail.feedback import read_failure
 from fakemail.mail.mime import parse
 from fakemail.mail.tls_report import read_tls_report
+from fakemail.mta.dmarc_report import Published, Report, Row, Signature, write
 from fakemail.mta.sts import LONGEST_AGE, MODES, Policy, read_id, read_policy, write_policy
 from fakemail.mta.tls_report import read_recipients
+from fakemail.terms.address import Address
 from fakemail.tls.dane import covers, read_tlsa
+
+ANN = Address("ann", "a.test")
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 hosts = st.builds(
@@ -94,3 +103,53 @@ def test_any_json_for_a_report(data: object, as_json: bool) -> None:
         ]
     )
     read_tls_report(parse(raw))
+
+
+snippets = st.sampled_from(
+    [
+        "<feedback>",
+        "</feedback>",
+        "<record>",
+        "</record>",
+        "<row>",
+        "<count>",
+        "1",
+        "</count>",
+        "<!--",
+        "&a;",
+        "\x00",
+    ]
+)
+
+
+@given(st.binary(max_size=200) | st.lists(snippets, max_size=20).map(lambda found: "".join(found).encode()))
+def test_garbage_for_a_dmarc_report(octets: bytes) -> None:
+    for head in (b"Content-Type: text/xml", b"Content-Type: multipart/report; boundary=x"):
+        root = parse(head + b"\r\n\r\n" + octets)
+        read_dmarc_report(root)
+        assert read_failure(root) is None
+
+
+@given(st.text(max_size=30), st.integers(1, 99))
+def test_dmarc_rows_round_trip(odd: str, count: int) -> None:
+    row = Row(
+        "192.0.2.1",
+        "none",
+        "pass",
+        "fail",
+        odd,
+        odd,
+        odd,
+        (Signature(odd, odd, "pass"),),
+        odd,
+        "mfrom",
+        "none",
+    )
+    report = Report(
+        "mx.test", Published("a.test", "psl", {"p": "none"}), ANN, WHEN, WHEN, "ID1", Counter({row: count})
+    )
+    found = read_dmarc_report(parse(write(report)))
+    assert found is not None
+    assert [(each.source_ip, each.count) for each in found.rows] == [("192.0.2.1", count)]
+    if odd.isprintable():
+        assert found.rows[0].header_from == odd.strip()
