@@ -111,7 +111,9 @@ def _check_records(description: Description, problems: Problems) -> None:
 def _publish(net: AnyNet, description: Description, problems: Problems) -> None:
     for domain in description.domains:
         with problems.at(domain.where):
-            Domain(net, domain.name).publish(spf=domain.spf, dmarc=domain.dmarc)
+            handle = Domain(net, domain.name).publish(spf=domain.spf, dmarc=domain.dmarc)
+            if domain.broken:
+                handle.break_authentication(*domain.broken)
     for text, origin, where in _zone_texts(description):
         with problems.at(where):
             net.dns.zone_text(text, origin=origin)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fakemail.errors import DeclarationError
 from fakemail.model.account import Account, AutoReply, Forward
+from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Personality, Service
 from fakemail.model.mailing_list import MailingList
@@ -50,6 +51,9 @@ class DomainEntry:
     policy: Policy = Policy()
     where: str = field(default="", compare=False)
     """Where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
+    dkim: tuple[Dkim, ...] = (Dkim(),)
+    broken: tuple[str, ...] = ()
+    """How its sender authentication is broken, by name; whoever runs the domain breaks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,7 @@ def _declare_domain(world: World, domain: DomainEntry) -> None:
         behind=domain.behind,
     )
     world.set_policy(domain.name, domain.policy)
+    world.change_domain(replace(world.domain(domain.name), dkim=domain.dkim))
 
 
 def _hosts_of(domain: str, entry: DomainEntry) -> Iterator[str]:
@@ -301,6 +306,8 @@ def _domain_entry(domain: Domain) -> DomainEntry:
         ignore_dots=domain.ignore_dots,
         behind=domain.behind,
         policy=domain.policy,
+        dkim=domain.dkim,
+        broken=domain.broken,
     )
 
 

@@ -25,10 +25,12 @@ from fakemail.model.description import (
     Problems,
     RecordEntry,
 )
+from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.mailing_list import MailingList
 from fakemail.model.policy import Policy
+from fakemail.model.toml_dkim import DKIM_KEYS, read_dkim
 from fakemail.model.toml_lines import Lines, Path
 from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, WHOLE, Kind, personality_keys
 from fakemail.terms.address import Address, address, is_domain_name
@@ -37,6 +39,9 @@ TABLE: Final = Kind("a table", lambda value: isinstance(value, dict))
 TABLES: Final = Kind(
     "an array of tables",
     lambda value: isinstance(value, list) and all(isinstance(each, dict) for each in value),
+)
+TABLE_OR_TABLES: Final = Kind(
+    "a table, or an array of them", lambda value: TABLE.fits(value) or (TABLES.fits(value) and bool(value))
 )
 
 TOP_KEYS: Final[Mapping[str, Kind]] = {
@@ -61,6 +66,8 @@ DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
     "greylist": NUMBER,
     "spf": TEXT,
     "dmarc": TEXT,
+    "dkim": TABLE_OR_TABLES,
+    "break_authentication": TEXTS,
     "zone": TEXT,
 }
 HOST_KEYS: Final[Mapping[str, Kind]] = {
@@ -256,7 +263,22 @@ class _Reader:
             tuple(found.get("behind", ())),
             self.policy(found, path),
             self.where(path),
+            dkim=self.dkim(found, path),
+            broken=tuple(found.get("break_authentication", ())),
         )
+
+    def dkim(self, found: Mapping[str, Any], path: Path) -> tuple[Dkim, ...]:
+        if "dkim" not in found:
+            return (Dkim(),)
+        several = found["dkim"] if isinstance(found["dkim"], list) else [found["dkim"]]
+        keys: dict[str, Dkim] = {}
+        for each in several:
+            table = self.table(each, (*path, "dkim"), DKIM_KEYS)
+            with self.problems.at(self.where(path, "dkim")):
+                key = read_dkim(table)
+                if keys.setdefault(key.selector, key) is not key:
+                    raise DeclarationError(f"dkim: two keys have the selector {key.selector!r}.")
+        return tuple(keys.values())
 
     def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
         seconds = found.get("greylist")

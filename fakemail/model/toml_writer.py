@@ -15,9 +15,11 @@ from fakemail.model.description import (
     RecordEntry,
     inside,
 )
+from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import Personality
 from fakemail.model.toml import write_key, write_text
+from fakemail.model.toml_dkim import write_dkim
 from fakemail.model.traits import personality_keys
 from fakemail.terms.address import quote_local
 
@@ -56,6 +58,8 @@ def _value(value: object) -> str:
             return _long_text(value) if "\n" in value else write_text(value)
         case frozenset():
             return _value(sorted(value))
+        case dict():
+            return f"{{ {', '.join(f'{write_key(key)} = {_value(each)}' for key, each in value.items())} }}"
         case list() | tuple():
             return f"[{', '.join(_value(each) for each in value)}]"
         case _:
@@ -88,6 +92,11 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
     for key in ("spf", "dmarc"):
         if (value := getattr(domain, key)) is not None:
             yield key, value
+    if domain.dkim != (Dkim(),):
+        keys = [write_dkim(key) for key in domain.dkim]
+        yield "dkim", keys if len(keys) > 1 else keys[0]
+    if domain.broken:
+        yield "break_authentication", domain.broken
     if domain.ignore_dots:
         yield "ignore_dots", True
     if domain.behind:

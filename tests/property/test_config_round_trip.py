@@ -22,6 +22,7 @@ from fakemail.model.description import (
     declare,
     describe,
 )
+from fakemail.model.dkim import ALGORITHMS, CANONICALIZATIONS, Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import BOUNCE_STYLES, SERVICES, Personality
 from fakemail.model.mailing_list import MailingList
@@ -41,6 +42,17 @@ host_names = labels | st.builds("{}.{}".format, labels, domain_names)
 locals_ = st.sampled_from(["ann", "bob", "Ann.Lee", "two words", 'q"u\\ote', "ö", "o'b"])
 addresses = st.builds(Address, locals_, domain_names)
 sets = st.frozensets(texts, max_size=3)
+dkim_keys = st.builds(
+    Dkim,
+    st.sampled_from(["mail", "2026.eu", "_x"]),
+    st.sampled_from(ALGORITHMS),
+    st.booleans(),
+    st.sampled_from(CANONICALIZATIONS),
+    st.sampled_from([(), ("From", "X-Other")]),
+    st.sampled_from([(), ("From",), ("From", "To")]),
+    st.booleans(),
+    st.none() | st.timedeltas(timedelta(), timedelta(days=99)),
+)
 
 
 @st.composite
@@ -63,6 +75,7 @@ def domain_entries(draw):
         draw(st.booleans()),
         tuple(draw(st.lists(host_names, max_size=2))),
         Policy(draw(st.none() | st.timedeltas(timedelta(), timedelta(days=99)))),
+        dkim=tuple(draw(st.lists(dkim_keys, min_size=1, max_size=2, unique_by=lambda key: key.selector))),
     )
 
 

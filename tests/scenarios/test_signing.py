@@ -175,3 +175,32 @@ def test_mistakes_are_told(net):
         domain.publish(dkim={"a/b": None})
     with pytest.raises(TypeError, match="expires"):
         domain.dkim(expires=5)
+
+
+CONFIG = """
+[domains."shop.test"]
+accounts = ["hello"]
+dkim = [{ selector = "2027", algorithm = "ed25519", expires = 60 }, { selector = "old", sign = false }]
+break_authentication = "spf_two_records"
+"""
+
+
+def test_keys_and_flaws_in_a_configuration():
+    with MailNet(config=CONFIG, seed=3) as net:
+        shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+        mail = send(shop, bob)
+        assert len(mail.headers.all("DKIM-Signature")) == 1
+        assert verifies(net, mail.raw)
+        assert len([each for each in net.dns.records("shop.test", "TXT") if "v=spf1" in each]) == 2
+        assert net.dns.records("old._domainkey.shop.test")
+        assert net.dns.records("mail._domainkey.shop.test") == ()
+        written = net.to_toml()
+    with MailNet(config=written) as again:
+        assert again.to_toml() == written
+    assert 'break_authentication = ["spf_two_records"]' in written
+    with pytest.raises(DeclarationError, match=r"line 2.*no way 'spf_broken'; known: body_altered"):
+        MailNet(config=CONFIG.replace("spf_two_records", "spf_broken")).start()
+    with pytest.raises(DeclarationError, match=r"line 4.*two keys have the selector 'old'"):
+        MailNet(config=CONFIG.replace("2027", "old")).start()
+    with pytest.raises(DeclarationError, match=r"line 4.*no key 'alg'"):
+        MailNet(config=CONFIG.replace("algorithm", "alg")).start()
