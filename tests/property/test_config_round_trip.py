@@ -74,7 +74,7 @@ def domain_entries(draw):
         draw(texts),
         draw(st.booleans()),
         tuple(draw(st.lists(host_names, max_size=2))),
-        Policy(draw(st.none() | st.timedeltas(timedelta(), timedelta(days=99)))),
+        Policy(greylist=draw(st.none() | st.timedeltas(timedelta(), timedelta(days=99)))),
         dkim=tuple(draw(st.lists(dkim_keys, min_size=1, max_size=2, unique_by=lambda key: key.selector))),
     )
 
