@@ -69,6 +69,25 @@ CHECK_GROUPS: Final = MappingProxyType(
 CHECK_NAMES: Final = tuple(name for names in CHECK_GROUPS.values() for name in names)
 STEPS: Final = ("tag", "quarantine", "refuse")
 """What can follow from a score, the mildest first."""
+BULK_PACKS: Final = ("gmail-like", "yahoo-like", "microsoft-like")
+"""The rules of large receivers for bulk senders, by the name of the pack."""
+BULK_RULES: Final = (
+    "authenticated",
+    "spf",
+    "dkim",
+    "dmarc_record",
+    "alignment",
+    "reverse_dns",
+    "tls",
+    "format",
+    "message_id",
+    "one_author",
+    "impersonation",
+    "unsubscribe",
+    "one_click",
+    "unsubscribe_link",
+)
+"""What such a pack can demand, in the order in which it is looked at."""
 
 
 def listed(words: str) -> frozenset[str]:

@@ -57,6 +57,22 @@ _REFUSALS: Final = MappingProxyType(
         Reason.SPAM: (550, "5.7.1", "the message looks like spam"),
         Reason.VIRUS: (554, "5.7.1", "the message has a virus"),
         Reason.LINK_LISTED: (554, "5.7.1", "a link in the message is on a blocklist"),
+        Reason.UNAUTHENTICATED: (550, "5.7.26", "neither SPF nor DKIM passes"),  # RFC 7372 §3.3
+        Reason.SPF_REQUIRED: (550, "5.7.23", "bulk mail needs an SPF pass"),  # RFC 7372 §3.2
+        Reason.DKIM_REQUIRED: (
+            550,
+            "5.7.20",
+            "bulk mail needs a DKIM signature that passes",
+        ),  # RFC 7372 §3.1
+        Reason.DMARC_REQUIRED: (550, "5.7.1", "bulk mail needs a DMARC policy"),
+        Reason.NOT_ALIGNED: (550, "5.7.1", "the author's domain is aligned with neither SPF nor DKIM"),
+        Reason.REVERSE_DNS_REQUIRED: (
+            550,
+            "5.7.25",
+            "reverse DNS does not lead back to you",
+        ),  # RFC 7372 §3.3
+        Reason.IMPERSONATION: (550, "5.7.1", "the author is not one of ours"),
+        Reason.UNSUBSCRIBE_REQUIRED: (550, "5.7.1", "bulk mail needs a way to unsubscribe"),
         Reason.BAD_SYNTAX: (501, "5.5.2", "syntax error"),
         Reason.BAD_SEQUENCE: (503, "5.5.1", "wrong order of commands"),
         Reason.UNKNOWN_COMMAND: (500, "5.5.1", "command not recognised"),

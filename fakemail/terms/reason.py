@@ -47,6 +47,16 @@ class Reason(Enum):
     DMARC_REJECT = "the author's domain asks to refuse it (DMARC)"
     DMARC_QUARANTINE = "the author's domain asks for quarantine (DMARC)"
 
+    # What large receivers ask of bulk senders
+    UNAUTHENTICATED = "neither SPF nor DKIM passes"
+    SPF_REQUIRED = "SPF does not pass"
+    DKIM_REQUIRED = "DKIM does not pass"
+    DMARC_REQUIRED = "no DMARC policy is published"
+    NOT_ALIGNED = "the author's domain is aligned with neither SPF nor DKIM"
+    REVERSE_DNS_REQUIRED = "the client's address has no name that leads back to it"
+    IMPERSONATION = "the author claims an address of the receiver's own domain"
+    UNSUBSCRIBE_REQUIRED = "no way to unsubscribe"
+
     # The dialogue
     BAD_SYNTAX = "syntax error"
     BAD_SEQUENCE = "wrong order of commands"

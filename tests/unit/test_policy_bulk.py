@@ -1,0 +1,199 @@
+"""What large receivers ask of bulk senders: each rule, each pack, and who counts as a bulk sender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from fakemail.mail import samples
+from fakemail.model.filtering import BULK_PACKS, BULK_RULES
+from fakemail.model.policy import Outcome
+from fakemail.policy.bulk.packs import PACKS, Volume, check
+from fakemail.policy.bulk.rules import RULES, Case
+from fakemail.policy.finding import Status
+from fakemail.policy.results import DkimResult, DmarcResult, IprevResult, SignatureResult, SpfResult
+from fakemail.smtp.replies import refusal
+from fakemail.terms.channel import Channel
+from fakemail.terms.reply import Reply
+from judging import NOW, facts
+
+LISTS = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
+SIGNED = SignatureResult(Status.PASS, domain="shop.test", signed=LISTS)
+NEWS = samples.newsletter()
+TLS = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256")
+
+
+@dataclass(frozen=True)
+class Auth:
+    """What was found about who sent it."""
+
+    spf: SpfResult
+    dkim: DkimResult
+    dmarc: DmarcResult
+    iprev: IprevResult
+
+
+# Everything is as it should be.
+GOOD = Auth(
+    SpfResult(Status.PASS, domain="shop.test"),
+    DkimResult(Status.PASS, domain="shop.test", signatures=(SIGNED,)),
+    DmarcResult(Status.PASS, policy="none", aligned=("spf", "dkim")),
+    IprevResult(Status.PASS),
+)
+NO_SPF = replace(GOOD, spf=SpfResult(Status.FAIL, "192.0.2.9 is not in it", "shop.test"))
+NO_DKIM = replace(GOOD, dkim=DkimResult(Status.NONE, "there is no DKIM signature in it"))
+NEITHER = replace(NO_SPF, dkim=NO_DKIM.dkim)
+NO_DMARC = replace(GOOD, dmarc=DmarcResult(Status.NONE, aligned=("spf",)))
+UNALIGNED = replace(GOOD, dmarc=DmarcResult(Status.FAIL, policy="none"))
+NO_NAME = replace(GOOD, iprev=IprevResult(Status.PERMERROR, "192.0.2.9 has no name in reverse DNS"))
+NOT_COVERED = replace(GOOD, dkim=replace(GOOD.dkim, signatures=(replace(SIGNED, signed=("From",)),)))
+NOT_GOOD = replace(GOOD, dkim=replace(GOOD.dkim, signatures=(replace(SIGNED, result=Status.FAIL),)))
+
+
+def case(raw: bytes = NEWS, auth: Auth = GOOD, *, channel: Channel | None = TLS, **more: Any) -> Case:
+    return Case(facts(raw, channel=channel), auth, **more)
+
+
+def without(name: bytes, raw: bytes = NEWS) -> bytes:
+    return b"".join(line for line in raw.splitlines(True) if not line.startswith(name + b":"))
+
+
+HTTPS = b"<https://shop.test/unsubscribe/4711>, "
+ROWS = [
+    ("authenticated", case(auth=NEITHER), "spf=fail: 192.0.2.9 is not in it; dkim=none"),
+    ("spf", case(auth=NO_SPF), "spf=fail: 192.0.2.9 is not in it"),
+    ("dkim", case(auth=NO_DKIM), "dkim=none: there is no DKIM signature in it"),
+    ("dmarc_record", case(auth=NO_DMARC), "there is no DMARC record for shop.test"),
+    ("alignment", case(auth=UNALIGNED), "the author's domain is shop.test; SPF pass for shop.test"),
+    ("reverse_dns", case(auth=NO_NAME), "iprev=permerror: 192.0.2.9 has no name in reverse DNS"),
+    ("tls", case(channel=None), "without TLS"),
+    ("format", case(without(b"Date")), "no Date field"),
+    ("format", case(b"Subject: two\r\n" + NEWS), "Subject (2 times)"),
+    ("message_id", case(without(b"Message-ID")), "no Message-ID"),
+    ("one_author", case(NEWS.replace(b"news@shop.test", b"news@shop.test, ann@shop.test", 1)), "2 addresses"),
+    ("impersonation", case(auth=UNALIGNED, own_domains={"shop.test"}), "the receiver's own domain"),
+    ("unsubscribe", case(without(b"List-Unsubscribe")), "no List-Unsubscribe field with a link"),
+    ("one_click", case(without(b"List-Unsubscribe")), "no List-Unsubscribe field with an https link"),
+    ("one_click", case(NEWS.replace(HTTPS, b"")), "no List-Unsubscribe field with an https link"),
+    ("one_click", case(without(b"List-Unsubscribe-Post")), "no List-Unsubscribe-Post field"),
+    ("one_click", case(NEWS.replace(b"=One-Click", b"=Yes")), "does not say List-Unsubscribe=One-Click"),
+    ("one_click", case(auth=NOT_COVERED), "no DKIM signature that passes covers"),
+    ("one_click", case(auth=NOT_GOOD), "no DKIM signature that passes covers"),
+    ("unsubscribe_link", case(samples.plain()), "no link in the text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "words"), ROWS, ids=[f"{at}-{row[0]}" for at, row in enumerate(ROWS)]
+)
+def test_a_rule_finds_what_it_is_for(name: str, asked: Case, words: str) -> None:
+    flaw = RULES[name].look(asked)
+    assert flaw is not None
+    assert flaw.status is Status.FAIL
+    assert words in flaw.sentence
+
+
+def test_every_rule_has_a_row_a_reply_and_advice() -> None:
+    assert tuple(RULES) == BULK_RULES
+    assert {row[0] for row in ROWS} == set(BULK_RULES)
+    for rule in RULES.values():
+        assert refusal(rule.reason).code >= 530
+        assert rule.says.endswith(".")
+        assert rule.advice
+
+
+@pytest.mark.parametrize("pack", PACKS.values(), ids=list(PACKS))
+def test_a_good_newsletter_is_taken_by_all(pack) -> None:
+    assert [found for _, found in check(case(), pack) if found.status is not Status.PASS] == []
+
+
+def test_there_are_the_packs_that_can_be_asked_for() -> None:
+    assert tuple(PACKS) == BULK_PACKS
+    for pack in PACKS.values():
+        assert pack.counts_from == 5000
+        assert all(demand.rule in RULES for demand in pack.demands)
+
+
+def first(pack: str, asked: Case) -> tuple[str, Outcome, Reply | None]:
+    """The first demand that is not met, what is done, and with which reply."""
+    for demand, found in check(asked, PACKS[pack]):
+        if found.status is not Status.PASS:
+            return demand.rule, demand.outcome, found.reply
+    raise AssertionError("everything is met")
+
+
+@pytest.mark.parametrize(
+    ("pack", "asked", "rule", "code", "enhanced"),
+    [
+        ("gmail-like", case(auth=NEITHER), "authenticated", 550, "5.7.26"),
+        ("gmail-like", case(auth=NO_SPF), "spf", 550, "5.7.27"),
+        ("gmail-like", case(auth=NO_DKIM), "dkim", 550, "5.7.30"),
+        ("gmail-like", case(auth=NO_DMARC), "dmarc_record", 550, "5.7.40"),
+        ("gmail-like", case(auth=UNALIGNED), "alignment", 550, "5.7.32"),
+        ("gmail-like", case(auth=NO_NAME), "reverse_dns", 550, "5.7.25"),
+        ("gmail-like", case(channel=None), "tls", 550, "5.7.29"),
+        ("gmail-like", case(without(b"Message-ID")), "message_id", 550, "5.7.1"),
+        ("yahoo-like", case(auth=NEITHER), "authenticated", 550, "5.7.9"),
+        ("yahoo-like", case(auth=NO_DKIM), "dkim", 554, "5.7.9"),
+        ("microsoft-like", case(auth=NO_SPF), "spf", 550, "5.7.515"),
+        ("microsoft-like", case(auth=UNALIGNED), "alignment", 550, "5.7.515"),
+    ],
+)  # fmt: skip
+def test_replies_are_of_the_receivers_kind(
+    pack: str, asked: Case, rule: str, code: int, enhanced: str
+) -> None:
+    assert first(pack, asked) == (rule, Outcome.REFUSE, Reply(code, enhanced))
+
+
+def test_a_reply_names_the_domain_and_the_address() -> None:
+    reply = first("microsoft-like", case(auth=NO_SPF))[2]
+    assert reply is not None
+    assert reply.text.startswith("access denied: shop.test does not meet")
+    reply = first("gmail-like", case(auth=NO_NAME))[2]
+    assert reply is not None
+    assert "192.0.2.9" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("pack", "outcome"),
+    [("gmail-like", Outcome.ACCEPT), ("yahoo-like", Outcome.QUARANTINE), ("microsoft-like", Outcome.ACCEPT)],
+)
+def test_mail_without_a_way_to_unsubscribe(pack: str, outcome: Outcome) -> None:
+    assert first(pack, case(without(b"List-Unsubscribe")))[1] is outcome
+
+
+def test_who_sends_little_has_less_to_do() -> None:
+    found = [demand.rule for demand, found in check(case(auth=NO_DKIM), PACKS["gmail-like"], is_bulk=False)
+             if found.status is not Status.PASS]  # fmt: skip
+    assert found == []
+    found = [demand.rule for demand, found in check(case(auth=NEITHER), PACKS["gmail-like"], is_bulk=False)
+             if found.status is not Status.PASS]  # fmt: skip
+    assert found == ["authenticated"]
+    assert list(check(case(), PACKS["microsoft-like"], is_bulk=False)) == []
+
+
+def test_what_cannot_be_looked_up_is_no_failure() -> None:
+    auth = replace(GOOD, spf=SpfResult(Status.TEMPERROR, "SERVFAIL"))
+    [found] = [
+        each for _, each in check(case(auth=auth), PACKS["gmail-like"]) if each.status is not Status.PASS
+    ]
+    assert (found.about, found.status, found.reply) == ("spf", Status.TEMPERROR, None)
+
+
+def test_messages_of_a_day_are_counted_and_never_forgotten() -> None:
+    volume = Volume()
+    assert [volume.count("example.org", "shop.test", now=NOW) for _ in range(3)] == [1, 2, 3]
+    assert volume.count("example.org", "other.test", now=NOW) == 1
+    assert volume.count("example.com", "shop.test", now=NOW) == 1
+    assert volume.count("example.org", "shop.test", now=NOW + timedelta(days=2)) == 3
+
+
+def test_an_author_cannot_write_a_reply() -> None:
+    raw = NEWS.replace(b"news@shop.test", '"x"@sh\u00f6p\u202e.test'.encode(), 1)
+    reply = first("microsoft-like", case(raw, NO_SPF))[2]
+    assert reply is not None
+    assert reply.text.isascii()
+    assert reply.text.isprintable()
