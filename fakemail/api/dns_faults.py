@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.faults import Fault, Faults
+from fakemail.api.results import Results
 from fakemail.api.spans import require_span
 from fakemail.dns.lookup import lookup
 from fakemail.dns.names import name_key
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
 
 
-class DnsFaults(Faults):
+class DnsFaults:
     """What goes wrong with the answers of the name server.
 
     Each takes a name (``"example.org"``, a pattern with ``*``, or none for all names) and ``type``, and
@@ -33,7 +34,22 @@ class DnsFaults(Faults):
     """
 
     def __init__(self, net: AnyNet) -> None:
-        super().__init__(net, Scope(NAME_SERVER))
+        self._net = net
+        self._faults = Faults(net, Scope(NAME_SERVER))
+
+    def add(self, do: Action, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
+        """Let something happen to answers: an action of :mod:`fakemail.faults` that is possible there."""
+        query = None if name is None else name if "*" in name else name_key(name)
+        asked = None if type is None else read_type(type)
+        return self._faults.add(Stage.DNS_QUERY, do, query=query, query_type=asked, **when)
+
+    def all(self) -> Results[Fault]:
+        """The faults of the name server that are in force."""
+        return self._faults.all()
+
+    def lift(self, *faults: Fault) -> None:
+        """End these faults, or all of the name server if none is named."""
+        self._faults.lift(*faults)
 
     def answer_with(
         self, rcode: str, name: str | None = None, *, type: str | None = None, **when: Any
@@ -167,9 +183,7 @@ class DnsFaults(Faults):
         return self._on(Garbage(), name, type, when)
 
     def _on(self, action: Action, name: str | None, type: str | None, when: dict[str, Any]) -> Fault:
-        query = None if name is None else name if "*" in name else name_key(name)
-        asked = None if type is None else read_type(type)
-        return self.add(Stage.DNS_QUERY, action, query=query, query_type=asked, **when)
+        return self.add(action, name, type=type, **when)
 
     def _values(self, name: str, type: str, values: tuple[str, ...]) -> tuple[str, ...]:
         """Values in their one spelling; an error for what is no record."""

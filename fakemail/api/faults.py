@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fakemail.api.fault_rules import read_rule
 from fakemail.api.results import Results
+from fakemail.api.tls_faults import TlsFaults
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.connections import Drop, RefuseConnections
@@ -60,7 +61,7 @@ class Fault:
         return f"<Fault of {self._rule.scope}: {self._rule}>"
 
 
-class Faults:
+class Faults(TlsFaults):
     """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
 
     def __init__(self, net: AnyNet, scope: Scope) -> None:
@@ -153,6 +154,9 @@ class Faults:
     def drop(self, stage: Stage, **where_and_when: Any) -> Fault:
         """End the connection instead of answering at a stage; ``where_and_when`` is as in :meth:`add`."""
         return self.add(stage, Drop(), **where_and_when)
+
+    def _at(self, stage: Stage, do: Action, where_and_when: dict[str, Any]) -> Fault:
+        return self.add(stage, do, **where_and_when)
 
     def all(self) -> Results[Fault]:
         """The faults in force that were declared here."""

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from fakemail.engine.credentials import Credentials
 from fakemail.engine.network import Endpoint, PortPlan
 from fakemail.errors import DeclarationError, nearest
+from fakemail.faults.actions.tls import Context, OnlyCiphers, OnlyVersions, PresentCertificate
 from fakemail.faults.book import Book
 from fakemail.model.host import READING, Host, Security, Service
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
-from fakemail.tls.authority import process_authority
-from fakemail.tls.contexts import ServerContext, server_context
+from fakemail.terms.stage import Stage
+from fakemail.tls.authority import Leaf, process_authority
+from fakemail.tls.contexts import VERSIONS, ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.wire.connection import Connection
 from fakemail.wire.performing import Cancellable
@@ -113,9 +115,9 @@ class Site:
         """Who connects from there."""
         return self.running.internet.network.who(address, port)
 
-    def tls_context(self) -> ssl.SSLContext:
-        """The host's side of TLS."""
-        return self.running.tls_context
+    def tls_context(self, fault: Context | None = None) -> ssl.SSLContext:
+        """The host's side of TLS, or what a fault makes of it."""
+        return self.running.tls_context if fault is None else self.running.context_with(fault)
 
     def open(self, connection: Connection) -> Core:
         """A session for a new connection."""
@@ -155,6 +157,8 @@ class RunningHost:
         self.revision = object()
         """Another one after each change that those must not miss who keep a connection."""
         self._flaw: str | None = None
+        self._contexts: dict[Context, ServerContext] = {}
+        self._leaves: dict[str, Leaf] = {}
 
     @property
     def host(self) -> Host:
@@ -176,7 +180,7 @@ class RunningHost:
                     + nearest(service.name, self._protocols)
                 )
             site = Site(self, service, plan(self.host, service), spoken)
-            self.__dict__.pop("tls_context", None)  # the certificate names every address of the host
+            self._forget_contexts()  # the certificate names every address of the host
             self.sites[service.name] = site
             self.internet.network.publish(self.host, service, site.endpoint)
             for settlement in self.internet.settlements:
@@ -192,6 +196,9 @@ class RunningHost:
         """Listen, or not, as the faults demand."""
         self.revision = object()
         self._heed_at_attached()
+        for rule in self.faults.in_force.get(Stage.TLS_HANDSHAKE, ()):
+            if isinstance(rule.action, PresentCertificate):
+                self._revoke(rule.action.flaw)
         for listener in self._listeners():
             if self.is_stopped or self.faults.refuses_connections:
                 listener.stop()
@@ -235,18 +242,59 @@ class RunningHost:
             )
         self._flaw = flaw
         self.revision = object()
-        self.__dict__.pop("tls_context", None)
+        self._forget_contexts()
+        self._revoke(flaw)
+
+    def _revoke(self, flaw: str | None) -> None:
+        """Let a certificate that is to be revoked be on the list before the first client looks at it."""
         if flaw == "revoked":
-            self.tls_context  # noqa: B018  (on the list before the first client looks at it)
+            self._leaf(flaw)
+
+    def _forget_contexts(self) -> None:
+        self.__dict__.pop("tls_context", None)
+        self._contexts.clear()
+        self._leaves.clear()
 
     @cached_property
     def tls_context(self) -> ServerContext:
         """The server's side of TLS; the certificate is good for the name and the loopback address."""
-        loopback = tuple(dict.fromkeys(site.endpoint.address for site in self.sites.values()))
+        return self._context(self._flaw)
+
+    def context_with(self, fault: Context) -> ServerContext:
+        """The server's side of TLS as a fault wants it."""
+        context = self._contexts.get(fault)
+        if context is None:
+            context = self._contexts[fault] = self._make_context(fault)
+        return context
+
+    def _make_context(self, fault: Context) -> ServerContext:
+        match fault:
+            case PresentCertificate(flaw):
+                return self._context(flaw)
+            case OnlyVersions(versions):
+                known = sorted(VERSIONS[version] for version in versions)
+                return self._context(self._flaw, minimum_version=known[0], maximum_version=known[-1])
+            case OnlyCiphers(ciphers):
+                key_type = "ecdsa" if "ECD" in ciphers else "rsa"
+                return self._context(self._flaw, ciphers=ciphers, key_type=key_type)
+            case _:
+                raise TypeError(f"no TLS context is like {fault}")
+
+    def _context(self, flaw: str | None, **options: Any) -> ServerContext:
         return server_context(
             self.name,
-            addresses=loopback,
+            addresses=self._loopback(),
             authority=process_authority(),
             client_certificates="ask",
-            leaf=None if self._flaw is None else flawed_leaf(self._flaw, self.name, addresses=loopback),
+            leaf=None if flaw is None else self._leaf(flaw),
+            **options,
         )
+
+    def _leaf(self, flaw: str) -> Leaf:
+        leaf = self._leaves.get(flaw)
+        if leaf is None:
+            leaf = self._leaves[flaw] = flawed_leaf(flaw, self.name, addresses=self._loopback())
+        return leaf
+
+    def _loopback(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(site.endpoint.address for site in self.sites.values()))

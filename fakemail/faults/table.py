@@ -86,6 +86,6 @@ WATCHED: Final = MappingProxyType(
 @cache
 def rows() -> MappingProxyType[Stage, Row]:
     """The whole table."""
-    from fakemail.faults.stages import dns, smtp
+    from fakemail.faults.stages import dns, smtp, tls
 
-    return MappingProxyType({row.stage: row for row in (CONNECT, *dns.ROWS, *smtp.ROWS)})
+    return MappingProxyType({row.stage: row for row in (CONNECT, *tls.ROWS, *dns.ROWS, *smtp.ROWS)})

@@ -42,6 +42,7 @@ ALERTS: dict[int, str] = {
     116: "certificate_required",
     120: "no_application_protocol",
 }
+_NUMBERS = {name: number for number, name in ALERTS.items()}
 _NAMES = frozenset(ALERTS.values())
 
 # OpenSSL names an alert that came from the peer SSLV3_ALERT_x, TLSV1_ALERT_x, TLSV13_ALERT_x or TLSV1_x.
@@ -75,6 +76,12 @@ _VERIFY = {
     26: "unsupported_certificate",
     50: "handshake_failure",
 }
+
+
+def alert_record(alert: str) -> bytes:
+    """The record of a fatal alert in clear text (RFC 8446 §5.1, §6). Raises ``KeyError`` for one that there is not."""
+    number = _NUMBERS[alert]
+    return bytes((21, 3, 3, 0, 2, 2, number))
 
 
 def reason_of(error: ssl.SSLError) -> str:

@@ -19,6 +19,15 @@ _VERIFY = {
     "ask": ssl.CERT_OPTIONAL,
     "require": ssl.CERT_REQUIRED,
 }
+VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+"""The versions that can be spoken, by the names that OpenSSL has for them."""
+NO_ENCRYPTION = "ECDHE-ECDSA-NULL-SHA"
+"""The weakest cipher there is: everybody can read along. No client takes it by itself."""
 _OLD_VERSIONS = {ssl.TLSVersion.SSLv3, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1}
 
 
@@ -74,7 +83,9 @@ def server_context(
             context.load_verify_locations(cadata=authority.ca_pem.decode("ascii"))
             context.verify_mode = _VERIFY[client_certificates]
         if ciphers is not None:
-            context.set_ciphers(ciphers)
+            # Those of TLS 1.3 cannot be chosen, and are all good. Whoever asks for bad ones means it.
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
         _limit_versions(context, minimum_version, maximum_version)
         return context
 

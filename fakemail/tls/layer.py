@@ -262,21 +262,34 @@ class ServerLayer(_Layer):
         self._context = context
         self._hello: HelloReader | None = HelloReader()
         self._held = bytearray()
-        self._asked_for: str | None = None
+        self.has_begun = False
+        """Whether anything was said to the client."""
+        self.asked_for: str | None = None
+        """The name that the client asked for (SNI), ``None`` before it did."""
 
     def receive(self, ciphertext: bytes) -> bytes:
         """Take what came from the client; return the plaintext that it completed, perhaps none."""
-        if self._hello is not None:
+        if not self.has_begun:
             # What the client asks for decides which certificate it gets, so TLS begins when that is known.
-            self._held += ciphertext
-            if not self._hello.feed(ciphertext):
+            if not self.hear(ciphertext):
                 return b""
-            self._asked_for, self._hello = self._hello.server_name, None
+            self.has_begun = True
             if isinstance(self._context, ServerContext):
-                self._context = self._context.for_name(self._asked_for)
+                self._context = self._context.for_name(self.asked_for)
             self._begin(self._context)
             ciphertext, self._held = bytes(self._held), bytearray()
         return super().receive(ciphertext)
+
+    def hear(self, ciphertext: bytes) -> bool:
+        """Take what came, and tell whether the ClientHello is complete: then ``receive(b"")`` begins TLS."""
+        self._held += ciphertext
+        if self._hello is not None and self._hello.feed(ciphertext):
+            self.asked_for, self._hello = self._hello.server_name, None
+        return self._hello is None
+
+    def use(self, context: ssl.SSLContext) -> None:
+        """Take another context, before TLS begins."""
+        self._context = context
 
     @property
     def tls_server_end_point(self) -> bytes | None:
@@ -286,7 +299,7 @@ class ServerLayer(_Layer):
 
     @property
     def _server_name(self) -> str | None:
-        return self._asked_for
+        return self.asked_for
 
 
 class ClientLayer(_Layer):

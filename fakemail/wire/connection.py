@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fakemail.faults.actions.action import Instead
+from fakemail.faults.actions.tls import Context, SendAlert
 from fakemail.faults.facts import Facts
 from fakemail.faults.steps import End, Step
 from fakemail.record.events import Connected, Disconnected, Handshake
@@ -20,6 +21,7 @@ from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.tls.layer import HandshakeFailure, ServerLayer
+from fakemail.tls.spoiling import spoil_handshake
 from fakemail.wire.performing import Performance
 from fakemail.wire.ports import has_arrived
 from fakemail.wire.seams import Core, Site
@@ -197,6 +199,10 @@ class Connection(asyncio.BufferedProtocol):
         tls, core = self._tls, self._core
         if tls is None or core is None:
             return
+        if not tls.has_begun and self.site.faults.in_force:
+            if self._is_handshake_struck(tls, data):
+                return
+            data = b""
         was_done = tls.handshake_done
         plaintext = tls.receive(data)
         if tls.failed is not None:
@@ -285,15 +291,36 @@ class Connection(asyncio.BufferedProtocol):
         self._play(action.script())
         return True
 
+    def _is_handshake_struck(self, tls: ServerLayer, data: bytes) -> bool:
+        """Let a fault strike when the ClientHello is complete; whether there is nothing left to do with it."""
+        site = self.site
+        if not tls.hear(data):
+            return True
+        if Stage.TLS_HANDSHAKE not in site.faults.in_force:
+            return False
+        name = tls.asked_for or ""
+        facts = Facts(client=self.peer, connection=self.number, service=site.service, argument=name)
+        action = site.faults.decide(Stage.TLS_HANDSHAKE, facts)
+        if isinstance(action, Context):
+            tls.use(site.tls_context(action))
+        steps = None if action is None else spoil_handshake(tls, action)
+        if steps is None:
+            return False
+        if isinstance(steps[-1], End) and steps[-1] is not End.HANG:
+            alert = action.alert if isinstance(action, SendAlert) else ""
+            self._note_handshake(Channel("", "", name, ()), "server", alert, f"a fault: {action}")
+        self._play(steps, self._transmit)
+        return True
+
     def _perform(self, core: Core, output: bytes) -> None:
         """Carry out the script of a fault, and write the output after it."""
         steps, core.script = core.script, []
         self._play([*steps, output] if output else steps)
 
-    def _play(self, steps: Sequence[Step]) -> None:
+    def _play(self, steps: Sequence[Step], write: Callable[[bytes], None] | None = None) -> None:
         if self._performance is None:
             self._performance = Performance(
-                write=self._write,
+                write=write or self._write,
                 end=self._end_badly,
                 done=self._performed,
                 later=lambda span, then: self.site.later(self.peer, span, then),
@@ -325,10 +352,13 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._close("server", Reason.FAULT)
 
+    def _transmit(self, octets: bytes) -> None:
+        if octets and self._transport is not None:
+            self._transport.write(octets)
+
     def _write(self, output: bytes) -> None:
         if self._tls is None:
-            if output and self._transport is not None:
-                self._transport.write(output)
+            self._transmit(output)
             return
         if output:
             self._tls.send(output)

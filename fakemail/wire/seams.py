@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from fakemail.faults.actions.tls import Context
 from fakemail.faults.book import Book
 from fakemail.faults.steps import Step
 from fakemail.record.log import Log
@@ -106,6 +107,6 @@ class Site(Protocol):
         """Who connects from there."""
         ...
 
-    def tls_context(self) -> ssl.SSLContext:
-        """The server's side of TLS."""
+    def tls_context(self, fault: Context | None = None) -> ssl.SSLContext:
+        """The server's side of TLS, or what a fault makes of it."""
         ...

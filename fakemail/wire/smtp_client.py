@@ -149,9 +149,13 @@ class SmtpClient:
         # Whatever came in clear text behind the 220 is not the server's word (RFC 3207 §5).
         self._ready, self._replies = [], ReplyReader()
         tls = self._tls = ClientLayer(self._tls_context(), server_hostname=self._server_name or None)
-        await self._flush()
-        while not tls.handshake_done:
-            await self._read_into(tls)
+        try:
+            await self._flush()
+            while not tls.handshake_done:
+                await self._read_into(tls)
+        except PeerFailure as failure:
+            # However a handshake ends: there is no TLS, and who can do without it will (RFC 7435 §3).
+            raise PeerFailure(Reason.TLS_FAILED, failure.detail) from None
         refusal = self._check(tls)
         if refusal is not None:
             tls.close_notify()
