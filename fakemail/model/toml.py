@@ -6,7 +6,6 @@ so does the test of the reference page.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -32,6 +31,7 @@ from fakemail.model.mailing_list import MailingList
 from fakemail.model.policy import Policy
 from fakemail.model.toml_dkim import DKIM_KEYS, read_dkim
 from fakemail.model.toml_lines import Lines, Path
+from fakemail.model.toml_words import header, in_words, place, syntax_error
 from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, WHOLE, Kind, personality_keys
 from fakemail.terms.address import Address, address, is_domain_name
 
@@ -108,7 +108,6 @@ RECORD_KEYS: Final[Mapping[str, Kind]] = {
     "ttl": WHOLE,
     "replace": FLAG,
 }
-_SYNTAX: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
 @cache
@@ -129,25 +128,11 @@ def read_toml(text: str, *, source: str = "") -> Description:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DeclarationError(_syntax_error(str(error), text, source)) from None
+        raise DeclarationError(syntax_error(str(error), text, source)) from None
     reader = _Reader(text, source)
     found = reader.description(data)
     reader.problems.raise_all()
     return found
-
-
-def _syntax_error(message: str, text: str, source: str) -> str:
-    match = _SYNTAX.fullmatch(message)
-    if match is None:
-        return f"{source or 'the configuration'}: not TOML: {message}"
-    what = match[1][:1].lower() + match[1][1:]
-    line = int(match[2]) if match[2] else text.count("\n") + (not text.endswith("\n"))
-    column = f" (column {match[3]})" if match[3] else " at the end of the text"
-    return f"{_place(source, line)}: not TOML: {what}{column}"
-
-
-def _place(source: str, line: int) -> str:
-    return f"{source}:{line}" if source else f"line {line}"
 
 
 class _Reader:
@@ -162,8 +147,8 @@ class _Reader:
 
     def where(self, table: Path, *keys: str | int) -> str:
         """Where something is, for a person: the line of the key and the name of the table."""
-        place = _place(self._source, self._lines.of((*table, *keys)))
-        return f"{place}: {_header(table)}" if table else place
+        line = place(self._source, self._lines.of((*table, *keys)))
+        return f"{line}: {header(table)}" if table else line
 
     def note(self, table: Path, key: str | None, text: str) -> None:
         """Take note of a mistake."""
@@ -180,7 +165,7 @@ class _Reader:
             if kind is None:
                 self.note(path, key, f"there is no key {key!r}; {nearest(key, keys)}")
             elif not kind.fits(value):
-                self.note(path, key, f"{key!r} must be {kind.says}, not {_in_words(value)}.")
+                self.note(path, key, f"{key!r} must be {kind.says}, not {in_words(value)}.")
             else:
                 found[key] = [value] if kind is TEXTS and isinstance(value, str) else value
         return found
@@ -199,7 +184,7 @@ class _Reader:
             if isinstance(value, dict):
                 yield name, (key, name), value
             else:
-                self.note((key,), name, f"{name!r} must be a table, not {_in_words(value)}.")
+                self.note((key,), name, f"{name!r} must be a table, not {in_words(value)}.")
 
     # The parts
 
@@ -416,49 +401,3 @@ class _Reader:
         except DeclarationError as error:
             self.note(table, key, str(error))
             return None
-
-
-def _header(path: Path) -> str:
-    """The name of a table as it stands in the text."""
-    if len(path) > 1 and isinstance(path[1], int):
-        inner = "".join(f".{write_key(str(key))}" for key in path[2:])
-        return f"[[{path[0]}{inner}]] number {path[1] + 1}"
-    return f"[{'.'.join(write_key(str(key)) for key in path)}]"
-
-
-def _in_words(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return f"the string {value!r}"
-        case int() | float():
-            return f"the number {value}"
-        case list():
-            odd = next((each for each in value if not isinstance(each, str)), None)
-            return "a list" if odd is None else f"a list with {_in_words(odd)} in it"
-        case dict():
-            return "a table"
-        case _:
-            return f"the date or time {value}"
-
-
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
-
-
-def write_key(key: str) -> str:
-    """A key as TOML spells it: bare where that is allowed."""
-    return key if _BARE.fullmatch(key) else write_text(key)
-
-
-_TO_ESCAPE: Final = re.compile(r'[\x00-\x1f"\\\x7f]')
-
-
-def write_text(text: str) -> str:
-    """A string as TOML spells it, on one line."""
-    return '"' + _TO_ESCAPE.sub(_escaped, text) + '"'
-
-
-def _escaped(match: re.Match[str]) -> str:
-    char = match[0]
-    return f"\\{char}" if char in '"\\' else f"\\u{ord(char):04x}"

@@ -18,8 +18,8 @@ from fakemail.model.description import (
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import Personality
-from fakemail.model.toml import write_key, write_text
 from fakemail.model.toml_dkim import write_dkim
+from fakemail.model.toml_words import write_key, write_text
 from fakemail.model.traits import personality_keys
 from fakemail.terms.address import quote_local
 
