@@ -66,19 +66,24 @@ class BaseNet(Ways, Trust, Signing, Redirections, Linting, Generic[_A]):
         timeout: float = DEFAULT_TIMEOUT,
         clock: Clock | None = None,
         port_offset: int | None = None,
+        real_ports: bool = False,
     ) -> None:
         """``config`` is a TOML file, or its text, with what shall be there from the start.
 
         ``seed`` decides everything that is left to chance, by default that of the configuration, or 0;
         ``timeout`` is the real seconds of a wait. With ``port_offset`` services listen on their real
-        port plus that number, so that SMTP is at 1025 with 1000; without it the system chooses.
+        port plus that number, so that SMTP is at 1025 with 1000; with ``real_ports`` on the real ports, each
+        host on a loopback address of its own, which needs root or a system that allows it; else the system chooses.
         Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong in the configuration.
         """
         self._config = None if config is None else configuration.load(config)
         if seed is None:
             seed = (self._config.seed if self._config else None) or 0
         self.seed = seed
+        if real_ports and port_offset is not None:
+            raise DeclarationError("real_ports=True and port_offset= exclude each other.")
         self._port_offset = port_offset
+        self._real_ports = real_ports
         self.timeout = timeout
         self._clock: Clock = clock or VirtualClock()
         self.thread: LoopThread = loop_thread()
@@ -146,7 +151,9 @@ class BaseNet(Ways, Trust, Signing, Redirections, Linting, Generic[_A]):
     def _start(self) -> None:
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
-        internet = Internet(seed=self.seed, clock=self._clock, port_offset=self._port_offset)
+        internet = Internet(
+            seed=self.seed, clock=self._clock, port_offset=self._port_offset, real_ports=self._real_ports
+        )
         self.thread.run_at_once(internet.start())
         self._internet = internet
         if self._config is not None:

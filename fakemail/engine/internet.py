@@ -24,6 +24,7 @@ from fakemail.engine.network import Endpoint, Network, PortPlan
 from fakemail.engine.protection import Protection
 from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
+from fakemail.engine.real_ports import RealPorts
 from fakemail.engine.reporting import Reporting
 from fakemail.engine.resolving import Resolvers
 from fakemail.engine.securing import publish_usual_tlsa
@@ -76,8 +77,11 @@ def own_ports(network: Network) -> PortPlan:
 class Internet:
     """A fake internet while it runs. ``start`` it in an event loop and ``stop`` it there."""
 
-    def __init__(self, *, seed: int, clock: Clock, port_offset: int | None = None) -> None:
-        """With ``port_offset`` services listen on their real ports plus it, else where the system chooses."""
+    def __init__(
+        self, *, seed: int, clock: Clock, port_offset: int | None = None, real_ports: bool = False
+    ) -> None:
+        """Services listen where the system chooses; with ``port_offset`` on their real ports plus it, and with
+        ``real_ports`` on those, each host on an address of its own."""
         self.clock = clock
         self.chance = Chance(seed)
         self.world = World()
@@ -86,7 +90,8 @@ class Internet:
         self.network = Network()
         self.supervisor = Supervisor()
         self.hosts: dict[str, RunningHost] = {}
-        self.plan: PortPlan = (
+        self._real_ports = RealPorts(self.network) if real_ports else None
+        self.plan: PortPlan = self._real_ports or (
             own_ports(self.network)
             if port_offset is None
             else FixedPorts(self.network, self.world, offset=port_offset)
@@ -130,7 +135,10 @@ class Internet:
 
     async def start(self) -> None:
         """Start the name server; hosts start as they are declared."""
-        await self.dns.start()
+        if self._real_ports is not None:
+            await self._real_ports.start(self.dns)
+        else:
+            await self.dns.start()
         keep_through_forks()
         server = self.world.add_host(NAME_SERVER)
         self._naming.do(lambda naming: naming.ensure_zone(INFRASTRUCTURE))

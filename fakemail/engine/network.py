@@ -51,6 +51,7 @@ class Network:
 
     def __init__(self) -> None:
         self._serial = 0
+        self._range = _RANGE
         self._loopback: dict[str, str] = {}
         self._endpoints: dict[tuple[str, int], Endpoint] = {}
         self._owners: dict[str, str] = {}
@@ -60,13 +61,17 @@ class Network:
         self._shut: set[str] = set()
         self._inside: dict[str, str] = {}
 
+    def begin_at(self, octet: int) -> None:
+        """Give hosts addresses of another range, from 127.octet.0.2 on; call it before there are any."""
+        self._range = octet
+
     def loopback_of(self, host: str) -> str:
         """The loopback address of a host: its own where the machine has more than one."""
         known = self._loopback.get(host)
         if known is None:
             self._serial += 1
             high, low = divmod(self._serial, 250)
-            own = f"127.{_RANGE + high // 250}.{high % 250}.{low + 1}"
+            own = f"127.{self._range + high // 250}.{high % 250}.{low + 1}"
             known = self._loopback[host] = own if has_loopback_range() else LOOPBACK
         return known
 

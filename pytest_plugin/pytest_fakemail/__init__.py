@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
 
 _MARKER = (
-    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow): the fake internet of the test's mailnet "
-    "fixtures: "
-    "seconds of a wait, seed of chance, domains and accounts that are there from the start, and a TOML file "
-    "(relative to the test file) that describes more; whether the test fails for what a stricter server would mind, "
-    "and the lint rules that may be broken all the same."
+    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, redirect, real_ports): the fake internet of "
+    "the test's mailnet fixtures: seconds of a wait, seed of chance, domains and accounts that are there from the "
+    "start, and a TOML file (relative to the test file) that describes more; whether the test fails for what a "
+    "stricter server would mind, and the lint rules that may be broken all the same; whether this process is "
+    "redirected to it, and whether it listens on the real ports."
 )
 
 
@@ -64,6 +64,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "mailnet_strict", "The same as --mailnet-strict: hint, warning, error or off (default: off)."
     )
     parser.addini("mailnet_allow", "Lint rules that may be broken all the same, such as no_tls.", type="args")
+    group.addoption(
+        "--mailnet-no-escape",
+        action="store_true",
+        default=False,
+        help="Refuse connections to mail and DNS ports off this machine, and fail the test that tries.",
+    )
+    parser.addini(
+        "mailnet_no_escape",
+        "As --mailnet-no-escape, for every run (default: false).",
+        type="bool",
+        default=False,
+    )
     parser.addini("mailnet_timeout", "Real seconds that a wait for mail lasts at most (default: 5).")
 
 
@@ -83,6 +95,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_fakemail.options import check_config
 
         check_config(config)
+    if option.mailnet_no_escape or config.getini("mailnet_no_escape"):
+        from pytest_fakemail.no_escape import NoEscape
+
+        config.pluginmanager.register(NoEscape(), "fakemail-no-escape")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -17,7 +17,7 @@ from fakemail.errors import nearest
 from fakemail.terms.ids import seed_from
 
 TRANSCRIPT = ("failed", "all")
-NAMES = ("timeout", "seed", "domains", "accounts", "config", "strict", "allow")
+NAMES = ("timeout", "seed", "domains", "accounts", "config", "strict", "allow", "redirect", "real_ports")
 STRICT = ("hint", "warning", "error", "off")
 
 
@@ -37,6 +37,8 @@ class Options:
     """How bad a finding must be to fail the test: ``hint``, ``warning``, ``error``; ``off`` for none."""
     allow: tuple[str, ...] = ()
     """The lint rules that may be broken all the same."""
+    redirect: bool = False
+    real_ports: bool = False
 
 
 def check_config(config: pytest.Config) -> None:
@@ -115,6 +117,8 @@ def read(
         config=_path(said["config"], base, where) if "config" in said else None,
         strict=_strict(said["strict"], f"{where}: strict=") if "strict" in said else config_strict(config),
         allow=(*config.getini("mailnet_allow"), *_allowed(_texts(said, "allow", where), f"{where}: allow=")),
+        redirect=_flag(said, "redirect", where),
+        real_ports=_flag(said, "real_ports", where),
     )
 
 
@@ -163,6 +167,13 @@ def _allowed(names: tuple[str, ...], where: str) -> tuple[str, ...]:
             if name not in RULES:
                 raise pytest.UsageError(f"{where}: there is no lint rule {name!r}; {nearest(name, RULES)}")
     return names
+
+
+def _flag(said: Mapping[str, Any], name: str, where: str) -> bool:
+    value = said.get(name, False)
+    if not isinstance(value, bool):
+        raise pytest.UsageError(f"{where}: {name}= is True or False, not {value!r}.")
+    return value
 
 
 def _path(value: object, base: Path, where: str) -> Path:

@@ -99,6 +99,8 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
         for domain in options.domains:
             net.domain(domain)
         net.accounts(*options.accounts)
+        if options.redirect:
+            net.redirect()
     except BaseException:
         net.close()
         raise
@@ -107,7 +109,7 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
 
 def _arguments(options: Options) -> dict[str, Any]:
     """The arguments for a MailNet."""
-    arguments: dict[str, Any] = {"seed": options.seed}
+    arguments: dict[str, Any] = {"seed": options.seed, "real_ports": options.real_ports}
     if options.timeout is not None:
         arguments["timeout"] = options.timeout
     if options.config is not None:

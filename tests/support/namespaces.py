@@ -1,4 +1,4 @@
-"""Whether this machine lets tests make network namespaces: skipped with the reason, but required in CI."""
+"""Whether this machine lets tests make network namespaces, or listen on low ports: else skipped, but not in CI."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from fakemail import MailNet, NoNamespace
+from fakemail import DeclarationError, MailNet, NoNamespace
 
 
 @cache
@@ -21,8 +21,26 @@ def refusal() -> str:
     return ""
 
 
+@cache
+def refusal_of_low_ports() -> str:
+    """Why not; empty if it does."""
+    try:
+        MailNet(real_ports=True).start().close()
+    except DeclarationError as error:
+        return str(error)
+    return ""
+
+
 def require_namespaces() -> None:
-    if refusal():
+    _require(refusal())
+
+
+def require_low_ports() -> None:
+    _require(refusal_of_low_ports())
+
+
+def _require(refusal: str) -> None:
+    if refusal:
         if os.environ.get("CI"):
-            pytest.fail(f"continuous integration has to allow namespaces: {refusal()}")
-        pytest.skip(refusal())
+            pytest.fail(f"continuous integration has to allow this: {refusal}")
+        pytest.skip(refusal)

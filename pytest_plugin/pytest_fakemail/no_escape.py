@@ -1,0 +1,70 @@
+"""``--mailnet-no-escape``: a test that connects to a mail or DNS port off this machine is refused, and fails."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+import pytest
+
+from fakemail.capture.escapes import Escape
+from fakemail.capture.guard import Guard
+from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS
+
+DNS = (53, 853)  # RFC 1035 §4.2, RFC 7858 §3.1
+PORTS = frozenset((*DNS, *(service.port for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING))))
+
+
+class NoEscape:
+    """The plugin that is registered where the option is given."""
+
+    def __init__(self) -> None:
+        self._guard = Guard(PORTS)
+        self._guard.install()
+
+    def pytest_unconfigure(self) -> None:
+        """The run is over."""
+        self._guard.remove()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        """Fixtures are watched too."""
+        result = yield
+        self._judge()
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """A test that has seen the error, and gone on, fails all the same."""
+        result = yield
+        self._judge()
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """What a test began may be tried at its end."""
+        result = yield
+        self._judge()
+        return result
+
+    def _judge(self) -> None:
+        escapes = list(self._guard.escapes)
+        self._guard.escapes.clear()
+        if escapes:
+            pytest.fail(told(escapes), pytrace=False)
+
+
+def told(escapes: Iterable[Escape]) -> str:
+    """The text of the failure."""
+    counted: dict[str, int] = {}
+    for escape in escapes:
+        counted[str(escape)] = counted.get(str(escape), 0) + 1
+    lines = [f"        {what}" + (f", {times} times" if times > 1 else "") for what, times in counted.items()]
+    return "\n".join(
+        [
+            "wanted: no connection to a mail or DNS port off this machine (--mailnet-no-escape)",
+            "found:  connections that were tried, and refused:",
+            *lines,
+            "do:     give the code under test the settings of the fake internet (account.submission, "
+            "mailnet.mx(domain)), or redirect it: @pytest.mark.mailnet(redirect=True)",
+        ]
+    )
