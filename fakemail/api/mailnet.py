@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from fakemail.api import clock as clocks
 from fakemail.api import config as configuration
-from fakemail.api.accounts import Account, AsyncAccount, BaseAccount, BaseInbox
+from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.dns import Dns
 from fakemail.api.faults import Faults
 from fakemail.api.hosts import Domain, Host, read_address
 from fakemail.api.linting import Linting
-from fakemail.api.progress import with_notes
+from fakemail.api.looking import Looking
 from fakemail.api.queue import Queue
 from fakemail.api.redirection import Redirections
 from fakemail.api.results import Results
@@ -34,14 +33,8 @@ from fakemail.engine.network import real_endpoint
 from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
 from fakemail.faults.rule import EVERYBODY
 from fakemail.model.host import SERVICES
-from fakemail.model.toml_writer import to_toml
-from fakemail.record import journey as journeys
 from fakemail.record.events import Event
-from fakemail.record.export import to_json_lines
-from fakemail.record.journey import Journey
-from fakemail.record.transcript import Order
-from fakemail.record.transcript import transcript as print_transcript
-from fakemail.terms.address import Address, address
+from fakemail.terms.address import Address
 from fakemail.terms.stage import Stage
 from fakemail.wire.loop import LoopThread, loop_thread
 
@@ -50,10 +43,9 @@ DEFAULT_TIMEOUT = 5.0
 
 _T = TypeVar("_T")
 _A = TypeVar("_A", bound=BaseAccount[Any])
-_Who = str | Address | BaseAccount[Any]
 
 
-class BaseNet(Ways, Trust, Signing, Redirections, Linting, Generic[_A]):
+class BaseNet(Looking, Ways, Trust, Signing, Redirections, Linting, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]
@@ -291,83 +283,6 @@ class BaseNet(Ways, Trust, Signing, Redirections, Linting, Generic[_A]):
     def mx(self, domain: str) -> Settings:
         """How to reach the preferred mail host of a declared domain."""
         return Domain(self, self.internet.world.domain(domain).name).mx
-
-    # Looking -------------------------------------------------------------------------------------
-
-    def events(self, stage: Stage | None = None, *, host: str | Host | None = None) -> Results[Event]:
-        """What happened, oldest first: everything, or what happened at one stage or host."""
-        name = host.name if isinstance(host, Host) else host
-        where = "".join([f" at {stage}" if stage else "", f" on {name}" if name else ""])
-        return Results(self.internet.log.events(stage, host=name), question=f"the events{where}")
-
-    def journeys(
-        self,
-        *,
-        to: _Who | None = None,
-        sender: _Who | None = None,
-        subject: str | None = None,
-        message_id: str | None = None,
-    ) -> Results[Journey]:
-        """The ways of messages to their recipients, one journey for each recipient, oldest first."""
-        found = journeys.find(
-            self.internet.log.events(),
-            to=None if to is None else str(to),
-            sender=None if sender is None else str(sender),
-            subject=subject,
-            message_id=message_id,
-        )
-        found = with_notes(self.internet, found, call=self.call)
-        asked = {"to": to, "sender": sender, "subject": subject, "message_id": message_id}
-        said = ", ".join(f"{name}={str(value)!r}" for name, value in asked.items() if value is not None)
-        return Results(found, question=f"the journeys with {said}" if said else "the journeys")
-
-    def journey(
-        self,
-        *,
-        to: _Who | None = None,
-        sender: _Who | None = None,
-        subject: str | None = None,
-        message_id: str | None = None,
-    ) -> Journey:
-        """The one journey that fits. Raises :class:`~fakemail.errors.MailExpectation` for none or several."""
-        __tracebackhide__ = True
-        found = self.journeys(to=to, sender=sender, subject=subject, message_id=message_id)
-        if len(found) != 1:
-            every = found or self.journeys()
-            lines = [f"expected one of {found.question}, but there are {len(found) or 'none'}."]
-            lines += [f"  {journey!r}" for journey in every[:20]]
-            raise MailExpectation("\n".join(lines))
-        return found[0]
-
-    def transcript(
-        self, *, host: str | Host | None = None, connection: int | None = None, in_time: bool = False
-    ) -> str:
-        """All that was said, in readable lines, secrets masked; by connection, or in the order of time."""
-        return print_transcript(
-            self.internet.log.events(),
-            connection=connection,
-            host=host.name if isinstance(host, Host) else host,
-            order=Order.TIME if in_time else Order.CONNECTION,
-        )
-
-    def to_toml(self) -> str:
-        """What is declared now, with all passwords, as the text of a configuration; mail is not in it."""
-        return to_toml(configuration.write_down(self))
-
-    def export(self, path: str | Path | None = None) -> str:
-        """Every event as a line of JSON, secrets masked; written to a file as well if a path is given."""
-        text = to_json_lines(self.internet.log.events())
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
-
-    def other_inboxes(self, box: BaseInbox) -> list[BaseInbox]:
-        """The mailboxes of all other accounts that have one."""
-        return [
-            BaseInbox(self, owner, name)
-            for owner, name in self.internet.store.mailboxes()
-            if (owner.key, name) != (address(box.address).key, box.name)
-        ]
 
     # Waiting -------------------------------------------------------------------------------------
 

@@ -1,0 +1,127 @@
+"""The marker's redirect and real ports, and the guard against connections that leave."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_a_marked_test_is_redirected(pytester):
+    pytester.makepyfile(
+        """
+        import smtplib, socket
+        import pytest
+
+        @pytest.mark.mailnet(redirect=True)
+        def test_inside(mailnet):
+            bob = mailnet.account("bob@example.org")
+            with smtplib.SMTP("mx1.example.org") as client:
+                client.sendmail("hello@shop.test", [bob.address], "Subject: News\\n\\nAll new.")
+            assert bob.inbox.wait_for_one().subject == "News"
+
+        def test_outside():
+            assert "connect" not in vars(socket.socket)
+        """
+    )
+    pytester.runpytest().assert_outcomes(passed=2)
+
+
+def test_an_escape_that_nobody_heard_of_is_an_error_at_the_end(pytester):
+    pytester.makepyfile(
+        """
+        import socket
+        import pytest
+
+        @pytest.mark.mailnet(redirect=True)
+        def test_it(mailnet):
+            with socket.socket() as sock:
+                sock.connect_ex(("192.88.99.1", 25))
+        """
+    )
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*192.88.99.1 port 25*"])
+
+
+@pytest.mark.parametrize("said", ["redirect='yes'", "real_ports=1"])
+def test_wrong_values_are_told(pytester, said):
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.mailnet({said})
+        def test_it(mailnet):
+            pass
+        """
+    )
+    result = pytester.runpytest()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*{said.partition('=')[0]}= is True or False, not*"])
+
+
+ESCAPING = """
+import socket
+import pytest
+
+def swallow(port, kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        try:
+            if kind == socket.SOCK_STREAM:
+                sock.connect(("192.88.99.1", port))
+            else:
+                sock.sendto(b"?", ("192.88.99.1", port))
+        except OSError as error:
+            assert "192.88.99.1 port" in str(error)
+
+def test_mail():
+    swallow(25)
+    swallow(25)
+
+def test_dns():
+    swallow(53, socket.SOCK_DGRAM)
+
+@pytest.fixture
+def client():
+    swallow(993)
+
+def test_in_a_fixture(client):
+    pass
+
+def test_at_home():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        pass
+"""
+
+
+def test_no_escape_fails_who_tries(pytester):
+    pytester.makepyfile(ESCAPING)
+    result = pytester.runpytest("--mailnet-no-escape")
+    result.assert_outcomes(passed=1, failed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*no connection to a mail or DNS port off this machine (--mailnet-no-escape)*",
+            "*192.88.99.1 port 25, 2 times*",
+            "*redirect it: @pytest.mark.mailnet(redirect=True)*",
+        ]
+    )
+
+
+def test_no_escape_in_the_ini_file(pytester):
+    pytester.makeini("[pytest]\nmailnet_no_escape = true\n")
+    pytester.makepyfile(ESCAPING)
+    pytester.runpytest().assert_outcomes(passed=1, failed=2, errors=1)
+
+
+def test_no_escape_and_a_redirect(pytester):
+    pytester.makepyfile(
+        """
+        import socket
+        import pytest
+
+        @pytest.mark.mailnet(redirect=True)
+        def test_it(mailnet):
+            mailnet.domain("example.org")
+            with socket.create_connection(("mx1.example.org", 25)) as sock:
+                assert sock.recv(3) == b"220"
+        """
+    )
+    pytester.runpytest("--mailnet-no-escape").assert_outcomes(passed=1)
