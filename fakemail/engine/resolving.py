@@ -12,7 +12,7 @@ from fakemail.dns.cache import Cache, time_to_live
 from fakemail.dns.lookup import Answer, lookup
 from fakemail.dns.names import name_key
 from fakemail.engine.naming import NAME_SERVER
-from fakemail.engine.network import LOOPBACK, Endpoint
+from fakemail.engine.network import Endpoint
 from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4
 from fakemail.record.events import Query
@@ -80,7 +80,11 @@ class Resolvers:
 
             memory: Memory[ClientAnswer] = Memory(internet, host)
             client = self._clients[host] = DnsClient(
-                LOOPBACK, internet.dns.port, chance=internet.chance, asks_from=asks_from, memory=memory
+                internet.dns.address,
+                internet.dns.port,
+                chance=internet.chance,
+                asks_from=asks_from,
+                memory=memory,
             )
         return client
 
