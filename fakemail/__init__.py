@@ -3,6 +3,7 @@
 What is imported from here is public; everything else is private by its place and may change.
 """
 
+from fakemail import faults
 from fakemail.api.accounts import Account, AsyncAccount, AsyncInbox, Inbox
 from fakemail.api.commands import AsyncNamespace, Namespace
 from fakemail.api.hosts import Domain, Host
@@ -104,6 +105,7 @@ __all__ = [
     "UnknownName",
     "WrongFace",
     "days",
+    "faults",
     "hours",
     "minutes",
     "notices",

@@ -74,7 +74,7 @@ def _read_what(scope: Scope, stage: object, action: object) -> tuple[Stage, Acti
     if type(action) not in row.actions:
         places = [str(each) for each, other in rows().items() if type(action) in other.actions]
         raise DeclarationError(
-            f"{scope}: {_kind(type(action))!r} is not possible at {stage}. Possible there: "
+            f"{scope}: {action.name!r} is not possible at {stage}. Possible there: "
             f"{_kinds(row.actions)}. It is possible at {', '.join(places) or 'no stage'}."
         )
     if isinstance(action, GiveReply) and action.reply.is_positive:
@@ -95,12 +95,8 @@ def _require_sense(scope: Scope, stage: Stage, action: GiveReply) -> None:
     )
 
 
-def _kind(action: type[Action]) -> str:
-    return str.lower("".join(f"_{each}" if each.isupper() else each for each in action.__name__)).strip("_")
-
-
 def _kinds(actions: Iterable[type[Action]]) -> str:
-    return ", ".join(sorted(_kind(action) for action in actions))
+    return ", ".join(sorted(action.name for action in actions))
 
 
 def _where_known(name: str) -> str:

@@ -7,14 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.fault_rules import read_rule
+from fakemail.api.presets.smtp import SmtpPresets
 from fakemail.api.results import Results
-from fakemail.api.tls_faults import TlsFaults
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.action import Action
-from fakemail.faults.actions.connections import Drop, RefuseConnections
-from fakemail.faults.actions.smtp import GiveReply
+from fakemail.faults.actions.connections import UNCOUNTED, RefuseConnections
 from fakemail.faults.rule import Rule, Scope
-from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 
 if TYPE_CHECKING:
@@ -61,14 +59,14 @@ class Fault:
         return f"<Fault of {self._rule.scope}: {self._rule}>"
 
 
-class Faults(TlsFaults):
+class Faults(SmtpPresets):
     """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
 
     def __init__(self, net: AnyNet, scope: Scope) -> None:
         self._net = net
         self._scope = scope
 
-    def add(
+    def add(  # type: ignore[override]  # it names what presets pass on
         self,
         stage: Stage,
         do: Action,
@@ -94,6 +92,7 @@ class Faults(TlsFaults):
         once_per: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        must_fire: bool | None = None,
     ) -> Fault:
         """Let something happen at a stage: an action of :mod:`fakemail.faults`, such as ``faults.drop()``.
 
@@ -109,6 +108,9 @@ class Faults(TlsFaults):
         one; it strikes ``times`` times at most, with a ``probability`` from the seed of the fake internet, and
         ``once_per`` ``"recipient"``, ``"sender"``, ``"connection"``, ``"login"``, ``"client"`` or ``"query"``;
         ``since`` and ``until`` are times of the fake clock.
+
+        ``must_fire``: a test that ends well though the fault never struck fails. That is so for those that a test
+        declares itself while it runs, unless it says otherwise.
 
         Raises :class:`~fakemail.errors.DeclarationError` for what could never strike, and says what could.
         """
@@ -137,26 +139,10 @@ class Faults(TlsFaults):
             "since": since,
             "until": until,
         }
-        rule = read_rule(self._scope, stage, do, where=where, when=when)
+        rule = read_rule(
+            self._scope, stage, do, where=where, when=when, must_fire=self._must_fire(must_fire, do)
+        )
         return self._put_in_force(rule)
-
-    def refuse_connections(self) -> Fault:
-        """Nobody can connect from now on; connections that exist go on."""
-        return self.add(Stage.CONNECT, RefuseConnections())
-
-    def reply(self, stage: Stage, reply: Reply, **where_and_when: Any) -> Fault:
-        """Answer so at a stage; ``where_and_when`` is as in :meth:`add`.
-
-        A command that is answered with 4yz or 5yz is not carried out, whatever the server would have said.
-        """
-        return self.add(stage, GiveReply(reply), **where_and_when)
-
-    def drop(self, stage: Stage, **where_and_when: Any) -> Fault:
-        """End the connection instead of answering at a stage; ``where_and_when`` is as in :meth:`add`."""
-        return self.add(stage, Drop(), **where_and_when)
-
-    def _at(self, stage: Stage, do: Action, where_and_when: dict[str, Any]) -> Fault:
-        return self.add(stage, do, **where_and_when)
 
     def all(self) -> Results[Fault]:
         """The faults in force that were declared here."""
@@ -167,6 +153,16 @@ class Faults(TlsFaults):
         """End these faults, or all that were declared here if none is named."""
         rules = [fault._rule for fault in faults]
         _lift(self._net, rules or [fault._rule for fault in self.all()])
+
+    def _must_fire(self, wanted: bool | None, action: Action) -> bool:
+        if isinstance(action, UNCOUNTED):
+            if wanted:
+                raise DeclarationError(
+                    f"{self._scope}: nobody can count how often {action.name}() strikes, since the system does it; "
+                    "leave must_fire out."
+                )
+            return False
+        return self._net.faults_must_fire if wanted is None else wanted
 
     def _put_in_force(self, rule: Rule) -> Fault:
         internet = self._net.internet

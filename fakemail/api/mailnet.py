@@ -84,6 +84,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Redirections, Linting, Generic[_A])
         self.dns = Dns(self)
         self.queue = Queue(self)
         self.faults = Faults(self, EVERYBODY)
+        self.faults_must_fire = False
 
     # Inside --------------------------------------------------------------------------------------
 

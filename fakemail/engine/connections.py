@@ -84,11 +84,21 @@ class Connections:
         self._turns: defaultdict[_Key, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(MAX_AT_ONCE)
         )
+        self.queueing = 0
+        """How many wait for their turn behind those that talk."""
 
     async def talk(self, call: Call, outgoing: Outgoing) -> tuple[Dialogue, Problem | None]:
         """Hand a message to a mail host: the dialogue tells how it went, the problem what is wrong with its TLS."""
-        async with self._turns[call.key]:
+        turns = self._turns[call.key]
+        self.queueing += 1
+        try:
+            await turns.acquire()
+        finally:
+            self.queueing -= 1
+        try:
             return await self._talk(call, outgoing)
+        finally:
+            turns.release()
 
     async def _talk(self, call: Call, outgoing: Outgoing) -> tuple[Dialogue, Problem | None]:
         network = self._internet.network
@@ -97,6 +107,11 @@ class Connections:
             dialogue = Dialogue(outgoing)
             detail = f"no host has the address {call.address}" if target is None else ""
             dialogue.never_began(PeerFailure(Reason.CONNECTION_REFUSED, detail))
+            return dialogue, None
+        if self._internet.clock.is_virtual and self._hangs(call):
+            await self._internet.stalls.wait_to_connect()
+            dialogue = Dialogue(outgoing)
+            dialogue.never_began(PeerFailure(Reason.TIMEOUT, "the connection was not answered"))
             return dialogue, None
         link = self._take(call, len(outgoing.recipients))
         if link is not None:
@@ -118,6 +133,11 @@ class Connections:
             client.close()
         self._kept.clear()
         self._leaving.clear()
+
+    def _hangs(self, call: Call) -> bool:
+        """Whether a fault lets those wait who connect to that host."""
+        running = self._internet.hosts.get(self._internet.network.owner(call.address))
+        return running is not None and running.faults.hangs_connections
 
     async def _run(self, call: Call, link: _Link, outgoing: Outgoing) -> Dialogue:
         dialogue = Dialogue(
@@ -208,7 +228,7 @@ class Connections:
     # Connecting ----------------------------------------------------------------------------------
 
     def _link(self, call: Call, target: Endpoint) -> _Link:
-        network, protection = self._internet.network, self._internet.protection
+        network, protection, stalls = self._internet.network, self._internet.protection, self._internet.stalls
         host, demand = self._internet.world.hosts[call.host], call.demand
         problems: list[Problem] = []
 
@@ -219,13 +239,21 @@ class Connections:
             problems.append(problem)
             return PeerFailure(demand.failure, problem.detail) if demand.failure is not None else None
 
+        def arrives(end: tuple[str, int]) -> None:
+            network.calls_from(Endpoint(*end), Peer(host.ipv4, end[1], host.name))
+            stalls.arrives(Endpoint(*end), client)
+
+        def leaves(end: tuple[str, int]) -> None:
+            network.hung_up(Endpoint(*end))
+            stalls.leaves(Endpoint(*end))
+
         client = SmtpClient(
             target=target,
             source=network.loopback_of(host.name),
             tls_context=_unverified_context,
             server_name="" if call.mail_host.startswith("[") else call.mail_host,
-            connected_from=lambda end: network.calls_from(Endpoint(*end), Peer(host.ipv4, end[1], host.name)),
-            hung_up=lambda end: network.hung_up(Endpoint(*end)),
+            connected_from=arrives,
+            hung_up=leaves,
             check=check,
         )
         # What was sent in clear text because TLS failed is no example for the next message.

@@ -31,6 +31,7 @@ from fakemail.engine.securing import publish_usual_tlsa
 from fakemail.engine.signing import Keys, Signing
 from fakemail.engine.site import RunningHost
 from fakemail.engine.spoiled_dns import SpoiledDns
+from fakemail.engine.stalls import Stalls
 from fakemail.engine.transfer import QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
 from fakemail.faults.facts import Facts
@@ -102,6 +103,7 @@ class Internet:
         self._fault_job: Job | None = None
         self.next_connection = count(1).__next__
         self.connections = Connections(self)
+        self.stalls = Stalls(self)
         self.logins: list[tuple[int, str]] = []
         """The number of a connection and who logged in on it, in the order of time."""
         self.mail_queue = MailQueue(self)
@@ -160,7 +162,9 @@ class Internet:
     @property
     def is_settled(self) -> bool:
         """Whether no task runs and no session is between MAIL and its final reply."""
-        return self.supervisor.is_idle and not self._busy_connections()
+        # Who waits for the clock, or behind those who do, is not at work.
+        waiting = len(self.stalls.waiting) + self.connections.queueing
+        return self.supervisor.count == waiting and not self._busy_connections()
 
     @property
     def activity(self) -> str:
@@ -184,7 +188,9 @@ class Internet:
             for running in self.hosts.values()
             for connection in running.connections
             # Readers may idle for hours; mail that is on its way is what quiet is about.
-            if isinstance(connection, SmtpConnection) and connection.whereabouts
+            if isinstance(connection, SmtpConnection)
+            and connection.whereabouts
+            and not (self.stalls.waiting and self.stalls.holds(connection))
         ]
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ from fakemail.engine.network import Endpoint, PortPlan
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions.tls import Context, OnlyCiphers, OnlyVersions, PresentCertificate
 from fakemail.faults.book import Book
+from fakemail.faults.steps import Wait
 from fakemail.model.host import READING, Host, Security, Service
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -94,9 +95,18 @@ class Site:
         """What goes wrong at this host."""
         return self.running.faults
 
-    def later(self, peer: Peer, span: timedelta, then: Callable[[], None]) -> Cancellable:
-        """Do something when a span has passed: in real seconds, for the program under test."""
-        return asyncio.get_running_loop().call_later(span.total_seconds(), then)
+    def later(self, connection: Connection, wait: Wait, then: Callable[[], None]) -> Cancellable:
+        """Do something when a span has passed: on the fake clock if a host of ours waits for it."""
+        stalls, end = self.running.internet.stalls, Endpoint(*connection.remote_end)
+        if wait.is_real or not stalls.is_ours(end):
+            return asyncio.get_running_loop().call_later(wait.span.total_seconds(), then)
+        return stalls.stall(end, connection.struck_at, wait.span, then)
+
+    def hangs(self, connection: Connection) -> None:
+        """Nothing more will be said on a connection, which stays open."""
+        stalls, end = self.running.internet.stalls, Endpoint(*connection.remote_end)
+        if stalls.is_ours(end):
+            stalls.stall(end, connection.struck_at, None, lambda: None)
 
     @property
     def handler(self) -> object | None:

@@ -11,12 +11,16 @@ from datetime import timedelta
 from enum import Enum
 from typing import TypeAlias
 
+from fakemail.errors import DeclarationError, nearest
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Let time pass before the next step: on the fake clock for hosts of the fake internet, else in real seconds."""
 
     span: timedelta
+    is_real: bool = False
+    """Whether it is real time for everybody."""
 
 
 class End(Enum):
@@ -31,3 +35,11 @@ class End(Enum):
 
 
 Step: TypeAlias = bytes | Wait | End
+
+
+def read_end(text: str) -> End:
+    """The end of that name. Raises :class:`~fakemail.errors.DeclarationError` for one that there is not."""
+    ends = {end.value: end for end in End}
+    if text not in ends:
+        raise DeclarationError(f"a connection cannot end by {text!r}; {nearest(str(text), ends)}")
+    return ends[text]

@@ -65,6 +65,7 @@ class Session(Context):
         """Octets that came in clear text behind STARTTLS and were thrown away (RFC 9051 §6.2.1)."""
         self.script: list[Step] = []
         """What goes out before the output that is returned, when a fault has struck."""
+        self.struck_at = Stage.IMAP_BANNER
         self.on_wake: Callable[[], object] = lambda: None
         self._woken = False
         self._record = record

@@ -44,6 +44,7 @@ class Dialogue:
         """Octets that came in clear text behind STLS and were thrown away (RFC 2595 §4)."""
         self.script: list[Step] = []
         """What goes out before the output that is returned, when a fault has struck."""
+        self.struck_at = Stage.POP3_BANNER
         self._record = record
         self._errors = 0
         self._buffer = bytearray()

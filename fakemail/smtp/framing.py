@@ -13,6 +13,7 @@ from fakemail.record.events import Octets
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.body import Body
 from fakemail.smtp.commands import LONGEST_LINE
+from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import Verdict
 
 # Lines answered in one go; a client that sends thousands must not keep the others from being served.
@@ -33,6 +34,7 @@ class Framing:
         """Octets that came in clear text behind STARTTLS and were thrown away (RFC 3207 §5)."""
         self.script: list[Step] = []
         """What goes out before the output that is returned, when a fault has struck."""
+        self.struck_at = Stage.SMTP_BANNER
         self._keeps_plaintext = False
         self._buffer = bytearray()
         self._skipping = False

@@ -115,6 +115,7 @@ class Interference(Framing):
     def _play(self, steps: Sequence[Step]) -> None:
         """Let the connection do this after all that has been said so far."""
         self.script += [*self._out, *steps]
+        self.struck_at = self._stage
         self._out.clear()
         if steps and isinstance(steps[-1], End):
             self.closing = True
@@ -171,12 +172,11 @@ class Interference(Framing):
         except Silence:
             self._fall_silent()
             return Goes.NOT
-        self._stage = stage
         delay, self._struck = self._struck, None
-        if not isinstance(delay, OnAnswer):
-            return Goes.ON
-        self._play(delay.script(b""))
-        return Goes.ON_UNWATCHED
+        if isinstance(delay, OnAnswer):
+            self._play(delay.script(b""))
+        self._stage = stage
+        return Goes.ON if delay is None else Goes.ON_UNWATCHED
 
     def _spoil_message(self, backend: Backend, envelope: Envelope, content: bytes) -> bytes | None:
         """What is taken in place of the message; ``None`` if nothing is."""

@@ -58,6 +58,8 @@ class Connection(asyncio.BufferedProtocol):
         self._time = asyncio.get_running_loop().time
         self._heard = 0.0
         self._performance: Performance | None = None
+        self.struck_at = Stage.CONNECT
+        """The stage of the last fault that wants something done here."""
         self._is_mute = False
         """Whether a fault keeps it open without a word."""
 
@@ -158,6 +160,13 @@ class Connection(asyncio.BufferedProtocol):
         """The client reads again."""
         self._full = False
         self._regulate()
+
+    @property
+    def remote_end(self) -> tuple[str, int]:
+        """The real address and port of the client."""
+        transport = self._transport
+        name = transport.get_extra_info("peername") if transport is not None else None
+        return name[:2] if name else ("", 0)
 
     # What the site calls -------------------------------------------------------------------------
 
@@ -315,6 +324,7 @@ class Connection(asyncio.BufferedProtocol):
     def _perform(self, core: Core, output: bytes) -> None:
         """Carry out the script of a fault, and write the output after it."""
         steps, core.script = core.script, []
+        self.struck_at = core.struck_at
         self._play([*steps, output] if output else steps)
 
     def _play(self, steps: Sequence[Step], write: Callable[[bytes], None] | None = None) -> None:
@@ -323,7 +333,7 @@ class Connection(asyncio.BufferedProtocol):
                 write=write or self._write,
                 end=self._end_badly,
                 done=self._performed,
-                later=lambda span, then: self.site.later(self.peer, span, then),
+                later=lambda wait, then: self.site.later(self, wait, then),
             )
         self._performance.add(steps)
 
@@ -339,6 +349,7 @@ class Connection(asyncio.BufferedProtocol):
         transport = self._transport
         if how is End.HANG:
             self._is_mute = True
+            self.site.hangs(self)
             return
         self._note_end("server", Reason.FAULT)
         if transport is None:

@@ -14,6 +14,7 @@ import h11
 from fakemail.faults.steps import Step
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
 from fakemail.wire.connection import Connection
 from fakemail.wire.seams import Core, Site
 
@@ -76,6 +77,7 @@ class HttpSession:
         self.has_more = False
         self.discarded_plaintext = 0
         self.script: list[Step] = []
+        self.struck_at = Stage.HTTP_REQUEST
         self.login = ""
         self._find = find
         self._record = record

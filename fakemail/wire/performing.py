@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from typing import Protocol
 
 from fakemail.faults.steps import End, Step, Wait
@@ -21,8 +20,8 @@ class Cancellable(Protocol):
         ...
 
 
-Later = Callable[[timedelta, Callable[[], None]], Cancellable]
-"""Has something done when a span has passed."""
+Later = Callable[[Wait, Callable[[], None]], Cancellable]
+"""Has something done after a wait."""
 
 
 class Performance:
@@ -69,7 +68,7 @@ class Performance:
             step = self._steps.popleft()
             if isinstance(step, Wait):
                 self._is_running = False
-                self._waits_for = self._later(step.span, self._go_on)
+                self._waits_for = self._later(step, self._go_on)
                 return
             if isinstance(step, End):
                 self._steps.clear()

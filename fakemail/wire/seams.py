@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from fakemail.faults.actions.tls import Context
 from fakemail.faults.book import Book
-from fakemail.faults.steps import Step
+from fakemail.faults.steps import Step, Wait
 from fakemail.record.log import Log
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
 from fakemail.wire.performing import Cancellable
 from fakemail.wire.supervisor import Supervisor
 
@@ -35,6 +35,8 @@ class Core(Protocol):
     discarded_plaintext: int
     script: list[Step]
     """What a fault wants to be done before the output that is returned; who has done it clears it."""
+    struck_at: Stage
+    """Where it struck."""
 
     def greet(self) -> bytes:
         """What the server says first."""
@@ -91,8 +93,12 @@ class Site(Protocol):
         """What goes wrong at this host."""
         ...
 
-    def later(self, peer: Peer, span: timedelta, then: Callable[[], None]) -> Cancellable:
+    def later(self, connection: Connection, wait: Wait, then: Callable[[], None]) -> Cancellable:
         """Do something when a span has passed, on the clock by which that client goes."""
+        ...
+
+    def hangs(self, connection: Connection) -> None:
+        """Nothing more will be said on a connection, which stays open."""
         ...
 
     def remember_login(self, number: int, login: str) -> None:

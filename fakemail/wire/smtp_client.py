@@ -50,6 +50,8 @@ class SmtpClient:
         self._own_end: tuple[str, int] | None = None
         self._is_connected = False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._wait: asyncio.Timeout | None = None
+        self._is_stalled = False
 
     async def run(self, dialogue: Dialogue) -> None:
         """Connect, unless that was done, and go through the dialogue; how it ended is in the dialogue itself.
@@ -83,6 +85,27 @@ class SmtpClient:
         if self._own_end is not None:
             self._hung_up(self._own_end)
             self._own_end = None
+
+    def stall(self) -> None:
+        """Wait without an end of its own, since a clock that stands still says how long."""
+        self._is_stalled = True
+        self._let_wait_until(None)
+
+    def go_on(self) -> None:
+        """Wait as usual again."""
+        self._is_stalled = False
+        self._let_wait_until(self._timeout)
+
+    def give_up(self) -> None:
+        """The present wait has lasted long enough, and a server that is silent is waited for no more."""
+        self._is_stalled = False
+        self._timeout = 0.0
+        self._let_wait_until(0)
+
+    def _let_wait_until(self, left: float | None) -> None:
+        if self._wait is not None:
+            now = asyncio.get_running_loop().time()
+            self._wait.reschedule(None if left is None else now + left)
 
     @property
     def is_quiet(self) -> bool:
@@ -199,12 +222,14 @@ class SmtpClient:
 
     async def _receive(self) -> bytes:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(None if self._is_stalled else self._timeout) as self._wait:
                 return await asyncio.get_running_loop().sock_recv(self._socket, _READ)
         except TimeoutError:
             raise PeerFailure(Reason.TIMEOUT, "the server did not answer") from None
         except OSError as error:
             raise PeerFailure(Reason.CONNECTION_LOST, _words(error)) from None
+        finally:
+            self._wait = None
 
     async def _transmit(self, octets: bytes) -> None:
         try:

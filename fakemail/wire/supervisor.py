@@ -37,6 +37,11 @@ class Supervisor:
         return not self._tasks
 
     @property
+    def count(self) -> int:
+        """How many tasks are running."""
+        return len(self._tasks)
+
+    @property
     def names(self) -> list[str]:
         """The names of the tasks that run."""
         return sorted(task.get_name() for task in self._tasks)

@@ -15,13 +15,18 @@ class Action:
     """What happens when a rule strikes; each protocol's session does the ones that are of neither kind below."""
 
     __slots__ = ()
+    name: ClassVar[str]
+    """How tests and configurations call it: the function of :mod:`fakemail.faults` that makes it."""
+
+    def __init_subclass__(cls) -> None:
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def __str__(self) -> str:
         fields: dict[str, dataclasses.Field[Any]] = getattr(self, "__dataclass_fields__", {})
         values = ((field.default, getattr(self, name)) for name, field in fields.items())
         given = [shown(value) for default, value in values if value != default]
-        words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
-        return f"{words} {', '.join(given)}".rstrip()
+        return f"{self.name.replace('_', ' ')} {', '.join(given)}".rstrip()
 
 
 class Instead(Action):

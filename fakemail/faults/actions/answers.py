@@ -12,6 +12,8 @@ from typing import ClassVar, Final
 from fakemail.faults.actions.action import OnAnswer
 from fakemail.faults.steps import End, Step, Wait
 
+PAUSE: Final = timedelta(milliseconds=1)
+LONG: Final = 1_000_000
 NONSENSE: Final = bytes(range(0x80, 0xA0)) + b"\r\n"
 
 
@@ -29,12 +31,12 @@ class Delay(OnAnswer):
 class Trickle(OnAnswer):
     """Send the answer octet by octet, each in a segment of its own, with a pause between them."""
 
-    pause: timedelta = timedelta(milliseconds=1)
+    pause: timedelta = PAUSE
 
     def script(self, answer: bytes) -> list[Step]:
         steps: list[Step] = []
         for octet in answer:
-            steps += [bytes((octet,)), Wait(self.pause)]
+            steps += [bytes((octet,)), Wait(self.pause, is_real=True)]
         return steps[:-1]
 
 
@@ -46,7 +48,7 @@ class Throttle(OnAnswer):
 
     def script(self, answer: bytes) -> list[Step]:
         size = max(1, self.rate // 10)
-        pause = Wait(timedelta(seconds=size / self.rate))
+        pause = Wait(timedelta(seconds=size / self.rate), is_real=True)
         steps: list[Step] = []
         for start in range(0, len(answer), size):
             steps += [answer[start : start + size], pause]
@@ -81,7 +83,7 @@ class Garbage(OnAnswer):
 class Overlong(OnAnswer):
     """Make the last line of the answer longer by so many octets than it was."""
 
-    octets: int = 1_000_000
+    octets: int = LONG
 
     arrives: ClassVar[bool] = False
 

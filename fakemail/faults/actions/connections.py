@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from fakemail.faults.actions.action import Action, Instead
 from fakemail.faults.steps import End, Step
@@ -16,6 +17,10 @@ class RefuseConnections(Action):
 @dataclass(frozen=True, slots=True)
 class HangConnections(Action):
     """Listen and take nobody in, as a server whose backlog is full: whoever connects waits."""
+
+
+UNCOUNTED: Final = (RefuseConnections, HangConnections)
+"""What the system does, without a word to us."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fakemail.faults.actions.action import Action
 from fakemail.terms.reply import Reply
@@ -18,6 +19,8 @@ class GiveReply(Action):
     With 4yz and 5yz the command is not carried out, whatever the server would have said. With 2yz and 3yz it is, and
     the reply stands in place of the positive one that the server has for it; what it refuses by itself stays refused.
     """
+
+    name: ClassVar[str] = "reply"
 
     reply: Reply
 
