@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.fault_rules import read_rule
+from fakemail.api.presets.adding import Adds
 from fakemail.api.presets.smtp import SmtpPresets
 from fakemail.api.results import Results
 from fakemail.errors import DeclarationError
@@ -59,8 +60,8 @@ class Fault:
         return f"<Fault of {self._rule.scope}: {self._rule}>"
 
 
-class Faults(SmtpPresets):
-    """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
+class Faults(Adds):
+    """What goes wrong somewhere: put in force, listed, lifted."""
 
     def __init__(self, net: AnyNet, scope: Scope) -> None:
         self._net = net
@@ -189,6 +190,10 @@ class Faults(SmtpPresets):
 
     def __repr__(self) -> str:
         return f"<Faults of {self._scope}: {len(self.all())}>"
+
+
+class HostFaults(Faults, SmtpPresets):
+    """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
 
 
 def _lift(net: AnyNet, rules: list[Rule]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from fakemail.api.faults import Faults
+from fakemail.api.faults import HostFaults
 from fakemail.api.settings import Settings
 from fakemail.api.signing import DkimKey, Signs
 from fakemail.api.spans import require_span
@@ -53,9 +53,9 @@ class Host:
         return self._net.internet.hosts[self.name]
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> HostFaults:
         """What goes wrong here: nothing, unless it is asked for."""
-        return Faults(self._net, Scope(host=self.name))
+        return HostFaults(self._net, Scope(host=self.name))
 
     @property
     def ipv4(self) -> str:
@@ -203,9 +203,9 @@ class Domain(Signs):
         self.name = name
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> HostFaults:
         """What goes wrong at the hosts that take its mail."""
-        return Faults(self._net, Scope(domain=self.name))
+        return HostFaults(self._net, Scope(domain=self.name))
 
     @property
     def _described(self) -> DescribedDomain:

@@ -15,7 +15,7 @@ from fakemail.api import config as configuration
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.dns import Dns
-from fakemail.api.faults import Faults
+from fakemail.api.faults import HostFaults
 from fakemail.api.hosts import Domain, Host, read_address
 from fakemail.api.linting import Linting
 from fakemail.api.looking import Looking
@@ -83,7 +83,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Redirections, Linting, Generic[_A])
         self._accounts: dict[str, _A] = {}
         self.dns = Dns(self)
         self.queue = Queue(self)
-        self.faults = Faults(self, EVERYBODY)
+        self.faults = HostFaults(self, EVERYBODY)
         self.faults_must_fire = False
 
     # Inside --------------------------------------------------------------------------------------

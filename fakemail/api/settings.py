@@ -18,7 +18,7 @@ from fakemail.model.host import Security
 from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
-    from fakemail.api.faults import Faults
+    from fakemail.api.faults import HostFaults
     from fakemail.api.hosts import Host
 
 # How long a client of ours waits for a server in this very process, in real seconds.
@@ -48,7 +48,7 @@ class Settings:
     """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> HostFaults:
         """What goes wrong at the host behind the address."""
         return self.server.faults
 
