@@ -10,6 +10,7 @@ from fakemail.api.fault_rules import read_rule
 from fakemail.api.presets.adding import Adds
 from fakemail.api.presets.smtp import SmtpPresets
 from fakemail.api.results import Results
+from fakemail.api.tls_faults import TlsFaults
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.connections import UNCOUNTED, RefuseConnections
@@ -192,7 +193,7 @@ class Faults(Adds):
         return f"<Faults of {self._scope}: {len(self.all())}>"
 
 
-class HostFaults(Faults, SmtpPresets):
+class HostFaults(Faults, SmtpPresets, TlsFaults):
     """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from fakemail.api.presets.adding import Adds
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.answers import Garbage, HalfReply
@@ -20,15 +21,12 @@ if TYPE_CHECKING:
     from fakemail.api.faults import Fault
 
 
-class TlsFaults:
+class TlsFaults(Adds):
     """What can go wrong with TLS at a host, whatever the protocol and whether it is implicit or by STARTTLS.
 
     ``where_and_when`` is as in :meth:`~fakemail.api.faults.Faults.add`; ``argument`` is the name that the client asks
     for (SNI).
     """
-
-    def _at(self, stage: Stage, do: Action, where_and_when: dict[str, Any]) -> Fault:
-        raise NotImplementedError
 
     def certificate(self, flaw: str, **where_and_when: Any) -> Fault:
         """Present a certificate with one of the flaws of :data:`fakemail.tls.flaws.FLAWS`.
@@ -128,4 +126,4 @@ class TlsFaults:
         return self._at_handshake(Garbage(octets), where_and_when)
 
     def _at_handshake(self, action: Action, where_and_when: dict[str, Any]) -> Fault:
-        return self._at(Stage.TLS_HANDSHAKE, action, where_and_when)
+        return self.add(Stage.TLS_HANDSHAKE, action, **where_and_when)
