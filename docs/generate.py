@@ -18,8 +18,13 @@ from typing import Any
 
 import fakemail
 from fakemail.api.dns import Dns
+from fakemail.api.dns_faults import DnsFaults
+from fakemail.api.faults import Fault, HostFaults
 from fakemail.api.results import Results
 from fakemail.api.signing import DkimKey
+from fakemail.faults import facts, table
+from fakemail.faults.actions.action import Action
+from fakemail.faults.when import PER, When
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
 from fakemail.imap.capabilities import Facts as ImapFacts
 from fakemail.imap.capabilities import Row as ImapCapability
@@ -97,6 +102,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Values that the others are made of.",
         ("Address", "NULL_PATH", "Reply", "Stage", "Reason"),
     ),
+    "Faults": (
+        "See [Let things go wrong](../how-to/faults.md), and [all stages and actions](faults.md).",
+        ("faults",),
+    ),
     "Ready messages": ("", ("samples", "notices")),
     "Lengths of time": (
         "`minutes(5)` reads better than `timedelta(minutes=5)`.",
@@ -140,6 +149,7 @@ HANDLES = frozenset(
 RETURNED: tuple[tuple[str, type], ...] = (
     ("mailnet.dns", Dns),
     ("domain.dkim_key()", DkimKey),
+    ("A fault in force", Fault),
     ("Journey", Journey),
     ("LintFinding", LintFinding),
     ("Results", Results),
@@ -598,6 +608,110 @@ def _default(value: object) -> str:
     return "nothing" if value == frozenset() else f"{value:_}" if type(value) is int else str(value)
 
 
+def faults() -> Iterator[str]:
+    """Every stage at which something can go wrong, and everything that can."""
+    yield "# Faults: every stage, every action"
+    yield ""
+    yield "How to use them: [Let things go wrong](../how-to/faults.md). A fault at a stage where its action or one of"
+    yield "its conditions is not possible is refused where it is declared."
+    yield from ("", "## Stages", "")
+    yield f"*The usual ends* are {_actions(table.ENDINGS)}. *The usual answers* are {_actions(table.ON_ANSWERS)}."
+    yield ""
+    usual = (("the usual ends", table.ENDINGS), ("the usual answers", table.ON_ANSWERS))
+    yield from _table(
+        ("stage", "what can happen", "whom it can be about"),
+        (
+            (
+                f"`Stage.{row.stage.name}`",
+                ", ".join(filter(None, _sorted_out(row.actions, usual))),
+                ", ".join(f"`{_condition(name)}`" for name in facts.CONDITIONS if name in row.conditions),
+            )
+            for row in table.rows().values()
+        ),
+    )
+    yield from ("", "These can be watched only:", "")
+    yield from _table(
+        ("stage", "because, or instead"),
+        ((f"`Stage.{stage.name}`", why) for stage, why in table.WATCHED.items()),
+    )
+    yield from ("", "## Actions", "")
+    yield "Those with brackets are functions of `fakemail.faults`, for `host.faults.add(stage, do=faults.drop())`."
+    yield "The others have plain names at a handle only."
+    yield ""
+    kinds = dict.fromkeys(kind for row in table.rows().values() for kind in row.actions)
+    makers = {name: maker for name, maker in vars(fakemail.faults).items() if inspect.isfunction(maker)}
+    yield from _table(
+        ("action", "what happens"),
+        (
+            (
+                f"`{kind.name}{_signature(makers[kind.name])}`" if kind.name in makers else f"`{kind.name}`",
+                _first_paragraph(markdown(kind.__doc__)),
+            )
+            for kind in sorted(kinds, key=lambda kind: kind.name)
+        ),
+    )
+    yield from ("", "## Whom it concerns", "")
+    yield markdown(facts.Where.__doc__)
+    yield ""
+    yield from _table(
+        ("condition", "at"),
+        (
+            (
+                f"`{_condition(name)}`",
+                ", ".join(f"`{row.stage}`" for row in table.rows().values() if name in row.conditions),
+            )
+            for name in facts.CONDITIONS
+        ),
+    )
+    yield from ("", "## When it strikes", "")
+    said = dict(_said_of_members(When))
+    yield from _table(
+        ("option", ""),
+        (
+            ("`nth`", "The fitting moment of that number, and no other."),
+            *((f"`{field.name}`", said[field.name]) for field in dataclasses.fields(When)),
+            (
+                "`must_fire`",
+                "Whether a test in which it never strikes fails: yes, for one that the test itself declares.",
+            ),
+        ),
+    )
+    yield ""
+    yield f"`once_per` is one of {', '.join(f'`{name}`' for name in PER)}."
+    yield from ("", "## Plain names", "")
+    yield "At `host.faults`, `domain.faults` for the hosts that take its mail, and `mailnet.faults` for every host."
+    yield "Each is one line of `add()`, and takes the same options."
+    yield ""
+    yield from _presets(HostFaults)
+    yield from ("", "At `mailnet.dns.faults`:", "")
+    yield from _presets(DnsFaults)
+
+
+def _presets(kind: type) -> Iterator[str]:
+    general = ("add", "all", "lift")
+    lines = [line for line in _members(kind) if line.partition("(")[0].removeprefix("- `") not in general]
+    yield from lines
+
+
+def _condition(name: str) -> str:
+    return "to" if name == "recipient" else name
+
+
+def _actions(kinds: Iterable[type[Action]]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(kind.name for kind in kinds))
+
+
+def _sorted_out(
+    kinds: frozenset[type[Action]], groups: Iterable[tuple[str, frozenset[type[Action]]]]
+) -> Iterator[str]:
+    """The actions, with those that come together under one word."""
+    for word, members in groups:
+        if members <= kinds:
+            kinds -= members
+            yield word
+    yield _actions(kinds)
+
+
 GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "api.md": api,
     "smtp.md": smtp,
@@ -608,6 +722,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "traits.md": traits,
     "lint.md": lint,
     "checks.md": checks,
+    "faults.md": faults,
 }
 
 

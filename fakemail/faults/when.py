@@ -33,7 +33,7 @@ class When:
     probability: float = 1.0
     """How likely each is struck, from the seed of the fake internet."""
     once_per: str | None = None
-    """A key of :data:`PER`: each recipient, say, is struck once only."""
+    """Each recipient, say, is struck once only."""
     since: datetime | None = None
     """On the fake clock; before that it is not in force."""
     until: datetime | None = None
