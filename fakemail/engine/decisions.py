@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fakemail.engine.credentials import login_key
 from fakemail.engine.judging import Judge
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
+from fakemail.model.filtering import ScannerAt
 from fakemail.mta.alterations import alter
 from fakemail.mta.recipients import resolve
+from fakemail.policy.scanners.scan import Question
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
 from fakemail.store.errors import OverQuota
@@ -23,6 +25,9 @@ from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.verdict import ACCEPTED, Action, Verdict, refused
 
+_SCAN_PATIENCE: Final = 30.0
+"""Real seconds that a scanner may take."""
+
 if TYPE_CHECKING:
     from fakemail.engine.site import RunningHost
 
@@ -30,7 +35,17 @@ if TYPE_CHECKING:
 class Decisions:
     """What a host decides about mail on one of its ports."""
 
-    def __init__(self, running: RunningHost, profile: Profile, peer: Peer, connection: int) -> None:
+    def __init__(
+        self,
+        running: RunningHost,
+        profile: Profile,
+        peer: Peer,
+        connection: int,
+        *,
+        answer: Callable[[Receipt], None],
+    ) -> None:
+        """``answer`` brings what :meth:`take` did not know at once."""
+        self._answer = answer
         self._peer = peer
         self._connection = connection
         self._hello: tuple[str, Channel | None] = ("", None)
@@ -111,7 +126,33 @@ class Decisions:
         return refused(Reason.RELAY_DENIED, f"<{recipient}>")
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
-        """Deliver what is for here, queue the rest."""
+        """Deliver what is for here, queue the rest; real scanners are asked first, which takes a moment."""
+        judge = self._judging()
+        if judge is not None:
+            judge.facts.scans = ()
+            scanners = judge.scanners(each for each in envelope.addresses if self._is_home(each.domain))
+            if scanners:
+                self._internet.supervisor.spawn(self._scan(judge, scanners, envelope, content), "scan")
+                return None
+        return self._take(envelope, content)
+
+    async def _scan(
+        self, judge: Judge, scanners: Iterable[ScannerAt], envelope: Envelope, content: bytes
+    ) -> None:
+        from fakemail.wire.scanning import scan_all  # for those who have a scanner only
+
+        question = Question(
+            content,
+            judge.facts.peer.address,
+            judge.facts.helo,
+            str(envelope.sender) if isinstance(envelope.sender, Address) else "",
+            tuple(str(address) for address in envelope.addresses),
+        )
+        places = [(scanner.name, scanner.place) for scanner in scanners]
+        judge.facts.scans = await scan_all(places, question, patience=_SCAN_PATIENCE)
+        self._answer(self._take(envelope, content))
+
+    def _take(self, envelope: Envelope, content: bytes) -> Receipt:
         internet, name = self._internet, self._running.name
         queue_id = internet.chance.queue_id()
         now = internet.clock.now()

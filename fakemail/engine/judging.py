@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from fakemail.engine import outcomes
 from fakemail.engine.resolving import Resolver
 from fakemail.mail.envelope import Envelope, Recipient
+from fakemail.mail.trace import prepend
+from fakemail.model.filtering import ScannerAt
 from fakemail.model.policy import Outcome, Policy
 from fakemail.policy.chain import STAGES, Judgement, Weighed, heaviest, judge
 from fakemail.policy.checks import chain_of
@@ -71,6 +73,7 @@ class Judge:
                 internet.homes(running.name),
                 (running.host.ipv4, running.host.ipv6),
                 internet.is_inside(running.name, peer),
+                volume=internet.memory.volume,
             ),
         )
 
@@ -142,6 +145,11 @@ class Judge:
             decided += self._by_recipient(policy, judgement, group)
         return decided
 
+    def scanners(self, recipients: Iterable[Address]) -> tuple[ScannerAt, ...]:
+        """The real scanners that the recipients' domains ask."""
+        policies = (self._policy(recipient.domain) for recipient in recipients)
+        return tuple(dict.fromkeys(scanner for policy in policies for scanner in policy.scanners))
+
     def turned_away(self, decided: Iterable[Decided]) -> Verdict:
         """What the client is told when nobody gets its message: not now, if that is so for anybody."""
         judgements = [each.judgement for each in decided]
@@ -163,8 +171,10 @@ class Judge:
                 self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
             if each.judgement.outcome is Outcome.DELAY:
                 later += each.recipients
+            told = b"".join([weighed.finding.fields for weighed in each.at_end.judged])
+            raw = prepend(content, told) if told else content
             mail = outcomes.Judged(
-                self._running.name, queue_id, envelope, content, each.recipients, each.judgement, each.policy
+                self._running.name, queue_id, envelope, raw, each.recipients, each.judgement, each.policy
             )
             done = outcomes.carry_out(self._running.internet, mail)
             failed += done.failed

@@ -43,7 +43,8 @@ from fakemail.wire.smtp_server import SmtpConnection
 def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
     record = site.log.exchanges(site.host, connection.number)
     profile = site.profile(smtp.Profile)
-    backend = connection.backend(Decisions(site.running, profile, connection.peer, connection.number))
+    decisions = Decisions(site.running, profile, connection.peer, connection.number, answer=connection.answer)
+    backend = connection.backend(decisions)
     return SmtpSession(
         profile,
         backend,

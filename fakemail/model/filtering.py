@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fakemail.errors import DeclarationError, nearest
 
@@ -69,6 +70,8 @@ CHECK_GROUPS: Final = MappingProxyType(
 CHECK_NAMES: Final = tuple(name for names in CHECK_GROUPS.values() for name in names)
 STEPS: Final = ("tag", "quarantine", "refuse")
 """What can follow from a score, the mildest first."""
+SCANNERS: Final = ("spamassassin", "rspamd", "clamav")
+"""The real scanners that can be asked, by name."""
 BULK_PACKS: Final = ("gmail-like", "yahoo-like", "microsoft-like")
 """The rules of large receivers for bulk senders, by the name of the pack."""
 BULK_RULES: Final = (
@@ -175,23 +178,53 @@ class Thresholds:
         return reached[-1] if reached else ""
 
 
+USUAL_RULES: Final = Rules()
+
+
+class ScannerAt(NamedTuple):
+    """A real scanner, and where it is."""
+
+    name: str
+    at: str
+    """A loopback address and a port, ``127.0.0.1:783``, or the path of a Unix socket."""
+
+    @property
+    def place(self) -> str | tuple[str, int]:
+        """The path, or address and port."""
+        if self.at.startswith("/"):
+            return self.at
+        host, _, port = self.at.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+class BulkSender(NamedTuple):
+    """The rules of a large receiver, and for whom they hold."""
+
+    like: str
+    """One of :data:`BULK_PACKS`."""
+    counts_from: int = 0
+    """Messages of a registered domain in a day from which it counts as a bulk sender; who sends less is asked less."""
+    outcomes: tuple[tuple[str, str], ...] = ()
+    """What follows from rules in place of what the pack says, by the name of the rule."""
+
+
 _NUMBERS: Final = frozenset(each.name for each in fields(Rules) if each.name.startswith(("max_", "min_")))
 
 
-def read_rules(changes: Mapping[str, Any], *, where: str) -> Rules:
+def read_rules(changes: Mapping[str, Any], *, where: str = "") -> Rules:
     """Rules as a test or a file gives them in plain types; what is not given stays as it is.
 
     Keywords are added to the usual ones, and one with 0 points is taken away; lists take the place of the
-    usual ones. Raises :class:`~fakemail.errors.DeclarationError` that names ``where`` and the rule.
+    usual ones. Raises :class:`~fakemail.errors.DeclarationError`, which begins with ``where``.
     """
     if not isinstance(changes, Mapping):
-        raise DeclarationError(f"{where}: give rules by name, such as {{'max_links': 10}}, not {changes!r}.")
+        raise DeclarationError(f"{where}give rules by name, such as {{'max_links': 10}}, not {changes!r}.")
     known = [each.name for each in fields(Rules)]
     read: dict[str, Any] = {}
     for name, value in changes.items():
         if name not in known:
-            raise DeclarationError(f"{where}: there is no rule {name!r}; {nearest(str(name), known)}")
-        what = f"{where}: {name!r}"
+            raise DeclarationError(f"{where}there is no rule {name!r}; {nearest(str(name), known)}")
+        what = f"{where}{name!r}"
         if name in _NUMBERS:
             read[name] = _whole(value, what)
         elif name == "points":
@@ -207,11 +240,11 @@ def read_rules(changes: Mapping[str, Any], *, where: str) -> Rules:
             read[name] = frozenset(each.lower().lstrip(".") for each in _texts(value, what))
     for name, _ in read.get("points", ()):
         if name not in CHECK_NAMES:
-            raise DeclarationError(f"{where}: there is no check {name!r}; {nearest(name, CHECK_NAMES)}")
+            raise DeclarationError(f"{where}there is no check {name!r}; {nearest(name, CHECK_NAMES)}")
     return Rules(**read)
 
 
-def read_thresholds(value: object, *, where: str) -> Thresholds:
+def read_thresholds(value: object, *, where: str = "") -> Thresholds:
     """Thresholds as a test or a file gives them: ``{"tag": 5, "quarantine": 8, "refuse": 15}``, or ``True``.
 
     A threshold that is not given is never reached; ``True`` stands for a tag at 5 points. Raises
@@ -221,22 +254,77 @@ def read_thresholds(value: object, *, where: str) -> Thresholds:
         return Thresholds()
     if not isinstance(value, Mapping):
         raise DeclarationError(
-            f"{where}: give thresholds such as {{'tag': 5, 'quarantine': 8, 'refuse': 15}}, not {value!r}."
+            f"{where}give thresholds such as {{'tag': 5, 'quarantine': 8, 'refuse': 15}}, not {value!r}."
         )
     given: dict[str, Any] = {"tag": None}
     for name, limit in value.items():
         if name not in STEPS:
-            raise DeclarationError(f"{where}: there is no step {name!r}; {nearest(str(name), STEPS)}")
+            raise DeclarationError(f"{where}there is no step {name!r}; {nearest(str(name), STEPS)}")
         if isinstance(limit, bool) or not isinstance(limit, int | float):
-            raise DeclarationError(f"{where}: {name!r} must be a number of points, not {limit!r}.")
+            raise DeclarationError(f"{where}{name!r} must be a number of points, not {limit!r}.")
         given[name] = float(limit)
     limits = [given[name] for name in STEPS if given.get(name) is not None]
     if limits != sorted(limits):
         raise DeclarationError(
-            f"{where}: a message is tagged before it is quarantined, and quarantined before it is refused, "
+            f"{where}a message is tagged before it is quarantined, and quarantined before it is refused, "
             f"so the points cannot be {dict(value)!r}."
         )
     return Thresholds(**given)
+
+
+def write_rules(rules: Rules) -> dict[str, Any]:
+    """What of the rules is not as usual, in plain types: what :func:`read_rules` reads."""
+    usual = Rules()
+    changed = {each.name: getattr(rules, each.name) for each in fields(Rules)}
+    found = {name: value for name, value in changed.items() if value != getattr(usual, name)}
+    for name, value in found.items():
+        if name == "keywords":
+            given = dict(value)
+            found[name] = {
+                words: given.get(words, 0)
+                for words, points in {**dict(KEYWORDS), **given}.items()
+                if given.get(words) != dict(KEYWORDS).get(words)
+            }
+        elif name == "points":
+            found[name] = dict(value)
+        elif not isinstance(value, int):
+            found[name] = sorted(value) if isinstance(value, frozenset) else list(value)
+    return found
+
+
+def write_thresholds(thresholds: Thresholds | None) -> dict[str, float]:
+    """What :func:`read_thresholds` reads."""
+    return {name: limit for name in STEPS if (limit := getattr(thresholds, name, None)) is not None}
+
+
+def read_scanners(value: object) -> tuple[ScannerAt, ...]:
+    """Scanners as a test or a file gives them: ``{"clamav": "127.0.0.1:3310"}``, or the path of a Unix socket.
+
+    Raises :class:`~fakemail.errors.DeclarationError` for anything that is not on this machine.
+    """
+    if not isinstance(value, Mapping):
+        raise DeclarationError(
+            f"give scanners by name, such as {{'clamav': '127.0.0.1:3310'}}, not {value!r}."
+        )
+    return tuple(_scanner(name, at) for name, at in value.items())
+
+
+def _scanner(name: object, at: object) -> ScannerAt:
+    if name not in SCANNERS:
+        raise DeclarationError(f"there is no scanner {name!r}; {nearest(str(name), SCANNERS)}")
+    if isinstance(at, str) and at.startswith("/"):
+        return ScannerAt(str(name), at)
+    host, _, port = at.rpartition(":") if isinstance(at, str) else ("", "", "")
+    try:
+        is_here = ip_address(host.strip("[]")).is_loopback and 0 < int(port) < 65536
+    except ValueError:
+        is_here = False
+    if not is_here:
+        raise DeclarationError(
+            f"{name!r} is at a loopback address and a port, such as '127.0.0.1:783', or at the path of a Unix "
+            f"socket, not at {at!r}; nothing leaves this machine."
+        )
+    return ScannerAt(str(name), str(at))
 
 
 def _whole(value: object, what: str) -> int:

@@ -12,6 +12,17 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from fakemail.model.filtering import (
+    CHECK_GROUPS,
+    CHECK_NAMES,
+    SCANNERS,
+    USUAL_RULES,
+    BulkSender,
+    Rules,
+    ScannerAt,
+    Thresholds,
+)
+
 
 class Outcome(StrEnum):
     """What follows from a finding, the lightest first. Of several the heaviest counts."""
@@ -83,6 +94,12 @@ class Rate(NamedTuple):
 
 HONOUR: Final = Then((("reject", Outcome.REFUSE), ("quarantine", Outcome.QUARANTINE)))
 """What the sender's own DMARC policy asks for, and nothing beyond (RFC 9989 §5)."""
+
+
+SCANNED: Final = Then(
+    (("spamassassin", Outcome.QUARANTINE), ("rspamd", Outcome.QUARANTINE), ("clamav", Outcome.REFUSE))
+)
+"""Spam goes aside, a virus is not taken."""
 
 
 class Asks(NamedTuple):
@@ -165,6 +182,20 @@ class Policy:
     """Write an Authentication-Results field (RFC 8601) into what is delivered."""
     received_spf: bool = False
     """Write a Received-SPF field (RFC 7208 §9.1) into what is delivered."""
+
+    # Content
+    content: Then | None = field(default=None, metadata=_asks(*CHECK_NAMES, *CHECK_GROUPS))
+    """What follows from checks of content, by the name of the check or of its group; a word alone is for all."""
+    spam: Thresholds | None = None
+    """From how many points of all those checks together a message is tagged, quarantined or refused."""
+    content_rules: Rules = USUAL_RULES
+    """The limits, lists and points that those checks go by."""
+    scanners: tuple[ScannerAt, ...] = ()
+    """Real scanners on this machine that are asked about each message."""
+    scan: Then | None = field(default=SCANNED, metadata=_asks(*SCANNERS, "temperror"))
+    """What follows where a scanner finds spam or a virus, by its name, and where it does not answer (``temperror``)."""
+    bulk_sender: BulkSender | None = None
+    """The rules of a large receiver for bulk senders."""
 
     # What follows
     subject_tag: str = ""

@@ -42,6 +42,8 @@ class Link(NamedTuple):
     """Whether a client that is on a list of good ones is spared it."""
     is_trusting: bool = False
     """Whether to pass it is to be on a list of good ones."""
+    weigh: Callable[[Policy, Finding], Outcome] | None = None
+    """What follows from a finding, where that is more than a word for each."""
 
     def is_asked(self, policy: Policy) -> bool:
         """Whether a policy asks for it."""
@@ -49,6 +51,8 @@ class Link(NamedTuple):
 
     def outcome(self, policy: Policy, finding: Finding) -> Outcome:
         """What follows from a finding."""
+        if self.weigh is not None:
+            return self.weigh(policy, finding)
         then = getattr(policy, self.keyword)
         if isinstance(then, Then):
             return then.of(finding.status, finding.about)

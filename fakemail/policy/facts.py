@@ -6,16 +6,20 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from fakemail.dns.lookup import Answer
 from fakemail.mail.envelope import Body
 from fakemail.mail.message import MessageView
+from fakemail.policy.bulk.volume import Volume
 from fakemail.policy.greylist import Greylist
 from fakemail.policy.throughput import Throughput
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
+
+if TYPE_CHECKING:
+    from fakemail.policy.scanners.scan import Scan
 
 Resolve: TypeAlias = Callable[[str, str], Answer]
 """Asks the fake DNS for a name and a type, on behalf of the host that judges. It never waits: a name server
@@ -36,6 +40,7 @@ class Surroundings:
     """Whether the client is one of the hosts of those domains, or one whose mail is passed on."""
     open_connections: int = 1
     """How many connections the client has, this one included."""
+    volume: Volume = field(default_factory=Volume)
 
 
 @dataclass
@@ -61,6 +66,8 @@ class Facts:
     """Whether the client asked for SMTPUTF8 (RFC 6531)."""
     content: bytes = b""
     """The message as it came, without the trace field of this host; empty before the end of data."""
+    scans: tuple[Scan, ...] = ()
+    """What real scanners said of the message."""
     recipient: Address | None = None
     """The recipient in question, at RCPT."""
     surroundings: Surroundings = field(default_factory=Surroundings)

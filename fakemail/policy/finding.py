@@ -44,3 +44,5 @@ class Finding:
     A policy can say by this what follows."""
     reply: Reply | None = None
     """The very words to turn mail away with, where the usual ones of the reason will not do."""
+    fields: bytes = b""
+    """Header fields that tell of it, complete lines, for the message where it is delivered."""

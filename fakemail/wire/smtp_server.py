@@ -140,7 +140,9 @@ class _HandlerBackend:
     async def _take(self, envelope: Envelope, content: bytes) -> None:
         verdict = await self._call("DATA")
         if verdict.is_accepted:
-            self._connection.answer(self._own.take(envelope, content) or Receipt(ACCEPTED))
+            receipt = self._own.take(envelope, content)
+            if receipt is not None:  # else the host answers later by itself
+                self._connection.answer(receipt)
         else:
             self._connection.answer(Receipt(verdict))
 

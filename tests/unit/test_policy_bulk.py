@@ -11,8 +11,9 @@ import pytest
 from fakemail.mail import samples
 from fakemail.model.filtering import BULK_PACKS, BULK_RULES
 from fakemail.model.policy import Outcome
-from fakemail.policy.bulk.packs import PACKS, Volume, check
+from fakemail.policy.bulk.packs import PACKS, check
 from fakemail.policy.bulk.rules import RULES, Case
+from fakemail.policy.bulk.volume import Volume
 from fakemail.policy.finding import Status
 from fakemail.policy.results import DkimResult, DmarcResult, IprevResult, SignatureResult, SpfResult
 from fakemail.smtp.replies import refusal

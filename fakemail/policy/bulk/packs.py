@@ -6,10 +6,8 @@ has none: the message is taken, and what is wrong is on record.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -19,7 +17,6 @@ from fakemail.policy.finding import Finding, Status
 from fakemail.terms.reply import Reply
 
 CHECK: Final = "bulk_sender"
-_DAY: Final = timedelta(days=1)
 
 
 class Demand(NamedTuple):
@@ -150,6 +147,11 @@ PACKS: Final = MappingProxyType({pack.name: pack for pack in (_GMAIL, _YAHOO, _M
 """The packs by name."""
 
 
+def outcome(pack: Pack, rule: str) -> Outcome:
+    """What a receiver of that kind does when a rule is not met."""
+    return next((demand.outcome for demand in pack.demands if demand.rule == rule), Outcome.ACCEPT)
+
+
 def check(case: Case, pack: Pack, *, is_bulk: bool = True) -> Iterator[tuple[Demand, Finding]]:
     """What a receiver of that kind finds about a message, one finding for each of its demands."""
     for demand in pack.demands:
@@ -174,21 +176,3 @@ def _finding(case: Case, demand: Demand) -> Finding:
 def _harmless(text: str) -> str:
     """What a message and the DNS say, fit for a reply."""
     return ascii(text[:300])[1:-1][:300]
-
-
-class Volume:
-    """How much the registered domains have sent to a receiver. Who was a bulk sender once stays one (Google's FAQ)."""
-
-    def __init__(self) -> None:
-        self._recent: dict[tuple[str, str], deque[datetime]] = {}
-        self._most: dict[tuple[str, str], int] = {}
-
-    def count(self, receiver: str, domain: str, *, now: datetime) -> int:
-        """One more message. Returns the most that have come in any day so far."""
-        key = (receiver, domain)
-        recent = self._recent.setdefault(key, deque())
-        recent.append(now)
-        while now - recent[0] >= _DAY:
-            recent.popleft()
-        self._most[key] = most = max(len(recent), self._most.get(key, 0))
-        return most

@@ -51,7 +51,6 @@ class Scan:
                 Status.TEMPERROR,
                 f"{self.scanner}: {_harmless(self.failure)}",
                 Reason.SCANNER_UNAVAILABLE,
-                about=self.scanner,
             )
         named = ", ".join(self.names[:_SHOWN]) + (", ..." if len(self.names) > _SHOWN else "")
         scored = f"{self.score:g} of {self.required:g} points" if self.required else ""
@@ -62,7 +61,7 @@ class Scan:
             Status.FAIL if self.is_bad else Status.PASS,
             _harmless(f"{self.scanner} found {said}"),
             reason if self.is_bad else None,
-            about=self.scanner,
+            about=self.scanner if self.is_bad else "",
         )
 
 
