@@ -22,6 +22,7 @@ from fakemail.api.dns_faults import DnsFaults
 from fakemail.api.faults import Fault, HostFaults
 from fakemail.api.results import Results
 from fakemail.api.signing import DkimKey
+from fakemail.api.sweep import SweepReport
 from fakemail.faults import facts, table
 from fakemail.faults.actions.action import Action
 from fakemail.faults.when import PER, When
@@ -46,6 +47,7 @@ from fakemail.sasl.mechanisms import MECHANISMS, Mechanism
 from fakemail.smtp import replies
 from fakemail.smtp.commands import COMMANDS, State
 from fakemail.smtp.extensions import EXTENSIONS
+from fakemail.sweep.verdict import SweepOutcome
 from fakemail.terms import reason, stage
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
@@ -152,6 +154,8 @@ RETURNED: tuple[tuple[str, type], ...] = (
     ("A fault in force", Fault),
     ("Journey", Journey),
     ("LintFinding", LintFinding),
+    ("SweepReport", SweepReport),
+    ("SweepOutcome", SweepOutcome),
     ("Results", Results),
 )
 

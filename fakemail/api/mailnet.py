@@ -5,13 +5,14 @@ Declaring and looking never wait for anybody, so both do that alike; only their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from fakemail.api import clock as clocks
 from fakemail.api import config as configuration
+from fakemail.api import sweep as sweeps
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.dns import Dns
@@ -369,6 +370,27 @@ class MailNet(BaseNet[Account], BlockingCommands):
         require_blocking_allowed("wait_for")
         return self._judge_until(stage, number, self._until(stage, host, number, timeout).result(), timeout)
 
+    def sweep(
+        self,
+        run: Callable[[MailNet], sweeps.Told],
+        *,
+        handles: type[BaseException] | tuple[type[BaseException], ...] = (),
+        only: str | None = None,
+        patience: float = sweeps.PATIENCE,
+    ) -> sweeps.SweepReport:
+        """Run something once without faults, then once more for every single failure point of its journey.
+
+        ``run(net)`` gets a new fake internet each time, with the options of this one: it declares what it needs, lets
+        the app send, and returns the addresses that the app says it could not reach (or ``None``). ``handles`` are the
+        exceptions by which the app says that it could not send. ``only`` is a pattern for the names of points, such
+        as ``"smtp.rcpt*reset"``. An app hangs that keeps a connection for ``patience`` real seconds without a word.
+        Raises what the first run raises.
+        """
+        __tracebackhide__ = True
+        require_blocking_allowed("sweep")
+        sweep = sweeps.Sweep(handles=handles, only=only, patience=patience)
+        return sweeps.sweep_blocking(self, sweep, run)
+
     def __enter__(self) -> MailNet:
         return self._enter()
 
@@ -406,6 +428,19 @@ class AsyncMailNet(BaseNet[AsyncAccount], AwaitedCommands):
         __tracebackhide__ = True
         future = self._until(stage, host, number, timeout)
         return self._judge_until(stage, number, await arrive(future), timeout)
+
+    async def sweep(
+        self,
+        run: Callable[[AsyncMailNet], Awaitable[sweeps.Told]],
+        *,
+        handles: type[BaseException] | tuple[type[BaseException], ...] = (),
+        only: str | None = None,
+        patience: float = sweeps.PATIENCE,
+    ) -> sweeps.SweepReport:
+        """See :meth:`MailNet.sweep`."""
+        __tracebackhide__ = True
+        sweep = sweeps.Sweep(handles=handles, only=only, patience=patience)
+        return await sweeps.sweep_awaiting(self, sweep, run, arrive)
 
     async def __aenter__(self) -> AsyncMailNet:
         return self._enter()

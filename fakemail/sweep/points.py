@@ -1,0 +1,77 @@
+"""The failure points of a journey: each moment at which the app met a server, with each thing that can fail then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.answers import LoseReply
+from fakemail.faults.actions.connections import NoReply, RefuseConnections, Reset
+from fakemail.faults.actions.dns import GiveRcode
+from fakemail.faults.actions.smtp import GiveReply
+from fakemail.faults.facts import Where
+from fakemail.faults.rule import Rule
+from fakemail.faults.table import rows
+from fakemail.faults.when import When
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "refuse": RefuseConnections(),
+    "reset": Reset(),
+    "4yz": GiveReply(Reply(451, "4.3.0", "not now, try again later")),
+    "5yz": GiveReply(Reply(554, "5.3.0", "no")),
+    "hang": NoReply(),
+    "lost-reply": LoseReply(),
+    "servfail": GiveRcode("SERVFAIL"),
+}
+"""What goes wrong, by the name that stands in the name of a point."""
+# A message comes in as many pieces as the network likes: one point for the whole of it.
+_ONCE: Final = frozenset({Stage.SMTP_BODY})
+_APP: Final = Where(client="app")
+_NEVER: Final = 10**9
+
+
+class Point(NamedTuple):
+    """One thing that goes wrong at one moment."""
+
+    stage: Stage
+    number: int
+    """The how-manyth time the app comes to that stage."""
+    action: str
+
+    @property
+    def name(self) -> str:
+        """For example ``smtp.rcpt-reset``, or ``smtp.rcpt.2-reset`` for the second RCPT."""
+        number = f".{self.number}" if self.number > 1 else ""
+        return f"{self.stage.value}{number}-{self.action}"
+
+    @property
+    def rule(self) -> Rule:
+        """The fault that makes it happen."""
+        when = When(skip=self.number - 1, times=1)
+        return Rule(self.stage, ACTIONS[self.action], _APP, when)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def counters() -> list[Rule]:
+    """Faults that never strike and count how often the app comes to each stage."""
+    return [Rule(stage, Reset(), _APP, When(skip=_NEVER)) for stage in rows() if stage is not Stage.CONNECT]
+
+
+def points(counted: Iterable[Rule]) -> list[Point]:
+    """All failure points of a journey on which the counters were in force, in the order of the table of stages."""
+    table = rows()
+    found = [Point(Stage.CONNECT, 1, "refuse")]
+    for rule in counted:
+        times = min(rule.occasions, 1) if rule.stage in _ONCE else rule.occasions
+        for number in range(1, times + 1):
+            found += [
+                Point(rule.stage, number, name)
+                for name, action in ACTIONS.items()
+                if type(action) in table[rule.stage].actions
+            ]
+    return found

@@ -1,0 +1,154 @@
+"""What an app made of one failure point, judged by what the log says and by how the run ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from fakemail.mail.headers import field_in_head
+from fakemail.record.events import Delivered, Event
+from fakemail.record.journey import Journey, journeys
+from fakemail.record.text import columns, shown
+from fakemail.sweep.points import Point
+from fakemail.terms import fate as fates
+
+
+class Verdict(Enum):
+    """What became of a failure point."""
+
+    DELIVERED = "delivered"
+    """Everything arrived once all the same: the app tried again, or did not need what failed."""
+    REPORTED = "reported"
+    """Something did not arrive or may not have, and the app said so."""
+    NOT_REACHED = "not reached"
+    """The run did not come to this point: it is not the same each time."""
+    ESCAPED = "exception escaped"
+    """The app raised what nobody declared."""
+    LOST = "mail lost"
+    """Something did not arrive, and nobody was told."""
+    DUPLICATED = "mail duplicated"
+    """Somebody got the same message more than once."""
+    HUNG = "hung"
+    """Nothing happened for longer than the sweep's patience."""
+    MISTAKEN = "assertion failed"
+    """Everything arrived once, and the test's own assertion failed."""
+
+    @property
+    def is_mishandled(self) -> bool:
+        """Whether the app should have done better."""
+        return self not in _FINE
+
+
+_FINE = frozenset({Verdict.DELIVERED, Verdict.REPORTED, Verdict.NOT_REACHED})
+
+Mail: TypeAlias = tuple[str, str]
+"""A recipient, in the form in which addresses are compared, and a subject: what is the same in every run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one run went."""
+
+    events: list[Event] = field(repr=False)
+    error: BaseException | None = None
+    """What it raised."""
+    told: frozenset[str] = frozenset()
+    """Whom the app says it could not reach, in the form in which addresses are compared."""
+    hung: bool = False
+    fired: int = 1
+    """How often the fault struck."""
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """One failure point, and what the app made of it."""
+
+    name: str
+    """Of the point, such as ``smtp.rcpt-reset``."""
+    verdict: str
+    """``delivered``, ``reported``, ``mail lost``..."""
+    is_mishandled: bool
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.verdict}{f', {self.detail}' if self.detail else ''}"
+
+
+def deliveries(events: Iterable[Event]) -> Counter[Mail]:
+    """How often each mail arrived, counted by mailboxes. Bounces and other notices do not count."""
+    return Counter(
+        (event.recipient.key, event.subject)
+        for event in events
+        if isinstance(event, Delivered) and field_in_head(event.head, b"Return-Path") != "<>"
+    )
+
+
+def judge(
+    point: Point, wanted: Counter[Mail], run: Run, *, handles: tuple[type[BaseException], ...]
+) -> SweepOutcome:
+    """What the app made of a point. ``wanted`` is what arrives when nothing fails, ``handles`` how the app says no."""
+    verdict, detail = _judge(wanted, run, handles)
+    return SweepOutcome(point.name, verdict.value, verdict.is_mishandled, detail)
+
+
+def _judge(wanted: Counter[Mail], run: Run, handles: tuple[type[BaseException], ...]) -> tuple[Verdict, str]:
+    error = run.error
+    said_no = error is not None and isinstance(error, handles)
+    if run.hung:
+        return Verdict.HUNG, "nothing happened any more, until the connection was cut"
+    if error is not None and not said_no and not isinstance(error, AssertionError):
+        return Verdict.ESCAPED, _of_error(error)
+    found = journeys(run.events)
+    arrived = deliveries(run.events)
+    more = [mail for mail in arrived if arrived[mail] > max(wanted[mail], 1)]
+    if more:
+        (who, subject), times = more[0], arrived[more[0]]
+        return Verdict.DUPLICATED, f"{who} got {shown(subject)!r} {times} times"
+    missing = [mail for mail in wanted if arrived[mail] < wanted[mail] and not _waits(mail, found)]
+    if said_no:
+        return Verdict.REPORTED, _of_error(
+            error
+        ) if missing else f"{_of_error(error)}, though everything arrived"
+    lost = [mail for mail in missing if mail[0] not in run.told]
+    if lost:
+        return Verdict.LOST, _of_lost(lost[0], found)
+    if missing:
+        return Verdict.REPORTED, f"not sent to {', '.join(who for who, _ in missing)}"
+    if error is not None:
+        return Verdict.MISTAKEN, _of_error(error)
+    return (Verdict.DELIVERED, "") if run.fired else (Verdict.NOT_REACHED, "")
+
+
+def _waits(mail: Mail, found: list[Journey]) -> bool:
+    """Whether a host has it and will try again."""
+    return any(
+        (journey.recipient.key, journey.subject) == mail and isinstance(journey.fate, fates.Queued)
+        for journey in found
+    )
+
+
+def _of_lost(mail: Mail, found: list[Journey]) -> str:
+    who, subject = mail
+    last = next((journey for journey in reversed(found) if journey.recipient.key == who), None)
+    story = "no host ever heard of it" if last is None else str(last.fate)
+    return f"{who} never got {shown(subject)!r}, and nobody was told ({story})"
+
+
+def _of_error(error: BaseException | None) -> str:
+    text = " ".join(str(error).split())
+    return shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, limit=90)
+
+
+def table(outcomes: Iterable[SweepOutcome]) -> str:
+    """One line for each point, in columns, and the sum below."""
+    found = list(outcomes)
+    rows = [
+        (outcome.name, outcome.verdict.upper() if outcome.is_mishandled else outcome.verdict, outcome.detail)
+        for outcome in found
+    ]
+    bad = sum(outcome.is_mishandled for outcome in found)
+    points = "1 failure point" if len(found) == 1 else f"{len(found)} failure points"
+    return "\n".join([*columns(rows), f"{points}, {bad or 'none'} mishandled"])
