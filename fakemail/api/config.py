@@ -17,14 +17,18 @@ from fakemail.dns.names import name_key
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
-from fakemail.engine.hideable import read_hide
+from fakemail.engine import securing
+from fakemail.engine.hideable import spelled, unknown_words
 from fakemail.engine.naming import INFRASTRUCTURE, Naming
 from fakemail.errors import DeclarationError
-from fakemail.model.description import Description, Problems, RecordEntry, declare, describe
+from fakemail.model.description import Description, Problems, RecordEntry, ZoneEntry, declare, describe
 from fakemail.model.toml import read_toml
+from fakemail.model.transport_security import Signed
+from fakemail.mta import sts
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
+    from fakemail.engine.internet import Internet
 
 Config: TypeAlias = str | Path | Description
 """A file, its text, or what was read from it already."""
@@ -38,7 +42,7 @@ def load(config: Config) -> Description:
     if isinstance(config, Description):
         return config
     if isinstance(config, str) and ("\n" in config or "=" in config):
-        return read_toml(config)
+        return read_toml(config, unknown_words=unknown_words)
     try:
         text = Path(config).read_text(encoding="utf-8")
     except OSError as error:
@@ -47,7 +51,7 @@ def load(config: Config) -> Description:
         raise DeclarationError(
             f"{config}: not TOML: the octet at place {error.start} is not UTF-8, which TOML must be."
         ) from None
-    return read_toml(text, source=str(config))
+    return read_toml(text, source=str(config), unknown_words=unknown_words)
 
 
 def apply(net: AnyNet, description: Description) -> None:
@@ -89,10 +93,11 @@ def _with_known_hidden(description: Description, problems: Problems) -> Descript
     """What hosts hide, by the names that the protocols have for it."""
     hosts = []
     for host in description.hosts:
-        if host.personality.hide:
-            with problems.at(host.where):
-                hidden = read_hide(host.name, host.personality.hide)
-                host = replace(host, personality=replace(host.personality, hide=hidden))
+        traits = host.personality
+        wrong = [text for trait in ("hide", "imap") for text in unknown_words(trait, getattr(traits, trait))]
+        problems.lines += [f"{host.where}: {text}" if host.where else text for text in wrong]
+        if traits.hide and not wrong:
+            host = replace(host, personality=replace(traits, hide=spelled(traits.hide)))
         hosts.append(host)
     return replace(description, hosts=tuple(hosts))
 
@@ -121,6 +126,25 @@ def _publish(net: AnyNet, description: Description, problems: Problems) -> None:
         with problems.at(entry.where):
             put = net.dns.replace if entry.replace else net.dns.add
             put(entry.name, entry.type, *entry.values, ttl=entry.ttl)
+    _secure(net, description, problems)
+
+
+def _secure(net: AnyNet, description: Description, problems: Problems) -> None:
+    """Policies and signatures come last: a TLSA record that was written down goes before the usual one."""
+    for domain in description.domains:
+        with problems.at(domain.where):
+            if domain.mta_sts is not None:
+                net.perform(securing.publish_sts(net.internet, domain.name, domain.mta_sts))
+            if domain.dnssec is not False:
+                Domain(net, domain.name).sign(flaw=_flaw(domain.dnssec))
+    for zone in description.zones:
+        if zone.dnssec is not False:
+            with problems.at(zone.where):
+                net.dns.sign(zone.name, flaw=_flaw(zone.dnssec))
+
+
+def _flaw(signed: Signed) -> str | None:
+    return signed if isinstance(signed, str) else None
 
 
 def _zone_texts(description: Description) -> Iterator[tuple[str, str | None, str]]:
@@ -138,13 +162,23 @@ def write_down(net: AnyNet) -> Description:
     def look() -> Description:
         internet = net.internet
         whole = describe(internet.world, records=_unusual(net), seed=net.seed)
+        signed = {
+            origin: zone.signer.flaw or True
+            for origin in internet.zones.origins()
+            if (zone := internet.zones.zone_of(origin)) is not None and zone.signer is not None
+        }
         return Description(
-            tuple(each for each in whole.domains if not _is_ours(each.name)),
+            tuple(
+                replace(each, dnssec=signed.pop(each.name, False))
+                for each in whole.domains
+                if not _is_ours(each.name)
+            ),
             tuple(each for each in whole.hosts if not _is_ours(each.name)),
             tuple(each for each in whole.accounts if not _is_ours(each.address.domain)),
             whole.records,
             seed=whole.seed,
             lists=whole.lists,
+            zones=tuple(ZoneEntry(*each) for each in signed.items()),
         )
 
     return net.call(look)
@@ -173,9 +207,23 @@ def _unusual(net: AnyNet) -> Iterator[RecordEntry]:
         records = want.get((name, type), ())
         if name in keys and type in ("DNSKEY", "DS"):
             continue
+        if _is_secured(internet, name, type, records):
+            continue
         if _is_ours(name) or set(records) == set(have.get((name, type), ())):
             continue
         yield from _entries(name, type, records)
+
+
+def _is_secured(internet: Internet, name: str, type: str, records: tuple[Record, ...]) -> bool:
+    """Whether records come anew with a policy or with a signature: the id of one, the certificate of the other."""
+    label, _, rest = name.partition(".")
+    if type == "TXT" and label == "_mta-sts":
+        domain = internet.world.domains.get(rest)
+        texts = [each.wire[1:] for each in records]  # one string, its length in front (RFC 1035 §3.3.14)
+        return domain is not None and domain.mta_sts is not None and sts.read_id(texts) is not None
+    if type == "TLSA" and name.startswith("_25._tcp."):
+        return records == (securing.usual_tlsa(internet, name.removeprefix("_25._tcp.")),)
+    return False
 
 
 def _entries(name: str, type: str, records: tuple[Record, ...]) -> Iterator[RecordEntry]:

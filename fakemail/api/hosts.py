@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from fakemail.api.faults import HostFaults
 from fakemail.api.settings import Settings
@@ -14,17 +14,16 @@ from fakemail.api.spans import require_span
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
 from fakemail.engine import securing
-from fakemail.engine.hideable import read_hide
+from fakemail.engine.hideable import spelled, unknown_words
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.rule import Scope
-from fakemail.imap.personality import PERSONALITIES
 from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.host import Host as DescribedHost
 from fakemail.model.policy import Policy
 from fakemail.model.traits import read_traits
-from fakemail.mta import sts
+from fakemail.model.transport_security import MtaSts
 from fakemail.terms.address import Address, address
 from fakemail.tls.dane import Kind
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from fakemail.api.accounts import Account, BaseAccount
     from fakemail.api.mailnet import AnyNet
     from fakemail.engine.site import RunningHost
-
-_LONGEST_STS = 31557600  # RFC 8461 §3.2: a year, in seconds
 
 
 class Host:
@@ -82,15 +79,18 @@ class Host:
 
         The keywords are the fields of :class:`~fakemail.model.host.Personality`:
         ``host.change(hide={"PIPELINING"}, max_recipients=100)``. Returns the host. Raises
-        :class:`~fakemail.errors.DeclarationError` for a trait, a value or a name to hide that there is not.
+        one :class:`~fakemail.errors.DeclarationError` that tells every trait, value and name to hide that there
+        is not.
         """
-        traits = read_traits(self.name, changes)
+        traits, wrong = read_traits(changes)
+        wrong += [text for trait, value in traits.items() for text in unknown_words(trait, value)]
+        if len(wrong) == 1:
+            raise DeclarationError(f"host {self.name!r}: {wrong[0]}")
+        if wrong:
+            told = "\n".join(f"  {text}" for text in wrong)
+            raise DeclarationError(f"{len(wrong)} mistakes in the traits of host {self.name!r}:\n{told}")
         if "hide" in traits:
-            traits["hide"] = read_hide(self.name, traits["hide"])
-        kind = traits.get("imap")
-        if kind is not None and kind not in PERSONALITIES:
-            text = f"host {self.name!r}: there is no kind of IMAP server {kind!r}; "
-            raise DeclarationError(text + nearest(kind, PERSONALITIES))
+            traits["hide"] = spelled(traits["hide"])
         personality = replace(self._described.personality, **traits)
         world = self._net.internet.world
         self._net.call(lambda: world.change_host(replace(self._described, personality=personality)))
@@ -352,25 +352,12 @@ class Domain(Signs):
         if mode is None:
             self._net.call(lambda: securing.withdraw_sts(internet, self.name))
             return self
-        if mode not in sts.MODES:
-            raise DeclarationError(
-                f"domain {self.name!r}: there is no MTA-STS mode {mode!r}; {nearest(mode, sts.MODES)}"
-            )
-        # RFC 8461 §3.2: sts-policy-max-age-value = 1*10(DIGIT), at most 31557600.
-        if not isinstance(max_age, int) or isinstance(max_age, bool) or not 0 <= max_age <= _LONGEST_STS:
-            raise DeclarationError(
-                f"domain {self.name!r}: max_age is a whole number of seconds from 0 to {_LONGEST_STS}, "
-                f"not {max_age!r}."
-            )
-        named = (mx,) if isinstance(mx, str) else self._described.mail_hosts if mx is None else tuple(mx)
-        # RFC 8461 §3.2: mode "none" needs no mx, every other mode at least one.
-        if not all(named) or (not named and (mx is not None or mode != "none")):
-            raise DeclarationError(
-                f"domain {self.name!r}: an MTA-STS policy names one mail host at least, such as "
-                f"mx='mx1.{self.name}' or mx=['*.{self.name}']."
-            )
-        policy = sts.Policy(cast(sts.Mode, mode), max_age, named)
-        self._net.perform(securing.publish_sts(internet, self.name, policy, flaw=flaw))
+        try:
+            names = (mx,) if isinstance(mx, str) else None if mx is None else tuple(mx)
+            policy = MtaSts(mode, max_age, names, flaw)
+        except DeclarationError as error:
+            raise DeclarationError(f"domain {self.name!r}: {error}") from None
+        self._net.perform(securing.publish_sts(internet, self.name, policy))
         return self
 
     def tls_reports(self, to: str | Address | Account | None) -> Domain:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fakemail.dns.names import text_to_labels
 from fakemail.dns.records import DEFAULT_TTL, Record
-from fakemail.errors import DeclarationError, nearest
+from fakemail.model.transport_security import check_signed
 
 if TYPE_CHECKING:
     import dns.name
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
     from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
-FLAWS: Final = ("expired", "bogus", "missing_signature")
-"""What can be wrong with the signatures of a zone: past their time, not made by its key, not there."""
 
 _ALGORITHM: Final = 13  # ECDSAP256SHA256, RFC 6605; RFC 8624 §3.1: every validator knows it
 _ZONE_KEY_AND_ENTRY_POINT: Final = 257  # RFC 4034 §2.1.1
@@ -37,19 +35,13 @@ class Validity(NamedTuple):
     until: datetime
 
 
-def check_flaw(flaw: str | None) -> str | None:
-    """The flaw; raises :class:`~fakemail.errors.DeclarationError` for one that there is not."""
-    if flaw is not None and flaw not in FLAWS:
-        raise DeclarationError(f"there is no flaw {flaw!r} of signatures; {nearest(flaw, FLAWS)}")
-    return flaw
-
-
 class Signer:
     """Signs the records of one zone with one key, made when first needed."""
 
     def __init__(self, origin: str, *, validity: Callable[[], Validity], flaw: str | None = None) -> None:
         self.origin = origin
-        self.flaw = check_flaw(flaw)
+        check_signed(True if flaw is None else flaw)
+        self.flaw = flaw
         """What is wrong with the signatures, ``None`` for nothing."""
         self._validity = validity
         self._signed: dict[tuple[str, str], tuple[tuple[Record, ...], Record]] = {}

@@ -1,11 +1,13 @@
-"""What a host can hide: the names in the tables of all protocols, and nothing else."""
+"""The words of traits that only the protocols know: what a host can hide, and kinds of IMAP servers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
-from fakemail.errors import DeclarationError, nearest
+from fakemail.errors import nearest
+from fakemail.imap.personality import PERSONALITIES
 
 
 @cache
@@ -28,22 +30,34 @@ def hideable() -> Mapping[str, str]:
     return {name.upper(): name for name in names}
 
 
-def read_hide(host: str, names: Iterable[str]) -> frozenset[str]:
-    """The names as the tables spell them.
-
-    Raises :class:`~fakemail.errors.DeclarationError` for what no protocol has, which would hide nothing.
-    """
+def spelled(names: Iterable[str]) -> frozenset[str]:
+    """Names that can be hidden, as the tables spell them."""
     known = hideable()
-    for name in names:
-        if name.upper() not in known:
-            # Without AUTH= it would hide nothing, and it is what one writes first.
-            meant = f"AUTH={name}".upper()
-            help = f"did you mean {meant!r}?" if meant in known else _nearest(name, known)
-            raise DeclarationError(f"host {host!r}: there is no {name!r} to hide; {help}")
     return frozenset(known[name.upper()] for name in names)
 
 
-def _nearest(name: str, known: Mapping[str, str]) -> str:
+def unknown_words(trait: str, value: Any) -> list[str]:
+    """What is wrong with a trait whose words only the protocols know, a sentence for each thing.
+
+    A name that no protocol has would hide nothing.
+    """
+    if trait == "imap" and value not in PERSONALITIES:
+        return [f"there is no kind of IMAP server {value!r}; {nearest(value, PERSONALITIES)}"]
+    if trait != "hide" or not value:
+        return []
+    known = hideable()
+    return [
+        f"there is no {name!r} to hide; {_meant(name, known)}"
+        for name in sorted(value)
+        if name.upper() not in known
+    ]
+
+
+def _meant(name: str, known: Mapping[str, str]) -> str:
+    # Without AUTH= it would hide nothing, and it is what one writes first.
+    mechanism = f"AUTH={name}".upper()
+    if mechanism in known:
+        return f"did you mean {mechanism!r}?"
     found = nearest(name.upper(), known)
     if found.startswith("did"):
         return found

@@ -6,12 +6,14 @@ Runs in the loop's thread. What senders make of it is in :mod:`fakemail.engine.p
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
 
 from fakemail.dns.rdata import txt
-from fakemail.dns.records import record
-from fakemail.errors import DeclarationError, nearest
+from fakemail.dns.records import Record, record
+from fakemail.errors import DeclarationError
 from fakemail.model.host import HTTPS, SMTP
+from fakemail.model.transport_security import Mode, MtaSts
 from fakemail.mta import sts
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import TRUST_ANCHOR, Kind, association
@@ -76,23 +78,36 @@ def authority_der() -> bytes:
     return ssl.PEM_cert_to_DER_cert(process_authority().ca_pem.decode("ascii"))
 
 
-STS_FLAWS: Final = ("not_found", "malformed", "too_large", "redirect")
-"""What can be wrong with how a policy is served, beside its host's certificate."""
+def usual_tlsa(internet: Internet, host: str) -> Record | None:
+    """The TLSA record that a host's SMTP port has where its zone is signed and nobody said anything else."""
+    running, zone = internet.hosts.get(host), internet.zones.zone_of(host)
+    if running is None or SMTP.name not in running.sites or zone is None or zone.signer is None:
+        return None
+    data = association(running.tls_context.leaf.der, _USUAL)
+    return record(tlsa_name(host), "TLSA", bytes(_USUAL) + data)
 
 
-async def publish_sts(
-    internet: Internet, domain: str, policy: sts.Policy, *, flaw: str | None = None
-) -> None:
-    """Publish an MTA-STS policy: a TXT record with a new id, and the file on a host of its own."""
-    if flaw is not None and flaw not in STS_FLAWS:
+async def publish_sts(internet: Internet, domain: str, described: MtaSts) -> None:
+    """Publish an MTA-STS policy: a TXT record with a new id, and the file on a host of its own.
+
+    Raises :class:`~fakemail.errors.DeclarationError` where it would name no mail host.
+    """
+    now = internet.world.domain(domain)
+    named = now.mail_hosts if described.mx is None else described.mx
+    # RFC 8461 §3.2: mode "none" needs no mx, every other mode at least one.
+    if not named and described.mode != "none":
         raise DeclarationError(
-            f"domain {domain!r}: there is no flaw {flaw!r} of policies; {nearest(flaw, STS_FLAWS)}"
+            f"domain {domain!r} has no mail host, so its MTA-STS policy has to name one, such as "
+            f"mx='mx1.{domain}'."
         )
+    policy = sts.Policy(cast(Mode, described.mode), described.max_age, named)
+    # With the names as they are now: a policy stays as it is when the mail hosts change.
+    internet.world.change_domain(replace(now, mta_sts=replace(described, mx=named or None)))
     name = sts.host_of(domain)
     if name not in internet.hosts:
         host = internet.world.hosts.get(name) or internet.world.add_host(name, services=[HTTPS])
         await internet.run_host(host)
-    internet.hosts[name].documents[sts.PATH] = _document(domain, policy, flaw)
+    internet.hosts[name].documents[sts.PATH] = _document(domain, policy, described.flaw)
     value = txt(f"v=STSv1; id={internet.chance.token(16)};")
     record_name = sts.record_of(domain)
     internet.zones.replace(record_name, "TXT", [record(record_name, "TXT", value)])
@@ -100,6 +115,7 @@ async def publish_sts(
 
 def withdraw_sts(internet: Internet, domain: str) -> None:
     """Take the TXT record and the file away; those who have the policy keep it until it is too old."""
+    internet.world.change_domain(replace(internet.world.domain(domain), mta_sts=None))
     internet.zones.remove(sts.record_of(domain), "TXT")
     running = internet.hosts.get(sts.host_of(domain))
     if running is not None:

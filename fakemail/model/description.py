@@ -17,6 +17,7 @@ from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Personality, Service
 from fakemail.model.mailing_list import MailingList
 from fakemail.model.policy import Policy
+from fakemail.model.transport_security import MtaSts, Signed
 from fakemail.model.world import World
 from fakemail.terms.address import Address, is_domain_name, quote_local
 
@@ -52,6 +53,10 @@ class DomainEntry:
     where: str = field(default="", compare=False)
     """Where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
     dkim: tuple[Dkim, ...] = (Dkim(),)
+    mta_sts: MtaSts | None = None
+    """The policy that it publishes; whoever runs the domain publishes it."""
+    dnssec: Signed = False
+    """Whether its zone is signed, or with which flaw; whoever holds the zones signs it."""
     broken: tuple[str, ...] = ()
     """How its sender authentication is broken, by name; whoever runs the domain breaks it."""
 
@@ -112,6 +117,15 @@ class RecordEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneEntry:
+    """A zone that is no mail domain's, and whether it is signed."""
+
+    name: str
+    dnssec: Signed = False
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """A whole fake internet as it was written down."""
 
@@ -123,6 +137,7 @@ class Description:
     """Zone-file text with absolute names."""
     seed: int | None = None
     lists: tuple[ListEntry, ...] = ()
+    zones: tuple[ZoneEntry, ...] = ()
     source: str = field(default="", compare=False)
     """The name of the file it was read from, empty for none."""
 
@@ -307,8 +322,14 @@ def _domain_entry(domain: Domain) -> DomainEntry:
         behind=domain.behind,
         policy=domain.policy,
         dkim=domain.dkim,
+        mta_sts=_mta_sts(domain),
         broken=domain.broken,
     )
+
+
+def _mta_sts(domain: Domain) -> MtaSts | None:
+    policy = domain.mta_sts
+    return policy if policy is None or policy.mx != domain.mail_hosts else replace(policy, mx=None)
 
 
 def _account_entry(account: Account) -> AccountEntry:

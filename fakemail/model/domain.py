@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from fakemail.model.dkim import Dkim
 from fakemail.model.policy import DEFAULT_POLICY, Policy
+from fakemail.model.transport_security import MtaSts
 from fakemail.terms.address import Address
 
 
@@ -55,6 +56,8 @@ class Domain:
     """Hosts that deliver its mail although no MX record names them: others pass it on to them."""
     dkim: tuple[Dkim, ...] = (Dkim(),)
     """Its DKIM keys, by different selectors: what its submission host takes is signed with each that signs."""
+    mta_sts: MtaSts | None = None
+    """The policy that it publishes."""
     broken: tuple[str, ...] = ()
     """How its sender authentication is broken, by the names of ``domain.break_authentication``."""
 

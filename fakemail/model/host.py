@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -58,6 +58,15 @@ BOUNCE_STYLES: Final = ("standard", "postfix", "exchange", "gmail", "qmail", "pl
 
 ALTERATIONS: Final = ("footer", "whitespace", "subject", "folding", "from", "second_from", "signatures")
 """What a host can do to messages that it passes on."""
+WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "bounces": BOUNCE_STYLES,
+        "alters": ALTERATIONS,
+        "sending_tls": SENDING_TLS,
+        "dns_cache": DNS_CACHES,
+    }
+)
+"""The traits that are words of a list, one word or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +129,17 @@ class Personality:
     """Refuse mail for a full mailbox with 552 5.2.2 for good, and not with 452 4.2.2 for now."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`~fakemail.errors.DeclarationError` for a word that means nothing."""
-        if self.bounces not in BOUNCE_STYLES:
-            raise DeclarationError(
-                f"there are no bounces {self.bounces!r}; {nearest(self.bounces, BOUNCE_STYLES)}"
-            )
-        for word in self.alters:
-            if word not in ALTERATIONS:
-                raise DeclarationError(f"alters: there is no {word!r}; {nearest(word, ALTERATIONS)}")
-        if self.sending_tls not in SENDING_TLS:
-            raise DeclarationError(
-                f"sending_tls: {self.sending_tls!r} is no such demand; {nearest(self.sending_tls, SENDING_TLS)}"
-            )
-        if self.dns_cache not in DNS_CACHES:
-            raise DeclarationError(
-                f"dns_cache: {self.dns_cache!r} is no such habit; {nearest(self.dns_cache, DNS_CACHES)}"
-            )
+        """Raises :class:`~fakemail.errors.DeclarationError` for words that mean nothing."""
+        wrong = [text for trait in WORDS for text in wrong_words(trait, getattr(self, trait))]
+        if wrong:
+            raise DeclarationError(" ".join(wrong))
+
+
+def wrong_words(trait: str, value: str | Iterable[str]) -> list[str]:
+    """What is wrong with the words of a trait, a sentence for each."""
+    known = WORDS.get(trait, ())
+    words = [value] if isinstance(value, str) else sorted(value)
+    return [f"{trait}: there is no {word!r}; {nearest(word, known)}" for word in words if word not in known]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ so does the test of the reference page.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
@@ -23,6 +23,7 @@ from fakemail.model.description import (
     ListEntry,
     Problems,
     RecordEntry,
+    ZoneEntry,
 )
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
@@ -31,8 +32,10 @@ from fakemail.model.mailing_list import MailingList
 from fakemail.model.policy import Policy
 from fakemail.model.toml_dkim import DKIM_KEYS, read_dkim
 from fakemail.model.toml_lines import Lines, Path
+from fakemail.model.toml_security import MTA_STS_KEYS, SIGNED, ZONE_KEYS, read_mta_sts
 from fakemail.model.toml_words import header, in_words, place, syntax_error
-from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, WHOLE, Kind, personality_keys
+from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, WHOLE, Kind, personality_keys, read_traits
+from fakemail.model.transport_security import MtaSts, Signed, check_signed
 from fakemail.terms.address import Address, address, is_domain_name
 
 TABLE: Final = Kind("a table", lambda value: isinstance(value, dict))
@@ -50,6 +53,7 @@ TOP_KEYS: Final[Mapping[str, Kind]] = {
     "hosts": TABLE,
     "accounts": TABLES,
     "lists": TABLE,
+    "zones": TABLE,
     "records": TABLES,
     "zone": TEXT,
 }
@@ -67,6 +71,8 @@ DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
     "spf": TEXT,
     "dmarc": TEXT,
     "dkim": TABLE_OR_TABLES,
+    "dnssec": SIGNED,
+    "mta_sts": TABLE,
     "break_authentication": TEXTS,
     "zone": TEXT,
 }
@@ -119,8 +125,11 @@ def host_keys() -> Mapping[str, Kind]:
 # Reading ---------------------------------------------------------------------------------------------
 
 
-def read_toml(text: str, *, source: str = "") -> Description:
-    """Read a description. ``source`` is the name of the file, for messages.
+def read_toml(
+    text: str, *, source: str = "", unknown_words: Callable[[str, Any], list[str]] = lambda _, __: []
+) -> Description:
+    """Read a description. ``source`` is the name of the file, for messages. ``unknown_words`` is given each trait of
+    each host, and tells what is wrong with words that only the protocols know.
 
     Raises one :class:`~fakemail.errors.DeclarationError` that tells everything that is wrong with it,
     line by line. Whether the parts fit together is seen when the description is declared.
@@ -129,7 +138,7 @@ def read_toml(text: str, *, source: str = "") -> Description:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError(syntax_error(str(error), text, source)) from None
-    reader = _Reader(text, source)
+    reader = _Reader(text, source, unknown_words)
     found = reader.description(data)
     reader.problems.raise_all()
     return found
@@ -138,7 +147,8 @@ def read_toml(text: str, *, source: str = "") -> Description:
 class _Reader:
     """Reads parsed TOML, and takes note of all that is wrong."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, unknown_words: Callable[[str, Any], list[str]]) -> None:
+        self._unknown_words = unknown_words
         self.problems = Problems(source)
         self._source = source
         self._lines = Lines(text)
@@ -197,6 +207,7 @@ class _Reader:
             None, (self.account(("accounts", n), each) for n, each in enumerate(top.get("accounts", [])))
         )
         lists = [self.mailing_list(*each) for each in self.tables(top, "lists")]
+        zones = [self.zone(*each) for each in self.tables(top, "zones")]
         records = [self.record(("records", n), each) for n, each in enumerate(top.get("records", []))]
         return Description(
             tuple(filter(None, domains)),
@@ -206,6 +217,7 @@ class _Reader:
             top.get("zone", ""),
             top.get("seed"),
             tuple(filter(None, lists)),
+            tuple(zones),
             self._source,
         )
 
@@ -249,6 +261,8 @@ class _Reader:
             self.policy(found, path),
             self.where(path),
             dkim=self.dkim(found, path),
+            mta_sts=self.mta_sts(found, path),
+            dnssec=self.signed(found, path),
             broken=tuple(found.get("break_authentication", ())),
         )
 
@@ -264,6 +278,25 @@ class _Reader:
                 if keys.setdefault(key.selector, key) is not key:
                     raise DeclarationError(f"dkim: two keys have the selector {key.selector!r}.")
         return tuple(keys.values())
+
+    def mta_sts(self, found: Mapping[str, Any], path: Path) -> MtaSts | None:
+        if "mta_sts" not in found:
+            return None
+        table = self.table(found["mta_sts"], (*path, "mta_sts"), MTA_STS_KEYS)
+        policies: list[MtaSts] = []
+        with self.problems.at(self.where(path, "mta_sts")):
+            policies.append(read_mta_sts(table))
+        return policies[0] if policies else None
+
+    def signed(self, found: Mapping[str, Any], path: Path) -> Signed:
+        signed: Signed = found.get("dnssec", False)
+        with self.problems.at(self.where(path, "dnssec")):
+            check_signed(signed)
+        return signed
+
+    def zone(self, name: str, path: Path, data: Mapping[str, Any]) -> ZoneEntry:
+        found = self.table(data, path, ZONE_KEYS)
+        return ZoneEntry(name.lower().rstrip("."), self.signed(found, path), self.where(path))
 
     def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
         seconds = found.get("greylist")
@@ -286,14 +319,14 @@ class _Reader:
         for service in found.get("services", ()):
             if service not in SERVICES:
                 self.note(path, "services", f"there is no service {service!r}; {nearest(service, SERVICES)}")
-        traits: dict[str, Any] = {
-            key: frozenset(found[key]) if kind is TEXTS else found[key]
-            for key, kind in personality_keys().items()
-            if key in found
-        }
-        personality = Personality()
-        with self.problems.at(self.where(path)):
-            personality = Personality(**traits)
+        traits: dict[str, Any] = {}
+        for key in [key for key in found if key in personality_keys()]:
+            trait, wrong = read_traits({key: found[key]})
+            wrong += self._unknown_words(key, trait[key])
+            for text in wrong:
+                self.note(path, key, text)
+            if not wrong:
+                traits |= trait
         routes = found.get("routes", {})
         inner = (*path, "routes")
         return HostEntry(
@@ -303,7 +336,7 @@ class _Reader:
             found.get("ipv6"),
             frozenset(found.get("relay_for", ())),
             found.get("smarthost", False),
-            personality,
+            Personality(**traits),
             tuple(self.table(routes, inner, dict.fromkeys(routes, TEXT)).items()),
             frozenset(found.get("relay_from", ())),
             self.where(path),

@@ -19,6 +19,7 @@ from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import Personality
 from fakemail.model.toml_dkim import write_dkim
+from fakemail.model.toml_security import write_mta_sts
 from fakemail.model.toml_words import write_key, write_text
 from fakemail.model.traits import personality_keys
 from fakemail.terms.address import quote_local
@@ -40,6 +41,9 @@ def to_toml(description: Description) -> str:
     blocks += [
         _table(f"[lists.{write_key(str(each.mailing_list.address))}]", _list(each))
         for each in description.lists
+    ]
+    blocks += [
+        _table(f"[zones.{write_key(each.name)}]", [("dnssec", each.dnssec)]) for each in description.zones
     ]
     blocks += [_table("[[records]]", _record(each)) for each in description.records]
     return "\n".join(filter(None, blocks))
@@ -95,6 +99,10 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
     if domain.dkim != (Dkim(),):
         keys = [write_dkim(key) for key in domain.dkim]
         yield "dkim", keys if len(keys) > 1 else keys[0]
+    if domain.dnssec is not False:
+        yield "dnssec", domain.dnssec
+    if domain.mta_sts is not None:
+        yield "mta_sts", write_mta_sts(domain.mta_sts)
     if domain.broken:
         yield "break_authentication", domain.broken
     if domain.ignore_dots:

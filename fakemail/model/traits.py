@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple, get_type_hints
 
-from fakemail.errors import DeclarationError, nearest
-from fakemail.model.host import Personality
+from fakemail.errors import nearest
+from fakemail.model.host import WORDS, Personality, wrong_words
 
 
 class Kind(NamedTuple):
@@ -45,19 +45,23 @@ def personality_keys() -> Mapping[str, Kind]:
     return {name: _KIND_OF_TYPE[hints[name]] for name in Personality.__dataclass_fields__}
 
 
-def read_traits(host: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Traits as code gives them, checked: a text, or any collection of texts, makes a set.
+def read_traits(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Traits as code gives them: a text, or any collection of texts, makes a set.
 
-    Raises :class:`~fakemail.errors.DeclarationError` that names the host and the trait.
+    Those that can be, and a sentence for each thing that is wrong with the others.
     """
     keys = personality_keys()
     found: dict[str, Any] = {}
+    wrong: list[str] = []
     for name, value in changes.items():
         kind = keys.get(name)
         if kind is None:
-            raise DeclarationError(f"host {host!r}: there is no trait {name!r}; {nearest(name, keys)}")
+            wrong.append(f"there is no trait {name!r}; {nearest(name, keys)}")
+            continue
         given = list(value) if kind is TEXTS and isinstance(value, set | frozenset | tuple) else value
         if not kind.fits(given):
-            raise DeclarationError(f"host {host!r}: {name!r} must be {kind.says}, not {value!r}.")
+            wrong.append(f"{name!r} must be {kind.says}, not {value!r}.")
+            continue
         found[name] = frozenset([given] if isinstance(given, str) else given) if kind is TEXTS else given
-    return found
+        wrong += wrong_words(name, found[name]) if name in WORDS else []
+    return found, wrong

@@ -9,19 +9,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from fakemail.errors import ProtocolError
+from fakemail.model.transport_security import LONGEST_AGE, STS_MODES, Mode
 from fakemail.terms.address import is_domain_name
 from fakemail.tls.dane import covers
 
-Mode = Literal["enforce", "testing", "none"]
-MODES: Final = ("enforce", "testing", "none")
 PATH: Final = "/.well-known/mta-sts.txt"
 MAX_SIZE: Final = 64 * 1024
 """Octets of a policy; RFC 8461 §3.3 lets senders choose a limit and names 64 kilobytes."""
-LONGEST_AGE: Final = 31557600
-"""Seconds: about a year (RFC 8461 §3.2)."""
 
 # RFC 8461 §3.1: sts-text-record = sts-version 1*(sts-field-delim sts-field) [sts-field-delim]
 _VERSION = re.compile(rb"v=STSv1[ \t]*;")
@@ -104,7 +101,7 @@ def _checked(known: dict[str, str], mx: Sequence[str]) -> Policy:
     if known.get("version") != "STSv1":
         raise ProtocolError("the policy does not say version: STSv1")
     mode, max_age = known.get("mode"), known.get("max_age", "")
-    if mode not in MODES:
+    if mode not in STS_MODES:
         raise ProtocolError("the policy has no mode, or one that there is not")
     if not re.fullmatch(r"[0-9]{1,10}", max_age):
         raise ProtocolError("the policy has no max_age, or it is no number of seconds")

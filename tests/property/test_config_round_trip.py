@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from fakemail.model.description import (
     ListEntry,
     Problems,
     RecordEntry,
+    ZoneEntry,
     declare,
     describe,
 )
@@ -29,6 +31,7 @@ from fakemail.model.mailing_list import MailingList
 from fakemail.model.policy import Policy
 from fakemail.model.toml import read_toml
 from fakemail.model.toml_writer import to_toml
+from fakemail.model.transport_security import DNSSEC_FLAWS, LONGEST_AGE, STS_FLAWS, STS_MODES, MtaSts
 from fakemail.model.world import World
 from fakemail.terms.address import Address, quote_local
 
@@ -76,9 +79,20 @@ def domain_entries(draw):
         tuple(draw(st.lists(host_names, max_size=2))),
         Policy(greylist=draw(st.none() | st.timedeltas(timedelta(), timedelta(days=99)))),
         dkim=tuple(draw(st.lists(dkim_keys, min_size=1, max_size=2, unique_by=lambda key: key.selector))),
+        mta_sts=draw(st.none() | policies),
+        dnssec=draw(signed),
     )
 
 
+signed = st.booleans() | st.sampled_from(DNSSEC_FLAWS)
+policies = st.builds(
+    MtaSts,
+    st.sampled_from(STS_MODES),
+    st.integers(0, LONGEST_AGE),
+    st.none() | st.lists(host_names, min_size=1, max_size=2).map(tuple),
+    st.none() | st.sampled_from(STS_FLAWS),
+)
+zone_entries = st.builds(ZoneEntry, domain_names, signed)
 personalities = st.builds(
     Personality,
     hide=sets,
@@ -153,6 +167,7 @@ descriptions = st.builds(
     texts,
     st.none() | st.integers(0, 10**9),
     unique(list_entries, lambda each: each.mailing_list.address),
+    unique(zone_entries, lambda each: each.name),
 )
 
 
@@ -162,31 +177,17 @@ def complete(description: Description) -> Description:
     def host(name: str, domain: str) -> str:
         return name if "." in name else f"{name}.{domain}"
 
-    return Description(
-        tuple(
-            DomainEntry(
-                each.name,
-                each.routing,
-                tuple(host(name, each.name) for name in each.mx),
-                None if each.submission is None else host(each.submission, each.name),
-                each.detail_separator,
-                each.aliases,
-                each.catch_all,
-                each.spf,
-                each.dmarc,
-                each.zone,
-                each.ignore_dots,
-                tuple(host(name, each.name) for name in each.behind),
-                each.policy,
+    return replace(
+        description,
+        domains=tuple(
+            replace(
+                each,
+                mx=tuple(host(name, each.name) for name in each.mx),
+                submission=None if each.submission is None else host(each.submission, each.name),
+                behind=tuple(host(name, each.name) for name in each.behind),
             )
             for each in description.domains
         ),
-        description.hosts,
-        description.accounts,
-        description.records,
-        description.zone,
-        description.seed,
-        description.lists,
     )
 
 

@@ -14,8 +14,9 @@ from fakemail.mail.dmarc_report import read_dmarc_report
 from fakemail.mail.feedback import read_failure
 from fakemail.mail.mime import parse
 from fakemail.mail.tls_report import read_tls_report
+from fakemail.model.transport_security import LONGEST_AGE, STS_MODES
 from fakemail.mta.dmarc_report import Published, Report, Row, Signature, write
-from fakemail.mta.sts import LONGEST_AGE, MODES, Policy, read_id, read_policy, write_policy
+from fakemail.mta.sts import Policy, read_id, read_policy, write_policy
 from fakemail.mta.tls_report import read_recipients
 from fakemail.terms.address import Address
 from fakemail.tls.dane import covers, read_tlsa
@@ -34,7 +35,7 @@ lines = st.sampled_from(
 )
 
 
-@given(st.sampled_from(MODES), st.integers(0, LONGEST_AGE), st.lists(hosts, min_size=1, max_size=5))
+@given(st.sampled_from(STS_MODES), st.integers(0, LONGEST_AGE), st.lists(hosts, min_size=1, max_size=5))
 def test_policies_round_trip(mode: str, age: int, mx: list[str]) -> None:
     policy = Policy(mode, age, tuple(mx))  # type: ignore[arg-type]
     assert read_policy(write_policy(policy).encode()) == policy

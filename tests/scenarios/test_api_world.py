@@ -292,7 +292,7 @@ def test_what_is_hidden_has_no_case(net):
 
 
 def test_what_is_hidden_in_a_configuration_is_looked_up_as_well():
-    with pytest.raises(DeclarationError, match=r"line 1: .*no 'DNS' to hide; did you mean 'DSN'"):
+    with pytest.raises(DeclarationError, match=r"line 2: .*no 'DNS' to hide; did you mean 'DSN'"):
         MailNet(config='[hosts."mx.example.org"]\nhide = ["DNS"]').start()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from textwrap import dedent
 
+import dns.resolver
 import pytest
 
 from fakemail import AsyncMailNet, DeclarationError, MailNet
@@ -140,3 +141,90 @@ def test_naming_what_a_reading_host_serves_does_not_move_it(services):
         settings = net.account("bob@example.org").imap
         assert (settings.server.name, settings.host) == ("mail.example.org", "127.0.0.1")
         assert net.account("bob@example.org").imaps.host == "127.0.0.1"
+
+
+SECURED = dedent("""
+    [domains."example.org"]
+    accounts = ["bob"]
+    dnssec = true
+    mta_sts = { mode = "testing", max_age = 3600 }
+
+    [domains."careless.test"]
+    dnssec = "expired"
+    mta_sts = { mode = "enforce", mx = ["*.elsewhere.test"], flaw = "redirect" }
+
+    [zones.org]
+    dnssec = true
+""")
+
+
+def test_signatures_and_mta_sts_policies_are_there_from_the_start():
+    with MailNet(config=SECURED) as net:
+        shop, bob = net.account("hello@shop.test"), net.account("bob@example.org")
+        with shop.submission.smtplib() as client:
+            client.sendmail(shop.address, [bob.address], "Subject: x\r\n\r\ny\r\n")
+        net.settle()
+        assert net.journey(to=bob).attempts[-1].policy == "dane"
+        assert len(net.dns.resolver().resolve("example.org", "DS")) == 1  # the zone above vouches for it
+        assert net.dns.resolver().resolve("_mta-sts.example.org", "TXT")
+        with pytest.raises(dns.resolver.NoNameservers):  # SERVFAIL: the signatures have expired
+            net.dns.resolver().resolve("careless.test", "MX")
+
+
+def test_signatures_and_mta_sts_policies_are_written_down():
+    with MailNet() as net:
+        net.domain("example.org").sign().mta_sts("testing", max_age=3600)
+        net.domain("careless.test").sign(flaw="expired").mta_sts(mx="*.elsewhere.test", flaw="redirect")
+        net.domain("plain.test").mta_sts().mta_sts(None)
+        net.dns.sign("org")
+        text = net.to_toml()
+    for line in SECURED.replace('accounts = ["bob"]\n', "").strip().splitlines():
+        assert line in text.splitlines()
+    assert "[[records]]" not in text
+    assert text.count("mta_sts") == 2
+    with MailNet(config=text) as again:
+        assert again.to_toml() == text
+
+
+def test_a_policy_that_was_published_stays_when_the_mail_hosts_change():
+    with MailNet() as net:
+        domain = net.domain("example.org").mta_sts()
+        domain.mx_hosts("mx9")
+        text = net.to_toml()
+    assert 'mta_sts = { mode = "enforce", mx = ["mx1.example.org"] }' in text
+
+
+def test_a_tlsa_record_of_another_kind_is_written_down_as_it_is():
+    with MailNet() as net:
+        net.domain("example.org").sign()
+        net.host("mx1.example.org").publish_tlsa(data="00" * 32)
+        text = net.to_toml()
+    with MailNet(config=text) as again:
+        assert len(again.dns.records("_25._tcp.mx1.example.org", "TLSA")) == 1
+        assert "00" * 32 in again.dns.records("_25._tcp.mx1.example.org", "TLSA")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('dnssec = "expird"', "there is no flaw 'expird' of signatures; did you mean 'expired'?"),
+        ("dnssec = 3", "'dnssec' must be true, false or the name of a flaw, not the number 3."),
+        ('mta_sts = { mode = "enforced" }', "there is no MTA-STS mode 'enforced'; did you mean 'enforce'?"),
+        ('mta_sts = { modes = "enforce" }', "there is no key 'modes'; did you mean 'mode'?"),
+        (
+            "mta_sts = { max_age = 99999999 }",
+            "max_age is a whole number of seconds from 0 to 31557600, not 99999999.",
+        ),
+        ("mta_sts = { mx = [] }", "an MTA-STS policy names one mail host at least, "),
+        ('mta_sts = { flaw = "404" }', "there is no flaw '404' of policies; known: "),
+        (
+            'routing = "null"\nmta_sts = {}',
+            "domain 'example.org' has no mail host, so its MTA-STS policy has to ",
+        ),
+    ],
+)
+def test_mistakes_in_transport_security_are_told_where_they_are(text, told):
+    with pytest.raises(DeclarationError) as caught:
+        MailNet(config=f'[domains."example.org"]\n{text}\n').start()
+    assert told in str(caught.value)
+    assert str(caught.value).startswith(("line 1: ", "line 2: "))

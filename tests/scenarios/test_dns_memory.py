@@ -138,7 +138,7 @@ def test_who_decides_in_the_middle_of_a_session_remembers_as_well(mailnet, bob):
 
 def test_habits_are_checked_and_written_down(mailnet):
     host = mailnet.host("mx1.example.org")
-    with pytest.raises(DeclarationError, match="no such habit; did you mean 'for_ttl'"):
+    with pytest.raises(DeclarationError, match="there is no 'for_tll'; did you mean 'for_ttl'"):
         host.change(dns_cache="for_tll")
     host.change(dns_cache="for_ttl")
     with MailNet(config=mailnet.to_toml()) as again:

@@ -130,7 +130,7 @@ def test_the_journey_and_the_transcript_tell_the_policy(net, mx):
 
 
 def test_a_demand_that_there_is_not(net):
-    with pytest.raises(DeclarationError, match="'verify' is no such demand"):
+    with pytest.raises(DeclarationError, match="there is no 'verify'"):
         net.existing_host("smtp.shop.test").change(sending_tls="verify")
 
 

@@ -195,3 +195,45 @@ def test_one_host_of_a_route_may_be_given_as_it_is(mailnet):
 def test_what_is_no_duration_and_no_text(mailnet, call, error):
     with pytest.raises(error, match=r"duration|text|days"):
         call(mailnet)
+
+
+def test_all_mistakes_in_the_traits_of_a_host_are_told_at_once(mailnet):
+    host = mailnet.host("mx1.example.org")
+    before = host.personality
+    with pytest.raises(DeclarationError) as caught:
+        host.change(
+            max_recipient=3, hide={"DNS", "STARTTSL", "DSN"}, bounces="qmale", require_tls="yes", imap="gmail"
+        )
+    assert str(caught.value).splitlines() == [
+        "6 mistakes in the traits of host 'mx1.example.org':",
+        "  there is no trait 'max_recipient'; did you mean 'max_recipients'?",
+        "  bounces: there is no 'qmale'; did you mean 'qmail' or 'gmail'?",
+        "  'require_tls' must be true or false, not 'yes'.",
+        "  there is no 'DNS' to hide; did you mean 'DSN'?",
+        "  there is no 'STARTTSL' to hide; did you mean 'STARTTLS' or 'SASL'?",
+        "  there is no kind of IMAP server 'gmail'; did you mean 'gmail-like'?",
+    ]
+    assert host.personality == before
+
+
+def test_and_so_they_are_in_a_configuration(tmp_path):
+    file = tmp_path / "world.toml"
+    file.write_text(
+        '[hosts."mx.example.org"]\nhide = ["DNS"]\nbounces = "qmale"\nsending_tls = "always"\n'
+        'alters = ["footer", "footnote"]\ndns_cache = "forever"\nmax_errors = "few"\nimap = "gmail"\n',
+        "utf-8",
+    )
+    with pytest.raises(DeclarationError) as caught:
+        MailNet(config=file).start()
+    told = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+    assert [line.partition("; ")[0] for line in told] == [
+        f"7 mistakes in {'world.toml'}:",
+        "  world.toml:2: [hosts.\"mx.example.org\"]: there is no 'DNS' to hide",
+        "  world.toml:3: [hosts.\"mx.example.org\"]: bounces: there is no 'qmale'",
+        "  world.toml:4: [hosts.\"mx.example.org\"]: sending_tls: there is no 'always'",
+        "  world.toml:5: [hosts.\"mx.example.org\"]: alters: there is no 'footnote'",
+        "  world.toml:6: [hosts.\"mx.example.org\"]: dns_cache: there is no 'forever'",
+        "  world.toml:7: [hosts.\"mx.example.org\"]: 'max_errors' must be a whole number from 0 up, "
+        "not the string 'few'.",
+        "  world.toml:8: [hosts.\"mx.example.org\"]: there is no kind of IMAP server 'gmail'",
+    ]

@@ -14,6 +14,8 @@ from fakemail.model.description import AccountEntry, RecordEntry
 from fakemail.model.domain import Routing
 from fakemail.model.host import SMTP, SUBMISSION, Personality
 from fakemail.model.toml import read_toml
+from fakemail.model.toml_dkim import DKIM_KEYS
+from fakemail.model.toml_security import MTA_STS_KEYS
 from fakemail.model.traits import personality_keys
 from fakemail.terms.address import Address
 
@@ -204,7 +206,16 @@ def test_a_text_without_a_file_is_told_by_line_only():
 
 
 @pytest.mark.parametrize(
-    "keys", [toml.TOP_KEYS, toml.DOMAIN_KEYS, toml.HOST_KEYS, toml.ACCOUNT_KEYS, toml.RECORD_KEYS]
+    "keys",
+    [
+        toml.TOP_KEYS,
+        toml.DOMAIN_KEYS,
+        toml.HOST_KEYS,
+        toml.ACCOUNT_KEYS,
+        toml.RECORD_KEYS,
+        MTA_STS_KEYS,
+        DKIM_KEYS,
+    ],
 )
 def test_every_key_is_in_the_reference(keys):
     page = (Path(__file__).parents[2] / "docs" / "reference" / "config.md").read_text("utf-8")

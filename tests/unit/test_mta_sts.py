@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakemail.errors import ProtocolError
-from fakemail.mta.sts import LONGEST_AGE, MAX_SIZE, Kept, Policy, read_id, read_policy, write_policy
+from fakemail.model.transport_security import LONGEST_AGE
+from fakemail.mta.sts import MAX_SIZE, Kept, Policy, read_id, read_policy, write_policy
 
 GOOD = "version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
 

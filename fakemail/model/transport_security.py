@@ -1,0 +1,62 @@
+"""What protects the way to a domain, as it is described: an MTA-STS policy, a signed zone.
+
+What they become is in ``fakemail.engine.securing`` and ``fakemail.dns.signing``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from fakemail.errors import DeclarationError, nearest
+
+DNSSEC_FLAWS: Final = ("expired", "bogus", "missing_signature")
+"""What can be wrong with the signatures of a zone."""
+Signed: TypeAlias = bool | str
+"""Whether a zone is signed with DNSSEC, or with which flaw."""
+
+Mode = Literal["enforce", "testing", "none"]
+STS_MODES: Final = ("enforce", "testing", "none")
+STS_FLAWS: Final = ("not_found", "malformed", "too_large", "redirect")
+"""What can be wrong with how a policy is served, beside its host's certificate."""
+LONGEST_AGE: Final = 31557600
+"""Seconds: about a year (RFC 8461 §3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MtaSts:
+    """The MTA-STS policy of a domain (RFC 8461)."""
+
+    mode: str = "enforce"
+    max_age: int = 604800
+    """For how many seconds of the fake internet's clock it may be kept."""
+    mx: tuple[str, ...] | None = None
+    """The names that mail may go to; ``None`` for those of the domain's mail hosts."""
+    flaw: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~fakemail.errors.DeclarationError` for what is no policy."""
+        if self.mode not in STS_MODES:
+            raise DeclarationError(f"there is no MTA-STS mode {self.mode!r}; {nearest(self.mode, STS_MODES)}")
+        # RFC 8461 §3.2: sts-policy-max-age-value = 1*10(DIGIT), at most 31557600.
+        age = self.max_age
+        if not isinstance(age, int) or isinstance(age, bool) or not 0 <= age <= LONGEST_AGE:
+            raise DeclarationError(
+                f"max_age is a whole number of seconds from 0 to {LONGEST_AGE}, not {age!r}."
+            )
+        if self.mx is not None and not (self.mx and all(self.mx)):
+            # RFC 8461 §3.2: every mode but "none" needs one.
+            raise DeclarationError(
+                "an MTA-STS policy names one mail host at least, such as mx='mx1.example.org' or "
+                "mx=['*.example.org']."
+            )
+        if self.flaw is not None and self.flaw not in STS_FLAWS:
+            raise DeclarationError(
+                f"there is no flaw {self.flaw!r} of policies; {nearest(self.flaw, STS_FLAWS)}"
+            )
+
+
+def check_signed(signed: Signed) -> None:
+    """Raise :class:`~fakemail.errors.DeclarationError` for a flaw of signatures that there is not."""
+    if isinstance(signed, str) and signed not in DNSSEC_FLAWS:
+        raise DeclarationError(f"there is no flaw {signed!r} of signatures; {nearest(signed, DNSSEC_FLAWS)}")
