@@ -110,6 +110,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that passed although a fault that it declared never struck."""
+    __tracebackhide__ = True
+    worlds = [*(item.stash.get(WORLDS, None) or ()), *(item.config.stash.get(SHARED, None) or ())]
+    if not worlds:
+        return (yield)
+    from pytest_fakemail import unfired
+
+    unfired.expect(worlds, True)
+    try:
+        result = yield
+    finally:
+        unfired.expect(worlds, False)
+    unfired.judge(worlds)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Let an error in a shared world fail the test that caused it, and not the last one of the session."""
     __tracebackhide__ = True

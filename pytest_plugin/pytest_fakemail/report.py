@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fakemail.errors import FakemailError, MailExpectation
 from fakemail.record import journey, transcript
 from fakemail.record.text import shown
+from pytest_fakemail.unfired import tell, unfired
 
 if TYPE_CHECKING:
     import pytest
@@ -112,6 +113,8 @@ def journey_section(world: World) -> str:
         parts.append(f"({hidden} earlier journeys are not shown; mailnet.journeys() has them all.)")
     for number, each in enumerate(world.with_notes(found[hidden:]), start=hidden + 1):
         parts.append(f"{_head(number, len(found), each)}\n{each.table()}")
+    if missed := unfired(world):
+        parts.append("\n".join(["faults that never struck:", *map(tell, missed)]))
     parts.append(f"again: --mailnet-seed={world.seed}")
     return "\n\n".join(parts)
 

@@ -37,6 +37,8 @@ class World:
         """The lint rules that may be broken in it."""
         self.start = 0
         """How many events had happened when the present test began."""
+        self.known_faults = 0
+        """How many faults had been declared then."""
 
     @property
     def is_open(self) -> bool:
@@ -46,6 +48,7 @@ class World:
     def begin_test(self) -> None:
         """A test begins: what happened so far is not its doing."""
         self.start = len(self.log)
+        self.known_faults = len(self._internet.faults.added)
 
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""

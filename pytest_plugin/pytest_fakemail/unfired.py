@@ -1,0 +1,60 @@
+"""Faults that never struck: they fail a test that passed and needed them, and are told in the report of a failure.
+
+Loaded where a fake internet is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fakemail.faults.actions.connections import UNCOUNTED
+
+if TYPE_CHECKING:
+    from fakemail.faults.rule import Rule
+    from pytest_fakemail.worlds import World
+
+
+def expect(worlds: Iterable[World], wanted: bool) -> None:
+    """From now on faults that are declared must strike, or need not."""
+    for world in worlds:
+        world.net.faults_must_fire = wanted
+
+
+def judge(worlds: Iterable[World]) -> None:
+    """Fail a test that passed, if a fault that must strike never did."""
+    __tracebackhide__ = True
+    missed = [(world, rule) for world in worlds for rule in unfired(world) if rule.must_fire]
+    for world in {world for world, _ in missed}:
+        with suppress(Exception):  # it may just be about to strike; if that cannot be said, it has not
+            world.let_settle()
+    found = [rule for _, rule in missed if not rule.fired]
+    if not found:
+        return
+    head = "a fault never struck:" if len(found) == 1 else f"{len(found)} faults never struck:"
+    advice = (
+        "The test passed without what it was to be about. If that is as it should be, "
+        "say must_fire=False where the fault is declared."
+    )
+    pytest.fail("\n".join([head, *map(tell, found), advice]), pytrace=False)
+
+
+def unfired(world: World) -> list[Rule]:
+    """The faults that this test declared and that never struck, as far as that can be known."""
+    rules = world.net.internet.faults.added[world.known_faults :] if world.is_open else []
+    return [rule for rule in rules if not rule.fired and not isinstance(rule.action, UNCOUNTED)]
+
+
+def tell(rule: Rule) -> str:
+    """What it waited for, and what came closest."""
+    times = "once" if rule.reached == 1 else f"{rule.reached} times"
+    if not rule.reached:
+        seen = f"{rule.stage} was never reached while it was in force"
+    elif rule.occasions:
+        seen = f"{rule.stage} was reached {times}, and everything fitted {rule.occasions} times: not yet its turn"
+    else:
+        seen = f"{rule.stage} was reached {times}, but never so; the closest: {rule.closest}"
+    return f"  {rule.title}, at {rule.scope}\n    {seen}"
