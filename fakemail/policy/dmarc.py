@@ -58,7 +58,8 @@ class Dmarc:
     """The DMARC check of one message, in two steps: what is published, and what follows."""
 
     def __init__(self, message: MessageView, discovery: Discovery) -> None:
-        self._domains = author_domains(message)
+        self.domains = author_domains(message)
+        """The domains of the authors."""
         self._discovery = discovery
         self._has_from = bool(message.headers.fields_named("From"))
         self._published: tuple[Published, ...] | None = None
@@ -67,7 +68,7 @@ class Dmarc:
     def published(self) -> tuple[Published, ...]:
         """What each author's domain asks for: a question or two to the DNS, and nothing more."""
         if self._published is None:
-            domains = self._domains if len(self._domains) <= MAX_AUTHOR_DOMAINS else ()
+            domains = self.domains if len(self.domains) <= MAX_AUTHOR_DOMAINS else ()
             self._published = tuple(self._look_up(domain) for domain in domains)
         return self._published
 
@@ -104,8 +105,8 @@ class Dmarc:
         return replace(worst, trace=tuple(self._discovery.trace))
 
     def _no_author(self) -> str:
-        if len(self._domains) > MAX_AUTHOR_DOMAINS:
-            return f"the From field names {len(self._domains)} domains, more than {MAX_AUTHOR_DOMAINS}"
+        if len(self.domains) > MAX_AUTHOR_DOMAINS:
+            return f"the From field names {len(self.domains)} domains, more than {MAX_AUTHOR_DOMAINS}"
         if self._has_from:
             return "there is no address with a domain in the From field"
         return "there is no From field"

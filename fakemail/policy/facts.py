@@ -19,6 +19,7 @@ from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
 
 if TYPE_CHECKING:
+    from fakemail.policy.authentication import SenderAuthentication
     from fakemail.policy.scanners.scan import Scan
 
 Resolve: TypeAlias = Callable[[str, str], Answer]
@@ -73,6 +74,13 @@ class Facts:
     surroundings: Surroundings = field(default_factory=Surroundings)
     is_trusted: bool = False
     """Whether the client is on a list of good ones."""
+
+    @cached_property
+    def authentication(self) -> SenderAuthentication:
+        """Who sent it, as far as SPF, DKIM and DMARC can tell; each check is made when it is looked at."""
+        from fakemail.policy.authentication import SenderAuthentication
+
+        return SenderAuthentication(self)
 
     @cached_property
     def message(self) -> MessageView:

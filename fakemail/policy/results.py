@@ -19,6 +19,8 @@ class Result:
 
     method: ClassVar[str] = ""
     """Its name in an Authentication-Results field: ``spf``, ``dkim``..."""
+    blame: ClassVar[Reason | None] = None
+    """Why mail is turned away by whoever does not even take ``none`` or ``neutral``."""
 
     result: Status
     """The word: ``pass``, ``fail``, ``none``..."""
@@ -34,7 +36,8 @@ class Result:
     @property
     def finding(self) -> Finding:
         """The same for a chain of decisions."""
-        return Finding(self.method, self.result, self.sentence, self.reason)
+        reason = self.reason or (None if self.result is Status.PASS else self.blame)
+        return Finding(self.method, self.result, self.sentence, reason)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Result):
@@ -63,6 +66,7 @@ class SpfResult(Result):
     """Whether the client may send for the domain of the reverse-path (RFC 7208 §2.6)."""
 
     method: ClassVar[str] = "spf"
+    blame: ClassVar[Reason | None] = Reason.SPF_FAIL
 
     identity: str = "mailfrom"
     """Which name was checked: ``mailfrom``, or ``helo`` where the reverse-path is null (RFC 7208 §2.4)."""
@@ -100,6 +104,7 @@ class DkimResult(Result):
     """How the DKIM signatures of a message came out: ``pass`` where one of them did."""
 
     method: ClassVar[str] = "dkim"
+    blame: ClassVar[Reason | None] = Reason.DKIM_FAIL
 
     signatures: tuple[SignatureResult, ...] = ()
     """Each of them, the topmost first."""

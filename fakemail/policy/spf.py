@@ -174,7 +174,10 @@ def _decided_by(steps: list[Event]) -> str:
 def _sentence(status: Status, address: str, domain: str, steps: list[Event]) -> str:
     last = [step for step in steps if step.kind == "exit"]
     if last:
-        return _EXITS.get(status, "{why}").format(domain=domain, why=last[-1].data["reason"])
+        why = str(last[-1].data["reason"])
+        if why.startswith("malformed domain"):
+            return f"{domain!r} is no domain name that could publish an SPF record"
+        return _EXITS.get(status, "{why}").format(domain=domain, why=why)
     term = _decided_by(steps)
     match status:
         case Status.PASS:
@@ -189,7 +192,7 @@ def _sentence(status: Status, address: str, domain: str, steps: list[Event]) -> 
 
 _EXITS: Final = MappingProxyType(
     {
-        Status.NONE: "{domain} publishes no SPF record ({why})",
+        Status.NONE: "{domain} publishes no SPF record",
         Status.PERMERROR: "the SPF record of {domain} is wrong: {why}",
         Status.TEMPERROR: "the SPF record of {domain} could not be evaluated now: {why}",
     }
