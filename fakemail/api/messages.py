@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from fakemail.errors import MailExpectation
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.message import MessageView
 from fakemail.store.message import StoredMessage
@@ -12,6 +13,7 @@ from fakemail.store.message import StoredMessage
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
     from fakemail.api.mailnet import AnyNet
+    from fakemail.policy.authentication import SenderAuthentication
 
 
 class Message(MessageView):
@@ -40,6 +42,22 @@ class Message(MessageView):
     def received_at(self) -> datetime:
         """When it was delivered, on the clock of the fake internet."""
         return self._stored.internal_date
+
+    @property
+    def auth(self) -> SenderAuthentication:
+        """Who sent it, as the host that delivered it sees that: ``auth.spf``, ``.dkim``, ``.dmarc``, ``.arc``,
+        ``.iprev``, ``.bimi``, each equal to its word (``mail.auth.spf == "pass"``) and with the reason.
+
+        Raises :class:`~fakemail.errors.MailExpectation` if the test put it there itself.
+        """
+        __tracebackhide__ = True
+        found = self._net.internet.authentications.of(self._stored)
+        if found is None:
+            raise MailExpectation(
+                f"{self!r} was put into the mailbox by the test: no host received it from anybody, so there is no "
+                "client, envelope or moment to check. Send it over SMTP to look at its authentication."
+            )
+        return found
 
     @property
     def tls(self) -> str:

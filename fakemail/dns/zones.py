@@ -111,8 +111,11 @@ class Zones:
         """Whether a zone was ever signed."""
         self.revision = 0
         """Another number after each change."""
+        self.before_change: Callable[[], object] = lambda: None
+        """Called before each change."""
 
-    def _changed(self) -> None:
+    def _change(self) -> None:
+        self.before_change()
         self.revision += 1
 
     def add_zone(
@@ -144,7 +147,7 @@ class Zones:
         primary = read_name(primary or (servers[0] if servers else _within("ns1", key)))
         contact = read_name(contact or _within("hostmaster", key))
         value = f"{primary}. {contact}. {serial} {refresh} {retry} {expire} {negative_ttl}"
-        zone = Zone(key, self._changed)
+        zone = Zone(key, self._change)
         zone.put(key, "SOA", (Record(key, "SOA", ttl, value),))
         zone.put(key, "NS", tuple([record(key, "NS", server, ttl=ttl) for server in servers]))
         self._zones[key] = zone
@@ -162,6 +165,7 @@ class Zones:
         zone = self._zones.get(key)
         if zone is None:
             raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
+        self._change()
         zone.signer = signer
         self.is_signed = True
         zone.put(key, "DNSKEY", (signer.key,))
@@ -177,6 +181,7 @@ class Zones:
         key = name_key(origin)
         zone = self._zones.get(key)
         if zone is not None and zone.signer is not None:
+            self._change()
             zone.signer = None
             zone.put(key, "DNSKEY", ())
             parent = self.zone_of(parent_of(key)) if key else None
@@ -199,10 +204,11 @@ class Zones:
         Raises :class:`~fakemail.errors.UnknownName` when there is no such zone.
         """
         key = name_key(origin)
-        zone = self._zones.pop(key, None)
+        zone = self._zones.get(key)
         if zone is None:
             raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
-        self._changed()
+        self._change()
+        del self._zones[key]
         return tuple(_all_records(zone))
 
     def copy(self) -> Zones:

@@ -224,7 +224,9 @@ class Agent:
 
     def _put(self, work: _Work, said: Address, recipient: Address, account: Address) -> None:
         """Into INBOX or the junk of an account, once for all its addresses; ``recipient`` is what was said, whole."""
-        delivery = Delivery(recipient, work.envelope, work.host, work.queue_id)
+        delivery = Delivery(
+            recipient, work.envelope, work.host, work.queue_id, self._internet.authentications.arrival()
+        )
         stored = work.served.get(account.key)
         name = self._junk(account) if work.is_junk else INBOX
         if stored is None:

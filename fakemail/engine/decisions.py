@@ -61,7 +61,9 @@ class Decisions:
 
     def _judging(self) -> Judge | None:
         """Who judges this connection; nobody where no domain has a policy, or mail is handed in by its own people."""
-        if not self._internet.world.has_policies or self._profile.is_submission:
+        internet = self._internet
+        is_needed = internet.world.has_policies or internet.authentications.is_demanded
+        if not is_needed or self._profile.is_submission:
             return None
         judge = self._judge
         if judge is None:
@@ -192,6 +194,7 @@ class Decisions:
         judge, after = self._judging(), None
         if local:
             if judge is None:
+                internet.authentications.receive(name, queue_id, envelope, content)
                 failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
             else:
                 decided = judge.conclude(queue_id, envelope, content, local)

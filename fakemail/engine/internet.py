@@ -6,7 +6,7 @@ Methods that change it run in the loop's thread; :mod:`fakemail.api` sees to tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from fakemail.clock import Clock, Job, RealClock
 from fakemail.dns.responder import Response, Transport
 from fakemail.dns.zones import Zones
 from fakemail.engine.agent import Agent
+from fakemail.engine.authenticating import Authentications
 from fakemail.engine.breaking import Breaking
 from fakemail.engine.connections import Connections
 from fakemail.engine.credentials import login_key
@@ -121,7 +122,8 @@ class Internet:
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""
         self._signs = False
         self._advancing = asyncio.Lock()  # it takes the loop in which it is first waited for
-        self._naming = LateNaming(self.world, self.keys)
+        self.authentications = Authentications(self)
+        self._naming = LateNaming(self.world, self.keys, self.authentications.before_change)
         self.resolvers = Resolvers(self)
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
         self.spoiled_dns = SpoiledDns(self)
@@ -197,6 +199,15 @@ class Internet:
     def zones(self) -> Zones:
         """The DNS zones. The first look at them fills them."""
         return self._naming.zones
+
+    @property
+    def is_dns_in_use(self) -> bool:
+        """Whether anybody has looked at the DNS zones."""
+        return self._naming.is_in_use
+
+    def zones_at_present(self) -> Callable[[], Zones]:
+        """The DNS zones as they are now, for whoever may ask for them after they have changed."""
+        return self._naming.present()
 
     def past_connections_of(self, account: Address) -> set[int]:
         """The numbers of the connections on which an account has ever logged in."""

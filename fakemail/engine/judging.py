@@ -15,6 +15,7 @@ from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.trace import prepend
 from fakemail.model.filtering import ScannerAt
 from fakemail.model.policy import Outcome, Policy
+from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
 from fakemail.policy.chain import STAGES, Judgement, Weighed, heaviest, judge
 from fakemail.policy.checks import chain_of
 from fakemail.policy.facts import Facts, Surroundings
@@ -95,6 +96,7 @@ class Judge:
         """The reverse-path."""
         facts = self.facts
         facts.sender, facts.login, facts.recipients, facts.recipient = sender, login, (), None
+        facts.authentication = self._running.internet.authentications.of_facts(facts)
         return self._all(Stage.SMTP_MAIL)
 
     # From then on, that of each recipient's domain --------------------------------------------------------
@@ -164,6 +166,7 @@ class Judge:
         """Do what was decided: who did not get it, whether nobody has it, and who gets it later."""
         failed: list[tuple[Recipient, Verdict]] = []
         later: list[Recipient] = []
+        self._running.internet.authentications.keep(self._running.name, queue_id, self.facts.authentication)
         nobody_has_it = True
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
@@ -172,7 +175,7 @@ class Judge:
             if each.judgement.outcome is Outcome.DELAY:
                 later += each.recipients
             told = b"".join([weighed.finding.fields for weighed in each.at_end.judged])
-            raw = prepend(content, told) if told else content
+            raw = self._with_results(each.policy, prepend(content, told) if told else content)
             mail = outcomes.Judged(
                 self._running.name, queue_id, envelope, raw, each.recipients, each.judgement, each.policy
             )
@@ -180,6 +183,16 @@ class Judge:
             failed += done.failed
             nobody_has_it = nobody_has_it and done.nobody_has_it
         return failed, nobody_has_it, later
+
+    def _with_results(self, policy: Policy, raw: bytes) -> bytes:
+        """The message with the fields about its sender that its domain wants, above all others (RFC 8601 §4)."""
+        facts, fields = self.facts, b""
+        if policy.authentication_results:
+            raw = without_claims(raw, facts.host)
+            fields += authentication_results(facts.host, facts.authentication)
+        if policy.received_spf:
+            fields += received_spf(facts.authentication.spf, facts)
+        return prepend(raw, fields) if fields else raw
 
     def note(
         self,

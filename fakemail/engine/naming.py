@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from threading import RLock
 
 from fakemail.dns.names import name_key, reverse_name
@@ -103,9 +104,11 @@ class LateNaming:
     Most tests never ask DNS anything, and its records are half of what a world costs.
     """
 
-    def __init__(self, world: World, keys: Keys) -> None:
+    def __init__(self, world: World, keys: Keys, before_change: Callable[[], object]) -> None:
+        """``before_change`` is called before what the DNS says changes."""
         self._world = world
         self._keys = keys
+        self._before_change = before_change
         self._zones = Zones()
         self._naming: Naming | None = None
         self._steps: list[Callable[[Naming], None]] = []
@@ -115,6 +118,7 @@ class LateNaming:
         """Take a step now, or when somebody looks."""
         with self._lock:
             if self._naming is None:
+                self._before_change()
                 self._steps.append(step)
             else:
                 step(self._naming)
@@ -124,11 +128,38 @@ class LateNaming:
         """The zones, with everything in them that was declared."""
         with self._lock:
             if self._naming is None:
-                self._naming = Naming(self._world, self._zones, self._keys)
-                for step in self._steps:
-                    step(self._naming)
+                self._naming = self._done(self._steps, self._zones)
                 self._steps.clear()
+                # To be filled is no change: nobody has seen the zones before.
+                self._zones.before_change = self._before_change
         return self._zones
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether anybody has looked."""
+        return self._naming is not None
+
+    def present(self) -> Callable[[], Zones]:
+        """The zones as they are now, for whoever may ask for them after they have changed."""
+        with self._lock:
+            if self._naming is not None:
+                kept = self._zones.copy()
+                return lambda: kept
+            steps = tuple(self._steps)
+
+        @cache
+        def filled() -> Zones:
+            zones = Zones()
+            self._done(steps, zones)
+            return zones
+
+        return filled
+
+    def _done(self, steps: Iterable[Callable[[Naming], None]], zones: Zones) -> Naming:
+        naming = Naming(self._world, zones, self._keys)
+        for step in steps:
+            step(naming)
+        return naming
 
 
 def _published(domain: Domain) -> Iterator[Record]:

@@ -92,7 +92,13 @@ class Rate(NamedTuple):
         return f"{self.most} in {self.span}"
 
 
-HONOUR: Final = Then((("reject", Outcome.REFUSE), ("quarantine", Outcome.QUARANTINE)))
+HONOUR: Final = Then(
+    (
+        ("reject", Outcome.REFUSE),
+        ("quarantine", Outcome.QUARANTINE),
+        ("temperror", Outcome.ACCEPT),  # nobody has asked for anything then
+    )
+)
 """What the sender's own DMARC policy asks for, and nothing beyond (RFC 9989 §5)."""
 
 

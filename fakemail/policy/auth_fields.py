@@ -23,8 +23,9 @@ from fakemail.policy.results import (
     SpfResult,
 )
 
-# RFC 2045 §5.1: a token has no space, no control and no tspecials; "@" and "." are wanted in addresses.
-_VALUE: Final = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~@]+")
+# RFC 8601 §2.2: pvalue = [CFWS] ( ( value / [ [ local-part ] "@" ] domain-name ) ) [CFWS]; value is a token or
+# a quoted-string (RFC 2045 §5.1).
+_VALUE: Final = re.compile(r"(?:[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]*@)?[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 _NOT_IN_QUOTED: Final = re.compile(r"[^ !#-\[\]-~]")
 _NOT_IN_COMMENT: Final = re.compile(r"[^ -'*-\[\]-~]")
 _COMMENT: Final = re.compile(r"[()]|\\.", re.DOTALL)

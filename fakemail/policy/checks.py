@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import Final
 
 from fakemail.model.policy import Policy
-from fakemail.policy import client, envelope, filters
+from fakemail.policy import client, envelope, filters, sender
 from fakemail.policy.chain import Link, chain
 from fakemail.terms.stage import Stage
 
-LINKS: Final[tuple[Link, ...]] = (*client.LINKS, *envelope.LINKS, *filters.LINKS)
+LINKS: Final[tuple[Link, ...]] = (*client.LINKS, *envelope.LINKS, *sender.LINKS, *filters.LINKS)
 
 
 @lru_cache(maxsize=256)

@@ -35,6 +35,8 @@ class Delivery(NamedTuple):
     host: str = ""
     """The name of the host that delivered it."""
     queue_id: str = ""
+    dns_state: int = 0
+    """Which state of the DNS it came under."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import smtplib
+from email.message import EmailMessage
+
+import dkim
 import pytest
 
 from fakemail import (
@@ -17,14 +21,59 @@ from fakemail import (
     minutes,
 )
 
+# The app's own key, which it has for its tests alone.
+APP_KEY = b"""\
+-----BEGIN RSA PRIVATE KEY-----
+MIICXQIBAAKBgQC7E3LpOSgMXzWsJv/pLwLhsvQOjnCMi7J/cVU150YKgTsCGo45
+09K9uyS5jcTO3/dIs5273YgxWKIPnVndBKm7h9IIHcXLOCLJ+m3gBVZqLcWhR+VW
+K4HwOXAD5oc6CfBMk4lD2wds/LnohIabqmX17kKKf0Sm+4F1BlILrteeHwIDAQAB
+AoGAbv9iLfkoxvZy3RsiulOXbR0F6+Ed7HYyyaUP/vSjPTZiMaRaAPuqzcJNTv9L
+58dBbNSN4VrXJRhGx+b/28CZh9R8zHilxBG/fWCxgirrq8uvZdBc2i4cVd6gEGvB
+tAvGn3+DsMMcJd2wdYagG4lfZHCguPdaH9QJTyV+7bRO/QkCQQDifKbf5EZNYPp7
+Pcsx6QH56GEyAem+rKU5PN9txjDbZBePtGVB1Nw00EUVTSEGhre+KOevH36KOTmF
+XHr2ImKDAkEA03QXm9bcw5np4eHN5Guk/7905mkGnH6TNYN2B4sIV7JjwcwwzTAp
+qGUtOhW1sps+Ns7Dq8A5lA4tg9sBj7iTNQJBALkCeFKGJ4OIB7TqqnSv0SRy1grC
+k01lvGYAOsdyUXC116VVCC35kpQ12WjoI2UwYSIeSfu872I8EqfE/tDXD78CQQDK
+bQHI42lWK3sWDcfAGzjKyGtNxE9a82VTvnT4haXH5nPPa/1wAOJwXeNtDqlxwWJO
+r6PsQMoeLXBvIPKetrDdAkAkPmf9I1jWFEFSN9LqYgsjlbESwtrLLXAYExSHi4Uo
+cOFUArxNdLvsPvq4g+8QWx3/n8YW/KPjcfMB25YrMNFS
+-----END RSA PRIVATE KEY-----
+"""
 
-def send_receipt(to, smtp, sender="shop@shop.test"):
+
+MailerError = smtplib.SMTPException  # the app under test lets through what comes
+
+
+def send_receipt(to, smtp, sender="shop@shop.test", sign_with=None):
+    raw = b"Subject: Receipt\r\n\r\nThank you.\r\n"
+    if sign_with is not None:
+        domain, selector = (name.encode() for name in sign_with)
+        raw = b"From: " + sender.encode() + b"\r\n" + raw
+        raw = dkim.sign(raw, selector, domain, APP_KEY) + raw
     with smtp.smtplib() as client:
-        client.sendmail(sender, [to], b"Subject: Receipt\r\n\r\nThank you.\r\n")
+        client.sendmail(sender, [to], raw)
+
+
+def register_customer(name, address, smtp):
+    welcome = EmailMessage()
+    welcome["From"], welcome["To"], welcome["Subject"] = smtp.username, address, f"Welcome, {name}"
+    welcome.set_content("Confirm: https://shop.test/confirm/4711\n")
+    with smtp.smtplib() as client:
+        client.send_message(welcome)
 
 
 def send_invoice(to, bounces_to, smtp):
     send_receipt(to, smtp, sender=bounces_to)
+
+
+def test_new_customer_gets_a_welcome_mail(mailnet):
+    shop = mailnet.account("hello@shop.test")
+    bob = mailnet.account("bob@example.org")
+    register_customer("Bob", bob.address, smtp=shop.submission)
+    mail = bob.inbox.wait_for_one()
+    assert mail.subject == "Welcome, Bob"
+    assert mail.link("Confirm").startswith("https://shop.test/confirm/")
+    assert (mail.auth.spf, mail.auth.dkim, mail.auth.dmarc) == ("pass", "pass", "pass")
 
 
 def test_greylisted_mail_arrives_on_the_second_try(mailnet):
@@ -57,6 +106,16 @@ def test_bounce_marks_the_customer_unreachable(mailnet):
     bounce = [mail for mail in shop.inbox if mail.delivery_report.action == "failed"]
     (report,) = (mail.delivery_report for mail in bounce)
     assert (report.action, report.status, report.recipient) == ("failed", "4.2.2", "bob@example.org")
+
+
+def test_mail_signed_with_an_unpublished_key_is_refused(mailnet):
+    bob = mailnet.account("bob@example.org")
+    mailnet.domain("shop.test").publish(dmarc="v=DMARC1; p=reject", dkim={"old": None}, spf="v=spf1 -all")
+    with pytest.raises(MailerError):
+        send_receipt(to=bob.address, sign_with=("shop.test", "old"), smtp=mailnet.mx("example.org"))
+    refused = mailnet.journey(to=bob)
+    assert refused.reason == Reason.DMARC_REJECT
+    assert mailnet.dns.queries(name="old._domainkey.shop.test", type="TXT").one().answer == "NXDOMAIN"
 
 
 def test_greylisting_knows_who_came_back(mailnet):

@@ -1,0 +1,160 @@
+"""Who sent the mail of one fake internet: what was found out when it came, and what nobody has asked for yet.
+
+Most mail is never looked at, so a check that cannot change what becomes of a message waits until a test looks at
+its result. The answer must be the same then as it would have been at once: every delivery notes which state of
+the DNS it came under, and a state that mail came under is kept when the DNS changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from fakemail.dns.lookup import Answer, lookup
+from fakemail.dns.names import name_key
+from fakemail.dns.zones import Zones
+from fakemail.engine.resolving import Resolver
+from fakemail.errors import DeclarationError
+from fakemail.mail.envelope import Envelope
+from fakemail.mail.headers import body_offset, split_fields
+from fakemail.policy.facts import Facts, Resolve
+from fakemail.store.message import StoredMessage
+
+if TYPE_CHECKING:
+    from fakemail.engine.internet import Internet
+    from fakemail.policy.authentication import SenderAuthentication
+
+# What a DMARC record has in it that asks for more than reports, in whatever case.
+_DEMAND: Final = re.compile(r"=[ \t]*(?:quarantine|reject)", re.IGNORECASE)
+
+
+class Authentications:
+    """What is known about the senders of the mail of one fake internet."""
+
+    def __init__(self, internet: Internet) -> None:
+        self._internet = internet
+        self._known: dict[tuple[str, str], SenderAuthentication] = {}
+        """By host and queue id: what was looked at, when it came or later."""
+        self._state = 0
+        self._is_used = False
+        self._past: dict[int, Callable[[], Zones]] = {}
+        self._is_demanded = False
+        self._looked_through = -1
+
+    # States of the DNS ---------------------------------------------------------------------------
+
+    def arrival(self) -> int:
+        """The number of the present state of the DNS, for a delivery to note: it will be kept."""
+        self._is_used = True
+        return self._state
+
+    def before_change(self) -> None:
+        """The DNS is about to change: keep it as it is if mail has come under it."""
+        if self._is_used:
+            self._past[self._state] = self._internet.zones_at_present()
+            self._state += 1
+            self._is_used = False
+
+    def _zones(self, state: int) -> Zones:
+        past = self._past.get(state)
+        return self._internet.zones if past is None else past()
+
+    def _resolve_later(self, state: int) -> Resolve:
+        """Answers as they were then, and not on record, since no host asks anything now."""
+
+        def resolve(name: str, type: str) -> Answer:
+            try:
+                key = name_key(name)
+            except DeclarationError:
+                return Answer("NXDOMAIN", "NXDOMAIN")
+            return lookup(self._zones(state), key, type)
+
+        return resolve
+
+    # When mail comes -----------------------------------------------------------------------------
+
+    @property
+    def is_demanded(self) -> bool:
+        """Whether the DMARC record of any domain asks for more than reports, so that mail must be looked at.
+
+        A fake internet into whose DNS nobody has looked has only the records that every domain begins with.
+        """
+        internet = self._internet
+        if internet.is_dns_in_use and self._looked_through != internet.zones.revision:
+            self._looked_through = internet.zones.revision
+            self._is_demanded = any(_demands(each.value) for each in internet.zones.records(type="TXT"))
+        return self._is_demanded
+
+    def is_urgent(self, host: str) -> bool:
+        """Whether a host hears now what nobody can find out later: faults of the DNS, or what it remembers."""
+        habit = self._internet.world.hosts[host].personality.dns_cache
+        return habit == "for_ttl" or self._internet.spoiled_dns.is_at_work
+
+    def of_facts(self, facts: Facts) -> SenderAuthentication:
+        """What is found out about a message while it is judged."""
+        from fakemail.policy.authentication import SenderAuthentication
+
+        probability = self._internet.chance.probability
+        return SenderAuthentication(facts, draw=lambda: int(probability() * 100))
+
+    def keep(self, host: str, queue_id: str, found: SenderAuthentication) -> None:
+        """Keep what was found out about a message that a host has taken, and what can be found out yet."""
+        if self.is_urgent(host):
+            found.complete()
+        found.detach(self._resolve_later(self.arrival()))
+        self._known[host, queue_id] = found
+
+    def receive(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
+        """A message has come that nobody judges: make every check now if nobody could make it later."""
+        if not self.is_urgent(host):
+            return
+        facts = Facts(
+            host,
+            envelope.origin.peer,
+            self._internet.clock.now(),
+            Resolver(self._internet, host),
+            helo=envelope.origin.helo,
+            sender=envelope.sender,
+            content=content,
+        )
+        self.keep(host, queue_id, self.of_facts(facts))
+
+    # When somebody looks -------------------------------------------------------------------------
+
+    def of(self, stored: StoredMessage) -> SenderAuthentication | None:
+        """What there is to know about a message in a mailbox; ``None`` where no host has received it."""
+        delivery = stored.delivery
+        if delivery is None or delivery.envelope is None or not delivery.host:
+            return None
+        key = (delivery.host, delivery.queue_id)
+        found = self._known.get(key)
+        if found is None:
+            origin = delivery.envelope.origin
+            found = self.of_facts(
+                Facts(
+                    delivery.host,
+                    origin.peer,
+                    stored.internal_date,
+                    self._resolve_later(delivery.dns_state),
+                    helo=origin.helo,
+                    sender=delivery.envelope.sender,
+                    content=as_it_came(stored.raw),
+                )
+            )
+            self._known[key] = found
+        return found
+
+
+def as_it_came(raw: bytes) -> bytes:
+    """A delivered message without what its last host has put in front: Return-Path and Received (RFC 5321 §4.4)."""
+    fields = split_fields(raw, 0, body_offset(raw))
+    names = [field.name.lower() for field in fields[:2]]
+    if names != ["return-path", "received"]:
+        return raw
+    return raw[raw.find(b"\n", fields[1].end) + 1 :]
+
+
+def _demands(text: str) -> bool:
+    """Whether a TXT record may be a DMARC record that asks for something; data given as octets may be any."""
+    return text.startswith("\\#") or ("DMARC1" in text and _DEMAND.search(text) is not None)
