@@ -321,6 +321,10 @@ class BaseAccount(Generic[_Box]):
         targets = tuple(read_address(each) for each in several)
         self._change_described(forward=Forward(targets, keep_copy, srs))
 
+    def moved_to(self, to: str | Address | BaseAccount[Any] | None) -> None:
+        """Refuse its mail and tell the sender where its owner is now (551, RFC 5321 §3.4); ``None`` ends that."""
+        self._change_described(moved_to=None if to is None else read_address(to))
+
     def _change_described(self, **changes: Any) -> None:
         world = self._net.internet.world
         self._net.call(lambda: world.change_account(replace(self._described, **changes)))

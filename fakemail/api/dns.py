@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import dns.asyncresolver
     import dns.resolver
 
+    from fakemail.api.blocklists import Blocklist
     from fakemail.api.dns_faults import DnsFaults
     from fakemail.api.mailnet import AnyNet
 
@@ -118,6 +119,12 @@ class Dns:
             said = f'{key.name}. static-key {flags} {protocol} {algorithm} "{octets.replace(" ", "")}";'
             lines.append(f"    {said}\n")
         return "trust-anchors {\n" + "".join(lines) + "};\n"
+
+    def blocklist(self, zone: str) -> Blocklist:
+        """A list of addresses or domains in the DNS (RFC 5782), made if it is not there; see :class:`Blocklist`."""
+        from fakemail.api.blocklists import Blocklist
+
+        return Blocklist(self._net, zone)
 
     def queries(self, *, name: str | None = None, type: str | None = None) -> Results[Query]:
         """The questions that were asked, with their answers, oldest first."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.faults import HostFaults
 from fakemail.api.settings import Settings
 from fakemail.api.signing import DkimKey, Signs
-from fakemail.api.spans import require_span
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
 from fakemail.engine import securing
@@ -21,7 +19,7 @@ from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.host import Host as DescribedHost
-from fakemail.model.policy import Policy
+from fakemail.model.policy_reading import read_policy
 from fakemail.model.traits import read_traits
 from fakemail.model.transport_security import MtaSts
 from fakemail.terms.address import Address, address
@@ -291,16 +289,15 @@ class Domain(Signs):
         self._net.call(lambda: world.change_domain(replace(self._described, ignore_dots=ignored)))
         return self
 
-    def policy(self, *, greylist: timedelta | None = None) -> Domain:
+    def policy(self, **keywords: Any) -> Domain:
         """What its mail hosts check before they take mail for it, in place of what they checked.
 
-        ``greylist``: an unknown sender is deferred, and taken when it comes back after that time
-        (RFC 6647). Without arguments nothing is checked. Raises ``TypeError`` for what is no duration, and
-        ``ValueError`` for a negative one.
+        The keywords are the fields of :class:`~fakemail.model.policy.Policy`, in plain words:
+        ``policy(greylist=minutes(5), dnsbl="zen.example", helo={"own_name": "refuse"}, spf="quarantine")``. Without
+        arguments it is as usual: nothing is done beyond what a sender's own DMARC policy asks for. It counts from
+        the next command on. Raises one :class:`~fakemail.errors.DeclarationError` for all mistakes.
         """
-        if greylist is not None:
-            require_span(f"domain {self.name!r}: greylist", greylist)
-        policy = Policy(greylist=greylist)
+        policy = read_policy(self.name, keywords)
         self._net.call(lambda: self._net.internet.world.set_policy(self.name, policy))
         return self
 

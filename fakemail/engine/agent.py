@@ -90,7 +90,7 @@ class Agent:
         if resolution.is_plain:
             return ACCEPTED
         if resolution.reason is not None:
-            return refused(resolution.reason, f"<{address}>")
+            return refused(resolution.reason, resolution.detail or f"<{address}>")
         full = [account for account in resolution.accounts if not self._has_room(account, 1)]
         return self._is_full(host, address) if full and _only_accounts(resolution, full) else ACCEPTED
 
@@ -99,7 +99,7 @@ class Agent:
     ) -> Verdict:
         """The same for a message that is there."""
         if resolution.reason is not None:
-            return refused(resolution.reason, f"<{address}>")
+            return refused(resolution.reason, resolution.detail or f"<{address}>")
         if resolution.forwards or resolution.lists:
             headers = work.headers
             been = {value.strip().lower() for value in headers.all("Delivered-To")}

@@ -18,6 +18,7 @@ from fakemail.model.policy import Outcome, Policy
 from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
 from fakemail.policy.chain import STAGES, Judgement, Weighed, heaviest, judge
 from fakemail.policy.checks import chain_of
+from fakemail.policy.envelope import count_taken
 from fakemail.policy.facts import Facts, Surroundings
 from fakemail.policy.finding import Finding, Status
 from fakemail.record.events import Found, Judged
@@ -161,7 +162,7 @@ class Judge:
         return min(judgements, key=lambda each: each.outcome.weight).verdict
 
     def carry_out(
-        self, decided: Iterable[Decided], queue_id: str, envelope: Envelope, content: bytes
+        self, decided: Sequence[Decided], queue_id: str, envelope: Envelope, content: bytes
     ) -> tuple[list[tuple[Recipient, Verdict]], bool, list[Recipient]]:
         """Do what was decided: who did not get it, whether nobody has it, and who gets it later."""
         failed: list[tuple[Recipient, Verdict]] = []
@@ -182,6 +183,11 @@ class Judge:
             done = outcomes.carry_out(self._running.internet, mail)
             failed += done.failed
             nobody_has_it = nobody_has_it and done.nobody_has_it
+        if not nobody_has_it:
+            policies = [each.policy for each in decided]
+            count_taken(
+                self.facts, policies, (recipient.address for each in decided for recipient in each.recipients)
+            )
         return failed, nobody_has_it, later
 
     def _with_results(self, policy: Policy, raw: bytes) -> bytes:

@@ -49,13 +49,15 @@ class Account:
     """Whether the submission server puts what it sends into its mailbox ``Sent``, as some providers do."""
     auto_reply: AutoReply | None = None
     forward: Forward | None = None
+    moved_to: Address | None = None
+    """Where its owner is now: its mail is refused, and the sender told that address (551, RFC 5321 §3.4)."""
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether its mail goes into the mailbox, whatever it is, and nothing else happens."""
 
     def __post_init__(self) -> None:
-        unusual = (self.quota, self.quota_messages, self.auto_reply, self.forward)
+        unusual = (self.quota, self.quota_messages, self.auto_reply, self.forward, self.moved_to)
         # Made here, because it is asked twice for each message.
-        object.__setattr__(self, "is_plain", not self.disabled and unusual == (None,) * 4)
+        object.__setattr__(self, "is_plain", not self.disabled and unusual == (None,) * 5)
 
     def owns(self, sender: Address, *, detail_separator: str = "+") -> bool:
         """Whether the account may send as that address (RFC 6409 §6.1); ``bob+detail`` is bob's own.

@@ -92,6 +92,7 @@ class AccountEntry:
     sent_copy: bool = False
     auto_reply: AutoReply | None = None
     forward: Forward | None = None
+    moved_to: Address | None = None
     where: str = field(default="", compare=False)
 
 
@@ -217,6 +218,7 @@ def declare(
                 sent_copy=account.sent_copy,
                 auto_reply=account.auto_reply,
                 forward=account.forward,
+                moved_to=account.moved_to,
             )
     for each in description.lists:
         with problems.at(each.where):
@@ -344,6 +346,7 @@ def _account_entry(account: Account) -> AccountEntry:
         account.sent_copy,
         account.auto_reply,
         account.forward,
+        account.moved_to,
     )
 
 

@@ -66,19 +66,28 @@ class Then:
     """What follows from one check, by what it found or by how it came out."""
 
     pairs: tuple[tuple[str, Outcome], ...]
+    fails_open: bool = False
+    """Whether nothing follows where it could not be found out, as for lists in the DNS."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it speaks of: the zones of lists, for example."""
+        return tuple(key for key, _ in self.pairs)
 
     def of(self, status: str, about: str) -> Outcome:
         """The outcome for a finding: first by what it is about, then by its status.
 
         What could not be looked up (``temperror``) defers where it would otherwise be turned away.
         """
+        if status == "pass":
+            return Outcome.ACCEPT
         for key, outcome in self.pairs:
             if key == about:
                 return outcome
         for key, outcome in self.pairs:
             if key == status or (key == "fail" and status == "policy"):
                 return outcome
-        is_strict = any(outcome.is_final for _, outcome in self.pairs)
+        is_strict = not self.fails_open and any(outcome.is_final for _, outcome in self.pairs)
         return Outcome.DEFER if status == "temperror" and is_strict else Outcome.ACCEPT
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.mailing_list import MailingList
 from fakemail.model.policy import Policy
+from fakemail.model.policy_reading import read as read_policy
 from fakemail.model.toml_dkim import DKIM_KEYS, read_dkim
 from fakemail.model.toml_lines import Lines, Path
 from fakemail.model.toml_security import MTA_STS_KEYS, SIGNED, ZONE_KEYS, read_mta_sts
@@ -68,6 +68,7 @@ DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
     "ignore_dots": FLAG,
     "behind": TEXTS,
     "greylist": NUMBER,
+    "policy": TABLE,
     "spf": TEXT,
     "dmarc": TEXT,
     "dkim": TABLE_OR_TABLES,
@@ -96,6 +97,7 @@ ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
     "sent_copy": FLAG,
     "auto_reply": TABLE,
     "forward": TABLE,
+    "moved_to": TEXT,
 }
 AUTO_REPLY_KEYS: Final[Mapping[str, Kind]] = {"text": TEXT, "subject": TEXT, "days": WHOLE}
 FORWARD_KEYS: Final[Mapping[str, Kind]] = {"to": TEXTS, "keep_copy": FLAG, "srs": FLAG}
@@ -299,12 +301,18 @@ class _Reader:
         return ZoneEntry(name.lower().rstrip("."), self.signed(found, path), self.where(path))
 
     def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
-        seconds = found.get("greylist")
-        try:
-            return Policy(greylist=None if seconds is None else timedelta(seconds=seconds))
-        except (OverflowError, ValueError):  # more than a calendar holds, or no number at all
-            self.note(path, "greylist", f"'greylist' cannot be {seconds} seconds.")
-            return Policy()
+        """The table ``policy``, in which the key ``greylist`` of the domain itself stands as well."""
+        table = dict(found.get("policy", {}))
+        if "greylist" in found and "greylist" in table:
+            self.note(
+                path, "greylist", "'greylist' stands in the table 'policy' as well; leave one of them out."
+            )
+        table = {**{key: found[key] for key in ("greylist",) if key in found}, **table}
+        policy, mistakes = read_policy(table)
+        for key, text in mistakes.items():
+            is_own = key == "greylist" and key in found
+            self.note(path if is_own else (*path, "policy"), key, text)
+        return policy
 
     def routing(self, found: Mapping[str, Any], path: Path) -> Routing:
         value = found.get("routing", Routing.MX.value)
@@ -360,6 +368,7 @@ class _Reader:
             found.get("sent_copy", False),
             self.auto_reply(found, path),
             self.forward(found, path),
+            self.address(found["moved_to"], path, "moved_to") if "moved_to" in found else None,
             self.where(path),
         )
 

@@ -18,6 +18,7 @@ from fakemail.model.description import (
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import Personality
+from fakemail.model.policy_reading import write as write_policy
 from fakemail.model.toml_dkim import write_dkim
 from fakemail.model.toml_security import write_mta_sts
 from fakemail.model.toml_words import write_key, write_text
@@ -90,9 +91,13 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
         yield f"aliases.{key}", [inside(target, domain.name) for target in targets]
     if domain.catch_all is not None:
         yield "catch_all", inside(domain.catch_all, domain.name)
-    if domain.policy.greylist is not None:
-        seconds = domain.policy.greylist.total_seconds()
-        yield "greylist", int(seconds) if seconds.is_integer() else seconds
+    for key, value in write_policy(domain.policy).items():
+        if key == "greylist":
+            yield key, value
+        elif isinstance(value, dict):
+            yield from ((f"policy.{key}.{write_key(name)}", each) for name, each in value.items())
+        else:
+            yield f"policy.{key}", value
     for key in ("spf", "dmarc"):
         if (value := getattr(domain, key)) is not None:
             yield key, value
@@ -154,6 +159,8 @@ def _account(account: AccountEntry) -> Iterator[_Pair]:
             yield key, limit
     if account.sent_copy:
         yield "sent_copy", True
+    if account.moved_to is not None:
+        yield "moved_to", str(account.moved_to)
     if (reply := account.auto_reply) is not None:
         yield "auto_reply.text", reply.text
         if reply.subject is not None:

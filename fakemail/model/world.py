@@ -387,6 +387,8 @@ def _check_account(account: Account) -> None:
             raise DeclarationError(
                 f"account {name!r}: it cannot forward to itself; keep_copy=True keeps a copy."
             )
+    if account.moved_to is not None and account.moved_to.key == account.address.key:
+        raise DeclarationError(f"account {name!r}: it cannot have moved to where it is.")
     for limit in (account.quota, account.quota_messages):
         if limit is not None and limit < 0:
             raise DeclarationError(f"account {name!r}: a quota is no less than 0, not {limit}.")

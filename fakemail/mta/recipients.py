@@ -20,6 +20,8 @@ class Resolution(NamedTuple):
     """Addresses elsewhere, to which an alias sends it."""
     reason: Reason | None = None
     """Why nobody gets it."""
+    detail: str = ""
+    """What more there is to say about that: where somebody has moved to."""
     forwards: tuple[Address, ...] = ()
     """Accounts whose mail is sent on; they are among ``accounts`` too if they keep a copy."""
     lists: tuple[Address, ...] = ()
@@ -42,6 +44,9 @@ class _Found:
     forwards: dict[str, Address] = field(default_factory=dict)
     lists: dict[str, Address] = field(default_factory=dict)
     list_mail: dict[str, Address] = field(default_factory=dict)
+    reason: Reason = Reason.NO_SUCH_USER
+    """Why nobody gets it, if nobody does."""
+    detail: str = ""
 
 
 def _as_it_is(address: Address) -> Address | None:
@@ -86,12 +91,11 @@ def resolve(
     resolution = Resolution(
         tuple(found.accounts.values()),
         tuple(found.onward.values()),
-        None,
-        tuple(found.forwards.values()),
-        tuple(found.lists.values()),
-        tuple(found.list_mail.values()),
+        forwards=tuple(found.forwards.values()),
+        lists=tuple(found.lists.values()),
+        list_mail=tuple(found.list_mail.values()),
     )
-    return Resolution(reason=Reason.NO_SUCH_USER) if resolution.is_nobody else resolution
+    return Resolution(reason=found.reason, detail=found.detail) if resolution.is_nobody else resolution
 
 
 def _one_step(world: World, address: Address, found: _Found) -> tuple[Address, ...]:
@@ -108,6 +112,10 @@ def _one_step(world: World, address: Address, found: _Found) -> tuple[Address, .
             account = None if key is None else world.accounts.get(key)
         if account is not None:
             if account.disabled:
+                found.reason = Reason.MAILBOX_DISABLED
+                return ()
+            if account.moved_to is not None:
+                found.reason, found.detail = Reason.MAILBOX_MOVED, f"please try <{account.moved_to}>"
                 return ()
             if account.forward is not None:
                 found.forwards[account.address.key] = account.address

@@ -1,14 +1,17 @@
-"""Checks of who is connecting: lists in the DNS, the name of the address, the name in HELO, limits."""
+"""Checks of who is connecting: limits, lists in the DNS, the name of the address, the name in HELO."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
 from fakemail.model.policy import Outcome, Policy
+from fakemail.policy.blocklists import Listing, address_name, look_up
 from fakemail.policy.chain import Link
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
+from fakemail.policy.txt import addresses, is_settled, names
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 
@@ -20,4 +23,109 @@ def _connections(facts: Facts, policy: Policy) -> Iterator[Finding]:
         yield Finding("max_connections", Status.POLICY, sentence, Reason.TOO_MANY_CONNECTIONS)
 
 
-LINKS: Final = (Link("max_connections", Stage.SMTP_BANNER, _connections, otherwise=Outcome.DEFER),)
+def _connection_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    rate, address = policy.connection_rate, facts.peer.address
+    if rate is None:
+        return
+    throughput = facts.surroundings.throughput
+    kind = f"connections to {facts.host}"
+    if throughput.has_room(kind, address, rate, now=facts.now):
+        throughput.count(kind, address, rate, now=facts.now)
+    else:
+        sentence = f"{address} has connected {rate.most} times within {rate.span}"
+        yield Finding("connection_rate", Status.POLICY, sentence, Reason.RATE_LIMITED)
+
+
+def _good_lists(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    address = facts.peer.address
+    for zone in policy.dnswl:
+        found = look_up(address_name(address, zone), facts.resolve)
+        if found.codes:
+            yield Finding("dnswl", Status.PASS, f"{address} is on {zone} ({_said(found)})", about=zone)
+        else:
+            yield Finding("dnswl", Status.NONE, f"{address} is not on {zone}", about=zone)
+
+
+def _bad_lists(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    address = facts.peer.address
+    for zone in () if policy.dnsbl is None else policy.dnsbl.keys:
+        found = look_up(address_name(address, zone), facts.resolve)
+        if found.codes:
+            sentence = f"{address} is on {zone} ({_said(found)})"
+            yield Finding("dnsbl", Status.FAIL, sentence, Reason.BLOCKLISTED, about=zone)
+        elif found.failure:
+            # RFC 5782 §2.1 and all practice: a list that cannot be asked lists nobody.
+            yield Finding("dnsbl", Status.TEMPERROR, f"{zone} could not be asked: {found.failure}")
+        else:
+            yield Finding("dnsbl", Status.PASS, f"{address} is not on {zone}", about=zone)
+
+
+def _said(found: Listing) -> str:
+    return f"{', '.join(found.codes)}{': ' if found.text else ''}{found.text}"
+
+
+def _reverse_dns(facts: Facts, _: Policy) -> Iterator[Finding]:
+    """RFC 8601 §2.7.3: an address without a name is a ``permerror``, one whose name leads elsewhere a ``fail``."""
+    from fakemail.policy.iprev import check_iprev  # for those only who ask for it
+
+    found = check_iprev(facts.peer.address, facts.resolve)
+    about = {Status.PERMERROR: "missing", Status.FAIL: "mismatch"}.get(found.result, "")
+    status = Status.FAIL if found.result is Status.PERMERROR else found.result
+    reason = Reason.NO_REVERSE_DNS if about else found.reason
+    yield Finding("ptr", status, found.sentence, reason, about=about)
+
+
+def _hello(facts: Facts, _: Policy) -> Iterator[Finding]:
+    name = facts.helo.rstrip(".").lower()
+    literal = name.startswith("[") and name.endswith("]")
+    if _is_own_name(facts, name) and not facts.surroundings.is_inside:
+        sentence = f"{facts.peer.address} calls itself {facts.helo}, which is this host"
+        yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="own_name")
+    elif _is_address(name):
+        sentence = f"{facts.helo} is an address without brackets (RFC 5321 §4.1.3)"
+        yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="bare_address")
+    elif not literal and "." not in name:
+        sentence = f"{facts.helo} is not a fully qualified name (RFC 5321 §4.1.4)"
+        yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="not_fqdn")
+    elif literal:
+        yield Finding("helo", Status.PASS, f"{facts.helo} is an address literal")
+    else:
+        yield _known_host(facts, name)
+
+
+def _known_host(facts: Facts, name: str) -> Finding:
+    for type in ("A", "AAAA", "MX"):
+        answer = facts.resolve(name, type)
+        if not is_settled(answer):
+            sentence = f"{facts.helo} could not be looked up: {answer.kind}"
+            return Finding("helo", Status.TEMPERROR, sentence, Reason.DNS_TEMPORARY)
+        if addresses(answer, type) if type != "MX" else names(answer, type):
+            return Finding("helo", Status.PASS, f"{facts.helo} exists")
+        if answer.kind == "NXDOMAIN":
+            break
+    sentence = f"{facts.helo} has neither an address nor an MX record"
+    return Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="unknown_host")
+
+
+def _is_own_name(facts: Facts, name: str) -> bool:
+    around = facts.surroundings
+    bare = name.strip("[]").removeprefix("ipv6:")
+    return name == facts.host or name in around.homes or bare in around.addresses
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+LINKS: Final = (
+    Link("max_connections", Stage.SMTP_BANNER, _connections, otherwise=Outcome.DEFER),
+    Link("connection_rate", Stage.SMTP_BANNER, _connection_rate, otherwise=Outcome.DEFER),
+    Link("dnswl", Stage.SMTP_BANNER, _good_lists, is_trusting=True),
+    Link("dnsbl", Stage.SMTP_BANNER, _bad_lists, is_spared=True),
+    Link("ptr", Stage.SMTP_BANNER, _reverse_dns, is_spared=True),
+    Link("helo", Stage.SMTP_HELO, _hello, is_spared=True),
+)

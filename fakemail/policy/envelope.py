@@ -1,22 +1,151 @@
-"""Checks of the envelope: the sender, the recipients, and greylisting, which knows who belongs together."""
+"""Checks of the envelope: the sender, the recipients, how much of them comes, and greylisting."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
+from ipaddress import ip_address, ip_network
 from typing import Final
 
-from fakemail.model.policy import Outcome, Policy
+from fakemail.model.policy import Outcome, Policy, Rate
+from fakemail.policy.blocklists import domain_name, look_up
 from fakemail.policy.chain import Link
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
 from fakemail.policy.greylist import triplet
+from fakemail.policy.txt import addresses, is_settled, names
+from fakemail.terms.address import Address, NullPath
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
+
+# The sender -------------------------------------------------------------------------------------------
+
+
+def _bad_domains(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    """RFC 5782 §3: lists of domains are asked for the domain itself."""
+    sender = facts.sender
+    wanted = dict.fromkeys(
+        name.lower().rstrip(".")
+        for name in (sender.domain if isinstance(sender, Address) else "", facts.helo)
+        if "." in name and not name.startswith("[")
+    )
+    for zone in () if policy.rhsbl is None else policy.rhsbl.keys:
+        for name in wanted:
+            found = look_up(domain_name(name, zone), facts.resolve)
+            if found.codes:
+                why = f": {found.text}" if found.text else ""
+                sentence = f"{name} is on {zone} ({', '.join(found.codes)}{why})"
+                yield Finding("rhsbl", Status.FAIL, sentence, Reason.BLOCKLISTED, about=zone)
+            elif found.failure:
+                yield Finding("rhsbl", Status.TEMPERROR, f"{zone} could not be asked: {found.failure}")
+            else:
+                yield Finding("rhsbl", Status.PASS, f"{name} is not on {zone}", about=zone)
+
+
+def _sender_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
+    """RFC 5321 §5.1: mail goes to the MX records, and without them to the address of the domain itself."""
+    sender = facts.sender
+    if not isinstance(sender, Address) or sender.domain.startswith("["):
+        return
+    domain = sender.domain
+    for type in ("MX", "A", "AAAA"):
+        answer = facts.resolve(domain, type)
+        if not is_settled(answer):
+            sentence = f"{domain} could not be looked up: {answer.kind}"
+            yield Finding("sender_domain", Status.TEMPERROR, sentence, Reason.SENDER_DOMAIN)
+            return
+        if type == "MX" and answer.kind == "NOERROR" and not names(answer, "MX"):
+            # RFC 7505 §4.2: who takes no mail should not send any either.
+            sentence = f"{domain} says that it takes no mail (a null MX)"
+            yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_TAKES_NO_MAIL)
+            return
+        if names(answer, type) if type == "MX" else addresses(answer, type):
+            yield Finding("sender_domain", Status.PASS, f"{domain} has {type} records")
+            return
+        if answer.kind == "NXDOMAIN":
+            break
+    sentence = f"{domain} has neither MX nor address records"
+    yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_DOMAIN)
+
+
+def _own_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
+    around, sender = facts.surroundings, facts.sender
+    if (
+        isinstance(sender, Address)
+        and sender.domain in around.homes
+        and not around.is_inside
+        and not facts.login
+    ):
+        sentence = (
+            f"<{sender}> is of this host's own domain, and {facts.peer.address} is not one of its hosts"
+        )
+        yield Finding("own_domain", Status.FAIL, sentence, Reason.SENDER_FORGED)
+
+
+def _null_sender(facts: Facts, _: Policy) -> Iterator[Finding]:
+    if isinstance(facts.sender, NullPath):
+        yield Finding("null_sender", Status.FAIL, "mail from <> is not taken here", Reason.NULL_SENDER)
+
+
+def _null_sender_recipients(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    """RFC 5321 §4.5.5, §6.1: a notification goes to the one reverse-path that it is about."""
+    if isinstance(facts.sender, NullPath) and facts.recipients:
+        sentence = "a bounce is for one recipient"
+        yield Finding("null_sender", Status.FAIL, sentence, Reason.NULL_SENDER, about="recipients")
+
+
+# How much ---------------------------------------------------------------------------------------------
+
+
+RATES: Final = ("address_rate", "sender_rate", "domain_rate", "recipient_rate")
+
+
+def counted(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """What a message counts for: the keyword of each rate, for whom, and that in words."""
+    yield "address_rate", facts.peer.address, facts.peer.address
+    if isinstance(facts.sender, Address):
+        yield "sender_rate", facts.sender.key, f"<{facts.sender}>"
+        yield "domain_rate", facts.sender.domain, facts.sender.domain
+
+
+def _rate(keyword: str, facts: Facts, policy: Policy) -> Iterator[Finding]:
+    for name, who, said in counted(facts):
+        if name == keyword:
+            yield from _room(facts, name, who, f"from {said}", getattr(policy, name))
+
+
+def _recipient_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    to = facts.recipient
+    if to is not None:
+        yield from _room(facts, "recipient_rate", to.key, f"for <{to}>", policy.recipient_rate)
+
+
+def _room(facts: Facts, keyword: str, who: str, said: str, rate: Rate | None) -> Iterator[Finding]:
+    if rate is None:
+        return
+    kind = f"{keyword} of {facts.host}"
+    if not facts.surroundings.throughput.has_room(kind, who, rate, now=facts.now):
+        sentence = f"{rate.most} messages {said} were taken within {rate.span}"
+        yield Finding(keyword, Status.POLICY, sentence, Reason.RATE_LIMITED)
+
+
+def count_taken(facts: Facts, policies: Iterable[Policy], recipients: Iterable[Address]) -> None:
+    """Note that a message was taken, once for each rate that any of the policies has."""
+    whom = {(keyword, who) for keyword, who, _ in counted(facts)}
+    whom |= {("recipient_rate", each.key) for each in recipients}
+    rates = {keyword: rate for policy in policies for keyword in RATES if (rate := getattr(policy, keyword))}
+    for keyword, who in whom:
+        if (rate := rates.get(keyword)) is not None:
+            kind = f"{keyword} of {facts.host}"
+            facts.surroundings.throughput.count(kind, who, rate, now=facts.now)
+
+
+# Greylisting ------------------------------------------------------------------------------------------
 
 
 def _greylist(facts: Facts, policy: Policy) -> Iterator[Finding]:
     """RFC 6647 §2.1."""
-    if policy.greylist is None or facts.recipient is None:
+    if policy.greylist is None or facts.recipient is None or _is_allowed(facts, policy.greylist_allow):
         return
     left = facts.surroundings.greylist.left(
         triplet(facts.peer.address, facts.sender, facts.recipient),
@@ -30,4 +159,33 @@ def _greylist(facts: Facts, policy: Policy) -> Iterator[Finding]:
         yield Finding("greylist", Status.POLICY, sentence, Reason.GREYLISTED)
 
 
-LINKS: Final = (Link("greylist", Stage.SMTP_RCPT, _greylist, otherwise=Outcome.DEFER, is_spared=True),)
+def _is_allowed(facts: Facts, allowed: tuple[str, ...]) -> bool:
+    """Whether a client or a sender is never greylisted (RFC 6647 §5: some never come back)."""
+    if not allowed:
+        return False
+    sender = facts.sender
+    known = {facts.peer.name.lower()}
+    if isinstance(sender, Address):
+        known |= {sender.key, sender.domain}
+    return any(each.lower() in known or _is_in(facts.peer.address, each) for each in allowed)
+
+
+def _is_in(address: str, network: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+LINKS: Final = (
+    Link("rhsbl", Stage.SMTP_MAIL, _bad_domains, is_spared=True),
+    Link("null_sender", Stage.SMTP_MAIL, _null_sender),
+    Link("own_domain", Stage.SMTP_MAIL, _own_domain),
+    Link("sender_domain", Stage.SMTP_MAIL, _sender_domain),
+    Link("address_rate", Stage.SMTP_MAIL, partial(_rate, "address_rate"), otherwise=Outcome.DEFER),
+    Link("sender_rate", Stage.SMTP_MAIL, partial(_rate, "sender_rate"), otherwise=Outcome.DEFER),
+    Link("domain_rate", Stage.SMTP_MAIL, partial(_rate, "domain_rate"), otherwise=Outcome.DEFER),
+    Link("null_sender", Stage.SMTP_RCPT, _null_sender_recipients),
+    Link("recipient_rate", Stage.SMTP_RCPT, _recipient_rate, otherwise=Outcome.DEFER),
+    Link("greylist", Stage.SMTP_RCPT, _greylist, otherwise=Outcome.DEFER, is_spared=True),
+)

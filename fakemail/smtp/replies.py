@@ -36,11 +36,19 @@ _REFUSALS: Final = MappingProxyType(
     {
         Reason.NO_SUCH_USER: (550, "5.1.1", "no such user here"),
         Reason.NO_SUCH_DOMAIN: (550, "5.1.2", "no such domain"),
+        Reason.MAILBOX_DISABLED: (550, "5.2.1", "the mailbox is disabled"),  # RFC 3463 §3.3
+        Reason.MAILBOX_MOVED: (551, "5.1.6", "the mailbox has moved"),  # RFC 5321 §3.4, RFC 3463 §3.2
         Reason.NULL_MX: (556, "5.1.10", "the domain takes no mail"),  # RFC 7505 §4.2
         Reason.RELAY_DENIED: (550, "5.7.1", "relaying denied"),
         Reason.TOO_MANY_RECIPIENTS: (452, "4.5.3", "too many recipients"),  # RFC 5321 §4.5.3.1.10
         Reason.SENDER_NOT_OWNED: (553, "5.7.1", "the sender address does not belong to the account"),
-        Reason.TOO_MANY_CONNECTIONS: (421, "4.7.0", "too many connections from you"),
+        Reason.BLOCKLISTED: (554, "5.7.1", "on a blocklist"),
+        Reason.NO_REVERSE_DNS: (550, "5.7.25", "reverse DNS does not lead back to you"),  # RFC 7372 §3.3
+        Reason.BAD_HELO: (550, "5.7.1", "the name in HELO is not acceptable"),
+        Reason.SENDER_DOMAIN: (550, "5.1.8", "the sender's domain does not exist"),  # RFC 3463 §3.2
+        Reason.SENDER_TAKES_NO_MAIL: (550, "5.7.27", "the sender's domain takes no mail"),  # RFC 7505 §4.2
+        Reason.SENDER_FORGED: (550, "5.7.1", "mail of this domain does not come from outside"),
+        Reason.NULL_SENDER: (550, "5.7.1", "mail from nobody is not taken"),
         Reason.POLICY: (550, "5.7.1", "refused by a policy"),
         Reason.AUTH_REQUIRED: (530, "5.7.0", "authentication required"),  # RFC 4954 §6
         Reason.AUTH_FAILED: (535, "5.7.8", "authentication credentials invalid"),
@@ -102,6 +110,9 @@ _DEFERRALS: Final = MappingProxyType(
         Reason.NO_SUCH_USER: (450, "4.1.1", "user unknown for now"),
         Reason.OVER_QUOTA: (452, "4.2.2", "the mailbox is full"),
         Reason.AUTH_FAILED: (454, "4.7.0", "authentication failed for now"),
+        Reason.SENDER_DOMAIN: (450, "4.1.8", "the sender's domain could not be looked up"),
+        Reason.RATE_LIMITED: (450, "4.7.1", "too much in too short a time"),
+        Reason.TOO_MANY_CONNECTIONS: (421, "4.7.0", "too many connections from you"),
         Reason.GREYLISTED: (451, "4.7.1", "greylisted"),  # RFC 6647 §2.1
         Reason.SCANNER_UNAVAILABLE: (451, "4.7.1", "the message cannot be checked now"),
         Reason.DNS_TEMPORARY: (451, "4.4.3", "DNS failed for now"),
@@ -115,6 +126,7 @@ _DEFERRALS: Final = MappingProxyType(
 _NAMED_FIRST: Final = frozenset(
     {
         Reason.NO_SUCH_USER,
+        Reason.MAILBOX_DISABLED,
         Reason.NO_SUCH_DOMAIN,
         Reason.NULL_MX,
         Reason.RELAY_DENIED,

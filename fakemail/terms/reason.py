@@ -11,6 +11,8 @@ class Reason(Enum):
     # The recipient
     NO_SUCH_USER = "no such user"
     NO_SUCH_DOMAIN = "no such domain"
+    MAILBOX_DISABLED = "mailbox disabled"
+    MAILBOX_MOVED = "mailbox has moved"
     NULL_MX = "domain takes no mail"
     RELAY_DENIED = "relaying denied"
     GREYLISTED = "greylisted"
@@ -18,6 +20,10 @@ class Reason(Enum):
 
     # The sender
     SENDER_NOT_OWNED = "sender address not owned"
+    SENDER_DOMAIN = "sender's domain does not exist"
+    SENDER_TAKES_NO_MAIL = "sender's domain takes no mail"
+    SENDER_FORGED = "own domain used from outside"
+    NULL_SENDER = "mail from nobody"
     AUTH_REQUIRED = "authentication required"
     AUTH_FAILED = "authentication failed"
     AUTH_CANCELLED = "authentication cancelled"
@@ -26,6 +32,10 @@ class Reason(Enum):
 
     # Who is connecting
     TOO_MANY_CONNECTIONS = "too many connections"
+    RATE_LIMITED = "too much in too short a time"
+    BLOCKLISTED = "on a blocklist"
+    NO_REVERSE_DNS = "no name that leads back to the address"
+    BAD_HELO = "unacceptable name in HELO"
 
     # The message
     MESSAGE_TOO_BIG = "message too big"

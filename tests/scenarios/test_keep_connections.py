@@ -132,7 +132,7 @@ def test_a_refusal_does_not_end_the_connection(net, shop, bob):
     send(net, shop, bob)
     assert calls(net) == 1
     assert [event.line for event in net.events(Stage.SMTP_RSET, host=MX)] == ["RSET"]
-    assert [attempt.reason for attempt in attempts(net)].count(Reason.NO_SUCH_USER) == 2
+    assert [attempt.reason for attempt in attempts(net)].count(Reason.MAILBOX_DISABLED) == 2
     assert len(bob.inbox) == 2
 
 

@@ -179,8 +179,8 @@ def test_one_host_of_a_route_may_be_given_as_it_is(mailnet):
 @pytest.mark.parametrize(
     ("call", "error"),
     [
-        (lambda net: net.domain("example.org").policy(greylist=5), TypeError),
-        (lambda net: net.domain("example.org").policy(greylist=minutes(-5)), ValueError),
+        (lambda net: net.domain("example.org").policy(greylist="5"), DeclarationError),
+        (lambda net: net.domain("example.org").policy(greylist=minutes(-5)), DeclarationError),
         (lambda net: net.queue.schedule(give_up_after=5), TypeError),
         (lambda net: net.queue.schedule(give_up_after=minutes(-5)), ValueError),
         (lambda net: net.queue.schedule(warn_after=5), TypeError),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fakemail.errors import DeclarationError
 from fakemail.model.account import AutoReply, Forward
 from fakemail.model.world import World
 from fakemail.mta.recipients import Resolution, resolve
@@ -14,6 +15,7 @@ from fakemail.terms.address import Address, address
 from fakemail.terms.reason import Reason
 
 NOBODY = Resolution(reason=Reason.NO_SUCH_USER)
+DISABLED = Resolution(reason=Reason.MAILBOX_DISABLED)
 
 
 def example(separator: str = "+") -> World:
@@ -130,18 +132,30 @@ def test_disabled_account_gets_nothing_and_neither_does_the_catch_all() -> None:
     world = example()
     world.set_catch_all("example.org", address("ann@example.org"))
     world.change_account(replace(world.account(address("bob@example.org")), disabled=True))
-    assert resolve(world, address("bob@example.org")) == NOBODY
-    assert resolve(world, address("bob+news@example.org")) == NOBODY
+    assert resolve(world, address("bob@example.org")) == DISABLED
+    assert resolve(world, address("bob+news@example.org")) == DISABLED
     world.change_account(replace(world.account(address("ann@example.org")), disabled=True))
-    assert resolve(world, address("whoever@example.org")) == NOBODY
+    assert resolve(world, address("whoever@example.org")) == DISABLED
     alias(world, "team@example.org", "bob@example.org", "bob@shop.test")
     assert accounts(world, "team@example.org") == ["bob@shop.test"]
+
+
+def test_who_has_moved_says_where_to() -> None:
+    """RFC 5321 §3.4."""
+    world = example()
+    world.change_account(replace(world.account(address("bob@example.org")), moved_to=address("bob@new.test")))
+    moved = Resolution(reason=Reason.MAILBOX_MOVED, detail="please try <bob@new.test>")
+    assert resolve(world, address("bob+news@example.org")) == moved
+    with pytest.raises(DeclarationError, match="moved to where it is"):
+        world.change_account(
+            replace(world.account(address("bob@example.org")), moved_to=address("bob@example.org"))
+        )
 
 
 def test_disabled_postmaster_gets_nothing() -> None:
     world = example()
     world.add_account(address("postmaster@example.org"), "x", disabled=True)
-    assert resolve(world, address("postmaster@example.org")) == NOBODY
+    assert resolve(world, address("postmaster@example.org")) == DISABLED
 
 
 def test_address_elsewhere_is_onward() -> None:

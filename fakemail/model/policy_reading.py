@@ -1,0 +1,254 @@
+"""Policies as people write them: plain words, numbers and tables to :class:`~fakemail.model.policy.Policy` and back.
+
+Code and the configuration file go by one table, so that what can be written in one can be written in the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, get_type_hints
+
+from fakemail.errors import DeclarationError, nearest
+from fakemail.model.policy import Asks, Outcome, Policy, Rate, Then
+
+OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
+
+
+class _Wrong(Exception):
+    """A value is not what it has to be; the text goes on after the name of the keyword."""
+
+
+class Kind(NamedTuple):
+    """What a value may be, and how it is read and written."""
+
+    says: str
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any]
+    """The same value as TOML has it."""
+
+
+def read_policy(domain: str, keywords: Mapping[str, Any]) -> Policy:
+    """The policy that code describes by keyword.
+
+    Raises one :class:`~fakemail.errors.DeclarationError` that tells all that is wrong with it.
+    """
+    policy, mistakes = read(keywords)
+    if mistakes:
+        told = list(mistakes.values())
+        if len(told) == 1:
+            raise DeclarationError(f"domain {domain!r}: {told[0]}")
+        lines = "".join(f"\n  {each}" for each in told)
+        raise DeclarationError(f"domain {domain!r}: {len(told)} mistakes in its policy:{lines}")
+    return policy
+
+
+def read(keywords: Mapping[str, Any]) -> tuple[Policy, dict[str, str]]:
+    """The policy, of what could be read, and a sentence for each keyword that could not."""
+    kinds = policy_kinds()
+    found: dict[str, Any] = {}
+    mistakes: dict[str, str] = {}
+    for name, value in keywords.items():
+        kind = kinds.get(name)
+        if kind is None:
+            mistakes[name] = f"there is no policy {name!r}; {nearest(name, kinds)}"
+            continue
+        if value is None:
+            continue  # as usual
+        try:
+            found[name] = kind.read(value)
+        except _Wrong as wrong:
+            mistakes[name] = f"{name!r} {wrong}"
+        except DeclarationError as error:  # a value with rules of its own
+            mistakes[name] = f"{name!r}: {error}"
+    return Policy(**found), mistakes
+
+
+def write(policy: Policy) -> dict[str, Any]:
+    """What of a policy is not as usual, as plain values."""
+    usual = Policy()
+    return {
+        name: kind.write(getattr(policy, name))
+        for name, kind in policy_kinds().items()
+        if getattr(policy, name) != getattr(usual, name)
+    }
+
+
+@cache
+def policy_kinds() -> Mapping[str, Kind]:
+    """What each keyword may be."""
+    hints = get_type_hints(Policy)
+    found = {}
+    for field in fields(Policy):
+        asks = field.metadata.get("asks")
+        found[field.name] = _then(asks) if isinstance(asks, Asks) else _KINDS[hints[field.name]]
+    return MappingProxyType(found)
+
+
+# What follows from a check --------------------------------------------------------------------------------
+
+
+def _then(asks: Asks) -> Kind:
+    if asks.is_listed:
+        says = "the zone of a list, several zones, or a table from zones to outcomes"
+        return Kind(says, _read_lists, _write_then)
+    words = "".join(f"`{word}`, " for word in asks.words)
+    says = f"{words}an outcome, or a table from {_or(asks.keys)} to outcomes"
+    return Kind(says, lambda value: _read_then(value, asks), _write_then)
+
+
+def _read_then(value: Any, asks: Asks) -> Then:
+    if isinstance(value, str):
+        if value in asks.words:
+            return asks.words[value]
+        return Then((("fail", _outcome(value, (*asks.words, *OUTCOMES))),))
+    if not isinstance(value, Mapping):
+        raise _Wrong(f"is a word such as 'refuse', or a table of such words, not {value!r}.")
+    if not value:
+        raise _Wrong("is an empty table; leave it out for no check.")
+    for key in value:
+        if key not in asks.keys:
+            raise _Wrong(f"finds no {key!r}; {nearest(str(key), asks.keys)}")
+    return Then(tuple((key, _outcome(each, OUTCOMES)) for key, each in value.items()))
+
+
+def _read_lists(value: Any) -> Then:
+    if isinstance(value, str):
+        value = (value,)
+    if isinstance(value, Mapping):
+        pairs = [(_zone(name), _outcome(each, OUTCOMES)) for name, each in value.items()]
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
+        pairs = [(_zone(name), Outcome.REFUSE) for name in value]
+    else:
+        raise _Wrong(f"names lists such as 'zen.example', not {value!r}.")
+    if not pairs:
+        raise _Wrong("names no list; leave it out for none.")
+    return Then(tuple(pairs), fails_open=True)
+
+
+def _zone(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip(".") or " " in name:
+        raise _Wrong(f"names lists by their zones, such as 'zen.example', not {name!r}.")
+    return name.lower().strip(".")
+
+
+def _outcome(word: Any, known: Sequence[str]) -> Outcome:
+    if word not in OUTCOMES:
+        raise _Wrong(f"cannot be {word!r}; {nearest(str(word), known)}")
+    return Outcome(word)
+
+
+def _one_of(word: Any, known: Sequence[str]) -> Outcome:
+    if word not in known:
+        raise _Wrong(f"cannot be {word!r}; {nearest(str(word), known)}")
+    return Outcome(word)
+
+
+def _write_then(then: Then | None) -> Any:
+    if then is None:
+        return "accept"
+    if len(then.pairs) == 1 and then.pairs[0][0] == "fail":
+        return then.pairs[0][1].value
+    return {key: outcome.value for key, outcome in then.pairs}
+
+
+# Numbers, spans, texts --------------------------------------------------------------------------------------
+
+
+def _read_span(value: Any) -> timedelta:
+    if _is_number(value):
+        try:
+            value = timedelta(seconds=value)
+        except (OverflowError, ValueError):  # more than a calendar holds, or no number at all
+            raise _Wrong(f"cannot be {value} seconds.") from None
+    if not isinstance(value, timedelta):
+        raise _Wrong(f"is a duration such as minutes(5), or a number of seconds, not {value!r}.")
+    if value < timedelta():
+        raise _Wrong(f"is a duration and cannot be negative: -{-value} (h:mm:ss).")
+    return value
+
+
+def _write_span(span: timedelta) -> int | float:
+    seconds = span.total_seconds()
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def _read_rate(value: Any) -> Rate:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        raise _Wrong(f"is a number and a span, such as (100, hours(1)), not {value!r}.")
+    most = _read_whole(value[0])
+    span = _read_span(value[1])
+    if not span:
+        raise _Wrong("needs a span that is longer than nothing.")
+    return Rate(most, span)
+
+
+def _read_whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _Wrong(f"is a whole number from 0 up, not {value!r}.")
+    return value
+
+
+def _read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong(f"is true or false, not {value!r}.")
+    return value
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str) or "\n" in value or "\r" in value:
+        raise _Wrong(f"is a line of text, not {value!r}.")
+    return value
+
+
+def _read_texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = (value,)
+    texts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping) else None
+    if texts is None or not all(isinstance(each, str) for each in texts):
+        raise _Wrong(f"is a text or a list of texts, not {value!r}.")
+    return texts
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+SPAN: Final = Kind("a duration, or a number of seconds", _read_span, _write_span)
+RATE: Final = Kind(
+    "a number and a span: `(100, hours(1))`",
+    _read_rate,
+    lambda rate: [rate.most, _write_span(rate.span)],
+)
+WHOLE: Final = Kind("a whole number from 0 up", _read_whole, _same)
+FLAG: Final = Kind("true or false", _read_flag, _same)
+TEXT: Final = Kind("a text", _read_text, _same)
+TEXTS: Final = Kind("a text or a list of texts", _read_texts, list)
+OUTCOME: Final = Kind(
+    "`refuse`, `bounce` or `discard`",
+    lambda value: _one_of(value, ("refuse", "bounce", "discard")),
+    lambda outcome: outcome.value,
+)
+
+_KINDS: Final[Mapping[Any, Kind]] = {
+    timedelta: SPAN,
+    timedelta | None: SPAN,
+    Rate | None: RATE,
+    int | None: WHOLE,
+    bool: FLAG,
+    str: TEXT,
+    tuple[str, ...]: TEXTS,
+    Outcome: OUTCOME,
+}
+
+
+def _or(words: Iterable[str]) -> str:
+    quoted = [f"`{word}`" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
