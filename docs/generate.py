@@ -19,8 +19,14 @@ from typing import Any
 import fakemail
 from fakemail.api.blocklists import Blocklist
 from fakemail.api.dns import Dns
+from fakemail.api.dns_faults import DnsFaults
+from fakemail.api.faults import Fault, HostFaults
 from fakemail.api.results import Results
 from fakemail.api.signing import DkimKey
+from fakemail.api.sweep import SweepReport
+from fakemail.faults import facts, table
+from fakemail.faults.actions.action import Action
+from fakemail.faults.when import PER, When
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
 from fakemail.imap.capabilities import Facts as ImapFacts
 from fakemail.imap.capabilities import Row as ImapCapability
@@ -29,6 +35,8 @@ from fakemail.imap.context import State as ImapState
 from fakemail.imap.personality import PERSONALITIES, ImapPersonality
 from fakemail.imap.personality import Profile as ImapProfile
 from fakemail.imap.states import COMMANDS as IMAP_COMMANDS
+from fakemail.lint.finding import LintFinding
+from fakemail.lint.rules import RULES, Severity
 from fakemail.model.filtering import CHECK_GROUPS, Rules
 from fakemail.model.host import IMAP, Host, Personality
 from fakemail.model.policy import Outcome, Policy
@@ -43,6 +51,7 @@ from fakemail.sasl.mechanisms import MECHANISMS, Mechanism
 from fakemail.smtp import replies
 from fakemail.smtp.commands import COMMANDS, State
 from fakemail.smtp.extensions import EXTENSIONS
+from fakemail.sweep.verdict import SweepOutcome
 from fakemail.terms import reason, stage
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
@@ -62,7 +71,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Hosts, domains and settings": (
         "`mailnet.domain(...)` and `mailnet.host(...)` are handles on what runs.",
-        ("Domain", "Host", "MailingList", "Settings", "Namespace", "AsyncNamespace"),
+        ("Domain", "Host", "MailingList", "Settings", "Namespace", "AsyncNamespace", "Redirection"),
     ),
     "Matchers": (
         "For `matching=` in the waits, or by themselves. "
@@ -98,6 +107,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Words": (
         "Values that the others are made of.",
         ("Address", "NULL_PATH", "Reply", "Stage", "Reason"),
+    ),
+    "Faults": (
+        "See [Let things go wrong](../how-to/faults.md), and [all stages and actions](faults.md).",
+        ("faults",),
     ),
     "Ready messages": ("", ("samples", "notices")),
     "Lengths of time": (
@@ -144,7 +157,11 @@ RETURNED: tuple[tuple[str, type], ...] = (
     ("mailnet.dns", Dns),
     ("mailnet.dns.blocklist()", Blocklist),
     ("domain.dkim_key()", DkimKey),
+    ("A fault in force", Fault),
     ("Journey", Journey),
+    ("LintFinding", LintFinding),
+    ("SweepReport", SweepReport),
+    ("SweepOutcome", SweepOutcome),
     ("Results", Results),
 )
 
@@ -610,8 +627,130 @@ def _rule(value: Any) -> str:
     return ", ".join(f"`{each}`" for each in sorted(value)) or "none"
 
 
+def lint() -> Iterator[str]:
+    """The rules of client lint."""
+    yield "# Lint rules"
+    yield ""
+    yield "What `mailnet.lint()` looks for: [Find what a stricter server would mind](../how-to/lint.md)."
+    yield ""
+    yield from _table(
+        ("rule", "severity", "the app", "why a server would mind", "source", "instead"),
+        (
+            (f"`{row.name}`", row.severity.value, row.what, row.why, row.source, row.fix)
+            for row in RULES.values()
+        ),
+    )
+    yield ""
+    for severity, said in _said_of_members(Severity):
+        yield f"- *{Severity[severity].value}*: {said[0].lower()}{said[1:]}"
+
+
 def _default(value: object) -> str:
     return "nothing" if value == frozenset() else f"{value:_}" if type(value) is int else str(value)
+
+
+def faults() -> Iterator[str]:
+    """Every stage at which something can go wrong, and everything that can."""
+    yield "# Faults: every stage, every action"
+    yield ""
+    yield "How to use them: [Let things go wrong](../how-to/faults.md). A fault at a stage where its action or one of"
+    yield "its conditions is not possible is refused where it is declared."
+    yield from ("", "## Stages", "")
+    yield f"*The usual ends* are {_actions(table.ENDINGS)}. *The usual answers* are {_actions(table.ON_ANSWERS)}."
+    yield ""
+    usual = (("the usual ends", table.ENDINGS), ("the usual answers", table.ON_ANSWERS))
+    yield from _table(
+        ("stage", "what can happen", "whom it can be about"),
+        (
+            (
+                f"`Stage.{row.stage.name}`",
+                ", ".join(filter(None, _sorted_out(row.actions, usual))),
+                ", ".join(f"`{_condition(name)}`" for name in facts.CONDITIONS if name in row.conditions),
+            )
+            for row in table.rows().values()
+        ),
+    )
+    yield from ("", "These can be watched only:", "")
+    yield from _table(
+        ("stage", "because, or instead"),
+        ((f"`Stage.{stage.name}`", why) for stage, why in table.WATCHED.items()),
+    )
+    yield from ("", "## Actions", "")
+    yield "Those with brackets are functions of `fakemail.faults`, for `host.faults.add(stage, do=faults.drop())`."
+    yield "The others have plain names at a handle only."
+    yield ""
+    kinds = dict.fromkeys(kind for row in table.rows().values() for kind in row.actions)
+    makers = {name: maker for name, maker in vars(fakemail.faults).items() if inspect.isfunction(maker)}
+    yield from _table(
+        ("action", "what happens"),
+        (
+            (
+                f"`{kind.name}{_signature(makers[kind.name])}`" if kind.name in makers else f"`{kind.name}`",
+                _first_paragraph(markdown(kind.__doc__)),
+            )
+            for kind in sorted(kinds, key=lambda kind: kind.name)
+        ),
+    )
+    yield from ("", "## Whom it concerns", "")
+    yield markdown(facts.Where.__doc__)
+    yield ""
+    yield from _table(
+        ("condition", "at"),
+        (
+            (
+                f"`{_condition(name)}`",
+                ", ".join(f"`{row.stage}`" for row in table.rows().values() if name in row.conditions),
+            )
+            for name in facts.CONDITIONS
+        ),
+    )
+    yield from ("", "## When it strikes", "")
+    said = dict(_said_of_members(When))
+    yield from _table(
+        ("option", ""),
+        (
+            ("`nth`", "The fitting moment of that number, and no other."),
+            *((f"`{field.name}`", said[field.name]) for field in dataclasses.fields(When)),
+            (
+                "`must_fire`",
+                "Whether a test in which it never strikes fails: yes, for one that the test itself declares.",
+            ),
+        ),
+    )
+    yield ""
+    yield f"`once_per` is one of {', '.join(f'`{name}`' for name in PER)}."
+    yield from ("", "## Plain names", "")
+    yield "At `host.faults`, `domain.faults` for the hosts that take its mail, and `mailnet.faults` for every host."
+    yield "Each is one line of `add()`, and takes the same options."
+    yield ""
+    yield from _presets(HostFaults)
+    yield from ("", "At `mailnet.dns.faults`:", "")
+    yield from _presets(DnsFaults)
+
+
+def _presets(kind: type) -> Iterator[str]:
+    general = ("add", "all", "lift")
+    lines = [line for line in _members(kind) if line.partition("(")[0].removeprefix("- `") not in general]
+    yield from lines
+
+
+def _condition(name: str) -> str:
+    return "to" if name == "recipient" else name
+
+
+def _actions(kinds: Iterable[type[Action]]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(kind.name for kind in kinds))
+
+
+def _sorted_out(
+    kinds: frozenset[type[Action]], groups: Iterable[tuple[str, frozenset[type[Action]]]]
+) -> Iterator[str]:
+    """The actions, with those that come together under one word."""
+    for word, members in groups:
+        if members <= kinds:
+            kinds -= members
+            yield word
+    yield _actions(kinds)
 
 
 GENERATED: dict[str, Callable[[], Iterator[str]]] = {
@@ -622,8 +761,10 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "stages.md": stages,
     "reasons.md": reasons,
     "traits.md": traits,
+    "lint.md": lint,
     "policies.md": policies,
     "checks.md": checks,
+    "faults.md": faults,
 }
 
 

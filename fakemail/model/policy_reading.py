@@ -13,6 +13,19 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, get_type_hints
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.model.filtering import (
+    BULK_PACKS,
+    BULK_RULES,
+    BulkSender,
+    Rules,
+    ScannerAt,
+    Thresholds,
+    read_rules,
+    read_scanners,
+    read_thresholds,
+    write_rules,
+    write_thresholds,
+)
 from fakemail.model.policy import Asks, Outcome, Policy, Rate, Then
 
 OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
@@ -155,6 +168,11 @@ def _write_then(then: Then | None) -> Any:
     return {key: outcome.value for key, outcome in then.pairs}
 
 
+def _or(words: Iterable[str]) -> str:
+    quoted = [f"`{word}`" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
 # Numbers, spans, texts --------------------------------------------------------------------------------------
 
 
@@ -213,6 +231,37 @@ def _read_texts(value: Any) -> tuple[str, ...]:
     return texts
 
 
+def _read_bulk_sender(value: Any) -> BulkSender:
+    """The name of a pack, or ``{"like": ..., "counts_from": 5000, "outcomes": {"tls": "tag"}}``."""
+    table = {"like": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or "like" not in table:
+        raise _Wrong(f"is one of {', '.join(map(repr, BULK_PACKS))}, or a table with 'like', not {value!r}.")
+    if unknown := [key for key in table if key not in _BULK_KEYS]:
+        raise _Wrong(f"has no {unknown[0]!r}; {nearest(str(unknown[0]), _BULK_KEYS)}")
+    if table["like"] not in BULK_PACKS:
+        raise _Wrong(f"knows nobody {table['like']!r}; {nearest(str(table['like']), BULK_PACKS)}")
+    given = table.get("outcomes", {})
+    if not isinstance(given, Mapping):
+        raise _Wrong(f"has outcomes by the names of rules, such as {{'tls': 'tag'}}, not {given!r}.")
+    for rule in given:
+        if rule not in BULK_RULES:
+            raise _Wrong(f"has no rule {rule!r}; {nearest(str(rule), BULK_RULES)}")
+    outcomes = tuple((rule, _outcome(word, OUTCOMES).value) for rule, word in given.items())
+    return BulkSender(table["like"], _read_whole(table.get("counts_from", 0)), outcomes)
+
+
+def _write_bulk_sender(bulk: BulkSender) -> Any:
+    table: dict[str, Any] = {"like": bulk.like}
+    if bulk.counts_from:
+        table["counts_from"] = bulk.counts_from
+    if bulk.outcomes:
+        table["outcomes"] = dict(bulk.outcomes)
+    return table if len(table) > 1 else bulk.like
+
+
+_BULK_KEYS: Final = ("like", "counts_from", "outcomes")
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -246,9 +295,12 @@ _KINDS: Final[Mapping[Any, Kind]] = {
     str: TEXT,
     tuple[str, ...]: TEXTS,
     Outcome: OUTCOME,
+    Rules: Kind('a table of rules, such as `{"max_links": 10}`', read_rules, write_rules),
+    Thresholds | None: Kind(
+        'points by outcome, such as `{"tag": 5, "refuse": 15}`', read_thresholds, write_thresholds
+    ),
+    tuple[ScannerAt, ...]: Kind(
+        'places by scanner, such as `{"clamav": "127.0.0.1:3310"}`', read_scanners, dict
+    ),
+    BulkSender | None: Kind(_or(BULK_PACKS) + ", or a table", _read_bulk_sender, _write_bulk_sender),
 }
-
-
-def _or(words: Iterable[str]) -> str:
-    quoted = [f"`{word}`" for word in words]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

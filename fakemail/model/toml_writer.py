@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from fakemail.model.account import AutoReply
 from fakemail.model.description import (
@@ -94,10 +94,8 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
     for key, value in write_policy(domain.policy).items():
         if key == "greylist":
             yield key, value
-        elif isinstance(value, dict):
-            yield from ((f"policy.{key}.{write_key(name)}", each) for name, each in value.items())
         else:
-            yield f"policy.{key}", value
+            yield from _dotted(f"policy.{key}", value)
     for key in ("spf", "dmarc"):
         if (value := getattr(domain, key)) is not None:
             yield key, value
@@ -116,6 +114,15 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
         yield "behind", [_host_name(host, domain.name) for host in domain.behind]
     if domain.zone:
         yield "zone", domain.zone
+
+
+def _dotted(key: str, value: object) -> Iterator[_Pair]:
+    """A value, or each value of a table, under its dotted key."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _dotted(f"{key}.{write_key(name)}", each)
+    else:
+        yield key, value
 
 
 def _host_name(host: str, domain: str) -> str:
