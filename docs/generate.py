@@ -41,6 +41,8 @@ from fakemail.model.filtering import CHECK_GROUPS, Rules
 from fakemail.model.host import IMAP, Host, Personality
 from fakemail.model.policy import Outcome, Policy
 from fakemail.model.policy_reading import policy_kinds
+from fakemail.policy.bulk.packs import PACKS, Pack
+from fakemail.policy.bulk.rules import RULES as BULK_RULES
 from fakemail.policy.checks import LINKS
 from fakemail.policy.content.checks import CHECKS
 from fakemail.pop3.capabilities import CAPABILITIES
@@ -619,6 +621,46 @@ def checks() -> Iterator[str]:
     )
 
 
+def receivers() -> Iterator[str]:
+    """The rules of large receivers."""
+    yield "# Rules of large receivers"
+    yield ""
+    yield "What large receivers ask of bulk senders, and what is done about it by the domains that have"
+    yield "[`bulk_sender`](../how-to/deliverability.md) in their policy. *Required* and *advised* mean that the message"
+    yield "is taken all the same: the receiver publishes no consequence for this alone. Rules in italics hold for"
+    yield "everybody, also for those who send little."
+    yield from ("", "## Rules", "")
+    yield from _table(
+        ("rule", "asks", "reason", "to do"),
+        (
+            (f"`{rule.name}`", markdown(rule.says), f"`Reason.{rule.reason.name}`", rule.advice)
+            for rule in BULK_RULES.values()
+        ),
+    )
+    yield from ("", "## Packs", "")
+    for pack in PACKS.values():
+        yield f"- `{pack.name}`: {pack.of}; bulk senders are domains with {pack.counts_from} messages a day and more."
+    yield ""
+    yield from _table(
+        ("rule", *(f"`{name}`" for name in PACKS)),
+        ((f"`{name}`", *(_demand(pack, name) for pack in PACKS.values())) for name in BULK_RULES),
+    )
+    yield ""
+    yield "A refusal with no code here has that of its [reason](reasons.md)."
+
+
+def _demand(pack: Pack, rule: str) -> str:
+    demand = next((each for each in pack.demands if each.rule == rule), None)
+    if demand is None:
+        return ""
+    said = demand.outcome.value
+    if demand.outcome is Outcome.ACCEPT:
+        said = "required" if demand.is_required else "advised"
+    if demand.reply is not None:
+        said = f"{said} `{demand.reply[0]} {demand.reply[1]}`"
+    return f"*{said}*" if demand.of_all else said
+
+
 def _rule(value: Any) -> str:
     if isinstance(value, int):
         return f"`{value:_}`"
@@ -764,6 +806,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "lint.md": lint,
     "policies.md": policies,
     "checks.md": checks,
+    "receivers.md": receivers,
     "faults.md": faults,
 }
 

@@ -15,6 +15,7 @@ from fakemail.api import config as configuration
 from fakemail.api import sweep as sweeps
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.commands import AwaitedCommands, BlockingCommands
+from fakemail.api.deliverability import Foreseeing
 from fakemail.api.dns import Dns
 from fakemail.api.faults import HostFaults
 from fakemail.api.hosts import Domain, Host, read_address
@@ -46,7 +47,7 @@ _T = TypeVar("_T")
 _A = TypeVar("_A", bound=BaseAccount[Any])
 
 
-class BaseNet(Looking, Ways, Trust, Signing, Redirections, Linting, Generic[_A]):
+class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]

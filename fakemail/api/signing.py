@@ -215,7 +215,7 @@ class Signing:
         if not usual or algorithm is not None:
             usual = [_how(described, selector, algorithm)]
         ways = [replace(how, **given) for how in usual]
-        raw = _octets(message)
+        raw = read_octets(message)
         signing = self._net.internet.signing
         return self._net.call(lambda: prepend(raw, signing.sign(raw, described.name, ways)))
 
@@ -233,13 +233,12 @@ def _texts(names: Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _octets(message: object) -> bytes:
+def read_octets(message: object) -> bytes:
+    """The octets of a message that a test gives in whatever form, with CRLF line ends."""
     if isinstance(message, StandardMessage):
         return with_crlf(message.as_bytes())
     if isinstance(message, str):
         return with_crlf(message.encode())
     if isinstance(message, bytes | bytearray | memoryview):
         return with_crlf(bytes(message))
-    raise DeclarationError(
-        f"a message to be signed is bytes, a text or an email.message.EmailMessage, not {message!r}."
-    )
+    raise DeclarationError(f"a message is bytes, a text or an email.message.EmailMessage, not {message!r}.")

@@ -15,6 +15,8 @@ from email.header import Header
 from email.utils import format_datetime
 from typing import Final, Protocol
 
+from fakemail.mail.marks import EICAR, GTUBE
+
 
 class HasAddress(Protocol):
     """Anything that has a mail address."""
@@ -125,6 +127,37 @@ def with_attachment(
     """A text with one attached file. A name that is not ASCII is written as RFC 2231 says."""
     parts = [_part("text/plain; charset=utf-8", "8bit", _lines(text)), _file(content_type, filename, content)]
     return _multipart("mixed", sender, to, subject, date, parts)
+
+
+def spam(
+    *,
+    sender: Who = _SENDER,
+    to: Who | Sequence[Who] = _TO,
+    subject: str = "An offer",
+    date: datetime = _DATE,
+) -> bytes:
+    """A message that every spam filter takes for spam, by the GTUBE line that they agree on."""
+    return plain(sender=sender, to=to, subject=subject, text=f"{GTUBE.decode()}\n", date=date)
+
+
+def virus(
+    *,
+    sender: Who = _SENDER,
+    to: Who | Sequence[Who] = _TO,
+    subject: str = "Your invoice",
+    filename: str = "eicar.com",
+    date: datetime = _DATE,
+) -> bytes:
+    """A message with the EICAR test file, which every scanner takes for a virus and which does no harm."""
+    return with_attachment(
+        sender=sender,
+        to=to,
+        subject=subject,
+        filename=filename,
+        content=EICAR,
+        content_type="application/octet-stream",
+        date=date,
+    )
 
 
 def large(

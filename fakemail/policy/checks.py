@@ -11,10 +11,17 @@ from typing import Final
 
 from fakemail.model.policy import Policy
 from fakemail.policy import client, envelope, filters, sender
+from fakemail.policy.bulk import asking
 from fakemail.policy.chain import Link, chain
 from fakemail.terms.stage import Stage
 
-LINKS: Final[tuple[Link, ...]] = (*client.LINKS, *envelope.LINKS, *sender.LINKS, *filters.LINKS)
+LINKS: Final[tuple[Link, ...]] = (
+    *client.LINKS,
+    *envelope.LINKS,
+    *sender.LINKS,
+    *asking.LINKS,
+    *filters.LINKS,
+)
 
 
 @lru_cache(maxsize=256)

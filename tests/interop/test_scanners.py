@@ -16,14 +16,14 @@ import pytest
 
 from fakemail.clock import monotonic
 from fakemail.mail import samples
-from fakemail.mail.marks import EICAR, GTUBE
+from fakemail.mail.marks import EICAR
 from fakemail.policy.scanners.scan import Question, Scan
 from fakemail.wire.scanning import Place, scan
 
 pytestmark = pytest.mark.interop
 
-SPAM = samples.plain(text=f"{GTUBE.decode()}\n")
-VIRUS = samples.with_attachment(filename="eicar.com", content=EICAR)
+SPAM = samples.spam()
+VIRUS = samples.virus()
 _START = 30.0
 """Real seconds that a scanner may take to read its rules."""
 

@@ -147,9 +147,18 @@ PACKS: Final = MappingProxyType({pack.name: pack for pack in (_GMAIL, _YAHOO, _M
 """The packs by name."""
 
 
-def outcome(pack: Pack, rule: str) -> Outcome:
-    """What a receiver of that kind does when a rule is not met."""
-    return next((demand.outcome for demand in pack.demands if demand.rule == rule), Outcome.ACCEPT)
+def outcome_of(demand: Demand, finding: Finding) -> Outcome:
+    """What follows from a finding; what could not be looked up defers where it would have been refused."""
+    if finding.status is Status.PASS:
+        return Outcome.ACCEPT
+    if finding.status is Status.TEMPERROR:
+        return Outcome.DEFER if demand.outcome.is_final else Outcome.ACCEPT
+    return demand.outcome
+
+
+def demand_of(pack: Pack, rule: str) -> Demand:
+    """What a pack demands by a rule."""
+    return next(demand for demand in pack.demands if demand.rule == rule)
 
 
 def check(case: Case, pack: Pack, *, is_bulk: bool = True) -> Iterator[tuple[Demand, Finding]]:

@@ -18,6 +18,7 @@ from fakemail.policy.content.matter import Matter
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Status
 from fakemail.policy.results import DkimResult, DmarcResult, IprevResult, Result, SpfResult
+from fakemail.policy.suffixes import registered_domain
 from fakemail.terms.reason import Reason
 
 # RFC 2369 §3.2: URLs in angle brackets.
@@ -125,13 +126,20 @@ def _dmarc_record(case: Case) -> Flaw | None:
 def _alignment(case: Case) -> Flaw | None:
     """The author's domain is that of the SPF pass or of the DKIM pass, or belongs to it (DMARC alignment)."""
     found = case.auth.dmarc
-    if found.aligned:
+    passed = [each.domain for each in (case.auth.spf, *case.auth.dkim.passed) if each.result is Status.PASS]
+    # Without a record nobody has said how strict to be, so it is relaxed.
+    is_aligned = not found.policy and _organization(case.domain) in {_organization(each) for each in passed}
+    if found.aligned or is_aligned:
         return None
     if found.result is Status.TEMPERROR:
         return Flaw(found.sentence, Status.TEMPERROR)
     spf = f"SPF {case.auth.spf} for {case.auth.spf.domain or 'nobody'}"
     dkim = f"DKIM {case.auth.dkim} for {case.auth.dkim.domain or 'nobody'}"
     return Flaw(f"the author's domain is {case.domain or 'none'}; {spf}, {dkim}")
+
+
+def _organization(domain: str) -> str:
+    return registered_domain(domain) or domain
 
 
 def _reverse_dns(case: Case) -> Flaw | None:

@@ -1,0 +1,160 @@
+"""``mailnet.deliverability()``: what receivers of every kind would say of a message, without sending it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from email.message import Message as StandardMessage
+from typing import TYPE_CHECKING, Any
+
+from fakemail.api.hosts import Host, read_address
+from fakemail.api.messages import Message
+from fakemail.api.signing import read_octets
+from fakemail.dns.lookup import Answer, failure, lookup
+from fakemail.dns.names import name_key
+from fakemail.errors import DeclarationError
+from fakemail.mail.message import MessageView
+from fakemail.mail.trace import complete
+from fakemail.model.filtering import USUAL_RULES, read_rules
+from fakemail.policy.facts import Facts
+from fakemail.terms.address import NULL_PATH, Address, Path
+from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
+
+if TYPE_CHECKING:
+    from fakemail.api.accounts import BaseAccount
+    from fakemail.api.mailnet import AnyNet
+    from fakemail.policy.deliverability import Deliverability
+
+# What our own hosts speak when they send.
+_TLS = Channel("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+
+
+class Foreseeing:
+    """What a fake internet can tell about mail that nobody has sent yet."""
+
+    @property
+    def _net(self) -> AnyNet:
+        raise NotImplementedError
+
+    def deliverability(
+        self,
+        message: Message | StandardMessage | bytes | str,
+        *,
+        sender: str | Address | BaseAccount[Any] | None = None,
+        via: str | Host | None = None,
+        transactional: bool = False,
+        rules: Mapping[str, Any] | None = None,
+    ) -> Deliverability:
+        """What large receivers and content filters would say of a message: refused by whom, and why.
+
+        A delivered message is judged as it came. Any other is judged as if it were handed to the submission
+        host of its author's domain, which completes and signs it, and sent on from there; ``sender`` is the
+        reverse-path, by default the author, and ``via`` the host that sends. ``transactional`` mail, such as a
+        receipt, needs no way to unsubscribe. ``rules`` are those of the checks of content, as in
+        ``domain.policy(content_rules=...)``. Raises :class:`~fakemail.errors.DeclarationError` for a message without
+        an author unless ``via`` is given, and :class:`~fakemail.errors.UnknownName` for a host that is not there.
+        """
+        from fakemail.policy.deliverability import report
+
+        net = self._net
+        facts, sent = _received(net, message) if isinstance(message, Message) else (None, "")
+        if facts is None:
+            facts, sent = _submitted(net, message, sender, via)
+        return net.call(
+            lambda: report(
+                facts,
+                facts.authentication,
+                message=f"{facts.message.subject!r} from {facts.message.sender or 'nobody'}",
+                sent=sent,
+                rules=USUAL_RULES if rules is None else read_rules(rules, where="rules: "),
+                transactional=transactional,
+            )
+        )
+
+
+def _received(net: AnyNet, message: Message) -> tuple[Facts | None, str]:
+    """A delivered message as its host saw it; none for one that the test put into a mailbox."""
+    envelope, host = message.envelope, message.received_by
+    if envelope is None or host is None:
+        return None, ""
+    origin = envelope.origin
+    facts = Facts(
+        host.name,
+        origin.peer,
+        message.received_at,
+        _Questions(net),
+        helo=origin.helo,
+        channel=Channel(origin.tls, origin.cipher) if origin.tls else None,
+        sender=envelope.sender,
+        recipients=envelope.addresses,
+        body=envelope.body,
+        smtputf8=envelope.smtputf8,
+        content=_as_it_came(message),
+    )
+    return facts, f"as {host.name} got it from {origin.peer.name} [{origin.peer.address}]"
+
+
+def _as_it_came(message: Message) -> bytes:
+    """Without what the delivering host has put in front, the last of which is its Received field (RFC 5321 §4.4)."""
+    received = message.headers.first("Received")
+    return message.raw if received is None else message.raw[message.raw.find(b"\n", received.end) + 1 :]
+
+
+def _submitted(
+    net: AnyNet,
+    message: Message | StandardMessage | bytes | str,
+    sender: str | Address | BaseAccount[Any] | None,
+    via: str | Host | None,
+) -> tuple[Facts, str]:
+    """A message as the first mail host would see it that the sending host connects to."""
+    raw = message.raw if isinstance(message, MessageView) else read_octets(message)
+    author = MessageView(raw).sender
+    host = _sending_host(net, author, via)
+    path: Path = NULL_PATH
+    if sender is not None:
+        path = read_address(sender)
+    elif author:
+        with suppress(DeclarationError):  # an author whose address is none can have no mail returned
+            path = read_address(author)
+    internet = net.internet
+    described = internet.world.host(host.name)
+    now = internet.clock.now()
+    if any(name.startswith("submission") for name in host.services):
+        raw = complete(raw, date=now, message_id=f"<deliverability@{host.name}>")
+        raw = net.call(lambda: internet.signing.submitted(host.name, raw))
+    facts = Facts(
+        host.name,
+        Peer(described.ipv4, 0, host.name),
+        now,
+        _Questions(net),
+        helo=host.name,
+        channel=None if described.personality.sending_tls == "none" else _TLS,
+        sender=path,
+        content=raw,
+    )
+    return facts, f"as if sent by {host.name} [{described.ipv4}]"
+
+
+def _sending_host(net: AnyNet, author: str, via: str | Host | None) -> Host:
+    if via is not None:
+        return via if isinstance(via, Host) else net.existing_host(via)
+    if not author:
+        raise DeclarationError(
+            "the message has no author in From; say which host sends it: via='smtp.shop.test'."
+        )
+    domain = net.internet.world.domains.get(author.rpartition("@")[2].lower())
+    return net.submission.server if domain is None else net.existing_host(domain.submission_host)
+
+
+class _Questions:
+    """Asks the DNS as it is now, and leaves no trace: nobody has sent anything."""
+
+    def __init__(self, net: AnyNet) -> None:
+        self._zones = net.internet.zones
+
+    def __call__(self, name: str, type: str) -> Answer:
+        try:
+            return lookup(self._zones, name_key(name), type)
+        except DeclarationError:
+            return failure("NXDOMAIN")

@@ -1,0 +1,47 @@
+"""The check of the chain that a policy asks for with ``bulk_sender``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fakemail.model.policy import Outcome, Policy
+from fakemail.policy.chain import Link
+from fakemail.policy.facts import Facts
+from fakemail.policy.finding import Finding, Status
+from fakemail.terms.stage import Stage
+
+
+def _bulk_sender(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    from fakemail.policy.bulk import packs
+    from fakemail.policy.bulk.rules import Case
+    from fakemail.policy.suffixes import registered_domain
+
+    wanted = policy.bulk_sender
+    if wanted is None:
+        return
+    own = {recipient.domain for recipient in facts.recipients}
+    case = Case(facts, facts.authentication, own_domains=own)
+    is_bulk = True
+    if wanted.counts_from:
+        sender = registered_domain(case.domain) or case.domain
+        sent = max((facts.surroundings.volume.count(each, sender, now=facts.now) for each in own), default=0)
+        is_bulk = sent >= wanted.counts_from
+    for _, finding in packs.check(case, packs.PACKS[wanted.like], is_bulk=is_bulk):
+        if finding.status is not Status.PASS:
+            yield finding
+
+
+def _weigh_bulk(policy: Policy, finding: Finding) -> Outcome:
+    """What the test says, or else the pack; what could not be looked up defers where it would have been refused."""
+    from fakemail.policy.bulk import packs
+
+    wanted = policy.bulk_sender
+    if wanted is None:
+        return Outcome.ACCEPT
+    demand = packs.demand_of(packs.PACKS[wanted.like], finding.about)
+    given = dict(wanted.outcomes).get(finding.about)
+    return packs.outcome_of(demand if given is None else demand._replace(outcome=Outcome(given)), finding)
+
+
+LINKS: Final = (Link("bulk_sender", Stage.SMTP_END, _bulk_sender, weigh=_weigh_bulk),)

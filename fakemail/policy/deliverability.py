@@ -1,0 +1,164 @@
+"""What receivers of every kind would say of one message: a report, made without sending anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fakemail.errors import DeclarationError, nearest
+from fakemail.model.filtering import BULK_PACKS, CHECK_GROUPS, Rules
+from fakemail.model.policy import Outcome
+from fakemail.policy.bulk.packs import PACKS, check, outcome_of
+from fakemail.policy.bulk.rules import RULES, Authentication, Case
+from fakemail.policy.content.checks import find
+from fakemail.policy.content.scorer import score
+from fakemail.policy.facts import Facts
+from fakemail.policy.finding import Status
+from fakemail.smtp.replies import reply_to
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.verdict import Action, Verdict
+
+CONTENT: Final = "content"
+RECEIVERS: Final = (*BULK_PACKS, CONTENT)
+_SPAM_FROM: Final = 5.0
+"""Points from which a message is called spam, as SpamAssassin does it unless told otherwise."""
+# What is wrong by a standard, or would be by any filter; the rest is a matter of taste, and of the score.
+_REQUIRED: Final = frozenset({*CHECK_GROUPS["form"], *CHECK_GROUPS["structure"], *CHECK_GROUPS["marks"]})
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Something that a receiver would mind."""
+
+    receiver: str
+    """``gmail-like``, ``yahoo-like``, ``microsoft-like``, or ``content`` for what filters look for."""
+    rule: str
+    """The name of the rule or the check."""
+    outcome: str
+    """What would follow: ``refuse``, ``defer``, ``quarantine``; ``accept`` where nothing follows from it alone."""
+    is_required: bool
+    """Whether it is demanded, and not only advised."""
+    sentence: str
+    """What was found."""
+    reason: Reason
+    reply: Reply | None = None
+    """The reply by which it would be turned away; ``None`` where it would be taken."""
+    advice: str = ""
+    """What to do about it, where there is more to say than what was found."""
+
+    def __str__(self) -> str:
+        follows = {"accept": "required" if self.is_required else "advised"}.get(self.outcome, self.outcome)
+        lines = [f"{self.rule} ({follows}): {self.sentence}"]
+        if self.reply is not None:
+            lines.append(f"  reply: {self.reply}")
+        if self.advice:
+            lines.append(f"  to do: {self.advice}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverability:
+    """What receivers of every kind would say of a message. Iterate it for what they would mind; print it."""
+
+    message: str
+    """Which message it is about."""
+    sent: str
+    """As sent by whom."""
+    authentication: str
+    """How SPF, DKIM and DMARC came out, and reverse DNS."""
+    objections: tuple[Objection, ...]
+    receivers: tuple[str, ...] = RECEIVERS
+    """Which receivers were asked."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everybody would take it into the inbox, and nothing that is required is missing."""
+        return not any(each.is_required or each.outcome != Outcome.ACCEPT for each in self.objections)
+
+    @property
+    def refused_by(self) -> tuple[str, ...]:
+        """The receivers that would turn it away."""
+        return self._told("refuse", "defer")
+
+    @property
+    def quarantined_by(self) -> tuple[str, ...]:
+        """The receivers that would take it, and put it into Junk."""
+        return tuple(name for name in self._told("quarantine") if name not in self.refused_by)
+
+    def for_(self, receiver: str) -> Deliverability:
+        """The same for one receiver. Raises :class:`~fakemail.errors.DeclarationError` for one that there is not."""
+        if receiver not in RECEIVERS:
+            raise DeclarationError(f"there is no receiver {receiver!r}; {nearest(receiver, RECEIVERS)}")
+        found = tuple(each for each in self.objections if each.receiver == receiver)
+        return replace(self, objections=found, receivers=(receiver,))
+
+    def __iter__(self) -> Iterator[Objection]:
+        return iter(self.objections)
+
+    def __str__(self) -> str:
+        lines = [f"{self.message}, {self.sent}", self.authentication]
+        for name in self.receivers:
+            found = [each for each in self.objections if each.receiver == name]
+            lines.append(f"{name}: {self._verdict(name, found)}")
+            lines += [f"  {line}" for each in found for line in str(each).splitlines()]
+        return "\n".join(lines)
+
+    def _told(self, *outcomes: str) -> tuple[str, ...]:
+        wanted = [each.receiver for each in self.objections if each.outcome in outcomes]
+        return tuple(name for name in self.receivers if name in wanted)
+
+    def _verdict(self, name: str, found: list[Objection]) -> str:
+        if name in self.refused_by:
+            return "would turn it away"
+        if name in self.quarantined_by:
+            return "would put it into Junk"
+        if any(each.is_required for each in found):
+            return "would take it, though something that is required is missing"
+        return "would take it" if found else "nothing to object"
+
+
+def report(
+    facts: Facts, auth: Authentication, *, message: str, sent: str, rules: Rules, transactional: bool = False
+) -> Deliverability:
+    """Ask every receiver. ``transactional`` mail, such as a receipt, needs no way to unsubscribe."""
+    case = Case(facts, auth)
+    objections = [*_of_packs(case, transactional), *_of_content(facts, rules)]
+    results = (auth.spf, auth.dkim, auth.dmarc, auth.iprev)
+    told = ", ".join(f"{each.method}={each.result}" for each in results)
+    return Deliverability(message, sent, told, tuple(objections))
+
+
+def _of_packs(case: Case, transactional: bool) -> Iterator[Objection]:
+    for pack in PACKS.values():
+        for demand, finding in check(case, pack):
+            rule = RULES[demand.rule]
+            if finding.status is Status.PASS or (
+                transactional and rule.reason is Reason.UNSUBSCRIBE_REQUIRED
+            ):
+                continue
+            outcome = outcome_of(demand, finding)
+            reply = None
+            if outcome.is_final:
+                action = Action.DEFER if outcome is Outcome.DEFER else Action.REFUSE
+                reply = reply_to(Verdict(action, rule.reason, finding.sentence, finding.reply))
+            sentence = finding.sentence.removeprefix(f"{rule.name}: ")
+            yield Objection(
+                pack.name, rule.name, outcome, demand.is_required, sentence, rule.reason, reply, rule.advice
+            )
+
+
+def _of_content(facts: Facts, rules: Rules) -> Iterator[Objection]:
+    found = [each for each in find(facts, rules) if each.status is not Status.PASS]
+    for each in found:
+        is_required = each.check in _REQUIRED and each.score > 0
+        yield Objection(
+            CONTENT, each.check, Outcome.ACCEPT, is_required, each.sentence, each.reason or Reason.SPAM
+        )
+    total = score(found, required=_SPAM_FROM)
+    if total.is_spam:
+        sentence = (
+            f"{total.points:g} points, from {_SPAM_FROM:g} on filters call it spam: {', '.join(total.checks)}"
+        )
+        yield Objection(CONTENT, "spam", Outcome.QUARANTINE, True, sentence, Reason.SPAM)
