@@ -288,7 +288,8 @@ class Internet:
             homes.pop(domain.name, None)
         self._naming.do(lambda naming: naming.route(domain))
         await self._run_hosts_of(domain)
-        await self.heed_faults()
+        if self.faults.rules():
+            await self.heed_faults()
 
     async def _run_hosts_of(self, domain: Domain) -> None:
         own = (*domain.mail_hosts, *domain.behind)

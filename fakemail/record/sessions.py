@@ -82,6 +82,9 @@ class Transaction:
         if _is_cut(self.last):
             return Outcome(End.CUT, self.last, self.last.reason)
         if self.end is not None:
+            own = self.recipients[key]
+            if own.reason is Reason.FAULT and self.end.reply is not None and self.end.reply.is_positive:
+                return Outcome(End.LOST, own, own.reason)  # accepted by a fault, which meant nothing by it
             return self._final(self.end)
         end = End.UNDERWAY if self.is_open else End.ABANDONED
         return Outcome(end, self._answered(key), self.broken_by)

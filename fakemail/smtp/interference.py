@@ -204,11 +204,8 @@ class WatchedBody:
         self.inner = body
         self._watch = watch
         self._goes = Goes.ON
-
-    @property
-    def received(self) -> int:
-        """Octets so far."""
-        return self.inner.received
+        self.received = 0
+        """Octets so far, as they came."""
 
     @property
     def is_complete(self) -> bool:
@@ -220,6 +217,7 @@ class WatchedBody:
         if self._goes is Goes.NOT:
             return len(octets)
         used = self.inner.feed(octets)
+        self.received += used
         if self._goes is Goes.ON:
-            self._goes = self._watch(self.inner.received)
+            self._goes = self._watch(self.received)
         return used

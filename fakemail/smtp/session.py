@@ -42,8 +42,8 @@ from fakemail.terms.verdict import ACCEPTED, Verdict
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-# Faults at these commands are asked for when their path has been read.
-_ASKED_LATER: Final = frozenset({"MAIL", "RCPT"})
+# Faults at these commands are asked for when their path has been read, or the octets that follow them.
+_ASKED_LATER: Final = frozenset({"MAIL", "RCPT", "BDAT"})
 _NO_OPTIONS: Final = MailOptions()
 
 
@@ -111,7 +111,8 @@ class Session(Interference):
         self._origin = None
         self._offered = frozenset()
         self._reset(State.FRESH)
-        self._buffer.clear()
+        if not self._keeps_plaintext:
+            self._buffer.clear()
 
     def hang_up(self, reason: Reason) -> bytes:
         """The last words of a server that must end the session: 421 (RFC 5321 §3.8)."""
@@ -479,6 +480,8 @@ class Session(Interference):
 
     def _end_of_chunk(self, chunk: ChunkReader) -> None:
         transaction = self._transaction
+        if self._faults.in_force:
+            self._interfere(Stage.SMTP_BDAT)
         if transaction is None:
             raise Refused(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
         if not transaction.has_recipients:
