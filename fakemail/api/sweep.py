@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from fakemail.api.results import Results
-from fakemail.errors import DeclarationError
+from fakemail.errors import DeclarationError, MailExpectation
 from fakemail.record.events import Event
 from fakemail.sweep.points import Point, counters, points
 from fakemail.sweep.verdict import Mail, Run, SweepOutcome, deliveries, judge, table
@@ -39,6 +39,12 @@ class SweepReport(Results[SweepOutcome]):
         found = [outcome for outcome in self if outcome.is_mishandled]
         return Results(found, question="the mishandled points of the sweep")
 
+    def check(self) -> None:
+        """Raise :class:`~fakemail.errors.MailExpectation` with the whole table if anything was mishandled."""
+        __tracebackhide__ = True
+        if self.mishandled:
+            raise MailExpectation(f"not every failure was handled:\n{self}")
+
     def __str__(self) -> str:
         return table(self)
 
@@ -56,7 +62,8 @@ class Trial:
         self._watchdog: _Watchdog | None = None
         self._error: BaseException | None = None
         self._told: frozenset[str] = frozenset()
-        self._events: list[Event] = []
+        self.events: list[Event] = []
+        """What happened, once it is over."""
 
     def begin(self, net: AnyNet) -> None:
         """Put the fault in force, or the counters, before anything else happens."""
@@ -83,7 +90,7 @@ class Trial:
         """The run is over, and the fake internet quiet."""
         if self._watchdog is not None:
             self._watchdog.stop()
-        self._events = net.internet.log.events()
+        self.events = net.internet.log.events()
 
     def settled(self, net: AnyNet) -> Future[bool | None]:
         """When the fake internet is quiet, or as good as."""
@@ -99,7 +106,7 @@ class Trial:
     @property
     def deliveries(self) -> Counter[Mail]:
         """What arrived."""
-        return deliveries(self._events)
+        return deliveries(self.events)
 
     def judge(self, first: Trial, handles: tuple[type[BaseException], ...]) -> SweepOutcome:
         """What the app made of the fault, beside the first run."""
@@ -108,7 +115,7 @@ class Trial:
         hung = self._watchdog is not None and self._watchdog.has_bitten
         # The system's refusal of connections is not counted.
         fired = sum(rule.fired for rule in self._rules) or self.point.action == "refuse"
-        run = Run(self._events, self._error, self._told, hung, int(fired))
+        run = Run(self.events, self._error, self._told, hung, int(fired))
         return judge(self.point, first.deliveries, run, handles=handles)
 
 
@@ -157,20 +164,28 @@ class Sweep:
         self._handles = handles if isinstance(handles, tuple) else (handles,)
         self._only = only
         self._patience = patience
-        self._first = Trial(None, patience=patience)
+        self.first = Trial(None, patience=patience)
         self.outcomes: list[SweepOutcome] = []
 
     def trials(self) -> Iterator[Trial]:
         """Each run to be made; the next is asked for when the one before has ended."""
-        yield self._first
+        yield self.first
         for point in self.chosen():
-            trial = Trial(point, patience=self._patience)
+            trial = self.trial(point)
             yield trial
-            self.outcomes.append(trial.judge(self._first, self._handles))
+            self.outcomes.append(self.judge(trial))
+
+    def trial(self, point: Point) -> Trial:
+        """The run in which that fails."""
+        return Trial(point, patience=self._patience)
+
+    def judge(self, trial: Trial) -> SweepOutcome:
+        """What the app made of it."""
+        return trial.judge(self.first, self._handles)
 
     def chosen(self) -> list[Point]:
         """The points that are wanted, after the first run."""
-        found = self._first.points
+        found = self.first.points
         if self._only is None:
             return found
         chosen = [point for point in found if fnmatchcase(point.name, self._only)]

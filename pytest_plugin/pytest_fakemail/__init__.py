@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_fakemail.fixtures import PASSED, SHARED, WORLDS, async_mailnet, mailnet, mailnet_factory
+from pytest_fakemail.fixtures import PASSED, SHARED, TRIAL, WORLDS, async_mailnet, mailnet, mailnet_factory
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,6 +25,12 @@ _MARKER = (
     "start, and a TOML file (relative to the test file) that describes more; whether the test fails for what a "
     "stricter server would mind, and the lint rules that may be broken all the same; whether this process is "
     "redirected to it, and whether it listens on the real ports."
+)
+
+_SWEEP = (
+    "mailnet_sweep(*, handles, patience): run the test once without faults, then once more for every single failure "
+    "point of its journey, each in a new fake internet; it fails for each point that the app mishandled. handles: the "
+    "exceptions by which the app says that it could not send."
 )
 
 
@@ -50,6 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         metavar="SECONDS",
         help="Real seconds that a wait for mail lasts at most. Default: mailnet_timeout, or 5.",
+    )
+    group.addoption(
+        "--mailnet-sweep",
+        default=None,
+        metavar="PATTERN",
+        help="Of the failure points of tests marked mailnet_sweep, run those with such a name only: 'smtp.rcpt*reset'.",
     )
     group.addoption(
         "--mailnet-strict",
@@ -82,6 +94,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; refuse bad options before any test runs."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", _SWEEP)
     option = config.option
     if (
         option.mailnet_transcript is not None
@@ -101,8 +114,34 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(NoEscape(), "fakemail-no-escape")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a test that is marked for a sweep many times."""
+    if item.get_closest_marker("mailnet_sweep") is None or not isinstance(item, pytest.Function):
+        return None
+    from pytest_fakemail.sweeping import run
+
+    run(item, nextitem)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_from_serializable() -> Generator[None, object, object]:
+    """Name what came from a worker of xdist as it was named there."""
+    report = yield
+    if hasattr(report, "mailnet_point"):
+        from pytest_fakemail.sweeping import restore
+
+        restore(report)
+    return report
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Remember where the test begins in the worlds that several tests share."""
+    """Remember where the test begins in the worlds that several tests share; refuse a sweep that cannot work."""
+    if TRIAL in item.stash:
+        from pytest_fakemail.sweeping import check
+
+        check(item)
     if worlds := item.config.stash.get(SHARED, None):
         worlds[:] = [world for world in worlds if world.is_open]
         for world in worlds:
@@ -168,6 +207,9 @@ def pytest_runtest_makereport(
         if not item.config.option.fulltrace:
             hide_own_code(call.excinfo)
     report = yield
+    trial = item.stash.get(TRIAL, None)
+    if trial is not None and call.excinfo is not None:
+        trial.raised(call.excinfo.value)
     if report.when == "call" and report.passed:
         item.stash[PASSED] = True
     own = item.stash.get(WORLDS, None) or []
@@ -189,3 +231,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         from pytest_fakemail.report import print_passed
 
         print_passed(terminalreporter)
+    if any(
+        hasattr(report, "mailnet_sweep") for reports in terminalreporter.stats.values() for report in reports
+    ):
+        from pytest_fakemail.sweeping import print_tables
+
+        print_tables(terminalreporter)

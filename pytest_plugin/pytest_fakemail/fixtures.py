@@ -10,10 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fakemail import AsyncMailNet, MailNet
+    from fakemail.api.sweep import Trial
     from pytest_fakemail.worlds import Factory, World
 
 WORLDS: pytest.StashKey[list[World]] = pytest.StashKey()
 """In an item's stash: the worlds that are the test's own."""
+
+TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
+"""In the stash of an item that is one run of a sweep: that run."""
+
+ORIGINAL: pytest.StashKey[str] = pytest.StashKey()
+"""In the stash of an item that stands for another: the other's id."""
 
 PASSED: pytest.StashKey[bool] = pytest.StashKey()
 """In an item's stash once the test itself has passed."""
@@ -28,13 +35,14 @@ def mailnet(request: pytest.FixtureRequest) -> Iterator[MailNet]:
     __tracebackhide__ = True
     from fakemail import MailNet
     from pytest_fakemail.strictness import judge_own
-    from pytest_fakemail.worlds import open_own
+    from pytest_fakemail.worlds import conclude, open_own
 
     net = open_own(MailNet, request.node)
     try:
         yield net
         judge_own(request.node, net)
     finally:
+        conclude(request.node, net)
         net.close()
 
 
@@ -46,13 +54,14 @@ def async_mailnet(request: pytest.FixtureRequest) -> Iterator[AsyncMailNet]:
     __tracebackhide__ = True
     from fakemail import AsyncMailNet
     from pytest_fakemail.strictness import judge_own
-    from pytest_fakemail.worlds import open_own
+    from pytest_fakemail.worlds import conclude, open_own
 
     net = open_own(AsyncMailNet, request.node)
     try:
         yield net
         judge_own(request.node, net)
     finally:
+        conclude(request.node, net)
         net.close()
 
 

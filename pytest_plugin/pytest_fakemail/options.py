@@ -15,6 +15,7 @@ import pytest
 
 from fakemail.errors import nearest
 from fakemail.terms.ids import seed_from
+from pytest_fakemail.fixtures import ORIGINAL
 
 TRANSCRIPT = ("failed", "all")
 NAMES = ("timeout", "seed", "domains", "accounts", "config", "strict", "allow", "redirect", "real_ports")
@@ -93,7 +94,7 @@ def of_item(item: pytest.Item) -> Options:
         said,
         config=item.config,
         base=item.path.parent,
-        seed_text=item.nodeid,
+        seed_text=item.stash.get(ORIGINAL, item.nodeid),
         where=f"{item.nodeid}: mailnet()",
     )
 

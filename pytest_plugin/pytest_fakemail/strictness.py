@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakemail.api.linting import failure
-from pytest_fakemail.fixtures import PASSED
+from pytest_fakemail.fixtures import PASSED, TRIAL
 from pytest_fakemail.options import of_item
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def judge(item: pytest.Item, worlds: Iterable[World]) -> None:
 
 
 def _judge(item: pytest.Item, worlds: list[tuple[BaseNet[Any], int, tuple[str, ...]]]) -> None:
-    if not item.stash.get(PASSED, False):
-        return  # a test that has failed has more important things to say
+    if not item.stash.get(PASSED, False) or TRIAL in item.stash:
+        return  # a test that has failed, or lets things fail, has more important things to say
     options = of_item(item)
     if options.strict == "off":
         return

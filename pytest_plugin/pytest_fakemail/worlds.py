@@ -13,7 +13,7 @@ import pytest
 from fakemail import DeclarationError, MailNet
 from fakemail.api.config import load
 from fakemail.api.progress import with_notes
-from pytest_fakemail.fixtures import SHARED, WORLDS
+from pytest_fakemail.fixtures import SHARED, TRIAL, WORLDS
 from pytest_fakemail.options import Options, of_item, read
 
 if TYPE_CHECKING:
@@ -85,13 +85,24 @@ def open_own(kind: type[_Net], item: pytest.Item) -> _Net:
     """A world for one test, as its markers say."""
     __tracebackhide__ = True
     try:
-        return _open(kind, of_item(item), item.stash.setdefault(WORLDS, []))
+        net = _open(kind, of_item(item), item.stash.setdefault(WORLDS, []))
+        if TRIAL in item.stash:
+            item.stash[TRIAL].begin(net)
+        return net
     except pytest.UsageError as error:
         mistake = str(error)
     except DeclarationError as error:
         mistake = f"{item.nodeid}: mailnet(): {error}"
     # A mark is at fault, and no line of code that could be shown.
     pytest.fail(mistake, pytrace=False)
+
+
+def conclude(item: pytest.Item, net: BaseNet[Any]) -> None:
+    """The test is over, and its world is about to end."""
+    if TRIAL in item.stash:
+        from pytest_fakemail.sweeping import conclude
+
+        conclude(item, net)
 
 
 def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:

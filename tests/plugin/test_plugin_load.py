@@ -87,8 +87,9 @@ def test_an_interrupt_ends_a_wait(project: pytest.Pytester) -> None:
 def test_it_documents_itself(project: pytest.Pytester) -> None:
     run = project.runpytest("--markers")
     run.stdout.fnmatch_lines(
-        ["@pytest.mark.mailnet(?, timeout, seed, domains, accounts, config, strict, allow): *"]
+        ["@pytest.mark.mailnet(?, timeout, seed, domains, accounts, config, strict, allow*): *"]
     )
+    run.stdout.fnmatch_lines(["@pytest.mark.mailnet_sweep(?, handles, patience): *"])
     run = project.runpytest("--fixtures")
     run.stdout.fnmatch_lines(["mailnet -- *", "async_mailnet -- *", "mailnet_factory *session scope*"])
     run = project.runpytest("--help")

@@ -12,7 +12,7 @@ from typing import Any
 import aiosmtplib
 import pytest
 
-from fakemail import AsyncMailNet, DeclarationError, MailNet, Stage
+from fakemail import AsyncMailNet, DeclarationError, MailExpectation, MailNet, Stage
 from fakemail.faults.table import rows
 from fakemail.sweep.points import ACTIONS, Point
 
@@ -208,6 +208,10 @@ def test_the_table() -> None:
             .splitlines()[0]
             .startswith("smtp.rcpt-4yz  EXCEPTION ESCAPED  SMTPRecipientsRefused: {")
         )
+        with pytest.raises(
+            MailExpectation, match=r"not every failure was handled:\nsmtp\.rcpt-4yz  EXCEPTION"
+        ):
+            report.check()
         assert str(report).splitlines()[-1] == "2 failure points, 2 mishandled"
 
 

@@ -1,0 +1,175 @@
+"""The marker mailnet_sweep: each failure point is a test of its own in every report."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+_TEST = """
+import smtplib
+from contextlib import suppress
+
+import pytest
+import shop
+
+
+@pytest.mark.mailnet_sweep(handles=smtplib.SMTPException, patience=1)
+def test_welcome(mailnet):
+    bob = mailnet.account("bob@example.org")
+    {call}
+    mailnet.settle()
+    assert bob.inbox.wait_for_one(timeout=0.05).subject == "Welcome, Bob"
+"""
+_SEND = 'shop.send(mailnet.account("hello@shop.test").submission, bob.address)'
+CAREFUL = _TEST.format(call=_SEND)
+CARELESS = _TEST.format(call=f"with suppress(smtplib.SMTPException):\n        {_SEND}")
+
+
+def test_each_point_passes_or_fails_by_itself(project: pytest.Pytester) -> None:
+    project.makepyfile(CARELESS)
+    run = project.runpytest("--mailnet-sweep=smtp.[mq]*-[45]yz")
+    run.assert_outcomes(passed=3, failed=2)
+    run.stdout.fnmatch_lines(
+        [
+            "*_ test_welcome[[]smtp.mail-4yz[]] _*",
+            "smtp.mail-4yz: mail lost, bob@example.org never got 'Welcome, Bob', and nobody was told (*",
+            "again, alone: --mailnet-sweep=smtp.mail-4yz",
+            "*= fakemail sweep of test_each_point_passes_or_fails_by_itself.py::test_welcome =*",
+            "smtp.mail-4yz  MAIL LOST  *",
+            "4 failure points, 2 mishandled",
+        ]
+    )
+
+
+def test_a_careful_app_passes(project: pytest.Pytester) -> None:
+    project.makepyfile(CAREFUL)
+    run = project.runpytest("--mailnet-sweep=smtp.[mr]*-[45]yz")
+    run.assert_outcomes(passed=5)
+    run.stdout.fnmatch_lines(
+        ["smtp.rcpt-5yz  reported  SMTPRecipientsRefused*", "4 failure points, none mishandled"]
+    )
+
+
+def test_nothing_but_the_first_run_where_no_point_is_wanted(project: pytest.Pytester) -> None:
+    project.makepyfile(CAREFUL)
+    project.runpytest("--mailnet-sweep=nothing").assert_outcomes(passed=1)
+
+
+def test_a_test_that_fails_without_faults_is_not_swept(project: pytest.Pytester) -> None:
+    project.makepyfile(CAREFUL + "    assert False\n")
+    project.runpytest().assert_outcomes(failed=1)
+
+
+def test_points_have_names_in_junit(project: pytest.Pytester) -> None:
+    project.makepyfile(CARELESS)
+    project.runpytest("--mailnet-sweep=smtp.mail-*yz", "--junitxml=report.xml")
+    cases = ElementTree.parse(project.path / "report.xml").getroot().iter("testcase")
+    found = {case.get("name"): case.find("failure") is not None for case in cases}
+    assert found == {
+        "test_welcome": False,
+        "test_welcome[smtp.mail-4yz]": True,
+        "test_welcome[smtp.mail-5yz]": True,
+    }
+
+
+def test_points_come_back_from_xdist(project: pytest.Pytester) -> None:
+    project.makepyfile(CARELESS)
+    run = project.runpytest("-n2", "-v", "--mailnet-sweep=smtp.mail-*yz")
+    run.assert_outcomes(passed=1, failed=2)
+    run.stdout.fnmatch_lines(["*FAILED*::test_welcome[[]smtp.mail-5yz[]]*", "smtp.mail-5yz  MAIL LOST  *"])
+
+
+def test_every_run_has_fixtures_of_its_own(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop, smtplib
+
+        made = []
+
+        @pytest.fixture(scope="module")
+        def once():
+            made.append("module")
+            yield
+            made.append("module ends")
+
+        @pytest.fixture
+        def app(mailnet, once):
+            made.append("app")
+            yield mailnet.account("hello@shop.test").submission
+            made.append("app ends")
+
+        @pytest.mark.mailnet_sweep(handles=smtplib.SMTPException)
+        @pytest.mark.parametrize("subject", ["One", "Two"])
+        def test_welcome(app, mailnet, subject):
+            shop.send(app, mailnet.account("bob@example.org").address, subject)
+
+        def test_after():
+            assert made == ["module"] + ["app", "app ends"] * 4
+        """
+    )
+    run = project.runpytest("--mailnet-sweep=smtp.mail-4yz", "-v")
+    run.assert_outcomes(passed=5)
+    run.stdout.fnmatch_lines(["*::test_welcome[[]One-smtp.mail-4yz[]] PASSED*"])
+
+
+def test_a_fixture_of_the_module_that_fails_at_its_end_is_told_of(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def once():
+            yield
+            raise ValueError("broken")
+
+        @pytest.mark.mailnet_sweep
+        def test_welcome(mailnet, once):
+            pass
+        """
+    )
+    run = project.runpytest("--mailnet-sweep=nothing")
+    run.assert_outcomes(passed=1, errors=1)
+    run.stdout.fnmatch_lines(["*ValueError: broken"])
+
+
+def test_hanging_and_async(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import asyncio, pytest, shop, smtplib
+
+        @pytest.mark.asyncio
+        @pytest.mark.mailnet_sweep(handles=smtplib.SMTPException, patience=0.3)
+        async def test_welcome(async_mailnet):
+            net = async_mailnet
+            bob, smtp = net.account("bob@example.org"), net.account("hello@shop.test").submission
+            await asyncio.to_thread(shop.send, smtp, bob.address)
+        """
+    )
+    run = project.runpytest("--mailnet-sweep=smtp.mail-[4h]*")
+    run.assert_outcomes(passed=2, failed=1)
+    run.stdout.fnmatch_lines(["smtp.mail-hang: hung, *"])
+
+
+def test_wrong_marks_say_what_is_right(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.mailnet_sweep
+        def test_without():
+            pass
+
+        @pytest.mark.mailnet_sweep(handle=OSError)
+        def test_handle(mailnet):
+            pass
+        """
+    )
+    run = project.runpytest()
+    run.assert_outcomes(errors=2)
+    run.stdout.fnmatch_lines(
+        [
+            "*::test_without: mailnet_sweep needs a test that takes the fixture mailnet or async_mailnet.",
+            "*::test_handle: mailnet_sweep() has no option 'handle'; did you mean 'handles'?",
+        ]
+    )
