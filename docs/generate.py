@@ -19,8 +19,8 @@ from typing import Any
 import fakemail
 from fakemail.api.blocklists import Blocklist
 from fakemail.api.dns import Dns
-from fakemail.api.dns_faults import DnsFaults
 from fakemail.api.faults import Fault, HostFaults
+from fakemail.api.presets.dns import DnsFaults
 from fakemail.api.results import Results
 from fakemail.api.signing import DkimKey
 from fakemail.api.sweep import SweepReport

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import dns.resolver
 
     from fakemail.api.blocklists import Blocklist
-    from fakemail.api.dns_faults import DnsFaults
     from fakemail.api.mailnet import AnyNet
+    from fakemail.api.presets.dns import DnsFaults
 
 
 class Dns:
@@ -39,7 +39,7 @@ class Dns:
     @property
     def faults(self) -> DnsFaults:
         """What goes wrong with its answers: nothing, unless it is asked for."""
-        from fakemail.api.dns_faults import DnsFaults
+        from fakemail.api.presets.dns import DnsFaults
 
         return DnsFaults(self._net)
 

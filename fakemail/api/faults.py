@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from fakemail.api.fault_rules import read_rule
 from fakemail.api.presets.adding import Adds
+from fakemail.api.presets.http import HttpPresets
+from fakemail.api.presets.reading import ReadingPresets
 from fakemail.api.presets.smtp import SmtpPresets
+from fakemail.api.presets.tls import TlsPresets
 from fakemail.api.results import Results
-from fakemail.api.tls_faults import TlsFaults
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.connections import UNCOUNTED, RefuseConnections
@@ -38,7 +40,7 @@ class Fault:
     @property
     def fired(self) -> int:
         """How often it has struck. The system's refusal of a connection cannot be counted."""
-        return self._rule.fired
+        return self._rule.fired + sum(other.fired for other in self._others)
 
     @property
     def reached(self) -> int:
@@ -193,7 +195,7 @@ class Faults(Adds):
         return f"<Faults of {self._scope}: {len(self.all())}>"
 
 
-class HostFaults(Faults, SmtpPresets, TlsFaults):
+class HostFaults(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets):
     """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
 
 

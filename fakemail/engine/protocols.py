@@ -10,6 +10,8 @@ from typing import Final
 from fakemail.engine.decisions import Decisions
 from fakemail.engine.reading import Readers
 from fakemail.engine.site import Site, Spoken
+from fakemail.faults.actions.action import Action
+from fakemail.faults.facts import Facts
 from fakemail.imap import personality as imap
 from fakemail.imap.session import Session as ImapSession
 from fakemail.model.host import (
@@ -26,6 +28,7 @@ from fakemail.model.host import (
     Service,
 )
 from fakemail.pop3 import capabilities as pop3
+from fakemail.pop3.interference import Faulty
 from fakemail.pop3.replies import Answer
 from fakemail.pop3.session import Session as Pop3Session
 from fakemail.record.events import Told
@@ -62,7 +65,8 @@ def _open_pop3(site: Site, connection: Connection) -> Core:
         status, text, code, reason = answer
         append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
 
-    return Pop3Session(site.profile(pop3.Profile), Readers(site.running), record)
+    faulty = Faulty(site.running.faults, connection.peer, number)
+    return Pop3Session(site.profile(pop3.Profile), Readers(site.running), record, faulty=faulty)
 
 
 def _open_https(site: Site, connection: Connection) -> Core:
@@ -73,8 +77,15 @@ def _open_https(site: Site, connection: Connection) -> Core:
     def record(line: str, status: int, phrase: str, octets: int) -> None:
         append(Told, Stage.HTTP_REQUEST, host, number, "", line, str(status), "", phrase, 0, octets, None)
 
-    documents = site.running.documents
-    return HttpSession(lambda path: documents.get(path, NOT_FOUND), record)
+    documents, faults = site.running.documents, site.running.faults
+
+    def decide(target: str) -> Action | None:
+        if not faults.in_force:
+            return None
+        facts = Facts(client=connection.peer, connection=number, service=site.service, argument=target)
+        return faults.decide(Stage.HTTP_REQUEST, facts)
+
+    return HttpSession(lambda path: documents.get(path, NOT_FOUND), record, decide)
 
 
 def _connect_https(site: Site) -> Connection:
@@ -98,7 +109,14 @@ def _open_imap(site: Site, connection: Connection) -> Core:
     ) -> None:
         append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
 
-    return ImapSession(site.profile(_imap_profile), Readers(site.running), record, connection.peer)
+    return ImapSession(
+        site.profile(_imap_profile),
+        Readers(site.running),
+        record,
+        connection.peer,
+        faults=site.running.faults,
+        connection=number,
+    )
 
 
 def _imap_profile(host: Host, service: Service) -> imap.Profile:

@@ -10,11 +10,16 @@ Each function makes one. What is possible at which stage is in [the table of fau
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from fakemail.faults.actions import answers as _answers
 from fakemail.faults.actions import connections as _connections
+from fakemail.faults.actions import dns as _dns
+from fakemail.faults.actions import http as _http
+from fakemail.faults.actions import reading as _reading
 from fakemail.faults.actions import smtp as _smtp
+from fakemail.faults.actions import tls as _tls
 from fakemail.faults.actions.action import Action
 from fakemail.faults.steps import read_end
 from fakemail.terms.reply import Reply
@@ -161,6 +166,188 @@ def reorder() -> Action:
 def end_data_at(*ends: bytes | str) -> Action:
     """Take these octets for the end of the message as well: all known kinds of SMTP smuggling unless some are given."""
     return _smtp.EndDataAt(tuple(map(_octets, ends)) or _smtp.SMUGGLING)
+
+
+# DNS ----------------------------------------------------------------------------------------------
+
+
+def give_rcode(rcode: str) -> Action:
+    """Answer with a response code (``"SERVFAIL"``, ``"NXDOMAIN"``...) and no records."""
+    return _dns.GiveRcode(rcode)
+
+
+def no_data() -> Action:
+    """Say that the name exists, and has no records of that type."""
+    return _dns.NoData()
+
+
+def give_records(*values: str, ttl: int = 300) -> Action:
+    """Answer with these records, in zone-file form."""
+    return _dns.GiveRecords(values, ttl)
+
+
+def answer_in_turn(*sets: Sequence[str], ttl: int = 300) -> Action:
+    """Answer with the first of these sets of records, next time with the second, and so round and round."""
+    return _dns.AnswerInTurn(tuple(map(tuple, sets)), ttl)
+
+
+def cname_loop() -> Action:
+    """Say that the name stands for another, and that one for the first."""
+    return _dns.CnameLoop()
+
+
+def lame_delegation() -> Action:
+    """Know nothing of the zone, and point back to the root."""
+    return _dns.LameDelegation()
+
+
+def split_text(size: int = 20) -> Action:
+    """Cut the text of TXT records into strings of so many octets."""
+    return _dns.SplitText(size)
+
+
+def shuffle_records() -> Action:
+    """Give the records in an order of chance."""
+    return _dns.ShuffleRecords()
+
+
+def duplicate_records() -> Action:
+    """Give each record twice."""
+    return _dns.DuplicateRecords()
+
+
+def give_ttl(ttl: int) -> Action:
+    """Give the records this time to live, in seconds."""
+    return _dns.GiveTtl(ttl)
+
+
+def no_additional() -> Action:
+    """Leave out the addresses of the hosts that the answer names."""
+    return _dns.NoAdditional()
+
+
+def claim_authentic() -> Action:
+    """Say that the answer was validated with DNSSEC, which it was not."""
+    return _dns.ClaimAuthentic()
+
+
+def truncate_answer() -> Action:
+    """Say over UDP that the answer does not fit, so that it is asked for again over TCP."""
+    return _dns.TruncateAnswer()
+
+
+def wrong_id() -> Action:
+    """Answer under another message id."""
+    return _dns.WrongId()
+
+
+def wrong_question() -> Action:
+    """Answer another question than the one that was asked."""
+    return _dns.WrongQuestion()
+
+
+def malformed_answer() -> Action:
+    """End the message in the middle of a record."""
+    return _dns.MalformedAnswer()
+
+
+# TLS ----------------------------------------------------------------------------------------------
+
+
+def send_alert(alert: str = "handshake_failure") -> Action:
+    """Refuse the handshake with an alert of RFC 8446 §6."""
+    return _tls.SendAlert(alert)
+
+
+def present_certificate(flaw: str) -> Action:
+    """Present a certificate with a flaw: ``"expired"``, ``"wrong_name"``, ``"revoked"``..."""
+    return _tls.PresentCertificate(flaw)
+
+
+def only_versions(*versions: str) -> Action:
+    """Speak these versions of TLS only, such as ``"TLSv1.1"``."""
+    return _tls.OnlyVersions(versions)
+
+
+def only_ciphers(ciphers: str) -> Action:
+    """Know these ciphers only, by the names of OpenSSL, in TLS 1.2."""
+    return _tls.OnlyCiphers(ciphers)
+
+
+# IMAP and POP3 ------------------------------------------------------------------------------------
+
+
+def refuse(code: str = "", text: str = "not today", status: str = "NO") -> Action:
+    """Refuse a command with a response code: NO (or BAD) in IMAP, ``-ERR`` in POP3."""
+    return _reading.Refuse(code, text, status)
+
+
+def say_yes() -> Action:
+    """Say that the command was carried out, and do nothing."""
+    return _reading.SayYes()
+
+
+def remove_message(number: int = 1) -> Action:
+    """Let somebody else remove a message of the mailbox before the command is carried out."""
+    return _reading.RemoveMessage(number)
+
+
+def renew_uids() -> Action:
+    """Give the mailbox another UIDVALIDITY and other uids before the command is carried out."""
+    return _reading.RenewUids()
+
+
+def end_behind(then: str = "drop") -> Action:
+    """Answer, and ``"drop"`` or ``"reset"`` the connection behind that, or ``"hang"``."""
+    return _reading.EndBehind(read_end(then))
+
+
+def wrong_size(by: int = 1) -> Action:
+    """Say of a message that it is so many octets longer than it is."""
+    return _reading.WrongSize(by)
+
+
+def bye_inside(code: str = "UNAVAILABLE", text: str = "The server is going down.") -> Action:
+    """Say BYE in the middle of an answer of IMAP, and close."""
+    return _reading.ByeInside(code, text)
+
+
+def cut_literal(then: str = "drop") -> Action:
+    """End the connection, or hang, in the middle of a literal of IMAP."""
+    return _reading.CutLiteral(read_end(then))
+
+
+def hide_news() -> Action:
+    """Say nothing of messages that have come or gone: no EXISTS, no EXPUNGE."""
+    return _reading.HideNews()
+
+
+def say_unasked(*responses: str) -> Action:
+    """Say these untagged responses before an answer of IMAP: ``"3 EXISTS"``."""
+    return _reading.SayUnasked(responses)
+
+
+def no_final_dot() -> Action:
+    """Leave out the dot that ends a long answer of POP3."""
+    return _reading.NoFinalDot()
+
+
+def other_uidl(prefix: str = "other-") -> Action:
+    """Call each message otherwise in UIDL than before."""
+    return _reading.OtherUidl(prefix)
+
+
+# HTTPS --------------------------------------------------------------------------------------------
+
+
+def give_status(status: int) -> Action:
+    """Answer a request over HTTPS with this status, and an empty document."""
+    return _http.GiveStatus(status)
+
+
+def give_body(body: bytes | str) -> Action:
+    """Answer a request over HTTPS with another document."""
+    return _http.GiveBody(_octets(body))
 
 
 def _octets(given: bytes | str) -> bytes:

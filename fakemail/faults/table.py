@@ -86,6 +86,11 @@ WATCHED: Final = MappingProxyType(
 @cache
 def rows() -> MappingProxyType[Stage, Row]:
     """The whole table."""
-    from fakemail.faults.stages import dns, smtp, tls
+    from fakemail.faults.stages import dns, http, imap, pop3, smtp, tls
 
-    return MappingProxyType({row.stage: row for row in (CONNECT, *tls.ROWS, *dns.ROWS, *smtp.ROWS)})
+    return MappingProxyType(
+        {
+            row.stage: row
+            for row in (CONNECT, *tls.ROWS, *dns.ROWS, *smtp.ROWS, *imap.ROWS, *pop3.ROWS, *http.ROWS)
+        }
+    )

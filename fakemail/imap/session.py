@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fakemail.faults.steps import Step
+from fakemail.faults.book import Book
 from fakemail.imap import news
 from fakemail.imap.compression import Compression
-from fakemail.imap.context import Backend, Context, Recorder
+from fakemail.imap.context import Backend, Recorder
+from fakemail.imap.interference import Idle, Interference
 from fakemail.imap.needs import first_missing
 from fakemail.imap.news import News
 from fakemail.imap.personality import Profile
@@ -40,7 +41,7 @@ _SECRET: Final = frozenset({Stage.IMAP_LOGIN, Stage.IMAP_AUTHENTICATE, Stage.IMA
 _PROMPT: Final = printing.continuation("Ready for literal data.")
 
 
-class Session(Context):
+class Session(Interference):
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
 
     After each call look at ``has_more`` (call ``more`` when the client has taken the output), ``wants_tls`` (do the
@@ -55,26 +56,23 @@ class Session(Context):
         record: Recorder,
         peer: Peer,
         channel: Channel | None = None,
+        *,
+        faults: Book | None = None,
+        connection: int = 0,
     ) -> None:
-        super().__init__(profile, backend, peer, channel)
+        super().__init__(profile, backend, peer, channel, faults=faults, connection=connection)
         self.wants_tls = False
-        self.closing = False
         self.has_more = False
         """Whether there is more to answer; ``more`` goes on with it."""
         self.discarded_plaintext = 0
         """Octets that came in clear text behind STARTTLS and were thrown away (RFC 9051 §6.2.1)."""
-        self.script: list[Step] = []
-        """What goes out before the output that is returned, when a fault has struck."""
-        self.struck_at = Stage.IMAP_BANNER
         self.on_wake: Callable[[], object] = lambda: None
         self._woken = False
         self._record = record
         self._framer = self._make_framer()
-        self._compression: Compression | None = None
+        self._kept = b""
+        """Clear text from behind STARTTLS, where a fault keeps it."""
         self._errors = 0
-        self._out: list[bytes | memoryview] = []
-        self._size = 0
-        self._uncompressed = b""
         # The command that is being answered
         self._row: Row = UNKNOWN
         self._tag: str | None = None
@@ -92,11 +90,14 @@ class Session(Context):
     def greet(self) -> bytes:
         """The greeting (RFC 9051 §7.1)."""
         self._stage_unasked(Stage.IMAP_BANNER)
+        if self._faults.in_force and self._is_struck(Stage.IMAP_BANNER, ""):
+            return self._take_output()
         imap = self.profile.imap
         text = imap.greeting
         code = f"CAPABILITY {self.capability_words()}" if imap.volunteers_capabilities else None
         self._emit(printing.condition("OK", text, code=code))
         self._record(Stage.IMAP_BANNER, "", "OK", "", text, 0, 0, None)
+        self._spoil_answer()
         return self._take_output()
 
     def feed(self, data: bytes) -> bytes:
@@ -130,6 +131,8 @@ class Session(Context):
         self.wants_tls = False
         self.channel = channel
         self._framer = self._make_framer()
+        self._framer.feed(self._kept)
+        self._kept = b""
         self.forget_login()
 
     def hang_up(self, reason: Reason) -> bytes:
@@ -201,7 +204,7 @@ class Session(Context):
         self.has_more = False
         left = _COMMANDS_AT_ONCE
         while not self.closing and not self.wants_tls:
-            if self._size >= CHUNK or not left:
+            if (self._size >= CHUNK and self._struck is None) or not left:
                 self.has_more = self._has_work
                 return
             if self._lazy is not None:
@@ -214,7 +217,11 @@ class Session(Context):
             self._take(event)
         if self.wants_tls:
             # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 9051 §6.2.1).
-            self.discarded_plaintext = len(self._framer.take_rest())
+            rest = self._framer.take_rest()
+            if self._keeps_plaintext:
+                self._kept = rest
+            else:
+                self.discarded_plaintext = len(rest)
         elif self.notifications is not None and not self.closing:
             self._tell_unasked()
 
@@ -253,6 +260,10 @@ class Session(Context):
         """A line that the running command waits for."""
         secret = self._row.stage is Stage.IMAP_AUTHENTICATE
         self._line = mask_response(text) if secret else text[:_RECORDED]
+        stage = self._row.stage
+        if self._faults.in_force and self._is_struck(stage, Idle.DONE.value):
+            self._going, self.idling = None, False
+            return
         self._run_handler(lambda: going.on_line(text))
 
     def _command(self, frame: Frame) -> None:
@@ -270,6 +281,8 @@ class Session(Context):
             else:
                 self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
             self._begin(row, error.tag, line)
+            if self._faults.in_force and self._is_struck(row.stage, _argument(line)):
+                return
             unknown = isinstance(error, UnknownCommand)
             reason = Reason.UNKNOWN_COMMAND if unknown else Reason.BAD_SYNTAX
             self._finish(Done(text, error.code, error.response, reason))
@@ -283,6 +296,10 @@ class Session(Context):
         if self.view is not None and self.view.lost:
             self.bye(self.view.lost)
             return
+        if self._faults.in_force:
+            argument = Idle.START.value if row.stage is Stage.IMAP_IDLE else _argument(line)
+            if self._is_struck(row.stage, argument, command):
+                return
         missing = first_missing(command, row, self.offered)
         if missing:
             self._finish(Done(missing, None, "BAD", Reason.UNKNOWN_COMMAND))
@@ -310,6 +327,7 @@ class Session(Context):
             self._going = outcome
             self._emit(printing.continuation(outcome.prompt))
             self._note("+", "", "")
+            self._spoil_answer()
 
     def _go_on(self, lazy: Lazy) -> None:
         """Make output, about a chunk of it."""
@@ -354,6 +372,8 @@ class Session(Context):
             self._emit(printing.tagged(self._tag, status, text, code=done.code, utf8=self.utf8))
         code = done.code.decode("utf-8", "replace") if isinstance(done.code, bytes) else done.code or ""
         self._note(status, code, text, done.reason)
+        if self._struck is not None:
+            self._spoil_answer()
         if self.leaving:
             self._end()
         elif status == "BAD" or done.reason is Reason.AUTH_FAILED:
@@ -378,14 +398,34 @@ class Session(Context):
         if busy or not (self.idling or notifications is not None):
             return
         before = self._row, self._tag, self._line
-        self._stage_unasked(Stage.IMAP_IDLE if self.idling else Stage.IMAP_NOTIFY)
+        stage = Stage.IMAP_IDLE if self.idling else Stage.IMAP_NOTIFY
+        self._stage_unasked(stage)
+        begun = len(self._out)
         if self.tells_selected:
             news.tell(self, expunges=self.idling or (notifications is not None and notifications.at_once))
         if notifications is not None and not self.closing:
             notifications.tell(self)
         if self._responses and not self.closing:
             self._note("*", "", "")
+            if self._faults.in_force:
+                self._spoil_news(stage, begun)
         self._row, self._tag, self._line = before
+
+    def _spoil_news(self, stage: Stage, begun: int) -> None:
+        """Let a fault strike what is told unasked."""
+        told = self._out[begun:]
+        del self._out[begun:]
+        if not self._is_struck(stage, Idle.NEWS.value):
+            self._out += told
+            self._spoil_answer()
+
+    @property
+    def _stage(self) -> Stage:
+        return self._row.stage
+
+    def _fall_silent(self) -> None:
+        self._going, self.idling = None, False
+        self._note("", "", "", Reason.FAULT)
 
     def _stage_unasked(self, stage: Stage) -> None:
         self._begin(UNKNOWN._replace(stage=stage), None, "")
@@ -437,6 +477,12 @@ class Session(Context):
         if self._uncompressed:
             out, self._uncompressed = self._uncompressed + out, b""
         return out
+
+
+def _argument(line: str) -> str:
+    """What stands behind the verb, and behind UID in front of it."""
+    rest = line.partition(" ")[2].partition(" ")
+    return rest[2].partition(" ")[2] if rest[0].upper() == "UID" else rest[2]
 
 
 def _recorded(frame: Frame) -> str:

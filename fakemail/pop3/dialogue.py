@@ -53,9 +53,11 @@ class Dialogue:
         self._out: list[bytes] = []
         self._line = ""
         self._stage = Stage.POP3_BANNER
+        self._keeps_plaintext = False
+        """Whether a fault lets clear text from behind STLS count."""
 
     def _answer(self, raw: bytes) -> None:
-        """Answer one line, which has its line end or is :data:`OVERLONG`; say exactly one thing."""
+        """Answer one line, which has its line end or is :data:`OVERLONG`; say one thing, unless a fault forbids."""
         raise NotImplementedError
 
     def release(self) -> None:
@@ -111,11 +113,11 @@ class Dialogue:
                     return
                 self._answer(line)
                 lines -= 1
-            octets += len(self._out[-1])
+            octets += len(self._out[-1]) if self._out else 0
             if lines == 0 or octets >= _OCTETS_AT_ONCE:
                 self.has_more = not self.closing and (self._pieces is not None or bool(self._buffer))
                 break
-        if self.wants_tls:
+        if self.wants_tls and not self._keeps_plaintext:
             # Whatever came behind STLS in clear text was put there by a stranger.
             self.discarded_plaintext = len(self._buffer)
             self._buffer.clear()

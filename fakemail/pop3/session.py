@@ -14,7 +14,8 @@ from typing import Final, Protocol
 from fakemail.pop3.authentication import Authentication, login_of_digest, login_of_password
 from fakemail.pop3.capabilities import Profile
 from fakemail.pop3.commands import COMMANDS, Argument, Row, State, out_of_order
-from fakemail.pop3.dialogue import OVERLONG, Dialogue, Recorder
+from fakemail.pop3.dialogue import OVERLONG, Recorder
+from fakemail.pop3.interference import Faulty, Interference
 from fakemail.pop3.maildrop import Maildrop, end_of_header, end_of_lines, size_of
 from fakemail.pop3.replies import CHALLENGE, ERR, OK, Answer, refusal
 from fakemail.record.secrets import Suspicion, mask_response
@@ -60,7 +61,7 @@ class _Refused(Exception):
         self.answer = refusal(reason, detail)
 
 
-class Session(Dialogue):
+class Session(Interference):
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
 
     After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing`` (write the
@@ -68,15 +69,19 @@ class Session(Dialogue):
     """
 
     def __init__(
-        self, profile: Profile, backend: Backend, record: Recorder, channel: Channel | None = None
+        self,
+        profile: Profile,
+        backend: Backend,
+        record: Recorder,
+        channel: Channel | None = None,
+        *,
+        faulty: Faulty | None = None,
     ) -> None:
-        super().__init__(profile, record)
+        super().__init__(profile, record, faulty)
         self.state = State.AUTHORIZATION
-        self.login = ""
         self._backend = backend
         self._channel = channel
         self._timestamp = ""
-        self._name = ""
         self._utf8 = False
         self._authentication: Authentication | None = None
         self._suspicion = Suspicion()
@@ -86,6 +91,11 @@ class Session(Dialogue):
 
     def greet(self) -> bytes:
         """The banner, with the timestamp that APOP needs (RFC 1939 §7)."""
+        if self._faults.in_force and self._is_struck(""):
+            if self.script:
+                return b""
+            self._end()  # whoever refuses in its banner says no more
+            return self._take_output()
         name = self.profile.host.name.encode("ascii", "replace").decode()
         text = f"{name} POP3 ready"
         if self.profile.knows("APOP"):
@@ -93,6 +103,7 @@ class Session(Dialogue):
             self._timestamp = f"<{unique >> 48}.{unique & 0xFFFFFFFFFFFF}@{name}>"
             text += f" {self._timestamp}"
         self._say(Answer(OK, text))
+        self._spoil_answer()
         return self._take_output()
 
     def secured(self, channel: Channel) -> None:
@@ -102,7 +113,8 @@ class Session(Dialogue):
         self._name = ""
         self._utf8 = False
         self.state = State.AUTHORIZATION
-        self._buffer.clear()
+        if not self._keeps_plaintext:
+            self._buffer.clear()
 
     def release(self) -> None:
         """Let others have the maildrop. Nothing is removed: that is for QUIT alone (RFC 1939 §6)."""
@@ -131,9 +143,20 @@ class Session(Dialogue):
             finally:
                 if self.state is State.NAMED:  # RFC 1939 §7: PASS comes right behind USER, or not at all
                     self.state = State.AUTHORIZATION
-            self._HANDLERS[row.keyword](self, argument)
+            if not self._faults.in_force or not self._is_struck(argument):
+                self._HANDLERS[row.keyword](self, argument)
         except _Refused as refused:
-            self._say(refused.answer)
+            if not self._is_struck_unknown():
+                self._say(refused.answer)
+        if self._struck is not None:
+            self._spoil_answer()
+
+    def _is_struck_unknown(self) -> bool:
+        """Let a fault strike what is no command."""
+        return self._stage is Stage.POP3_UNKNOWN and self._is_struck("")
+
+    def _account(self) -> AccountStore | None:
+        return self._backend.account(self.login) if self.login else None
 
     def _parse(self, raw: bytes) -> tuple[Row, str]:
         """Find the row of the command; refuse what breaks the general rules."""
@@ -165,11 +188,13 @@ class Session(Dialogue):
         if row.capability == "STLS" and self._channel is not None:
             return self.profile.knows("STLS")  # to say that it is active already
         if row.capability == "STLS":
-            return "STLS" in self.profile.capabilities(None)
-        return not row.capability or self.profile.knows(row.capability)
+            return "STLS" not in self._hidden and "STLS" in self.profile.capabilities(None)
+        return not row.capability or (
+            self.profile.knows(row.capability) and row.capability not in self._hidden
+        )
 
     def _capa(self, _: str) -> None:
-        lines = self.profile.capabilities(self._channel)
+        lines = self._listed(self.profile.capabilities(self._channel))
         self._say_list("capability list follows", lines)
 
     def _stls(self, _: str) -> None:

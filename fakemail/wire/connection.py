@@ -267,7 +267,7 @@ class Connection(asyncio.BufferedProtocol):
     def _send(self, output: bytes) -> None:
         """Write what the core said, then do what it wants."""
         core, transport = self._core, self._transport
-        if core is None:
+        if core is None or self._is_mute:
             return
         if core.script or self._performance is not None:
             self._perform(core, output)

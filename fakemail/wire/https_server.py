@@ -11,7 +11,9 @@ from typing import Final, Protocol
 
 import h11
 
-from fakemail.faults.steps import Step
+from fakemail.faults.actions.action import Action, Instead, OnAnswer
+from fakemail.faults.actions.http import GiveBody, GiveStatus
+from fakemail.faults.steps import End, Step
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
@@ -25,6 +27,8 @@ _PHRASES: Final = {
     302: "Found",
     404: "Not Found",
     405: "Method Not Allowed",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 _BAD_REQUEST: Final = 400
 
@@ -70,8 +74,13 @@ class HttpsConnection(Connection):
 class HttpSession:
     """The server's side of HTTP/1.1 (RFC 9112), one request after the other."""
 
-    def __init__(self, find: Callable[[str], Document], record: Record) -> None:
-        """``find`` gives the document at a path."""
+    def __init__(
+        self,
+        find: Callable[[str], Document],
+        record: Record,
+        decide: Callable[[str], Action | None] = lambda _: None,
+    ) -> None:
+        """``find`` gives the document at a path, ``decide`` what goes wrong with the answer, if anything does."""
         self.wants_tls = False
         self.closing = False
         self.has_more = False
@@ -81,6 +90,7 @@ class HttpSession:
         self.login = ""
         self._find = find
         self._record = record
+        self._decide = decide
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEADERS)
         self._asked: h11.Request | None = None
 
@@ -98,7 +108,7 @@ class HttpSession:
                 if isinstance(event, h11.Request):
                     self._asked = event
                 elif isinstance(event, h11.EndOfMessage):
-                    out.append(self._answer())
+                    self._serve(out)
                 elif event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
                     break
         except h11.RemoteProtocolError:
@@ -131,12 +141,32 @@ class HttpSession:
         """Between requests, always."""
         return ""
 
-    def _answer(self) -> bytes:
-        request = self._asked
+    def _serve(self, out: list[bytes]) -> None:
+        """Answer a request, or let a fault do it."""
+        request, self._asked = self._asked, None
         if request is None:
-            return b""
+            return
         method, target = request.method.decode("ascii"), request.target.decode("ascii")
+        action = self._decide(target)
+        if isinstance(action, Instead):
+            steps = action.script()
+            self._record(f"{method} {target}", 0, "", 0)
+        else:
+            answer = self._answer(method, target, action)
+            if not isinstance(action, OnAnswer):
+                out.append(answer)
+                return
+            steps = action.script(answer)
+        self.script += [*out, *steps]
+        out.clear()
+        self.closing = self.closing or isinstance(steps[-1], End)
+
+    def _answer(self, method: str, target: str, action: Action | None) -> bytes:
         document = self._find(target.partition("?")[0]) if method in ("GET", "HEAD") else _ONLY_READING
+        if isinstance(action, GiveStatus):
+            document = Document(b"", status=action.status)
+        elif isinstance(action, GiveBody):
+            document = Document(action.body, action.content_type)
         phrase = _PHRASES.get(document.status, "")
         self._record(f"{method} {target}", document.status, phrase, len(document.body))
         headers = [("Content-Type", document.content_type), ("Content-Length", str(len(document.body)))]

@@ -16,10 +16,9 @@ import pytest
 
 from fakemail import Expired, MailNet, Reason, Stage, days, minutes, seconds
 from fakemail.api.faults import Fault
-from fakemail.api.tls_faults import TlsFaults
+from fakemail.api.presets.tls import TlsPresets
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.answers import Delay, Trickle
-from fakemail.faults.steps import End
 from fakemail.record.events import Handshake
 from fakemail.tls.alerts import ALERTS
 from fakemail.tls.authority import process_authority
@@ -47,7 +46,7 @@ def shake_hands(net: MailNet, context: ssl.SSLContext | None = None, service: st
         return tls.version() or ""
 
 
-def faults(net: MailNet) -> TlsFaults:
+def faults(net: MailNet) -> TlsPresets:
     return net.account("ann@shop.test").submission.server.faults
 
 
@@ -110,13 +109,13 @@ def test_alerts(net, alert):
         assert "alert" in said.lower() or alert.split("_")[0] in said.lower()
 
 
-ENDS: dict[str, tuple[Callable[[TlsFaults], Fault], type[Exception] | tuple[type[Exception], ...]]] = {
+ENDS: dict[str, tuple[Callable[[TlsPresets], Fault], type[Exception] | tuple[type[Exception], ...]]] = {
     "reset": (lambda faults: faults.reset_handshake(), ConnectionResetError),
     "close": (lambda faults: faults.close_handshake(), (ssl.SSLEOFError, ssl.SSLZeroReturnError)),
     "hang": (lambda faults: faults.hang_handshake(), TimeoutError),
     "half and reset": (lambda faults: faults.half_handshake(), ConnectionResetError),
-    "half and close": (lambda faults: faults.half_handshake(then=End.DROP), ssl.SSLEOFError),
-    "half and hang": (lambda faults: faults.half_handshake(then=End.HANG), TimeoutError),
+    "half and close": (lambda faults: faults.half_handshake(then="drop"), ssl.SSLEOFError),
+    "half and hang": (lambda faults: faults.half_handshake(then="hang"), TimeoutError),
     "garbage": (lambda faults: faults.garbage_handshake(), ssl.SSLError),
     "no TLS": (lambda faults: faults.garbage_handshake(b"500 What?\r\n"), ssl.SSLError),
 }

@@ -1,4 +1,4 @@
-"""Faults of the name server as a test sets them."""
+"""Faults of the name server by plain names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of TLS as a test sets them on a host: handshakes that fail, certificates, versions and ciphers."""
+"""Faults of TLS by plain names: handshakes that fail, certificates, versions and ciphers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.answers import Garbage, HalfReply
 from fakemail.faults.actions.connections import Drop, NoReply, Reset
 from fakemail.faults.actions.tls import OnlyCiphers, OnlyVersions, PresentCertificate, SendAlert
-from fakemail.faults.steps import End
+from fakemail.faults.steps import read_end
 from fakemail.terms.stage import Stage
 from fakemail.tls.alerts import ALERTS
 from fakemail.tls.contexts import NO_ENCRYPTION, VERSIONS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fakemail.api.faults import Fault
 
 
-class TlsFaults(Adds):
+class TlsPresets(Adds):
     """What can go wrong with TLS at a host, whatever the protocol and whether it is implicit or by STARTTLS.
 
     ``where_and_when`` is as in :meth:`~fakemail.api.faults.Faults.add`; ``argument`` is the name that the client asks
@@ -115,9 +115,9 @@ class TlsFaults(Adds):
         """Say nothing when the client has begun the handshake."""
         return self._at_handshake(NoReply(), where_and_when)
 
-    def half_handshake(self, then: End = End.RESET, **where_and_when: Any) -> Fault:
+    def half_handshake(self, then: str = "reset", **where_and_when: Any) -> Fault:
         """Send the half of the server's first flight, and reset the connection (or end it otherwise)."""
-        return self._at_handshake(HalfReply(then), where_and_when)
+        return self._at_handshake(HalfReply(read_end(then)), where_and_when)
 
     def garbage_handshake(
         self, octets: bytes = b"\x16\x03\x03\x00\x04\x02\xff\xff\xff", **where_and_when: Any
