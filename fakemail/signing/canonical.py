@@ -9,14 +9,15 @@ import re
 from typing import Final
 
 _BARE: Final = re.compile(rb"\r\n|\r|\n")
-_LINE_FEED: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _WSP: Final = re.compile(rb"[ \t]+")
 _FOLD: Final = re.compile(rb"\r\n(?=[ \t])")
 
 
 def with_crlf(raw: bytes) -> bytes:
     """A message whose lines end with CRLF, as it goes over the wire; a lone CR or LF is a line end too."""
-    return raw if _LINE_FEED.search(raw) is None else _BARE.sub(b"\r\n", raw)
+    # Counting is many times faster than looking for a line end that is none.
+    ends = raw.count(b"\r\n")
+    return raw if raw.count(b"\n") == ends == raw.count(b"\r") else _BARE.sub(b"\r\n", raw)
 
 
 def simple_body(body: bytes) -> bytes:
