@@ -24,6 +24,7 @@ from fakemail.api.presets.dns import DnsFaults
 from fakemail.api.results import Results
 from fakemail.api.signing import DkimKey
 from fakemail.api.sweep import SweepReport
+from fakemail.engine.breaking import FLAWS
 from fakemail.faults import facts, table
 from fakemail.faults.actions.action import Action
 from fakemail.faults.when import PER, When
@@ -41,6 +42,7 @@ from fakemail.model.filtering import CHECK_GROUPS, Rules
 from fakemail.model.host import IMAP, Host, Personality
 from fakemail.model.policy import Outcome, Policy
 from fakemail.model.policy_reading import policy_kinds
+from fakemail.mta.alterations import ALTERATIONS
 from fakemail.policy.bulk.packs import PACKS, Pack
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
 from fakemail.policy.checks import LINKS
@@ -572,6 +574,28 @@ def policies() -> Iterator[str]:
     yield "(`temperror`) is deferred where a failure would be refused or deferred, unless the table says otherwise."
 
 
+def broken() -> Iterator[str]:
+    """The ways to break sender authentication, and what hosts do to messages."""
+    yield "# Broken sender authentication"
+    yield ""
+    yield '`domain.break_authentication("spf_two_records")`, and what a receiver finds then for mail that an account'
+    yield "of the domain hands in, when nothing else is wrong."
+    yield ""
+    yield from _table(
+        ("way", "what is done", "SPF", "DKIM", "DMARC"),
+        (
+            (f"`{name}`", flaw.says, f"`{flaw.spf}`", f"`{flaw.dkim}`", f"`{flaw.dmarc}`")
+            for name, flaw in FLAWS.items()
+        ),
+    )
+    yield from ("", "## What hosts do to mail", "")
+    yield '`host.change(alters={"footer"})`: done to all that the host passes on, in this order.'
+    yield ""
+    yield from _table(
+        ("word", "what is done"), ((f"`{name}`", each.says) for name, each in ALTERATIONS.items())
+    )
+
+
 _GROUP_TITLES = {
     "form": "The form of header, lines and octets",
     "structure": "How it is put together",
@@ -808,6 +832,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "checks.md": checks,
     "receivers.md": receivers,
     "faults.md": faults,
+    "broken-authentication.md": broken,
 }
 
 

@@ -307,11 +307,13 @@ class BaseAccount(Generic[_Box]):
         *,
         keep_copy: bool = True,
         srs: bool = False,
+        arc: bool = False,
     ) -> None:
         """Send its mail on to other addresses; ``None`` ends that.
 
         With ``keep_copy`` it gets the mail as well. With ``srs`` the reverse-path is rewritten
         (``SRS0=...@`` its domain), so that SPF holds at the next host, and bounces come back by way of it.
+        With ``arc`` the mail is sealed in the name of its domain (RFC 8617).
         A Delivered-To field marks what was sent on, and what comes back with it is refused as a loop.
         """
         if to is None:
@@ -319,7 +321,7 @@ class BaseAccount(Generic[_Box]):
             return
         several = [to] if isinstance(to, str | Address | BaseAccount) else to
         targets = tuple(read_address(each) for each in several)
-        self._change_described(forward=Forward(targets, keep_copy, srs))
+        self._change_described(forward=Forward(targets, keep_copy, srs, arc))
 
     def moved_to(self, to: str | Address | BaseAccount[Any] | None) -> None:
         """Refuse its mail and tell the sender where its owner is now (551, RFC 5321 §3.4); ``None`` ends that."""

@@ -36,17 +36,19 @@ class Ways:
         prefix: str | None = None,
         footer: str | None = None,
         verp: bool | None = None,
+        arc: bool | None = None,
     ) -> MailingList:
         """The mailing list of that address, made if it is not there, with its domain.
 
         What is given is changed, also when it is there already. ``name`` is for people, by default the local part;
         ``prefix`` goes before the subject, by default the name in brackets; ``footer`` goes behind the text;
         empty texts are for none. With ``verp`` each member gets mail with a reverse-path of its own,
-        such as ``friends-bounces+bob=example.org@lists.example.org``.
+        such as ``friends-bounces+bob=example.org@lists.example.org``. With ``arc`` it seals what it sends, so that
+        the hosts of the members can know how the mail came to the list (RFC 8617).
         """
         net = self._net
         wanted = read_address(address)
-        changes: dict[str, Any] = {"name": name, "prefix": prefix, "footer": footer, "verp": verp}
+        changes: dict[str, Any] = {"name": name, "prefix": prefix, "footer": footer, "verp": verp, "arc": arc}
         if members is not None:
             changes["members"] = tuple(read_address(member) for member in members)
         given = {key: value for key, value in changes.items() if value is not None}

@@ -269,6 +269,7 @@ class Agent:
             targets = tuple(Recipient(target, notify, original) for target in forward.to)
             # RFC 9228: the mark by which a message that comes back is known.
             raw = prepend(work.content, f"Delivered-To: {account}\r\n".encode("utf-8", "replace"))
+            raw = self._sealed(work, raw, account.domain, asked=forward.arc)
             queue_id = self._internet.chance.queue_id()
             self._queue(work, queue_id, work.envelope._replace(sender=sender, recipients=targets), raw)
             work.sent_on[account.key] = (account, (queue_id,))
@@ -279,6 +280,7 @@ class Agent:
         mailing_list = self._internet.world.lists[address.key]
         if address.key not in work.sent_on:
             raw = lists.rewrite(work.content, mailing_list)
+            raw = self._sealed(work, raw, address.domain, asked=mailing_list.arc)
             groups = (
                 [(member,) for member in mailing_list.members]
                 if mailing_list.verp
@@ -336,7 +338,15 @@ class Agent:
 
     def _send_onward(self, work: _Work) -> None:
         envelope = work.envelope._replace(recipients=tuple(work.onward.values()))
-        self._queue(work, work.onward_id, envelope, work.content)
+        domain = next(iter(self._internet.homes(work.host)), "")
+        self._queue(work, work.onward_id, envelope, self._sealed(work, work.content, domain))
+
+    def _sealed(self, work: _Work, raw: bytes, domain: str, *, asked: bool = False) -> bytes:
+        """A message as it is sent on, sealed in the name of a domain here if that is asked for."""
+        internet = self._internet
+        if not asked and not internet.world.hosts[work.host].personality.arc_seal:
+            return raw
+        return internet.sealing.seal(work.host, domain, work.envelope, work.content, raw)
 
     def _queue(self, work: _Work, queue_id: str, envelope: Envelope, raw: bytes) -> None:
         self._internet.queue(work.host, queue_id, envelope, raw, origin=work.queue_id)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from fakemail.dns.lookup import Answer, lookup
 from fakemail.dns.names import name_key
+from fakemail.dns.records import LateRecord
 from fakemail.dns.zones import Zones
-from fakemail.engine.resolving import Resolver
+from fakemail.engine.receiving import facts_of
 from fakemail.errors import DeclarationError
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.headers import body_offset, split_fields
@@ -83,7 +84,11 @@ class Authentications:
         internet = self._internet
         if internet.is_dns_in_use and self._looked_through != internet.zones.revision:
             self._looked_through = internet.zones.revision
-            self._is_demanded = any(_demands(each.value) for each in internet.zones.records(type="TXT"))
+            self._is_demanded = any(
+                _demands(each.value)
+                for each in internet.zones.records(type="TXT")
+                if not isinstance(each, LateRecord)  # a key; nobody has needed it so far
+            )
         return self._is_demanded
 
     def is_urgent(self, host: str) -> bool:
@@ -109,16 +114,7 @@ class Authentications:
         """A message has come that nobody judges: make every check now if nobody could make it later."""
         if not self.is_urgent(host):
             return
-        facts = Facts(
-            host,
-            envelope.origin.peer,
-            self._internet.clock.now(),
-            Resolver(self._internet, host),
-            helo=envelope.origin.helo,
-            sender=envelope.sender,
-            content=content,
-        )
-        self.keep(host, queue_id, self.of_facts(facts))
+        self.keep(host, queue_id, facts_of(self._internet, host, envelope, content).authentication)
 
     # When somebody looks -------------------------------------------------------------------------
 

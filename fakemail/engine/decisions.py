@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from fakemail.engine.credentials import login_key
 from fakemail.engine.judging import Judge
+from fakemail.engine.receiving import facts_of
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
 from fakemail.model.filtering import ScannerAt
 from fakemail.mta.alterations import alter
 from fakemail.mta.recipients import resolve
+from fakemail.policy.chain import heaviest
 from fakemail.policy.scanners.scan import Question
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
@@ -195,9 +197,14 @@ class Decisions:
         if local:
             if judge is None:
                 internet.authentications.receive(name, queue_id, envelope, content)
+                if internet.dmarc_reporting.is_wanted:
+                    internet.dmarc_reporting.note(facts_of(internet, name, envelope, content))
                 failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
             else:
                 decided = judge.conclude(queue_id, envelope, content, local)
+                if internet.dmarc_reporting.is_wanted:
+                    judgement = heaviest(each.judgement for each in decided)
+                    internet.dmarc_reporting.note(judge.facts, judgement)
                 if not waiting and all(each.judgement.outcome.is_final for each in decided):
                     return Receipt(judge.turned_away(decided))
                 failed, nobody_has_it, held = judge.carry_out(decided, queue_id, envelope, raw)
@@ -208,7 +215,10 @@ class Decisions:
                 return Receipt((later or [failed[0][1]])[0])
             waiting += [recipient for recipient, _ in failed]
         if waiting:
-            internet.queue(name, queue_id, envelope, self._altered(raw), recipients=waiting, after=after)
+            onward = self._altered(raw)
+            if self._running.host.personality.arc_seal:
+                onward = internet.sealing.seal(name, "", envelope, raw, onward)
+            internet.queue(name, queue_id, envelope, onward, recipients=waiting, after=after)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
 
     def _altered(self, raw: bytes) -> bytes:

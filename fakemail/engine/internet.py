@@ -19,6 +19,7 @@ from fakemail.engine.authenticating import Authentications
 from fakemail.engine.breaking import Breaking
 from fakemail.engine.connections import Connections
 from fakemail.engine.credentials import login_key
+from fakemail.engine.dmarc_reporting import DmarcReporting
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
 from fakemail.engine.network import Endpoint, Network, PortPlan
@@ -28,6 +29,7 @@ from fakemail.engine.queue import MailQueue, own_envelope
 from fakemail.engine.real_ports import RealPorts
 from fakemail.engine.reporting import Reporting
 from fakemail.engine.resolving import Resolvers
+from fakemail.engine.sealing import Sealing
 from fakemail.engine.securing import publish_usual_tlsa
 from fakemail.engine.signing import Keys, Signing
 from fakemail.engine.site import RunningHost
@@ -114,6 +116,8 @@ class Internet:
         self.keys = Keys()
         self.signing = Signing(self)
         self.breaking = Breaking(self)
+        self.sealing = Sealing(self)
+        self.dmarc_reporting = DmarcReporting(self)
         self.memory = Surroundings()
         """What the judging hosts remember together."""
         self.settlements: list[Settlement] = []
@@ -222,7 +226,7 @@ class Internet:
             if connection.login and login_key(connection.login) == account.key
         }
 
-    def publish_key(self, domain: Domain, dkim: Dkim) -> None:
+    def publish_key(self, domain: str, dkim: Dkim) -> None:
         """Put the key of a selector into DNS, in place of what is there."""
         self._naming.do(lambda naming: naming.dkim(domain, dkim))
 

@@ -69,17 +69,17 @@ class Naming:
             self.host(self._world.hosts[host])
         self._zones.add(*_published(domain))
         for dkim in domain.dkim:
-            self.dkim(domain, dkim)
+            self.dkim(domain.name, dkim)
 
-    def dkim(self, domain: Domain, dkim: Dkim) -> None:
+    def dkim(self, domain: str, dkim: Dkim) -> None:
         """The record of a DKIM key in place of what is there; the key is made when somebody looks at it."""
-        name = name_key(f"{dkim.selector}._domainkey.{domain.name}")  # RFC 6376 §3.6.2.1
+        name = name_key(f"{dkim.selector}._domainkey.{domain}")  # RFC 6376 §3.6.2.1
 
         def make() -> str:
-            return txt(self._keys.of(domain.name, dkim).record)
+            return txt(self._keys.of(domain, dkim).record)
 
         self._zones.remove(name, "TXT")
-        self._zones.add(LateRecord(name, "TXT", domain.name, dkim.selector, dkim.algorithm, make=make))
+        self._zones.add(LateRecord(name, "TXT", domain, dkim.selector, dkim.algorithm, make=make))
 
     def route(self, domain: Domain) -> None:
         """The MX records of a domain, in place of those that are there."""

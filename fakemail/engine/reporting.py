@@ -6,11 +6,11 @@ Only for domains that ask for it, and a report is never about the sending of rep
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from fakemail.clock import Job
 from fakemail.dns.lookup import lookup
+from fakemail.engine.daily import Daily
 from fakemail.engine.protection import Sts
 from fakemail.mail.headers import body_offset
 from fakemail.mta import sts as policies
@@ -35,8 +35,7 @@ class Reporting:
     def __init__(self, internet: Internet) -> None:
         self._internet = internet
         self._counts: dict[tuple[str, str], dict[Applied, Count]] = {}
-        self._since: datetime | None = None
-        self.job: Job | None = None
+        self._daily = Daily(internet, self._due, name="TLS reports")
 
     def note(
         self,
@@ -67,27 +66,15 @@ class Reporting:
             count.successes += 1
         else:
             count.failures[Failure(found.type, mail_host, address, host.ipv4, found.detail)] += 1
-        self._schedule()
+        self._daily.arm()
 
     def is_wanted(self, domain: str) -> bool:
         """Whether the domain asks for reports; who is to get them is asked when they are sent."""
         name = tls_report.record_of(domain).lower()
         return lookup(self._internet.zones, name, "TXT").kind == "NOERROR"
 
-    def _schedule(self) -> None:
-        if self.job is not None:
-            return
-        clock = self._internet.clock
-        self._since = clock.now()
-        # RFC 8460 §4.1: a report covers a day of UTC.
-        midnight = self._since.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        self.job = clock.at(midnight, self._due, name="TLS reports")
-
-    def _due(self) -> None:
-        self.job = None
+    def _due(self, since: datetime, until: datetime) -> None:
         counts, self._counts = self._counts, {}
-        until = self._internet.clock.now()
-        since = until - timedelta(days=1)
         for (host, domain), each in counts.items():
             work = self._send(host, domain, each, since, until)
             self._internet.supervisor.spawn(work, f"TLS report of {host} to {domain}")

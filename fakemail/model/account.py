@@ -27,6 +27,8 @@ class Forward:
     """Whether it is put into the mailbox as well."""
     srs: bool = False
     """Whether the reverse-path is rewritten so that SPF holds at the next host (Sender Rewriting Scheme)."""
+    arc: bool = False
+    """Whether what is sent on is sealed, so that the next host can know how it came (RFC 8617)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,9 @@ class Personality:
     """When it sends: obey MTA-STS policies (RFC 8461)."""
     tls_reports: bool = True
     """When it sends: report once a day to the domains that ask for it (RFC 8460)."""
+    dmarc_reports: bool = True
+    """When it receives: report to the domains that ask for it, once a day (RFC 9990) and of failures at once
+    (RFC 9991)."""
     keep_connections: bool = True
     """When it sends: keep a connection for a moment, for the next message to the same mail host."""
     dns_cache: str = "until_changed"
@@ -120,6 +123,8 @@ class Personality:
     """Take messages with a bare CR or LF in them instead of refusing them."""
     bounces: str = "standard"
     """What its delivery reports look like: ``standard``, ``postfix``, ``exchange``, ``gmail``, ``qmail``, ``plain``."""
+    arc_seal: bool = False
+    """Seal what it passes on, as forwards, lists and relays do, with ARC (RFC 8617)."""
     alters: frozenset[str] = field(default=frozenset())
     """What it does to messages that it passes on: ``footer``, ``whitespace``, ``subject``, ``folding``, ``from``,
     ``second_from``, ``signatures``. Each breaks DKIM in its own way."""

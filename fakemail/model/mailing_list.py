@@ -25,6 +25,8 @@ class MailingList:
     """What is put behind the text; ``None`` for a usual one, empty for nothing."""
     verp: bool = False
     """Whether each member gets mail with a reverse-path that tells who it was (variable envelope return path)."""
+    arc: bool = False
+    """Whether what goes to the members is sealed, so that their hosts can know how it came (RFC 8617)."""
 
     @property
     def title(self) -> str:

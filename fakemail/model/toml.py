@@ -100,13 +100,14 @@ ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
     "moved_to": TEXT,
 }
 AUTO_REPLY_KEYS: Final[Mapping[str, Kind]] = {"text": TEXT, "subject": TEXT, "days": WHOLE}
-FORWARD_KEYS: Final[Mapping[str, Kind]] = {"to": TEXTS, "keep_copy": FLAG, "srs": FLAG}
+FORWARD_KEYS: Final[Mapping[str, Kind]] = {"to": TEXTS, "keep_copy": FLAG, "srs": FLAG, "arc": FLAG}
 LIST_KEYS: Final[Mapping[str, Kind]] = {
     "members": TEXTS,
     "name": TEXT,
     "prefix": TEXT,
     "footer": TEXT,
     "verp": FLAG,
+    "arc": FLAG,
 }
 RECORD_KEYS: Final[Mapping[str, Kind]] = {
     "name": TEXT,
@@ -394,7 +395,10 @@ class _Reader:
                 self.note(path, "forward", "'forward' needs addresses in 'to'.")
             return None
         return Forward(
-            tuple(filter(None, targets)), forward.get("keep_copy", True), forward.get("srs", False)
+            tuple(filter(None, targets)),
+            forward.get("keep_copy", True),
+            forward.get("srs", False),
+            forward.get("arc", False),
         )
 
     def mailing_list(self, name: str, path: Path, data: Mapping[str, Any]) -> ListEntry | None:
@@ -411,6 +415,7 @@ class _Reader:
                 found.get("prefix"),
                 found.get("footer"),
                 found.get("verp", False),
+                found.get("arc", False),
             ),
             self.where(path),
         )

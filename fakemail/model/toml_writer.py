@@ -180,6 +180,8 @@ def _account(account: AccountEntry) -> Iterator[_Pair]:
             yield "forward.keep_copy", False
         if forward.srs:
             yield "forward.srs", True
+        if forward.arc:
+            yield "forward.arc", True
 
 
 def _list(entry: ListEntry) -> Iterator[_Pair]:
@@ -192,6 +194,8 @@ def _list(entry: ListEntry) -> Iterator[_Pair]:
             yield key, value
     if mailing_list.verp:
         yield "verp", True
+    if mailing_list.arc:
+        yield "arc", True
 
 
 def _record(record: RecordEntry) -> Iterator[_Pair]:

@@ -136,6 +136,12 @@ class SenderAuthentication:
         """Whether the author's domain asks for more than to be told: a question or two to the DNS."""
         return self._dmarc.may_be_enforced
 
+    @property
+    def asks_for_reports(self) -> bool:
+        """Whether the author's domain wants to hear how its mail was judged (``rua=``, ``ruf=``)."""
+        records = (each.record for each in self._dmarc.published)
+        return any(record is not None and (record.rua or record.ruf) for record in records)
+
     def complete(self) -> None:
         """Make every check now, before the world changes."""
         for name in METHODS:

@@ -30,12 +30,12 @@ _BROKEN: Final = re.compile(rb"(?:\A|;)\s*cv\s*=\s*fail\s*(?:;|\Z)")
 
 
 def arc_set(
-    raw: bytes, how: Dkim, *, by: str, results: str, claim: str, domain: str, key: Key, now: datetime
+    raw: bytes, how: Dkim, *, results: str, claim: str, domain: str, key: Key, now: datetime
 ) -> bytes:
     """The fields of a new set, the seal on top, to be put in front of a message; none where a chain has ended.
 
-    ``by`` and ``results`` become ARC-Authentication-Results: who says it, and what follows its name in an
-    Authentication-Results field (RFC 8601 §2.2). ``claim`` is one of :data:`CLAIMS`. A chain has ended when
+    ``results`` is what an Authentication-Results field of the sealing host would say, from its name on (RFC 8601
+    §2.2), which becomes ARC-Authentication-Results. ``claim`` is one of :data:`CLAIMS`. A chain has ended when
     somebody has sealed it as broken, or with 50 sets. ``raw`` may have line ends of any kind.
     """
     raw = with_crlf(raw)
@@ -45,7 +45,7 @@ def arc_set(
     number = max(chain, default=0) + 1
     if number > MAX_SETS or any(_BROKEN.search(field.raw) for found in chain.values() for field in found):
         return b""
-    authentication = f"ARC-Authentication-Results: i={number}; {by}; {results}".encode()
+    authentication = f"ARC-Authentication-Results: i={number}; {results}".encode()
     names = [name for name in chosen(fields, how) if not name.startswith("arc-")]
     names += [field.name.lower() for field in fields if field.name.lower() == "dkim-signature"]
     bh = b64encode(sha256(relaxed_body(raw[start:])).digest()).decode()

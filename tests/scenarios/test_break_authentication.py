@@ -67,3 +67,15 @@ def test_a_way_that_there_is_not(net):
     domain = net.domain("shop.test")
     with pytest.raises(DeclarationError, match=r"no way 'two_spf_records'; .*'spf_two_records'"):
         domain.break_authentication("two_spf_records")
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_a_receiver_finds_what_the_table_says(net, flaw):
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("shop.test").break_authentication(flaw)
+    with shop.submission.smtplib() as client:
+        client.sendmail(shop.address, [bob.address], samples.plain(sender=shop.address, to=bob.address))
+    mail = bob.inbox.wait_for_one()
+    found = mail.auth
+    told = FLAWS[flaw]
+    assert (found.spf, found.dkim, found.dmarc) == (told.spf, told.dkim, told.dmarc), str(found)

@@ -21,11 +21,10 @@ KEY = process_key("rsa-2048", 0)
 
 
 def sealed(raw: bytes, claim: str = "none", domain: str = "lists.test", algorithm: str = "rsa-2048") -> bytes:
-    results = "spf=pass smtp.mailfrom=a@shop.test;\r\n\tdkim=pass header.d=shop.test"
+    results = f"mx1.{domain}; spf=pass smtp.mailfrom=a@shop.test;\r\n\tdkim=pass header.d=shop.test"
     fields = arc_set(
         raw,
         Dkim(),
-        by=f"mx1.{domain}",
         results=results,
         claim=claim,
         domain=domain,
