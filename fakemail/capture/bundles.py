@@ -11,6 +11,12 @@ BUNDLES: Final = (
     "/etc/ssl/ca-bundle.pem",  # openSUSE
     "/etc/ssl/cert.pem",  # Alpine
 )
+JAVA_TRUSTSTORES: Final = (
+    "/etc/ssl/certs/java/cacerts",  # Debian's Java
+    "/usr/lib/jvm/*/lib/security/cacerts",
+    "/opt/*/lib/security/cacerts",
+)
+"""Patterns of the files in which Java has its authorities."""
 BUNDLE_VARIABLES: Final = (
     "SSL_CERT_FILE",  # OpenSSL, Python, Go
     "REQUESTS_CA_BUNDLE",

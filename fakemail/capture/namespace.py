@@ -17,10 +17,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from glob import glob
 from pathlib import Path
 from typing import Any, Final
 
-from fakemail.capture.bundles import BUNDLE_VARIABLES, BUNDLES
+from fakemail.capture.bundles import BUNDLE_VARIABLES, BUNDLES, JAVA_TRUSTSTORES
 from fakemail.capture.refusals import this_machine, why
 from fakemail.errors import NoNamespace
 
@@ -44,6 +45,7 @@ class Namespace:
         networks: Sequence[str],
         name_servers: Sequence[str],
         ca_file: str,
+        java_truststore: bytes,
     ) -> None:
         """``name`` and ``addresses`` are those of the machine inside; all of ``networks`` is the fake internet.
 
@@ -53,6 +55,7 @@ class Namespace:
         if machine.system != "Linux":
             raise NoNamespace(why(machine))
         self.ca_file = ca_file
+        self._java_truststore = java_truststore
         self._folder = tempfile.TemporaryDirectory(prefix="fakemail-")
         self._namespaces: list[int] = []
         self._keeper: subprocess.Popen[bytes] | None = None
@@ -96,6 +99,12 @@ class Namespace:
         self.ca_file = str(bundle)
         for target in dict.fromkeys(os.path.realpath(each) for each in BUNDLES if Path(each).exists()):
             yield self.ca_file, target
+        truststore = Path(self._folder.name, "cacerts")
+        truststore.write_bytes(self._java_truststore)
+        truststore.chmod(0o644)
+        found = [path for pattern in JAVA_TRUSTSTORES for path in glob(pattern)]
+        for target in dict.fromkeys(map(os.path.realpath, found)):
+            yield str(truststore), target
         empty = Path(self._folder.name, "empty")
         empty.mkdir()
         for target in dict.fromkeys(os.path.realpath(each) for each in _RESOLVERS if Path(each).is_dir()):

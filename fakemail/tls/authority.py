@@ -137,6 +137,14 @@ class Authority:
         """The authority's own certificate."""
         return self._ca.cert_pem.bytes()
 
+    def java_truststore(self) -> bytes:
+        """The same as Java reads it: a PKCS #12 file that needs no password, as its own has been since JDK 18."""
+        from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+        from cryptography.x509 import load_pem_x509_certificate
+
+        certificate = pkcs12.PKCS12Certificate(load_pem_x509_certificate(self.ca_pem), b"fakemail")
+        return pkcs12.serialize_java_truststore([certificate], NoEncryption())
+
     def ca_file(self) -> Path:
         """A file that holds :attr:`ca_pem`, in a private directory that is removed when the process ends."""
         return self._ca_file
