@@ -47,6 +47,7 @@ from fakemail.policy.bulk.packs import PACKS, Pack
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
 from fakemail.policy.checks import LINKS
 from fakemail.policy.content.checks import CHECKS
+from fakemail.policy.deliverability import Deliverability, Objection
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
 from fakemail.pop3.commands import State as Pop3State
@@ -161,6 +162,8 @@ RETURNED: tuple[tuple[str, type], ...] = (
     ("mailnet.dns", Dns),
     ("mailnet.dns.blocklist()", Blocklist),
     ("domain.dkim_key()", DkimKey),
+    ("mailnet.deliverability()", Deliverability),
+    ("Objection", Objection),
     ("A fault in force", Fault),
     ("Journey", Journey),
     ("LintFinding", LintFinding),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -89,6 +90,7 @@ BULK_RULES: Final = (
     "unsubscribe",
     "one_click",
     "unsubscribe_link",
+    "rate",
 )
 """What such a pack can demand, in the order in which it is looked at."""
 
@@ -206,6 +208,9 @@ class BulkSender(NamedTuple):
     """Messages of a registered domain in a day from which it counts as a bulk sender; who sends less is asked less."""
     outcomes: tuple[tuple[str, str], ...] = ()
     """What follows from rules in place of what the pack says, by the name of the rule."""
+    rate: tuple[int, timedelta] | None = None
+    """Messages from one address in a span; more are deferred with the receiver's own reply (no receiver publishes a
+    figure)."""
 
 
 _NUMBERS: Final = frozenset(each.name for each in fields(Rules) if each.name.startswith(("max_", "min_")))

@@ -247,7 +247,8 @@ def _read_bulk_sender(value: Any) -> BulkSender:
         if rule not in BULK_RULES:
             raise _Wrong(f"has no rule {rule!r}; {nearest(str(rule), BULK_RULES)}")
     outcomes = tuple((rule, _outcome(word, OUTCOMES).value) for rule, word in given.items())
-    return BulkSender(table["like"], _read_whole(table.get("counts_from", 0)), outcomes)
+    rate = _read_rate(table["rate"]) if "rate" in table else None
+    return BulkSender(table["like"], _read_whole(table.get("counts_from", 0)), outcomes, rate)
 
 
 def _write_bulk_sender(bulk: BulkSender) -> Any:
@@ -256,10 +257,12 @@ def _write_bulk_sender(bulk: BulkSender) -> Any:
         table["counts_from"] = bulk.counts_from
     if bulk.outcomes:
         table["outcomes"] = dict(bulk.outcomes)
+    if bulk.rate:
+        table["rate"] = [bulk.rate[0], _write_span(bulk.rate[1])]
     return table if len(table) > 1 else bulk.like
 
 
-_BULK_KEYS: Final = ("like", "counts_from", "outcomes")
+_BULK_KEYS: Final = ("like", "counts_from", "outcomes", "rate")
 
 
 def _is_number(value: Any) -> bool:

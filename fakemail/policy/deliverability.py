@@ -43,6 +43,7 @@ class Objection:
     sentence: str
     """What was found."""
     reason: Reason
+    """Why it would be turned away by those who turn it away for this."""
     reply: Reply | None = None
     """The reply by which it would be turned away; ``None`` where it would be taken."""
     advice: str = ""
@@ -69,6 +70,7 @@ class Deliverability:
     authentication: str
     """How SPF, DKIM and DMARC came out, and reverse DNS."""
     objections: tuple[Objection, ...]
+    """What they would mind, receiver by receiver."""
     receivers: tuple[str, ...] = RECEIVERS
     """Which receivers were asked."""
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import zipfile
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakemail.mail import samples
 from fakemail.mail.envelope import Body
-from fakemail.model.filtering import Rules
+from fakemail.model.filtering import (
+    BULK_PACKS,
+    BULK_RULES,
+    CHECK_GROUPS,
+    CHECK_NAMES,
+    SCANNERS,
+    STEPS,
+    Rules,
+)
+from fakemail.model.policy_reading import OUTCOMES, read_policy, write
 from fakemail.policy.content.archives import File, Look
 from fakemail.policy.content.checks import CHECKS
 from fakemail.policy.content.matter import Matter
@@ -72,3 +82,50 @@ def test_what_is_packed_is_found(files: dict[str, bytes]) -> None:
     raw = samples.with_attachment(filename="a.zip", content=packed(files, how=zipfile.ZIP_STORED))
     inside = {file.content for file in Matter(facts(raw), Rules()).files if file.inside}
     assert inside == set(files.values())
+
+
+_NUMBER = st.integers(0, 10**6)
+_WORDS = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), max_size=3)
+_POINTS = st.integers(-9, 99).map(float)
+_PLAIN = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": st.dictionaries(
+            st.sampled_from([*CHECK_NAMES, *CHECK_GROUPS]), st.sampled_from(OUTCOMES), min_size=1
+        ),
+        "spam": st.lists(_POINTS, min_size=3, max_size=3).map(
+            lambda limits: dict(zip(STEPS, sorted(limits), strict=True))
+        ),
+        "content_rules": st.fixed_dictionaries(
+            {},
+            optional={
+                "max_links": _NUMBER,
+                "max_unpacked": _NUMBER,
+                "points": st.dictionaries(st.sampled_from(CHECK_NAMES), _POINTS),
+                "keywords": st.dictionaries(st.sampled_from(["act now", "blue socks", "red"]), _POINTS),
+                "extensions": _WORDS,
+                "shorteners": _WORDS,
+                "url_blocklists": _WORDS,
+            },
+        ),
+        "scanners": st.dictionaries(
+            st.sampled_from(SCANNERS), st.sampled_from(["127.0.0.1:783", "[::1]:9", "/run/x"])
+        ),
+        "bulk_sender": st.sampled_from(BULK_PACKS)
+        | st.fixed_dictionaries(
+            {"like": st.sampled_from(BULK_PACKS)},
+            optional={
+                "counts_from": _NUMBER,
+                "outcomes": st.dictionaries(st.sampled_from(BULK_RULES), st.sampled_from(OUTCOMES)),
+                "rate": st.tuples(_NUMBER, st.integers(1, 86400)),
+            },
+        ),
+    },
+)
+
+
+@given(_PLAIN)
+def test_what_a_policy_says_of_content_is_written_as_it_is_read(keywords: dict[str, Any]) -> None:
+    policy = read_policy("example.org", keywords)
+    assert read_policy("example.org", write(policy)) == policy
+    assert hash(policy) == hash(read_policy("example.org", keywords))

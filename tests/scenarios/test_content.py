@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import smtplib
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -240,3 +243,21 @@ def test_two_messages_on_one_connection(mailnet: MailNet) -> None:
                 client.sendmail("ann@shop.test", ["bob@example.org"], samples.plain(subject=subject))
     assert bob.inbox.one().subject == "Hello"
     assert bob.folder("Junk").one().subject == "Spam"
+
+
+def test_who_has_no_policy_about_content_loads_nothing_for_it() -> None:
+    code = """
+        import sys
+        from fakemail import MailNet, samples
+        with MailNet() as net:
+            net.domain("example.org").policy(greylist=0, spf="accept")
+            bob = net.account("bob@example.org")
+            with net.mx("example.org").smtplib() as client:
+                client.sendmail("ann@shop.test", [bob.address], samples.plain())
+        heavy = ("fakemail.policy.content", "fakemail.wire.scanning", "publicsuffixlist")
+        sys.exit(", ".join(name for name in sys.modules if name.startswith(heavy)) or 0)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fakemail import DeclarationError, Delivered, MailNet, Reason, UnknownName, days, samples
+from fakemail import DeclarationError, Delivered, MailNet, Reason, UnknownName, days, hours, samples
 from fakemail.mail.marks import GTUBE
 from fakemail.model.filtering import BULK_PACKS
 
@@ -159,6 +159,27 @@ def test_who_sends_little_is_asked_less_until_it_is_much(mailnet: MailNet) -> No
     assert submit(mailnet, NEWS).reason is Reason.DKIM_REQUIRED
     mailnet.clock.advance(days(30))
     assert submit(mailnet, NEWS).reason is Reason.DKIM_REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("like", "reply"),
+    [("gmail-like", (421, "4.7.28")), ("yahoo-like", (421, "4.7.0")), ("microsoft-like", (451, "4.7.650"))],
+)
+def test_too_much_at_once_is_slowed_down(mailnet: MailNet, like: str, reply: tuple[int, str]) -> None:
+    policy(mailnet, like, rate=(2, hours(1)))
+    shop(mailnet)
+    assert all(isinstance(submit(mailnet, NEWS).fate, Delivered) for _ in range(2))
+    journey = submit(mailnet, NEWS)
+    assert (journey.reason, reply_of(journey)) == (Reason.RATE_LIMITED, reply)
+    mailnet.clock.advance(hours(3))
+    assert len(mailnet.account("bob@example.org").inbox) == 3
+
+
+def test_what_our_own_hosts_pass_on_has_been_judged(mailnet: MailNet) -> None:
+    policy(mailnet, "gmail-like")
+    mailnet.route_to("example.org", via="filter.example.org")
+    submit(mailnet, NEWS)
+    assert mailnet.account("bob@example.org").inbox.one().subject == "News"
 
 
 def test_dns_that_fails_defers(mailnet: MailNet) -> None:

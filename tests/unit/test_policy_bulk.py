@@ -10,15 +10,16 @@ import pytest
 
 from fakemail.mail import samples
 from fakemail.model.filtering import BULK_PACKS, BULK_RULES
-from fakemail.model.policy import Outcome
+from fakemail.model.policy import Outcome, Rate
 from fakemail.policy.bulk.packs import PACKS, check
 from fakemail.policy.bulk.rules import RULES, Case
 from fakemail.policy.bulk.volume import Volume
 from fakemail.policy.finding import Status
 from fakemail.policy.results import DkimResult, DmarcResult, IprevResult, SignatureResult, SpfResult
-from fakemail.smtp.replies import refusal
+from fakemail.smtp.replies import reply_to
 from fakemail.terms.channel import Channel
 from fakemail.terms.reply import Reply
+from fakemail.terms.verdict import deferred
 from judging import NOW, facts
 
 LISTS = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
@@ -84,6 +85,7 @@ ROWS = [
     ("one_click", case(auth=NOT_COVERED), "no DKIM signature that passes covers"),
     ("one_click", case(auth=NOT_GOOD), "no DKIM signature that passes covers"),
     ("unsubscribe_link", case(samples.plain()), "no link in the text"),
+    ("rate", case(rate=Rate(0, timedelta(hours=1))), "192.0.2.9 has sent 0 messages in 1:00:00"),
 ]  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def test_every_rule_has_a_row_a_reply_and_advice() -> None:
     assert tuple(RULES) == BULK_RULES
     assert {row[0] for row in ROWS} == set(BULK_RULES)
     for rule in RULES.values():
-        assert refusal(rule.reason).code >= 530
+        assert reply_to(deferred(rule.reason)).code >= 400
         assert rule.says.endswith(".")
         assert rule.advice
 
@@ -173,7 +175,7 @@ def test_who_sends_little_has_less_to_do() -> None:
     found = [demand.rule for demand, found in check(case(auth=NEITHER), PACKS["gmail-like"], is_bulk=False)
              if found.status is not Status.PASS]  # fmt: skip
     assert found == ["authenticated"]
-    assert list(check(case(), PACKS["microsoft-like"], is_bulk=False)) == []
+    assert [demand.rule for demand, _ in check(case(), PACKS["microsoft-like"], is_bulk=False)] == ["rate"]
 
 
 def test_what_cannot_be_looked_up_is_no_failure() -> None:

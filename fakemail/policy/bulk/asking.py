@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fakemail.model.policy import Outcome, Policy
+from fakemail.model.policy import Outcome, Policy, Rate
 from fakemail.policy.chain import Link
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
@@ -18,10 +18,12 @@ def _bulk_sender(facts: Facts, policy: Policy) -> Iterator[Finding]:
     from fakemail.policy.suffixes import registered_domain
 
     wanted = policy.bulk_sender
-    if wanted is None:
+    # What hosts of ours pass on has been judged where it came in, and SPF would fail for them.
+    if wanted is None or facts.surroundings.is_inside:
         return
     own = {recipient.domain for recipient in facts.recipients}
-    case = Case(facts, facts.authentication, own_domains=own)
+    rate = None if wanted.rate is None else Rate(*wanted.rate)
+    case = Case(facts, facts.authentication, own_domains=own, rate=rate)
     is_bulk = True
     if wanted.counts_from:
         sender = registered_domain(case.domain) or case.domain

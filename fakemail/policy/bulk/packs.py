@@ -45,6 +45,7 @@ class Pack:
 
 
 _ACCEPT, _QUARANTINE, _REFUSE = Outcome.ACCEPT, Outcome.QUARANTINE, Outcome.REFUSE
+_DEFER = Outcome.DEFER
 # Google: "Email sender guidelines" and its FAQ (March 2026), "Gmail SMTP errors and codes" (February 2026).
 # The FAQ says that mail without one-click unsubscription is neither refused nor marked as spam for that alone.
 _GMAIL: Final = Pack(
@@ -87,6 +88,12 @@ _GMAIL: Final = Pack(
         Demand("impersonation", _QUARANTINE, of_all=True),
         Demand("one_click", _ACCEPT),
         Demand("unsubscribe_link", _ACCEPT),
+        Demand(
+            "rate",
+            _DEFER,
+            (421, "4.7.28", "an unusual rate of mail from {address}, slowed down for now"),
+            of_all=True,
+        ),
     ),
 )
 # Yahoo: "Sender Requirements & Recommendations" and "SMTP Error Codes" of its Sender Hub (April 2025). It lets
@@ -120,6 +127,12 @@ _YAHOO: Final = Pack(
         Demand("unsubscribe", _QUARANTINE),
         Demand("one_click", _ACCEPT, is_required=False),
         Demand("unsubscribe_link", _ACCEPT),
+        Demand(
+            "rate",
+            _DEFER,
+            (421, "4.7.0", "[TSS04] mail from {address} deferred: unexpected volume"),
+            of_all=True,
+        ),
     ),
 )
 # Microsoft: "Outlook's New Requirements for High-Volume Senders" (in force since May 2025).
@@ -141,6 +154,7 @@ _MICROSOFT: Final = Pack(
         Demand("format", _ACCEPT, is_required=False),
         Demand("one_click", _ACCEPT, is_required=False),
         Demand("unsubscribe_link", _ACCEPT, is_required=False),
+        Demand("rate", _DEFER, (451, "4.7.650", "{address} is slowed down for now"), of_all=True),
     ),
 )
 PACKS: Final = MappingProxyType({pack.name: pack for pack in (_GMAIL, _YAHOO, _MICROSOFT)})

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from fakemail.mail.decoding import unfold
 from fakemail.model.filtering import Rules
+from fakemail.model.policy import Rate
 from fakemail.policy.content import form
 from fakemail.policy.content.matter import Matter
 from fakemail.policy.facts import Facts
@@ -48,11 +49,20 @@ class Authentication(Protocol):
 class Case:
     """One message of a bulk sender."""
 
-    def __init__(self, facts: Facts, auth: Authentication, *, own_domains: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        auth: Authentication,
+        *,
+        own_domains: Collection[str] = (),
+        rate: Rate | None = None,
+    ) -> None:
         self.facts = facts
         self.auth = auth
         self.own_domains = own_domains
         """The domains of the receiver."""
+        self.rate = rate
+        """How much it takes from one address."""
         self.matter = Matter(facts, Rules())
 
     @property
@@ -216,6 +226,18 @@ def _unsubscribe_link(case: Case) -> Flaw | None:
     return Flaw("no link in the text says that it unsubscribes")
 
 
+def _rate(case: Case) -> Flaw | None:
+    """No more comes from one address than the receiver takes."""
+    rate, facts = case.rate, case.facts
+    if rate is None:
+        return None
+    throughput, address = facts.surroundings.throughput, facts.peer.address
+    if throughput.has_room("bulk_sender", address, rate, now=facts.now):
+        throughput.count("bulk_sender", address, rate, now=facts.now)
+        return None
+    return Flaw(f"{address} has sent {rate.most} messages in {rate.span}")
+
+
 def _list_unsubscribe(case: Case) -> list[str]:
     return [url.lower() for url in _URL.findall(case.facts.message.headers.get("List-Unsubscribe", ""))]
 
@@ -272,6 +294,7 @@ _TABLE: Final = (
         Reason.UNSUBSCRIBE_REQUIRED,
         "put a link into the text that says that it unsubscribes",
     ),
+    Rule("rate", _rate, Reason.RATE_LIMITED, "send more slowly, and raise the volume step by step"),
 )
 RULES: Final = MappingProxyType({rule.name: rule for rule in _TABLE})
 """Every rule by name."""
