@@ -79,6 +79,11 @@ class QueuedMail:
         return self._entry.is_held
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether it is not tried until it is thawed."""
+        return self._entry.is_frozen
+
+    @property
     def raw(self) -> bytes:
         """Its octets, as they will be sent."""
         return self._entry.message.content
@@ -87,8 +92,16 @@ class QueuedMail:
         """Do not try it until it is flushed; it grows older all the same."""
         self._net.call(lambda: self._net.internet.mail_queue.hold([self._entry]))
 
+    def freeze(self) -> None:
+        """Do not try it until it is thawed, not even when everything is flushed; it grows older all the same."""
+        self._net.call(lambda: self._net.internet.mail_queue.freeze([self._entry]))
+
+    def thaw(self) -> None:
+        """Try it now, if it is frozen, and as usual from then on."""
+        self._net.call(lambda: self._net.internet.mail_queue.thaw([self._entry]))
+
     def flush(self) -> None:
-        """Try it now."""
+        """Try it now, unless it is frozen."""
         self._net.call(lambda: self._net.internet.mail_queue.flush([self._entry]))
 
     def drop(self) -> None:

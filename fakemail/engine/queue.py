@@ -36,6 +36,7 @@ class Entry:
     attempts: int = 0
     is_running: bool = False
     is_held: bool = False
+    is_frozen: bool = False
     was_warned: bool = False
     job: Job | None = None
     last: dict[Address, Result] = field(default_factory=dict)
@@ -78,6 +79,20 @@ class MailQueue:
         for entry in list(self.entries.values() if entries is None else entries):
             entry.is_held = False
             self._start(entry)
+
+    def freeze(self, entries: Iterable[Entry]) -> None:
+        """Do not try these messages until they are thawed, not even when all are flushed."""
+        for entry in entries:
+            entry.is_frozen = True
+            if entry.job is not None:
+                entry.job.cancel()
+
+    def thaw(self, entries: Iterable[Entry]) -> None:
+        """Try frozen messages again, now."""
+        for entry in list(entries):
+            if entry.is_frozen:
+                entry.is_frozen = False
+                self._start(entry)
 
     def hold(self, entries: Iterable[Entry]) -> None:
         """Do not try these messages until they are flushed; they grow older all the same."""
@@ -146,7 +161,7 @@ class MailQueue:
     # Inside --------------------------------------------------------------------------------------
 
     def _start(self, entry: Entry) -> None:
-        if entry.is_held or entry.is_running or entry.message.queue_id not in self.entries:
+        if entry.is_held or entry.is_frozen or entry.is_running or entry.message.queue_id not in self.entries:
             return
         if entry.job is not None:
             entry.job.cancel()
@@ -208,7 +223,7 @@ class MailQueue:
         if warn_after is not None and not entry.was_warned and clock.now() - entry.arrived >= warn_after:
             entry.was_warned = True
             self.tell(entry.message, entry.arrived, dsn.Action.DELAYED, [result for result, _ in retries])
-        if not entry.is_held:
+        if not (entry.is_held or entry.is_frozen):
             entry.job = clock.at(until, lambda: self._start(entry), name=f"retry {entry.message.queue_id}")
 
     def _return(self, entry: Entry, returns: Sequence[tuple[Result, bool]]) -> None:

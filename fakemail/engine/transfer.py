@@ -14,7 +14,7 @@ from fakemail.engine.connections import Call
 from fakemail.engine.protection import Sts
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mta.demands import FAILURES, Demand
-from fakemail.mta.routing import Ask, Found, MailHost, Route, find_addresses, find_route
+from fakemail.mta.routing import Ask, Found, MailHost, Route, find_addresses, find_route, leads_back
 from fakemail.record.events import Attempt, Exchange, Routed
 from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure, Tls
 from fakemail.smtp.replies import reply_to
@@ -159,15 +159,25 @@ class Transfer:
             sts = await internet.protection.policy_of(self._message.host, domain)
         candidates: list[_Candidate] = []
         failed = False
+        back: list[str] = []
         for host in route.hosts:
             addresses = await self._ask(find_addresses(host.name))
             demand = await internet.protection.demand(
                 self._message, host.name, domain, route=route, addresses=addresses, policy=sts.policy
             )
-            candidates += [_Candidate(domain, host.name, address, demand) for address in addresses.found]
+            candidates += [
+                _Candidate(domain, host.name, address, demand)
+                for address in addresses.found
+                if not leads_back(address)
+            ]
+            back += [f"{host.name} [{each}]" for each in addresses.found if leads_back(each)]
             failed = failed or addresses.failed
         if not candidates:
             names = ", ".join(host.name for host in route.hosts)
+            if back and not failed:
+                detail = f"{', '.join(back)} is the sending host itself"
+                self._give_up(recipients, Route(reason=Reason.MAIL_LOOP, detail=detail))
+                return
             reason = Reason.DNS_TEMPORARY if failed else Reason.NO_ADDRESS
             self._give_up(recipients, Route(reason=reason, detail=f"no address for {names}"))
             return

@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeAlias
 from fakemail.terms.ids import Chance
 from fakemail.terms.reason import Reason
 
+_LOOPBACK = ("127.0.0.1", "::1")
+
 
 class Ask(NamedTuple):
     """A question to DNS."""
@@ -102,6 +104,8 @@ def find_addresses(host: str) -> AddressQuestions:
             return Addresses((str(ip_address(literal[5:] if literal[:5].lower() == "ipv6:" else literal)),))
         except ValueError:
             return Addresses(())  # some other kind of literal, which nobody here can reach
+    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
+        return Addresses(_LOOPBACK)  # RFC 6761 §6.3: nobody is asked for that name
     addresses: list[str] = []
     failed, authentic = False, True
     for record_type in ("A", "AAAA"):
@@ -110,6 +114,12 @@ def find_addresses(host: str) -> AddressQuestions:
         failed = failed or found.kind not in ("NOERROR", "NODATA", "NXDOMAIN")
         authentic = authentic and found.authentic
     return Addresses(tuple(addresses), failed, authentic)
+
+
+def leads_back(address: str) -> bool:
+    """Whether an address is that of whoever calls it (RFC 1122 §3.2.1.3), so that no mail gets anywhere by it."""
+    read = ip_address(address)
+    return read.is_loopback or read.is_unspecified
 
 
 def _in_order(records: list[MailHost], chance: Chance) -> list[MailHost]:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from fakemail.errors import FakemailError, ProtocolError
 from fakemail.mail.envelope import Body, Recipient
+from fakemail.mail.seven_bit import to_seven_bit
 from fakemail.smtp.grammar import encode_xtext
 from fakemail.terms.address import NullPath, Path
 from fakemail.terms.channel import Channel
@@ -128,6 +129,7 @@ class Dialogue:
         with QUIT."""
         self._message = message
         self._tls = tls
+        self._content = message.content
         self._open: list[Recipient] = list(message.recipients)
         self._keywords: Mapping[str, str] = {} if greeted is None else greeted.keywords
         self._at = Stage.SMTP_BANNER if greeted is None else Stage.SMTP_MAIL
@@ -274,6 +276,7 @@ class Dialogue:
 
     def _transact(self) -> Generator[Step, Answer, None]:
         chunked = self._message.body is Body.BINARY  # RFC 3030 §3: such a message goes with BDAT only
+        self._choose_body(chunked)
         mail = f"MAIL FROM:{_bracketed(self._message.sender)}{self._mail_parameters()}"
         rcpts = [f"RCPT TO:<{each.address}>{self._rcpt_parameters(each)}" for each in self._open]
         go_ahead: Reply | None = None
@@ -292,11 +295,26 @@ class Dialogue:
             if go_ahead.code != 354:
                 raise _Stop(Stage.SMTP_DATA, go_ahead)
         self._at = Stage.SMTP_END
-        content = self._message.content
+        content = self._content
         octets = b"BDAT %d LAST\r\n%b" % (len(content), content) if chunked else stuff_dots(content)
         (final,) = yield from self._exchange(Send(octets, 1))
         self._is_begun = False
         self._settle(self._open, Stage.SMTP_END, final)
+
+    def _choose_body(self, chunked: bool) -> None:
+        """Octets beyond ASCII are for those only who say that they take them (RFC 6152 §3)."""
+        content = self._message.content
+        if chunked or "8BITMIME" in self._keywords or content.isascii():
+            return
+        seven_bit = to_seven_bit(content)
+        if seven_bit is None:
+            raise _Stop(
+                Stage.SMTP_MAIL,
+                None,
+                Reason.NOT_NEGOTIATED,
+                "the server does not offer 8BITMIME, and the message cannot be encoded for it",
+            )
+        self._content = seven_bit
 
     def _name_together(
         self, mail: str, rcpts: Sequence[str], *, data: bool
@@ -331,7 +349,7 @@ class Dialogue:
         message, keywords = self._message, self._keywords
         said = ""
         if "SIZE" in keywords:
-            said += f" SIZE={len(message.content)}"
+            said += f" SIZE={len(self._content)}"
         if message.body is Body.EIGHT_BIT and "8BITMIME" in keywords:
             said += " BODY=8BITMIME"
         elif message.body is Body.BINARY:
