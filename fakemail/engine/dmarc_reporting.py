@@ -177,7 +177,7 @@ def _row(facts: Facts, result: DmarcResult, judgement: Judgement) -> Row:
     disposition = _DISPOSITIONS.get(judgement.outcome, "none")
     reasons: tuple[tuple[str, str], ...] = ()
     if disposition != result.disposition:
-        reasons = (("local_policy", judgement.sentence),)
+        reasons = (_override(judgement),)
     elif result.result is Status.PASS and result.policy != "none":
         disposition = "pass"  # RFC 9990, ActionDispositionType: nothing was done, though it could have been
     return Row(
@@ -202,6 +202,14 @@ def _row(facts: Facts, result: DmarcResult, judgement: Judgement) -> Row:
         spf_result=spf.result.value,
         reasons=reasons,
     )
+
+
+def _override(judgement: Judgement) -> tuple[str, str]:
+    """Why something else was done than the domain asks for (RFC 9990, PolicyOverrideType)."""
+    for each in judgement.judged:
+        if each.finding.check == "dmarc" and each.finding.status is Status.PASS:
+            return "trusted_forwarder", each.finding.sentence
+    return "local_policy", judgement.sentence
 
 
 def _is_to_be_told(options: str, row: Row) -> bool:

@@ -193,6 +193,9 @@ class Policy:
     )
     """DMARC (RFC 9989): ``honour`` does what the sender's own policy asks for; or what follows from a failure under
     the policy ``reject``, under ``quarantine``, under any (``fail``), and where there is no policy (``none``)."""
+    trusted_sealers: tuple[str, ...] = ()
+    """Domains whose ARC seals are believed, with those below them: mail that fails DMARC is taken all the same if its
+    chain is whole, all who sealed it are among them, and the first of them found that it passed (RFC 8617 §7.2)."""
     authentication_results: bool = False
     """Write an Authentication-Results field (RFC 8601) into what is delivered."""
     received_spf: bool = False

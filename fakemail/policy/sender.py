@@ -5,15 +5,23 @@ Without a word of the domain only DMARC counts, and only where the author's own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fakemail.model.policy import HONOUR, Policy
 from fakemail.policy.chain import Link
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
 from fakemail.terms.stage import Stage
+
+if TYPE_CHECKING:
+    from fakemail.policy.authentication import SenderAuthentication
+
+_COMMENT: Final = re.compile(r"\([^()]*\)")
+# RFC 8601 §2.2: resinfo = [CFWS] ";" methodspec [ CFWS reasonspec ] *( CFWS propspec )
+_PASSED: Final = re.compile(r";\s*dmarc=pass\b[^;]*?\bheader\.from=([^\s;]+)", re.IGNORECASE)
 
 
 def _spf(facts: Facts, _: Policy) -> Iterable[Finding]:
@@ -32,8 +40,28 @@ def _dmarc(facts: Facts, policy: Policy) -> Iterable[Finding]:
     # One look at the record tells whether anything could follow. If not, the rest waits until somebody asks.
     if facts.surroundings.is_inside or (policy.dmarc == HONOUR and not found.may_be_enforced):
         return
-    about = found.dmarc.disposition if found.dmarc.result is Status.FAIL else ""
-    yield replace(found.dmarc.finding, about=about)
+    if found.dmarc.result is not Status.FAIL:
+        yield replace(found.dmarc.finding, about="")
+        return
+    told = _told_by_sealers(found, policy.trusted_sealers)
+    if told:
+        yield Finding("dmarc", Status.PASS, told)
+    else:
+        yield replace(found.dmarc.finding, about=found.dmarc.disposition)
+
+
+def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> str:
+    """What those who passed it on say for it, empty unless all of them are believed (RFC 8617 §7.2)."""
+    if not trusted or found.arc.result is not Status.PASS:
+        return ""
+    sealers = [each.domain for each in found.arc.sets]
+    if not all(any(f".{name}".endswith(f".{each}") for each in trusted) for name in sealers):
+        return ""
+    said = _COMMENT.sub("", found.arc.sets[0].authentication)
+    passed = [match[1].lower() for match in _PASSED.finditer(said)]
+    if found.dmarc.domain not in passed:
+        return ""
+    return f"it fails now, but {sealers[0]} has sealed that DMARC passed for {found.dmarc.domain} when it came there"
 
 
 LINKS: Final = (

@@ -32,6 +32,7 @@ def test_the_report_of_a_day(net):
     net.domain("shop.test").publish(dmarc=f"v=DMARC1; p=none; sp=reject; rua=mailto:{reports.address}")
     send(shop, bob)
     send(shop, bob)
+    net.settle()
     forge(net, bob)
     net.settle()
     assert reports.inbox.is_empty

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dkim
 import pytest
 
-from fakemail import MailNet, samples
+from fakemail import MailNet, Reason, days, samples
 
 
 @pytest.fixture
@@ -134,3 +134,76 @@ def test_sealing_in_a_configuration():
         written = net.to_toml()
     with MailNet(config=written) as again:
         assert again.to_toml() == written
+
+
+def by_way_of_a_list(net, **policy):
+    """Mail of a domain that asks for a refusal, by way of a list that breaks its signature."""
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("shop.test").publish(dmarc="v=DMARC1; p=reject")
+    net.domain("example.org").policy(**policy)
+    friends = net.mailing_list("friends@lists.test", [bob], arc=True)
+    send(shop, friends)
+    net.settle()
+    return bob
+
+
+def test_a_trusted_sealer_is_believed(net):
+    """RFC 8617 §7.2: and what DMARC found at the last host is still told."""
+    bob = by_way_of_a_list(net, trusted_sealers=["lists.test"])
+    mail = bob.inbox.one()
+    assert (mail.auth.arc, mail.auth.dmarc, mail.auth.dkim) == ("pass", "fail", "fail")
+
+
+@pytest.mark.parametrize("trusted", [[], ["other.test"], ["sub.lists.test"], ["ists.test"]])
+def test_others_are_not_believed(net, trusted):
+    bob = by_way_of_a_list(net, trusted_sealers=trusted)
+    assert bob.inbox.is_empty
+    assert net.journeys(to=bob)[-1].reason == Reason.DMARC_REJECT
+
+
+def test_all_sealers_have_to_be_trusted(net):
+    shop, bob, home = net.accounts("hello@shop.test", "bob@example.org", "bob@home.test")
+    net.domain("shop.test").publish(dmarc="v=DMARC1; p=reject")
+    bob.forward(home, keep_copy=False, arc=True)
+    friends = net.mailing_list("friends@lists.test", [bob], arc=True)
+    net.domain("example.org").policy(dmarc="accept")
+    net.domain("home.test").policy(trusted_sealers=["lists.test"])
+    send(shop, friends)
+    net.settle()
+    assert home.inbox.is_empty
+    net.domain("home.test").policy(trusted_sealers=["lists.test", "example.org"])
+    send(shop, friends)
+    assert home.inbox.wait_for_one().auth.arc == "pass"
+
+
+def test_a_sealer_who_found_a_failure_helps_nobody(net):
+    """Mallory writes to the list in the shop's name, and the list is trusted, and honest."""
+    bob = net.account("bob@example.org")
+    net.domain("shop.test").publish(dmarc="v=DMARC1; p=reject")
+    net.domain("lists.test").policy(dmarc="accept")
+    net.domain("example.org").policy(trusted_sealers=["lists.test"])
+    net.mailing_list("friends@lists.test", [bob], arc=True)
+    with net.mx("lists.test").smtplib() as client:
+        client.sendmail("eve@evil.test", ["friends@lists.test"], samples.plain(sender="hello@shop.test"))
+    net.settle()
+    assert bob.inbox.is_empty
+    assert net.journeys(to=bob)[-1].reason == Reason.DMARC_REJECT
+
+
+def test_a_report_tells_that_a_sealer_was_believed(net):
+    """RFC 9990, PolicyOverrideType."""
+    reports = net.account("dmarc@shop.test")
+    shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    net.domain("shop.test").publish(dmarc=f"v=DMARC1; p=reject; rua=mailto:{reports.address}")
+    net.domain("example.org").policy(trusted_sealers=["lists.test"])
+    send(shop, net.mailing_list("friends@lists.test", [bob], arc=True))
+    net.clock.advance(days(1))
+    [row] = [
+        row
+        for mail in reports.inbox
+        for row in mail.dmarc_report.rows
+        if mail.dmarc_report.organization == "mx1.example.org"
+    ]
+    assert (row.disposition, row.dkim, row.spf) == ("none", "fail", "fail")
+    assert row.reasons[0][0] == "trusted_forwarder"
+    assert "lists.test has sealed" in row.reasons[0][1]
