@@ -8,13 +8,14 @@ import smtplib as _smtplib
 import ssl
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from fakemail.errors import ClosedError, DeclarationError
-from fakemail.model.host import Security
+from fakemail.api.env_styles import STYLES
+from fakemail.errors import ClosedError, DeclarationError, nearest
+from fakemail.model.host import SERVICES, Security
 from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
@@ -99,13 +100,25 @@ class Settings:
         who = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
         return f"{scheme}://{who}{self.host}:{self.port}"
 
-    def env(self, prefix: str | None = None) -> dict[str, str]:
+    @property
+    def public(self) -> Settings:
+        """The same server as it is known in the fake internet: by its name, at its real port.
+
+        For programs to which the fake internet is the internet: those in a namespace, or redirected.
+        """
+        return replace(self, host=self.server.name, port=SERVICES[self.service].port)
+
+    def env(self, prefix: str | None = None, *, style: str | None = None) -> dict[str, str]:
         """The settings as environment variables.
 
         ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_USERNAME``, ``SMTP_PASSWORD``, ``SMTP_SECURITY`` and
         ``SMTP_URL``, and ``SSL_CERT_FILE``, by which OpenSSL, and so Python, trusts the authority. For a
-        server where mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``.
+        server where mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``. ``style`` gives the names
+        of a framework instead: ``"django"``, ``"flask"`` (Flask-Mail, FastAPI-Mail), ``"laravel"``, ``"rails"``,
+        ``"spring"`` or ``"symfony"``.
         """
+        if style is not None:
+            return {**self._style(style), "SSL_CERT_FILE": self.ca_file}
         prefix = self._protocol.upper() if prefix is None else prefix
         return {
             f"{prefix}_HOST": self.host,
@@ -117,6 +130,42 @@ class Settings:
             "SSL_CERT_FILE": self.ca_file,
         }
 
+    def _style(self, style: str) -> dict[str, str]:
+        self._require("smtp", "env(style=...)")
+        if style not in STYLES:
+            raise DeclarationError(f"there is no style {style!r} of environments; {nearest(style, STYLES)}")
+        return STYLES[style](self)
+
+    def flask_mail(self) -> dict[str, Any]:
+        """The configuration of Flask-Mail: ``app.config.update(settings.flask_mail())``."""
+        self._require("smtp", "flask_mail")
+        return {
+            "MAIL_SERVER": self.host,
+            "MAIL_PORT": self.port,
+            "MAIL_USERNAME": self.username or None,
+            "MAIL_PASSWORD": self.password or None,
+            "MAIL_USE_TLS": self.security == Security.STARTTLS.value and bool(self.username),
+            "MAIL_USE_SSL": self.security == Security.TLS.value,
+        }
+
+    def fastapi_mail(self, *, sender: str | None = None) -> dict[str, Any]:
+        """The keywords of FastAPI-Mail: ``ConnectionConfig(**settings.fastapi_mail())``.
+
+        ``sender`` is its ``MAIL_FROM``, by default the login.
+        """
+        self._require("smtp", "fastapi_mail")
+        return {
+            "MAIL_SERVER": self.host,
+            "MAIL_PORT": self.port,
+            "MAIL_USERNAME": self.username,
+            "MAIL_PASSWORD": self.password,
+            "MAIL_FROM": sender or self.username,
+            "MAIL_STARTTLS": self.security == Security.STARTTLS.value and bool(self.username),
+            "MAIL_SSL_TLS": self.security == Security.TLS.value,
+            "USE_CREDENTIALS": bool(self.username),
+            "VALIDATE_CERTS": True,
+        }
+
     @property
     def _protocol(self) -> str:
         """``smtp``, ``pop3`` or ``imap``."""
@@ -124,8 +173,9 @@ class Settings:
 
     def _require(self, protocol: str, verb: str) -> None:
         if self._protocol != protocol:
+            said = verb if verb.endswith(")") else f"{verb}()"
             raise DeclarationError(
-                f"{verb}() is for {protocol.upper()}, and these are the settings of {self.service!r}."
+                f"{said} is for {protocol.upper()}, and these are the settings of {self.service!r}."
             )
 
     def django_settings(self, *, mailers: bool | None = None) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from fakemail.api.env_styles import STYLES
 from fakemail.api.hosts import Host, read_address
 from fakemail.api.lists import MailingList
 from fakemail.api.settings import Settings
@@ -18,6 +19,14 @@ from fakemail.terms.address import address as read
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
     from fakemail.api.mailnet import AnyNet
+
+
+class _SetsEnvironment(Protocol):
+    """pytest's ``monkeypatch``, which nothing but the plugin may import."""
+
+    def setenv(self, name: str, value: str) -> None:
+        """Set a variable until the test ends."""
+        ...
 
 
 class Ways:
@@ -114,6 +123,20 @@ class Ways:
     def submissions(self) -> Settings:
         """The same smarthost with implicit TLS (port 465)."""
         return self._smarthost("submissions")
+
+    def settings(self, monkeypatch: _SetsEnvironment, *, account: BaseAccount[Any] | None = None) -> Settings:
+        """Set every usual environment variable for sending mail, for the time of a test, and return the settings.
+
+        ``monkeypatch`` is pytest's. Mail goes by the ready smarthost, or by the submission host of ``account``. Set
+        are ``SMTP_HOST`` and its kin, the names of the frameworks (see ``settings.env()``), and ``SSL_CERT_FILE``.
+        An app that has read its environment already does not notice.
+        """
+        settings = self.submission if account is None else account.submission
+        named = [settings.env(style=style) for style in STYLES]
+        for each in (*named, settings.env()):
+            for name, value in each.items():
+                monkeypatch.setenv(name, value)
+        return settings
 
     def _smarthost(self, service: str) -> Settings:
         app = read(f"app@{INFRASTRUCTURE}")

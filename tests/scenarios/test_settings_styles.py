@@ -1,0 +1,121 @@
+"""Settings in the shapes that frameworks read: each is used by the real thing where it is a Python package."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+from urllib.parse import unquote, urlsplit
+
+import fastapi_mail
+import flask
+import flask_mail
+import pytest
+
+from fakemail import DeclarationError, MailNet
+
+
+@pytest.fixture
+def shop(mailnet):
+    return mailnet.account("hello@shop.test", password="a b/c")
+
+
+def test_flask_mail(mailnet, shop, monkeypatch):
+    bob = mailnet.account("bob@example.org")
+    monkeypatch.setenv("SSL_CERT_FILE", shop.submission.ca_file)
+    app = flask.Flask("shop")
+    app.config.update(shop.submission.flask_mail())
+    with app.app_context():
+        message = flask_mail.Message("News", sender=shop.address, recipients=[bob.address], body="All new.")
+        flask_mail.Mail(app).send(message)
+    assert bob.inbox.wait_for_one().subject == "News"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("service", ["submission", "submissions"])
+async def test_fastapi_mail(async_mailnet, monkeypatch, service):
+    # Its validation of addresses refuses the domain "test".
+    shop, bob = async_mailnet.accounts("hello@shop.example.net", "bob@example.org")
+    settings = getattr(shop, service)
+    monkeypatch.setenv("SSL_CERT_FILE", settings.ca_file)
+    config = fastapi_mail.ConnectionConfig(**settings.fastapi_mail())
+    message = fastapi_mail.MessageSchema(
+        subject="News", recipients=[bob.address], body="All new.", subtype=fastapi_mail.MessageType.plain
+    )
+    await fastapi_mail.FastMail(config).send_message(message)
+    assert (await bob.inbox.wait_for_one()).subject == "News"
+
+
+@pytest.mark.parametrize(
+    ("style", "host", "port", "user", "password"),
+    [
+        ("django", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD"),
+        ("flask", "MAIL_SERVER", "MAIL_PORT", "MAIL_USERNAME", "MAIL_PASSWORD"),
+        ("laravel", "MAIL_HOST", "MAIL_PORT", "MAIL_USERNAME", "MAIL_PASSWORD"),
+        ("rails", "SMTP_ADDRESS", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD"),
+        ("spring", "SPRING_MAIL_HOST", "SPRING_MAIL_PORT", "SPRING_MAIL_USERNAME", "SPRING_MAIL_PASSWORD"),
+    ],
+)
+def test_names_of_a_framework(shop, style, host, port, user, password):
+    env = shop.submission.env(style=style)
+    settings = shop.submission
+    assert env[host] == settings.host
+    assert env[port] == str(settings.port)
+    assert (env[user], env[password]) == (shop.address, "a b/c")
+    assert env["SSL_CERT_FILE"] == settings.ca_file
+
+
+@pytest.mark.parametrize(
+    ("style", "name", "scheme", "implicit"),
+    [("django", "EMAIL_URL", "smtp+tls", "smtp+ssl"), ("symfony", "MAILER_DSN", "smtp", "smtps")],
+)
+def test_urls_of_a_framework(shop, style, name, scheme, implicit):
+    for settings, wanted in ((shop.submission, scheme), (shop.submissions, implicit)):
+        url = urlsplit(settings.env(style=style)[name])
+        assert (url.scheme, url.hostname, url.port) == (wanted, settings.host, settings.port)
+        assert (unquote(url.username), unquote(url.password)) == (shop.address, "a b/c")
+
+
+def test_how_tls_is_asked_for(shop):
+    plain, implicit = shop.submission, shop.submissions
+    assert plain.env(style="laravel")["MAIL_ENCRYPTION"] == "tls"
+    assert implicit.env(style="laravel")["MAIL_SCHEME"] == "smtps"
+    assert plain.env(style="spring")["SPRING_MAIL_PROPERTIES_MAIL_SMTP_STARTTLS_ENABLE"] == "true"
+    assert implicit.env(style="spring")["SPRING_MAIL_PROPERTIES_MAIL_SMTP_SSL_ENABLE"] == "true"
+    assert plain.env(style="rails")["SMTP_ENABLE_STARTTLS_AUTO"] == "true"
+    assert implicit.env(style="django")["EMAIL_USE_SSL"] == "True"
+    assert plain.env(style="django")["EMAIL_USE_TLS"] == "True"
+
+
+def test_what_is_no_style(shop):
+    with pytest.raises(DeclarationError, match="did you mean 'laravel'"):
+        shop.submission.env(style="larabel")
+    with pytest.raises(DeclarationError, match="is for SMTP"):
+        shop.imap.env(style="rails")
+
+
+def test_the_whole_environment_at_once(mailnet, monkeypatch):
+    bob = mailnet.account("bob@example.org")
+    before = dict(os.environ)
+    with monkeypatch.context() as patch:
+        settings = mailnet.settings(patch)
+        assert settings == mailnet.submission
+        with smtplib.SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])) as client:
+            client.starttls(context=ssl.create_default_context())
+            client.login(os.environ["MAIL_USERNAME"], os.environ["EMAIL_HOST_PASSWORD"])
+            client.sendmail("anybody@shop.test", [bob.address], "Subject: News\n\nAll new.")
+    assert bob.inbox.wait_for_one().subject == "News"
+    assert dict(os.environ) == before
+
+
+def test_the_environment_of_an_account(mailnet, shop, monkeypatch):
+    mailnet.settings(monkeypatch, account=shop)
+    assert os.environ["SMTP_USERNAME"] == shop.address
+
+
+def test_the_public_side_of_settings(shop):
+    public = shop.submission.public
+    assert (public.host, public.port) == ("smtp.shop.test", 587)
+    assert public.username == shop.address
+    with MailNet() as net:
+        assert net.account("bob@example.org").imaps.public.url.endswith("@mail.example.org:993")
