@@ -16,8 +16,10 @@ from fakemail.mta.alterations import alter
 from fakemail.mta.recipients import resolve
 from fakemail.policy.chain import heaviest
 from fakemail.policy.scanners.scan import Question
+from fakemail.record.events import Introduced
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
+from fakemail.smtp.xclient import Introduction
 from fakemail.store.errors import OverQuota
 from fakemail.store.message import SEEN
 from fakemail.terms.address import Address, Path
@@ -25,6 +27,7 @@ from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
+from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import ACCEPTED, Action, Verdict, refused
 
 _SCAN_PATIENCE: Final = 30.0
@@ -73,6 +76,20 @@ class Decisions:
             judge.facts.helo, judge.facts.channel = self._hello
             judge.facts.sender = self._sender
         return judge
+
+    def introduce(self, said: Introduction, peer: Peer) -> Peer:
+        """Take the client for whom it says it speaks; what was judged so far was about somebody else."""
+        internet = self._internet
+        name = peer.name if said.name is None else said.name or "app"
+        # A name of ours would make it one of our hosts, whose mail is followed in other ways.
+        name = "app" if name in internet.world.hosts else name
+        known = Peer(said.address or peer.address, said.port if said.port is not None else peer.port, name)
+        running = self._running
+        internet.log.append(
+            Introduced, Stage.PROXY, running.name, self._connection, "", "XCLIENT", self._peer, known
+        )
+        self._peer, self._judge, self._hello = known, None, ("", None)
+        return known
 
     def check_client(self) -> Verdict | None:
         """Who is connecting."""

@@ -16,6 +16,7 @@ from fakemail.faults.actions.tls import Context, OnlyCiphers, OnlyVersions, Pres
 from fakemail.faults.book import Book
 from fakemail.faults.steps import Wait
 from fakemail.model.host import READING, Host, Security, Service
+from fakemail.model.peers import is_among
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
@@ -80,9 +81,20 @@ class Site:
             endpoint.address,
             endpoint.port,
             purpose=f"{self.service} of {self.host}",
-            factory=lambda: self._spoken.connect(self),
+            factory=self._connection,
             ground=ground,
         )
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        if not self.running.host.personality.proxy_from:
+            return self._spoken.connect(self)
+        from fakemail.wire.proxy import ProxyReader  # few hosts are behind a proxy
+
+        return ProxyReader(self, lambda: self._spoken.connect(self))
+
+    def trusts(self, peer: Peer) -> bool:
+        """Whether a client may speak for others by the PROXY protocol."""
+        return is_among(peer, self.running.host.personality.proxy_from)
 
     @property
     def idle_timeout(self) -> float:

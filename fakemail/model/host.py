@@ -130,6 +130,11 @@ class Personality:
     ``second_from``, ``signatures``. Each breaks DKIM in its own way."""
     refuse_null_mx: bool = True
     """On the submission ports: refuse recipients whose domain takes no mail with 556 (RFC 7505 §4.1)."""
+    xclient_from: frozenset[str] = field(default=frozenset())
+    """Who may say with XCLIENT for whom it speaks: names of hosts, addresses, networks; ``app`` is the program under
+    test, ``*`` everybody. To others XCLIENT is not offered."""
+    proxy_from: frozenset[str] = field(default=frozenset())
+    """The same for the PROXY protocol, at all ports of the host: those clients have to begin with its header."""
     full_is_final: bool = False
     """Refuse mail for a full mailbox with 552 5.2.2 for good, and not with 452 4.2.2 for now."""
 

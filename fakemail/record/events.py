@@ -46,6 +46,23 @@ class Connected(NamedTuple):
     """Whether octets of the client were there before the server had said anything; not known under TLS."""
 
 
+class Introduced(NamedTuple):
+    """A client that may do so has said for whom it speaks (:attr:`Stage.PROXY`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    how: str
+    """``PROXY v1``, ``PROXY v2`` or ``XCLIENT``."""
+    by: Peer
+    """Who said so."""
+    client: Peer
+    """Who it is said to be."""
+
+
 class Disconnected(NamedTuple):
     """A connection ended (:attr:`Stage.DISCONNECT`)."""
 
@@ -393,6 +410,7 @@ class Struck(NamedTuple):
 
 Event = (
     Connected
+    | Introduced
     | Disconnected
     | Handshake
     | Exchange

@@ -18,6 +18,7 @@ from fakemail.record.events import (
     Event,
     Exchange,
     Handshake,
+    Introduced,
     Judged,
     Query,
     Queued,
@@ -120,6 +121,9 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
             return [f"-- connection {event.connection}: {shown(who)} to {event.host}, {event.protocol}"]
         case Struck():
             return [f"-- fault: {shown(event.action)}, at {event.stage}"]
+        case Introduced():
+            who = f"{event.client.name} [{event.client.address}]:{event.client.port}"
+            return [shown(f"-- {event.how} of {event.by}: it speaks for {who}", limit=400)]
         case Disconnected():
             return [f"-- closed by the {event.by}{_why(event.reason, event.detail)}"]
         case Handshake():

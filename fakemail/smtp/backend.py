@@ -7,9 +7,11 @@ from typing import NamedTuple, Protocol
 from fakemail.mail.envelope import Envelope
 from fakemail.record.events import Octets
 from fakemail.sasl.exchange import Credentials
+from fakemail.smtp.xclient import Introduction
 from fakemail.terms.address import Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
@@ -36,6 +38,10 @@ class Backend(Protocol):
     @property
     def chance(self) -> Chance:
         """For what must not be guessed or repeated."""
+        ...
+
+    def introduce(self, said: Introduction, peer: Peer) -> Peer:
+        """A client that may do so has said for whom it speaks (XCLIENT); returns who that is."""
         ...
 
     def check_client(self) -> Verdict | None:

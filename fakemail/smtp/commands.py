@@ -89,6 +89,15 @@ COMMANDS: Final = {
         Row("VRFY", Stage.SMTP_VRFY, _ANY, Argument.REQUIRED, "VRFY name or address", "VRFY"),
         Row("EXPN", Stage.SMTP_EXPN, _ANY, Argument.REQUIRED, "EXPN alias", "EXPN"),
         Row("HELP", Stage.SMTP_HELP, _ANY, Argument.OPTIONAL, "HELP [command]", "HELP"),
+        Row(
+            "XCLIENT",
+            Stage.SMTP_XCLIENT,
+            frozenset({State.FRESH, State.READY}),
+            Argument.REQUIRED,
+            "XCLIENT attribute=value ...",
+            "XCLIENT",
+            1024,
+        ),
         Row("QUIT", Stage.SMTP_QUIT, frozenset(State), Argument.NONE, "QUIT"),
     )
 }
@@ -112,6 +121,10 @@ OUT_OF_ORDER: Final = {
     ("DATA", State.FRESH): "send EHLO or HELO first",
     ("DATA", State.READY): "send MAIL first",
     ("DATA", State.CHUNKS): "a message begun with BDAT goes on with BDAT",  # RFC 3030 §3
+    **{
+        ("XCLIENT", state): "XCLIENT is not allowed during a mail transaction"
+        for state in (State.SENDER, State.RECIPIENTS, State.CHUNKS)
+    },
     **{
         (row.verb, State.TURNED_AWAY): "nothing is taken from you here; send QUIT"
         for row in COMMANDS.values()

@@ -11,8 +11,11 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from fakemail.model.host import Host, Personality, Security, Service
+from fakemail.model.peers import is_among
 from fakemail.sasl.offering import offered
+from fakemail.smtp.xclient import ATTRIBUTES
 from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,18 @@ class Profile:
             return ()
         return offered(self.personality, channel, self.offers)
 
-    def keywords(self, channel: Channel | None, *, authenticated: bool) -> tuple[str, ...]:
+    def may_introduce(self, peer: Peer) -> bool:
+        """Whether a client may say for whom it speaks (XCLIENT)."""
+        allowed = self.personality.xclient_from
+        return bool(allowed) and is_among(peer, allowed)
+
+    def keywords(
+        self, channel: Channel | None, *, authenticated: bool, peer: Peer | None = None
+    ) -> tuple[str, ...]:
         """The keyword lines of the reply to EHLO on such a connection."""
+        may_introduce = peer is not None and self.may_introduce(peer)
         key = (
+            may_introduce,
             channel is not None,
             channel is not None and channel.end_point is not None,
             channel is not None and bool(channel.certificate_names),
@@ -52,7 +64,9 @@ class Profile:
         )
         known = self._keywords.get(key)
         if known is None:
-            known = self._keywords[key] = self._list_keywords(_Facts(self, channel, authenticated))
+            known = self._keywords[key] = self._list_keywords(
+                _Facts(self, channel, authenticated, may_introduce)
+            )
         return known
 
     @cached_property
@@ -74,6 +88,7 @@ class _Facts(NamedTuple):
     profile: Profile
     channel: Channel | None
     authenticated: bool
+    may_introduce: bool
 
 
 class Extension(NamedTuple):
@@ -119,5 +134,10 @@ EXTENSIONS: Final = (
     Extension("BINARYMIME", "RFC 3030", lambda facts: "" if facts.profile.offers("CHUNKING") else None),
     Extension("REQUIRETLS", "RFC 8689", _requiretls),
     Extension("LIMITS", "RFC 9422", lambda facts: f"RCPTMAX={facts.profile.personality.max_recipients}"),
+    Extension(
+        "XCLIENT",
+        "Postfix XCLIENT_README",
+        lambda facts: " ".join(ATTRIBUTES) if facts.may_introduce else None,
+    ),
     Extension("HELP", "RFC 5321 §4.1.1.8", _always),
 )

@@ -92,6 +92,7 @@ _REFUSALS: Final = MappingProxyType(
         Reason.OVER_QUOTA: (552, "5.2.2", "the mailbox is full"),
         Reason.MAIL_LOOP: (554, "5.4.6", "the message is going round in circles"),
         Reason.LOCAL_ERROR: (451, "4.3.0", "local error"),
+        Reason.NOT_ALLOWED: (550, "5.7.0", "not for you"),  # Postfix XCLIENT_README
         Reason.TLS_FAILED: (454, "4.7.0", "TLS is not available now"),
         Reason.SPF_FAIL: (550, "5.7.23", "SPF check failed"),  # RFC 7372 §3.2
         Reason.SPF_ERROR: (550, "5.7.24", "the SPF record is wrong"),  # RFC 7372 §3.2

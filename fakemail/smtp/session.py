@@ -18,6 +18,7 @@ from fakemail.mail.envelope import Body, Origin, Recipient
 from fakemail.record.events import KEPT, Octets
 from fakemail.record.secrets import Suspicion, mask_response
 from fakemail.smtp import replies
+from fakemail.smtp.arguments import options_of, path_of
 from fakemail.smtp.asking import expand, help_on, verify
 from fakemail.smtp.authentication import Authentication
 from fakemail.smtp.backend import Backend, Receipt, Recorder
@@ -25,11 +26,12 @@ from fakemail.smtp.body import ChunkReader, DataReader, LaxDataReader, has_bare_
 from fakemail.smtp.commands import COMMANDS, KNOWN_LINES, OUT_OF_ORDER, Argument, Row, State
 from fakemail.smtp.extensions import Profile, names_of
 from fakemail.smtp.framing import OVERLONG
-from fakemail.smtp.grammar import PathArgument, is_greeting_name, read_path_argument
+from fakemail.smtp.grammar import is_greeting_name
 from fakemail.smtp.interference import Interference, WatchedBody
-from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
+from fakemail.smtp.parameters import MailOptions, read_mail_options, read_rcpt_options
 from fakemail.smtp.refusal import Refused, Silence, no, ungrammatical
 from fakemail.smtp.transaction import Transaction
+from fakemail.smtp.xclient import read_xclient
 from fakemail.terms.address import Address
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
@@ -72,6 +74,8 @@ class Session(Interference):
         self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES")
         self.state = State.FRESH
         self.helo = ""
+        self._speaker = peer  # who really talks, whoever it talks for
+        self._said_helo = ""
         self._backend = backend
         self._record = record
         self._channel = channel
@@ -217,6 +221,8 @@ class Session(Interference):
             return False
         if keyword == "AUTH":
             return profile.is_submission and profile.offers("AUTH")
+        if keyword == "XCLIENT" and not profile.personality.xclient_from:
+            return False
         if keyword == "STARTTLS":
             return profile.offers("STARTTLS") and (
                 self._channel is not None or "STARTTLS" in profile.keywords(None, authenticated=False)
@@ -226,6 +232,7 @@ class Session(Interference):
     def _helo(self, argument: str, *, extended: bool) -> None:
         if not is_greeting_name(argument):
             raise ungrammatical("syntax: EHLO name")
+        argument = self._said_helo or argument
         answer = self._backend.check_hello(argument, self._channel)
         self._ask(answer, partial(self._hello_checked, argument, extended))
 
@@ -240,12 +247,29 @@ class Session(Interference):
         keywords: tuple[str, ...] = ()
         self._hidden = frozenset()
         if extended:
-            keywords = self.profile.keywords(self._channel, authenticated=bool(self.login))
+            keywords = self.profile.keywords(
+                self._channel, authenticated=bool(self.login), peer=self._speaker
+            )
         self._extended = extended
         self._offered = names_of(keywords)
         if self._special is not None:
             keywords = self._spoil_keywords(keywords)
         self._say(replies.greeting(self.profile.host.name, replies.echo(argument), keywords))
+
+    def _xclient(self, argument: str) -> None:
+        """Take a client at its word, and start anew (Postfix XCLIENT_README)."""
+        if not self.profile.may_introduce(self._speaker):
+            raise no(Reason.NOT_ALLOWED, "XCLIENT")
+        try:
+            said = read_xclient(argument)
+        except ProtocolError as error:
+            raise ungrammatical(str(error)) from None
+        self._peer = self._backend.introduce(said, self._peer)
+        self._said_helo = self._said_helo if said.helo is None else said.helo
+        self.helo, self.login = "", self.login if said.login is None else said.login
+        self._origin, self._offered = None, frozenset()
+        self._reset(State.FRESH)
+        self._ask(self._backend.check_client(), self._met)
 
     def _ehlo(self, argument: str) -> None:
         self._helo(argument, extended=True)
@@ -346,16 +370,13 @@ class Session(Interference):
             raise no(Reason.TLS_REQUIRED)
         if personality.require_auth and not self.login and self.profile.is_submission:
             raise no(Reason.AUTH_REQUIRED)
-        sender, parameters = _read_path(argument, "FROM:")
+        sender, parameters = path_of(argument, "FROM:")
         self._address = sender
         if self._faults.in_force:
             self._interfere(Stage.SMTP_MAIL)
-        try:
-            options = read_mail_options(parameters, self._offers) if parameters else _NO_OPTIONS
-        except NotOffered as error:
-            raise no(Reason.NOT_NEGOTIATED, str(error)) from None
-        except ProtocolError as error:
-            raise ungrammatical(str(error)) from None
+        options = _NO_OPTIONS
+        if parameters:
+            options = options_of(read_mail_options, parameters, self._offers)
         if isinstance(sender, Address):
             if not sender.domain:
                 raise ungrammatical("the address has no domain")
@@ -370,7 +391,7 @@ class Session(Interference):
         else:
             self._sender_checked(transaction, answer)
 
-    def _ask(self, answer: Verdict | None, then: Callable[[Verdict | Receipt], None]) -> None:
+    def _ask(self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]) -> None:
         """Go on with an answer of the backend, now or when it is there."""
         if answer is None:
             self._on_answer = then
@@ -392,7 +413,7 @@ class Session(Interference):
         if len(transaction.recipients) >= self._personality.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in a transaction of its own.
             raise no(Reason.TOO_MANY_RECIPIENTS)
-        path, parameters = _read_path(argument, "TO:")
+        path, parameters = path_of(argument, "TO:")
         self._address = path
         if self._faults.in_force:
             self._interfere(Stage.SMTP_RCPT)
@@ -402,12 +423,7 @@ class Session(Interference):
                 return
         if not isinstance(path, Address):
             raise ungrammatical("a recipient cannot be empty")
-        try:
-            options = read_rcpt_options(parameters, self._offers) if parameters else None
-        except NotOffered as error:
-            raise no(Reason.NOT_NEGOTIATED, str(error)) from None
-        except ProtocolError as error:
-            raise ungrammatical(str(error)) from None
+        options = options_of(read_rcpt_options, parameters, self._offers) if parameters else None
         if not path.is_ascii and not transaction.options.smtputf8:
             raise Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options is not None:
@@ -523,11 +539,7 @@ class Session(Interference):
                 self._say(Reply(250, "2.0.0", "message taken"), Reason.FAULT)
                 return
             content = spoilt
-        answer = self._backend.take(envelope, content)
-        if answer is None:
-            self._on_answer = self._taken
-        else:
-            self._taken(answer)
+        self._ask(self._backend.take(envelope, content), self._taken)
 
     def _taken(self, answer: Verdict | Receipt) -> None:
         if isinstance(answer, Receipt) and answer.verdict.is_accepted:
@@ -568,6 +580,7 @@ class Session(Interference):
         "RCPT": _rcpt,
         "DATA": _data,
         "BDAT": _bdat,
+        "XCLIENT": _xclient,
         "RSET": _rset,
         "NOOP": _noop,
         "VRFY": _vrfy,
@@ -579,10 +592,3 @@ class Session(Interference):
 
 def _is_yes(answer: Verdict | Receipt) -> bool:
     return answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted)
-
-
-def _read_path(argument: str, prefix: str) -> PathArgument:
-    try:
-        return read_path_argument(argument, prefix)
-    except ProtocolError as error:
-        raise ungrammatical(str(error)) from None

@@ -14,6 +14,8 @@ class Stage(Enum):
     # Connections, whatever the protocol
     CONNECT = "connect"
     DISCONNECT = "disconnect"
+    PROXY = "proxy"
+    """A proxy said for whom it speaks, or a client did so with XCLIENT."""
     TLS_HANDSHAKE = "tls.handshake"
 
     # DNS
@@ -39,6 +41,7 @@ class Stage(Enum):
     SMTP_EXPN = "smtp.expn"
     SMTP_HELP = "smtp.help"
     SMTP_QUIT = "smtp.quit"
+    SMTP_XCLIENT = "smtp.xclient"
     SMTP_UNKNOWN = "smtp.unknown"
     """Anything that is no command of this server."""
 

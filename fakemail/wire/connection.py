@@ -15,7 +15,7 @@ from fakemail.faults.actions.action import Instead
 from fakemail.faults.actions.tls import Context, SendAlert
 from fakemail.faults.facts import Facts
 from fakemail.faults.steps import End, Step
-from fakemail.record.events import Connected, Disconnected, Handshake
+from fakemail.record.events import Connected, Disconnected, Handshake, Introduced
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -43,6 +43,7 @@ class Connection(asyncio.BufferedProtocol):
         self.site = site
         self.number = 0
         self.peer = Peer("", 0, "")
+        self.introduced: tuple[str, Peer, Peer] | None = None  # how, by whom, who it is
         self.channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
         self._core: Core | None = None
@@ -81,12 +82,14 @@ class Connection(asyncio.BufferedProtocol):
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         address, port = (transport.get_extra_info("peername") or ("", 0))[:2]
         self.number = site.number()
-        self.peer = site.peer(address, port)
+        self.peer = site.peer(address, port) if self.introduced is None else self.introduced[2]
         site.connections.add(self)
         is_early = not site.implicit_tls and has_arrived(transport)
         site.log.append(
             Connected, Stage.CONNECT, site.host, self.number, "", site.service, self.peer, is_early
         )
+        if self.introduced is not None:
+            site.log.append(Introduced, Stage.PROXY, site.host, self.number, "", *self.introduced)
         self._core = self.open_core()
         self._watch_idleness()
         if site.faults.in_force and self._is_struck():

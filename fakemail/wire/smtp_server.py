@@ -19,9 +19,11 @@ from fakemail.errors import ProtocolError, ServerError
 from fakemail.mail.envelope import Envelope
 from fakemail.sasl.exchange import Credentials
 from fakemail.smtp.backend import Backend, Receipt
+from fakemail.smtp.xclient import Introduction
 from fakemail.terms.address import Address, NullPath, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.ids import Chance
+from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply, read_reply
 from fakemail.terms.verdict import ACCEPTED, Action, Verdict
@@ -76,6 +78,9 @@ class _HandlerBackend:
         self._session = HandlerSession(loop)
         self._session.peer = connection.peer[:2]  # type: ignore[assignment]  # it says str and means the tuple
         self._envelope = HandlerEnvelope()
+
+    def introduce(self, said: Introduction, peer: Peer) -> Peer:
+        return self._own.introduce(said, peer)
 
     def check_client(self) -> Verdict | None:
         return self._own.check_client()

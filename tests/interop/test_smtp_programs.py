@@ -148,3 +148,36 @@ def test_gnu_sasl_logs_in(net, program, mechanism):
     assert done.returncode == 0, done.stderr
     (last,) = [event for event in net.events(Stage.SMTP_AUTH) if event.reply.code == 235]
     assert last.host == "smtp.shop.test"
+
+
+def test_swaks_says_with_xclient_for_whom_it_speaks(net, program):
+    bob = net.account("bob@example.org")
+    mx = net.mx("example.org")
+    mx.server.change(xclient_from={"app"})
+    done = run(
+        program("swaks"),
+        *("--server", mx.host, "--port", str(mx.port), "--ehlo", "client.test"),
+        *("--from", "ann@else.test", "--to", bob.address, "--silent", "3"),
+        *("--xclient-addr", "203.0.113.77", "--xclient-name", "mail.else.test", "--xclient-port", "4711"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "(mail.else.test [203.0.113.77])" in bob.inbox.wait_for_one().headers["Received"]
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_swaks_speaks_the_proxy_protocol(net, program, version):
+    bob = net.account("bob@example.org")
+    mx = net.mx("example.org")
+    mx.server.change(proxy_from={"app"})
+    family = "TCP4" if version == "1" else "AF_INET"
+    done = run(
+        program("swaks"),
+        *("--server", mx.host, "--port", str(mx.port), "--ehlo", "client.test"),
+        *("--from", "ann@else.test", "--to", bob.address, "--silent", "3"),
+        *("--proxy-version", version, "--proxy-family", family),
+        *("--proxy-source", "203.0.113.77", "--proxy-source-port", "4711"),
+        *("--proxy-dest", "198.51.100.2", "--proxy-dest-port", "25"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[203.0.113.77]" in bob.inbox.wait_for_one().headers["Received"]
+    assert f"PROXY v{version} of app" in net.transcript()

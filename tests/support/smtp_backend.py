@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from fakemail.smtp.xclient import Introduction
 from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
 from fakemail.terms.verdict import ACCEPTED, Verdict
 
 
 class Unjudging:
     """The questions about the client and about DATA, all answered with yes."""
+
+    def introduce(self, said: Introduction, peer: Peer) -> Peer:
+        return Peer(said.address or peer.address, said.port or peer.port, said.name or peer.name)
 
     def check_client(self) -> Verdict | None:
         return ACCEPTED

@@ -26,7 +26,9 @@ from fakemail.terms.verdict import ACCEPTED, Verdict, refused
 from smtp_backend import Unjudging
 
 PLAIN = base64.b64encode(b"\0bob@example.org\0s3cret").decode()
-OPEN = Personality(require_auth=False, auth_in_clear=True, own_senders_only=False)
+OPEN = Personality(
+    require_auth=False, auth_in_clear=True, own_senders_only=False, xclient_from=frozenset({"app"})
+)
 
 
 class Backend(Unjudging):
@@ -143,6 +145,7 @@ GOOD: dict[str, tuple[bytes, int, State | None]] = {
     "VRFY": (b"VRFY bob\r\n", 250, None),
     "EXPN": (b"EXPN team\r\n", 250, None),
     "HELP": (b"HELP\r\n", 214, None),
+    "XCLIENT": (b"XCLIENT ADDR=192.0.2.9\r\n", 220, State.FRESH),
     "QUIT": (b"QUIT\r\n", 221, None),
 }
 REFUSED_LATER = {
@@ -265,6 +268,7 @@ USES: dict[str, tuple[bytes, int, int]] = {
     "SMTPUTF8": ("EHLO app.test\r\nMAIL FROM:<ü@app.test> SMTPUTF8\r\n".encode(), 250, 555),
     "CHUNKING": (IN_MAIL + b"RCPT TO:<bob@example.org>\r\nBDAT 0 LAST\r\n", 250, 500),
     "BINARYMIME": (b"EHLO app.test\r\nMAIL FROM:<a@app.test> BODY=BINARYMIME\r\n", 250, 555),
+    "XCLIENT": (b"XCLIENT ADDR=192.0.2.9 HELO=mail.else.test\r\n", 220, 500),
     "HELP": (b"HELP\r\n", 214, 500),
 }
 # What is offered inside TLS only; the session of these tests is in clear text.
