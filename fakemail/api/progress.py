@@ -15,10 +15,11 @@ NOT_SETTLED = " (not settled)"
 def with_notes(
     internet: Internet, found: list[Journey], *, call: Callable[[Callable[[], bool]], bool] | None = None
 ) -> list[Journey]:
-    """The journeys, with a note at each whose fate is still open.
+    """The journeys, with what is known about who sent each, and a note at each whose fate is still open.
 
     ``call`` asks in the loop's thread whether our side is settled; without it nothing is said about that.
     """
+    found = [_with_senders(internet, each) for each in found]
     if all(each.fate.is_settled for each in found):
         return found
     is_settled = call is None or call(lambda: internet.is_settled)
@@ -26,6 +27,17 @@ def with_notes(
         each if each.fate.is_settled else replace(each, note=_note(internet, each, is_settled))
         for each in found
     ]
+
+
+def _with_senders(internet: Internet, journey: Journey) -> Journey:
+    """A line for each check of the sender whose result somebody has looked at; the others are left alone."""
+    known = internet.authentications
+    lines = [
+        (delivered.number, delivered.host, f"{result.method} {result} ({result.sentence})")
+        for delivered in journey.deliveries
+        for result in known.made(delivered.host, delivered.message)
+    ]
+    return journey.told_also(lines) if lines else journey
 
 
 def _note(internet: Internet, journey: Journey, is_settled: bool) -> str:

@@ -25,6 +25,7 @@ from fakemail.store.message import StoredMessage
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
     from fakemail.policy.authentication import SenderAuthentication
+    from fakemail.policy.results import Result
 
 # What a DMARC record has in it that asks for more than reports, in whatever case.
 _DEMAND: Final = re.compile(r"=[ \t]*(?:quarantine|reject)", re.IGNORECASE)
@@ -115,6 +116,11 @@ class Authentications:
         if not self.is_urgent(host):
             return
         self.keep(host, queue_id, facts_of(self._internet, host, envelope, content).authentication)
+
+    def made(self, host: str, queue_id: str) -> tuple[Result, ...]:
+        """The results that are there for a message, without looking for more."""
+        found = self._known.get((host, queue_id))
+        return () if found is None else tuple(found.made)
 
     # When somebody looks -------------------------------------------------------------------------
 

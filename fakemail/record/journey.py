@@ -6,7 +6,7 @@ How they are put together from events is in :mod:`fakemail.record.tracing`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from fakemail.record.events import Attempt, Delivered, Event, Query
@@ -86,6 +86,14 @@ class Journey:
             Step(number, host, what, reply)
             for number, (_, host, what, reply) in enumerate(self._story, start=1)
         )
+
+    def told_also(self, lines: Iterable[tuple[int, str, str]]) -> Journey:
+        """The same with more to its story: behind which event, at which host, what. What is told is not repeated."""
+        told = "\n".join(what for _, _, what, _ in self._story)
+        more = [(number, host, what, None) for number, host, what in lines if what not in told]
+        if not more:
+            return self
+        return replace(self, _story=tuple(sorted((*self._story, *more), key=lambda line: line[0])))
 
     @property
     def latest(self) -> int:

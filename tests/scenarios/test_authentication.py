@@ -110,6 +110,21 @@ def test_nothing_is_asked_before_somebody_looks() -> None:
         assert net.dns.queries() == []
 
 
+def test_journey_tells_what_a_test_has_looked_at() -> None:
+    with MailNet() as net:
+        bob = net.account("bob@example.org")
+        submit(net, "hello@shop.test", bob.address)
+        assert "spf" not in str(net.journey(to=bob))
+        mail = bob.inbox.one()
+        assert mail.auth.dkim == "pass"
+        story = str(net.journey(to=bob))
+        assert "dkim pass (the signature of shop.test is good)" in story
+        assert "spf" not in story
+        # A failing test looks at a result, and then its report has the reason.
+        assert mail.auth.dmarc == "pass"
+        assert f"dmarc pass ({mail.auth.dmarc.sentence})" in str(net.journey(to=bob))
+
+
 def test_what_a_test_puts_into_a_mailbox_was_never_received() -> None:
     with MailNet() as net:
         bob = net.account("bob@example.org")
