@@ -175,8 +175,7 @@ class Judge:
                 self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
             if each.judgement.outcome is Outcome.DELAY:
                 later += each.recipients
-            told = b"".join([weighed.finding.fields for weighed in each.at_end.judged])
-            raw = self._with_results(each.policy, prepend(content, told) if told else content)
+            raw = self._with_results(each.policy, _with_score(each.at_end, content))
             mail = outcomes.Judged(
                 self._running.name, queue_id, envelope, raw, each.recipients, each.judgement, each.policy
             )
@@ -281,3 +280,13 @@ class Judge:
             worst = heaviest((judgement, *earlier))
             found.setdefault(id(worst), Decided(worst, judgement, policy, [])).recipients.append(recipient)
         return list(found.values())
+
+
+def _with_score(judgement: Judgement, raw: bytes) -> bytes:
+    """The message with the header fields that its findings have brought."""
+    fields = b"".join([weighed.finding.fields for weighed in judgement.judged])
+    if not fields:
+        return raw
+    from fakemail.policy.content.scorer import with_fields  # for those who have a score only
+
+    return with_fields(raw, fields)

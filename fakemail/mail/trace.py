@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Final
 
-from fakemail.mail.headers import body_offset, starts_with_body
+from fakemail.mail.headers import body_offset, split_fields, starts_with_body
 from fakemail.terms.address import Address, Path
 
 # Everything else that a client says of itself could end the clause, the comment or the field.
@@ -106,6 +106,17 @@ def prepend(raw: bytes, fields: bytes) -> bytes:
     if raw and starts_with_body(raw):
         return fields + b"\r\n" + raw
     return fields + raw
+
+
+def without_fields(raw: bytes, prefix: str) -> bytes:
+    """The message without the fields whose names begin so, in whatever case; all else as it was."""
+    kept, at = [], 0
+    for field in split_fields(raw, 0, body_offset(raw)):
+        if field.name.lower().startswith(prefix):
+            end = raw.find(b"\n", field.end)
+            kept.append(raw[at : field.start])
+            at = len(raw) if end < 0 else end + 1
+    return b"".join([*kept, raw[at:]]) if kept else raw
 
 
 def count_received(raw: bytes) -> int:

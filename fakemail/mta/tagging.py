@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from fakemail.mail.headers import body_offset, split_fields
-from fakemail.mail.trace import prepend
+from fakemail.mail.trace import prepend, without_fields
 
 _NOT_TEXT: Final = re.compile(r"[^\x20-\x7e]+")
 
@@ -16,6 +16,9 @@ def tag(raw: bytes, why: str, *, subject: str = "") -> bytes:
     if subject:
         raw = _with_subject(raw, subject.encode("ascii", "replace"))
     report = _NOT_TEXT.sub(" ", why).strip()[:900]
+    raw = without_fields(
+        raw, "x-spam-flag"
+    )  # a filter has written the same before, or a sender something else
     return prepend(raw, b"X-Spam-Flag: YES\r\nX-Spam-Report: " + report.encode() + b"\r\n")
 
 

@@ -70,7 +70,7 @@ def test_each_reason_of_content_has_its_reply(
 
 def test_a_link_that_is_on_a_blocklist(mailnet: MailNet) -> None:
     bob = mailnet.account("bob@example.org")
-    mailnet.dns.add("listed.test.uribl.test", "A", "127.0.0.2")
+    mailnet.dns.blocklist("uribl.test").add("listed.test")
     policy(
         mailnet,
         content={"link_blocklist": "refuse"},
@@ -127,6 +127,17 @@ def test_the_fields_of_the_score_are_on_good_mail_too(mailnet: MailNet) -> None:
     policy(mailnet, spam=True)
     assert send(mailnet, samples.plain())[0] == 250
     assert bob.inbox.one().headers["X-Spam-Flag"] == "NO"
+
+
+def test_a_sender_cannot_say_that_it_is_no_spam(mailnet: MailNet) -> None:
+    bob = mailnet.account("bob@example.org")
+    policy(mailnet, spam=True)
+    forged = b"X-Spam-Flag: NO\r\nx-spam-status: No,\r\n score=0\r\n"
+    send(mailnet, forged + samples.spam())
+    headers = bob.inbox.one().headers
+    assert headers.all("X-Spam-Flag") == ["YES"]
+    assert len(headers.all("X-Spam-Status")) == 1
+    assert headers["Subject"] == "An offer"
 
 
 def test_points_can_be_others(mailnet: MailNet) -> None:

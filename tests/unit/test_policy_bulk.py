@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakemail.mail import samples
 from fakemail.model.filtering import BULK_PACKS, BULK_RULES
@@ -200,3 +202,10 @@ def test_an_author_cannot_write_a_reply() -> None:
     assert reply is not None
     assert reply.text.isascii()
     assert reply.text.isprintable()
+
+
+@given(st.binary(max_size=300) | st.binary(max_size=60).map(lambda value: b"From: " + value + b"\r\n" + NEWS))
+def test_any_octets_get_an_answer(raw: bytes) -> None:
+    for pack in PACKS.values():
+        for _, found in check(case(raw, own_domains={"shop.test"}), pack):
+            assert found.sentence.isprintable()

@@ -10,7 +10,7 @@ from fakemail.errors import DeclarationError
 from fakemail.mail.message import MessageView
 from fakemail.model.filtering import KEYWORDS, Rules, Thresholds, read_rules, read_thresholds
 from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.content.scorer import Score, score
+from fakemail.policy.content.scorer import Score, score, with_fields
 from fakemail.policy.finding import Finding, Status
 
 
@@ -129,3 +129,18 @@ def test_wrong_rules(changes: dict[str, Any], words: str) -> None:
         read(**changes)
     assert words in str(refused.value)
     assert str(refused.value).startswith("domain 'example.org': ")
+
+
+@pytest.mark.parametrize(
+    ("raw", "left"),
+    [
+        (b"Subject: x\r\n\r\nX-Spam-Flag: NO\r\n", b"Subject: x\r\n\r\nX-Spam-Flag: NO\r\n"),
+        (b"X-Spam-Flag: NO\r\nSubject: x\r\n\r\n", b"Subject: x\r\n\r\n"),
+        (b"Subject: x\r\nX-Spam-Status: No,\r\n\tscore=0\r\n\r\n", b"Subject: x\r\n\r\n"),
+        (b"X-Spam-Level: *", b""),
+        (b"Hello", b"\r\nHello"),
+        (b"", b""),
+    ],
+)
+def test_fields_of_another_filter_are_taken_away(raw: bytes, left: bytes) -> None:
+    assert with_fields(raw, b"X-Spam-Flag: YES\r\n") == b"X-Spam-Flag: YES\r\n" + left

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from fakemail.mail.trace import prepend, without_fields
 from fakemail.policy.finding import Finding
 
 _MOST_STARS: Final = 50
@@ -47,6 +48,11 @@ def score(findings: Iterable[Finding], *, required: float = 5.0) -> Score:
     found = [finding for finding in findings if finding.score]
     points = round(sum(finding.score for finding in found), 3)
     return Score(points, required, tuple(dict.fromkeys(finding.check for finding in found)))
+
+
+def with_fields(raw: bytes, fields: bytes) -> bytes:
+    """A message with these fields in front, and without those of a filter that it came with, which could be forged."""
+    return prepend(without_fields(raw, "x-spam-"), fields)
 
 
 def _folded(start: str, checks: Iterable[str]) -> list[str]:
