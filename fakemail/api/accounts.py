@@ -11,6 +11,7 @@ from fakemail.api.failures import Wanted, ambiguous, missing, missing_event, une
 from fakemail.api.hosts import Domain, read_address
 from fakemail.api.matchers import Matcher
 from fakemail.api.messages import Message
+from fakemail.api.presets.account import AccountFaults
 from fakemail.api.settings import Settings
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.errors import MailExpectation
@@ -377,6 +378,11 @@ class BaseAccount(Generic[_Box]):
     def pop3s(self) -> Settings:
         """The same with implicit TLS: port 995 (RFC 8314)."""
         return self._reading("pop3s")
+
+    @property
+    def faults(self) -> AccountFaults:
+        """What goes wrong for its owner where mail is read: nothing, unless it is asked for."""
+        return AccountFaults(self._net, self.domain.reading_host.name, str(self.address))
 
     def _reading(self, service: str) -> Settings:
         host = self.domain.reading_host

@@ -534,3 +534,20 @@ def test_nothing_is_left_open(bob, host, mailnet):
         client.send(b"t1 FETCH 1 FLAGS\r\n")
         with pytest.raises(TimeoutError):
             client.readline()
+
+
+def test_faults_of_one_account(bob, host, mailnet):
+    ann = mailnet.account("ann@example.org")
+    fault = bob.faults.reject_login()
+    with stranger(bob) as client, pytest.raises(imaplib.IMAP4.error, match="Authentication failed"):
+        client.login(bob.imap.username, bob.imap.password)
+    with reader(ann):
+        pass
+    assert fault.fired == 1
+    fault.lift()
+    bob.faults.over_quota()
+    with reader(bob) as client, reader(ann) as other:
+        assert client.append("INBOX", None, None, b"\r\n")[0] == "NO"
+        assert other.append("INBOX", None, None, b"\r\n")[0] == "OK"
+    with pytest.raises(DeclarationError, match=r"login= cannot fit at imap\.banner"):
+        bob.faults.refuse(Stage.IMAP_BANNER)
