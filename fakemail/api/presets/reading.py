@@ -9,7 +9,6 @@ from fakemail.api.presets.adding import Adds
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.answers import Delay, HalfReply, LoseReply
-from fakemail.faults.actions.connections import Drop
 from fakemail.faults.actions.reading import (
     ByeInside,
     CutLiteral,
@@ -164,10 +163,6 @@ class ReadingPresets(Adds):
         """QUIT removes nothing that was marked with DELE: it fails, or ``silently`` says yes (RFC 1939 §6)."""
         failing = Refuse("SYS/TEMP", "some deleted messages were not removed")
         return self.add(Stage.POP3_QUIT, SayYes() if silently else failing, **where_and_when)
-
-    def drop_before_retr(self, **where_and_when: Any) -> Fault:
-        """The connection ends instead of an answer to RETR."""
-        return self.add(Stage.POP3_RETR, Drop(), **where_and_when)
 
     def _at_login(self, stages: tuple[Stage, Stage], do: Action, where_and_when: dict[str, Any]) -> Fault:
         """One fault at both ways to log in, of which a client takes one; who it is is told at the first only."""
