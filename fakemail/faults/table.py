@@ -71,7 +71,6 @@ CONNECT: Final = Row(
 WATCHED: Final = MappingProxyType(
     {
         Stage.DISCONNECT: "the connection is over",
-        Stage.HTTP_REQUEST: "break the file that is served: domain.mta_sts(flaw=...)",
         Stage.QUEUE: "refuse the message at smtp.end instead",
         Stage.ROUTE: "let DNS fail instead",
         Stage.ATTEMPT: "let the host fail that is tried",
