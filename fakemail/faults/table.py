@@ -70,6 +70,7 @@ CONNECT: Final = Row(
 
 WATCHED: Final = MappingProxyType(
     {
+        Stage.PROXY: "it is what a client says before everything; let the greeting fail",
         Stage.DISCONNECT: "the connection is over",
         Stage.QUEUE: "refuse the message at smtp.end instead",
         Stage.ROUTE: "let DNS fail instead",

@@ -32,6 +32,7 @@ WAYS = {
     Stage.SMTP_HELO: Way((), EHLO),
     Stage.SMTP_STARTTLS: Way((EHLO,), "STARTTLS"),
     Stage.SMTP_AUTH: Way((EHLO,), "AUTH PLAIN AGFubkBzaG9wLnRlc3QAc2VjcmV0", "submission"),
+    Stage.SMTP_XCLIENT: Way((EHLO,), "XCLIENT ADDR=192.0.2.77"),
     Stage.SMTP_MAIL: Way((EHLO,), MAIL),
     Stage.SMTP_RCPT: Way((EHLO, MAIL), RCPT),
     Stage.SMTP_DATA: Way((EHLO, MAIL, RCPT), "DATA"),
@@ -115,6 +116,7 @@ def is_reply(octets):
 @pytest.fixture(scope="module")
 def net(mailnet_factory):
     net = mailnet_factory(accounts=["bob@example.org"])
+    net.domain("example.org").hosts[0].change(xclient_from={"app"})
     net.domain("example.org").alias("team", "bob@example.org")
     net.account("ann@shop.test", password="secret").submission.server.change(auth_in_clear=True)
     return net

@@ -35,6 +35,7 @@ ROWS: Final = (
     _row(Stage.SMTP_BANNER, ALWAYS),
     _row(Stage.SMTP_HELO, _LOGGED_IN | {"argument"}, Hide, Advertise),
     _row(Stage.SMTP_STARTTLS, ALWAYS, Inject, KeepPlaintext),
+    _row(Stage.SMTP_XCLIENT, _LOGGED_IN | {"argument"}),
     _row(Stage.SMTP_AUTH, ALWAYS | {"argument"}),
     _row(Stage.SMTP_MAIL, _MAIL | {"argument"}),
     _row(Stage.SMTP_RCPT, _RCPT | {"argument"}, PretendSuccess),
