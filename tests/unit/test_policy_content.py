@@ -265,13 +265,13 @@ def test_thirty_megabytes_are_judged() -> None:
 @pytest.mark.parametrize(
     ("raw", "check"),
     [
-        (b"X-A: b\r\n" * 500_000, "header_size"),
+        (b"X-A: b\r\n" * 100_000, "header_size"),
         (b"Subject: " + b"!" * 3_000_000 + b"\r\n\r\n", "excited_subject"),
-        (b"Subject: x\r\n" * 200_000 + b"\r\n", "duplicate_fields"),
-        (b"From: " + b"<a@b.test>," * 100_000 + b"\r\n\r\n", "from_field"),
+        (b"Subject: x\r\n" * 50_000 + b"\r\n", "duplicate_fields"),
+        (b"From: " + b"<a@b.test>," * 30_000 + b"\r\n\r\n", "from_field"),
         (HEAD + b"MIME-Version: 1.0\r\n" + NESTED * 500, "mime_depth"),
-        (mime(b"multipart/mixed; boundary=b", b"--b\r\n\r\n" * 300_000), "mime_parts"),
-        (html("<a href='http://a.test'>b.test</a>" * 100_000), "link_number"),
+        (mime(b"multipart/mixed; boundary=b", b"--b\r\n\r\n" * 60_000), "mime_parts"),
+        (html("<a href='http://a.test'>b.test</a>" * 30_000), "link_number"),
         (html("<a href='http://a.test'>" + "a." * 500_000 + "</a>"), "no_subject"),
         (html("<img " * 500_000), "no_subject"),
         (attached("a.zip", packed({str(number): b"" for number in range(50_000)})), "archive_bounds"),

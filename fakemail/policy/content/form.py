@@ -121,13 +121,13 @@ def header_size(matter: Matter) -> str:
 
 def line_limit(matter: Matter) -> str:
     """RFC 5322 §2.1.1: no line of more than 998 characters."""
-    number, length = _longest_line(matter.raw)
+    number, length = matter.longest_line
     return f"line {number} has {length} octets, more than {_LONGEST}" if length > _LONGEST else ""
 
 
 def line_length(matter: Matter) -> str:
     """RFC 5322 §2.1.1: no line should have more than 78 characters."""
-    number, length = _longest_line(matter.raw)
+    number, length = matter.longest_line
     return f"line {number} has {length} octets, more than {_WANTED}" if _WANTED < length <= _LONGEST else ""
 
 
@@ -159,16 +159,6 @@ def eight_bit_body(matter: Matter) -> str:
     if matter.facts.body is not Body.SEVEN_BIT or matter.raw[len(matter.header) :].isascii():
         return ""
     return "the body has octets above 127, and BODY=8BITMIME was not announced"
-
-
-def _longest_line(raw: bytes) -> tuple[int, int]:
-    """The number of the longest line, from 1, and its octets without the line end."""
-    longest = number = 0
-    for at, line in enumerate(raw.split(b"\n"), 1):
-        length = len(line) - line.endswith(b"\r")
-        if length > longest:
-            longest, number = length, at
-    return number, longest
 
 
 def _cut(text: str) -> str:

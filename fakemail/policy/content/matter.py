@@ -40,6 +40,17 @@ class Matter:
         return self.raw[: body_offset(self.raw)]
 
     @cached_property
+    def longest_line(self) -> tuple[int, int]:
+        """The number of the longest line, from 1, and its octets without the line end."""
+        longest = number = 0
+        for at, line in enumerate(self.raw.split(b"\n"), 1):
+            if len(line) > longest:
+                length = len(line) - line.endswith(b"\r")
+                if length > longest:
+                    longest, number = length, at
+        return number, longest
+
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """Every part, in the order of the octets."""
         return tuple(self.message.root.walk())

@@ -56,8 +56,10 @@ def pictures_only(matter: Matter) -> str:
     """Pictures in place of words, which a filter could read."""
     pictures = sum(part.type.main == "image" for part in matter.parts)
     pictures += len(_PICTURE.findall(matter.message.html))
+    if not pictures:
+        return ""
     words = len(re.findall(r"\w+", matter.message.text))
-    if not pictures or words >= matter.rules.min_words:
+    if words >= matter.rules.min_words:
         return ""
     return f"there are {pictures} pictures and {words} words"
 
