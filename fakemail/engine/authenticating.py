@@ -19,6 +19,7 @@ from fakemail.engine.receiving import facts_of
 from fakemail.errors import DeclarationError
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.headers import body_offset, split_fields
+from fakemail.model.host import Personality
 from fakemail.policy.facts import Facts, Resolve
 from fakemail.store.message import StoredMessage
 
@@ -100,9 +101,17 @@ class Authentications:
     def of_facts(self, facts: Facts) -> SenderAuthentication:
         """What is found out about a message while it is judged."""
         from fakemail.policy.authentication import SenderAuthentication
+        from fakemail.policy.dmarc_discovery import Method
 
+        host = self._internet.world.hosts.get(facts.host)
+        traits = host.personality if host is not None else Personality()
         probability = self._internet.chance.probability
-        return SenderAuthentication(facts, draw=lambda: int(probability() * 100))
+        return SenderAuthentication(
+            facts,
+            method=Method(traits.dmarc_discovery),
+            own_suffixes=traits.public_suffixes,
+            draw=lambda: int(probability() * 100),
+        )
 
     def keep(self, host: str, queue_id: str, found: SenderAuthentication) -> None:
         """Keep what was found out about a message that a host has taken, and what can be found out yet."""

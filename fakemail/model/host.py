@@ -53,6 +53,10 @@ DNS_CACHES: Final = ("until_changed", "for_ttl", "off")
 """How the resolver of a host can remember answers."""
 
 
+DMARC_DISCOVERIES: Final = ("tree_walk", "public_suffix")
+"""How a host can find the organization of a domain for DMARC."""
+
+
 BOUNCE_STYLES: Final = ("standard", "postfix", "exchange", "gmail", "qmail", "plain")
 """How delivery reports can look; ``plain`` has no part that a program could read."""
 
@@ -64,6 +68,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "alters": ALTERATIONS,
         "sending_tls": SENDING_TLS,
         "dns_cache": DNS_CACHES,
+        "dmarc_discovery": DMARC_DISCOVERIES,
     }
 )
 """The traits that are words of a list, one word or several."""
@@ -117,6 +122,11 @@ class Personality:
     dns_cache: str = "until_changed"
     """What its resolver remembers, in the fake internet's time: ``until_changed``, answers for their TTL, but none
     from before a change in DNS; ``for_ttl``, those as well, as real resolvers do; ``off``, nothing."""
+    dmarc_discovery: str = "tree_walk"
+    """How it finds the organization of a domain for DMARC: ``tree_walk``, by the DNS alone (RFC 9989);
+    ``public_suffix``, by the Public Suffix List, and with ``pct=`` heeded (RFC 7489)."""
+    public_suffixes: frozenset[str] = frozenset()
+    """Names below which different owners register, beside those of the Public Suffix List."""
     max_hops: int = 100
     """Received fields in a message before it is refused as going round in circles (RFC 5321 §6.3)."""
     accept_bare_line_ends: bool = False

@@ -22,9 +22,9 @@ MAX_LABELS: Final = 8
 class Method(StrEnum):
     """How the organizational domain is found."""
 
-    TREE_WALK = "tree walk"
+    TREE_WALK = "tree_walk"
     """RFC 9989, the standard of today: the DNS says it all, so that any name of a fake internet works."""
-    PUBLIC_SUFFIX = "public suffix"
+    PUBLIC_SUFFIX = "public_suffix"
     """RFC 7489, as receivers still do that have not changed: by a list of names."""
 
 

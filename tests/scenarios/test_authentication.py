@@ -5,12 +5,10 @@ from __future__ import annotations
 import smtplib
 from email import policy
 from email.message import EmailMessage
-from typing import Any
 
 import pytest
 
 from fakemail import MailExpectation, MailNet, Reason, Stage, samples
-from fakemail.model.policy import Outcome, Policy, Then
 
 
 def letter(sender: str, to: str, subject: str = "News") -> EmailMessage:
@@ -142,11 +140,6 @@ def test_a_bounce_is_checked_by_the_name_of_its_host() -> None:
         assert auth.spf.identity == "helo"
 
 
-def set_policy(net: MailNet, **fields: Any) -> None:
-    """Let example.org check that."""
-    net.call(lambda: net.internet.world.set_policy("example.org", Policy(**fields)))
-
-
 def refuse_all_but_its_own(net: MailNet, policy: str = "reject") -> None:
     net.account("ann@shop.test")
     net.domain("shop.test").publish(dmarc=f"v=DMARC1; p={policy}")
@@ -196,7 +189,7 @@ def test_nobody_is_looked_at_where_no_domain_asks_for_it() -> None:
 def test_fields_about_the_sender_are_written_for_a_domain_that_wants_them() -> None:
     with MailNet() as net:
         bob = net.account("bob@example.org")
-        set_policy(net, authentication_results=True, received_spf=True)
+        net.domain("example.org").policy(authentication_results=True, received_spf=True)
         submit(net, "hello@shop.test", bob.address)
         mail = bob.inbox.one()
         (field,) = mail.headers.all("Authentication-Results")
@@ -218,7 +211,7 @@ def test_fields_about_the_sender_are_written_for_a_domain_that_wants_them() -> N
 def test_a_false_claim_of_the_host_s_own_is_removed() -> None:
     with MailNet() as net:
         bob = net.account("bob@example.org")
-        set_policy(net, authentication_results=True)
+        net.domain("example.org").policy(authentication_results=True)
         (host,) = net.domain("example.org").mx_hosts()
         claims = f"Authentication-Results: {host.name}; spf=pass\r\nAuthentication-Results: other.test; spf=pass\r\n"
         raw = claims.encode() + letter("ann@shop.test", bob.address).as_bytes()
@@ -235,7 +228,7 @@ def test_a_false_claim_of_the_host_s_own_is_removed() -> None:
 def test_a_domain_can_refuse_what_does_not_pass(method: str, reason: Reason, enhanced: bytes) -> None:
     with MailNet() as net:
         bob, _ = net.accounts("bob@example.org", "ann@shop.test")
-        set_policy(net, **{method: Then((("fail", Outcome.REFUSE), ("none", Outcome.REFUSE)))})
+        net.domain("example.org").policy(**{method: {"fail": "refuse", "none": "refuse"}})
         raw = letter("ann@shop.test", bob.address).as_bytes()
         with pytest.raises(smtplib.SMTPResponseException) as caught:
             straight(net, raw, sender="ann@shop.test", to=bob.address)
