@@ -47,7 +47,8 @@ class Link(NamedTuple):
 
     def is_asked(self, policy: Policy) -> bool:
         """Whether a policy asks for it."""
-        return getattr(policy, self.keyword) not in (None, (), False, "")
+        value = getattr(policy, self.keyword)
+        return value is not None and value is not False and value != () and value != ""
 
     def outcome(self, policy: Policy, finding: Finding) -> Outcome:
         """What follows from a finding."""

@@ -109,7 +109,6 @@ class Reason(Enum):
     # Routing
     DNS_TEMPORARY = "DNS failed for now"
     NO_ADDRESS = "mail host has no address"
-    NO_HOST_REACHED = "no mail host could be reached"
     MAIL_LOOP = "mail loop"
     LOCAL_ERROR = "local error"
     DROPPED = "dropped from the queue"
