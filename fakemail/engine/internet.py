@@ -35,6 +35,7 @@ from fakemail.engine.signing import Keys, Signing
 from fakemail.engine.site import RunningHost
 from fakemail.engine.spoiled_dns import SpoiledDns
 from fakemail.engine.stalls import Stalls
+from fakemail.engine.ticking import Ticking
 from fakemail.engine.transfer import QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
 from fakemail.faults.facts import Facts
@@ -93,6 +94,7 @@ class Internet:
         self.store = MailStore(clock=clock, folders=self._folders)
         self.network = Network()
         self.supervisor = Supervisor()
+        self.ticking = Ticking(clock, self.supervisor)
         self.hosts: dict[str, RunningHost] = {}
         self._real_ports = RealPorts(self.network) if real_ports else None
         self.plan: PortPlan = self._real_ports or (
@@ -147,6 +149,7 @@ class Internet:
             await self._real_ports.start(self.dns)
         else:
             await self.dns.start()
+        self.ticking.start()
         keep_through_forks()
         server = self.world.add_host(NAME_SERVER)
         self._naming.do(lambda naming: naming.ensure_zone(INFRASTRUCTURE))
@@ -158,6 +161,7 @@ class Internet:
             settlement.leave()
         for running in self.hosts.values():
             running.close()
+        self.ticking.stop()
         await self.supervisor.aclose()
         self.connections.close()
         await self.resolvers.aclose()

@@ -10,17 +10,42 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail import Bounced, Delivered, Discarded, Expired, Forwarded, MailNet, Refused, days, samples
+from fakemail import (
+    Bounced,
+    Delivered,
+    Discarded,
+    Expired,
+    Forwarded,
+    MailNet,
+    Refused,
+    Stage,
+    days,
+    faults,
+    minutes,
+    samples,
+)
 
 DOMAINS = ("a.test", "b.test", "c.test")
 USERS = tuple(f"{local}@{domain}" for domain in DOMAINS for local in ("ann", "bob"))
 ALIASES = tuple(f"team@{domain}" for domain in DOMAINS)
 LISTS = tuple(f"list@{domain}" for domain in DOMAINS)
-NOBODY = ("gone@a.test", "gone@c.test", "x@nowhere.test", "x@silent.test")
+NOBODY = ("gone@a.test", "gone@c.test", "x@nowhere.test", "x@silent.test", "x@back.test", "x@lost.test")
 ANYBODY = (*USERS, *ALIASES, *LISTS, *NOBODY)
 # An alias may only name those who are there, or anybody elsewhere.
 SOMEBODY = (*USERS, "x@nowhere.test")
 HOSTS = tuple(f"{name}.{domain}" for domain in DOMAINS for name in ("mx1", "mx2"))
+FAULTS = (
+    faults.reply(421),
+    faults.reply(451),
+    faults.reply(554),
+    faults.drop(),
+    faults.reset(),
+    faults.garbage(),
+    faults.half_reply(),
+    faults.lose_reply(),
+    faults.close(),
+)
+FAULTY = (Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_END)
 
 
 class Deferring:
@@ -44,6 +69,9 @@ class Plan:
     two_hosts: frozenset[str]
     stopped: frozenset[str]
     deferring: dict[str, int]
+    faults: dict[str, tuple[Stage, object, int]]
+    greylisting: frozenset[str]
+    through: int
     aliases: dict[str, tuple[str, ...]]
     forwards: dict[str, tuple[tuple[str, ...], bool, bool]]
     lists: dict[str, tuple[tuple[str, ...], bool]]
@@ -62,6 +90,13 @@ plans = st.builds(
     two_hosts=st.frozensets(st.sampled_from(DOMAINS)),
     stopped=st.frozensets(st.sampled_from(HOSTS), max_size=2),
     deferring=st.dictionaries(st.sampled_from(HOSTS), st.sampled_from([1, 3, 10_000]), max_size=2),
+    faults=st.dictionaries(
+        st.sampled_from(HOSTS),
+        st.tuples(st.sampled_from(FAULTY), st.sampled_from(FAULTS), st.sampled_from([1, 3, 10_000])),
+        max_size=2,
+    ),
+    greylisting=st.frozensets(st.sampled_from(DOMAINS), max_size=1),
+    through=st.integers(0, 2),
     aliases=st.dictionaries(st.sampled_from(ALIASES), some(SOMEBODY, least=1), max_size=3),
     forwards=st.dictionaries(
         st.sampled_from(USERS),
@@ -84,6 +119,12 @@ def build(net: MailNet, plan: Plan) -> None:
     for domain in DOMAINS:
         net.domain(domain, mx=["mx1", "mx2"] if domain in plan.two_hosts else ["mx1"])
     net.domain("silent.test").null_mx()
+    net.dns.add("back.test", "MX", "10 localhost.")
+    net.dns.add("lost.test", "MX", "10 mx.nowhere.test.")
+    if plan.through:
+        net.route("a.test", via=[f"relay{number}.example.net" for number in range(plan.through)])
+    for domain in plan.greylisting:
+        net.domain(domain).policy(greylist=minutes(5))
     for user in USERS:
         net.account(user)
     for alias, targets in plan.aliases.items():
@@ -104,6 +145,9 @@ def build(net: MailNet, plan: Plan) -> None:
         net.existing_host(host).stop()
     for host in plan.deferring.keys() & running:
         net.existing_host(host).handle_with(Deferring(plan.deferring[host]))
+    for host in plan.faults.keys() & running:
+        stage, action, times = plan.faults[host]
+        net.existing_host(host).faults.add(stage, action, times=times, must_fire=False)
     for host, style in plan.styles.items():
         net.existing_host(host).change(bounces=style)
 
@@ -116,7 +160,7 @@ def send(net: MailNet, plan: Plan) -> None:
             client.sendmail(sender, list(recipients), raw)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(plan=plans, seed=st.integers(0, 3))
 def test_every_recipient_of_every_message_has_one_settled_fate(plan: Plan, seed: int) -> None:
     with MailNet(seed=seed, timeout=20) as net:

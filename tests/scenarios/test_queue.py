@@ -23,7 +23,10 @@ from fakemail import (
     days,
     hours,
     minutes,
+    seconds,
 )
+from fakemail.clock import RealClock
+from fakemail.errors import ServerError
 
 
 @pytest.fixture
@@ -285,3 +288,39 @@ def test_two_advances_at_once_lose_no_time():
             return net.clock.now() - start
 
     assert asyncio.run(use()) == hours(3)
+
+
+def test_on_a_real_clock_what_is_due_is_done_by_itself():
+    with MailNet(clock=RealClock()) as net:
+        shop, bob = net.account("bounces@shop.test"), net.account("bob@example.org")
+        net.domain("example.org").policy(greylist=seconds(0.1))
+        net.queue.schedule(gaps=[seconds(0.2)])
+        send(shop, bob.address)
+        bob.inbox.wait_for_one(timeout=20)
+        net.settle()
+        assert [attempt.reply.code for attempt in net.journey(to=bob).attempts] == [451, 250]
+
+
+def test_a_real_clock_can_be_moved_forward():
+    with MailNet(clock=RealClock()) as net:
+        shop, bob = net.account("bounces@shop.test"), net.account("bob@example.org")
+        net.domain("example.org").policy(greylist=minutes(5))
+        send(shop, bob.address)
+        net.settle()
+        before = net.clock.now()
+        net.clock.advance(hours(1))
+        assert len(bob.inbox) == 1
+        assert net.clock.now() - before >= hours(1)
+
+
+def test_an_error_in_what_is_due_on_a_real_clock_fails_the_test():
+    def break_down():
+        raise ZeroDivisionError
+
+    net = MailNet(clock=RealClock()).start()
+    net.call(lambda: net.internet.clock.after(seconds(0), break_down, name="a broken job"))
+    for _ in range(100_000):
+        if net.call(lambda: net.internet.supervisor.errors):
+            break
+    with pytest.raises(ServerError, match="in a broken job"):
+        net.close()
