@@ -112,7 +112,7 @@ class Signs:
             others = [replace(each, sign=False) for each in others]
         self._keep(*others, new)
         internet = self._net.internet
-        self._net.call(lambda: internet.publish_key(self.name, new))
+        self._net.call(lambda: internet.naming.key(self.name, new))
         return self
 
     def dkim_key(self, selector: str | None = None, *, algorithm: str | None = None) -> DkimKey:

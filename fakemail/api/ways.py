@@ -153,6 +153,7 @@ class Ways:
         world.change_account(replace(world.account(app), may_send_as=frozenset("*")))
         host = world.host(world.domain(INFRASTRUCTURE).submission_host)
         world.change_host(replace(host, smarthost=True))
+        self._net.internet.naming.senders()
 
 
 def _names(domain: str, via: str | Host | Sequence[str | Host]) -> list[str]:

@@ -44,7 +44,6 @@ from fakemail.faults.rule import Rule
 from fakemail.imap.personality import PERSONALITIES
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.headers import head_of
-from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
@@ -129,7 +128,7 @@ class Internet:
         self._signs = False
         self._advancing = asyncio.Lock()  # it takes the loop in which it is first waited for
         self.authentications = Authentications(self)
-        self._naming = LateNaming(self.world, self.keys, self.authentications.before_change)
+        self.naming = LateNaming(self.world, self.keys, self.authentications.before_change)
         self.resolvers = Resolvers(self)
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
         self.spoiled_dns = SpoiledDns(self)
@@ -152,8 +151,8 @@ class Internet:
         self.ticking.start()
         keep_through_forks()
         server = self.world.add_host(NAME_SERVER)
-        self._naming.do(lambda naming: naming.ensure_zone(INFRASTRUCTURE))
-        self._naming.do(lambda naming: naming.host(server))
+        self.naming.do(lambda naming: naming.ensure_zone(INFRASTRUCTURE))
+        self.naming.do(lambda naming: naming.host(server))
 
     async def stop(self) -> None:
         """End everything at once. Ports are free and tasks have ended when it returns."""
@@ -206,16 +205,16 @@ class Internet:
     @property
     def zones(self) -> Zones:
         """The DNS zones. The first look at them fills them."""
-        return self._naming.zones
+        return self.naming.zones
 
     @property
     def is_dns_in_use(self) -> bool:
         """Whether anybody has looked at the DNS zones."""
-        return self._naming.is_in_use
+        return self.naming.is_in_use
 
     def zones_at_present(self) -> Callable[[], Zones]:
         """The DNS zones as they are now, for whoever may ask for them after they have changed."""
-        return self._naming.present()
+        return self.naming.present()
 
     def past_connections_of(self, account: Address) -> set[int]:
         """The numbers of the connections on which an account has ever logged in."""
@@ -230,13 +229,9 @@ class Internet:
             if connection.login and login_key(connection.login) == account.key
         }
 
-    def publish_key(self, domain: str, dkim: Dkim) -> None:
-        """Put the key of a selector into DNS, in place of what is there."""
-        self._naming.do(lambda naming: naming.dkim(domain, dkim))
-
     def ensure_zone(self, origin: str) -> None:
         """Make a DNS zone unless it is there."""
-        self._naming.do(lambda naming: naming.ensure_zone(origin))
+        self.naming.do(lambda naming: naming.ensure_zone(origin))
 
     def sign(self, origin: str, flaw: str | None = None) -> None:
         """Sign a DNS zone, made if it is not there, with a key of its own."""
@@ -268,7 +263,7 @@ class Internet:
 
     async def run_host(self, host: Host) -> RunningHost:
         """Put a host into DNS and open its ports; one that runs gets the ports it lacks."""
-        self._naming.do(lambda naming: naming.host(host))
+        self.naming.do(lambda naming: naming.host(host))
         running = self.hosts.get(host.name)
         if running is None:
             running = self.hosts[host.name] = RunningHost(self, host, PROTOCOLS)
@@ -277,7 +272,7 @@ class Internet:
 
     async def run_domain(self, domain: Domain) -> None:
         """Put a domain into DNS and run its hosts."""
-        self._naming.do(lambda naming: naming.domain(domain))
+        self.naming.do(lambda naming: naming.domain(domain))
         await self._run_hosts_of(domain)
 
     async def run_reading_host(self, name: str) -> RunningHost:
@@ -287,14 +282,14 @@ class Internet:
             return self.hosts[domain.reading_host]
         domain = self.world.ensure_reading_host(domain.name, READABLE)
         running = await self.run_host(self.world.hosts[domain.reading_host])
-        self._naming.do(lambda naming: naming.reading(domain, READABLE))
+        self.naming.do(lambda naming: naming.reading(domain, READABLE))
         return running
 
     async def reroute(self, domain: Domain) -> None:
         """Make a change of a domain's mail routing visible."""
         for homes in self._homes.values():
             homes.pop(domain.name, None)
-        self._naming.do(lambda naming: naming.route(domain))
+        self.naming.do(lambda naming: naming.route(domain))
         await self._run_hosts_of(domain)
         if self.faults.rules():
             await self.heed_faults()
@@ -322,6 +317,7 @@ class Internet:
         """Note that a host has routes: mail for those domains is passed on, and delivered here no more."""
         for domain in self.world.hosts[host].routes:
             self.homes(host).pop(domain, None)
+        self.naming.senders()
 
     def postmaster(self, host: str) -> Address:
         """Who gets the mail for ``<postmaster>`` without a domain (RFC 5321 §4.5.1)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from threading import RLock
 
 from fakemail.dns.names import name_key, reverse_name
@@ -39,6 +39,8 @@ class Naming:
         self._zones = zones
         self._keys = keys
         self._named: set[str] = set()
+        self._spf: dict[str, Record] = {}
+        """What each domain says by itself about who may send for it."""
         for origin in _REVERSE_ZONES:
             self.ensure_zone(origin)
 
@@ -67,9 +69,22 @@ class Naming:
         self.route(domain)
         for host in {*domain.mail_hosts, domain.submission_host}:
             self.host(self._world.hosts[host])
+        self.senders(domain)
         self._zones.add(*_published(domain))
         for dkim in domain.dkim:
             self.dkim(domain.name, dkim)
+
+    def senders(self, domain: Domain) -> None:
+        """The SPF record of a domain, unless its owner says something else on purpose."""
+        new = _record(domain.name, "TXT", txt(_spf(self._world, domain)))
+        old = self._spf.get(domain.name)
+        self._spf[domain.name] = new
+        if old is None:
+            self._zones.add(new)
+            return
+        present = self._zones.records(domain.name, "TXT")
+        if old in present and new != old:
+            self._zones.replace(domain.name, "TXT", [new if each == old else each for each in present])
 
     def dkim(self, domain: str, dkim: Dkim) -> None:
         """The record of a DKIM key in place of what is there; the key is made when somebody looks at it."""
@@ -123,6 +138,15 @@ class LateNaming:
             else:
                 step(self._naming)
 
+    def key(self, domain: str, dkim: Dkim) -> None:
+        """Put the key of a selector into DNS, in place of what is there."""
+        self.do(lambda naming: naming.dkim(domain, dkim))
+
+    def senders(self) -> None:
+        """Let the SPF records of the domains name those by whose hands their mail goes now."""
+        for domain in self._world.domains.values():
+            self.do(partial(Naming.senders, domain=domain))
+
     @property
     def zones(self) -> Zones:
         """The zones, with everything in them that was declared."""
@@ -162,10 +186,30 @@ class LateNaming:
         return naming
 
 
+def _spf(world: World, domain: Domain) -> str:
+    """RFC 7208: who may send for a domain: those who take its mail, its submission host, and who sends for that one."""
+    who = {Routing.MX: ["mx"], Routing.IMPLICIT: ["a"]}.get(domain.routing, [])
+    hosts = [domain.submission_host, *_exits(world, domain.submission_host)]
+    hosts += [host.name for host in world.hosts.values() if host.smarthost]
+    return " ".join(["v=spf1", *who, *(f"a:{host}" for host in dict.fromkeys(hosts)), "-all"])
+
+
+def _exits(world: World, host: str) -> Iterator[str]:
+    """The hosts by which mail that starts at one leaves its chains of routes."""
+    waiting, seen = [host], {host}
+    while waiting:
+        name = waiting.pop(0)
+        described = world.hosts.get(name)
+        if described is None:
+            continue
+        if name != host and "*" not in described.routes:
+            yield name
+        onward = [each for each in described.routes.values() if each not in seen]
+        seen.update(onward)
+        waiting += onward
+
+
 def _published(domain: Domain) -> Iterator[Record]:
-    # RFC 7208: who may send for the domain: those who take its mail, and its submission host.
-    who = "mx " if domain.routing is Routing.MX else "a " if domain.routing is Routing.IMPLICIT else ""
-    yield _record(domain.name, "TXT", txt(f"v=spf1 {who}a:{domain.submission_host} -all"))
     yield _record(f"_dmarc.{domain.name}", "TXT", txt("v=DMARC1; p=none"))  # RFC 7489 §6.3
     # RFC 6186 §3.1, RFC 8314 §5.1: where a mail program finds the submission server.
     yield _record(f"_submission._tcp.{domain.name}", "SRV", f"0 1 587 {domain.submission_host}.")

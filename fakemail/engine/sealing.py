@@ -56,5 +56,5 @@ class Sealing:
         how = Dkim()
         if name not in self._published:
             self._published.add(name)
-            self._internet.publish_key(name, how)
+            self._internet.naming.key(name, how)
         return name, how

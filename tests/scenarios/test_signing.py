@@ -204,3 +204,42 @@ def test_keys_and_flaws_in_a_configuration():
         MailNet(config=CONFIG.replace("2027", "old")).start()
     with pytest.raises(DeclarationError, match=r"line 4.*no key 'alg'"):
         MailNet(config=CONFIG.replace("algorithm", "alg")).start()
+
+
+# Who may send (SPF)
+
+
+def spf(net, domain="shop.test"):
+    return [each.partition(" TXT ")[2] for each in net.dns.records(domain, "TXT") if "v=spf1" in each]
+
+
+def test_spf_names_those_by_whose_hands_mail_leaves(net):
+    """RFC 7208 §3: with routes, relays and the ready smarthost."""
+    shop, bob, ann = net.accounts("hello@shop.test", "bob@example.org", "ann@example.org")
+    assert spf(net) == ['"v=spf1 mx a:smtp.shop.test -all"']
+    net.route("shop.test", via=["edge.shop.test", "out.provider.test"])
+    assert spf(net) == ['"v=spf1 mx a:smtp.shop.test a:out.provider.test -all"']
+    assert send(shop, bob).auth.spf == "pass"
+    with net.submission.smtplib() as client:
+        client.sendmail(shop.address, [ann.address], samples.plain(sender=shop.address, to=ann.address))
+    assert ann.inbox.wait_for_one().auth.spf == "pass"
+
+
+def test_what_was_published_on_purpose_stays(net):
+    net.domain("shop.test").publish(spf="v=spf1 ip4:192.0.2.1 -all")
+    net.domain("other.test").break_authentication("spf_two_records")
+    before = spf(net, "other.test")
+    net.route("shop.test", via="relay.test")
+    net.route("other.test", via="relay2.test")
+    assert spf(net) == ['"v=spf1 ip4:192.0.2.1 -all"']
+    assert spf(net, "other.test") == before
+
+
+def test_spf_of_a_configuration_with_routes():
+    with MailNet(seed=3) as net:
+        net.account("hello@shop.test")
+        net.route("shop.test", via="relay.test")
+        before, written = spf(net), net.to_toml()
+    assert "v=spf1" not in written
+    with MailNet(config=written) as again:
+        assert spf(again) == before
