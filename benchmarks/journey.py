@@ -1,6 +1,6 @@
 """What time costs: a day of retries, an empty queue, and mail over several hops.
 
-Run it by hand: ``python benchmarks/queue.py``. Times are wall times of one process, its client included; the
+Run it by hand: ``python benchmarks/journey.py``. Times are wall times of one process, its client included; the
 targets are those of a machine with two cores that does nothing else. Hops are told in terms of one delivery to
 a plain aiosmtpd ``Controller`` too, measured in turns with them. The client says the same to both, in clear text, over
 a connection for each message.
