@@ -19,6 +19,7 @@ from fakemail.api.deliverability import Foreseeing
 from fakemail.api.dns import Dns
 from fakemail.api.faults import HostFaults
 from fakemail.api.hosts import Domain, Host, read_address
+from fakemail.api.hygiene import RETRIES, read_hygiene, refuse_for_now
 from fakemail.api.linting import Linting
 from fakemail.api.looking import Looking
 from fakemail.api.queue import Queue
@@ -61,6 +62,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         clock: Clock | None = None,
         port_offset: int | None = None,
         real_ports: bool = False,
+        hygiene: bool | str = False,
     ) -> None:
         """``config`` is a TOML file, or its text, with what shall be there from the start.
 
@@ -68,8 +70,12 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         ``timeout`` is the real seconds of a wait. With ``port_offset`` services listen on their real
         port plus that number, so that SMTP is at 1025 with 1000; with ``real_ports`` on the real ports, each
         host on a loopback address of its own, which needs root or a system that allows it; else the system chooses.
+        With ``hygiene`` its servers say to the app whatever the standards allow, by chance; with ``"retries"`` they
+        also refuse something for now, once.
         Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong in the configuration.
         """
+        self.hygiene = hygiene
+        self._hygiene = read_hygiene(hygiene)
         self._config = None if config is None else configuration.load(config)
         if seed is None:
             seed = (self._config.seed if self._config else None) or 0
@@ -147,10 +153,16 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
         internet = Internet(
-            seed=self.seed, clock=self._clock, port_offset=self._port_offset, real_ports=self._real_ports
+            seed=self.seed,
+            clock=self._clock,
+            port_offset=self._port_offset,
+            real_ports=self._real_ports,
+            hygiene=bool(self._hygiene),
         )
         self.thread.run_at_once(internet.start())
         self._internet = internet
+        if self._hygiene == RETRIES:
+            refuse_for_now(self)
         if self._config is not None:
             try:
                 configuration.apply(self, self._config)

@@ -238,4 +238,4 @@ async def sweep_awaiting(
 
 def fresh(net: AnyNet) -> Any:
     """A new fake internet with the options of this one, and nothing in it but what its configuration has."""
-    return type(net)(config=net._config, seed=net.seed, timeout=net.timeout)
+    return type(net)(config=net._config, seed=net.seed, timeout=net.timeout, hygiene=net.hygiene)

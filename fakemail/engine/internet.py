@@ -82,10 +82,18 @@ class Internet:
     """A fake internet while it runs. ``start`` it in an event loop and ``stop`` it there."""
 
     def __init__(
-        self, *, seed: int, clock: Clock, port_offset: int | None = None, real_ports: bool = False
+        self,
+        *,
+        seed: int,
+        clock: Clock,
+        port_offset: int | None = None,
+        real_ports: bool = False,
+        hygiene: bool = False,
     ) -> None:
         """Services listen where the system chooses; with ``port_offset`` on their real ports plus it, and with
-        ``real_ports`` on those, each host on an address of its own."""
+        ``real_ports`` on those, each host on an address of its own. With ``hygiene`` servers speak to the app in any
+        way that the standards allow."""
+        self.hygiene = hygiene
         self.clock = clock
         self.chance = Chance(seed)
         self.world = World()

@@ -5,7 +5,8 @@ A service that is not in the table can be described, but not run. A further prot
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from fakemail.engine.decisions import Decisions
 from fakemail.engine.reading import Readers
@@ -42,13 +43,25 @@ from fakemail.wire.pop3_server import Pop3Connection
 from fakemail.wire.seams import Core
 from fakemail.wire.smtp_server import SmtpConnection
 
+_S = TypeVar("_S")
+
+
+def _kind(usual: type[_S], site: Site, connection: Connection) -> Callable[..., _S]:
+    """What makes the session of a connection: the usual one, or one as another server may speak."""
+    internet = site.running.internet
+    if not internet.hygiene or not connection.peer.is_app:
+        return usual
+    from fakemail.engine.varied import varied
+
+    return varied(usual, internet.chance.seed, connection.number)
+
 
 def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
     record = site.log.exchanges(site.host, connection.number)
     profile = site.profile(smtp.Profile)
     decisions = Decisions(site.running, profile, connection.peer, connection.number, answer=connection.answer)
     backend = connection.backend(decisions)
-    return SmtpSession(
+    return _kind(SmtpSession, site, connection)(
         profile,
         backend,
         record,
@@ -66,7 +79,8 @@ def _open_pop3(site: Site, connection: Connection) -> Core:
         append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
 
     faulty = Faulty(site.running.faults, connection.peer, number)
-    return Pop3Session(site.profile(pop3.Profile), Readers(site.running), record, faulty=faulty)
+    kind = _kind(Pop3Session, site, connection)
+    return kind(site.profile(pop3.Profile), Readers(site.running), record, faulty=faulty)
 
 
 def _open_https(site: Site, connection: Connection) -> Core:
@@ -109,7 +123,7 @@ def _open_imap(site: Site, connection: Connection) -> Core:
     ) -> None:
         append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
 
-    return ImapSession(
+    return _kind(ImapSession, site, connection)(
         site.profile(_imap_profile),
         Readers(site.running),
         record,

@@ -1,0 +1,150 @@
+"""Sessions that use the variety which standards allow; what varies is in :mod:`fakemail.hygiene.variety`.
+
+They take the place of the usual ones for connections of the app, where a test wants it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from fakemail.faults.steps import Step, Wait
+from fakemail.hygiene.variety import PAUSE, Variety
+from fakemail.imap.responses import Done
+from fakemail.imap.session import Session as ImapSession
+from fakemail.pop3.replies import OK
+from fakemail.pop3.replies import Answer as Pop3Answer
+from fakemail.pop3.session import Session as Pop3Session
+from fakemail.smtp.session import Session as SmtpSession
+from fakemail.terms.ids import Chance, seed_from
+from fakemail.terms.reason import Reason
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+_S = TypeVar("_S")
+
+_BETWEEN: Final = Wait(timedelta(seconds=PAUSE))
+# POP3 answers whose text is for people: in those of STAT, and of LIST and UIDL with a number, it is the answer.
+_FREE: Final = frozenset(
+    {Stage.POP3_USER, Stage.POP3_PASS, Stage.POP3_DELE, Stage.POP3_NOOP, Stage.POP3_RSET, Stage.POP3_QUIT}
+)
+
+
+class _InPieces:
+    """A session whose output goes out in several segments."""
+
+    script: list[Step]
+    _variety: Variety
+    _is_whole = False
+
+    def _cut(self, octets: bytes) -> bytes:
+        """Hand the output over in pieces, or return it whole."""
+        if self._is_whole or self.script:
+            return octets
+        first, *others = self._variety.pieces(octets)
+        if not others:
+            return octets
+        self.script.append(first)
+        for piece in others:
+            self.script += [_BETWEEN, piece]
+        return b""
+
+
+class VariedSmtp(_InPieces, SmtpSession):
+    """SMTP as another server may speak it."""
+
+    def __init__(self, *arguments: Any, variety: Variety, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._variety = variety
+        if not variety.has_codes:
+            self._with_enhanced_codes = False
+
+    def _say(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
+        super()._say(self._variety.reply(self._stage, reply), reason, queue_id)
+
+    def _take_output(self) -> bytes:
+        return self._cut(super()._take_output())
+
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words, in one piece: the connection ends right behind them."""
+        self._is_whole = True
+        return super().hang_up(reason)
+
+
+class VariedPop3(_InPieces, Pop3Session):
+    """POP3 as another server may speak it."""
+
+    def __init__(self, *arguments: Any, variety: Variety, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._variety = variety
+
+    def _say(
+        self, answer: Pop3Answer, content: bytes | None = None, *, end: int = -1, lines: int = 1
+    ) -> None:
+        if answer.status == OK and (content is not None or self._stage in _FREE):
+            answer = answer._replace(text=self._variety.pop3_text(answer.text))
+        if content is not None and self._stage is Stage.POP3_CAPA:
+            content = self._variety.capabilities(content)
+        super()._say(answer, content, end=end, lines=lines)
+
+    def _take_output(self) -> bytes:
+        return self._cut(super()._take_output())
+
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words, in one piece."""
+        self._is_whole = True
+        return super().hang_up(reason)
+
+
+class VariedImap(_InPieces, ImapSession):
+    """IMAP as another server may speak it."""
+
+    def __init__(self, *arguments: Any, variety: Variety, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._variety = variety
+
+    def capability_words(self) -> str:
+        """In another order."""
+        return self._variety.words(super().capability_words())
+
+    def say(self, *responses: bytes) -> None:
+        """Untagged responses that mean the same."""
+        super().say(*map(self._variety.response, responses))
+
+    def _finish(self, done: Done) -> None:
+        if self._tag is not None and not self.closing:
+            self._emit(self._variety.unasked())
+        text = done.text or f"{self._row.name} completed."
+        super()._finish(replace(done, text=self._variety.imap_text(text)))
+
+    def poll(self) -> bytes:
+        """What was not asked for, in whole lines: IMAPClient loses half of one, and who uses it cannot help it."""
+        self._is_whole = True
+        octets = super().poll()
+        self._is_whole = False
+        return octets
+
+    def _take_output(self) -> bytes:
+        return self._cut(super()._take_output())
+
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words, in one piece."""
+        self._is_whole = True
+        return super().hang_up(reason)
+
+
+_VARIED: Final[dict[type, type]] = {
+    SmtpSession: VariedSmtp,
+    Pop3Session: VariedPop3,
+    ImapSession: VariedImap,
+}
+
+
+def varied(usual: Callable[..., _S], seed: int, connection: int) -> Callable[..., _S]:
+    """What makes a session of the same protocol with the variety of one connection."""
+    chance = Chance(seed_from(f"hygiene of connection {connection} of {seed}"))
+    kind: Callable[..., _S] = partial(_VARIED[usual], variety=Variety(chance))  # type: ignore[index]
+    return kind
