@@ -28,6 +28,7 @@ from fakemail.engine.breaking import FLAWS
 from fakemail.faults import facts, table
 from fakemail.faults.actions.action import Action
 from fakemail.faults.when import PER, When
+from fakemail.hygiene.variety import VARIETIES
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
 from fakemail.imap.capabilities import Facts as ImapFacts
 from fakemail.imap.capabilities import Row as ImapCapability
@@ -696,6 +697,18 @@ def _rule(value: Any) -> str:
     return ", ".join(f"`{each}`" for each in sorted(value)) or "none"
 
 
+def hygiene() -> Iterator[str]:
+    """What varies in hygiene mode."""
+    yield "# What varies in hygiene mode"
+    yield ""
+    yield "All of it is legal: [Rely on nothing but the standards](../how-to/hygiene.md)."
+    yield ""
+    yield from _table(
+        ("what", "protocol", "how", "source"),
+        ((row.name, row.protocol, row.what, row.source) for row in VARIETIES),
+    )
+
+
 def lint() -> Iterator[str]:
     """The rules of client lint."""
     yield "# Lint rules"
@@ -831,6 +844,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "reasons.md": reasons,
     "traits.md": traits,
     "lint.md": lint,
+    "hygiene.md": hygiene,
     "policies.md": policies,
     "checks.md": checks,
     "receivers.md": receivers,

@@ -30,7 +30,7 @@ VARIETIES: Final = (
         "segments",
         "all",
         "answers come in several TCP segments, cut anywhere; not those of IDLE",
-        "RFC 9293 §3.8.5",
+        "RFC 9293 §2.2",
     ),
     Row(
         "lines", "SMTP", "replies have several lines, the banner and the reply to DATA too", "RFC 5321 §4.2.1"

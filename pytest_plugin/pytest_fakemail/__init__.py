@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
 
 _MARKER = (
-    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, redirect, real_ports): the fake internet of "
-    "the test's mailnet fixtures: seconds of a wait, seed of chance, domains and accounts that are there from the "
-    "start, and a TOML file (relative to the test file) that describes more; whether the test fails for what a "
-    "stricter server would mind, and the lint rules that may be broken all the same; whether this process is "
-    "redirected to it, and whether it listens on the real ports."
+    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, hygiene, redirect, real_ports): the fake "
+    "internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and accounts that are there "
+    "from the start, and a TOML file (relative to the test file) that describes more; whether the test fails for what "
+    "a stricter server would mind, and the lint rules that may be broken all the same; whether servers say to the app "
+    "whatever is legal; whether this process is redirected to it, and whether it listens on the real ports."
 )
 
 _SWEEP = (
@@ -72,6 +72,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Fail a test whose app did what a stricter server would mind: anything (the default), or only what is "
         "as bad as that. Default: mailnet_strict, or off.",
     )
+    group.addoption(
+        "--mailnet-hygiene",
+        nargs="?",
+        const="on",
+        default=None,
+        metavar="on|retries|off",
+        help="Let servers say to the app whatever the standards allow, by chance from the seed: several lines, odd "
+        "texts and orders, cut segments. With retries some things are also refused for now, once.",
+    )
     parser.addini(
         "mailnet_strict", "The same as --mailnet-strict: hint, warning, error or off (default: off)."
     )
@@ -101,6 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
         or option.mailnet_seed is not None
         or option.mailnet_timeout is not None
         or option.mailnet_strict is not None
+        or option.mailnet_hygiene is not None
         or config.getini("mailnet_timeout")
         or config.getini("mailnet_strict")
         or config.getini("mailnet_allow")

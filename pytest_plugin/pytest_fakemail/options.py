@@ -18,8 +18,20 @@ from fakemail.terms.ids import seed_from
 from pytest_fakemail.fixtures import ORIGINAL
 
 TRANSCRIPT = ("failed", "all")
-NAMES = ("timeout", "seed", "domains", "accounts", "config", "strict", "allow", "redirect", "real_ports")
+NAMES = (
+    "timeout",
+    "seed",
+    "domains",
+    "accounts",
+    "config",
+    "strict",
+    "allow",
+    "hygiene",
+    "redirect",
+    "real_ports",
+)
 STRICT = ("hint", "warning", "error", "off")
+HYGIENE = ("on", "retries", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +50,8 @@ class Options:
     """How bad a finding must be to fail the test: ``hint``, ``warning``, ``error``; ``off`` for none."""
     allow: tuple[str, ...] = ()
     """The lint rules that may be broken all the same."""
+    hygiene: bool | str = False
+    """Whether servers say to the app whatever is legal; ``retries`` for refusals for now as well."""
     redirect: bool = False
     real_ports: bool = False
 
@@ -53,6 +67,7 @@ def check_config(config: pytest.Config) -> None:
     config_seed(config)
     config_timeout(config)
     config_strict(config)
+    config_hygiene(config)
     _allowed(tuple(config.getini("mailnet_allow")), "mailnet_allow in the ini file")
 
 
@@ -78,6 +93,12 @@ def config_strict(config: pytest.Config) -> str:
         return _strict(given, "--mailnet-strict")
     given = config.getini("mailnet_strict")
     return _strict(given, "mailnet_strict in the ini file") if given else "off"
+
+
+def config_hygiene(config: pytest.Config) -> bool | str:
+    """The hygiene of the command line."""
+    given = config.option.mailnet_hygiene
+    return False if given is None else _hygiene(given, "--mailnet-hygiene")
 
 
 def of_item(item: pytest.Item) -> Options:
@@ -118,6 +139,9 @@ def read(
         config=_path(said["config"], base, where) if "config" in said else None,
         strict=_strict(said["strict"], f"{where}: strict=") if "strict" in said else config_strict(config),
         allow=(*config.getini("mailnet_allow"), *_allowed(_texts(said, "allow", where), f"{where}: allow=")),
+        hygiene=_hygiene(said["hygiene"], f"{where}: hygiene=")
+        if "hygiene" in said
+        else config_hygiene(config),
         redirect=_flag(said, "redirect", where),
         real_ports=_flag(said, "real_ports", where),
     )
@@ -158,6 +182,15 @@ def _strict(value: object, where: str) -> str:
         hint = " Before the path of a test, write --mailnet-strict=hint." if where.startswith("--") else ""
         raise pytest.UsageError(f"{where} is one of {', '.join(STRICT)}, not {value!r}.{hint}")
     return value
+
+
+def _hygiene(value: object, where: str) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value not in HYGIENE:
+        hint = " Before the path of a test, write --mailnet-hygiene=on." if where.startswith("--") else ""
+        raise pytest.UsageError(f"{where} is one of {', '.join(HYGIENE)}, not {value!r}.{hint}")
+    return {"on": True, "off": False}.get(value, value)
 
 
 def _allowed(names: tuple[str, ...], where: str) -> tuple[str, ...]:

@@ -123,7 +123,11 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
 
 def _arguments(options: Options) -> dict[str, Any]:
     """The arguments for a MailNet."""
-    arguments: dict[str, Any] = {"seed": options.seed, "real_ports": options.real_ports}
+    arguments: dict[str, Any] = {
+        "hygiene": options.hygiene,
+        "seed": options.seed,
+        "real_ports": options.real_ports,
+    }
     if options.timeout is not None:
         arguments["timeout"] = options.timeout
     if options.config is not None:
