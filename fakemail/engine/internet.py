@@ -22,7 +22,7 @@ from fakemail.engine.credentials import login_key
 from fakemail.engine.dmarc_reporting import DmarcReporting
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
-from fakemail.engine.network import Endpoint, Network, PortPlan
+from fakemail.engine.network import Network, PortPlan, own_ports
 from fakemail.engine.protection import Protection
 from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
@@ -45,7 +45,7 @@ from fakemail.imap.personality import PERSONALITIES
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.headers import head_of
 from fakemail.model.domain import Domain, Routing
-from fakemail.model.host import Host, Service
+from fakemail.model.host import Host
 from fakemail.model.world import World
 from fakemail.policy.facts import Surroundings
 from fakemail.record.events import Delivered, Query, Queued, Struck
@@ -69,15 +69,6 @@ if TYPE_CHECKING:
     from fakemail.engine.settlement import Settlement
 
 
-def own_ports(network: Network) -> PortPlan:
-    """Every host on its loopback address, on ports that the system chooses."""
-
-    def plan(host: Host, _: Service) -> Endpoint:
-        return Endpoint(network.loopback_of(host.name), 0)
-
-    return plan
-
-
 class Internet:
     """A fake internet while it runs. ``start`` it in an event loop and ``stop`` it there."""
 
@@ -90,9 +81,8 @@ class Internet:
         real_ports: bool = False,
         hygiene: bool = False,
     ) -> None:
-        """Services listen where the system chooses; with ``port_offset`` on their real ports plus it, and with
-        ``real_ports`` on those, each host on an address of its own. With ``hygiene`` servers speak to the app in any
-        way that the standards allow."""
+        """Services listen where the system chooses, on their real ports plus ``port_offset``, or on ``real_ports``,
+        each host on an address of its own; with ``hygiene`` they say to the app whatever is legal."""
         self.hygiene = hygiene
         self.clock = clock
         self.chance = Chance(seed)

@@ -138,3 +138,12 @@ class Network:
             return caller
         name = self._inside.get(address)
         return Peer(APP_IPV4, port, "app") if name is None else Peer(address, port, name)
+
+
+def own_ports(network: Network) -> PortPlan:
+    """Every host on its loopback address, on ports that the system chooses."""
+
+    def plan(host: Host, _: Service) -> Endpoint:
+        return Endpoint(network.loopback_of(host.name), 0)
+
+    return plan
