@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
+from urllib.parse import quote
 
 import aiosmtplib
 
@@ -49,5 +50,9 @@ def _mail(text: str, reader: str) -> EmailMessage:
     mail["From"] = "news@shop.test"
     mail["To"] = reader
     mail["Subject"] = "News"
-    mail.set_content(text)
+    # What large providers ask of newsletters (RFC 8058).
+    link = f"https://shop.test/unsubscribe?reader={quote(reader)}"
+    mail["List-Unsubscribe"] = f"<{link}>"
+    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail.set_content(f"{text}\n\nUnsubscribe: {link}\n")
     return mail

@@ -27,7 +27,26 @@ async def test_every_reader_gets_the_news(async_mailnet: AsyncMailNet) -> None:
     assert refused == []
     for reader in readers:
         mail = await reader.inbox.wait_for_one(subject="News")
-        assert mail.text.strip() == "All new."
+        assert mail.text.startswith("All new.\n")
+        assert mail.link("Unsubscribe").endswith(reader.address.replace("@", "%40"))
+
+
+async def test_large_providers_would_take_the_news(async_mailnet: AsyncMailNet) -> None:
+    ann = async_mailnet.account("ann@example.org")
+    smtp = async_mailnet.account("news@shop.test").submission
+
+    await send_newsletter(
+        "All new.",
+        [ann.address],
+        host=smtp.host,
+        port=smtp.port,
+        username=smtp.username,
+        password=smtp.password,
+        tls_context=smtp.ssl_context,
+    )
+
+    report = async_mailnet.deliverability(await ann.inbox.wait_for_one())
+    assert report.ok, report
 
 
 async def test_mail_for_a_domain_that_does_not_exist_goes_nowhere(async_mailnet: AsyncMailNet) -> None:

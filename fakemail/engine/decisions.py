@@ -28,7 +28,7 @@ from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Action, Verdict, refused
+from fakemail.terms.verdict import ACCEPTED, Action, Verdict, deferred, refused
 
 _SCAN_PATIENCE: Final = 30.0
 """Real seconds that a scanner may take."""
@@ -171,7 +171,12 @@ class Decisions:
         )
         places = [(scanner.name, scanner.place) for scanner in scanners]
         judge.facts.scans = await scan_all(places, question, patience=_SCAN_PATIENCE)
-        self._answer(self._take(envelope, content))
+        try:
+            receipt = self._take(envelope, content)
+        except Exception as error:  # told to the test; the client is not to wait for ever
+            self._internet.supervisor.report(error)
+            receipt = Receipt(deferred(Reason.LOCAL_ERROR))
+        self._answer(receipt)
 
     def _take(self, envelope: Envelope, content: bytes) -> Receipt:
         internet, name = self._internet, self._running.name

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fakemail import MailNet, Reason, samples
+from fakemail import MailNet, Reason, ServerError, samples
 
 SPAM = samples.plain(subject="READ THIS NOW!!!", text="Make money fast, act now.\n")
 VIRUS = samples.virus(filename="letter.txt")
@@ -243,6 +243,30 @@ def test_other_connections_are_served_while_a_scanner_thinks(mailnet: MailNet) -
         assert mailnet.account("joe@example.com").inbox.one().subject == "Hello"
         done.set()
         first.join()
+
+
+class Willing:
+    async def handle_DATA(self, *_: object) -> str:
+        return "250 fine with me"
+
+
+def test_a_handler_and_a_scanner_are_both_asked(mailnet: MailNet) -> None:
+    bob = mailnet.account("bob@example.org")
+    mailnet.mx("example.org").server.handle_with(Willing())
+    with scanner(lambda _: ANSWER) as at:
+        policy(mailnet, scanners={"spamassassin": at}, scan={"spamassassin": "refuse"})
+        assert send(mailnet, samples.plain())[0] == 550
+        policy(mailnet, scanners={"spamassassin": at})
+        assert send(mailnet, samples.plain())[0] == 250
+    assert bob.folder("Junk").one().subject == "Hello"
+
+
+def test_an_error_of_ours_behind_a_scanner_fails_the_test_and_keeps_nobody_waiting() -> None:
+    with pytest.raises(ServerError), MailNet() as net, scanner(lambda _: ANSWER) as at:
+        net.account("bob@example.org")
+        policy(net, scanners={"spamassassin": at})
+        net.call(lambda: setattr(net.internet.agent, "deliver", None))
+        assert send(net, samples.plain())[0] == 451
 
 
 def test_two_messages_on_one_connection(mailnet: MailNet) -> None:
