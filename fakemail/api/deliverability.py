@@ -48,12 +48,13 @@ class Foreseeing:
     ) -> Deliverability:
         """What large receivers and content filters would say of a message: refused by whom, and why.
 
-        A delivered message is judged as it came. Any other is judged as if it were handed to the submission
-        host of its author's domain, which completes and signs it, and sent on from there; ``sender`` is the
-        reverse-path, by default the author, and ``via`` the host that sends. ``transactional`` mail, such as a
+        A delivered message is judged as it came. Any other is judged as if ``sender``, by default its author, had
+        handed it to the submission host of that domain, which completes and signs it, and it were sent on from there;
+        ``via`` names another host that sends. ``transactional`` mail, such as a
         receipt, needs no way to unsubscribe. ``rules`` are those of the checks of content, as in
         ``domain.policy(content_rules=...)``. Raises :class:`~fakemail.errors.DeclarationError` for a message without
-        an author unless ``via`` is given, and :class:`~fakemail.errors.UnknownName` for a host that is not there.
+        an author unless ``sender`` or ``via`` is given, and :class:`~fakemail.errors.UnknownName` for a host that
+        is not there.
         """
         from fakemail.policy.deliverability import report
 
@@ -110,13 +111,13 @@ def _submitted(
     """A message as the first mail host would see it that the sending host connects to."""
     raw = message.raw if isinstance(message, MessageView) else read_octets(message)
     author = MessageView(raw).sender
-    host = _sending_host(net, author, via)
     path: Path = NULL_PATH
     if sender is not None:
         path = read_address(sender)
     elif author:
         with suppress(DeclarationError):  # an author whose address is none can have no mail returned
             path = read_address(author)
+    host = _sending_host(net, path, via)
     internet = net.internet
     described = internet.world.host(host.name)
     now = internet.clock.now()
@@ -136,14 +137,15 @@ def _submitted(
     return facts, f"as if sent by {host.name} [{described.ipv4}]"
 
 
-def _sending_host(net: AnyNet, author: str, via: str | Host | None) -> Host:
+def _sending_host(net: AnyNet, sender: Path, via: str | Host | None) -> Host:
     if via is not None:
         return via if isinstance(via, Host) else net.existing_host(via)
-    if not author:
+    if not isinstance(sender, Address):
         raise DeclarationError(
-            "the message has no author in From; say which host sends it: via='smtp.shop.test'."
+            "the message has no author whose address can be read; say who sends it, sender='news@shop.test', or "
+            "which host, via='smtp.shop.test'."
         )
-    domain = net.internet.world.domains.get(author.rpartition("@")[2].lower())
+    domain = net.internet.world.domains.get(sender.domain)
     return net.submission.server if domain is None else net.existing_host(domain.submission_host)
 
 

@@ -280,8 +280,17 @@ def test_via_another_host_with_another_sender(mailnet: MailNet) -> None:
     assert report.authentication.startswith("spf=none, dkim=none, dmarc=fail")
 
 
+def test_the_senders_own_submission_host_sends(mailnet: MailNet) -> None:
+    shop(mailnet)
+    ann = mailnet.account("ann@other.test")
+    report = mailnet.deliverability(NEWS, sender=ann)
+    assert report.sent.startswith("as if sent by smtp.other.test")
+    assert report.authentication.startswith("spf=pass, dkim=none, dmarc=fail")
+    assert [each.rule for each in report.for_("microsoft-like")] == ["dkim", "alignment", "one_click"]
+
+
 def test_wrong_questions(mailnet: MailNet) -> None:
-    with pytest.raises(DeclarationError, match="no author in From; say which host sends it"):
+    with pytest.raises(DeclarationError, match="no author whose address can be read; say who sends it"):
         mailnet.deliverability(b"Subject: x\r\n\r\nHello\r\n")
     with pytest.raises(UnknownName):
         mailnet.deliverability(NEWS, via="nowhere.test")
