@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,17 @@ def test_output_of_a_program_is_its_own(mailnet, bob):
     require_namespaces()
     done = mailnet.run(["sh", "-c", "echo out; echo err >&2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert (done.stdout, done.stderr) == (b"out\n", b"err\n")
+
+
+def test_the_command_of_the_readme(program):
+    """As it stands there, with this test's Python in the place of the newcomer's."""
+    require_namespaces()
+    program("dig")
+    program("swaks")
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    [line] = [line for line in readme.splitlines() if ".venv/bin/fakemail run" in line]
+    command = line.replace(".venv/bin/fakemail", f"{shlex.quote(sys.executable)} -m fakemail")
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("10 mx1.example.org.\n")
+    assert "250 2.0.0 delivered as" in done.stdout

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -16,7 +18,8 @@ from fakemail.faults.actions.connections import HangConnections
 from namespaces import require_namespaces
 
 SHELL = "/bin/sh"
-PYTHON = sys.executable
+# The system's own where there is one: an ordinary user can read it, wherever the one of this test may lie.
+PYTHON = shutil.which("python3", path="/usr/bin") or sys.executable
 
 
 @pytest.fixture(autouse=True)
@@ -301,3 +304,38 @@ def test_connections_from_inside_are_in_the_record(mailnet):
     mailnet.run(python("import smtplib; smtplib.SMTP('mx1.example.org', 25).quit()"), check=True)
     [event] = mailnet.events(Stage.CONNECT)
     assert (event.host, event.peer.name) == ("mx1.example.org", "app")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; others are one already")
+def test_all_of_this_as_an_ordinary_user():
+    """Once more in a process of its own, whose only right is to read the files that this test's Python consists of."""
+    with tempfile.TemporaryDirectory(prefix="fakemail-test-") as folder:
+        os.chown(folder, 65534, 65534)
+        _run_as_an_ordinary_user(folder)
+
+
+def _run_as_an_ordinary_user(base: str) -> None:
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    rights = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    pytest_ = [
+        sys.executable,
+        "-B",
+        "-m",
+        "pytest",
+        "-n0",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={base}/tmp",
+    ]
+    done = subprocess.run(
+        [*become, *rights, *pytest_, __file__, "-m", "not slow"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        env={**os.environ, "PATH": "/usr/bin:/bin", "HOME": base, "CI": "1"},
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "skipped" not in done.stdout
