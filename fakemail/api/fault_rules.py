@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from fakemail.api.fault_checks import require_sense
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.smtp import GiveReply
@@ -52,7 +53,9 @@ def read_rule(
                 f"it can at {_where_known(name)}."
             )
     read = {name: _read_condition(scope, name, value) for name, value in given.items()}
-    return Rule(known, action, Where(**read), _read_when(scope, when), scope, must_fire)
+    where_read = Where(**read)
+    require_sense(scope, action, where_read)
+    return Rule(known, action, where_read, _read_when(scope, when), scope, must_fire)
 
 
 def _read_what(scope: Scope, stage: object, action: object) -> tuple[Stage, Action]:
@@ -78,11 +81,11 @@ def _read_what(scope: Scope, stage: object, action: object) -> tuple[Stage, Acti
             f"{_kinds(row.actions)}. It is possible at {', '.join(places) or 'no stage'}."
         )
     if isinstance(action, GiveReply) and action.reply.is_positive:
-        _require_sense(scope, stage, action)
+        _require_good_reply(scope, stage, action)
     return stage, action
 
 
-def _require_sense(scope: Scope, stage: Stage, action: GiveReply) -> None:
+def _require_good_reply(scope: Scope, stage: Stage, action: GiveReply) -> None:
     """After a positive reply the client goes on, so it can only stand in place of one that the server has itself."""
     wanted = _POSITIVE.get(stage)
     if wanted == action.reply.code // 100:

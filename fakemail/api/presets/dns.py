@@ -10,10 +10,8 @@ from fakemail.api.results import Results
 from fakemail.api.spans import require_span
 from fakemail.dns.lookup import lookup
 from fakemail.dns.names import name_key
-from fakemail.dns.records import record
-from fakemail.dns.rrtypes import RCODES, read_type
+from fakemail.dns.rrtypes import read_type
 from fakemail.engine.naming import NAME_SERVER
-from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions import dns
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.answers import Delay, Garbage
@@ -55,11 +53,6 @@ class DnsFaults:
         self, rcode: str, name: str | None = None, *, type: str | None = None, **when: Any
     ) -> Fault:
         """Answer with a response code (``"YXDOMAIN"``, ``"NOTAUTH"``...) and no records."""
-        if rcode not in RCODES or rcode == "NOERROR":
-            known = [each for each in RCODES if each != "NOERROR"]
-            raise DeclarationError(
-                f"no DNS response code {rcode!r} that is an error; {nearest(rcode, known)}"
-            )
         return self._on(dns.GiveRcode(rcode), name, type, when)
 
     def servfail(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
@@ -111,7 +104,7 @@ class DnsFaults:
 
     def give(self, name: str, type: str, *values: str, ttl: int = 300, **when: Any) -> Fault:
         """Answer with these records, in zone-file form; the zone itself stays as it is."""
-        return self._on(dns.GiveRecords(self._values(name, type, values), ttl), name, type, when)
+        return self._on(dns.GiveRecords(values, ttl), name, type, when)
 
     def in_turn(
         self, name: str, type: str, *sets: str | tuple[str, ...] | list[str], ttl: int = 300, **when: Any
@@ -120,9 +113,7 @@ class DnsFaults:
 
         A set is one value or several; an empty one is an answer without records.
         """
-        if not sets:
-            raise DeclarationError(f"in_turn({name!r}, {type!r}): give the answers, one after the other.")
-        given = [self._values(name, type, (each,) if isinstance(each, str) else tuple(each)) for each in sets]
+        given = [(each,) if isinstance(each, str) else tuple(each) for each in sets]
         return self._on(dns.AnswerInTurn(tuple(given), ttl), name, type, when)
 
     def stale(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
@@ -140,8 +131,6 @@ class DnsFaults:
 
     def split_text(self, name: str | None = None, *, size: int = 20, type: str = "TXT", **when: Any) -> Fault:
         """The text of TXT records comes in strings of ``size`` octets, which belong together (RFC 7208 §3.3)."""
-        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 255:
-            raise DeclarationError(f"split_text: a string of a TXT record has 1 to 255 octets, not {size!r}.")
         return self._on(dns.SplitText(size), name, type, when)
 
     def shuffle(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
@@ -154,8 +143,6 @@ class DnsFaults:
 
     def ttl(self, ttl: int, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The records come with this time to live, in seconds: 0, or far too long."""
-        if not isinstance(ttl, int) or isinstance(ttl, bool) or not 0 <= ttl < 2**32:
-            raise DeclarationError(f"ttl: a time to live has 32 bits (RFC 1035 §3.2.1), and {ttl!r} has not.")
         return self._on(dns.GiveTtl(ttl), name, type, when)
 
     def no_additional(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
@@ -184,7 +171,3 @@ class DnsFaults:
 
     def _on(self, action: Action, name: str | None, type: str | None, when: dict[str, Any]) -> Fault:
         return self.add(action, name, type=type, **when)
-
-    def _values(self, name: str, type: str, values: tuple[str, ...]) -> tuple[str, ...]:
-        """Values in their one spelling; an error for what is no record."""
-        return tuple([record(name, type, value).value for value in values])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.presets.adding import Adds
-from fakemail.errors import DeclarationError
 from fakemail.faults.actions.http import GiveBody, GiveStatus
 from fakemail.terms.stage import Stage
 
@@ -18,10 +17,6 @@ class HttpPresets(Adds):
 
     def http_status(self, status: int, **where_and_when: Any) -> Fault:
         """Answer with a status, such as 404, 500 or 503, and no document."""
-        if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
-            raise DeclarationError(
-                f"http_status: the status of an answer is from 200 to 599, not {status!r}."
-            )
         return self.add(Stage.HTTP_REQUEST, GiveStatus(status), **where_and_when)
 
     def http_body(self, body: str | bytes, **where_and_when: Any) -> Fault:

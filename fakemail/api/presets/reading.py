@@ -62,10 +62,6 @@ class ReadingPresets(Adds):
 
     def remove_message(self, stage: Stage, number: int = 1, **where_and_when: Any) -> Fault:
         """Before a command of IMAP or POP3, somebody else removes a message of the mailbox; -1 is the last."""
-        if not isinstance(number, int) or isinstance(number, bool) or not number:
-            raise DeclarationError(
-                f"remove_message: messages count from 1, or from -1 backwards, not {number!r}."
-            )
         return self.add(stage, RemoveMessage(number), **where_and_when)
 
     # IMAP ----------------------------------------------------------------------------------------
@@ -107,7 +103,7 @@ class ReadingPresets(Adds):
 
     def wrong_literal_size(self, by: int = 1, **where_and_when: Any) -> Fault:
         """FETCH announces a literal of so many octets more (or less) than it sends."""
-        return self.add(Stage.IMAP_FETCH, WrongSize(_size(by)), **where_and_when)
+        return self.add(Stage.IMAP_FETCH, WrongSize(by), **where_and_when)
 
     def drop_idle(self, *, at: str = "start", how: str = "drop", **where_and_when: Any) -> Fault:
         """The connection ends in IDLE: behind the go-ahead, or ``at="news"`` instead of telling what has come."""
@@ -125,8 +121,6 @@ class ReadingPresets(Adds):
 
     def say_unasked(self, stage: Stage, *responses: str, **where_and_when: Any) -> Fault:
         """Say untagged responses before an answer of IMAP: ``"3 EXISTS"``, ``"OK [ALERT] Maintenance tonight"``."""
-        if not responses or any("\r" in each or "\n" in each for each in responses):
-            raise DeclarationError("say_unasked: give the responses without '* ' and without line ends.")
         return self.add(stage, SayUnasked(responses), **where_and_when)
 
     # POP3 ----------------------------------------------------------------------------------------
@@ -153,7 +147,7 @@ class ReadingPresets(Adds):
 
     def wrong_octet_count(self, by: int = 1, **where_and_when: Any) -> Fault:
         """RETR says that the message is so many octets longer (or shorter) than it is."""
-        return self.add(Stage.POP3_RETR, WrongSize(_size(by)), **where_and_when)
+        return self.add(Stage.POP3_RETR, WrongSize(by), **where_and_when)
 
     def change_uidl(self, prefix: str = "other-", **where_and_when: Any) -> Fault:
         """UIDL calls every message otherwise than before."""
@@ -172,9 +166,3 @@ class ReadingPresets(Adds):
         fault = self.add(stages[0], do, **given)
         fault.accompany(self.add(stages[1], do, **given))
         return fault
-
-
-def _size(by: object) -> int:
-    if not isinstance(by, int) or isinstance(by, bool) or not by:
-        raise DeclarationError(f"a wrong size is wrong by a number that is not 0, not by {by!r}.")
-    return by

@@ -128,7 +128,7 @@ def responses(answer: bytes) -> list[bytes]:
             continue
         found.append(answer[start:end])
         start = at = end
-    return found
+    return [*found, answer[start:]] if start < len(answer) else found
 
 
 # POP3 ------------------------------------------------------------------------------------------------

@@ -1,0 +1,110 @@
+"""Whether what an action was given means anything: one row for each action that can be given nonsense.
+
+Checked where a fault is declared, since what fails when it strikes would be an error of a server.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from fakemail.dns.records import record
+from fakemail.dns.rrtypes import RCODES, read_type
+from fakemail.errors import DeclarationError, nearest
+from fakemail.faults.actions import dns, http, reading, tls
+from fakemail.faults.actions.action import Action
+from fakemail.faults.facts import Where
+from fakemail.faults.rule import Scope
+from fakemail.tls.alerts import ALERTS
+from fakemail.tls.contexts import VERSIONS
+from fakemail.tls.flaws import FLAWS
+
+_ERRORS: Final = tuple(rcode for rcode in RCODES if rcode != "NOERROR")
+_LONGEST_STRING: Final = 255  # RFC 1035 §3.3, in octets
+
+
+def require_sense(scope: Scope, action: Action, where: Where) -> None:
+    """Raise :class:`~fakemail.errors.DeclarationError` for what an action cannot do."""
+    check = _CHECKS.get(type(action))
+    try:
+        if check is not None:
+            check(action, where)
+    except DeclarationError as error:
+        raise DeclarationError(f"{scope}: {error}") from None
+
+
+def _known(what: str, given: object, known: Collection[str]) -> None:
+    if given not in known:
+        raise DeclarationError(f"there is no {what} {given!r}; {nearest(str(given), known)}")
+
+
+def _number(what: str, given: object, least: int, most: int) -> None:
+    if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= most:
+        raise DeclarationError(f"{what} is a number from {least} to {most}, not {given!r}.")
+
+
+def _versions(action: tls.OnlyVersions, where: Where) -> None:
+    for version in action.versions:
+        _known("version of TLS", version, VERSIONS)
+    places = sorted(list(VERSIONS).index(version) for version in action.versions)
+    if not places or places != list(range(places[0], places[-1] + 1)):
+        raise DeclarationError(
+            f"a server speaks one version of TLS or some that are neighbours, of {', '.join(VERSIONS)}; not "
+            f"{', '.join(action.versions) or 'none'}."
+        )
+
+
+def _ciphers(action: tls.OnlyCiphers, where: Where) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(f"{action.ciphers}:@SECLEVEL=0")
+    except ssl.SSLError:
+        raise DeclarationError(
+            f"OpenSSL here knows no cipher {action.ciphers!r}; 'openssl ciphers' lists them."
+        ) from None
+
+
+def _not_zero(what: str, given: object) -> None:
+    if not isinstance(given, int) or isinstance(given, bool) or not given:
+        raise DeclarationError(f"{what} is a whole number from 1 on, or from -1 down, not {given!r}.")
+
+
+def _unasked(action: reading.SayUnasked, where: Where) -> None:
+    if not action.responses or any("\r" in each or "\n" in each for each in action.responses):
+        raise DeclarationError("untagged responses are given without '* ' and without line ends.")
+
+
+def _records(values: Collection[str], where: Where) -> None:
+    if where.query_type is None or "*" in where.query_type:
+        raise DeclarationError("records are of one type, so the fault needs query_type.")
+    name = where.query if where.query and "*" not in where.query else "example.org"
+    for value in values:
+        record(name, read_type(where.query_type), value)
+
+
+def _in_turn(action: dns.AnswerInTurn, where: Where) -> None:
+    if not action.sets:
+        raise DeclarationError("give the answers, one after the other.")
+    for values in action.sets:
+        _records(values, where)
+
+
+_CHECKS: Final[Mapping[type[Action], Callable[[Any, Where], None]]] = MappingProxyType(
+    {
+        tls.PresentCertificate: lambda action, _: _known("certificate flaw", action.flaw, FLAWS),
+        tls.SendAlert: lambda action, _: _known("TLS alert", action.alert, ALERTS.values()),
+        tls.OnlyVersions: _versions,
+        tls.OnlyCiphers: _ciphers,
+        dns.GiveRcode: lambda action, _: _known("DNS response code of an error", action.rcode, _ERRORS),
+        dns.GiveRecords: lambda action, where: _records(action.values, where),
+        dns.AnswerInTurn: _in_turn,
+        dns.SplitText: lambda action, _: _number("the length of a string", action.size, 1, _LONGEST_STRING),
+        dns.GiveTtl: lambda action, _: _number("a time to live of DNS", action.ttl, 0, 2**32 - 1),
+        reading.RemoveMessage: lambda action, _: _not_zero("the number of a message", action.number),
+        reading.WrongSize: lambda action, _: _not_zero("what a size is wrong by", action.by),
+        reading.SayUnasked: _unasked,
+        reading.Refuse: lambda action, _: _known("status of a refusal", action.status, ("NO", "BAD")),
+        http.GiveStatus: lambda action, _: _number("a status of HTTP", action.status, 200, 599),
+    }
+)
