@@ -76,6 +76,8 @@ class Spoiler:
             return _MALFORMED
         if isinstance(action, CnameLoop | LameDelegation):
             return failure("SERVFAIL")  # who follows such an answer comes to no end, or to nobody
+        if isinstance(action, DuplicateRecords):
+            return answer  # RFC 2181 §5: whoever reads records reads a set of them
         return self.answer(action, name, type, answer)
 
     @staticmethod
@@ -215,7 +217,7 @@ def _cut(text: Record, size: int) -> Record:
         strings += octets[at + 1 : at + 1 + octets[at]]
         at += 1 + octets[at]
     pieces = [strings[start : start + size] for start in range(0, len(strings), size)]
-    return replace(text, value=strings_to_text(pieces or [b""]))
+    return Record(text.name, text.type, text.ttl, strings_to_text(pieces or [b""]))
 
 
 def _shuffled(spoiler: Spoiler, action: ShuffleRecords, name: str, type: str, answer: Answer) -> Answer:
@@ -229,7 +231,9 @@ def _doubled(spoiler: Spoiler, action: DuplicateRecords, name: str, type: str, a
 
 
 def _other_ttl(spoiler: Spoiler, action: GiveTtl, name: str, type: str, answer: Answer) -> Answer:
-    return replace(answer, answer=tuple([replace(each, ttl=action.ttl) for each in answer.answer]))
+    return replace(
+        answer, answer=tuple([Record(each.name, each.type, action.ttl, each.value) for each in answer.answer])
+    )
 
 
 def _bare(spoiler: Spoiler, action: NoAdditional, name: str, type: str, answer: Answer) -> Answer:

@@ -6,8 +6,6 @@ The same for every protocol whose core is a session that is fed; nothing here kn
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +20,7 @@ from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.tls.layer import HandshakeFailure, ServerLayer
 from fakemail.tls.spoiling import spoil_handshake
-from fakemail.wire.performing import Performance
+from fakemail.wire.performing import Performance, reset
 from fakemail.wire.ports import has_arrived
 from fakemail.wire.seams import Core, Site
 
@@ -358,11 +356,7 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None:
             return
         if how is End.RESET:
-            linger = struct.pack(
-                "ii", 1, 0
-            )  # on, for no time: close() sends RST and throws away what is unsent
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            transport.abort()
+            reset(transport)
         else:
             self._close("server", Reason.FAULT)
 

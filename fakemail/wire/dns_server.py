@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, cast
@@ -18,6 +17,7 @@ from fakemail.dns.responder import Response, Spoil, Transport, failed, respond
 from fakemail.dns.zones import Zones
 from fakemail.errors import ServerError
 from fakemail.faults.steps import End, Step, Wait
+from fakemail.wire.performing import reset
 from fakemail.wire.ports import Acceptor, bound_socket, port_error
 
 OnQuery = Callable[[str, int, Transport, Response], None]
@@ -304,16 +304,9 @@ class _Connection(asyncio.Protocol):
                 case End.DROP:
                     self._transport.close()
                 case End.RESET:
-                    _reset(self._transport)
+                    reset(self._transport)
                 case bytes():
                     self._transport.write(len(step).to_bytes(2) + step)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close with RST, and throw away what is unsent."""
-    linger = struct.pack("ii", 1, 0)  # on, for no time
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    transport.abort()
 
 
 def _bind_both(address: str, port: int) -> tuple[socket.socket, socket.socket]:

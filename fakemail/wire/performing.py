@@ -5,6 +5,9 @@ The same for every protocol. What is in a script was decided elsewhere (:mod:`fa
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -80,3 +83,10 @@ class Performance:
             self._done()
             return
         self._is_running = False
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close with a segment that has RST, and throw away what is unsent."""
+    linger = struct.pack("ii", 1, 0)  # on, for no time
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()

@@ -232,7 +232,9 @@ def test_dig(net):
 
 def send(net: MailNet) -> None:
     with net.account("ann@shop.test").submission.smtplib() as client:
-        client.sendmail("ann@shop.test", ["bob@example.org"], "Subject: Hi\r\n\r\nHello.\r\n")
+        client.sendmail(
+            "ann@shop.test", ["bob@example.org"], "From: ann@shop.test\r\nSubject: Hi\r\n\r\nHello.\r\n"
+        )
     net.settle()
 
 
@@ -320,6 +322,33 @@ def test_a_decision_sees_what_a_client_would(net):
     assert [query.answer for query in net.dns.queries(type="TXT")] == [
         "NOERROR", "TIMEOUT", "SERVFAIL", "MALFORMED", "SERVFAIL", "NOERROR", "TIMEOUT", "NOERROR",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["servfail", "timeout", "malformed", "refused", "lame"])
+def test_checks_of_the_sender_fail_for_now(net, fault):  # RFC 7208 §2.6.6, RFC 6376 §3.9
+    with getattr(net.dns.faults, fault)("*shop.test", type="TXT") as declared:
+        send(net)
+    assert declared.fired >= 2
+    auth = net.account("bob@example.org").inbox.one().auth
+    assert (str(auth.spf), str(auth.dkim), str(auth.dmarc)) == ("temperror", "temperror", "temperror")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda faults: faults.shuffle("*shop.test", type="TXT"),
+        lambda faults: faults.duplicate("*shop.test", type="TXT"),
+        lambda faults: faults.split_text("*shop.test"),
+        lambda faults: faults.ttl(
+            0, "*shop.test", type="TXT"
+        ),  # of keys too, which are made when they are asked for
+    ],
+)
+def test_checks_of_the_sender_pass_with_odd_answers(net, fault):  # RFC 7208 §3.3
+    fault(net.dns.faults)
+    send(net)
+    auth = net.account("bob@example.org").inbox.one().auth
+    assert (str(auth.spf), str(auth.dkim), str(auth.dmarc)) == ("pass", "pass", "pass")
 
 
 def test_wrong_declarations(net):
