@@ -106,7 +106,8 @@ class DmarcReporting:
             for to in self._allowed(key.host, key.domain, record.rua, "rua"):
                 queue_id = internet.chance.queue_id()
                 report = Report(key.host, published, to, since, until, queue_id, rows)
-                internet.send_report(key.host, queue_id, to, dmarc_report.write(report))
+                raw = internet.signing.as_host(key.host, dmarc_report.write(report))
+                internet.send_report(key.host, queue_id, to, raw)
 
     def _tell(self, facts: Facts, result: DmarcResult, record: DmarcRecord, row: Row) -> None:
         internet = self._internet
@@ -130,7 +131,8 @@ class DmarcReporting:
                 spf_record=self._spf_record(facts, row.spf_domain),
                 original=facts.content,
             )
-            internet.send_report(facts.host, queue_id, to, dmarc_report.write_failure(failure))
+            raw = internet.signing.as_host(facts.host, dmarc_report.write_failure(failure))
+            internet.send_report(facts.host, queue_id, to, raw)
 
     def _spf_record(self, facts: Facts, domain: str) -> str:
         """What RFC 6591 §3.2.6 calls SPF-DNS."""

@@ -87,7 +87,8 @@ class Reporting:
         for recipient in tls_report.read_recipients(answer.values()):
             queue_id = internet.chance.queue_id()
             report = tls_report.Report(host, domain, recipient, since, until, queue_id, counts)
-            internet.send_report(host, queue_id, recipient, tls_report.write(report))
+            raw = internet.signing.as_host(host, tls_report.write(report))
+            internet.send_report(host, queue_id, recipient, raw)
 
 
 def _applied(demand: Demand, sts: Sts) -> Applied:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from fakemail.dns.names import name_key
+from fakemail.dns.names import ancestors, name_key
 from fakemail.mail.addresses import mailboxes
 from fakemail.mail.fields import first_body, pick_fields
 from fakemail.mail.headers import body_offset
@@ -75,6 +75,13 @@ class Signing:
             raw = with_author_domain(raw, self.disguises[author])
         ways = [each for each in domain.dkim if each.sign]
         return prepend(raw, self.sign(raw, author, ways)) if ways else raw
+
+    def as_host(self, host: str, raw: bytes) -> bytes:
+        """A host's own message, signed by the domain that the host is inside of (RFC 8460 §3, RFC 9990 §3.5)."""
+        domains = self._internet.world.domains
+        domain = next((domains[name] for name in ancestors(host) if name in domains), None)
+        ways = [] if domain is None else [each for each in domain.dkim if each.sign]
+        return raw if domain is None or not ways else prepend(raw, self.sign(raw, domain.name, ways))
 
     def sign(self, raw: bytes, domain: str, ways: Iterable[Dkim]) -> bytes:
         """A DKIM-Signature field of a domain for each way to make one."""

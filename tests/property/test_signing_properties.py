@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.model.dkim import CANONICALIZATIONS, Dkim
+from fakemail.signing.arc import arc_set
+from fakemail.signing.arc_verify import verify_chain
 from fakemail.signing.canonical import relaxed_body, relaxed_field, with_crlf
 from fakemail.signing.dkim import signatures
+from fakemail.signing.key_record import Texts
 from fakemail.signing.keys import process_key
+from fakemail.signing.verify import SignedMessage
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 names = st.sampled_from(["Subject", "subject", "To", "X-Odd", "List-Id", "Content-Type", "DATE"])
@@ -67,3 +71,30 @@ def test_a_canonical_form_stays_as_it_is(body: bytes, value: bytes) -> None:
     assert relaxed_body(once) == once
     field = relaxed_field(b"Subject:" + value)
     assert relaxed_field(field) == field
+
+
+@given(messages, st.lists(st.sampled_from(["rsa-1024", "ed25519"]), min_size=1, max_size=3), st.data())
+def test_chains_of_any_length_are_whole_until_something_changes(
+    message: bytes, sealers: list[str], data: st.DataObject
+) -> None:
+    raw = with_crlf(message)
+    raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
+    for place, algorithm in enumerate(sealers):
+        how, key = Dkim(f"s{place}", algorithm), process_key(algorithm, 0)
+        claim = "pass" if place else "none"
+        options = {"results": "mx.test; none", "claim": claim, "domain": "mx.test", "key": key, "now": NOW}
+        raw = arc_set(raw, how, **options) + raw
+
+    def chain(octets: bytes) -> str:
+        return verify_chain(SignedMessage(octets), look_up).result
+
+    def look_up(name: str) -> Texts:
+        algorithm = sealers[int(name[1])]
+        return Texts("NOERROR", (process_key(algorithm, 0).record.encode(),))
+
+    assert chain(raw) == "pass"
+    # Any octet of the newest set that means something: its claim, its results, the author.
+    old, new = data.draw(
+        st.sampled_from([(b"; none", b"; nono"), (b"From: a@", b"From: b@"), (b"d=mx.test", b"d=my.test")])
+    )
+    assert chain(raw.replace(old, new, 1)) == "fail"

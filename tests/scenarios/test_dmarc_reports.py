@@ -154,3 +154,18 @@ def test_which_failures_are_told(net, fo, flaw, told):
     send(shop, bob)
     net.settle()
     assert len(reports.inbox) == told
+
+
+def test_reports_are_signed_by_the_domain_of_their_host(net):
+    """RFC 9990 §3.5, RFC 8460 §3: so that somebody can believe them."""
+    shop, bob, reports = net.accounts("hello@shop.test", "bob@example.org", "reports@shop.test")
+    net.domain("shop.test").publish(dmarc=f"v=DMARC1; p=none; rua=mailto:{reports.address}")
+    net.domain("example.org").tls_reports("tls@example.org")
+    net.account("tls@example.org")
+    send(shop, bob)
+    net.clock.advance(days(1))
+    for mail, signer in (
+        (reports.inbox.one(), "example.org"),
+        (net.account("tls@example.org").inbox.one(), "shop.test"),
+    ):
+        assert (mail.auth.dkim, mail.auth.dkim.domain, mail.auth.dmarc) == ("pass", signer, "pass")
