@@ -44,11 +44,23 @@ from fakemail.model.host import IMAP, Host, Personality
 from fakemail.model.policy import Outcome, Policy
 from fakemail.model.policy_reading import policy_kinds
 from fakemail.mta.alterations import ALTERATIONS
+from fakemail.policy.authentication import SenderAuthentication
 from fakemail.policy.bulk.packs import PACKS, Pack
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
 from fakemail.policy.checks import LINKS
 from fakemail.policy.content.checks import CHECKS
 from fakemail.policy.deliverability import Deliverability, Objection
+from fakemail.policy.results import (
+    ArcResult,
+    ArcSetResult,
+    BimiResult,
+    DkimResult,
+    DmarcResult,
+    IprevResult,
+    Result,
+    SignatureResult,
+    SpfResult,
+)
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
 from fakemail.pop3.commands import State as Pop3State
@@ -163,6 +175,16 @@ RETURNED: tuple[tuple[str, type], ...] = (
     ("mailnet.dns", Dns),
     ("mailnet.dns.blocklist()", Blocklist),
     ("domain.dkim_key()", DkimKey),
+    ("message.auth", SenderAuthentication),
+    ("Results of authentication", Result),
+    ("auth.spf", SpfResult),
+    ("auth.dkim", DkimResult),
+    ("auth.dkim.signatures", SignatureResult),
+    ("auth.dmarc", DmarcResult),
+    ("auth.arc", ArcResult),
+    ("auth.arc.sets", ArcSetResult),
+    ("auth.iprev", IprevResult),
+    ("auth.bimi", BimiResult),
     ("mailnet.deliverability()", Deliverability),
     ("Objection", Objection),
     ("A fault in force", Fault),

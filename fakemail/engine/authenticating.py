@@ -121,9 +121,12 @@ class Authentications:
         self._known[host, queue_id] = found
 
     def receive(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
-        """A message has come that nobody judges: make every check now if nobody could make it later."""
-        if not self.is_urgent(host):
-            return
+        """A message is here that nobody judges: make every check now if nobody could make it later."""
+        if self.is_urgent(host):
+            self.hold(host, queue_id, envelope, content)
+
+    def hold(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
+        """A message is here that may lie in the queue for a while before it is delivered: note how it came."""
         self.keep(host, queue_id, facts_of(self._internet, host, envelope, content).authentication)
 
     def made(self, host: str, queue_id: str) -> tuple[Result, ...]:

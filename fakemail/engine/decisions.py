@@ -222,6 +222,8 @@ class Decisions:
                 if internet.dmarc_reporting.is_wanted:
                     internet.dmarc_reporting.note(facts_of(internet, name, envelope, content))
                 failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
+                if failed:
+                    internet.authentications.hold(name, queue_id, envelope, content)
             else:
                 decided = judge.conclude(queue_id, envelope, content, local)
                 if internet.dmarc_reporting.is_wanted:

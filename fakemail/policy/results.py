@@ -144,6 +144,7 @@ class ArcSetResult(Result):
     method: ClassVar[str] = "arc"
 
     instance: int = 0
+    """Its number, 1 for the first sealer."""
     claim: str = ""
     """What the sealer found the chain before it to be, ``cv=``."""
     selector: str = ""
@@ -174,6 +175,7 @@ class IprevResult(Result):
     method: ClassVar[str] = "iprev"
 
     address: str = ""
+    """The client's, in the fake internet."""
     names: tuple[str, ...] = ()
     """What reverse DNS says; ``domain`` is the first that leads back."""
 

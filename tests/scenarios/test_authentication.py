@@ -8,7 +8,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from fakemail import MailExpectation, MailNet, Reason, Stage, samples
+from fakemail import MailExpectation, MailNet, Reason, Stage, hours, samples
 
 
 def letter(sender: str, to: str, subject: str = "News") -> EmailMessage:
@@ -121,6 +121,20 @@ def test_journey_tells_what_a_test_has_looked_at() -> None:
         # A failing test looks at a result, and then its report has the reason.
         assert mail.auth.dmarc == "pass"
         assert f"dmarc pass ({mail.auth.dmarc.sentence})" in str(net.journey(to=bob))
+
+
+def test_a_message_that_waits_for_room_is_judged_as_it_came() -> None:
+    with MailNet() as net:
+        bob, eve = net.accounts("bob@example.org", "eve@example.org")
+        bob.change(quota=10)
+        mx = net.mx("example.org")
+        with smtplib.SMTP(mx.host, mx.port) as smtp:
+            raw = letter("ann@shop.test", bob.address).as_bytes()
+            smtp.sendmail("ann@shop.test", [bob.address, eve.address], raw)
+        net.domain("shop.test").publish(spf="v=spf1 -all")
+        bob.change(quota=-1)
+        net.clock.advance(hours(1))
+        assert (bob.inbox.one().auth.spf, eve.inbox.one().auth.spf) == ("none", "none")
 
 
 def test_what_a_test_puts_into_a_mailbox_was_never_received() -> None:
@@ -237,3 +251,15 @@ def test_a_domain_can_refuse_what_does_not_pass(method: str, reason: Reason, enh
         assert bob.inbox.one().auth.spf == "pass"
         judged = net.events(Stage.SMTP_MAIL if method == "spf" else Stage.SMTP_END)
         assert reason in {getattr(event, "reason", None) for event in judged}
+
+
+def test_a_domain_can_refuse_whose_record_is_wrong() -> None:
+    with MailNet() as net:
+        bob, _ = net.accounts("bob@example.org", "ann@shop.test")
+        net.dns.add("shop.test", "TXT", "v=spf1 +all")
+        net.domain("example.org").policy(spf={"permerror": "refuse"})
+        raw = letter("ann@shop.test", bob.address).as_bytes()
+        with pytest.raises(smtplib.SMTPSenderRefused) as caught:
+            straight(net, raw, sender="ann@shop.test", to=bob.address)
+        assert caught.value.smtp_error.startswith(b"5.7.24 the SPF record is wrong")
+        assert Reason.SPF_ERROR in {getattr(event, "reason", None) for event in net.events(Stage.SMTP_MAIL)}
