@@ -48,6 +48,7 @@ class Zone:
         """Who signs it; ``None`` while it is not signed."""
         self.chain: object | None = None
         """What :mod:`fakemail.dns.denial` has made of its present names."""
+        self._copy: Zone | None = None
 
     def exists(self, name: str) -> bool:
         """Whether a name has records, or names below it that do (RFC 4592 §2.2.2, empty non-terminals)."""
@@ -68,8 +69,9 @@ class Zone:
     def put(self, name: str, type: str, records: tuple[Record, ...]) -> None:
         """Set the records of a name and type; none removes them."""
         node = self.nodes.get(name)
-        self.chain = None
         self._on_change()
+        # Only now: whoever heard of it may have taken a copy.
+        self.chain = self._copy = None
         if type == "NS" and name != self.origin:
             self.cuts += bool(records) - (node is not None and "NS" in node)
         if records:
@@ -85,12 +87,13 @@ class Zone:
             self._negative = None
 
     def copy(self) -> Zone:
-        """The zone as it is now."""
-        other = Zone(self.origin)
-        other.nodes = {name: dict(node) for name, node in self.nodes.items()}
-        other._below = dict(self._below)
-        other.cuts, other.signer = self.cuts, self.signer
-        return other
+        """The zone as it is now, to be read. As long as it does not change, it is always the same copy."""
+        if self._copy is None:
+            other = self._copy = Zone(self.origin)
+            other.nodes = {name: dict(node) for name, node in self.nodes.items()}
+            other._below = dict(self._below)
+            other.cuts, other.signer = self.cuts, self.signer
+        return self._copy
 
     def _count(self, name: str, step: int) -> None:
         while name != self.origin:
@@ -212,7 +215,7 @@ class Zones:
         return tuple(_all_records(zone))
 
     def copy(self) -> Zones:
-        """The zones as they are now, untouched by what changes later."""
+        """The zones as they are now, to be read: untouched by what changes later."""
         other = Zones()
         other.is_signed = self.is_signed
         other._zones = {origin: zone.copy() for origin, zone in self._zones.items()}

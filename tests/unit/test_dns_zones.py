@@ -237,3 +237,38 @@ def test_zone_text_with_a_record_that_no_message_can_carry(zones: Zones) -> None
         DeclarationError, match=r"zone text, line 1: 66560 octets are more than a record can have"
     ):
         zones.load_text(text, origin="example.org")
+
+
+def test_a_copy_stays_as_it_was_and_shares_what_has_not_changed():
+    zones = Zones()
+    for origin in ("a.test", "b.test"):
+        zones.add_zone(origin)
+    zones.add(record("a.test", "TXT", "one"))
+    first = zones.copy()
+    zones.add(record("a.test", "TXT", "two"))
+    second = zones.copy()
+    assert [each.value for each in first.records("a.test", "TXT")] == ['"one"']
+    assert [each.value for each in second.records("a.test", "TXT")] == ['"one"', '"two"']
+    assert first.zone_of("b.test") is second.zone_of("b.test")
+    assert first.zone_of("b.test") is not zones.zone_of("b.test")
+
+
+def test_whoever_wants_to_know_hears_of_a_change_before_it():
+    zones = Zones()
+    seen = []
+    copies = []
+
+    def note() -> None:
+        seen.append(len(zones.records()))
+        copies.append(zones.copy())
+
+    zones.before_change = note
+    zones.add_zone("a.test")
+    zones.add(record("a.test", "TXT", "one"))
+    zones.replace("a.test", "TXT", [record("a.test", "TXT", "two")])
+    zones.remove("a.test", "TXT")
+    zones.remove_zone("a.test")
+    assert seen[0] == 0
+    assert seen[-1] == 1  # the SOA record
+    assert len(seen) >= 5
+    assert [len(copy.records()) for copy in copies] == seen
