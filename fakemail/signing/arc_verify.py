@@ -193,7 +193,8 @@ def _check_set(
         known,
         message_signature=results[0],
         seal=results[1],
-        sentence="; ".join(why) or f"{known.domain} has sealed it, and nothing was changed since",
+        sentence="; ".join(dict.fromkeys(why))
+        or f"{known.domain} has sealed it, and nothing was changed since",
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 from email import policy
 from email.message import EmailMessage
 
 import pytest
 
-from fakemail import MailExpectation, MailNet, Reason, Stage, hours, samples
+from fakemail import AsyncMailNet, MailExpectation, MailNet, Reason, Stage, hours, minutes, samples
 
 
 def letter(sender: str, to: str, subject: str = "News") -> EmailMessage:
@@ -263,3 +264,45 @@ def test_a_domain_can_refuse_whose_record_is_wrong() -> None:
             straight(net, raw, sender="ann@shop.test", to=bob.address)
         assert caught.value.smtp_error.startswith(b"5.7.24 the SPF record is wrong")
         assert Reason.SPF_ERROR in {getattr(event, "reason", None) for event in net.events(Stage.SMTP_MAIL)}
+
+
+def test_a_policy_that_cannot_be_looked_up_keeps_no_mail_away() -> None:
+    with MailNet() as net:
+        bob = net.account("bob@example.org")
+        refuse_all_but_its_own(net)
+        net.dns.faults.servfail("_dmarc.shop.test")
+        raw = letter("ann@shop.test", bob.address).as_bytes()
+        straight(net, raw, sender="eve@eve.test", to=bob.address)
+        assert bob.inbox.one().auth.dmarc == "temperror"
+        net.domain("example.org").policy(dmarc={"temperror": "defer"})
+        with pytest.raises(smtplib.SMTPDataError, match=r"4\.4\.3"):
+            straight(net, raw, sender="eve@eve.test", to=bob.address)
+
+
+def test_dkim_expires_by_the_clock_of_the_fake_internet() -> None:
+    with MailNet() as net:
+        bob, _ = net.accounts("bob@example.org", "ann@shop.test")
+        raw = net.sign(letter("ann@shop.test", bob.address), domain="shop.test", expires=minutes(5))
+        straight(net, raw, sender="ann@shop.test", to=bob.address)
+        net.clock.advance(minutes(6))
+        straight(net, raw, sender="ann@shop.test", to=bob.address)
+        first, second = bob.inbox.messages()
+        assert first.auth.dkim == "pass"
+        assert second.auth.dkim == "fail"
+        assert "has expired" in second.auth.dkim.sentence
+
+
+def test_the_same_for_asyncio() -> None:
+    async def look() -> None:
+        async with AsyncMailNet() as net:
+            shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+
+            def send() -> None:
+                with shop.submission.smtplib() as smtp:
+                    smtp.send_message(letter(shop.address, bob.address))
+
+            await asyncio.to_thread(send)
+            mail = await bob.inbox.wait_for_one()
+            assert (mail.auth.spf, mail.auth.dkim, mail.auth.dmarc) == ("pass", "pass", "pass")
+
+    asyncio.run(look())

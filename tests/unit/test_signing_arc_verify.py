@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from functools import lru_cache
 
@@ -164,3 +165,71 @@ def test_keys_that_cannot_be_had() -> None:
     assert check(raw, "NXDOMAIN").result == "fail"
     assert "there is no key arc._domainkey.relay.example" in check(raw, "NXDOMAIN").sentence
     assert "is revoked" in check(raw, b"v=DKIM1; p=").sentence
+
+
+# RFC 8617 appendix B, shortened to its ARC fields; nobody has the keys of its sealers.
+APPENDIX_B = b"""\
+ARC-Seal: i=3; a=rsa-sha256; cv=pass; d=clochette.example.org; s=
+ clochette; t=12345; b=CU87XzXlNlk5X/yW4l73UvPUcP9ivwYWxyBWcVrRs7
+ +HPx3K05nJhny2fvymbReAmOA9GTH/y+k9kEc59hAKVg==
+ARC-Message-Signature: i=3; a=rsa-sha256; c=relaxed/relaxed; d=
+ clochette.example.org; h=message-id:date:from:to:subject; s=
+ clochette; t=12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZY
+ LQ=; b=o71vwyLsK+Wm4cOSlirXoRwzEvi0vqIjd/2/GkYFYlSd/GGfKzkAgPqxf
+ K7ccBMP7Zjb/mpeggswHjEMS8x5NQ==
+ARC-Authentication-Results: i=3; clochette.example.org; spf=fail
+ smtp.from=jqd@d1.example; dkim=fail (512-bit key)
+ header.i=@d1.example; dmarc=fail; arc=pass (as.2.gmail.example=pass,
+ ams.2.gmail.example=pass, as.1.lists.example.org=pass,
+ ams.1.lists.example.org=fail (message has been altered))
+ARC-Seal: i=2; a=rsa-sha256; cv=pass; d=gmail.example; s=20120806; t=
+ 12345; b=Zpukh/kJL4Q7Kv391FKwTepgS56dgHIcdhhJZjsalhqkFIQQAJ4T9BE
+ 8jjLXWpRNuh81yqnT1/jHn086RwezGw==
+ARC-Message-Signature: i=2; a=rsa-sha256; c=relaxed/relaxed; d=
+ gmail.example; h=message-id:date:from:to:subject; s=20120806; t=
+ 12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZYLQ=; b=CVoG44
+ cVZvoSs2mMig2wwqPaJ4OZS5XGMCegWqQs1wvRZJS894tJM0xO1RJLgCPsBOxdA5
+ 9WSqI9s9DfyKDfWg==
+ARC-Authentication-Results: i=2; gmail.example; spf=fail
+ smtp.from=jqd@d1.example; dkim=fail (512-bit key)
+ header.i=@example.org; dmarc=fail; arc=pass
+ (as.1.lists.example.org=pass, ams.1.lists.example.org=pass)
+ARC-Seal: i=1; a=rsa-sha256; cv=none; d=lists.example.org; s=dk-lists;
+ t=12345; b=TlCCKzgk3TrAa+G77gYYO8Fxk4q/Ml0biqduZJeOYh6+0zhwQ8u/
+ lHxLi21pxu347isLSuNtvIagIvAQna9a5A==
+ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=
+ lists.example.org; h=message-id:date:from:to:subject; s=
+ dk-lists; t=12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZYL
+ Q=; b=DsoD3n3hiwlrN1ma8IZQFgZx8EDO7Wah3hUjIEsYKuShRKYB4LwGUiKD5Y
+ yHgcIwGHhSc/4+ewYqHMWDnuFxiQ==
+ARC-Authentication-Results: i=1; lists.example.org; spf=pass
+ smtp.mfrom=jqd@d1.example; dkim=pass (512-bit key)
+ header.i=@d1.example; dmarc=pass
+Message-ID: <54B84785.1060301@d1.example>
+Date: Thu, 14 Jan 2015 15:00:01 -0800
+From: John Q Doe <jqd@d1.example>
+To: arc@dmarc.example
+Subject: [List 2] Example 1
+
+Hey gang,
+This is a test message.
+--J.
+""".replace(b"\n", b"\r\n")
+
+
+def test_the_example_of_rfc_8617_appendix_b_is_read() -> None:
+    found = check(APPENDIX_B, "NXDOMAIN")
+    assert [(each.domain, each.selector, each.claim) for each in found.sets] == [
+        ("lists.example.org", "dk-lists", "none"),
+        ("gmail.example", "20120806", "pass"),
+        ("clochette.example.org", "clochette", "pass"),
+    ]
+    assert (found.result, found.sentence) == (
+        "fail",
+        "set 3: there is no key clochette._domainkey.clochette.example.org",
+    )
+    # The hash of its body is that of the example, so the canonical form is right.
+    message = SignedMessage(APPENDIX_B)
+    assert base64.b64encode(message.body_hash("relaxed", "sha256", None)) == (
+        b"KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZYLQ="
+    )
