@@ -18,6 +18,8 @@ _SAID: Final = re.compile(
 )
 # A file name is no domain, though ``zip`` and ``mov`` are top-level domains as well.
 _FILES: Final = listed("csv doc docx gif html jpg mov pdf png ppt txt xls xlsx zip")
+_MOST_TEXT: Final = 500
+"""Characters of the text of a link that are looked at; people see no more of it."""
 _MOST_NAMES: Final = 100
 """Domains of one message that a blocklist is asked for."""
 
@@ -26,7 +28,7 @@ def link_mismatch(matter: Matter) -> str:
     """A text that says one domain, and a link that leads to another."""
     for link in matter.links:
         host = _host(link.url)
-        said = _SAID.search(link.text)
+        said = _SAID.search(link.text[:_MOST_TEXT])
         if not host or said is None or said[1].rpartition(".")[2].lower() in _FILES or "@" in link.text:
             continue
         if registered_domain(said[1]) != registered_domain(host):

@@ -105,6 +105,7 @@ def _boundary_flaw(part: Part) -> str:
         return f"the boundary {boundary[:80]!r} has more than 70 characters, or wrong ones"
     if not part.children:
         return f"its boundary {boundary!r} is nowhere in it"
-    if f"\n--{boundary}--".encode() not in b"\n" + part.body:
+    # The blank line before the body serves as the line end before the delimiter.
+    if part.raw.find(f"\n--{boundary}--".encode(), max(0, part.body_start - 1), part.end) < 0:
         return f"the boundary {boundary!r} does not close it"
     return ""
