@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fakemail.api.matchers import HasSubject, Matcher, SentBy
 from fakemail.api.progress import with_notes
 from fakemail.record import journey as journeys
+from fakemail.record.judged import turned_away
 from fakemail.record.transcript import Order, transcript
 from fakemail.terms.address import NullPath
 
@@ -152,7 +153,13 @@ def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
     events = net.internet.log.events()
     mine = journeys.find(events, to=box.address)
     others = mine or [each for each in journeys.journeys(events) if not each.is_arrived_notice]
+    away = [f"        {line}" for line in turned_away(events)]
     if not others:
+        if away:
+            return [
+                "last:   no client has sent any mail in this test so far, and some were turned away",
+                *away,
+            ]
         return ["last:   no client has sent any mail in this test so far"]
     (last,) = with_notes(net.internet, others[-1:])
     head = f"last:   the journey to {last.recipient}" + ("" if mine else f" (none went to {box.address})")

@@ -16,6 +16,7 @@ from fakemail.record import journey as journeys
 from fakemail.record.events import Event
 from fakemail.record.export import to_json_lines
 from fakemail.record.journey import Journey
+from fakemail.record.judged import turned_away
 from fakemail.record.transcript import Order
 from fakemail.record.transcript import transcript as print_transcript
 from fakemail.terms.address import Address, address
@@ -76,6 +77,8 @@ class Looking:
             every = found or self.journeys()
             lines = [f"expected one of {found.question}, but there are {len(found) or 'none'}."]
             lines += [f"  {journey!r}" for journey in every[:20]]
+            if not found:
+                lines += [f"  {line}" for line in turned_away(self._net.internet.log.events())]
             raise MailExpectation("\n".join(lines))
         return found[0]
 

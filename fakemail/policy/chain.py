@@ -7,6 +7,7 @@ order in which checks run; the tables are in the modules beside this one and put
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -62,6 +63,11 @@ class Link(NamedTuple):
         return self.otherwise if finding.status in (Status.FAIL, Status.POLICY) else Outcome.ACCEPT
 
 
+_LONGEST: Final = 400
+"""Characters of a sentence in a reply, the lines of which are short (RFC 5321 §4.5.3.1.5)."""
+_NOT_PLAIN: Final = re.compile(r"[^ -~]")
+
+
 class Weighed(NamedTuple):
     """A finding, and what follows from it."""
 
@@ -99,7 +105,9 @@ class Judgement(NamedTuple):
         if not self.outcome.is_final:
             return ACCEPTED
         action = Action.DEFER if self.outcome is Outcome.DEFER else Action.REFUSE
-        return Verdict(action, self.reason, self.sentence, self.reply)
+        # What strangers say is part of it, and must not say more than one line of a reply.
+        detail = _NOT_PLAIN.sub("?", " ".join(self.sentence.split()))[:_LONGEST]
+        return Verdict(action, self.reason, detail, self.reply)
 
 
 NOTHING: Final = Judgement()

@@ -76,16 +76,17 @@ def _reverse_dns(facts: Facts, _: Policy) -> Iterator[Finding]:
 
 
 def _hello(facts: Facts, _: Policy) -> Iterator[Finding]:
+    """RFC 5321 §2.3.5, §4.1.4: a fully qualified name, or an address literal in its brackets (§4.1.3)."""
     name = facts.helo.rstrip(".").lower()
     literal = name.startswith("[") and name.endswith("]")
     if _is_own_name(facts, name) and not facts.surroundings.is_inside:
         sentence = f"{facts.peer.address} calls itself {facts.helo}, which is this host"
         yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="own_name")
     elif _is_address(name):
-        sentence = f"{facts.helo} is an address without brackets (RFC 5321 §4.1.3)"
+        sentence = f"{facts.helo} is an address without brackets"
         yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="bare_address")
     elif not literal and "." not in name:
-        sentence = f"{facts.helo} is not a fully qualified name (RFC 5321 §4.1.4)"
+        sentence = f"{facts.helo} is not a fully qualified name"
         yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="not_fqdn")
     elif literal:
         yield Finding("helo", Status.PASS, f"{facts.helo} is an address literal")

@@ -13,6 +13,7 @@ from fakemail import (
     DeclarationError,
     Delivered,
     Discarded,
+    MailExpectation,
     Quarantined,
     Reason,
     Refused,
@@ -100,6 +101,19 @@ def test_who_was_turned_away_may_only_leave(net):
     assert smtp.docmd("EHLO", "app.test") == (503, b"5.5.1 nothing is taken from you here; send QUIT")
     assert smtp.docmd("QUIT")[0] == 221
     smtp.close()
+
+
+def test_who_waits_for_the_mail_hears_of_it(net):
+    policy(net, dnsbl="zen.example")
+    net.dns.blocklist("zen.example").add("app", reason="b\u00e4d\r\n250 OK")
+    said = f"mx1.example.org turned app [{APP}] away at smtp.banner: 554 5.7.1 on a blocklist: {APP} is on zen.example"
+    assert send(net) == (554, f"5.7.1 on a blocklist: {APP} is on zen.example (127.0.0.2: b?d 250 OK)")
+    with pytest.raises(MailExpectation) as nothing:
+        net.journey(to="bob@example.org")
+    assert said in str(nothing.value)
+    with pytest.raises(MailExpectation) as nothing:
+        bob(net).inbox.one()
+    assert said in str(nothing.value)
 
 
 def test_our_own_host_on_a_blocklist_bounces_the_mail(net):
