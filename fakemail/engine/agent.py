@@ -70,6 +70,8 @@ class Agent:
     def __init__(self, internet: Internet) -> None:
         self._internet = internet
         self._answered: dict[tuple[str, str], datetime] = {}
+        self._sent_on: set[tuple[str, str]] = set()
+        """The queue id of a message and the account that forwards it and could not keep its copy yet."""
         self._srs: Srs | None = None
 
     # Judging -------------------------------------------------------------------------------------
@@ -184,6 +186,8 @@ class Agent:
                 self._put(work, recipient.address, address, resolution.accounts[0])
                 nobody_has_it = False
                 continue
+            if resolution.forwards:
+                resolution = self._not_again(queue_id, resolution)
             full = self._full(work, resolution)
             verdict = self._judge(work, address, resolution, full)
             if not verdict.is_accepted:
@@ -193,6 +197,8 @@ class Agent:
             if full:
                 failed += [(recipient._replace(address=each), self._is_full(host, each)) for each in full]
                 kept = tuple(account for account in resolution.accounts if account not in full)
+                # Their mailbox is tried again, and what is sent on now is not sent on once more then.
+                self._sent_on |= {(queue_id, each.key) for each in full if each in resolution.forwards}
                 resolution = resolution._replace(accounts=kept)
             self._serve(work, recipient, resolution)
         if work.onward:
@@ -200,6 +206,11 @@ class Agent:
         if work.reports:
             self._report(work)
         return Outcome(failed, nobody_has_it)
+
+    def _not_again(self, queue_id: str, resolution: Resolution) -> Resolution:
+        """Without the forwards that were served when their mailbox was full."""
+        left = [each for each in resolution.forwards if (queue_id, each.key) not in self._sent_on]
+        return resolution._replace(forwards=tuple(left))
 
     def _complete(self, host: str, address: Address) -> Address:
         """An address with its domain: ``<postmaster>`` may come without (RFC 5321 §4.5.1)."""

@@ -385,6 +385,20 @@ def test_of_several_recipients_only_the_full_one_waits(net):
     assert [(each.recipient, each.status) for each in failed] == [(bob.address, "4.2.2")] * 2
 
 
+def test_what_was_sent_on_is_not_sent_on_again_when_the_full_mailbox_is_tried_again(net):
+    shop, bob, ann = net.accounts("a@shop.test", "bob@example.org", "ann@elsewhere.test")
+    bob.forward(ann)
+    bob.change(quota_messages=0)
+    send(shop, bob)
+    net.clock.advance(hours(12))
+    assert (len(bob.inbox), len(ann.inbox)) == (0, 1)
+    assert net.queue.one().attempts > 3
+    bob.change(quota_messages=1)
+    net.clock.advance(hours(12))
+    assert (len(bob.inbox), len(ann.inbox)) == (1, 1)
+    assert net.queue.is_empty
+
+
 def test_dots_in_a_local_part_can_be_ignored(net):
     shop, jane = net.accounts("a@shop.test", "jane.doe@mail.test")
     net.domain("mail.test").ignore_dots()
