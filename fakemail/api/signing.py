@@ -160,6 +160,9 @@ class Signs:
     def _publish_key(self, selector: str, key: DkimKey | str | None) -> None:
         name = f"{check_selector(selector)}._domainkey.{self.name}"
         internet = self._net.internet
+        if isinstance(key, DkimKey) and (key.domain, key.selector) == (name_key(self.name), selector):
+            self._publish_own(selector, key.algorithm)
+            return
         text = key.record if isinstance(key, DkimKey) else key or ""
 
         def put() -> None:
@@ -168,6 +171,15 @@ class Signs:
                 internet.zones.add(record(name, "TXT", txt(text)))
 
         self._net.call(put)
+
+    def _publish_own(self, selector: str, algorithm: str) -> None:
+        """A key of its own is part of what the domain is; it does not sign unless it did."""
+        known = {each.selector: each for each in self._described.dkim}
+        how = known.get(selector)
+        if how is None or how.algorithm != algorithm:
+            how = Dkim(selector, algorithm, sign=False)
+        self._keep(*{**known, selector: how}.values())
+        self._net.call(lambda: self._net.internet.naming.key(self.name, how))
 
     def _keep(self, *dkim: Dkim) -> None:
         world = self._net.internet.world

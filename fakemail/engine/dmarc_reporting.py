@@ -18,7 +18,7 @@ from fakemail.model.policy import Outcome
 from fakemail.mta import dmarc_report
 from fakemail.mta.dmarc_report import Failure, Published, Report, Row, Signature
 from fakemail.policy.chain import NOTHING, Judgement
-from fakemail.policy.dmarc_discovery import Discovery, DnsFailed
+from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
 from fakemail.policy.finding import Status
 from fakemail.policy.txt import texts
@@ -39,6 +39,7 @@ _DISPOSITIONS: Final = {
     Outcome.DISCARD: "reject",
     Outcome.QUARANTINE: "quarantine",
 }
+_METHODS: Final = {"tree_walk": "treewalk", "public_suffix": "psl"}  # RFC 9990, discovery_method
 _DELIVERY: Final = {"none": "delivered", "quarantine": "spam", "reject": "reject"}  # RFC 6591 §3.2.2
 
 
@@ -102,7 +103,8 @@ class DmarcReporting:
             record, _ = read_dmarc_record(key.record)
             if record is None:
                 continue
-            published = Published(key.domain, "treewalk", _tags(record))
+            method = internet.world.hosts[key.host].personality.dmarc_discovery
+            published = Published(key.domain, _METHODS[method], _tags(record))
             for to in self._allowed(key.host, key.domain, record.rua, "rua"):
                 queue_id = internet.chance.queue_id()
                 report = Report(key.host, published, to, since, until, queue_id, rows)
@@ -146,7 +148,8 @@ class DmarcReporting:
     def _allowed(self, host: str, domain: str, uris: Iterable[str], tag: str) -> list[Address]:
         """To whom a report goes: those of another organization have to agree (RFC 9990 §4, RFC 7489 §7.1)."""
         resolve = Resolver(self._internet, host)
-        discovery = Discovery(resolve)
+        traits = self._internet.world.hosts[host].personality
+        discovery = Discovery(resolve, Method(traits.dmarc_discovery), traits.public_suffixes)
         found: list[Address] = []
         for to in dmarc_report.read_destinations(uris):
             try:

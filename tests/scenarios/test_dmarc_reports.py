@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from fakemail import MailNet, Stage, days, samples
@@ -169,3 +171,19 @@ def test_reports_are_signed_by_the_domain_of_their_host(net):
         (net.account("tls@example.org").inbox.one(), "shop.test"),
     ):
         assert (mail.auth.dkim, mail.auth.dkim.domain, mail.auth.dmarc) == ("pass", signer, "pass")
+
+
+def test_a_host_that_goes_by_public_suffixes_says_so(net):
+    """RFC 9990, discovery_method; and what is another organization is its affair too."""
+    shop, bob, reports = net.accounts("hello@one.hosting.test", "bob@example.org", "dmarc@two.hosting.test")
+    net.domain("one.hosting.test").publish(dmarc=f"v=DMARC1; p=none; rua=mailto:{reports.address}")
+    net.dns.add("hosting.test", "A", "192.0.2.1")
+    mx = net.existing_host("mx1.example.org").change(dmarc_discovery="public_suffix")
+    send(shop, bob)
+    net.clock.advance(days(1))
+    mail = reports.inbox.one()  # test is a public suffix, and hosting.test one organization
+    assert b"<discovery_method>psl</discovery_method>" in gzip.decompress(mail.attachments[0].content)
+    mx.change(public_suffixes={"hosting.test"})
+    send(shop, bob)
+    net.clock.advance(days(1))
+    assert len(reports.inbox) == 1

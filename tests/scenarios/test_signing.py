@@ -131,6 +131,12 @@ def test_a_record_that_is_taken_away_or_written_by_hand(net):
     domain.publish(dkim={"old": domain.dkim_key("old")})
     raw = net.sign(samples.plain(sender="a@shop.test"), domain="shop.test", selector="old")
     assert verifies(net, raw)
+    assert '{ selector = "old", sign = false }' in net.to_toml()
+    domain.publish(dkim={"mail": domain.dkim_key("mail")})
+    assert verifies(net, net.sign(samples.plain(sender="a@shop.test"), domain="shop.test"))
+    other = net.domain("other.test").dkim_key()
+    domain.publish(dkim={"old": other})
+    assert not verifies(net, raw)
 
 
 def test_an_app_that_signs_by_itself(net):
