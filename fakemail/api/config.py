@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from fakemail.api import fault_tables
 from fakemail.api.hosts import Domain
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import read_zone_text
@@ -21,7 +22,15 @@ from fakemail.engine import securing
 from fakemail.engine.hideable import spelled, unknown_words
 from fakemail.engine.naming import INFRASTRUCTURE, Naming
 from fakemail.errors import DeclarationError
-from fakemail.model.description import Description, Problems, RecordEntry, ZoneEntry, declare, describe
+from fakemail.model.description import (
+    Description,
+    FaultEntry,
+    Problems,
+    RecordEntry,
+    ZoneEntry,
+    declare,
+    describe,
+)
 from fakemail.model.toml import read_toml
 from fakemail.model.transport_security import Signed
 from fakemail.mta import sts
@@ -74,6 +83,9 @@ def apply(net: AnyNet, description: Description) -> None:
     problems.raise_all()
     net.perform(_run(net))
     _publish(net, description, problems)
+    for entry in description.faults:
+        with problems.at(entry.where):
+            fault_tables.declare(net, entry.table)
     problems.raise_all()
 
 
@@ -179,6 +191,11 @@ def write_down(net: AnyNet) -> Description:
             seed=whole.seed,
             lists=whole.lists,
             zones=tuple(ZoneEntry(*each) for each in signed.items()),
+            faults=tuple(
+                FaultEntry(table)
+                for rule in internet.faults.rules()
+                if (table := fault_tables.write(rule)) is not None
+            ),
         )
 
     return net.call(look)

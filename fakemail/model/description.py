@@ -105,6 +105,14 @@ class ListEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultEntry:
+    """A fault, as its table says it; what may stand in it only those know who declare it."""
+
+    table: dict[str, object]
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordEntry:
     """DNS records of one name, type and time to live (in seconds)."""
 
@@ -139,6 +147,7 @@ class Description:
     seed: int | None = None
     lists: tuple[ListEntry, ...] = ()
     zones: tuple[ZoneEntry, ...] = ()
+    faults: tuple[FaultEntry, ...] = ()
     source: str = field(default="", compare=False)
     """The name of the file it was read from, empty for none."""
 

@@ -18,6 +18,7 @@ from fakemail.model.description import (
     AccountEntry,
     Description,
     DomainEntry,
+    FaultEntry,
     HostEntry,
     ListEntry,
     Problems,
@@ -55,6 +56,7 @@ TOP_KEYS: Final[Mapping[str, Kind]] = {
     "lists": TABLE,
     "zones": TABLE,
     "records": TABLES,
+    "faults": TABLES,
     "zone": TEXT,
 }
 DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
@@ -221,6 +223,10 @@ class _Reader:
             top.get("seed"),
             tuple(filter(None, lists)),
             tuple(zones),
+            tuple(
+                FaultEntry(dict(each), self.where(("faults", n)))
+                for n, each in enumerate(top.get("faults", []))
+            ),
             self._source,
         )
 

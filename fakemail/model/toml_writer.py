@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from fakemail.model.account import AutoReply
 from fakemail.model.description import (
@@ -47,6 +48,7 @@ def to_toml(description: Description) -> str:
         _table(f"[zones.{write_key(each.name)}]", [("dnssec", each.dnssec)]) for each in description.zones
     ]
     blocks += [_table("[[records]]", _record(each)) for each in description.records]
+    blocks += [_table("[[faults]]", each.table.items()) for each in description.faults]
     return "\n".join(filter(None, blocks))
 
 
@@ -65,6 +67,8 @@ def _value(value: object) -> str:
             return _value(sorted(value))
         case dict():
             return f"{{ {', '.join(f'{write_key(key)} = {_value(each)}' for key, each in value.items())} }}"
+        case datetime():
+            return value.isoformat()
         case list() | tuple():
             return f"[{', '.join(_value(each) for each in value)}]"
         case _:

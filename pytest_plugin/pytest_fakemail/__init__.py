@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
 
 _MARKER = (
-    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, hygiene, redirect, real_ports): the fake "
-    "internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and accounts that are there "
-    "from the start, and a TOML file (relative to the test file) that describes more; whether the test fails for what "
-    "a stricter server would mind, and the lint rules that may be broken all the same; whether servers say to the app "
-    "whatever is legal; whether this process is redirected to it, and whether it listens on the real ports."
+    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, hygiene, redirect, real_ports, faults): the "
+    "fake internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and accounts that are "
+    "there from the start, and a TOML file (relative to the test file) that describes more; whether the test fails for "
+    "what a stricter server would mind, and the lint rules that may be broken all the same; whether servers say to the "
+    "app whatever is legal; whether this process is redirected to it, and whether it listens on the real ports; "
+    "faults, each as a table of such a file."
 )
 
 _SWEEP = (

@@ -29,6 +29,7 @@ NAMES = (
     "hygiene",
     "redirect",
     "real_ports",
+    "faults",
 )
 STRICT = ("hint", "warning", "error", "off")
 HYGIENE = ("on", "retries", "off")
@@ -54,6 +55,8 @@ class Options:
     """Whether servers say to the app whatever is legal; ``retries`` for refusals for now as well."""
     redirect: bool = False
     real_ports: bool = False
+    faults: tuple[Mapping[str, Any], ...] = ()
+    """Each as a table of a configuration."""
 
 
 def check_config(config: pytest.Config) -> None:
@@ -144,6 +147,7 @@ def read(
         else config_hygiene(config),
         redirect=_flag(said, "redirect", where),
         real_ports=_flag(said, "real_ports", where),
+        faults=_tables(said, "faults", where),
     )
 
 
@@ -173,6 +177,14 @@ def _texts(said: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
         return tuple(value)
     hint = f"; write {name}=[{value!r}]" if isinstance(value, str) else ""
     raise pytest.UsageError(f"{where}: {name}= is a list of texts, not {value!r}{hint}.")
+
+
+def _tables(said: Mapping[str, Any], name: str, where: str) -> tuple[Mapping[str, Any], ...]:
+    value = said.get(name, ())
+    if isinstance(value, list | tuple) and all(isinstance(one, Mapping) for one in value):
+        return tuple(value)
+    example = '{"host": "mx1.example.org", "stage": "smtp.rcpt", "do": "drop"}'
+    raise pytest.UsageError(f"{where}: {name}= is a list of tables such as {example}, not {value!r}.")
 
 
 def _strict(value: object, where: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from fakemail import DeclarationError, MailNet
 from fakemail.api.config import load
+from fakemail.api.fault_tables import declare
 from fakemail.api.progress import with_notes
 from pytest_fakemail.fixtures import SHARED, TRIAL, WORLDS
 from pytest_fakemail.options import Options, of_item, read
@@ -113,6 +114,8 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
         for domain in options.domains:
             net.domain(domain)
         net.accounts(*options.accounts)
+        for table in options.faults:
+            declare(net, table)
         if options.redirect:
             net.redirect()
     except BaseException:

@@ -165,3 +165,41 @@ def test_the_seed_replays_probability(project: pytest.Pytester):
 
     assert play("--mailnet-seed=1") == play("--mailnet-seed=1")
     assert len({str(play(f"--mailnet-seed={seed}")) for seed in range(4)}) > 1
+
+
+def test_faults_of_the_mark(project: pytest.Pytester):
+    project.makepyfile(
+        textwrap.dedent(_HEAD)
+        + textwrap.dedent(
+            """
+            @pytest.mark.mailnet(
+                accounts=["bob@example.org"],
+                faults=[
+                    {"host": "mx1.example.org", "stage": Stage.SMTP_RCPT, "do": faults.reply(450), "times": 1},
+                    {"stage": "smtp.vrfy", "do": "drop"},
+                ],
+            )
+            def test_it(mailnet):
+                with pytest.raises(Exception, match="450"):
+                    shop.send(mailnet.mx("example.org"), "bob@example.org")
+                assert len(mailnet.faults.all()) == 1
+
+            @pytest.mark.mailnet(faults=[{"stage": "smtp.vrfy", "do": "drop", "must_fire": True}])
+            def test_never(mailnet):
+                pass
+
+            @pytest.mark.mailnet(faults=["drop"])
+            def test_no_table(mailnet):
+                pass
+
+            @pytest.mark.mailnet(faults=[{"stage": "smtp.vrfi", "do": "drop"}])
+            def test_no_stage(mailnet):
+                pass
+            """
+        )
+    )
+    run = project.runpytest()
+    run.assert_outcomes(passed=1, failed=1, errors=2)
+    run.stdout.fnmatch_lines(["*a fault never struck:*"])
+    run.stdout.fnmatch_lines(["*faults= is a list of tables such as *, not [[]'drop'[]]."])
+    run.stdout.fnmatch_lines(["*there is no stage 'smtp.vrfi'; did you mean 'smtp.vrfy'*"])

@@ -1,0 +1,99 @@
+"""Any rules and any facts: deciding never fails, the counts add up, and the same seed gives the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakemail import Stage, faults
+from fakemail.faults.facts import Facts, Where
+from fakemail.faults.register import Register
+from fakemail.faults.rule import Rule, Scope
+from fakemail.faults.when import PER, When
+from fakemail.terms.address import NULL_PATH, Address
+from fakemail.terms.peer import Peer
+
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+STAGES = st.sampled_from([Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_END])
+PATHS = st.sampled_from([NULL_PATH, Address("ann", "shop.test"), Address("Bob", "example.org")])
+PATTERNS = (
+    st.none() | st.sampled_from(["<>", "@example.org", "bob@example.org", "*", "b*", "[", "@"]) | st.text()
+)
+TIMES = st.none() | st.integers(-2, 9).map(lambda minutes: START + timedelta(minutes=minutes))
+WHERE = st.builds(
+    Where,
+    client=PATTERNS,
+    sender=PATTERNS,
+    recipient=PATTERNS,
+    argument=PATTERNS,
+    connection=st.none() | st.integers(1, 3),
+    after=st.none() | st.integers(1, 9),
+)
+WHEN = st.builds(
+    When,
+    skip=st.integers(0, 3),
+    every=st.integers(1, 3),
+    times=st.none() | st.integers(1, 4),
+    probability=st.sampled_from([1.0, 0.5, 0.01]),
+    once_per=st.none() | st.sampled_from(sorted(PER)),
+    since=TIMES,
+    until=TIMES,
+)
+SCOPES = st.sampled_from([Scope(), Scope(host="mx"), Scope(host="other"), Scope(domain="example.org")])
+SPECS = st.lists(st.tuples(STAGES, WHERE, WHEN, SCOPES), max_size=5)
+FACTS = st.builds(
+    Facts,
+    client=st.none() | st.sampled_from([Peer("203.0.113.5", 1, "app"), Peer("192.0.2.1", 2, "mx.shop.test")]),
+    connection=st.integers(0, 3),
+    sender=st.none() | PATHS,
+    recipients=st.lists(PATHS, max_size=3).map(tuple),
+    argument=st.text(max_size=5),
+    octets=st.integers(0, 10),
+)
+MOMENTS = st.lists(st.tuples(STAGES, FACTS, st.booleans()), max_size=25)
+
+
+def play(specs, moments, seed):
+    """What was decided, and the rules in the end."""
+    time = [START]
+    told = []
+    register = Register(
+        now=lambda: time[0],
+        seed=seed,
+        mail_hosts={"example.org": ("mx",)}.get,
+        on_strike=lambda host, rule, facts: told.append((host, rule.title)),
+    )
+    book = register.book("mx")
+    rules = [
+        register.add(Rule(stage, faults.drop(), where, when, scope)) for stage, where, when, scope in specs
+    ]
+    decided = []
+    for stage, facts, passes in moments:
+        if passes:
+            time[0] += timedelta(minutes=1)
+            register.refresh()
+        decided.append(book.decide(stage, facts) is not None)
+    return decided, rules, told, book, time[0]
+
+
+@given(SPECS, MOMENTS, st.integers(0, 5))
+def test_the_counts_add_up(specs, moments, seed):
+    decided, rules, told, book, now = play(specs, moments, seed)
+    assert sum(decided) == sum(rule.fired for rule in rules) == len(told)
+    for rule in rules:
+        assert 0 <= rule.fired <= rule.occasions <= rule.reached <= len(moments)
+        assert rule.when.times is None or rule.fired <= rule.when.times
+        if rule.scope == Scope(host="other"):
+            assert rule.reached == 0
+    for rules_of_stage in book.in_force.values():
+        assert all(rule.is_in_force(now) for rule in rules_of_stage)
+
+
+@given(SPECS, MOMENTS, st.integers(0, 5))
+def test_the_same_seed_gives_the_same(specs, moments, seed):
+    first, second = play(specs, moments, seed), play(specs, moments, seed)
+    assert first[0] == second[0]
+    assert first[2] == second[2]
+    assert [str(rule) for rule in first[1]] == [str(rule) for rule in second[1]]
