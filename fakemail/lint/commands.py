@@ -87,7 +87,7 @@ def _fault_in_name(name: str) -> str:
 
 def _group(turn: Turn) -> Iterator[Hit]:
     exchange = turn.exchange
-    if exchange.octets is None or not exchange.octets.ahead or exchange.stage is Stage.SMTP_END:
+    if exchange.octets is None or not exchange.octets.was_hasty or exchange.stage is Stage.SMTP_END:
         return
     is_answer = exchange.stage is Stage.SMTP_AUTH and verb_of(exchange) != "AUTH"
     if is_answer or verb_of(exchange) in _BARRIERS:

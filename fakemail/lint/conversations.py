@@ -72,7 +72,7 @@ class Turn(NamedTuple):
     @property
     def waited(self) -> bool:
         """Whether the client had seen the reply to the exchange before it spoke."""
-        return self.before is None or self.before.octets is None or not self.before.octets.ahead
+        return self.before is None or self.before.octets is None or not self.before.octets.was_hasty
 
 
 def turns(conversation: Conversation) -> Iterator[Turn]:

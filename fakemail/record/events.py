@@ -104,8 +104,8 @@ class Handshake(NamedTuple):
 class Octets(NamedTuple):
     """What neither the line nor the reply of an exchange tells of what the client sent."""
 
-    ahead: int = 0
-    """How many octets had come behind the command before it was answered."""
+    was_hasty: bool = False
+    """Whether something had come behind the command before it was answered."""
     is_bare: bool = False
     """Whether the line ended with a bare LF and was taken all the same."""
     is_unstuffed: bool = False
@@ -114,8 +114,8 @@ class Octets(NamedTuple):
     """The first :data:`KEPT` octets of the message, dot-stuffing undone; of messages of the app only."""
 
 
-KEPT = 256 * 1024
-"""Octets of a message that its exchange remembers."""
+KEPT = 32 * 1024
+"""Octets of a message that its exchange remembers; of large ones it would cost a tenth to keep all."""
 
 
 class Exchange(NamedTuple):

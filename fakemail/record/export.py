@@ -48,7 +48,11 @@ def _plain(value: object) -> Json:
         case Peer():
             return {"address": value.address, "port": value.port, "name": value.name}
         case Octets():
-            return {"ahead": value.ahead, "is_bare": value.is_bare, "is_unstuffed": value.is_unstuffed}
+            return {
+                "was_hasty": value.was_hasty,
+                "is_bare": value.is_bare,
+                "is_unstuffed": value.is_unstuffed,
+            }
         case Reply():
             return {"code": value.code, "enhanced": value.enhanced, "text": value.text}
         case Enum():

@@ -18,6 +18,7 @@ from fakemail.terms.verdict import Verdict
 
 # Lines answered in one go; a client that sends thousands must not keep the others from being served.
 _LINES_AT_ONCE: Final = 250
+_HASTY: Final = Octets(was_hasty=True)
 OVERLONG: Final = b""
 """What stands for a line that was thrown away; no real line is empty."""
 
@@ -108,7 +109,7 @@ class Framing:
             if line is None:
                 return
             if self._buffer:
-                self._octets = Octets(ahead=len(self._buffer))
+                self._octets = _HASTY
             self._answer(line)
             left -= 1
             if left == 0 and self._buffer:

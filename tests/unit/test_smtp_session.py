@@ -287,7 +287,7 @@ def test_what_came_before_the_reply_is_noted() -> None:
     desk = Desk()
     desk.say(b"EHLO app.shop.test\r\n")
     desk.say(b"MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n")
-    assert [octets and octets.ahead for octets in desk.octets] == [None, None, 26, 6, None]
+    assert [octets and octets.was_hasty for octets in desk.octets] == [None, None, True, True, None]
 
 
 def test_a_message_is_noted_as_it_came() -> None:
