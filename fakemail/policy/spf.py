@@ -1,7 +1,8 @@
 """SPF (RFC 7208): may this client send for that domain? The only door to spftrace.
 
 spftrace reads records and follows them. Our part is where its answers come from (the fake DNS, at once and
-without an event loop), what time it is, the explanation of the domain, and the words.
+without an event loop), what time it is, the explanation of the domain, and the words. For that two of its classes are
+extended at places that its next version may move, so the version is held where it is declared.
 """
 
 from __future__ import annotations
