@@ -84,7 +84,11 @@ class Protection:
 
     async def _fetch(self, host: str, domain: str) -> sts.Policy:
         """Get a policy over HTTPS (RFC 8461 §3.3); raises :class:`_Unusable`."""
-        from fakemail.wire.https_client import FetchFailed, fetch  # most worlds never fetch anything
+        from fakemail.wire.https_client import (  # most worlds never fetch anything
+            FetchFailed,
+            Patience,
+            fetch,
+        )
 
         internet, name = self._internet, sts.host_of(domain)
         answer = await internet.dns_client(host).query(name, "A")
@@ -94,9 +98,11 @@ class Protection:
             raise _Unusable("sts-policy-fetch-error", f"nobody serves {name}")
         described = internet.world.hosts[host]
         made: list[Endpoint] = []
+        patience = Patience()
 
         def connected_from(end: tuple[str, int]) -> None:
             made.append(Endpoint(*end))
+            internet.stalls.arrives(made[-1], patience)
             internet.network.calls_from(made[-1], Peer(described.ipv4, end[1], host))
 
         try:
@@ -108,6 +114,7 @@ class Protection:
                 context=process_authority().careful_context(),
                 connected_from=connected_from,
                 max_size=sts.MAX_SIZE,
+                patience=patience,
             )
         except FetchFailed as error:
             kind = "sts-webpki-invalid" if error.is_certificate else "sts-policy-fetch-error"
@@ -115,6 +122,7 @@ class Protection:
         finally:
             for endpoint in made:
                 internet.network.hung_up(endpoint)
+                internet.stalls.leaves(endpoint)
         # RFC 8461 §3.3: redirects are not followed, and only 200 is an answer.
         if fetched.status != _HTTP_OK:
             raise _Unusable("sts-policy-fetch-error", f"{name} answered {fetched.status}")

@@ -1,7 +1,7 @@
 """Waits of our own hosts that last until the clock is moved: for a server that a fault made slow, or silent.
 
 Time stands still until a test moves it, so such a wait is no work under way: the fake internet is quiet meanwhile.
-How long a client waits is the schedule of RFC 5321 §4.5.3.2.
+How long a client waits is the schedule of RFC 5321 §4.5.3.2, and for a policy a minute (RFC 8461 §3.3).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fakemail.clock import Job
 from fakemail.terms.duration import minutes, seconds
@@ -19,19 +19,39 @@ if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
     from fakemail.engine.network import Endpoint
     from fakemail.wire.connection import Connection
-    from fakemail.wire.smtp_client import SmtpClient
 
 # RFC 5321 §4.5.3.2.2-6: what is not here is waited for as long as for the greeting, MAIL and RCPT.
 # A message that fits into the buffers of the systems between us is sent at once, and waited for at its end.
-_PATIENCE: Final = {Stage.SMTP_DATA: minutes(2), Stage.SMTP_BODY: minutes(10), Stage.SMTP_END: minutes(10)}
+_PATIENCE: Final = {
+    Stage.SMTP_DATA: minutes(2),
+    Stage.SMTP_BODY: minutes(10),
+    Stage.SMTP_END: minutes(10),
+    Stage.HTTP_REQUEST: minutes(1),
+}
 _USUAL_PATIENCE: Final = minutes(5)
 _CONNECT_PATIENCE: Final = seconds(30)  # RFC 5321 has none; Postfix waits as long (smtp_connect_timeout)
+
+
+class Waits(Protocol):
+    """A client of ours that can be told how long to wait."""
+
+    def stall(self) -> None:
+        """Wait without looking at the real clock."""
+        ...
+
+    def go_on(self) -> None:
+        """The server goes on."""
+        ...
+
+    def give_up(self) -> None:
+        """That was long enough."""
+        ...
 
 
 class Stall:
     """One wait of one client. ``cancel`` it when it has become pointless."""
 
-    def __init__(self, stalls: Stalls, client: SmtpClient | None, end: Endpoint | None = None) -> None:
+    def __init__(self, stalls: Stalls, client: Waits | None, end: Endpoint | None = None) -> None:
         self._stalls = stalls
         self.end = end
         """The client's own end of the connection that is slow."""
@@ -71,10 +91,10 @@ class Stalls:
 
     def __init__(self, internet: Internet) -> None:
         self._internet = internet
-        self._clients: dict[Endpoint, SmtpClient] = {}
+        self._clients: dict[Endpoint, Waits] = {}
         self.waiting: set[Stall] = set()
 
-    def arrives(self, end: Endpoint, client: SmtpClient) -> None:
+    def arrives(self, end: Endpoint, client: Waits) -> None:
         """A client of ours has that end of its connection."""
         self._clients[end] = client
 

@@ -16,6 +16,7 @@ from fakemail.errors import FakemailError
 from fakemail.tls.layer import ClientLayer
 
 _READ: Final = 64 * 1024
+_PATIENCE: Final = 30.0  # real seconds
 
 
 class FetchFailed(FakemailError):
@@ -35,6 +36,30 @@ class Fetched:
     body: bytes
 
 
+class Patience:
+    """How long one answer is waited for: so many real seconds, or until the fake clock has been moved."""
+
+    def __init__(self) -> None:
+        self.timeout: asyncio.Timeout | None = None
+
+    def stall(self) -> None:
+        """From now on the wait is measured elsewhere."""
+        self._reschedule(None)
+
+    def go_on(self) -> None:
+        """The server goes on."""
+        self._reschedule(_PATIENCE)
+
+    def give_up(self) -> None:
+        """That was long enough."""
+        self._reschedule(0)
+
+    def _reschedule(self, seconds: float | None) -> None:
+        if self.timeout is not None:
+            now = asyncio.get_running_loop().time()
+            self.timeout.reschedule(None if seconds is None else now + seconds)
+
+
 async def fetch(
     name: str,
     path: str,
@@ -44,11 +69,11 @@ async def fetch(
     context: ssl.SSLContext,
     connected_from: Callable[[tuple[str, int]], object],
     max_size: int,
-    patience: float = 30.0,
+    patience: Patience,
 ) -> Fetched:
     """Get what a host of that name has at a path.
 
-    ``patience`` is for all of it, in real seconds; a body of more than ``max_size`` octets is cut off behind
+    ``patience`` is for all of it; a body of more than ``max_size`` octets is cut off behind
     them. ``connected_from`` is told our own end before the connection is made.
     Raises :class:`FetchFailed`.
     """
@@ -57,7 +82,7 @@ async def fetch(
         try:
             sock.bind((source, 0))
             connected_from(sock.getsockname()[:2])
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(_PATIENCE) as patience.timeout:
                 await asyncio.get_running_loop().sock_connect(sock, target)
                 return await _Exchange(sock, context, name).get(path, max_size)
         except TimeoutError:

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from fakemail import MailNet, Stage, faults
+from fakemail import MailNet, Stage, faults, minutes, seconds
 from fakemail.errors import DeclarationError
 from fakemail.faults.table import rows
 
@@ -84,6 +84,25 @@ def test_a_policy_that_cannot_be_had_counts_for_nothing(mailnet, host, fault):
     assert declared.fired == 1
     assert len(mailnet.account("bob@example.org").inbox) == 1
     assert mailnet.journey(subject="Hi").attempts[0].policy == "opportunistic"
+
+
+@pytest.mark.parametrize("stage", [Stage.HTTP_REQUEST, Stage.TLS_HANDSHAKE])
+def test_a_policy_is_waited_for_a_while_by_the_fake_clock(mailnet, host, stage):  # RFC 8461 §3.3
+    host.faults.hang_at(stage)
+    with mailnet.account("ann@shop.test").submission.smtplib() as client:
+        client.sendmail("ann@shop.test", ["bob@example.org"], "Subject: Hi\r\n\r\nHello.\r\n")
+    mailnet.settle()
+    assert mailnet.account("bob@example.org").inbox.is_empty
+    mailnet.clock.advance(minutes(6))
+    assert len(mailnet.account("bob@example.org").inbox) == 1
+
+
+def test_a_slow_policy_counts(mailnet, host):
+    host.faults.delay(Stage.HTTP_REQUEST, seconds(50))
+    with mailnet.account("ann@shop.test").submission.smtplib() as client:
+        client.sendmail("ann@shop.test", ["bob@example.org"], "Subject: Hi\r\n\r\nHello.\r\n")
+    mailnet.clock.advance(minutes(1))
+    assert mailnet.journey(subject="Hi").attempts[0].policy == "sts"
 
 
 def test_wrong_declarations(host):

@@ -305,6 +305,17 @@ def test_a_handshake_that_never_works_bounces_after_five_days(net):
     assert (report.action, report.recipient) == ("failed", "bob@example.org")
 
 
+def test_a_handshake_that_hangs_is_waited_for_by_the_fake_clock(net):  # RFC 5321 §4.5.3.2
+    net.account("ann@shop.test").submission.server.change(sending_tls="required")
+    net.mx("example.org").server.faults.hang_handshake(times=1)
+    send(net)
+    assert net.queue.one().reason is None
+    net.clock.advance(minutes(5))
+    assert net.queue.one().reason is Reason.TLS_FAILED
+    net.clock.advance(minutes(5))
+    assert len(net.account("bob@example.org").inbox) == 1
+
+
 def test_verified_tls_refuses_a_flaw_that_strikes_once(net):
     net.account("ann@shop.test").submission.server.change(sending_tls="verified")
     net.mx("example.org").server.faults.revoked_certificate(times=1)
