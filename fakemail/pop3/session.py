@@ -137,19 +137,22 @@ class Session(Interference):
         try:
             if self._authentication is not None:
                 self._authenticate_further(raw)
-                return
-            try:
-                row, argument = self._parse(raw)
-            finally:
-                if self.state is State.NAMED:  # RFC 1939 §7: PASS comes right behind USER, or not at all
-                    self.state = State.AUTHORIZATION
-            if not self._faults.in_force or not self._is_struck(argument):
-                self._HANDLERS[row.keyword](self, argument)
+            else:
+                self._carry_out(raw)
         except _Refused as refused:
             if not self._is_struck_unknown():
                 self._say(refused.answer)
         if self._struck is not None:
             self._spoil_answer()
+
+    def _carry_out(self, raw: bytes) -> None:
+        try:
+            row, argument = self._parse(raw)
+        finally:
+            if self.state is State.NAMED:  # RFC 1939 §7: PASS comes right behind USER, or not at all
+                self.state = State.AUTHORIZATION
+        if not self._faults.in_force or not self._is_struck(argument):
+            self._HANDLERS[row.keyword](self, argument)
 
     def _is_struck_unknown(self) -> bool:
         """Let a fault strike what is no command."""
@@ -289,6 +292,8 @@ class Session(Interference):
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         if raw and not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
             raise _Refused(Reason.BARE_LINE_END)
+        if self._faults.in_force and self._is_struck(""):
+            return
         if authentication is not None:
             authentication.respond(raw.rstrip(b"\r\n") if raw is not OVERLONG else None)
             self._go_on_with(authentication)

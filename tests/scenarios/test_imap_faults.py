@@ -410,7 +410,7 @@ def test_what_is_hidden_does_not_work_and_what_is_advertised_neither(bob, host):
 
 
 def plain(bob) -> imaplib.IMAP4:
-    return imaplib.IMAP4(bob.imap.host, bob.imap.port, timeout=PATIENCE)
+    return imaplib.IMAP4(bob.imap.host, bob.imap.port, timeout=10)
 
 
 def test_starttls_refused(bob, host):
@@ -468,7 +468,8 @@ def test_clear_text_behind_starttls(bob, host):
 )
 def test_broken_answers(bob, host, action, error):
     host.faults.add(Stage.IMAP_SEARCH, action)
-    with reader(bob, timeout=PATIENCE) as client, pytest.raises((error, imaplib.IMAP4.abort)):
+    timeout = PATIENCE if error is TimeoutError else 10
+    with reader(bob, timeout=timeout) as client, pytest.raises((error, imaplib.IMAP4.abort)):
         client.search(None, "ALL")
 
 
@@ -553,3 +554,24 @@ def test_faults_of_one_account(bob, host, mailnet):
         assert other.append("INBOX", None, None, b"\r\n")[0] == "OK"
     with pytest.raises(DeclarationError, match=r"login= cannot fit at imap\.banner"):
         bob.faults.refuse(Stage.IMAP_BANNER)
+
+
+def test_a_login_that_fails_in_the_middle(bob, host):
+    fault = host.faults.refuse(Stage.IMAP_AUTHENTICATE, "UNAVAILABLE", nth=2)
+    with stranger(bob) as client:
+        client.send(b"t1 AUTHENTICATE PLAIN\r\n")
+        assert client.readline().startswith(b"+ ")
+        client.send(b"AGJvYgBi\r\n")
+        assert client.readline() == b"t1 NO [UNAVAILABLE] not today\r\n"
+        assert say(client, "NOOP").endswith(b"t1 OK NOOP completed.\r\n")
+    assert fault.fired == 1
+
+
+@pytest.mark.asyncio
+async def test_the_other_face(async_mailnet):
+    bob = async_mailnet.account("bob@example.org")
+    with bob.faults.over_quota(must_fire=False) as fault:
+        assert fault.fired == 0
+    with async_mailnet.dns.faults.servfail("example.org", must_fire=False):
+        assert len(async_mailnet.dns.faults.all()) == 1
+    assert async_mailnet.dns.faults.all() == []

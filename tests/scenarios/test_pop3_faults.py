@@ -88,7 +88,7 @@ def test_every_stage_is_in_the_table() -> None:
 
 def say(client: poplib.POP3, command: str) -> bytes:
     client._putcmd(command)
-    return client._getresp()[0]
+    return client._getresp()
 
 
 @pytest.mark.parametrize("stage", [*STRANGER, *INSIDE], ids=str)
@@ -115,10 +115,10 @@ def test_every_stage_can_fail(bob, host, stage):
             say(client, command)
 
 
-def banner(bob) -> bytes:
+def banner(bob, *, timeout: float = 10) -> bytes:
     """What the server says first; poplib leaves its socket open when it does not like that."""
     with (
-        socket.create_connection((bob.pop3.host, bob.pop3.port), PATIENCE) as raw,
+        socket.create_connection((bob.pop3.host, bob.pop3.port), timeout) as raw,
         raw.makefile("rb") as file,
     ):
         return file.readline() + file.readline()
@@ -130,7 +130,7 @@ def test_the_banner(bob, host):
     with host.faults.drop(Stage.POP3_BANNER):
         assert banner(bob) == b""
     with host.faults.hang_at(Stage.POP3_BANNER), pytest.raises(TimeoutError):
-        banner(bob)
+        banner(bob, timeout=PATIENCE)
     with host.faults.add(Stage.POP3_BANNER, faults.half_reply()):
         assert banner(bob).startswith(b"+OK mail.ex")
 
@@ -242,7 +242,8 @@ def test_a_dele_that_does_nothing(bob, host):
 
 def test_a_maildrop_is_free_again_after_a_fault(bob, host):
     for preset in (host.faults.drop_in_retr, host.faults.no_final_dot):
-        with preset(times=1), reader(bob, timeout=PATIENCE) as client, suppress(Exception):
+        broken = pytest.raises((poplib.error_proto, TimeoutError))
+        with preset(times=1), reader(bob, timeout=PATIENCE) as client, broken:
             client.retr(1)
     with reader(bob) as client:
         assert client.stat()[0] == 3
@@ -300,7 +301,8 @@ def test_what_is_advertised_does_not_work(bob, host):
 )
 def test_broken_answers(bob, host, action, error):
     host.faults.add(Stage.POP3_STAT, action)
-    with reader(bob, timeout=PATIENCE) as client, pytest.raises((error, poplib.error_proto)):
+    timeout = PATIENCE if error is TimeoutError else 10
+    with reader(bob, timeout=timeout) as client, pytest.raises((error, poplib.error_proto)):
         client.stat()
 
 
@@ -309,3 +311,13 @@ def test_slow_answers(bob, host, action):
     host.faults.add(Stage.POP3_RETR, action)
     with reader(bob) as client:
         assert b"Subject: One" in client.retr(1)[1]
+
+
+def test_a_login_that_fails_in_the_middle(bob, host):
+    fault = host.faults.refuse(Stage.POP3_AUTH, "SYS/TEMP", nth=2)
+    with stranger(bob) as client:
+        assert say(client, "AUTH PLAIN") == b"+ "
+        with pytest.raises(poplib.error_proto, match="SYS/TEMP"):
+            say(client, "AGJvYgBi")
+        assert say(client, "AUTH PLAIN") == b"+ "
+    assert fault.fired == 1

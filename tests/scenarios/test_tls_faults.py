@@ -36,11 +36,11 @@ def net(mailnet: MailNet) -> MailNet:
     return mailnet
 
 
-def shake_hands(net: MailNet, context: ssl.SSLContext | None = None, service: str = "submissions") -> str:
+def shake_hands(net: MailNet, context: ssl.SSLContext | None = None, *, timeout: float = 10) -> str:
     """Shake hands, and say which version of TLS that was."""
-    settings = net.account("ann@shop.test").submission.server.settings(service)
+    settings = net.account("ann@shop.test").submissions
     with (
-        socket.create_connection((settings.host, settings.port), PATIENCE) as raw,
+        socket.create_connection((settings.host, settings.port), timeout) as raw,
         (context or net.ssl_context).wrap_socket(raw, server_hostname=settings.server.name) as tls,
     ):
         return tls.version() or ""
@@ -126,7 +126,7 @@ def test_ends_in_mid_handshake(net, name):
     make, error = ENDS[name]
     fault = make(faults(net))
     with pytest.raises(error):
-        shake_hands(net)
+        shake_hands(net, timeout=PATIENCE if error is TimeoutError else 10)
     assert fault.fired == 1
     fault.lift()
     assert shake_hands(net)
@@ -181,15 +181,15 @@ def strict() -> ssl.SSLContext:
 # Every protocol --------------------------------------------------------------------------------------
 
 
-def over_smtp(net: MailNet) -> None:
+def over_smtp(net: MailNet, timeout: float = 10) -> None:
     smtp = net.account("ann@shop.test").submission
-    with smtplib.SMTP(smtp.host, smtp.port, timeout=PATIENCE) as client:
+    with smtplib.SMTP(smtp.host, smtp.port, timeout=timeout) as client:
         client.starttls(context=smtp.ssl_context)
 
 
-def over_imap(net: MailNet) -> None:
+def over_imap(net: MailNet, timeout: float = 10) -> None:
     imap = net.account("ann@shop.test").imap
-    client = imaplib.IMAP4(imap.host, imap.port, timeout=PATIENCE)
+    client = imaplib.IMAP4(imap.host, imap.port, timeout=timeout)
     try:
         client.starttls(ssl_context=imap.ssl_context)
     finally:
@@ -197,14 +197,14 @@ def over_imap(net: MailNet) -> None:
             client.shutdown()
 
 
-def over_imaps(net: MailNet) -> None:
+def over_imaps(net: MailNet, timeout: float = 10) -> None:
     imap = net.account("ann@shop.test").imaps
-    imaplib.IMAP4_SSL(imap.host, imap.port, ssl_context=imap.ssl_context, timeout=PATIENCE).shutdown()
+    imaplib.IMAP4_SSL(imap.host, imap.port, ssl_context=imap.ssl_context, timeout=timeout).shutdown()
 
 
-def over_pop3(net: MailNet) -> None:
+def over_pop3(net: MailNet, timeout: float = 10) -> None:
     pop3 = net.account("ann@shop.test").pop3
-    client = poplib.POP3(pop3.host, pop3.port, timeout=PATIENCE)
+    client = poplib.POP3(pop3.host, pop3.port, timeout=timeout)
     try:
         client.stls(context=pop3.ssl_context)
     finally:
@@ -212,17 +212,17 @@ def over_pop3(net: MailNet) -> None:
             client.close()
 
 
-def over_pop3s(net: MailNet) -> None:
+def over_pop3s(net: MailNet, timeout: float = 10) -> None:
     pop3 = net.account("ann@shop.test").pop3s
-    poplib.POP3_SSL(pop3.host, pop3.port, context=pop3.ssl_context, timeout=PATIENCE).close()
+    poplib.POP3_SSL(pop3.host, pop3.port, context=pop3.ssl_context, timeout=timeout).close()
 
 
-def over_https(net: MailNet) -> None:
+def over_https(net: MailNet, timeout: float = 10) -> None:
     net.domain("shop.test").mta_sts("testing")
     settings = net.existing_host("mta-sts.shop.test").settings("https")
     url = f"https://{settings.host}:{settings.port}/.well-known/mta-sts.txt"
     try:
-        urllib.request.urlopen(url, context=net.ssl_context, timeout=PATIENCE).close()
+        urllib.request.urlopen(url, context=net.ssl_context, timeout=timeout).close()
     except urllib.error.URLError as error:
         raise error.reason from None
 
@@ -252,7 +252,7 @@ def test_every_protocol(net, protocol, preset, error):
     connect = PROTOCOLS[protocol]
     connect(net)
     with getattr(net.faults, preset)(client="app"), pytest.raises(error):
-        connect(net)
+        connect(net, PATIENCE if error is TimeoutError else 10)
     connect(net)
 
 
