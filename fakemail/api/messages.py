@@ -48,14 +48,15 @@ class Message(MessageView):
         """Who sent it, as the host that delivered it sees that: ``auth.spf``, ``.dkim``, ``.dmarc``, ``.arc``,
         ``.iprev``, ``.bimi``, each equal to its word (``mail.auth.spf == "pass"``) and with the reason.
 
-        Raises :class:`~fakemail.errors.MailExpectation` if the test put it there itself.
+        Raises :class:`~fakemail.errors.MailExpectation` if no host received it: the test put it there, or an app
+        by IMAP.
         """
         __tracebackhide__ = True
         found = self._net.internet.authentications.of(self._stored)
         if found is None:
             raise MailExpectation(
-                f"{self!r} was put into the mailbox by the test: no host received it from anybody, so there is no "
-                "client, envelope or moment to check. Send it over SMTP to look at its authentication."
+                f"{self!r} was put into the mailbox by the test, or by an app over IMAP: no host received it, so "
+                "there is no client, envelope or moment to check. Send it over SMTP to look at its authentication."
             )
         return found
 
