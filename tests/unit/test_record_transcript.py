@@ -216,6 +216,7 @@ def test_json_lines(log: Log) -> None:
         "message": "",
         "protocol": "submission",
         "peer": {"address": "203.0.113.5", "port": 40000, "name": "app"},
+        "is_early": False,
     }
     by_kind = {found["kind"]: found for found in objects}
     assert by_kind["queued"]["sender"] == "<>"
