@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fakemail import faults
 from fakemail.api.faults import HostFaults
 from fakemail.api.settings import Settings
 from fakemail.api.signing import DkimKey, Signs
@@ -14,6 +15,7 @@ from fakemail.dns.records import record
 from fakemail.engine import securing
 from fakemail.engine.hideable import spelled, unknown_words
 from fakemail.errors import DeclarationError, nearest
+from fakemail.faults.magic import PATTERNS
 from fakemail.faults.rule import Scope
 from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
@@ -23,6 +25,7 @@ from fakemail.model.policy_reading import read_policy
 from fakemail.model.traits import read_traits
 from fakemail.model.transport_security import MtaSts
 from fakemail.terms.address import Address, address
+from fakemail.terms.stage import Stage
 from fakemail.tls.dane import Kind
 
 if TYPE_CHECKING:
@@ -241,6 +244,20 @@ class Domain(Signs):
         """
         self._route(Routing.MX, names)
         return self.hosts
+
+    def magic_addresses(self) -> Domain:
+        """Let local parts say what shall happen to their mail, as those of ``mox localserve`` do.
+
+        Mail for one that ends in ``temperror``, ``permerror`` or a code such as ``452`` is refused so, and for
+        ``timeout`` nothing is ever said: at the end of the message, or at RCPT where it begins with ``rcptto``, and at
+        MAIL for a sender that begins with ``mailfrom``. There need be no such accounts. Each answer is a fault.
+        """
+        for pattern in PATTERNS:
+            act, to = faults.as_address_says(), f"{pattern}@{self.name}"
+            self.faults.add(Stage.SMTP_MAIL, act, sender=f"mailfrom{pattern}@*", must_fire=False)
+            self.faults.add(Stage.SMTP_RCPT, act, to=to, must_fire=False)
+            self.faults.add(Stage.SMTP_END, act, to=to, must_fire=False)
+        return self
 
     def null_mx(self) -> Domain:
         """Publish that it takes no mail at all (RFC 7505)."""

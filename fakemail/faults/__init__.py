@@ -123,6 +123,11 @@ def reply(code: int | Reply, enhanced: str | None = None, text: str = "") -> Act
     return _smtp.GiveReply(code if isinstance(code, Reply) else Reply(code, enhanced, text))
 
 
+def as_address_says() -> Action:
+    """Answer as the local part says (``bob-452``, ``rcptto-timeout``): see ``domain.magic_addresses()``."""
+    return _smtp.AsAddressSays()
+
+
 def hide(*keywords: str) -> Action:
     """Leave these keywords out of the reply to EHLO, and know nothing of them."""
     return _smtp.Hide(frozenset(map(str.upper, keywords)))

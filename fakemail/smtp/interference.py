@@ -13,6 +13,7 @@ from fakemail.faults.actions.action import Action, Instead, OnAnswer
 from fakemail.faults.actions.connections import Close
 from fakemail.faults.actions.smtp import (
     Advertise,
+    AsAddressSays,
     DeliverTwice,
     EndDataAt,
     GiveReply,
@@ -22,6 +23,7 @@ from fakemail.faults.actions.smtp import (
 )
 from fakemail.faults.book import Book
 from fakemail.faults.facts import Facts
+from fakemail.faults.magic import read_magic
 from fakemail.faults.steps import End, Step
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.headers import field_in_head, head_of
@@ -65,7 +67,10 @@ class Interference(Framing):
         self._special = None
         if stage not in self._faults.in_force:
             return
-        action = self._faults.decide(stage, self._facts(stage, content, octets))
+        facts = self._facts(stage, content, octets)
+        action = self._faults.decide(stage, facts)
+        if isinstance(action, AsAddressSays):
+            action = _as_addresses_say(stage, facts)
         match action:
             case None:
                 pass
@@ -186,6 +191,19 @@ class Interference(Framing):
         if isinstance(special, DeliverTwice):
             backend.take(envelope, content)
         return special.apply(content) if isinstance(special, Spoil) else content
+
+
+def _as_addresses_say(stage: Stage, facts: Facts) -> Action | None:
+    """What the first address that says anything wants at this stage."""
+    for path in (facts.sender,) if stage is Stage.SMTP_MAIL else facts.recipients:
+        magic = None if path is None else read_magic(path)
+        if magic is None:
+            continue
+        if stage is magic.stage or (stage is Stage.SMTP_END and magic.stage is Stage.SMTP_MAIL):
+            return magic.action
+        if stage is Stage.SMTP_RCPT:
+            return PretendSuccess()  # there need be no account, for nothing will come there
+    return None
 
 
 class Goes(Enum):

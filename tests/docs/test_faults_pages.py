@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fakemail import Stage
-from fakemail.api.presets.smtp import SmtpPresets
+from fakemail.api.faults import HostFaults
+from fakemail.api.presets.account import AccountFaults
+from fakemail.api.presets.dns import DnsFaults
 from fakemail.faults.table import WATCHED, rows
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +25,12 @@ ON_SOCKETS = "\n".join(
 )
 
 
-def presets(kind):
-    names = [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")]
-    return [name for name in names if name not in ("all", "lift")]
+def presets(*kinds):
+    names = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction)}
+    return sorted(name for name in names if not name.startswith("_") and name not in ("all", "lift"))
 
 
-@pytest.mark.parametrize("name", presets(SmtpPresets))
+@pytest.mark.parametrize("name", presets(HostFaults, DnsFaults, AccountFaults))
 def test_a_plain_name_has_an_example(name):
     assert re.search(rf"\bfaults\.{name}\(", HOW_TO), f"show {name}() on a page of docs/how-to"
 

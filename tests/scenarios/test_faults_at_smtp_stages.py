@@ -399,3 +399,28 @@ def test_one_recipient_gets_nothing_and_the_other_does(net, client):
             assert connection.say(line)[:1] in b"23"
     assert ann.inbox.is_empty
     assert str(net.journey(to=ann, sender="three@shop.test").fate).startswith("silently discarded")
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ((MAIL, "RCPT TO:<no-one-temperror@magic.test>", "DATA", TEXT), b"451"),
+        ((MAIL, "RCPT TO:<PermError@magic.test>", "DATA", TEXT), b"550"),
+        ((MAIL, "RCPT TO:<bob-599@magic.test>", "DATA", TEXT), b"599"),
+        ((MAIL, "RCPT TO:<rcptto-452@magic.test>"), b"452"),
+        (("MAIL FROM:<mailfrom-permerror@anywhere.test>",), b"550"),
+        ((MAIL, "RCPT TO:<bob-699@magic.test>"), b"550"),
+        ((MAIL, "RCPT TO:<rcptto-timeout@magic.test>"), b""),
+    ],
+)
+def test_addresses_that_say_what_shall_happen(mailnet, lines, code):
+    """The convention of mox localserve."""
+    smtp = mailnet.domain("magic.test").magic_addresses().mx
+    connection = Client((smtp.host, smtp.port))
+    connection.hear(is_reply)
+    *before, last = (EHLO, *lines)
+    for line in before:
+        assert connection.say(line)[:1] in b"23"
+    connection.socket.sendall(last.encode() + b"\r\n")
+    assert connection.hear(is_reply, patience=5 if code else 0.05)[:3] == code
+    connection.close()

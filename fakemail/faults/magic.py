@@ -1,0 +1,47 @@
+"""Addresses that say what shall happen to their mail: a convention that mox has made popular (``mox localserve``).
+
+A local part that ends in ``temperror``, ``permerror``, a code such as ``452``, or ``timeout`` is refused so, or not
+answered, at the end of the message. One that begins with ``rcptto`` is at RCPT, a sender that begins with
+``mailfrom`` at MAIL.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.connections import NoReply
+from fakemail.faults.actions.smtp import GiveReply
+from fakemail.terms.address import Address, Path
+from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
+
+PATTERNS: Final = ("*temperror", "*permerror", "*timeout", "*[45][0-9][0-9]")
+"""What the local parts are like, as patterns of a rule."""
+_ENDS: Final = re.compile(r"(?:temperror|permerror|timeout|[45][0-9][0-9])\Z")
+_CODES: Final = {"temperror": 451, "permerror": 550}
+
+
+class Magic(NamedTuple):
+    """What an address says."""
+
+    stage: Stage
+    action: Action
+
+
+def read_magic(path: Path) -> Magic | None:
+    """What an address says; ``None`` for one that says nothing."""
+    local = path.local.lower() if isinstance(path, Address) else ""
+    match = _ENDS.search(local)
+    if match is None:
+        return None
+    stage = Stage.SMTP_END
+    if local.startswith("mailfrom"):
+        stage = Stage.SMTP_MAIL
+    elif local.startswith("rcptto"):
+        stage = Stage.SMTP_RCPT
+    if match[0] == "timeout":
+        return Magic(stage, NoReply())
+    code = _CODES.get(match[0]) or int(match[0])
+    return Magic(stage, GiveReply(Reply(code, f"{code // 100}.0.0", "as the address says")))
