@@ -125,6 +125,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(NoEscape(), "fakemail-no-escape")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Let ``-k`` choose tests by the failure points of their sweeps as well."""
+    if not config.option.keyword or all(item.get_closest_marker("mailnet_sweep") is None for item in items):
+        return (yield)
+    from pytest_fakemail.choosing import kept_for_their_points
+
+    with kept_for_their_points(config, list(items)):
+        return (yield)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Run a test that is marked for a sweep many times."""

@@ -17,6 +17,7 @@ from fakemail.api.sweep import PATIENCE, Sweep, Trial
 from fakemail.errors import nearest
 from fakemail.record.journey import journeys
 from fakemail.sweep.verdict import SweepOutcome, Verdict, table
+from pytest_fakemail.choosing import is_chosen
 from pytest_fakemail.fixtures import ORIGINAL, TRIAL
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def run(item: pytest.Function, nextitem: pytest.Item | None) -> None:
     _log(item, reports)
     if all(report.passed for report in reports):
         chosen = [
-            point for point in sweep.first.points if pattern is None or fnmatchcase(point.name, pattern)
+            point
+            for point in sweep.first.points
+            if (pattern is None or fnmatchcase(point.name, pattern)) and is_chosen(item, point.name)
         ]
         item.session.testscollected += len(chosen)
         for point in chosen:

@@ -51,6 +51,26 @@ def test_a_careful_app_passes(project: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("expression", "passed", "deselected"),
+    [
+        ("smtp.mail and yz", 3, 1),
+        ("test_welcome and smtp.mail and 4yz", 2, 1),
+        ("test_welcome and not smtp and not tls", 2, 1),  # the first run, and connect-refuse
+        ("test_other", 1, 1),
+        ("smtp.mail-5yz or test_other", 3, 0),
+        ("no_such_thing", 0, 2),
+    ],
+)
+def test_points_are_chosen_with_k(
+    project: pytest.Pytester, expression: str, passed: int, deselected: int
+) -> None:
+    careful = CAREFUL.replace("handles=smtplib.SMTPException", "handles=OSError")
+    project.makepyfile(careful=f"{careful}\ndef test_other():\n    pass\n")
+    run = project.runpytest("careful.py", "-k", expression)
+    run.assert_outcomes(passed=passed, deselected=deselected)
+
+
 def test_nothing_but_the_first_run_where_no_point_is_wanted(project: pytest.Pytester) -> None:
     project.makepyfile(CAREFUL)
     project.runpytest("--mailnet-sweep=nothing").assert_outcomes(passed=1)
