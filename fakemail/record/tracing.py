@@ -25,6 +25,7 @@ from fakemail.record.events import (
     Redirected,
     Returned,
     Routed,
+    Struck,
 )
 from fakemail.record.hops import Hop
 from fakemail.record.judged import notable
@@ -92,6 +93,8 @@ class _Index:
         self.returns: dict[tuple[str, str], Returned] = {}
         self.routes: defaultdict[tuple[str, str], list[Routed]] = defaultdict(list)
         self.queries: defaultdict[tuple[str, str], list[Query]] = defaultdict(list)
+        self.struck: defaultdict[int, list[Struck]] = defaultdict(list)
+        """The faults by the number of the connection on which they struck."""
         self.contacts: dict[int, Transaction] = {}
         """The transaction that an attempt led to, under the attempt's number."""
         self.hosts: set[str] = set()
@@ -124,8 +127,33 @@ class _Index:
                 self.returns[event.message, event.recipient.key] = event
             case Routed():
                 self.routes[event.message, event.domain].append(event)
+            case Struck() if event.connection:
+                self.struck[event.connection].append(event)
             case Query():
                 self.queries[event.message or event.client.name, event.name].append(event)
+
+    def strokes(self, transaction: Transaction, key: str) -> list[Struck]:
+        """The faults that struck in a transaction and concern a recipient; one that gave a reply is told by that."""
+        found = self.struck.get(transaction.mail.connection)
+        if not found:
+            return []
+        begin = max(
+            (
+                other.last.number
+                for other in self.transactions
+                if other.mail.connection == transaction.mail.connection
+                and other.last.number < transaction.mail.number
+            ),
+            default=0,
+        )
+        own = transaction.recipients[key].number - 1  # a fault strikes right before its answer is noted
+        return [
+            struck
+            for struck in found
+            if begin < struck.number <= transaction.last.number
+            and not struck.action[:3].isdigit()
+            and (struck.stage is not Stage.SMTP_RCPT or struck.number == own)
+        ]
 
     def _link(self) -> None:
         """Find the session on the other side of each attempt: by queue id, else by who, for whom and when."""
@@ -199,7 +227,7 @@ def traces(events: Iterable[Event]) -> list[Trace]:
         for key, exchange in transaction.recipients.items():
             if isinstance(exchange.address, Address):
                 trace = Trace(exchange.address, transaction.sender or NULL_PATH)
-                outcome = _meet(trace, transaction, key)
+                outcome = _meet(trace, index, transaction, key)
                 if outcome.end is End.TAKEN:
                     _follow(trace, index, transaction.queue_id, visited)
                 found.append((transaction.mail.number, trace))
@@ -293,7 +321,7 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
     trace.attempts += attempts
     for attempt in attempts:
         if contact := index.contacts.get(attempt.number):
-            _meet(trace, contact, recipient.key)
+            _meet(trace, index, contact, recipient.key)
         else:
             trace.story.append((attempt.number, attempt.host, _tried(attempt), attempt.reply))
     _put_off(trace, index, queue_id)
@@ -319,7 +347,7 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
     else:
         trace.settle(fates.Queued(host=holder))
     if not attempts and queued is not None and (contact := index.early(queued, recipient.key)):
-        _meet(trace, contact, recipient.key)
+        _meet(trace, index, contact, recipient.key)
         return contact.queue_id
     return ""
 
@@ -402,8 +430,11 @@ def _answer(attempt: Attempt) -> str:
     return "it deferred it" if attempt.reply.is_transient else "it refused it"
 
 
-def _meet(trace: Trace, transaction: Transaction, key: str) -> Outcome:
+def _meet(trace: Trace, index: _Index, transaction: Transaction, key: str) -> Outcome:
     """Tell what a host did with it in one transaction; this is also the fate as far as is known."""
+    for struck in index.strokes(transaction, key):
+        what = f"a fault struck at {struck.stage}: {struck.action}"
+        trace.story.append((struck.number, struck.host, what, None))
     outcome = transaction.outcome(key)
     at, reply, reason, host = outcome.exchange.stage, outcome.reply, outcome.reason, transaction.host
     client = "a client" if transaction.peer is None else str(transaction.peer)

@@ -119,3 +119,19 @@ def test_a_rule_that_is_used_up_lets_connections_be_kept_again(mailnet):
     assert (fault.fired, len(bob.inbox)) == (1, 4)
     ours = [event for event in mailnet.events(Stage.CONNECT) if not event.peer.is_app]
     assert len(ours) == 3, "one with the fault, one for the second try, and one for all the others"
+
+
+def test_a_stroke_is_told_in_the_journey_and_the_transcript(mailnet):
+    ann, bob = mailnet.accounts("ann@example.org", "bob@example.org")
+    mx = mailnet.mx("example.org")
+    mx.faults.lose_final_reply("reset", times=1)
+    mx.faults.delay(Stage.SMTP_RCPT, seconds(2), to=ann)
+    with mailnet.submission.smtplib() as client:
+        client.sendmail("shop@shop.test", [ann.address, bob.address], "Subject: Receipt\n\nThank you.")
+    mailnet.clock.advance(hours(1))
+    told = {who.address: [step.what for step in mailnet.journey(to=who).steps] for who in (ann, bob)}
+    for steps in told.values():
+        assert "a fault struck at smtp.end: lose reply reset" in steps
+    assert "a fault struck at smtp.rcpt: delay 0:00:02" in told[ann.address]
+    assert "a fault struck at smtp.rcpt: delay 0:00:02" not in told[bob.address]
+    assert "-- fault: lose reply reset, at smtp.end" in mailnet.transcript()
