@@ -110,6 +110,8 @@ def _read_condition(scope: Scope, name: str, value: Any) -> Any:
     if name in ("connection", "after"):
         return _require_count(scope, name, value, least=1)
     text = value if isinstance(value, str) else str(getattr(value, "address", None) or value)
+    if name == "query":
+        text = text.rstrip(".")
     if name == "client":
         text = value if isinstance(value, str) else str(getattr(value, "name", value))
     if name not in _PATHS or "*" in text or text == "<>":

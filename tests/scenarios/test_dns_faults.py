@@ -377,3 +377,32 @@ def test_what_is_in_force_can_be_seen(net):
     assert "dns.query, query example.org, query type MX: give rcode SERVFAIL" in repr(fault)
     net.dns.faults.lift()
     assert net.dns.faults.all() == []
+
+
+CONFIGURED = """
+[domains."example.org"]
+accounts = ["bob"]
+
+[[faults]]
+stage = "dns.query"
+do = { give_rcode = "SERVFAIL" }
+query = "Example.org."
+query_type = "mx"
+transport = "udp"
+times = 1
+
+[[faults]]
+stage = "dns.query"
+do = { answer_in_turn = { sets = [["192.0.2.1"], ["192.0.2.2"]] } }
+query = "www.example.org"
+query_type = "A"
+"""
+
+
+def test_faults_of_a_configuration():
+    with MailNet(config=CONFIGURED) as net:
+        assert [ask(net).rcode() for _ in range(2)] == [dns.rcode.SERVFAIL, dns.rcode.NOERROR]
+        assert [values(ask(net, "A", "www.example.org")) for _ in range(2)] == [["192.0.2.1"], ["192.0.2.2"]]
+    wrong = CONFIGURED.replace("SERVFAIL", "SERVFALL")
+    with pytest.raises(DeclarationError, match="did you mean 'SERVFAIL'"), MailNet(config=wrong):
+        pass
