@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from fakemail.errors import DeclarationError
 from fakemail.faults.actions import answers as _answers
 from fakemail.faults.actions import connections as _connections
 from fakemail.faults.actions import dns as _dns
@@ -62,17 +63,17 @@ def no_reply() -> Action:
 
 def delay(span: timedelta) -> Action:
     """Answer late: by the fake clock to hosts of the fake internet, in real time to everybody else."""
-    return _answers.Delay(span)
+    return _answers.Delay(_span(span))
 
 
 def trickle(pause: timedelta = _answers.PAUSE) -> Action:
     """Answer octet by octet, with a real pause between them."""
-    return _answers.Trickle(pause)
+    return _answers.Trickle(_span(pause))
 
 
 def throttle(rate: int) -> Action:
     """Answer at so many octets a second."""
-    return _answers.Throttle(rate)
+    return _answers.Throttle(_count("rate", rate, least=1))
 
 
 def half_reply(then: str = "drop") -> Action:
@@ -87,7 +88,7 @@ def garbage(octets: bytes | str = _answers.NONSENSE) -> Action:
 
 def overlong(octets: int = _answers.LONG) -> Action:
     """Make the last line of the answer so much longer."""
-    return _answers.Overlong(octets)
+    return _answers.Overlong(_count("octets", octets, least=1))
 
 
 def malformed() -> Action:
@@ -160,7 +161,7 @@ def corrupt() -> Action:
 
 def truncate(keep: int | None = None) -> Action:
     """Take the message with so many octets of its body, half of them unless told otherwise."""
-    return _smtp.Truncate(keep)
+    return _smtp.Truncate(None if keep is None else _count("keep", keep, least=0))
 
 
 def reorder() -> Action:
@@ -357,3 +358,15 @@ def give_body(body: bytes | str) -> Action:
 
 def _octets(given: bytes | str) -> bytes:
     return given.encode() if isinstance(given, str) else given
+
+
+def _span(given: timedelta) -> timedelta:
+    if not isinstance(given, timedelta) or given < timedelta():
+        raise DeclarationError(f"a fault lasts a time such as seconds(2), from 0 up, not {given!r}.")
+    return given
+
+
+def _count(name: str, given: int, *, least: int) -> int:
+    if not isinstance(given, int) or isinstance(given, bool) or given < least:
+        raise DeclarationError(f"{name} of a fault is a whole number from {least} on, not {given!r}.")
+    return given

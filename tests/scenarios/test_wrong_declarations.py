@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail import MailNet, Reason, minutes
+from fakemail import MailNet, Reason, faults, minutes
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.smtp import DeliverTwice
 from fakemail.terms.reply import Reply
@@ -28,23 +28,39 @@ NO = Reply(550, "5.7.1", "no")
     ],
 )
 def test_a_fault_at_a_stage_where_it_cannot_strike(mailnet, stage):
-    faults = mailnet.domain("example.org").hosts[0].faults
+    book = mailnet.domain("example.org").hosts[0].faults
     with pytest.raises(DeclarationError, match=r"smtp.rcpt|smtp.end|DNS|other|host|over"):
-        faults.reply(stage, NO)
-    assert faults.all() == []
+        book.reply(stage, NO)
+    assert book.all() == []
 
 
 def test_an_action_that_is_not_possible_at_a_stage(mailnet):
-    faults = mailnet.domain("example.org").hosts[0].faults
+    book = mailnet.domain("example.org").hosts[0].faults
     with pytest.raises(DeclarationError) as caught:
-        faults.add(Stage.SMTP_QUIT, DeliverTwice())
+        book.add(Stage.SMTP_QUIT, DeliverTwice())
     text = (
         "mx1.example.org: 'deliver_twice' is not possible at smtp.quit. Possible there: close, delay, drop, "
     )
     assert str(caught.value).startswith(text)
     assert str(caught.value).endswith("It is possible at smtp.end.")
     with pytest.raises(DeclarationError, match="not 'drop'"):
-        faults.add(Stage.SMTP_QUIT, "drop")
+        book.add(Stage.SMTP_QUIT, "drop")
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: faults.delay(5), "a time such as seconds"),
+        (lambda: faults.delay(-minutes(1)), "from 0 up"),
+        (lambda: faults.throttle(0), "rate of a fault is a whole number from 1 on"),
+        (lambda: faults.overlong("x"), "octets of a fault"),
+        (lambda: faults.truncate(-1), "keep of a fault"),
+        (lambda: faults.half_reply("burn"), "a connection cannot end by 'burn'"),
+    ],
+)
+def test_an_action_that_makes_no_sense(make, text):
+    with pytest.raises(DeclarationError, match=text):
+        make()
 
 
 @pytest.mark.parametrize(
@@ -58,10 +74,10 @@ def test_an_action_that_is_not_possible_at_a_stage(mailnet):
     ],
 )
 def test_a_condition_that_can_never_be_met_at_a_stage(mailnet, stage, condition, known_at):
-    faults = mailnet.domain("example.org").hosts[0].faults
+    book = mailnet.domain("example.org").hosts[0].faults
     [name] = condition
     with pytest.raises(DeclarationError, match=rf"{name}= cannot fit at {stage}, .* it can at .*{known_at}"):
-        faults.drop(stage, **condition)
+        book.drop(stage, **condition)
 
 
 @pytest.mark.parametrize(
@@ -85,16 +101,16 @@ def test_a_condition_that_can_never_be_met_at_a_stage(mailnet, stage, condition,
     ],
 )
 def test_a_fault_that_could_never_strike(mailnet, options):
-    faults = mailnet.domain("example.org").hosts[0].faults
+    book = mailnet.domain("example.org").hosts[0].faults
     with pytest.raises(DeclarationError, match=next(iter(options))):
-        faults.reply(Stage.SMTP_RCPT, NO, **options)
+        book.reply(Stage.SMTP_RCPT, NO, **options)
 
 
 @pytest.mark.parametrize("pattern", ["bob@example.org", "@example.org", "<>", "*@example.*"])
 def test_whom_a_fault_may_be_about(mailnet, pattern):
-    faults = mailnet.domain("example.org").hosts[0].faults
-    faults.reply(Stage.SMTP_RCPT, NO, to=pattern, sender=pattern, must_fire=False)
-    assert len(faults.all()) == 1
+    book = mailnet.domain("example.org").hosts[0].faults
+    book.reply(Stage.SMTP_RCPT, NO, to=pattern, sender=pattern, must_fire=False)
+    assert len(book.all()) == 1
 
 
 @pytest.mark.parametrize(
