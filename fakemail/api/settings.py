@@ -217,15 +217,18 @@ class Settings:
             },
         }
 
-    def smtplib(self) -> _smtplib.SMTP:
-        """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
+    def smtplib(self, *, local_hostname: str | None = None) -> _smtplib.SMTP:
+        """A standard library client: connected, with TLS where it is offered, logged in if there is a login.
+
+        ``local_hostname`` is the name that it gives itself in EHLO; ``None`` is that of this machine.
+        """
         self._require("smtp", "smtplib")
         if self.security == Security.TLS.value:
             client: _smtplib.SMTP = _smtplib.SMTP_SSL(
-                self.host, self.port, context=self.ssl_context, timeout=_TIMEOUT
+                self.host, self.port, local_hostname, context=self.ssl_context, timeout=_TIMEOUT
             )
         else:
-            client = _smtplib.SMTP(self.host, self.port, timeout=_TIMEOUT)
+            client = _smtplib.SMTP(self.host, self.port, local_hostname, timeout=_TIMEOUT)
         try:
             client.ehlo()
             if self.security == Security.STARTTLS.value and client.has_extn("starttls"):
