@@ -90,5 +90,6 @@ def _declare(part: Part, encoding: bytes) -> _Edit:
         line = b"MIME-Version: 1.0\r\n" + line
     if part.body_start == part.header_start:  # a body that came without a header
         return _Edit(part.body_start, part.body_start, line + b"\r\n")
-    end = part.body_start - 2  # the blank line
+    # Before the blank line, which is a lone LF where somebody wrote it so.
+    end = part.body_start - (2 if part.raw[: part.body_start].endswith(b"\r\n") else 1)
     return _Edit(end, end, line)
