@@ -220,7 +220,8 @@ class Settings:
     def smtplib(self, *, local_hostname: str | None = None) -> _smtplib.SMTP:
         """A standard library client: connected, with TLS where it is offered, logged in if there is a login.
 
-        ``local_hostname`` is the name that it gives itself in EHLO; ``None`` is that of this machine.
+        ``local_hostname`` is the name that it gives itself in EHLO; ``None`` is that of this machine. Raises
+        ``smtplib.SMTPConnectError`` and ``smtplib.SMTPHeloError`` for a server that turns it away.
         """
         self._require("smtp", "smtplib")
         if self.security == Security.TLS.value:
@@ -230,10 +231,10 @@ class Settings:
         else:
             client = _smtplib.SMTP(self.host, self.port, local_hostname, timeout=_TIMEOUT)
         try:
-            client.ehlo()
+            client.ehlo_or_helo_if_needed()
             if self.security == Security.STARTTLS.value and client.has_extn("starttls"):
                 client.starttls(context=self.ssl_context)
-                client.ehlo()
+                client.ehlo_or_helo_if_needed()
             if self.username:
                 client.login(self.username, self.password)
         except BaseException:

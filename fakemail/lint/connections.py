@@ -39,7 +39,11 @@ def _left_without_a_word(conversation: Conversation, end: Disconnected) -> bool:
     if last.reason in (Reason.FAULT, Reason.SHUTTING_DOWN, Reason.TIMEOUT):
         return False
     if isinstance(last, Exchange):
-        gone = last.reply is None or last.reply.code == 421
+        # Who is turned away by the banner should say QUIT, but hardly a library does (smtplib, aiosmtplib, curl).
+        is_met_with_a_no = (
+            last.stage is Stage.SMTP_BANNER and last.reply is not None and not last.reply.is_positive
+        )
+        gone = last.reply is None or last.reply.code == 421 or is_met_with_a_no
     else:
         gone = last.status == "BYE"
     return not gone and not any(event.stage in _GOODBYES for event in conversation.events)

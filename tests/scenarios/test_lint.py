@@ -450,6 +450,21 @@ def test_a_refused_message_is_looked_at_all_the_same() -> None:
         assert [finding.name for finding in net.lint(severity="error")] == ["no_date"]
 
 
+def test_smtplib_is_not_blamed_for_what_it_cannot_do_better() -> None:
+    """It hangs up on a refused banner, and sends text of eight bits as it is."""
+    with _net() as net:
+        message = _message()
+        message.set_content("Grüße\n", cte="8bit")
+        with net.mx("example.org").smtplib(local_hostname="app.shop.test") as client:
+            client.send_message(message)
+        net.domain("example.org").policy(dnsbl="zen.example")
+        net.dns.blocklist("zen.example").add("app")
+        with pytest.raises(smtplib.SMTPConnectError):
+            net.mx("example.org").smtplib()
+        assert net.lint(severity="warning") == []
+        assert [finding.name for finding in net.lint()] == ["eight_bit_undeclared"]
+
+
 def test_findings_can_be_chosen() -> None:
     with _net() as net:
         sent(without("Date") + "Grüße\r\n")(net)

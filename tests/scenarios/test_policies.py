@@ -196,6 +196,13 @@ def test_the_name_in_helo(net, helo, found):
         assert found in refused[1]
 
 
+def test_the_client_of_settings_tells_of_a_refused_name(net):
+    """And not of MAIL, which it could send in spite of it."""
+    policy(net, helo="refuse")
+    with pytest.raises(smtplib.SMTPHeloError, match="is not a fully qualified name"):
+        net.mx("example.org").smtplib(local_hostname="localhost")
+
+
 def test_one_kind_of_bad_helo_can_be_refused_and_another_tagged(net):
     policy(net, helo={"own_name": "refuse", "not_fqdn": "tag"}, subject_tag="[SPAM]")
     assert send(net, helo="example.org")[0] == 550
