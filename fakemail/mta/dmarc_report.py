@@ -124,15 +124,15 @@ def _record(row: Row, count: int) -> Iterator[str]:
     yield from ("<record>", "<row>", *_elements(source_ip=row.source_ip, count=count), "<policy_evaluated>")
     yield from _elements(disposition=row.disposition, dkim=row.dkim, spf=row.spf)
     for kind, comment in row.reasons:
-        yield from ("<reason>", *_elements(type=kind, comment=comment), "</reason>")
+        yield from ("<reason>", *_elements(type=kind), *_if_given(comment=comment), "</reason>")
     yield from ("</policy_evaluated>", "</row>", "<identifiers>")
-    yield from _elements(
-        header_from=row.header_from, envelope_from=row.envelope_from, envelope_to=row.envelope_to
-    )
+    yield from _elements(header_from=row.header_from)
+    yield from _if_given(envelope_from=row.envelope_from, envelope_to=row.envelope_to)
     yield from ("</identifiers>", "<auth_results>")
     for each in row.signatures:
+        # What is malformed may have neither name; the schema has both elements all the same.
         yield from ("<dkim>", *_elements(domain=each.domain, selector=each.selector, result=each.result))
-        yield from (*_elements(human_result=each.detail), "</dkim>")
+        yield from (*_if_given(human_result=each.detail), "</dkim>")
     yield from (
         "<spf>",
         *_elements(domain=row.spf_domain, scope=row.spf_scope, result=row.spf_result),
@@ -143,8 +143,12 @@ def _record(row: Row, count: int) -> Iterator[str]:
 
 def _elements(**values: object) -> Iterator[str]:
     for name, value in values.items():
-        if value != "":
-            yield f"<{name}>{escape(_printable(str(value)), quote=False)}</{name}>"
+        yield f"<{name}>{escape(_printable(str(value)), quote=False)}</{name}>"
+
+
+def _if_given(**values: str) -> Iterator[str]:
+    """The elements that may be left out, where there is nothing to say."""
+    yield from _elements(**{name: value for name, value in values.items() if value})
 
 
 def _printable(text: str) -> str:

@@ -110,6 +110,19 @@ def test_an_aggregate_report_is_read_as_it_was_written():
     )
 
 
+def test_a_signature_without_names_has_its_elements_all_the_same():
+    """RFC 9990, DKIMAuthResultType and SPFAuthResultType: domain and selector have to be there."""
+    row = ROW._replace(
+        signatures=(Signature("", "", "permerror", "malformed"),), spf_domain="", envelope_from=""
+    )
+    text = to_xml(
+        Report("mx1.example.org", report().published, report().to, SINCE, UNTIL, "1", Counter({row: 1}))
+    )
+    assert "<dkim>\n<domain></domain>\n<selector></selector>\n<result>permerror</result>" in text
+    assert "<spf>\n<domain></domain>\n<scope>" in text
+    assert "envelope_from" not in text
+
+
 def zipped(text: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
