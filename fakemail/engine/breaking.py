@@ -54,16 +54,27 @@ class Breaking:
             undo()
 
     def put(self, domain: Domain, name: str, texts: Iterable[str], *, instead_of: str = "") -> None:
-        """TXT records in place of those of a name, or of those of them that start so."""
-        zones, key = self.internet.zones, name_key(name)
-        old = zones.records(key, "TXT")
-        kept = [each for each in old if instead_of and not each.value.startswith(f'"{instead_of}')]
-        self._set(key, [*kept, *(record(key, "TXT", txt(text)) for text in texts)])
-        self.later(domain, lambda: self._set(key, old))
+        """TXT records in place of those of a name, or of those of them that start so.
 
-    def _set(self, name: str, records: Iterable[Record]) -> None:
-        self.internet.zones.remove(name, "TXT")
-        self.internet.zones.add(*records)
+        Mending leaves alone what somebody else has published there since.
+        """
+        zones, key = self.internet.zones, name_key(name)
+
+        def counts(each: Record) -> bool:
+            return not instead_of or each.value.startswith(f'"{instead_of}')
+
+        old = zones.records(key, "TXT")
+        gone = [each for each in old if counts(each)]
+        new = [record(key, "TXT", txt(text)) for text in texts]
+        zones.replace(key, "TXT", [*(each for each in old if not counts(each)), *new])
+
+        def undo() -> None:
+            now = zones.records(key, "TXT")
+            others = [each for each in now if each not in new]
+            if len(others) + len(new) == len(now) and not any(counts(each) for each in others):
+                zones.replace(key, "TXT", [*others, *gone])
+
+        self.later(domain, undo)
 
     def put_key(self, domain: Domain, text: Callable[[Dkim], str]) -> None:
         """A record for each DKIM key in place of the right one; an empty text for none."""
@@ -104,7 +115,7 @@ class Breaking:
 
 def _spf(*texts: str) -> Callable[[Breaking, Domain], None]:
     return lambda breaking, domain: breaking.put(
-        domain, domain.name, [text.format(domain.name) for text in texts], instead_of="v=spf1"
+        domain, domain.name, [text.format(name_key(domain.name)) for text in texts], instead_of="v=spf1"
     )
 
 
@@ -122,7 +133,7 @@ def _rotate(breaking: Breaking, domain: Domain) -> None:
 
 
 def _too_many_lookups(breaking: Breaking, domain: Domain) -> None:
-    names = [f"_spf{number}.{domain.name}" for number in range(1, _LOOKUPS + 1)]
+    names = [f"_spf{number}.{name_key(domain.name)}" for number in range(1, _LOOKUPS + 1)]
     for name in names:
         breaking.put(domain, name, ["v=spf1 ip4:192.0.2.1 ?all"])
     _spf(f"v=spf1 {' '.join(f'include:{name}' for name in names)} -all")(breaking, domain)

@@ -48,6 +48,28 @@ def test_several_at_once(net):
     assert state(net) == before
 
 
+def test_what_was_published_since_stays(net):
+    domain = net.domain("shop.test")
+    domain.break_authentication("spf_missing", "dmarc_two_records", "dkim_key_revoked")
+    domain.publish(spf="v=spf1 +all", dmarc="v=DMARC1; p=reject", dkim={"mail": None})
+    net.dns.add("shop.test", "TXT", "site-verification=1")
+    domain.mend_authentication()
+    assert {each.split(" ", 4)[4] for each in net.dns.records("shop.test", "TXT")} == {
+        '"v=spf1 +all"',
+        '"site-verification=1"',
+    }
+    assert [each.split(" ", 4)[4] for each in net.dns.records("_dmarc.shop.test")] == ['"v=DMARC1; p=reject"']
+
+
+def test_a_record_of_something_else_does_not_keep_it_broken(net):
+    domain = net.domain("shop.test")
+    domain.break_authentication("spf_two_records")
+    net.dns.add("shop.test", "TXT", "site-verification=1")
+    domain.mend_authentication()
+    assert len([each for each in net.dns.records("shop.test", "TXT") if "v=spf1" in each]) == 1
+    assert len(net.dns.records("shop.test", "TXT")) == 2
+
+
 def test_a_misaligned_author_and_an_old_signature(net):
     shop, bob = net.accounts("hello@shop.test", "bob@example.org")
     net.domain("shop.test").break_authentication("misaligned_from", "signature_expired")
