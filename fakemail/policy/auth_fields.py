@@ -64,7 +64,7 @@ def without_claims(raw: bytes, authserv_id: str) -> bytes:
     for field in split_fields(raw, 0, body_offset(raw)):
         if field.name.lower() != "authentication-results":
             continue
-        if _authserv_id(field.raw.decode("latin-1")).lower() == wanted:
+        if _authserv_id(field.raw.decode("latin-1")).lower().rstrip(".") == wanted:
             end = raw.find(b"\n", field.end)
             kept.append(raw[at : field.start])
             at = len(raw) if end < 0 else end + 1

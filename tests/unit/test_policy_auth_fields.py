@@ -103,6 +103,7 @@ def test_received_spf() -> None:
         b'"mx.example"; none',
         b"(we say (it)) mx.example (truly); none",
         b"mx.example",
+        b"mx.example.; spf=pass",
     ],
 )
 def test_claims_of_our_own_are_removed(claim: bytes) -> None:
