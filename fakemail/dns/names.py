@@ -43,6 +43,17 @@ def name_key(text: str) -> str:
     return read_name(text).lower()
 
 
+def a_labels(text: str) -> str:
+    """The name that a stranger wrote, in lower case and without letters beyond ASCII (RFC 5890 §2.3.2.1).
+
+    What is no name, and so has no A-labels, is only made lower-case.
+    """
+    try:
+        return text.lower() if text.isascii() else name_key(text)
+    except DeclarationError:
+        return text.lower()
+
+
 @lru_cache(maxsize=4096)
 def text_to_labels(name: str) -> Labels:
     """The labels of a name. Raises what :func:`read_name` raises."""

@@ -191,7 +191,7 @@ def _spf(world: World, domain: Domain) -> str:
     who = {Routing.MX: ["mx"], Routing.IMPLICIT: ["a"]}.get(domain.routing, [])
     hosts = [domain.submission_host, *_exits(world, domain.submission_host)]
     hosts += [host.name for host in world.hosts.values() if host.smarthost]
-    return " ".join(["v=spf1", *who, *(f"a:{host}" for host in dict.fromkeys(hosts)), "-all"])
+    return " ".join(["v=spf1", *who, *(f"a:{name_key(host)}" for host in dict.fromkeys(hosts)), "-all"])
 
 
 def _exits(world: World, host: str) -> Iterator[str]:

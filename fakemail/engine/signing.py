@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from fakemail.dns.names import ancestors, name_key
+from fakemail.dns.names import a_labels, ancestors, name_key
 from fakemail.mail.addresses import mailboxes
 from fakemail.mail.fields import first_body, pick_fields
 from fakemail.mail.headers import body_offset
 from fakemail.mail.trace import prepend
 from fakemail.model.dkim import Dkim
+from fakemail.model.domain import Domain
 from fakemail.signing import dkim
 from fakemail.signing.keys import Key, process_key
 
@@ -67,14 +68,13 @@ class Signing:
         It signs for the domains whose submission host it is; the smarthost for every domain.
         """
         world = self._internet.world
-        author = author_domain(raw)
-        domain = world.domains.get(author)
+        domain = _named(world.domains, author_domain(raw))
         if domain is None or not (domain.submission_host == host or world.hosts[host].smarthost):
             return raw
-        if author in self.disguises:
-            raw = with_author_domain(raw, self.disguises[author])
+        if domain.name in self.disguises:
+            raw = with_author_domain(raw, self.disguises[domain.name])
         ways = [each for each in domain.dkim if each.sign]
-        return prepend(raw, self.sign(raw, author, ways)) if ways else raw
+        return prepend(raw, self.sign(raw, domain.name, ways)) if ways else raw
 
     def as_host(self, host: str, raw: bytes) -> bytes:
         """A host's own message, signed by the domain that the host is inside of (RFC 8460 §3, RFC 9990 §3.5)."""
@@ -92,6 +92,15 @@ class Signing:
             ways = [replace(how, expires=timedelta(days=1)) for how in ways]
         by = [(how, internet.keys.of(domain, how)) for how in ways]
         return dkim.signatures(raw, by, domain=name_key(domain), now=now)
+
+
+def _named(domains: Mapping[str, Domain], name: str) -> Domain | None:
+    """The domain of that name, whether its labels beyond ASCII are written as U-labels or as A-labels."""
+    found = domains.get(name)
+    if found is None and (not name.isascii() or "xn--" in name):
+        key = a_labels(name)
+        found = next((each for each in domains.values() if a_labels(each.name) == key), None)
+    return found
 
 
 def author_domain(raw: bytes) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from fakemail.dns.names import a_labels
 from fakemail.policy.dmarc import Dmarc
 from fakemail.policy.dmarc_discovery import Discovery, Method
 from fakemail.policy.facts import Facts, Resolve
@@ -218,7 +219,7 @@ def _of_signature(found: Signature) -> SignatureResult:
     return SignatureResult(
         status,
         found.sentence,
-        found.domain,
+        a_labels(found.domain),
         _BLAME.get(status, Reason.DKIM_FAIL),
         selector=found.selector,
         identity=found.identity,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from fakemail.dns.names import a_labels
 from fakemail.mail.addresses import Kind, split_addresses
 from fakemail.mail.decoding import unfold
 from fakemail.mail.message import MessageView
@@ -27,13 +28,13 @@ Draw = Callable[[], int]
 
 
 def author_domains(message: MessageView) -> tuple[str, ...]:
-    """The domains of the From field or fields, each once, lower-case (RFC 9989 §4.10, RFC 5322 §3.6.2)."""
+    """The domains of the From field or fields, each once, as the DNS has them (RFC 9989 §4.10, RFC 8616 §5)."""
     found: dict[str, None] = {}
     for field in message.headers.fields_named("From"):
         for item in split_addresses(unfold(field.raw)):
             domain = item.domain.lower().rstrip(".")
             if item.kind is Kind.MAILBOX and is_domain_name(domain):
-                found[domain] = None
+                found[a_labels(domain)] = None
     return tuple(found)
 
 

@@ -19,6 +19,7 @@ from spftrace.macros import MacroContext, expand, truncate_domain
 from spftrace.parser import Term
 from spftrace.trace import Trace
 
+from fakemail.dns.names import a_labels
 from fakemail.policy.facts import Facts, Resolve
 from fakemail.policy.finding import Status
 from fakemail.policy.results import SpfResult
@@ -38,12 +39,9 @@ def check_spf(facts: Facts) -> SpfResult:
     """Check the domain of the reverse-path, or the HELO name where the reverse-path is null (RFC 7208 §2.4)."""
     sender = facts.sender
     identity = "mailfrom" if isinstance(sender, Address) else "helo"
-    who = (
-        f"{sender.local}@{sender.domain}"
-        if isinstance(sender, Address)
-        else f"postmaster@{facts.helo.rstrip('.')}"
-    )
-    domain = who.rpartition("@")[2].lower()
+    # §4.3: a name with letters beyond ASCII is asked for as the DNS has it.
+    domain = a_labels(sender.domain if isinstance(sender, Address) else facts.helo.rstrip("."))
+    who = f"{sender.local if isinstance(sender, Address) else 'postmaster'}@{domain}"
     evaluator = _Evaluator(facts)
     if not domain:
         # §4.3: no domain to ask about.

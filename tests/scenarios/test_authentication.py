@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import smtplib
 from email import policy
 from email.message import EmailMessage
@@ -290,6 +291,29 @@ def test_dkim_expires_by_the_clock_of_the_fake_internet() -> None:
         assert first.auth.dkim == "pass"
         assert second.auth.dkim == "fail"
         assert "has expired" in second.auth.dkim.sentence
+
+
+@pytest.mark.parametrize(
+    "author", ["hello@bücher.test", "Bü <hello@BÜCHER.test>", "hello@xn--bcher-kva.test"]
+)
+def test_names_beyond_ascii_are_those_of_the_dns(author: str) -> None:
+    """RFC 7208 §4.3, RFC 8616 §5: U-labels become A-labels before anything is asked or compared."""
+    with MailNet() as net:
+        shop, bob = net.accounts("hello@bücher.test", "bob@example.org")
+        net.domain("bücher.test").publish(dmarc="v=DMARC1; p=reject")
+        login = base64.b64encode(f"\0{shop.address}\0{shop.password}".encode()).decode()
+        with smtplib.SMTP(shop.submission.host, shop.submission.port) as smtp:
+            smtp.starttls(context=shop.submission.ssl_context)
+            smtp.ehlo()
+            assert smtp.docmd("AUTH", f"PLAIN {login}")[0] == 235
+            smtp.command_encoding = "utf-8"
+            smtp.mail(shop.address, ["SMTPUTF8"])
+            smtp.rcpt(bob.address)
+            assert smtp.data(f"From: {author}\r\nSubject: Neu\r\n\r\nHallo!\r\n".encode())[0] == 250
+        auth = bob.inbox.wait_for_one().auth
+        assert (auth.spf, auth.dkim, auth.dmarc) == ("pass", "pass", "pass"), str(auth)
+        assert auth.dmarc.aligned == ("spf", "dkim")
+        assert {auth.spf.domain, auth.dkim.domain, auth.dmarc.domain} == {"xn--bcher-kva.test"}
 
 
 def test_the_same_for_asyncio() -> None:
