@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.engine.network import Endpoint, real_endpoint
@@ -59,6 +59,7 @@ class BaseNamespace:
         self,
         args: Command,
         *,
+        began: Callable[[subprocess.Popen[Any]], object] = lambda _: None,
         input: str | bytes | None = None,
         capture_output: bool = False,
         timeout: float | None = None,
@@ -66,11 +67,16 @@ class BaseNamespace:
         **options: Any,
     ) -> subprocess.CompletedProcess[Any]:
         if input is not None:
+            if options.get("stdin") is not None:
+                raise ValueError("stdin and input arguments may not both be used.")
             options["stdin"] = subprocess.PIPE
         if capture_output:
+            if options.get("stdout") is not None or options.get("stderr") is not None:
+                raise ValueError("stdout and stderr arguments may not be used with capture_output.")
             options["stdout"] = options["stderr"] = subprocess.PIPE
         with self.popen(args, **options) as process:
             try:
+                began(process)
                 out, err = process.communicate(input, timeout=timeout)
             except BaseException:
                 process.kill()
@@ -117,18 +123,32 @@ class AsyncNamespace(BaseNamespace):
     """The same for asyncio and trio."""
 
     async def run(self, args: Command, **options: Any) -> subprocess.CompletedProcess[Any]:
-        """See :meth:`Namespace.run`."""
+        """See :meth:`Namespace.run`. When the one who waits is cancelled, the command is killed."""
         __tracebackhide__ = True
         future: Future[subprocess.CompletedProcess[Any]] = Future()
+        future.set_running_or_notify_cancel()  # so the thread alone decides what comes of it
+        started: list[subprocess.Popen[Any]] = []
+        is_cancelled = False
+
+        def began(process: subprocess.Popen[Any]) -> None:
+            started.append(process)
+            if is_cancelled:
+                process.kill()
 
         def work() -> None:
             try:
-                future.set_result(self._run(args, **options))
+                future.set_result(self._run(args, began=began, **options))
             except BaseException as error:
                 future.set_exception(error)
 
         threading.Thread(target=work, name="fakemail command", daemon=True).start()
-        return await arrive(future)
+        try:
+            return await arrive(future)
+        finally:
+            # Nothing is left to be killed unless this was cancelled.
+            is_cancelled = True
+            for process in started:
+                process.kill()
 
 
 _N = TypeVar("_N", bound=BaseNamespace)
@@ -139,6 +159,7 @@ class Commands(Generic[_N]):
 
     _new_namespace: Callable[[Any, Settlement], _N]
     _own_namespace: _N | None = None
+    _making_own: ClassVar = threading.Lock()  # for threads that all run their first command
 
     @property
     def _net(self) -> AnyNet:
@@ -164,8 +185,9 @@ class Commands(Generic[_N]):
 
     def _usual_namespace(self, expose: Iterable[str]) -> _N:
         """The one that every command shares that asks for none of its own."""
-        if self._own_namespace is None:
-            self._own_namespace = self.namespace()
+        with self._making_own:
+            if self._own_namespace is None:
+                self._own_namespace = self.namespace()
         services = [expose] if isinstance(expose, str) else list(expose)
         return self._own_namespace.expose(*services) if services else self._own_namespace
 

@@ -286,7 +286,10 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         internet = self.internet
 
         def attach() -> None:
-            internet.network.attach(internet.world.host(host.name), SERVICES[service], endpoint)
+            described = internet.world.host(host.name)
+            internet.network.attach(described, SERVICES[service], endpoint)
+            for settlement in internet.settlements:
+                settlement.pass_to_attached(described)
 
         self.call(attach)
         return host

@@ -218,6 +218,9 @@ class Namespace:
 
     def _end_keeper(self) -> None:
         if self._keeper is not None:
+            # A process that was forked from this one may have the control socket as well.
+            with suppress(OSError):
+                self._control.shutdown(socket.SHUT_RDWR)
             self._control.close()
             self._keeper.wait()
             self._keeper = None
@@ -237,7 +240,9 @@ class _Launch:
         words = [args] if isinstance(args, str | bytes | os.PathLike) else list(args)
         program = options.pop("executable", None)
         if options.pop("shell", False):
-            words = ["/bin/sh", "-c", *words]
+            # A shell that is called by another name than its own may take that for a wish: bash, for one.
+            program = program or "/bin/sh"
+            words = [program, "-c", *words]
         if not words:
             raise ValueError("there is no command to run.")
         base = options.get("env")

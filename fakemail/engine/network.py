@@ -106,6 +106,10 @@ class Network:
         """Where a real server runs a service of a host; ``None`` if it is ours."""
         return self._attached.get((host, service))
 
+    def attached_to(self, host: str) -> dict[str, Endpoint]:
+        """The real servers of a host, by service."""
+        return {service: real for (name, service), real in self._attached.items() if name == host}
+
     def find(self, public: str, port: int) -> Endpoint | None:
         """Where a public address and port really is; ``None`` if nobody was ever there."""
         return self._endpoints.get((public, port))
@@ -122,14 +126,18 @@ class Network:
         """The connection from that endpoint is over."""
         self._callers.pop(endpoint, None)
 
-    def lives_inside(self, name: str, *addresses: str) -> None:
-        """A program has a network of its own, where these addresses are really its."""
-        self._inside.update(dict.fromkeys(addresses, name))
+    def lives_inside(self, name: str, *addresses: str) -> bool:
+        """A program has a network of its own, where these addresses are really its; false if another one has."""
+        plain = [str(ip_address(each)) for each in addresses]
+        if any(each in self._inside for each in plain):
+            return False
+        self._inside.update(dict.fromkeys(plain, name))
+        return True
 
     def moved_out(self, *addresses: str) -> None:
         """It has none any more."""
-        for address in addresses:
-            self._inside.pop(address, None)
+        for each in addresses:
+            self._inside.pop(str(ip_address(each)), None)
 
     def who(self, address: str, port: int) -> Peer:
         """Who is at the other end of a connection; everybody else is the program under test."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from fakemail import AsyncMailNet, ClosedError, DeclarationError, MailNet, Stage, WrongFace
 from fakemail.faults.actions.connections import HangConnections
-from namespaces import require_namespaces
+from namespaces import require_namespaces, runs
 
 SHELL = "/bin/sh"
 # The system's own where there is one: an ordinary user can read it, wherever the one of this test may lie.
@@ -151,6 +152,19 @@ def test_commands_that_cannot_be_run(mailnet):
         mailnet.run(["false"], check=True)
 
 
+def test_options_that_contradict_each_other(mailnet):
+    with pytest.raises(ValueError, match="stdin and input"):
+        mailnet.run(["true"], input=b"", stdin=subprocess.DEVNULL)
+    with pytest.raises(ValueError, match="capture_output"):
+        mailnet.run(["true"], capture_output=True, stderr=subprocess.DEVNULL)
+
+
+def test_a_shell_of_another_kind_is_called_by_its_own_name(mailnet):
+    options = {"shell": True, "executable": "/bin/bash", "capture_output": True}
+    for command in ("echo $0; shopt -o posix", ["echo $0 $1", "one", "two"]):
+        assert mailnet.run(command, **options).stdout == subprocess.run(command, **options).stdout
+
+
 def test_a_command_that_dies_by_a_signal(mailnet):
     assert mailnet.run([SHELL, "-c", "kill -9 $$"]).returncode == -signal.SIGKILL
 
@@ -177,15 +191,23 @@ def test_what_stays_behind_is_ended_with_the_namespace():
             left = inside._inside.namespace.processes()
             assert len(left) >= 2
             inside.close()
-    assert [pid for pid in left if _runs(pid)] == []
+    assert [pid for pid in left if runs(pid)] == []
 
 
-def _runs(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def test_a_process_that_was_forked_meanwhile_does_not_keep_a_namespace_open():
+    with MailNet() as net:
+        net.run(["true"])
+        keeper = net._own_namespace._inside.namespace._keeper
+        held, release = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(release)
+            os.read(held, 1)
+            os._exit(0)
+        os.close(held)
+    assert keeper.returncode == 0  # the child, which has all that was open, is there still
+    os.close(release)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_nothing_is_left_behind_on_the_machine():
@@ -225,6 +247,36 @@ def test_a_service_of_this_machine_is_passed_through(mailnet):
         thread.join()
 
 
+def test_a_service_is_passed_through_for_each_command_that_asks_for_it(mailnet):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        look = python(f"import socket; socket.create_connection(('127.0.0.1', {port}))")
+        for _ in range(2):
+            mailnet.run(look, expose=[f"127.0.0.1:{port}"], check=True)
+
+
+def test_real_servers_that_are_attached_are_reached_inside(mailnet):
+    mailnet.domain("example.org")
+    greet = "import socket,sys; print(socket.create_connection((sys.argv[1], 25)).recv(9).decode())"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            for _ in range(3):
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(b"220 real\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        mailnet.attach("before.test", *server.getsockname())
+        assert said(mailnet, *python(greet, "before.test")) == "220 real\n\n"
+        mailnet.attach("after.test", *server.getsockname())
+        assert said(mailnet, *python(greet, "after.test")) == "220 real\n\n"
+        mailnet.attach("mx1.example.org", *server.getsockname())  # where a server of ours has been
+        assert said(mailnet, *python(greet, "mx1.example.org")) == "220 real\n\n"
+        thread.join()
+
+
 def test_a_passage_to_where_nobody_listens(mailnet):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -256,6 +308,21 @@ def test_two_namespaces_with_one_address(mailnet):
         mailnet.namespace()
     with mailnet.namespace() as again:
         assert again.run(["true"]).returncode == 0
+
+
+def test_threads_that_all_run_their_first_command_share_one_network(mailnet):
+    names = []
+
+    def look():
+        names.append(said(mailnet, SHELL, "-c", "readlink /proc/self/ns/net"))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(names) == 4
+    assert len(set(names)) == 1
 
 
 def test_a_namespace_that_is_closed(mailnet):
@@ -291,6 +358,23 @@ async def test_commands_are_awaited_in_an_event_loop(async_mailnet):
     await async_mailnet.run(python(SEND, "mx1.example.org", bob.address), check=True)
     assert bob.inbox.one()
     assert isinstance(async_mailnet, AsyncMailNet)
+
+
+@pytest.mark.asyncio
+async def test_a_command_whose_caller_is_cancelled_is_ended(async_mailnet):
+    running = asyncio.create_task(
+        async_mailnet.run([SHELL, "-c", "echo up; sleep 600"], stdout=(pipe := os.pipe())[1])
+    )
+    await asyncio.get_running_loop().run_in_executor(None, os.read, pipe[0], 3)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    for end in pipe:
+        os.close(end)
+    for thread in threading.enumerate():  # which fails the test if it ends with an error of its own
+        if thread.name == "fakemail command":
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 @pytest.mark.asyncio

@@ -44,3 +44,12 @@ def _require(refusal: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(f"continuous integration has to allow this: {refusal}")
         pytest.skip(refusal)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there, and has not just ended."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
