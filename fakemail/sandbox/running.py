@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from fakemail.api.mailnet import MailNet
 from fakemail.clock import RealClock
@@ -13,6 +15,9 @@ from fakemail.model.description import Description
 from fakemail.sandbox.demo import story
 from fakemail.sandbox.worlds import SMARTHOST_USER, usual_password, with_passwords
 from fakemail.terms.address import address
+
+_FOR_IT: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that are sent to us alone, and are for the command."""
 
 
 def run(
@@ -30,13 +35,24 @@ def run(
     """
     with MailNet(config=with_passwords(description), seed=seed, clock=RealClock()) as net:
         net.account(SMARTHOST_USER, password=usual_password(address(SMARTHOST_USER)))
-        with net.popen(command, expose=expose) as process:
+        with net.popen(command, expose=expose) as process, _handing_on_to(process):
             status = _wait(process)
         if tell is not None:
             net.settle()
             for journey in net.journeys():
                 tell("\n".join([f"<{journey.sender}> to <{journey.recipient}>", *story(journey), ""]))
     return status if status >= 0 else 128 - status
+
+
+@contextmanager
+def _handing_on_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Who wants us to end means the command; we end when it has, and leave nothing behind."""
+    before = {each: signal.signal(each, lambda number, _: process.send_signal(number)) for each in _FOR_IT}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

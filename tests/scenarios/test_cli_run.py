@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from namespaces import require_namespaces
+from namespaces import require_namespaces, runs
 
 COMMAND = [sys.executable, "-m", "fakemail", "run"]
 LOOK = "import socket; print(socket.getaddrinfo('mx1.example.org', 25)[0][4][0])"
@@ -36,6 +36,23 @@ def test_streams_and_status_are_the_command_s():
     done = run("sh", "-c", "cat; echo oh >&2; exit 7", input="hello\n")
     assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "oh\n", 7)
     assert run("--", "sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
+
+
+def test_a_signal_to_end_is_for_the_command_and_leaves_nothing_behind(tmp_path):
+    ends = "trap 'echo told; exit 3' TERM; sleep 600 & echo $!; wait"
+    with subprocess.Popen(
+        [*COMMAND, "--", "sh", "-c", ends],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout is not None
+        sleeper = int(process.stdout.readline())
+        process.terminate()
+        assert process.stdout.read() == "told\n"
+        assert process.wait() == 3
+    assert not runs(sleeper)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_configuration_and_the_journeys_at_the_end(tmp_path):
