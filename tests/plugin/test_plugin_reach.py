@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 
-def test_a_marked_test_is_redirected(pytester):
-    pytester.makepyfile(
+def test_a_marked_test_is_redirected(project):
+    project.makepyfile(
         """
         import smtplib, socket
         import pytest
@@ -22,11 +22,11 @@ def test_a_marked_test_is_redirected(pytester):
             assert "connect" not in vars(socket.socket)
         """
     )
-    pytester.runpytest().assert_outcomes(passed=2)
+    project.runpytest().assert_outcomes(passed=2)
 
 
-def test_an_escape_that_nobody_heard_of_is_an_error_at_the_end(pytester):
-    pytester.makepyfile(
+def test_an_escape_that_nobody_heard_of_is_an_error_at_the_end(project):
+    project.makepyfile(
         """
         import socket
         import pytest
@@ -37,14 +37,14 @@ def test_an_escape_that_nobody_heard_of_is_an_error_at_the_end(pytester):
                 sock.connect_ex(("192.88.99.1", 25))
         """
     )
-    result = pytester.runpytest()
+    result = project.runpytest()
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*192.88.99.1 port 25*"])
 
 
 @pytest.mark.parametrize("said", ["redirect='yes'", "real_ports=1"])
-def test_wrong_values_are_told(pytester, said):
-    pytester.makepyfile(
+def test_wrong_values_are_told(project, said):
+    project.makepyfile(
         f"""
         import pytest
 
@@ -53,7 +53,7 @@ def test_wrong_values_are_told(pytester, said):
             pass
         """
     )
-    result = pytester.runpytest()
+    result = project.runpytest()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*{said.partition('=')[0]}= is True or False, not*"])
 
@@ -92,9 +92,9 @@ def test_at_home():
 """
 
 
-def test_no_escape_fails_who_tries(pytester):
-    pytester.makepyfile(ESCAPING)
-    result = pytester.runpytest("--mailnet-no-escape")
+def test_no_escape_fails_who_tries(project):
+    project.makepyfile(ESCAPING)
+    result = project.runpytest("--mailnet-no-escape")
     result.assert_outcomes(passed=1, failed=2, errors=1)
     result.stdout.fnmatch_lines(
         [
@@ -105,14 +105,17 @@ def test_no_escape_fails_who_tries(pytester):
     )
 
 
-def test_no_escape_in_the_ini_file(pytester):
-    pytester.makeini("[pytest]\nmailnet_no_escape = true\n")
-    pytester.makepyfile(ESCAPING)
-    pytester.runpytest().assert_outcomes(passed=1, failed=2, errors=1)
+def test_no_escape_in_the_ini_file(project):
+    project.makeini(
+        "[pytest]\nmailnet_no_escape = true\nasyncio_default_fixture_loop_scope = function\n"
+        "addopts = -p no:cacheprovider -p no:hypothesispytest\n"
+    )
+    project.makepyfile(ESCAPING)
+    project.runpytest().assert_outcomes(passed=1, failed=2, errors=1)
 
 
-def test_no_escape_and_a_redirect(pytester):
-    pytester.makepyfile(
+def test_no_escape_and_a_redirect(project):
+    project.makepyfile(
         """
         import socket
         import pytest
@@ -124,4 +127,4 @@ def test_no_escape_and_a_redirect(pytester):
                 assert sock.recv(3) == b"220"
         """
     )
-    pytester.runpytest("--mailnet-no-escape").assert_outcomes(passed=1)
+    project.runpytest("--mailnet-no-escape").assert_outcomes(passed=1)
