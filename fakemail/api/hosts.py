@@ -15,7 +15,6 @@ from fakemail.dns.records import record
 from fakemail.engine import securing
 from fakemail.engine.hideable import spelled, unknown_words
 from fakemail.errors import DeclarationError, nearest
-from fakemail.faults.magic import PATTERNS
 from fakemail.faults.rule import Scope
 from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
@@ -252,11 +251,10 @@ class Domain(Signs):
         ``timeout`` nothing is ever said: at the end of the message, or at RCPT where it begins with ``rcptto``, and at
         MAIL for a sender that begins with ``mailfrom``. There need be no such accounts. Each answer is a fault.
         """
-        for pattern in PATTERNS:
-            act, to = faults.as_address_says(), f"{pattern}@{self.name}"
-            self.faults.add(Stage.SMTP_MAIL, act, sender=f"mailfrom{pattern}@*", must_fire=False)
-            self.faults.add(Stage.SMTP_RCPT, act, to=to, must_fire=False)
-            self.faults.add(Stage.SMTP_END, act, to=to, must_fire=False)
+        act, to = faults.as_address_says(), f"@{self.name}"
+        self.faults.add(Stage.SMTP_MAIL, act, must_fire=False)
+        self.faults.add(Stage.SMTP_RCPT, act, to=to, must_fire=False)
+        self.faults.add(Stage.SMTP_END, act, to=to, must_fire=False)
         return self
 
     def null_mx(self) -> Domain:

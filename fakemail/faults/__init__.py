@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from fakemail.errors import DeclarationError
+from fakemail.faults import magic as _magic
 from fakemail.faults.actions import answers as _answers
 from fakemail.faults.actions import connections as _connections
 from fakemail.faults.actions import dns as _dns
@@ -126,7 +127,7 @@ def reply(code: int | Reply, enhanced: str | None = None, text: str = "") -> Act
 
 def as_address_says() -> Action:
     """Answer as the local part says (``bob-452``, ``rcptto-timeout``): see ``domain.magic_addresses()``."""
-    return _smtp.AsAddressSays()
+    return _magic.AsAddressSays()
 
 
 def hide(*keywords: str) -> Action:

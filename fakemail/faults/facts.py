@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
+import re
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Final
 
 from fakemail.terms.address import Path
@@ -28,7 +29,7 @@ class Facts:
     """What stands behind the verb."""
     subject: str = ""
     message: str = ""
-    """The number or the UID of the message that is asked for."""
+    """The number or the UID of the message that is asked for; of some, the set as IMAP writes it: ``1:3,7``."""
     octets: int = 0
     """How much of the message has come."""
     query: str = ""
@@ -45,7 +46,8 @@ class Where:
 
     ``sender`` and ``recipient`` are a whole address, a domain written ``@example.org``, ``<>``, or a pattern with
     ``*``. ``client`` is the name of a host (``app`` for the program under test) or its address; it, ``login``,
-    ``argument``, ``subject``, ``message`` and ``query`` may be patterns as well. Case does not matter.
+    ``argument``, ``subject``, ``message`` and ``query`` may be patterns as well, and ``message`` is met by a set that
+    it is in. Only ``*`` has a meaning in a pattern. Case does not matter.
     """
 
     client: str | None = None
@@ -112,7 +114,29 @@ def _meets(name: str, wanted: Any, found: tuple[Any, ...]) -> bool:
         return wanted in found
     if name == "after":
         return any(octets >= wanted for octets in found)
-    pattern = wanted.lower()
-    if pattern.startswith("@"):
-        return any(str(each).lower().endswith(pattern) for each in found)
-    return any(fnmatch.fnmatchcase(str(each).lower(), pattern) for each in found)
+    if name in ("sender", "recipient") and wanted.startswith("@"):
+        wanted = f"*{wanted}"
+    if name == "message" and wanted.isdecimal():
+        return any(_holds(each, int(wanted)) for each in found)
+    pattern = _pattern(wanted)
+    return any(pattern.fullmatch(str(each)) for each in found)
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    """``*`` stands for anything, and everything else for itself: brackets are usual in subjects and in FETCH."""
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.IGNORECASE | re.DOTALL)
+
+
+def _holds(messages: str, number: int) -> bool:
+    """Whether a message is in a set of numbers or UIDs (RFC 9051 §9, ``sequence-set``), as far as one can see.
+
+    Nobody knows here what the last one is, so ``2:*`` holds all from 2 on, and ``*`` alone holds none.
+    """
+    for part in messages.split(","):
+        first, _, last = part.partition(":")
+        ends = [int(end) for end in (first, last or first) if end.isdecimal()]
+        is_open = "*" in (first, last) and bool(last)
+        if ends and min(ends) <= number and (is_open or number <= max(ends)):
+            return True
+    return False

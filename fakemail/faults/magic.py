@@ -8,17 +8,17 @@ answered, at the end of the message. One that begins with ``rcptto`` is at RCPT,
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.connections import NoReply
-from fakemail.faults.actions.smtp import GiveReply
+from fakemail.faults.actions.smtp import GiveReply, PretendSuccess
+from fakemail.faults.facts import Facts
 from fakemail.terms.address import Address, Path
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 
-PATTERNS: Final = ("*temperror", "*permerror", "*timeout", "*[45][0-9][0-9]")
-"""What the local parts are like, as patterns of a rule."""
 _ENDS: Final = re.compile(r"(?:temperror|permerror|timeout|[45][0-9][0-9])\Z")
 _CODES: Final = {"temperror": 451, "permerror": 550}
 
@@ -45,3 +45,23 @@ def read_magic(path: Path) -> Magic | None:
         return Magic(stage, NoReply())
     code = _CODES.get(match[0]) or int(match[0])
     return Magic(stage, GiveReply(Reply(code, f"{code // 100}.0.0", "as the address says")))
+
+
+@dataclass(frozen=True, slots=True)
+class AsAddressSays(Action):
+    """Answer as the local part of the address says: ``bob-452``, ``rcptto-timeout``, ``temperror``..."""
+
+    def concerns(self, stage: Stage, facts: Facts) -> bool:
+        return self.said(stage, facts) is not None
+
+    def said(self, stage: Stage, facts: Facts) -> Action | None:
+        """What the first address wants that wants anything at this stage."""
+        for path in (facts.sender,) if stage is Stage.SMTP_MAIL else facts.recipients:
+            magic = None if path is None else read_magic(path)
+            if magic is None:
+                continue
+            if stage is magic.stage or (stage is Stage.SMTP_END and magic.stage is Stage.SMTP_MAIL):
+                return magic.action
+            if stage is Stage.SMTP_RCPT:
+                return PretendSuccess()  # there need be no account, for nothing will come there
+        return None

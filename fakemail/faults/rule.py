@@ -58,6 +58,8 @@ class Rule:
         if missed is not None:
             self._note_miss(facts, missed)
             return False
+        if not self.action.concerns(self.stage, facts):
+            return False
         self.occasions += 1
         if self.is_used_up or not self.when.counts(self.occasions):
             return False

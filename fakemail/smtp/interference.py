@@ -13,7 +13,6 @@ from fakemail.faults.actions.action import Action, Instead, OnAnswer
 from fakemail.faults.actions.connections import Close
 from fakemail.faults.actions.smtp import (
     Advertise,
-    AsAddressSays,
     DeliverTwice,
     EndDataAt,
     GiveReply,
@@ -23,7 +22,7 @@ from fakemail.faults.actions.smtp import (
 )
 from fakemail.faults.book import Book
 from fakemail.faults.facts import Facts
-from fakemail.faults.magic import read_magic
+from fakemail.faults.magic import AsAddressSays
 from fakemail.faults.steps import End, Step
 from fakemail.mail.envelope import Envelope
 from fakemail.mail.headers import field_in_head, head_of
@@ -70,7 +69,7 @@ class Interference(Framing):
         facts = self._facts(stage, content, octets)
         action = self._faults.decide(stage, facts)
         if isinstance(action, AsAddressSays):
-            action = _as_addresses_say(stage, facts)
+            action = action.said(stage, facts)
         match action:
             case None:
                 pass
@@ -191,19 +190,6 @@ class Interference(Framing):
         if isinstance(special, DeliverTwice):
             backend.take(envelope, content)
         return special.apply(content) if isinstance(special, Spoil) else content
-
-
-def _as_addresses_say(stage: Stage, facts: Facts) -> Action | None:
-    """What the first address that says anything wants at this stage."""
-    for path in (facts.sender,) if stage is Stage.SMTP_MAIL else facts.recipients:
-        magic = None if path is None else read_magic(path)
-        if magic is None:
-            continue
-        if stage is magic.stage or (stage is Stage.SMTP_END and magic.stage is Stage.SMTP_MAIL):
-            return magic.action
-        if stage is Stage.SMTP_RCPT:
-            return PretendSuccess()  # there need be no account, for nothing will come there
-    return None
 
 
 class Goes(Enum):

@@ -40,6 +40,48 @@ def test_whom_a_pattern_means(pattern, fits):
     assert Where(sender=pattern).fits(Facts(sender=BOB)) is fits
 
 
+@pytest.mark.parametrize(
+    ("pattern", "subject", "fits"),
+    [
+        ("[Ticket 1]*", "[Ticket 1] Hello", True),
+        ("[Ticket 1]*", "T Hello", False),
+        ("What?", "what?", True),
+        ("What?", "Whatx", False),
+        ("(a|b).*", "(A|B).c", True),
+        ("@home*", "Somebody @home", False),
+    ],
+)
+def test_nothing_but_a_star_is_special_in_a_pattern(pattern, subject, fits):
+    assert Where(subject=pattern).fits(Facts(subject=subject)) is fits
+
+
+def test_a_domain_may_be_a_pattern():
+    assert Where(recipient="@*.org").fits(Facts(recipients=(BOB,)))
+    assert not Where(recipient="@*.net").fits(Facts(recipients=(BOB,)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked", "fits"),
+    [
+        ("2", "2", True),
+        ("2", "1:3", True),
+        ("2", "3:1", True),
+        ("2", "1,3:5", False),
+        ("4", "1,3:5", True),
+        ("2", "12", False),
+        ("5", "2:*", True),
+        ("5", "*:2", True),
+        ("1", "2:*", False),
+        ("1", "*", False),
+        ("1", "$", False),
+        ("1", "", False),
+        ("*", "1:3", True),
+    ],
+)
+def test_a_message_is_met_in_a_set(wanted, asked, fits):
+    assert Where(message=wanted).fits(Facts(message=asked)) is fits
+
+
 def test_the_null_sender_can_be_meant():
     assert Where(sender="<>").fits(Facts(sender=NULL_PATH))
     assert not Where(sender="*@*").fits(Facts(sender=NULL_PATH))

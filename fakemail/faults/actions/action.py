@@ -6,9 +6,13 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fakemail.faults.steps import Step
+
+if TYPE_CHECKING:
+    from fakemail.faults.facts import Facts
+    from fakemail.terms.stage import Stage
 
 
 class Action:
@@ -17,6 +21,10 @@ class Action:
     __slots__ = ()
     name: ClassVar[str]
     """How tests and configurations call it: the function of :mod:`fakemail.faults` that makes it."""
+
+    def concerns(self, stage: Stage, facts: Facts) -> bool:
+        """Whether it has anything to do there, when all that a rule asks for fits."""
+        return True
 
     def __init_subclass__(cls) -> None:
         if "name" not in cls.__dict__:

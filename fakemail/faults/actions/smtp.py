@@ -29,11 +29,6 @@ class GiveReply(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class AsAddressSays(Action):
-    """Answer as the local part of the address says: ``bob-452``, ``rcptto-timeout``, ``temperror``..."""
-
-
-@dataclass(frozen=True, slots=True)
 class Hide(Action):
     """Leave these keywords out of the reply to EHLO, and know nothing of them afterwards."""
 

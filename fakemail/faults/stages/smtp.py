@@ -8,7 +8,6 @@ from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.answers import Delay, Inject
 from fakemail.faults.actions.smtp import (
     Advertise,
-    AsAddressSays,
     Corrupt,
     DeliverTwice,
     EndDataAt,
@@ -19,6 +18,7 @@ from fakemail.faults.actions.smtp import (
     Reorder,
     Truncate,
 )
+from fakemail.faults.magic import AsAddressSays
 from fakemail.faults.table import ALWAYS, ENDINGS, ON_ANSWERS, Row
 from fakemail.terms.stage import Stage
 
