@@ -187,7 +187,10 @@ def _turned(reason: Reason, action: Action) -> tuple[int, str, str]:
 def at_banner(verdict: Verdict) -> Reply:
     """The same for a client that is turned away before it has said anything (RFC 5321 §3.1, §3.8)."""
     reply = reply_to(verdict)
-    return Reply(421 if verdict.action is Action.DEFER else 554, reply.enhanced, reply.text)
+    code = 421 if verdict.action is Action.DEFER else 554
+    # Some refusals have a passing code only, such as 451 4.3.0, and the class is that of the code (RFC 2034 §4).
+    enhanced = None if reply.enhanced is None else f"{code // 100}{reply.enhanced[1:]}"
+    return Reply(code, enhanced, reply.text)
 
 
 def refusal(reason: Reason, detail: str = "") -> Reply:

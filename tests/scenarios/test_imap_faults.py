@@ -281,9 +281,9 @@ def test_the_connection_ends_in_a_literal(bob, host):
 
 
 def test_a_message_is_met_among_others_that_are_fetched_with_it(bob, host):
-    with host.faults.drop_in_literal(message="2") as fault, reader(bob) as client:
-        with pytest.raises(imaplib.IMAP4.abort):
-            client.fetch("1:*", "(RFC822)")
+    fault = host.faults.drop_in_literal(message="2")
+    with reader(bob) as client, pytest.raises(imaplib.IMAP4.abort):
+        client.fetch("1:*", "(RFC822)")
     assert fault.fired == 1
 
 
