@@ -12,6 +12,7 @@ from fakemail.engine.receiving import facts_of
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
 from fakemail.model.filtering import ScannerAt
+from fakemail.model.policy import Outcome
 from fakemail.mta.alterations import alter
 from fakemail.mta.recipients import resolve
 from fakemail.policy.chain import heaviest
@@ -170,8 +171,8 @@ class Decisions:
             tuple(str(address) for address in envelope.addresses),
         )
         places = [(scanner.name, scanner.place) for scanner in scanners]
-        judge.facts.scans = await scan_all(places, question, patience=_SCAN_PATIENCE)
         try:
+            judge.facts.scans = await scan_all(places, question, patience=_SCAN_PATIENCE)
             receipt = self._take(envelope, content)
         except Exception as error:  # told to the test; the client is not to wait for ever
             self._internet.supervisor.report(error)
@@ -233,7 +234,8 @@ class Decisions:
                     return Receipt(judge.turned_away(decided))
                 failed, nobody_has_it, held = judge.carry_out(decided, queue_id, envelope, raw)
                 waiting += held
-                after = max((each.policy.delay for each in decided), default=None) if held else None
+                delayed = [each.policy.delay for each in decided if each.judgement.outcome is Outcome.DELAY]
+                after = max(delayed, default=None)
             if nobody_has_it and not waiting:
                 later = [verdict for _, verdict in failed if verdict.action is Action.DEFER]
                 return Receipt((later or [failed[0][1]])[0])

@@ -18,6 +18,7 @@ from fakemail.model.policy import Outcome, Policy
 from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
 from fakemail.policy.chain import STAGES, Judgement, Weighed, heaviest, judge
 from fakemail.policy.checks import chain_of
+from fakemail.policy.client import count_connection
 from fakemail.policy.envelope import count_taken
 from fakemail.policy.facts import Facts, Surroundings
 from fakemail.policy.finding import Finding, Status
@@ -86,7 +87,10 @@ class Judge:
         address = self.facts.peer.address
         there = sum(connection.peer.address == address for connection in self._running.connections)
         self.facts.surroundings.open_connections = there
-        return self._all(Stage.SMTP_BANNER)
+        verdict = self._all(Stage.SMTP_BANNER)
+        if verdict.is_accepted:
+            count_connection(self.facts, self._policies())
+        return verdict
 
     def hello(self, name: str, channel: Channel | None) -> Verdict:
         """The name that the client gives itself."""
@@ -238,12 +242,14 @@ class Judge:
         internet = self._running.internet
         return internet.world.domains[domain or internet.postmaster(self._running.name).domain].policy
 
-    def _all(self, stage: Stage) -> Verdict:
+    def _policies(self) -> tuple[Policy, ...]:
+        """Those of all the host's domains."""
         internet = self._running.internet
         domains = internet.world.domains
-        return self._at(
-            stage, dict.fromkeys(domains[name].policy for name in internet.homes(self._running.name))
-        )
+        return tuple(dict.fromkeys(domains[name].policy for name in internet.homes(self._running.name)))
+
+    def _all(self, stage: Stage) -> Verdict:
+        return self._at(stage, self._policies())
 
     def _at(self, stage: Stage, policies: Iterable[Policy], recipient: Address | None = None) -> Verdict:
         if recipient is None:

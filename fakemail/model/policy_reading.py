@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from functools import cache
+from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, get_type_hints
 
@@ -27,7 +28,10 @@ from fakemail.model.filtering import (
     write_thresholds,
 )
 from fakemail.model.policy import Asks, Outcome, Policy, Rate, Then
+from fakemail.terms.address import is_domain_name
 
+_LONGEST_SPAN: Final = timedelta(days=36_500)
+"""A clock in which two of them follow each other does not run out of years."""
 OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
 
 
@@ -97,7 +101,10 @@ def policy_kinds() -> Mapping[str, Kind]:
     found = {}
     for field in fields(Policy):
         asks = field.metadata.get("asks")
-        found[field.name] = _then(asks) if isinstance(asks, Asks) else _KINDS[hints[field.name]]
+        if isinstance(asks, Asks):
+            found[field.name] = _then(asks)
+        else:
+            found[field.name] = _NAMED_KINDS.get(field.name) or _KINDS[hints[field.name]]
     return MappingProxyType(found)
 
 
@@ -143,9 +150,10 @@ def _read_lists(value: Any) -> Then:
 
 
 def _zone(name: Any) -> str:
-    if not isinstance(name, str) or not name.strip(".") or " " in name:
+    zone = name.lower().rstrip(".") if isinstance(name, str) else ""
+    if not is_domain_name(zone):
         raise _Wrong(f"names lists by their zones, such as 'zen.example', not {name!r}.")
-    return name.lower().strip(".")
+    return zone
 
 
 def _outcome(word: Any, known: Sequence[str]) -> Outcome:
@@ -186,6 +194,8 @@ def _read_span(value: Any) -> timedelta:
         raise _Wrong(f"is a duration such as minutes(5), or a number of seconds, not {value!r}.")
     if value < timedelta():
         raise _Wrong(f"is a duration and cannot be negative: -{-value} (h:mm:ss).")
+    if value > _LONGEST_SPAN:
+        raise _Wrong(f"is a duration of {_LONGEST_SPAN.days} days at most, not {value}.")
     return value
 
 
@@ -229,6 +239,27 @@ def _read_texts(value: Any) -> tuple[str, ...]:
     if texts is None or not all(isinstance(each, str) for each in texts):
         raise _Wrong(f"is a text or a list of texts, not {value!r}.")
     return texts
+
+
+def _read_zones(value: Any) -> tuple[str, ...]:
+    return tuple(_zone(each) for each in _read_texts(value))
+
+
+def _read_clients(value: Any) -> tuple[str, ...]:
+    """Addresses and networks of clients, addresses and domains of senders, and names of hosts."""
+    texts = _read_texts(value)
+    for each in texts:
+        if not _is_network(each) and not is_domain_name(each.rpartition("@")[2].lower()):
+            raise _Wrong(f"names networks, addresses, domains or hosts; {each!r} is none of them.")
+    return texts
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_bulk_sender(value: Any) -> BulkSender:
@@ -283,6 +314,10 @@ WHOLE: Final = Kind("a whole number from 0 up", _read_whole, _same)
 FLAG: Final = Kind("true or false", _read_flag, _same)
 TEXT: Final = Kind("a text", _read_text, _same)
 TEXTS: Final = Kind("a text or a list of texts", _read_texts, list)
+_NAMED_KINDS: Final[Mapping[str, Kind]] = {
+    "dnswl": Kind("the zone of a list, or several zones", _read_zones, list),
+    "greylist_allow": Kind("a text or a list of texts", _read_clients, list),
+}
 OUTCOME: Final = Kind(
     "`refuse`, `bounce` or `discard`",
     lambda value: _one_of(value, ("refuse", "bounce", "discard")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Final
 
@@ -27,13 +27,20 @@ def _connection_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
     rate, address = policy.connection_rate, facts.peer.address
     if rate is None:
         return
-    throughput = facts.surroundings.throughput
-    kind = f"connections to {facts.host}"
-    if throughput.has_room(kind, address, rate, now=facts.now):
-        throughput.count(kind, address, rate, now=facts.now)
-    else:
+    if not facts.surroundings.throughput.has_room(_connections_to(facts), address, rate, now=facts.now):
         sentence = f"{address} has connected {rate.most} times within {rate.span}"
         yield Finding("connection_rate", Status.POLICY, sentence, Reason.RATE_LIMITED)
+
+
+def count_connection(facts: Facts, policies: Iterable[Policy]) -> None:
+    """Note that a client was let in, once for all the rates that the policies have."""
+    rates = [policy.connection_rate for policy in policies if policy.connection_rate is not None]
+    if rates:
+        facts.surroundings.throughput.count(_connections_to(facts), facts.peer.address, rates, now=facts.now)
+
+
+def _connections_to(facts: Facts) -> str:
+    return f"connections to {facts.host}"
 
 
 def _good_lists(facts: Facts, policy: Policy) -> Iterator[Finding]:

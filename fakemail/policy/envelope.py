@@ -133,11 +133,15 @@ def count_taken(facts: Facts, policies: Iterable[Policy], recipients: Iterable[A
     """Note that a message was taken, once for each rate that any of the policies has."""
     whom = {(keyword, who) for keyword, who, _ in counted(facts)}
     whom |= {("recipient_rate", each.key) for each in recipients}
-    rates = {keyword: rate for policy in policies for keyword in RATES if (rate := getattr(policy, keyword))}
+    rates: dict[str, list[Rate]] = {}
+    for policy in policies:
+        for keyword in RATES:
+            if (rate := getattr(policy, keyword)) is not None:
+                rates.setdefault(keyword, []).append(rate)
     for keyword, who in whom:
-        if (rate := rates.get(keyword)) is not None:
+        if keyword in rates:
             kind = f"{keyword} of {facts.host}"
-            facts.surroundings.throughput.count(kind, who, rate, now=facts.now)
+            facts.surroundings.throughput.count(kind, who, rates[keyword], now=facts.now)
 
 
 # Greylisting ------------------------------------------------------------------------------------------

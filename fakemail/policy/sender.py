@@ -47,7 +47,9 @@ def _dmarc(facts: Facts, policy: Policy) -> Iterable[Finding]:
     if told:
         yield Finding("dmarc", Status.PASS, told)
     else:
-        yield replace(found.dmarc.finding, about=found.dmarc.disposition)
+        # "none" is what a policy calls a domain that publishes nothing, and not one that asks for nothing.
+        asked = found.dmarc.disposition
+        yield replace(found.dmarc.finding, about="" if asked == "none" else asked)
 
 
 def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> str:

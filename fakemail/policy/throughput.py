@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from datetime import datetime
 
 from fakemail.model.policy import Rate
@@ -23,11 +24,12 @@ class Throughput:
         recent = sum(1 for moment in passed if now - moment < rate.span)
         return recent < rate.most
 
-    def count(self, kind: str, who: str, rate: Rate, *, now: datetime) -> None:
-        """Note that one has passed; what no span reaches any more is forgotten."""
+    def count(self, kind: str, who: str, rates: Iterable[Rate], *, now: datetime) -> None:
+        """Note that one has passed; what none of the rates that count it reaches any more is forgotten."""
         passed = self._passed.setdefault((kind, who), deque())
         passed.append(now)
-        while len(passed) > _KEPT or (len(passed) > rate.most and now - passed[0] >= rate.span):
+        span = max(rate.span for rate in rates)
+        while len(passed) > _KEPT or now - passed[0] >= span:
             passed.popleft()
 
 

@@ -458,9 +458,11 @@ def _meet(trace: Trace, index: _Index, transaction: Transaction, key: str) -> Ou
         case End.UNDERWAY:
             what, end = f"is talking with {client}, after {at}", fates.Underway(at, host=host)
     trace.settle(end, reason=reason, reply=reply)
+    told: dict[str, Judged] = {}  # a second EHLO, after STARTTLS, is judged as the first was
     for judged in transaction.judged:
         if (not judged.recipients or key in map(_key, judged.recipients)) and (found := notable(judged)):
-            trace.story.append((judged.number, judged.host, f"judged at {judged.stage}: {found}", None))
+            told.setdefault(f"judged at {judged.stage}: {found}", judged)
+    trace.story += [(judged.number, judged.host, found, None) for found, judged in told.items()]
     # A host delivers before it says so; the story is told the other way round.
     place = transaction.mail.number if outcome.end is End.TAKEN else outcome.exchange.number
     trace.story.append((place, host, what, reply))

@@ -76,7 +76,7 @@ def test_no_span_holds_more_than_its_rate(most, gaps):
     for gap in gaps:
         now += timedelta(seconds=gap)
         if throughput.has_room("x", "y", rate, now=now):
-            throughput.count("x", "y", rate, now=now)
+            throughput.count("x", "y", (rate,), now=now)
             passed.append(now)
     for first in passed:
         assert sum(first <= each < first + rate.span for each in passed) <= most

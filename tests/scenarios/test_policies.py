@@ -268,6 +268,30 @@ def test_connections_have_a_rate_as_well(net):
     assert send(net) is None
 
 
+def test_a_connection_counts_once_at_a_host_of_several_domains(net):
+    net.domain("else.test").mx_hosts("mx1.example.org")
+    policy(net, connection_rate=(3, hours(1)))
+    net.domain("else.test").policy(connection_rate=(2, minutes(1)))
+    assert [send(net), send(net)] == [None, None]
+    assert send(net)[1].endswith(f"{APP} has connected 2 times within 0:01:00")
+    net.clock.advance(minutes(1))
+    assert send(net) is None
+    net.clock.advance(minutes(1))
+    assert send(net)[1].endswith(f"{APP} has connected 3 times within 1:00:00")
+
+
+def test_a_short_rate_does_not_make_a_long_one_forget(net):
+    net.account("ann@else.test")
+    net.domain("else.test").mx_hosts("mx1.example.org")
+    policy(net, sender_rate=(3, hours(1)))
+    net.domain("else.test").policy(sender_rate=(1, minutes(1)))
+    for _ in range(3):
+        with client(net) as smtp:
+            smtp.sendmail("shop@shop.test", ["bob@example.org", "ann@else.test"], MAIL)
+        net.clock.advance(minutes(1))
+    assert send(net)[1].endswith("3 messages from <shop@shop.test> were taken within 1:00:00")
+
+
 def test_greylisting_with_its_three_times_and_its_exceptions(net):
     """RFC 6647 §4, §5."""
     greylisting = {
@@ -401,6 +425,45 @@ def test_delay_delivers_it_later(net):
     net.clock.advance(minutes(30))
     assert bob(net).inbox.one().subject == "Hello"
     assert net.journey(to=bob(net)).fate == Delivered(BOB)
+
+
+def test_a_delay_is_that_of_the_domain_that_wants_it(net):
+    net.account("ann@else.test")
+    net.domain("else.test").mx_hosts("mx1.example.org")
+    policy(net, helo={"not_fqdn": "delay"}, delay=minutes(30))
+    with client(net, "localhost") as smtp:
+        smtp.sendmail("shop@shop.test", ["bob@example.org", "ann@else.test"], MAIL)
+    assert len(net.account("ann@else.test").inbox) == 1
+    net.clock.advance(minutes(30))
+    assert len(bob(net).inbox) == 1
+
+
+def test_a_tag_of_any_letters_is_put_before_the_subject(net):
+    policy(net, helo={"not_fqdn": "tag"}, subject_tag="[Wärbung]")
+    assert send(net, helo="localhost") is None
+    with client(net, "localhost") as smtp:
+        smtp.sendmail(
+            "shop@shop.test", ["bob@example.org"], MAIL.replace(b"Hello\r", b"=?utf-8?q?Gr=C3=BC=C3=9Fe?=\r")
+        )
+        smtp.sendmail("shop@shop.test", ["bob@example.org"], b"From: shop@shop.test\r\n\r\nHello.\r\n")
+    assert [mail.subject for mail in bob(net).inbox] == ["[Wärbung] Hello", "[Wärbung] Grüße", "[Wärbung]"]
+    assert all(mail.raw.isascii() for mail in bob(net).inbox)
+
+
+def test_a_name_is_judged_again_after_starttls_and_told_once(net):
+    policy(net, helo={"not_fqdn": "tag"})
+    with net.mx("example.org").smtplib(local_hostname="localhost") as smtp:
+        smtp.sendmail("shop@shop.test", ["bob@example.org"], MAIL)
+    assert str(net.journey(to=bob(net))).count("judged at smtp.helo") == 1
+    assert net.transcript().count("judged at smtp.helo") == 2
+
+
+def test_no_dmarc_policy_is_something_else_than_one_that_asks_for_nothing(net):
+    policy(net, dmarc={"none": "refuse"})
+    net.domain("shop.test").publish(dmarc="v=DMARC1; p=none")
+    assert send(net) is None
+    net.domain("shop.test").publish(dmarc="")
+    assert send(net)[1].endswith("shop.test publishes no DMARC record")
 
 
 def test_a_finding_can_defer_or_bounce_or_be_noted_only(net):

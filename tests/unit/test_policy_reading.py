@@ -92,6 +92,13 @@ def test_every_keyword_says_what_it_may_be_and_refuses_nonsense(name):
         ({"unknown_user": "tag"}, "'unknown_user' cannot be 'tag'; known: bounce, discard, refuse."),
         ({"subject_tag": "a\nb"}, "'subject_tag' is a line of text, not 'a\\nb'."),
         ({"greylist_allow": [5]}, "'greylist_allow' is a text or a list of texts, not [5]."),
+        (
+            {"greylist_allow": "10.0.0.0/99"},
+            "'greylist_allow' names networks, addresses, domains or hosts; '10.0.0.0/99' is none",
+        ),
+        ({"dnswl": ["no zone"]}, "'dnswl' names lists by their zones, such as 'zen.example', not 'no zone'."),
+        ({"dnsbl": "x" * 70 + ".example"}, "'dnsbl' names lists by their zones"),
+        ({"greylist": timedelta.max}, "'greylist' is a duration of 36500 days at most, not 999999999 days"),
         ({"bulk_sender": "gmail"}, "'bulk_sender' knows nobody 'gmail'; did you mean 'gmail-like'"),
         ({"bulk_sender": {"like": "gmail-like", "to": 1}}, "'bulk_sender' has no 'to'; known: counts_from"),
     ],

@@ -84,6 +84,7 @@ def test_an_answer(read, answer: bytes, scan: Scan) -> None:
     ("read", "answer", "words"),
     [
         (spamassassin.read, b"", "not one of spamd"),
+        (spamassassin.read, b"SPAMD/1.1 " + b"9" * 5000 + b" X\r\n", "not one of spamd"),
         (spamassassin.read, b"220 mx ESMTP\r\n", "not one of spamd"),
         (spamassassin.read, b"SPAMD/1.1 76 Bad header line\r\n", "spamd says Bad header line"),
         (spamassassin.read, b"SPAMD/1.1 0 EX_OK\r\n\r\n", "no verdict"),

@@ -233,7 +233,7 @@ def _rate(case: Case) -> Flaw | None:
         return None
     throughput, address = facts.surroundings.throughput, facts.peer.address
     if throughput.has_room("bulk_sender", address, rate, now=facts.now):
-        throughput.count("bulk_sender", address, rate, now=facts.now)
+        throughput.count("bulk_sender", address, (rate,), now=facts.now)
         return None
     return Flaw(f"{address} has sent {rate.most} messages in {rate.span}")
 

@@ -11,7 +11,7 @@ NAME: Final = "spamassassin"
 PORT: Final = 783
 
 # SPAMD/1.1 0 EX_OK
-_STATUS: Final = re.compile(rb"SPAMD/[0-9.]+ ([0-9]+) ?([^\r\n]*)\r?\n")
+_STATUS: Final = re.compile(rb"SPAMD/[0-9.]+ ([0-9]{1,9})\b ?([^\r\n]*)\r?\n")
 # Spam: True ; 1000.0 / 5.0
 _VERDICT: Final = re.compile(
     rb"^Spam:\s*(True|Yes|False|No)\s*;\s*(-?[0-9.]+)\s*/\s*(-?[0-9.]+)\s*$", re.IGNORECASE | re.MULTILINE
