@@ -88,7 +88,7 @@ class DmarcReporting:
         record, _ = read_dmarc_record(result.record)
         if record is None:
             return
-        row = _row(facts, result, judgement)
+        row = _row(facts, result, record, judgement)
         if record.rua:
             key = _Key(facts.host, result.policy_domain, result.record)
             self._counts.setdefault(key, Counter())[row] += 1
@@ -104,7 +104,7 @@ class DmarcReporting:
             if record is None:
                 continue
             method = internet.world.hosts[key.host].personality.dmarc_discovery
-            published = Published(key.domain, _METHODS[method], _tags(record))
+            published = Published(key.domain, _METHODS[method], _tags(record), record.errors)
             for to in self._allowed(key.host, key.domain, record.rua, "rua"):
                 queue_id = internet.chance.queue_id()
                 report = Report(key.host, published, to, since, until, queue_id, rows)
@@ -177,12 +177,12 @@ def _redirected(permission: str, tag: str, to: Address) -> list[Address]:
     return [to]
 
 
-def _row(facts: Facts, result: DmarcResult, judgement: Judgement) -> Row:
+def _row(facts: Facts, result: DmarcResult, record: DmarcRecord, judgement: Judgement) -> Row:
     spf, dkim = facts.authentication.spf, facts.authentication.dkim
     disposition = _DISPOSITIONS.get(judgement.outcome, "none")
-    reasons: tuple[tuple[str, str], ...] = ()
+    reasons = _milder(result, record)
     if disposition != result.disposition:
-        reasons = (_override(judgement),)
+        reasons += (_override(judgement),)
     elif result.result is Status.PASS and result.policy != "none":
         disposition = "pass"  # RFC 9990, ActionDispositionType: nothing was done, though it could have been
     return Row(
@@ -207,6 +207,13 @@ def _row(facts: Facts, result: DmarcResult, judgement: Judgement) -> Row:
         spf_result=spf.result.value,
         reasons=reasons,
     )
+
+
+def _milder(result: DmarcResult, record: DmarcRecord) -> tuple[tuple[str, str], ...]:
+    """What in its own record makes the domain ask for less than its policy (RFC 9990, PolicyOverrideType)."""
+    if result.result is not Status.FAIL or result.disposition == result.policy:
+        return ()
+    return (("policy_test_mode", "t=y") if record.t else ("other", f"sampled out: pct={record.pct}"),)
 
 
 def _override(judgement: Judgement) -> tuple[str, str]:

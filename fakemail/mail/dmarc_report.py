@@ -88,6 +88,8 @@ class DmarcReport:
     """What it asks for (``p=``)."""
     subdomain_policy: str
     rows: tuple[DmarcRow, ...]
+    error: str = ""
+    """What the reporter found wrong with the record."""
 
     @property
     def count(self) -> int:
@@ -160,6 +162,7 @@ def _read(text: bytes) -> DmarcReport:
         policy=_text(feedback, "policy_published/p"),
         subdomain_policy=_text(feedback, "policy_published/sp"),
         rows=tuple(_row(each) for each in feedback.findall("record")),
+        error="; ".join(each.text or "" for each in feedback.findall("report_metadata/error")),
     )
 
 

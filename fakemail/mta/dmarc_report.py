@@ -78,6 +78,8 @@ class Published(NamedTuple):
     """``treewalk`` or ``psl``."""
     tags: Mapping[str, str]
     """``p``, ``sp``, ``np``, ``fo``, ``adkim``, ``aspf``, ``testing``, as the schema calls them."""
+    errors: tuple[str, ...] = ()
+    """What in it is wrong, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def to_xml(report: Report) -> str:
         "<date_range>",
         *_elements(begin=int(report.since.timestamp()), end=int(report.until.timestamp())),
         "</date_range>",
+        *_if_given(error="; ".join(report.published.errors)),
         "</report_metadata>",
         "<policy_published>",
         *_elements(domain=report.published.domain, discovery_method=report.published.discovery_method),

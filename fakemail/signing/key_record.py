@@ -127,16 +127,19 @@ def read_key(text: bytes, name: str) -> PublicKey:
 
 
 def _read_public(kind: str, text: str, name: str) -> RSAPublicKey | Ed25519PublicKey:
+    if kind not in ("rsa", "ed25519"):
+        raise KeyProblem("permerror", f"the key {name} is of an unknown kind: k={kind[:40]}")
     try:
         octets = base64.b64decode(squeezed(text), validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyProblem("permerror", f"the key {name} is malformed: its p= is no base64") from None
+    try:
         if kind == "ed25519":
             return Ed25519PublicKey.from_public_bytes(octets)  # RFC 8463 §4: 32 octets, no ASN.1
-        if kind == "rsa":
-            key = load_der_public_key(octets)
-            if isinstance(key, RSAPublicKey):
-                return key
-    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
-        raise KeyProblem("permerror", f"the key {name} is malformed: {str(error)[:100]}") from None
-    if kind == "rsa":
-        raise KeyProblem("permerror", f"the key {name} is malformed: it is no RSA key")
-    raise KeyProblem("permerror", f"the key {name} is of an unknown kind: k={kind[:40]}")
+        key = load_der_public_key(octets)
+        if isinstance(key, RSAPublicKey):
+            return key
+    except (ValueError, UnsupportedAlgorithm):
+        pass  # what the library says about it helps nobody
+    told = "RSA" if kind == "rsa" else "Ed25519"
+    raise KeyProblem("permerror", f"the key {name} is malformed: its p= is no {told} key")

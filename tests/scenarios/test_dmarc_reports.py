@@ -187,3 +187,31 @@ def test_a_host_that_goes_by_public_suffixes_says_so(net):
     send(shop, bob)
     net.clock.advance(days(1))
     assert len(reports.inbox) == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "discovery", "reasons"),
+    [
+        ("p=quarantine; t=y", "tree_walk", (("policy_test_mode", "t=y"),)),
+        ("p=quarantine; pct=0", "public_suffix", (("other", "sampled out: pct=0"),)),
+        ("p=none; t=y; pct=0", "public_suffix", ()),
+    ],
+)
+def test_a_domain_that_asks_for_less_itself_hears_that(net, record, discovery, reasons):
+    """RFC 9990, PolicyOverrideType: where less was done than the policy says, there is a reason."""
+    bob, reports = net.accounts("bob@example.org", "dmarc@shop.test")
+    net.domain("shop.test").publish(dmarc=f"v=DMARC1; {record}; rua=mailto:{reports.address}")
+    net.existing_host("mx1.example.org").change(dmarc_discovery=discovery)
+    forge(net, bob)
+    net.clock.advance(days(1))
+    [row] = reports.inbox.one().dmarc_report.rows
+    assert (row.disposition, row.reasons) == ("none", reasons)
+
+
+def test_a_domain_hears_what_is_wrong_with_its_record(net):
+    """RFC 9990, ReportMetadataType: error."""
+    bob, reports = net.accounts("bob@example.org", "dmarc@shop.test")
+    net.domain("shop.test").publish(dmarc=f"v=DMARC1; p=none; sp=rejected; rua=mailto:{reports.address}")
+    forge(net, bob)
+    net.clock.advance(days(1))
+    assert reports.inbox.one().dmarc_report.error == "sp=rejected is none of none, quarantine, reject"
