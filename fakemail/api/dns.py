@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakemail.api.results import Results
-from fakemail.dns.names import name_key
+from fakemail.dns.names import ancestors, name_key, parent_of
 from fakemail.dns.records import Record, record
 from fakemail.errors import DeclarationError, nearest
 from fakemail.record.events import Query
@@ -56,7 +56,7 @@ class Dns:
     def _put(self, name: str, records: list[Record]) -> None:
         internet = self._net.internet
         if records and internet.zones.zone_of(records[0].name) is None:
-            internet.ensure_zone(name)
+            internet.ensure_zone(_zone_for(records[0].name))
         internet.zones.add(*records)
 
     def replace(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
@@ -157,3 +157,12 @@ class Dns:
     def _aim(self, resolver: dns.resolver.BaseResolver) -> None:
         resolver.nameservers = [self.host]
         resolver.port = self.port
+
+
+def _zone_for(name: str) -> str:
+    """The zone that is made for a name: above labels that are no host's, such as ``_dmarc`` and ``*``."""
+    found = name
+    for each in ancestors(name):
+        if each.startswith(("_", "*")):
+            found = parent_of(each)
+    return found or name

@@ -340,6 +340,26 @@ def test_matchers_pick_the_message_that_is_meant(net):
     assert len(bob.inbox.wait_for(2, matching=SentBy("a@x.example"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("_dmarc.new.test", "new.test"),
+        ("s._domainkey.new.test", "new.test"),
+        ("*.new.test", "new.test"),
+        ("www.new.test", "www.new.test"),
+    ],
+)
+def test_a_record_in_no_zone_makes_the_zone_of_a_host_or_domain(net, name, zone):
+    net.dns.add(name, "TXT", "x")
+    assert net.dns.records(zone, "SOA")
+
+
+def test_a_wildcard_counts_for_names_that_nobody_has_declared(net):
+    net.dns.add("*.new.test", "TXT", "v=spf1 -all")
+    [found] = net.dns.resolver().resolve("any.new.test", "TXT")
+    assert found.strings == (b"v=spf1 -all",)
+
+
 def test_dns_can_be_changed_while_it_runs(net):
     net.domain("example.org")
     resolver = net.dns.resolver()
