@@ -326,12 +326,20 @@ class Domain(Signs):
         """Publish its policy records in place of the ones it has; an empty text takes the record away.
 
         ``dkim`` is a key, or the text of a record, by selector; ``None`` takes the record away, so that what is
-        signed with it cannot be checked. For anything else there is ``mailnet.dns``.
+        signed with it cannot be checked. For anything else there is ``mailnet.dns``. Raises
+        :class:`~fakemail.errors.DeclarationError` for what is no text.
         """
-        if spf is not None:
-            self._put_text(self.name, spf, "v=spf1")
-        if dmarc is not None:
-            self._put_text(f"_dmarc.{self.name}", dmarc, "v=DMARC1")
+        for what, name, text, mark in (
+            ("spf", self.name, spf, "v=spf1"),
+            ("dmarc", f"_dmarc.{self.name}", dmarc, "v=DMARC1"),
+        ):
+            if text is None:
+                continue
+            if not isinstance(text, str):
+                raise DeclarationError(
+                    f"domain {self.name!r}: {what} is the text of a record ({mark}...), not {text!r}."
+                )
+            self._put_text(name, text, mark)
         for selector, key in (dkim or {}).items():
             self._publish_key(selector, key)
         return self

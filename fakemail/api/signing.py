@@ -158,6 +158,10 @@ class Signs:
         return self
 
     def _publish_key(self, selector: str, key: DkimKey | str | None) -> None:
+        if not isinstance(key, DkimKey | str | None):
+            raise DeclarationError(
+                f"domain {self.name!r}: dkim {selector!r} is a key, the text of a record or None, not {key!r}."
+            )
         name = f"{check_selector(selector)}._domainkey.{self.name}"
         internet = self._net.internet
         if isinstance(key, DkimKey) and (key.domain, key.selector) == (name_key(self.name), selector):

@@ -179,6 +179,10 @@ def test_mistakes_are_told(net):
         domain.dkim(algorithm="rsa-2047")
     with pytest.raises(DeclarationError, match="'a/b' is not a selector"):
         domain.publish(dkim={"a/b": None})
+    with pytest.raises(DeclarationError, match=r"dkim 'mail' is a key, the text of a record or None, not 5"):
+        domain.publish(dkim={"mail": 5})
+    with pytest.raises(DeclarationError, match=r"dmarc is the text of a record \(v=DMARC1...\), not True"):
+        domain.publish(dmarc=True)
     with pytest.raises(TypeError, match="expires"):
         domain.dkim(expires=5)
 
