@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -9,6 +10,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from fakemail.api.results import Results
+from fakemail.api.stopping import Stopped, take_back_cancellation
+from fakemail.api.watchdog import Watchdog
 from fakemail.errors import DeclarationError, MailExpectation
 from fakemail.record.events import Event
 from fakemail.sweep.points import Point, counters, points
@@ -55,11 +58,12 @@ class SweepReport(Results[SweepOutcome]):
 class Trial:
     """One run in a fake internet of its own: the first, or one with a fault."""
 
-    def __init__(self, point: Point | None, *, patience: float) -> None:
+    def __init__(self, point: Point | None, *, patience: float, first: Trial | None = None) -> None:
         self.point = point
         self._patience = patience
+        self._first = first
         self._rules: list[Rule] = counters() if point is None else [point.rule]
-        self._watchdog: _Watchdog | None = None
+        self._watchdog: Watchdog | None = None
         self._error: BaseException | None = None
         self._told: frozenset[str] = frozenset()
         self.events: list[Event] = []
@@ -75,7 +79,8 @@ class Trial:
             await internet.heed_faults()
 
         net.perform(add())
-        self._watchdog = _Watchdog(net, self._patience)
+        usual = None if self._first is None else self._first._watchdog
+        self._watchdog = Watchdog(net, self._patience, usual=usual)
 
     def raised(self, error: BaseException) -> None:
         """The run ended with an exception."""
@@ -99,6 +104,11 @@ class Trial:
         return net._settled(net.timeout)
 
     @property
+    def hung(self) -> str:
+        """How it was ended, if it did not end by itself."""
+        return "" if self._watchdog is None else self._watchdog.told
+
+    @property
     def points(self) -> list[Point]:
         """The points of the journey, after the first run."""
         return points(self._rules)
@@ -112,43 +122,14 @@ class Trial:
         """What the app made of the fault, beside the first run."""
         if self.point is None:
             raise RuntimeError("the first run has no fault to be judged by")
-        hung = self._watchdog is not None and self._watchdog.has_bitten
         # The system's refusal of connections is not counted.
         fired = sum(rule.fired for rule in self._rules) or self.point.action == "refuse"
-        run = Run(self.events, self._error, self._told, hung, int(fired))
+        run = Run(self.events, self._error, self._told, self.hung, int(fired))
         return judge(self.point, first.deliveries, run, handles=handles)
 
 
 def _key(who: Any) -> str:
     return who.key if isinstance(who, Address) else read_address(str(getattr(who, "address", who))).key
-
-
-class _Watchdog:
-    """Cuts the app's connections when nothing has happened on them for too long, so that the run goes on."""
-
-    def __init__(self, net: AnyNet, patience: float) -> None:
-        self.has_bitten = False
-        self._net, self._patience = net, patience
-        self._internet = net.internet
-        self._seen = -1
-        self._is_on = True
-        net.call(self._look)
-
-    def stop(self) -> None:
-        """The run is over."""
-        self._is_on = False
-
-    def _look(self) -> None:
-        if not self._is_on:
-            return
-        if len(self._internet.log) == self._seen:
-            for running in list(self._internet.hosts.values()):
-                for connection in tuple(running.connections):
-                    if connection.peer.is_app:
-                        self.has_bitten = True
-                        connection.abort()
-        self._seen = len(self._internet.log)
-        self._net.thread.loop.call_later(self._patience, self._look)
 
 
 class Sweep:
@@ -177,7 +158,7 @@ class Sweep:
 
     def trial(self, point: Point) -> Trial:
         """The run in which that fails."""
-        return Trial(point, patience=self._patience)
+        return Trial(point, patience=self._patience, first=self.first)
 
     def judge(self, trial: Trial) -> SweepOutcome:
         """What the app made of it."""
@@ -209,6 +190,8 @@ def sweep_blocking(net: AnyNet, sweep: Sweep, run: Callable[[Any], Told]) -> Swe
                 if trial.point is None:
                     raise  # what fails without any fault is no matter of a sweep
                 trial.raised(error)
+            except Stopped as error:
+                trial.raised(error)
             trial.settled(world).result()
             trial.end(world)
     return SweepReport(sweep.outcomes)
@@ -231,6 +214,12 @@ async def sweep_awaiting(
                 if trial.point is None:
                     raise
                 trial.raised(error)
+            except Stopped as error:
+                trial.raised(error)
+            except asyncio.CancelledError:
+                if not trial.hung:
+                    raise
+                take_back_cancellation()
             await arrive(trial.settled(world))
             trial.end(world)
     return SweepReport(sweep.outcomes)

@@ -76,21 +76,22 @@ def watch(
 def require_blocking_allowed(verb: str) -> None:
     """Raise :class:`~fakemail.errors.WrongFace` where a blocking wait would stop an event loop."""
     __tracebackhide__ = True
-    if asyncio._get_running_loop() is not None or _in_trio():
+    if asyncio._get_running_loop() is not None or in_trio():
         raise WrongFace(
             f"{verb}() blocks, and an event loop runs in this thread: whatever it waits for could never "
             f"happen. Use the fixture 'async_mailnet' (or AsyncMailNet) and 'await ...{verb}()'."
         )
 
 
-def _in_trio() -> bool:
+def in_trio() -> bool:
+    """Whether this thread runs trio at this moment."""
     trio: Any = sys.modules.get("trio")
     return trio is not None and trio.lowlevel.in_trio_run()
 
 
 async def arrive(future: Future[_T]) -> _T:
     """Await a future of another thread, under asyncio (with any loop) and under trio."""
-    if _in_trio():
+    if in_trio():
         trio: Any = sys.modules["trio"]
         result: _T = await trio.to_thread.run_sync(future.result, abandon_on_cancel=True)
         return result

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.answers import LoseReply
-from fakemail.faults.actions.connections import NoReply, RefuseConnections, Reset
+from fakemail.faults.actions.connections import Close, NoReply, RefuseConnections, Reset
 from fakemail.faults.actions.dns import GiveRcode
+from fakemail.faults.actions.reading import CutLiteral, Refuse
 from fakemail.faults.actions.smtp import GiveReply
 from fakemail.faults.facts import Where
 from fakemail.faults.rule import Rule
@@ -20,13 +21,18 @@ from fakemail.terms.stage import Stage
 ACTIONS: Final[Mapping[str, Action]] = {
     "refuse": RefuseConnections(),
     "reset": Reset(),
+    "close": Close(),
     "4yz": GiveReply(Reply(451, "4.3.0", "not now, try again later")),
     "5yz": GiveReply(Reply(554, "5.3.0", "no")),
+    "unavailable": Refuse("UNAVAILABLE"),
     "hang": NoReply(),
     "lost-reply": LoseReply(),
+    "cut": CutLiteral(),
     "servfail": GiveRcode("SERVFAIL"),
 }
 """What goes wrong, by the name that stands in the name of a point."""
+_IN_POP3: Final[Mapping[str, Action]] = {"unavailable": Refuse("SYS/TEMP")}
+"""Where POP3 has another word for it (RFC 3206 §4)."""
 # A message comes in as many pieces as the network likes: one point for the whole of it.
 _ONCE: Final = frozenset({Stage.SMTP_BODY})
 _APP: Final = Where(client="app")
@@ -51,7 +57,10 @@ class Point(NamedTuple):
     def rule(self) -> Rule:
         """The fault that makes it happen."""
         when = When(skip=self.number - 1, times=1)
-        return Rule(self.stage, ACTIONS[self.action], _APP, when)
+        action = ACTIONS[self.action]
+        if self.stage.value.startswith("pop3."):
+            action = _IN_POP3.get(self.action, action)
+        return Rule(self.stage, action, _APP, when)
 
     def __str__(self) -> str:
         return self.name

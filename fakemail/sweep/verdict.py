@@ -32,7 +32,7 @@ class Verdict(Enum):
     DUPLICATED = "mail duplicated"
     """Somebody got the same message more than once."""
     HUNG = "hung"
-    """Nothing happened for longer than the sweep's patience."""
+    """Nothing happened for longer than the sweep's patience, or it did not come to an end."""
     MISTAKEN = "assertion failed"
     """Everything arrived once, and the test's own assertion failed."""
 
@@ -57,7 +57,8 @@ class Run:
     """What it raised."""
     told: frozenset[str] = frozenset()
     """Whom the app says it could not reach, in the form in which addresses are compared."""
-    hung: bool = False
+    hung: str = ""
+    """How it was ended, if it did not end by itself."""
     fired: int = 1
     """How often the fault struck."""
 
@@ -98,7 +99,7 @@ def _judge(wanted: Counter[Mail], run: Run, handles: tuple[type[BaseException], 
     error = run.error
     said_no = error is not None and isinstance(error, handles)
     if run.hung:
-        return Verdict.HUNG, "nothing happened any more, until the connection was cut"
+        return Verdict.HUNG, run.hung
     if error is not None and not said_no and not isinstance(error, AssertionError):
         return Verdict.ESCAPED, _of_error(error)
     found = journeys(run.events)
@@ -109,9 +110,8 @@ def _judge(wanted: Counter[Mail], run: Run, handles: tuple[type[BaseException], 
         return Verdict.DUPLICATED, f"{who} got {shown(subject)!r} {times} times"
     missing = [mail for mail in wanted if arrived[mail] < wanted[mail] and not _waits(mail, found)]
     if said_no:
-        return Verdict.REPORTED, _of_error(
-            error
-        ) if missing else f"{_of_error(error)}, though everything arrived"
+        in_vain = ", though everything arrived" if wanted and not missing else ""
+        return Verdict.REPORTED, _of_error(error) + in_vain
     lost = [mail for mail in missing if mail[0] not in run.told]
     if lost:
         return Verdict.LOST, _of_lost(lost[0], found)

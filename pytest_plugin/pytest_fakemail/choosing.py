@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -31,7 +32,9 @@ def kept_for_their_points(config: pytest.Config, items: Iterable[pytest.Item]) -
             or _fits(expression, item, "")
         ):
             continue
-        if point := next((point for point in _possible() if _fits(expression, item, point)), None):
+        if point := next(
+            (point for point in _possible(config.option.keyword) if _fits(expression, item, point)), None
+        ):
             item.extra_keyword_matches.add(point)
             named.append((item, point))
     yield
@@ -52,8 +55,9 @@ def _fits(expression: Expression, item: pytest.Item, point: str) -> bool:
     return expression.evaluate(lambda name, /, **_: names(name) or name.lower() in point.lower())
 
 
-def _possible() -> Iterator[str]:
-    """The names of all points that there may be."""
+def _possible(keywords: str) -> Iterator[str]:
+    """The names of all points that there may be, with the numbers that stand in the expression."""
+    numbers = {1, 2, *map(int, re.findall(r"\d{1,4}", keywords))} - {0}
     for stage in rows():
-        for number in (1, 2):
+        for number in sorted(numbers):
             yield from (Point(stage, number, action).name for action in ACTIONS)

@@ -59,6 +59,7 @@ def test_a_careful_app_passes(project: pytest.Pytester) -> None:
         ("test_welcome and not smtp and not tls", 2, 1),  # the first run, and connect-refuse
         ("test_other", 1, 1),
         ("smtp.mail-5yz or test_other", 3, 0),
+        ("smtp.helo.2 and 5yz", 2, 1),
         ("no_such_thing", 0, 2),
     ],
 )
@@ -169,6 +170,43 @@ def test_hanging_and_async(project: pytest.Pytester) -> None:
     run = project.runpytest("--mailnet-sweep=smtp.mail-[4h]*")
     run.assert_outcomes(passed=2, failed=1)
     run.stdout.fnmatch_lines(["smtp.mail-hang: hung, *"])
+
+
+def test_a_test_that_stands_still_or_goes_round_is_stopped(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import asyncio, pytest, queue, shop, smtplib
+
+        @pytest.mark.mailnet_sweep(handles=ValueError, patience=0.2)
+        def test_waits(mailnet):
+            bob, smtp = mailnet.account("bob@example.org"), mailnet.account("hello@shop.test").submission
+            try:
+                shop.send(smtp, bob.address)
+            except smtplib.SMTPException:
+                queue.Queue().get()
+
+        @pytest.mark.asyncio
+        @pytest.mark.mailnet_sweep(handles=ValueError, patience=0.2)
+        async def test_awaits(async_mailnet):
+            net = async_mailnet
+            bob, smtp = net.account("bob@example.org"), net.account("hello@shop.test").submission
+            try:
+                await asyncio.to_thread(shop.send, smtp, bob.address)
+            except smtplib.SMTPException:
+                await asyncio.Event().wait()
+
+        def test_after():
+            pass
+        """
+    )
+    run = project.runpytest("--mailnet-sweep=smtp.mail-4yz")
+    run.assert_outcomes(passed=3, failed=2)
+    run.stdout.fnmatch_lines(
+        [
+            "smtp.mail-4yz: hung, nothing happened any more, until it was stopped in test_waits (*.py:9)",
+            "smtp.mail-4yz: hung, nothing happened any more, until it was stopped in test_awaits (*.py:19)",
+        ]
+    )
 
 
 def test_wrong_marks_say_what_is_right(project: pytest.Pytester) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import imaplib
+import poplib
 import smtplib
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import closing, suppress
 from email.message import EmailMessage
 from typing import Any
 
 import aiosmtplib
+import imapclient
 import pytest
 
 from fakemail import AsyncMailNet, DeclarationError, MailExpectation, MailNet, Stage
@@ -64,7 +68,9 @@ def test_every_point_of_the_journey_is_tried() -> None:
 
 def test_every_action_that_is_possible_at_a_stage_is_tried() -> None:
     found = sweep(lambda net: send(net, READERS[0]), handles=OSError, only="smtp.rcpt-*", patience=0.2)
-    assert list(found) == [f"smtp.rcpt-{name}" for name in ("reset", "4yz", "5yz", "hang", "lost-reply")]
+    assert list(found) == [
+        f"smtp.rcpt-{name}" for name in ("reset", "close", "4yz", "5yz", "hang", "lost-reply")
+    ]
 
 
 def test_the_declared_exceptions_are_a_report() -> None:
@@ -137,6 +143,7 @@ def test_an_app_that_tries_again_delivers_once_or_twice() -> None:
 
     assert sweep(run, only="smtp.end-*[!g]") == {
         "smtp.end-reset": ("delivered", ""),
+        "smtp.end-close": ("delivered", ""),
         "smtp.end-4yz": ("delivered", ""),
         "smtp.end-5yz": ("delivered", ""),
         "smtp.end-lost-reply": ("mail duplicated", "ann@example.org got 'News' 2 times"),
@@ -233,3 +240,139 @@ async def test_the_same_awaited() -> None:
     async with AsyncMailNet() as net:
         report = await net.sweep(run, only="smtp.data-*yz", handles=aiosmtplib.SMTPException)
     assert [each.verdict for each in report] == ["reported", "reported"]
+
+
+def test_an_app_that_waits_without_a_connection_is_stopped() -> None:
+    def run(net: MailNet) -> None:
+        try:
+            send(net, READERS[0])
+        except OSError:
+            threading.Event().wait()
+
+    found = sweep(run, only="smtp.data-4yz", patience=0.2)
+    verdict, detail = found["smtp.data-4yz"]
+    assert verdict == "hung"
+    assert detail.startswith("nothing happened any more, until it was stopped in run (test_sweep.py:")
+
+
+def test_an_app_that_tries_for_ever_is_stopped() -> None:
+    def run(net: MailNet) -> None:
+        while True:
+            try:
+                return send(net, READERS[0])
+            except OSError:
+                continue
+
+    assert sweep(run, only="connect-refuse", patience=0.2)["connect-refuse"][0] == "hung"
+
+
+def test_an_app_that_always_does_something_is_stopped() -> None:
+    def run(net: MailNet) -> None:
+        try:
+            send(net, READERS[0])
+        except smtplib.SMTPException:
+            with net.mx("example.org").smtplib() as client:
+                while True:
+                    client.noop()
+
+    verdict, detail = sweep(run, only="smtp.data-4yz", patience=0.05)["smtp.data-4yz"]
+    assert verdict == "hung"
+    assert detail.startswith("it went on and on, until it was stopped in ")
+
+
+def test_an_app_that_is_slow_without_faults_may_be_slow_with_them() -> None:
+    def run(net: MailNet) -> None:
+        send(net, READERS[0])
+        threading.Event().wait(0.6)
+
+    assert sweep(run, only="smtp.quit-reset", patience=0.2)["smtp.quit-reset"][0] == "delivered"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("wait", [lambda: asyncio.Event().wait(), lambda: asyncio.to_thread(lambda: None)])
+async def test_a_coroutine_that_waits_for_nothing_is_stopped(wait: Callable[[], Awaitable[object]]) -> None:
+    async def run(net: AsyncMailNet) -> None:
+        net.accounts(*READERS)
+        smtp = net.mx("example.org")
+        try:
+            await aiosmtplib.send(
+                mail(READERS[0]), hostname=smtp.host, port=smtp.port, start_tls=False, timeout=5
+            )
+        except aiosmtplib.SMTPException:
+            await wait()
+            await asyncio.get_running_loop().create_future()
+
+    async with AsyncMailNet() as net:
+        report = await net.sweep(run, only="smtp.data-*yz", patience=0.2)
+    assert {each.verdict for each in report} == {"hung"}
+    current = asyncio.current_task()
+    assert current is not None
+    assert not current.cancelling()
+
+
+def put(net: MailNet) -> Any:
+    bob = net.account("bob@example.org")
+    bob.inbox.put(mail(bob.address))
+    return bob
+
+
+def read_by_imap(net: MailNet) -> None:
+    bob = put(net)
+    box = bob.imaps
+    client = imaplib.IMAP4_SSL(box.host, box.port, ssl_context=net.ssl_context, timeout=0.3)
+    try:
+        client.login(box.username, box.password)
+        client.select()
+        status, found = client.fetch("1", "(BODY[TEXT])")
+        assert status == "OK"
+        assert found[0][1] == b"Hello\r\n"
+    finally:
+        client.shutdown()
+
+
+def read_by_pop3(net: MailNet) -> None:
+    bob = put(net)
+    box = bob.pop3
+    with closing(poplib.POP3(box.host, box.port, timeout=0.3)) as client:
+        client.stls(net.ssl_context)
+        client.user(box.username)
+        client.pass_(box.password)
+        assert client.retr(1)[1][-1] == b"Hello"
+        client.quit()
+
+
+def test_an_app_that_reads_with_imap() -> None:
+    found = sweep(read_by_imap, only="imap.fetch-*", handles=(imaplib.IMAP4.error, OSError))
+    assert list(found) == [
+        f"imap.fetch-{name}" for name in ("reset", "close", "unavailable", "hang", "lost-reply", "cut")
+    ]
+    # imaplib says NO by what it returns, and the app has only an assertion for it.
+    assert found.pop("imap.fetch-unavailable")[0] == "assertion failed"
+    assert {verdict for verdict, _ in found.values()} == {"reported"}
+
+
+def test_an_app_that_reads_with_pop3() -> None:
+    found = sweep(read_by_pop3, only="pop3.retr-*", handles=(poplib.error_proto, OSError))
+    assert list(found) == [
+        f"pop3.retr-{name}" for name in ("reset", "close", "unavailable", "hang", "lost-reply")
+    ]
+    assert {verdict for verdict, _ in found.values()} == {"reported"}
+    assert "[SYS/TEMP]" in found["pop3.retr-unavailable"][1]
+
+
+def test_an_app_that_watches_with_idle() -> None:
+    def run(net: MailNet) -> None:
+        bob = net.account("bob@example.org")
+        box = bob.imaps
+        client = imapclient.IMAPClient(box.host, box.port, ssl_context=net.ssl_context, timeout=0.3)
+        with closing(client.socket()), client:
+            client.login(box.username, box.password)
+            client.select_folder("INBOX")
+            client.idle()
+            bob.inbox.put(mail(bob.address))
+            assert (1, b"EXISTS") in client.idle_check(timeout=0.3)
+            client.idle_done()
+
+    found = sweep(run, only="imap.idle*", handles=(imaplib.IMAP4.error, OSError))
+    assert {"imap.idle.3-close", "imap.idle-unavailable"} <= set(found)
+    assert {verdict for verdict, _ in found.values()} <= {"reported", "delivered", "assertion failed"}

@@ -1,0 +1,92 @@
+"""Stopping code that stands still or goes round for ever, from another thread. What is said of it is not decided here.
+
+In Python only the main thread can be interrupted while it waits, by a signal; code of other threads is left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sysconfig
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from fakemail.api.waits import in_trio
+
+# The system ignores it where nobody handles it, so that one which comes late does no harm.
+_SIGNAL: Final = getattr(signal, "SIGURG", None)
+_LIBRARY: Final = sysconfig.get_path("stdlib")
+
+
+class Stopped(BaseException):
+    """Raised in the code that is stopped."""
+
+
+class Stopper:
+    """Can stop what the main thread does between :meth:`begin` and :meth:`end`. Elsewhere it does nothing."""
+
+    def __init__(self) -> None:
+        self.place = ""
+        """Where the code stood when it was stopped: a function and a line."""
+        self._is_on = False
+        self._before: Any = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        """What this thread does from now on can be stopped, if it is the main thread."""
+        if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
+            return
+        self._task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+        self._before = signal.signal(_SIGNAL, self._stop_here)
+        self._is_on = True
+
+    def end(self) -> None:
+        """What comes now is not to be stopped."""
+        if self._is_on:
+            self._is_on = False
+            signal.signal(_SIGNAL, signal.SIG_DFL if self._before is None else self._before)  # type: ignore[arg-type]
+
+    def stop(self) -> bool:
+        """Stop it, from any thread; ``False`` where that cannot be done."""
+        main = threading.main_thread().ident
+        if not self._is_on or _SIGNAL is None or main is None:
+            return False
+        signal.pthread_kill(main, _SIGNAL)
+        return True
+
+    def _stop_here(self, number: int, frame: FrameType | None) -> None:
+        if not self._is_on or in_trio():
+            return
+        loop = asyncio._get_running_loop()
+        if loop is None or asyncio.current_task(loop) is not None:
+            self.place = _place(frame)
+            raise Stopped
+        # The loop itself waits: an exception would end it and not the code that awaits something.
+        for task in asyncio.all_tasks(loop) if self._task is None else (self._task,):
+            self.place = _place(_inmost(task))
+            loop.call_soon_threadsafe(task.cancel)
+
+
+def take_back_cancellation() -> None:
+    """The running task was stopped, and goes on with something else."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+def _inmost(task: asyncio.Task[Any]) -> FrameType | None:
+    """Where a task waits."""
+    stack = task.get_stack(limit=1)
+    return stack[0] if stack else None
+
+
+def _place(frame: FrameType | None) -> str:
+    """The inmost place that is not in the standard library, for people."""
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith((_LIBRARY, "<")) or "site-packages" in code.co_filename:
+            return f"{code.co_name} ({Path(code.co_filename).name}:{frame.f_lineno})"
+        frame = frame.f_back
+    return ""
