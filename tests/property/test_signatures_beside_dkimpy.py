@@ -34,6 +34,18 @@ def key(algorithm: str) -> Key:
     return make_key(algorithm)
 
 
+@pytest.mark.parametrize(("kind", "result"), [("simple", "fail"), ("relaxed", "pass")])
+def test_white_space_before_the_colon(kind: str, result: str) -> None:
+    """RFC 6376 §3.4.2: relaxed signatures do not mind it; dkimpy takes such a line for no field."""
+    raw = b"From: ann@shop.test\r\n\r\n"
+    how = Dkim("s1", "ed25519", canonicalization=f"{kind}/simple")
+    field = sign(raw, how, domain="shop.test", key=key("ed25519"), now=None)
+    record = key("ed25519").record.encode()
+    altered = field + raw.replace(b"From:", b"From :")
+    (ours,) = verify(SignedMessage(altered), lambda name: Texts("NOERROR", (record,)), NOW)
+    assert ours.result == result
+
+
 @pytest.mark.parametrize("algorithm", ["rsa-2048", "ed25519"])
 @given(header=HEADERS, body=BODIES, canonicalization=CANONICAL, inserted=INSERTED, place=st.floats(0, 1))
 def test_the_same_alterations_break_a_signature(
@@ -46,6 +58,8 @@ def test_the_same_alterations_break_a_signature(
     at = int(place * (len(raw) - 2))  # what is behind the last line end never comes over SMTP
     if raw[at - 1 : at + 1] == b"\r\n":
         at += 1  # a bare CR would be no line end to one of the two
+    if inserted in (b" ", b"\t") and raw[at : at + 1] == b":":
+        return  # RFC 6376 §3.4.2 removes what is before the colon; to dkimpy that line is no field
     altered = field + raw[:at] + inserted + raw[at:]
     (ours,) = verify(SignedMessage(altered), lambda name: Texts("NOERROR", (record,)), NOW)
     try:
