@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from fakemail.mail.headers import Field
+from fakemail.signing.arc import MAX_SETS
 from fakemail.signing.covered import signed_header
 from fakemail.signing.key_record import KeyProblem, LookUp, fetch_key
 from fakemail.signing.tags import TagError, read_tags, without_value
@@ -23,9 +24,6 @@ from fakemail.signing.verify import (
     require,
     require_fit,
 )
-
-MAX_SETS: Final = 50
-"""RFC 8617 §4.2.1: a chain with more is broken."""
 
 AUTHENTICATION, MESSAGE_SIGNATURE, SEAL = (
     "arc-authentication-results",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +15,8 @@ from typing import Final
 
 from fakemail.mail.headers import Field, body_offset, split_fields
 from fakemail.model.dkim import Dkim
-from fakemail.signing.canonical import BODY, FIELD, with_crlf
+from fakemail.signing.canonical import BODY, with_crlf
+from fakemail.signing.covered import FieldStack, signed_header
 from fakemail.signing.keys import Key
 
 _USUAL_FIELDS: Final = re.compile(
@@ -63,10 +63,8 @@ def seal(
     canonicalization: str,
 ) -> bytes:
     """A field that ends with ``b=``, completed with the signature over the named fields and itself (§3.7)."""
-    form = FIELD[canonicalization]
-    signed = [form(line) for line in _lines(raw, fields, names)]
-    signature = key.sign(b"\r\n".join([*signed, form(head)]))
-    return head + fold_base64(signature) + b"\r\n"
+    data = signed_header(FieldStack(raw, fields).select(names), head, canonicalization)
+    return head + fold_base64(key.sign(data)) + b"\r\n"
 
 
 def fold_base64(octets: bytes) -> bytes:
@@ -83,19 +81,6 @@ def chosen(fields: tuple[Field, ...], how: Dkim) -> tuple[str, ...]:
     else:
         names = [field.name.lower() for field in fields if _USUAL_FIELDS.fullmatch(field.name)]
     return (*names, *(name.lower() for name in how.oversign))
-
-
-def _lines(raw: bytes, fields: tuple[Field, ...], names: Iterable[str]) -> Iterator[bytes]:
-    """The fields that ``h=`` names: of several the last first, and nothing for one too many (RFC 6376 §5.4.2)."""
-    found: dict[str, list[bytes]] = {}
-    for field in fields:
-        found.setdefault(field.name.lower(), []).append(raw[field.start : field.end])
-    taken: Counter[str] = Counter()
-    for name in names:
-        lines = found.get(name, ())
-        taken[name] += 1
-        if taken[name] <= len(lines):
-            yield lines[-taken[name]]
 
 
 def _times(how: Dkim, now: datetime | None) -> Iterator[str]:
