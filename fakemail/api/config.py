@@ -189,6 +189,7 @@ def write_down(net: AnyNet) -> Description:
             tuple(each for each in whole.accounts if not _is_ours(each.address.domain)),
             whole.records,
             seed=whole.seed,
+            hygiene=net.hygiene or None,
             lists=whole.lists,
             zones=tuple(ZoneEntry(*each) for each in signed.items()),
             faults=tuple(

@@ -62,7 +62,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         clock: Clock | None = None,
         port_offset: int | None = None,
         real_ports: bool = False,
-        hygiene: bool | str = False,
+        hygiene: bool | str | None = None,
     ) -> None:
         """``config`` is a TOML file, or its text, with what shall be there from the start.
 
@@ -70,13 +70,15 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         ``timeout`` is the real seconds of a wait. With ``port_offset`` services listen on their real
         port plus that number, so that SMTP is at 1025 with 1000; with ``real_ports`` on the real ports, each
         host on a loopback address of its own, which needs root or a system that allows it; else the system chooses.
-        With ``hygiene`` its servers say to the app whatever the standards allow, by chance; with ``"retries"`` they
-        also refuse something for now, once.
+        With ``hygiene=True`` its servers say to the app whatever the standards allow, by chance; with ``"retries"``
+        they also refuse something for now, once; by default it is as in the configuration, or off.
         Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong in the configuration.
         """
+        self._config = None if config is None else configuration.load(config)
+        if hygiene is None:
+            hygiene = (self._config.hygiene if self._config else None) or False
         self.hygiene = hygiene
         self._hygiene = read_hygiene(hygiene)
-        self._config = None if config is None else configuration.load(config)
         if seed is None:
             seed = (self._config.seed if self._config else None) or 0
         self.seed = seed

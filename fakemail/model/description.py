@@ -150,6 +150,8 @@ class Description:
     faults: tuple[FaultEntry, ...] = ()
     source: str = field(default="", compare=False)
     """The name of the file it was read from, empty for none."""
+    hygiene: bool | str | None = None
+    """What is legal and not usual: see :mod:`fakemail.hygiene`. ``None`` where nothing is said of it."""
 
 
 class Problems:

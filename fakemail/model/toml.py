@@ -48,8 +48,11 @@ TABLE_OR_TABLES: Final = Kind(
     "a table, or an array of them", lambda value: TABLE.fits(value) or (TABLES.fits(value) and bool(value))
 )
 
+HYGIENE: Final = Kind("true, false or 'retries'", lambda value: isinstance(value, bool) or value == "retries")
+
 TOP_KEYS: Final[Mapping[str, Kind]] = {
     "seed": WHOLE,
+    "hygiene": HYGIENE,
     "domains": TABLE,
     "hosts": TABLE,
     "accounts": TABLES,
@@ -228,6 +231,7 @@ class _Reader:
                 for n, each in enumerate(top.get("faults", []))
             ),
             self._source,
+            top.get("hygiene"),
         )
 
     def domain(

@@ -35,7 +35,7 @@ def to_toml(description: Description) -> str:
     What is as usual is left out.
     """
     blocks: list[str] = []
-    top = [("seed", description.seed), ("zone", description.zone)]
+    top = [("seed", description.seed), ("hygiene", description.hygiene), ("zone", description.zone)]
     blocks.append(_table("", [pair for pair in top if pair[1] not in (None, "")]))
     blocks += [_table(f"[domains.{write_key(each.name)}]", _domain(each)) for each in description.domains]
     blocks += [_table(f"[hosts.{write_key(each.name)}]", _host(each)) for each in description.hosts]

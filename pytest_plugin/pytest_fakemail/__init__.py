@@ -80,11 +80,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         metavar="on|retries|off",
         help="Let servers say to the app whatever the standards allow, by chance from the seed: several lines, odd "
-        "texts and orders, cut segments. With retries some things are also refused for now, once.",
+        "texts and orders, cut segments. With retries some things are also refused for now, once. "
+        "Default: mailnet_hygiene, or off.",
     )
     parser.addini(
         "mailnet_strict", "The same as --mailnet-strict: hint, warning, error or off (default: off)."
     )
+    parser.addini("mailnet_hygiene", "The same as --mailnet-hygiene: on, retries or off (default: off).")
     parser.addini("mailnet_allow", "Lint rules that may be broken all the same, such as no_tls.", type="args")
     group.addoption(
         "--mailnet-no-escape",
@@ -114,6 +116,7 @@ def pytest_configure(config: pytest.Config) -> None:
         or option.mailnet_hygiene is not None
         or config.getini("mailnet_timeout")
         or config.getini("mailnet_strict")
+        or config.getini("mailnet_hygiene")
         or config.getini("mailnet_allow")
     ):
         from pytest_fakemail.options import check_config

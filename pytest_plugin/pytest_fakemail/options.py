@@ -1,6 +1,6 @@
 """What can be said about a world: command line, ini file, marker and factory arguments, all checked here.
 
-The nearest word wins: the marker or argument, then the command line, then the ini file.
+The nearest word wins: the marker or argument, then the command line, then the described world, then the ini file.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ class Options:
     """How bad a finding must be to fail the test: ``hint``, ``warning``, ``error``; ``off`` for none."""
     allow: tuple[str, ...] = ()
     """The lint rules that may be broken all the same."""
-    hygiene: bool | str = False
+    hygiene: bool | str | None = None
     """Whether servers say to the app whatever is legal; ``retries`` for refusals for now as well."""
+    default_hygiene: bool | str = False
+    """The hygiene where neither this nor the configuration says anything."""
     redirect: bool = False
     real_ports: bool = False
     faults: tuple[Mapping[str, Any], ...] = ()
@@ -71,6 +73,7 @@ def check_config(config: pytest.Config) -> None:
     config_timeout(config)
     config_strict(config)
     config_hygiene(config)
+    ini_hygiene(config)
     _allowed(tuple(config.getini("mailnet_allow")), "mailnet_allow in the ini file")
 
 
@@ -98,10 +101,16 @@ def config_strict(config: pytest.Config) -> str:
     return _strict(given, "mailnet_strict in the ini file") if given else "off"
 
 
-def config_hygiene(config: pytest.Config) -> bool | str:
+def config_hygiene(config: pytest.Config) -> bool | str | None:
     """The hygiene of the command line."""
     given = config.option.mailnet_hygiene
-    return False if given is None else _hygiene(given, "--mailnet-hygiene")
+    return None if given is None else _hygiene(given, "--mailnet-hygiene")
+
+
+def ini_hygiene(config: pytest.Config) -> bool | str:
+    """The hygiene of the ini file."""
+    given = config.getini("mailnet_hygiene")
+    return _hygiene(given, "mailnet_hygiene in the ini file") if given else False
 
 
 def of_item(item: pytest.Item) -> Options:
@@ -145,6 +154,7 @@ def read(
         hygiene=_hygiene(said["hygiene"], f"{where}: hygiene=")
         if "hygiene" in said
         else config_hygiene(config),
+        default_hygiene=ini_hygiene(config),
         redirect=_flag(said, "redirect", where),
         real_ports=_flag(said, "real_ports", where),
         faults=_tables(said, "faults", where),

@@ -137,8 +137,12 @@ def _arguments(options: Options) -> dict[str, Any]:
         described = arguments["config"] = load(options.config)
         if options.seed is None:
             arguments["seed"] = described.seed
+        if options.hygiene is None:
+            arguments["hygiene"] = described.hygiene
     if arguments["seed"] is None:
         arguments["seed"] = options.default_seed
+    if arguments["hygiene"] is None:
+        arguments["hygiene"] = options.default_hygiene
     return arguments
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
 TEST = """
 import pytest, smtplib
 
@@ -29,6 +30,35 @@ def test_banner(mailnet):
 def test_ways_to_say_it(project: pytest.Pytester, option: str, mark: str, wanted: object) -> None:
     project.makepyfile(TEST.format(mark=mark, wanted=wanted))
     project.runpytest(*([option] if option else [])).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("ini", "described", "option", "mark", "wanted"),
+    [
+        ("on", "", "", "", True),
+        ("retries", "", "--mailnet-hygiene=off", "", False),
+        ("on", "hygiene = false", "", "", False),
+        ("off", "hygiene = true", "", "", True),
+        ("off", 'hygiene = "retries"', "--mailnet-hygiene", "", True),
+        ("off", "hygiene = true", "", "hygiene=False", False),
+        ("on", "seed = 3", "", "", True),
+    ],
+)
+def test_the_nearest_word_wins(
+    project: pytest.Pytester, ini: str, described: str, option: str, mark: str, wanted: object
+) -> None:
+    project.path.joinpath("world.toml").write_text(described)
+    project.makeini(f"{INI}mailnet_hygiene = {ini}\n")
+    words = ", ".join(filter(None, ["config='world.toml'", mark]))
+    project.makepyfile(TEST.format(mark=f"@pytest.mark.mailnet({words})", wanted=wanted))
+    project.runpytest(*([option] if option else [])).assert_outcomes(passed=1)
+
+
+def test_a_wrong_word_in_the_ini_file_says_what_is_right(project: pytest.Pytester) -> None:
+    project.makeini(f"{INI}mailnet_hygiene = much\n")
+    run = project.runpytest()
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["*mailnet_hygiene in the ini file is one of on, retries, off, not 'much'."])
 
 
 def test_an_app_that_reads_once_fails(project: pytest.Pytester) -> None:

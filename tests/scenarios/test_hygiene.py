@@ -235,6 +235,15 @@ def test_refusals_for_now_pass_when_tried_again() -> None:
     assert refused > 0
 
 
+def test_a_configuration_can_want_it_and_is_written_with_it() -> None:
+    with MailNet(config='hygiene = "retries"') as net:
+        assert net.hygiene == "retries"
+        assert 'hygiene = "retries"' in net.to_toml()
+    with MailNet(config="hygiene = true", hygiene=False) as net:
+        assert net.hygiene is False
+        assert "hygiene" not in net.to_toml()
+
+
 def test_a_level_that_is_none() -> None:
     with pytest.raises(DeclarationError, match="hygiene is True, False or 'retries', not 'much'"):
         MailNet(hygiene="much")

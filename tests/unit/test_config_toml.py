@@ -155,6 +155,7 @@ def test_all_mistakes_of_a_text_are_told_at_once():
     ("text", "told"),
     [
         ("seed = true", "world.toml:1: 'seed' must be a whole number from 0 up, not true."),
+        ("hygiene = 1", "world.toml:1: 'hygiene' must be true, false or 'retries', not the number 1."),
         ("seed = -1", "world.toml:1: 'seed' must be a whole number from 0 up, not the number -1."),
         ("seed = 1979-05-27",
          "world.toml:1: 'seed' must be a whole number from 0 up, not the date or time 1979-05-27."),
