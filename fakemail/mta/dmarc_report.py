@@ -224,8 +224,8 @@ class Failure:
     original: bytes
 
 
-def write_failure(failure: Failure) -> bytes:
-    """The report as a message: ARF with what RFC 6591 §3.1 and RFC 9991 §4 add, and the header of the original."""
+def _feedback(failure: Failure) -> list[str]:
+    """What a program reads of the report (RFC 5965 §3, RFC 6591 §3.1, RFC 9991 §4)."""
     fields = [
         "Feedback-Type: auth-failure",
         "User-Agent: fakemail-dmarc/1.0",
@@ -245,6 +245,11 @@ def write_failure(failure: Failure) -> bytes:
         fields += [f"DKIM-Domain: {failure.signature.domain}", f"DKIM-Selector: {failure.signature.selector}"]
     if failure.spf_record and "spf" in failure.not_aligned:
         fields.append(f"SPF-DNS: {failure.spf_record}")  # RFC 6591 §3.2.6
+    return fields
+
+
+def write_failure(failure: Failure) -> bytes:
+    """The report as a message: ARF with what is special to DMARC, and the header of the original."""
     boundary = f"=_{failure.id}/{failure.host}"
     head = failure.original[: body_offset(failure.original)]
     lines = [
@@ -265,7 +270,7 @@ def write_failure(failure: Failure) -> bytes:
         f"--{boundary}",
         "Content-Type: message/feedback-report",
         "",
-        *fields,
+        *_feedback(failure),
         "",
         f"--{boundary}",
         "Content-Type: text/rfc822-headers",
