@@ -69,6 +69,8 @@ class Discovery:
         record, why = read_dmarc_record(found[0])
         if record is None:
             self.broken[domain] = why
+        else:
+            self.trace.extend(f"  {error}" for error in record.errors)
         return record
 
     def policy_for(self, domain: str) -> tuple[str, DmarcRecord] | None:

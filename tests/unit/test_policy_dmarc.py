@@ -54,6 +54,12 @@ def test_what_passes_and_is_aligned() -> None:
     assert both.organization == "shop.test"
 
 
+def test_what_is_wrong_in_a_record_is_in_the_trace() -> None:
+    found = judge(record("shop.test", "v=DMARC1; p=none; sp=rejected; rua=dmarc@shop.test"))
+    assert "  sp=rejected is none of none, quarantine, reject" in found.trace
+    assert "  rua= has 'dmarc@shop.test', which is no URI" in found.trace
+
+
 def test_what_passes_for_somebody_else() -> None:
     found = judge(REJECT, spf="bulk.example", dkim=("bulk.example",))
     assert (found.result, found.policy, found.disposition) == ("fail", "reject", "reject")
