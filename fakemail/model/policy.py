@@ -192,7 +192,8 @@ class Policy:
         ),
     )
     """DMARC (RFC 9989): ``honour`` does what the sender's own policy asks for; or what follows from a failure under
-    the policy ``reject``, under ``quarantine``, under any (``fail``), and where there is no policy (``none``)."""
+    the policy ``reject``, under ``quarantine``, under any (``fail``), and where there is no policy (``none``). A table
+    stands in place of ``honour``: what it does not name is accepted."""
     trusted_sealers: tuple[str, ...] = ()
     """Domains whose ARC seals are believed, with those below them: mail that fails DMARC is taken all the same if its
     chain is whole, all who sealed it are among them, and the first of them found that it passed (RFC 8617 §7.2)."""
