@@ -89,8 +89,9 @@ def _null_sender(facts: Facts, _: Policy) -> Iterator[Finding]:
 
 def _null_sender_recipients(facts: Facts, policy: Policy) -> Iterator[Finding]:
     """RFC 5321 §4.5.5, §6.1: a notification goes to the one reverse-path that it is about."""
-    if isinstance(facts.sender, NullPath) and facts.recipients:
-        sentence = "a bounce is for one recipient"
+    number = len({recipient.key for recipient in facts.recipients})
+    if isinstance(facts.sender, NullPath) and number > 1:
+        sentence = f"a bounce is for one recipient, and not for {number}"
         yield Finding("null_sender", Status.FAIL, sentence, Reason.NULL_SENDER, about="recipients")
 
 
@@ -189,7 +190,7 @@ LINKS: Final = (
     Link("address_rate", Stage.SMTP_MAIL, partial(_rate, "address_rate"), otherwise=Outcome.DEFER),
     Link("sender_rate", Stage.SMTP_MAIL, partial(_rate, "sender_rate"), otherwise=Outcome.DEFER),
     Link("domain_rate", Stage.SMTP_MAIL, partial(_rate, "domain_rate"), otherwise=Outcome.DEFER),
-    Link("null_sender", Stage.SMTP_RCPT, _null_sender_recipients),
     Link("recipient_rate", Stage.SMTP_RCPT, _recipient_rate, otherwise=Outcome.DEFER),
     Link("greylist", Stage.SMTP_RCPT, _greylist, otherwise=Outcome.DEFER, is_spared=True),
+    Link("null_sender", Stage.SMTP_DATA, _null_sender_recipients),
 )

@@ -394,9 +394,18 @@ class Session(Interference):
     def _ask(self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]) -> None:
         """Go on with an answer of the backend, now or when it is there."""
         if answer is None:
-            self._on_answer = then
+            self._on_answer = partial(self._go_on, then)
         else:
             then(answer)
+
+    def _go_on(self, then: Callable[[Verdict | Receipt], None], answer: Verdict | Receipt) -> None:
+        """What is refused after an answer that took a while is said as if it had come at once."""
+        try:
+            then(answer)
+        except Refused as refused:
+            self._say(refused.reply, refused.reason)
+        except Silence:
+            self._fall_silent()
 
     def _sender_checked(self, transaction: Transaction, answer: Verdict | Receipt) -> None:
         if _is_yes(answer):
@@ -505,6 +514,19 @@ class Session(Interference):
         if chunk.is_too_big:
             self._reset(State.READY)
             raise no(Reason.MESSAGE_TOO_BIG)
+        if self.state is State.CHUNKS:
+            self._keep_chunk(transaction, chunk)
+        else:  # the first one stands for DATA
+            self._ask(self._backend.check_data(), partial(self._chunk_checked, transaction, chunk))
+
+    def _chunk_checked(self, transaction: Transaction, chunk: ChunkReader, answer: Verdict | Receipt) -> None:
+        if _is_yes(answer):
+            self._keep_chunk(transaction, chunk)
+        else:
+            self._reset(State.READY)
+            self._say_verdict(answer)
+
+    def _keep_chunk(self, transaction: Transaction, chunk: ChunkReader) -> None:
         transaction.add_chunk(chunk.content)
         if chunk.last:
             # The reply to the last chunk is the one that takes responsibility (RFC 3030 §2).

@@ -354,11 +354,20 @@ def test_mail_from_nobody(net):
     """RFC 5321 §4.5.5: a bounce goes to one recipient."""
     net.account("ann@example.org")
     policy(net, null_sender={"recipients": "refuse"})
+    said = b"5.7.1 mail from nobody is not taken: a bounce is for one recipient, and not for 2"
+    with client(net) as smtp, pytest.raises(smtplib.SMTPDataError) as refused:
+        smtp.sendmail("", ["bob@example.org", "ann@example.org"], MAIL)
+    assert refused.value.args == (550, said)
+    fate = Refused(Stage.SMTP_DATA, Reply(550, "5.7.1"), Reason.NULL_SENDER)
+    assert [journey.fate for journey in net.journeys()] == [fate, fate]
     with client(net) as smtp:
-        refused = smtp.sendmail("", ["bob@example.org", "ann@example.org"], MAIL)
-    assert refused == {
-        "ann@example.org": (550, b"5.7.1 mail from nobody is not taken: a bounce is for one recipient")
-    }
+        smtp.ehlo()
+        for line in ("MAIL FROM:<>", "RCPT TO:<bob@example.org>", "RCPT TO:<ann@example.org>"):
+            assert smtp.docmd(line)[0] == 250
+        smtp.send(b"BDAT 3\r\na\r\nBDAT 3 LAST\r\nb\r\n")
+        assert smtp.getreply() == (550, said), "the first BDAT stands for DATA"
+        assert smtp.getreply()[0] == 503
+        assert smtp.sendmail("", ["bob@example.org", "bob@example.org"], MAIL) == {}
     policy(net, null_sender="refuse")
     assert send(net, sender="")[0] == 550
 
