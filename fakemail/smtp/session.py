@@ -30,7 +30,7 @@ from fakemail.smtp.grammar import is_greeting_name
 from fakemail.smtp.interference import Interference, WatchedBody
 from fakemail.smtp.parameters import MailOptions, read_mail_options, read_rcpt_options
 from fakemail.smtp.refusal import Refused, Silence, no, ungrammatical
-from fakemail.smtp.transaction import Transaction
+from fakemail.smtp.transaction import Transaction, origin_of
 from fakemail.smtp.xclient import read_xclient
 from fakemail.terms.address import Address
 from fakemail.terms.channel import Channel
@@ -89,15 +89,13 @@ class Session(Interference):
 
     def greet(self) -> bytes:
         """The banner (RFC 5321 §4.3.1)."""
-        try:
-            if self._faults.in_force:
-                self._interfere(Stage.SMTP_BANNER)
-            self._ask(self._backend.check_client(), self._met)
-        except Refused as refused:
-            self._say(refused.reply, refused.reason)
-        except Silence:
-            self._fall_silent()
+        self._heed(self._meet)
         return self._take_output()
+
+    def _meet(self) -> None:
+        if self._faults.in_force:
+            self._interfere(Stage.SMTP_BANNER)
+        self._ask(self._backend.check_client(), self._met)
 
     def _met(self, answer: Verdict | Receipt) -> None:
         verdict = answer.verdict if isinstance(answer, Receipt) else answer
@@ -386,22 +384,19 @@ class Session(Interference):
             raise no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
         transaction = Transaction(sender, options)
         answer = self._backend.check_sender(sender, self.login)
-        if answer is None:
-            self._on_answer = partial(self._sender_checked, transaction)
-        else:
-            self._sender_checked(transaction, answer)
+        self._ask(answer, partial(self._sender_checked, transaction))
 
     def _ask(self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]) -> None:
         """Go on with an answer of the backend, now or when it is there."""
         if answer is None:
-            self._on_answer = partial(self._go_on, then)
+            self._on_answer = lambda late: self._heed(partial(then, late))
         else:
             then(answer)
 
-    def _go_on(self, then: Callable[[Verdict | Receipt], None], answer: Verdict | Receipt) -> None:
-        """What is refused after an answer that took a while is said as if it had come at once."""
+    def _heed(self, act: Callable[[], None]) -> None:
+        """Do something, and say what is refused on the way."""
         try:
-            then(answer)
+            act()
         except Refused as refused:
             self._say(refused.reply, refused.reason)
         except Silence:
@@ -440,10 +435,7 @@ class Session(Interference):
         else:
             recipient = Recipient(path)
         answer = self._backend.check_recipient(path, self.login)
-        if answer is None:
-            self._on_answer = partial(self._recipient_checked, transaction, recipient)
-        else:
-            self._recipient_checked(transaction, recipient, answer)
+        self._ask(answer, partial(self._recipient_checked, transaction, recipient))
 
     def _recipient_checked(
         self, transaction: Transaction, recipient: Recipient, answer: Verdict | Receipt
@@ -490,18 +482,16 @@ class Session(Interference):
         body, self._body = self._body, None
         if isinstance(body, WatchedBody):
             body = body.inner
-        try:
-            if isinstance(body, DataReader | LaxDataReader):
-                self._stage, self._line = Stage.SMTP_END, ""
-                if self._peer.is_app:
-                    self._octets = Octets(is_unstuffed=body.is_unstuffed, content=body.content[:KEPT])
-                self._finish(body.content, too_big=body.is_too_big)
-            elif isinstance(body, ChunkReader):
-                self._end_of_chunk(body)
-        except Refused as refused:
-            self._say(refused.reply, refused.reason)
-        except Silence:
-            self._fall_silent()
+        if isinstance(body, DataReader | LaxDataReader):
+            self._heed(partial(self._end_of_data, body))
+        elif isinstance(body, ChunkReader):
+            self._heed(partial(self._end_of_chunk, body))
+
+    def _end_of_data(self, body: DataReader | LaxDataReader) -> None:
+        self._stage, self._line = Stage.SMTP_END, ""
+        if self._peer.is_app:
+            self._octets = Octets(is_unstuffed=body.is_unstuffed, content=body.content[:KEPT])
+        self._finish(body.content, too_big=body.is_too_big)
 
     def _end_of_chunk(self, chunk: ChunkReader) -> None:
         transaction = self._transaction
@@ -572,18 +562,8 @@ class Session(Interference):
     def _find_origin(self, *, smtputf8: bool) -> Origin:
         if self._origin is not None and not smtputf8:
             return self._origin
-        # RFC 3848 and RFC 6531 §4.3: S for TLS, A for AUTH.
-        word = "UTF8SMTP" if smtputf8 else "ESMTP" if self._extended else "SMTP"
-        if self._extended:
-            word += ("S" if self._channel else "") + ("A" if self.login else "")
-        channel = self._channel
-        origin = Origin(
-            self.helo,
-            self._peer,
-            word,
-            channel.version if channel else "",
-            channel.cipher if channel else "",
-            self.login,
+        origin = origin_of(
+            self.helo, self._peer, self._channel, self.login, extended=self._extended, smtputf8=smtputf8
         )
         if not smtputf8:
             self._origin = origin

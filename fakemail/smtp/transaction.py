@@ -5,6 +5,20 @@ from __future__ import annotations
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.smtp.parameters import MailOptions
 from fakemail.terms.address import Path
+from fakemail.terms.channel import Channel
+from fakemail.terms.peer import Peer
+
+
+def origin_of(
+    helo: str, peer: Peer, channel: Channel | None, login: str, *, extended: bool, smtputf8: bool
+) -> Origin:
+    """Where what comes over a connection has its origin; ``extended`` is whether the client said EHLO."""
+    # RFC 3848 and RFC 6531 §4.3: S for TLS, A for AUTH.
+    word = "UTF8SMTP" if smtputf8 else "ESMTP" if extended else "SMTP"
+    if extended:
+        word += ("S" if channel else "") + ("A" if login else "")
+    version, cipher = (channel.version, channel.cipher) if channel else ("", "")
+    return Origin(helo, peer, word, version, cipher, login)
 
 
 class Transaction:

@@ -42,6 +42,9 @@ class Backend(Unjudging):
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
         return None if "recipient" in self.late else ACCEPTED
 
+    def check_data(self) -> Verdict | None:
+        return None if "data" in self.late else ACCEPTED
+
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
         self.taken.append((envelope, content))
         return None if "message" in self.late else Receipt(ACCEPTED, "Q1", "queued as Q1")
@@ -162,6 +165,13 @@ def test_late_refusal(late: str, verdict: Verdict, code: int) -> None:
     assert desk.codes(desk.session.resume(Receipt(verdict) if late == "message" else verdict)) == [code]
     assert desk.record[-1][3] is verdict.reason
     assert desk.session.state is state
+
+
+def test_what_is_wrong_with_a_chunk_is_said_after_a_late_answer() -> None:
+    desk = Desk(Backend("data"))
+    assert desk.say(TRANSACTION + b"BDAT 2 LAST\r\n\n\n") == [250, 250, 250]
+    assert desk.codes(desk.session.resume(ACCEPTED)) == [554]
+    assert desk.record[-1][3] is Reason.BARE_LINE_END
 
 
 def test_answer_without_a_question_is_a_mistake() -> None:
