@@ -13,7 +13,7 @@ from typing import Any, Final
 from fakemail.dns.records import record
 from fakemail.dns.rrtypes import RCODES, read_type
 from fakemail.errors import DeclarationError, nearest
-from fakemail.faults.actions import dns, http, reading, tls
+from fakemail.faults.actions import dns, http, reading, smtp, tls
 from fakemail.faults.actions.action import Action
 from fakemail.faults.facts import Where
 from fakemail.faults.rule import Scope
@@ -75,6 +75,29 @@ def _unasked(action: reading.SayUnasked, where: Where) -> None:
         raise DeclarationError("untagged responses are given without '* ' and without line ends.")
 
 
+def _words(what: str, given: Collection[str]) -> None:
+    if not given or any(not each or "\r" in each or "\n" in each for each in given):
+        raise DeclarationError(
+            f"{what} are given, each without line ends; not {', '.join(map(repr, given))}."
+        )
+
+
+def _told(*texts: str) -> None:
+    for text in texts:
+        if "\r" in text or "\n" in text:
+            raise DeclarationError(f"what a server says here is one line, not {text!r}.")
+
+
+def _refusal(action: reading.Refuse, where: Where) -> None:
+    _known("status of a refusal", action.status, ("NO", "BAD"))
+    _told(action.code, action.text)
+
+
+def _data_ends(action: smtp.EndDataAt, where: Where) -> None:
+    if not all(action.ends):
+        raise DeclarationError("the end of a message is some octets, such as '\\n.\\n', not none.")
+
+
 def _records(values: Collection[str], where: Where) -> None:
     if where.query_type is None or "*" in where.query_type:
         raise DeclarationError("records are of one type, so the fault needs query_type.")
@@ -104,7 +127,11 @@ _CHECKS: Final[Mapping[type[Action], Callable[[Any, Where], None]]] = MappingPro
         reading.RemoveMessage: lambda action, _: _not_zero("the number of a message", action.number),
         reading.WrongSize: lambda action, _: _not_zero("what a size is wrong by", action.by),
         reading.SayUnasked: _unasked,
-        reading.Refuse: lambda action, _: _known("status of a refusal", action.status, ("NO", "BAD")),
+        reading.Refuse: _refusal,
+        reading.ByeInside: lambda action, _: _told(action.code, action.text),
+        smtp.Hide: lambda action, _: _words("the keywords to hide", action.keywords),
+        smtp.Advertise: lambda action, _: _words("the keywords to advertise", action.keywords),
+        smtp.EndDataAt: _data_ends,
         http.GiveStatus: lambda action, _: _number("a status of HTTP", action.status, 200, 599),
     }
 )

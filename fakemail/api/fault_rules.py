@@ -7,18 +7,23 @@ from datetime import datetime
 from typing import Any, Final
 
 from fakemail.api.fault_checks import require_sense
+from fakemail.engine.naming import NAME_SERVER
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.connections import UNCOUNTED
 from fakemail.faults.actions.smtp import GiveReply
 from fakemail.faults.facts import CONDITIONS, Where
 from fakemail.faults.rule import Rule, Scope
 from fakemail.faults.table import WATCHED, rows
 from fakemail.faults.when import PER, When
+from fakemail.model.host import SERVICES
 from fakemail.terms.address import address
 from fakemail.terms.stage import Stage
 
 # How tests write the conditions of a rule.
 _NAMES: Final = {name: name for name in CONDITIONS} | {"recipient": "to"}
+# What can be said of those that strike whoever connects.
+_FOR_ALL: Final = ("service", "since", "until")
 _PATHS: Final = frozenset({"sender", "recipient"})
 # The class of a positive reply, where the server always has one in whose place another can stand.
 _POSITIVE: Final = {
@@ -52,10 +57,35 @@ def read_rule(
                 f"{scope}: {_NAMES[name]}= cannot fit at {known}, where that is not known; "
                 f"it can at {_where_known(name)}."
             )
+    _require_place(scope, known)
+    if isinstance(action, UNCOUNTED):
+        _require_no_choice(
+            scope, action, [*given, *(name for name, value in when.items() if value is not None)]
+        )
     read = {name: _read_condition(scope, name, value) for name, value in given.items()}
     where_read = Where(**read)
     require_sense(scope, action, where_read)
-    return Rule(known, action, where_read, _read_when(scope, when), scope, must_fire)
+    return Rule(known, action, where_read, _read_when(scope, known, when), scope, must_fire)
+
+
+def _require_place(scope: Scope, stage: Stage) -> None:
+    """DNS has one server, and it is no host."""
+    if stage is Stage.DNS_QUERY and (scope.domain or scope.host not in ("", NAME_SERVER)):
+        raise DeclarationError(
+            f"{scope}: nobody asks it anything by DNS; faults at dns.query are those of mailnet.dns.faults, "
+            "where query= says which names they are about."
+        )
+
+
+def _require_no_choice(scope: Scope, action: Action, given: list[str]) -> None:
+    """The system takes connections in, or does not, and asks nobody about the one at hand."""
+    for name in given:
+        if name not in _FOR_ALL:
+            raise DeclarationError(
+                f"{scope}: {action.name}() is the same for whoever connects, so it takes {', '.join(_FOR_ALL)}, "
+                f"not {_NAMES.get(name, name)}. lift() ends it at any time, and faults.reset() or faults.drop() at "
+                "Stage.CONNECT can choose."
+            )
 
 
 def _read_what(scope: Scope, stage: object, action: object) -> tuple[Stage, Action]:
@@ -107,6 +137,8 @@ def _where_known(name: str) -> str:
 
 
 def _read_condition(scope: Scope, name: str, value: Any) -> Any:
+    if name == "service" and value not in SERVICES and "*" not in str(value):
+        raise DeclarationError(f"{scope}: there is no service {value!r}; {nearest(str(value), SERVICES)}")
     if name in ("connection", "after"):
         return _require_count(scope, name, value, least=1)
     text = value if isinstance(value, str) else str(getattr(value, "address", None) or value)
@@ -130,7 +162,7 @@ def _read_condition(scope: Scope, name: str, value: Any) -> Any:
     return text
 
 
-def _read_when(scope: Scope, given: dict[str, Any]) -> When:
+def _read_when(scope: Scope, stage: Stage, given: dict[str, Any]) -> When:
     when = {name: value for name, value in given.items() if value is not None}
     if (nth := when.pop("nth", None)) is not None:
         _require_count(scope, "nth", nth, least=1)
@@ -148,6 +180,11 @@ def _read_when(scope: Scope, given: dict[str, Any]) -> When:
     per = when.get("once_per")
     if per is not None and per not in PER:
         raise DeclarationError(f"{scope}: once_per of a fault cannot be {per!r}; {nearest(str(per), PER)}")
+    if per is not None and per not in rows()[stage].conditions:
+        raise DeclarationError(
+            f"{scope}: once_per={per!r} means nothing at {stage}, where that is not known; "
+            f"it does at {_where_known(per)}."
+        )
     for name in ("since", "until"):
         moment = when.get(name)
         if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
@@ -155,6 +192,8 @@ def _read_when(scope: Scope, given: dict[str, Any]) -> When:
                 f"{scope}: {name} of a fault is a time with its time zone, such as "
                 f"mailnet.clock.now() + minutes(5), not {moment!r}."
             )
+    if "since" in when and "until" in when and when["until"] <= when["since"]:
+        raise DeclarationError(f"{scope}: a fault ends after it has begun, but until is not after since.")
     return When(**when)
 
 

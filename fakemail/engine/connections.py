@@ -137,7 +137,7 @@ class Connections:
     def _hangs(self, call: Call) -> bool:
         """Whether a fault lets those wait who connect to that host."""
         running = self._internet.hosts.get(self._internet.network.owner(call.address))
-        return running is not None and running.faults.hangs_connections
+        return running is not None and running.faults.hangs("smtp")
 
     async def _run(self, call: Call, link: _Link, outgoing: Outgoing) -> Dialogue:
         dialogue = Dialogue(

@@ -221,13 +221,14 @@ class RunningHost:
         for rule in self.faults.in_force.get(Stage.TLS_HANDSHAKE, ()):
             if isinstance(rule.action, PresentCertificate):
                 self._revoke(rule.action.flaw)
-        for listener in self._listeners():
-            if self.is_stopped or self.faults.refuses_connections:
-                listener.stop()
-            elif self.faults.hangs_connections:
-                listener.take_nobody_in()
-            else:
-                await listener.start()
+        for service, site in tuple(self.sites.items()):
+            for listener in site.listeners:
+                if self.is_stopped or self.faults.refuses(service):
+                    listener.stop()
+                elif self.faults.hangs(service):
+                    listener.take_nobody_in()
+                else:
+                    await listener.start()
 
     def _listeners(self) -> list[Listener]:
         return [listener for site in self.sites.values() for listener in site.listeners]
@@ -244,7 +245,7 @@ class RunningHost:
 
     def _heed_at_attached(self) -> None:
         """A real server cannot be kept from listening, so ours are kept from connecting to it."""
-        self.internet.network.shut(self.name, is_shut=self.is_stopped or self.faults.refuses_connections)
+        self.internet.network.shut(self.name, is_shut=self.is_stopped or self.faults.refuses("smtp"))
 
     def close(self) -> None:
         """Give the ports back and drop every connection."""

@@ -122,7 +122,11 @@ def inject(octets: bytes | str) -> Action:
 
 def reply(code: int | Reply, enhanced: str | None = None, text: str = "") -> Action:
     """Answer so. A command that is answered with 4yz or 5yz is not carried out."""
-    return _smtp.GiveReply(code if isinstance(code, Reply) else Reply(code, enhanced, text))
+    if isinstance(code, Reply):
+        return _smtp.GiveReply(code)
+    if not isinstance(code, int):
+        raise DeclarationError(f'a reply is written faults.reply(452, "4.2.2", "full"), not with {code!r}.')
+    return _smtp.GiveReply(Reply(code, enhanced, text))
 
 
 def as_address_says() -> Action:
@@ -358,6 +362,8 @@ def give_body(body: bytes | str) -> Action:
 
 
 def _octets(given: bytes | str) -> bytes:
+    if not isinstance(given, bytes | str):
+        raise DeclarationError(f"octets of a fault are bytes, or a text, not {given!r}.")
     return given.encode() if isinstance(given, str) else given
 
 

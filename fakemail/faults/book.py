@@ -41,15 +41,17 @@ class Book:
                 return rule.action
         return None
 
-    @property
-    def refuses_connections(self) -> bool:
-        """Whether nobody shall be able to connect."""
-        return self._has(RefuseConnections)
+    def refuses(self, service: str) -> bool:
+        """Whether nobody shall be able to connect to a service."""
+        return self._has(RefuseConnections, service)
 
-    @property
-    def hangs_connections(self) -> bool:
-        """Whether whoever connects shall wait."""
-        return self._has(HangConnections)
+    def hangs(self, service: str) -> bool:
+        """Whether whoever connects to a service shall wait."""
+        return self._has(HangConnections, service)
 
-    def _has(self, kind: type[Action]) -> bool:
-        return any(isinstance(rule.action, kind) for rule in self.in_force.get(Stage.CONNECT, ()))
+    def _has(self, kind: type[Action], service: str) -> bool:
+        facts = Facts(service=service)
+        return any(
+            isinstance(rule.action, kind) and rule.where.fits(facts)
+            for rule in self.in_force.get(Stage.CONNECT, ())
+        )

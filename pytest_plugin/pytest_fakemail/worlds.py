@@ -69,7 +69,7 @@ class World:
             if running.is_stopped
             else f"{running.name} refuses connections, by a fault of the test."
             for running in list(self._internet.hosts.values())
-            if running.is_stopped or running.faults.refuses_connections
+            if running.is_stopped or running.faults.refuses("smtp")
         ]
 
     def with_notes(self, found: list[Journey]) -> list[Journey]:

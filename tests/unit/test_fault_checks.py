@@ -34,6 +34,12 @@ NONSENSE = [
     (faults.say_unasked(), Where(), "without line ends"),
     (faults.say_unasked("1 EXISTS\r\n"), Where(), "without line ends"),
     (faults.refuse(status="MAYBE"), Where(), "no status of a refusal 'MAYBE'"),
+    (faults.refuse("UNAVAILABLE", "not\r\ntoday"), Where(), "is one line, not 'not"),
+    (faults.bye_inside(text="a\nb"), Where(), "is one line"),
+    (faults.advertise(), Where(), "keywords to advertise are given"),
+    (faults.advertise("SIZE\r\nX"), Where(), "without line ends"),
+    (faults.hide(), Where(), "keywords to hide are given"),
+    (faults.end_data_at("\n.\n", ""), Where(), "end of a message is some octets"),
     (faults.give_status(99), Where(), "from 200 to 599, not 99"),
 ]
 SENSE = [

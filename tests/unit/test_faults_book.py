@@ -206,6 +206,10 @@ def test_refusing_connections():
     made = register()
     book = made.book("mx1.example.org")
     rule = made.add(Rule(Stage.CONNECT, RefuseConnections()))
-    assert book.refuses_connections
+    assert book.refuses("smtp")
+    assert not book.hangs("smtp")
     made.lift(rule)
-    assert not book.refuses_connections
+    assert not book.refuses("smtp")
+    made.add(Rule(Stage.CONNECT, RefuseConnections(), Where(service="submission*")))
+    assert book.refuses("submissions")
+    assert not book.refuses("smtp")

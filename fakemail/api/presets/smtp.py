@@ -21,11 +21,17 @@ class SmtpPresets(Adds):
     # Connections ---------------------------------------------------------------------------------
 
     def refuse_connections(self, **when: Any) -> Fault:
-        """Nobody can connect from now on; connections that exist go on."""
+        """Nobody can connect from now on; connections that exist go on.
+
+        The system refuses, whoever connects: of options there are ``service``, ``since`` and ``until``.
+        """
         return self.add(Stage.CONNECT, faults.refuse_connections(), **when)
 
     def hang_connections(self, **when: Any) -> Fault:
-        """Whoever connects from now on waits, as at a server whose backlog is full."""
+        """Whoever connects from now on waits, as at a server whose backlog is full.
+
+        The options are those of :meth:`refuse_connections`.
+        """
         return self.add(Stage.CONNECT, faults.hang_connections(), **when)
 
     def say_nothing(self, **where_and_when: Any) -> Fault:
