@@ -242,6 +242,10 @@ class Dialogue:
             return
         if "STARTTLS" in self._keywords:
             ready = yield from self._say(Stage.SMTP_STARTTLS, "STARTTLS")
+            if ready.is_positive and ready.code != 220:
+                # RFC 3207 §4 knows no other yes. Whoever says one may mean another command, and then waits for TLS.
+                why = f"the server answered STARTTLS with {ready.code}"
+                raise _Stop(Stage.SMTP_STARTTLS, None, Reason.PROTOCOL_ERROR, why)
             if ready.code != 220:
                 self._settle_for_clear_text(f"the server answered STARTTLS with {ready.code}")
                 return

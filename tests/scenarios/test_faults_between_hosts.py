@@ -28,6 +28,11 @@ CASES = {
     ),
     "a reply of a megabyte": (Stage.SMTP_MAIL, faults.overlong(), Reason.PROTOCOL_ERROR),
     "a code of two digits": (Stage.SMTP_END, faults.malformed(), Reason.PROTOCOL_ERROR),
+    "a reply too many, taken for that to STARTTLS": (
+        Stage.SMTP_HELO,
+        faults.duplicate_reply(),
+        Reason.PROTOCOL_ERROR,
+    ),
     "half a reply": (Stage.SMTP_RCPT, faults.half_reply(), Reason.CONNECTION_LOST),
     "421 in mid-transaction": (Stage.SMTP_RCPT, faults.close(), Reason.FAULT),
     "closed in the message": (Stage.SMTP_BODY, faults.drop(), Reason.CONNECTION_LOST),
