@@ -19,7 +19,8 @@ from fakemail.terms.stage import Stage
 if TYPE_CHECKING:
     from fakemail.policy.authentication import SenderAuthentication
 
-_COMMENT: Final = re.compile(r"\([^()]*\)")
+# Comments and quoted strings, in which anything may stand, also what strangers have said.
+_FREE_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()"]*\)')
 # RFC 8601 §2.2: resinfo = [CFWS] ";" methodspec [ CFWS reasonspec ] *( CFWS propspec )
 _PASSED: Final = re.compile(r";\s*dmarc=pass\b[^;]*?\bheader\.from=([^\s;]+)", re.IGNORECASE)
 
@@ -59,7 +60,7 @@ def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> s
     sealers = [each.domain for each in found.arc.sets]
     if not all(any(f".{name}".endswith(f".{each}") for each in trusted) for name in sealers):
         return ""
-    said = _COMMENT.sub("", found.arc.sets[0].authentication)
+    said = _FREE_TEXT.sub("", found.arc.sets[0].authentication)
     passed = [match[1].lower() for match in _PASSED.finditer(said)]
     if found.dmarc.domain not in passed:
         return ""

@@ -190,6 +190,23 @@ def test_a_sealer_who_found_a_failure_helps_nobody(net):
     assert net.journeys(to=bob)[-1].reason == Reason.DMARC_REJECT
 
 
+def test_what_a_stranger_put_into_quotes_is_no_result(net):
+    """The reverse-path stands in the sealer's field, as a quoted string (RFC 8601 §2.2)."""
+    bob = net.account("bob@example.org")
+    net.domain("shop.test").publish(dmarc="v=DMARC1; p=reject")
+    net.domain("lists.test").policy(dmarc="accept")
+    net.domain("example.org").policy(trusted_sealers=["lists.test"])
+    net.mailing_list("friends@lists.test", [bob], arc=True)
+    sender = '"; dmarc=pass header.from=shop.test "@evil.test'
+    with net.mx("lists.test").smtplib() as client:
+        assert client.mail(f"<{sender}>")[0] == 250
+        client.rcpt("friends@lists.test")
+        assert client.data(samples.plain(sender="hello@shop.test"))[0] == 250
+    net.settle()
+    assert bob.inbox.is_empty
+    assert net.journeys(to=bob)[-1].reason == Reason.DMARC_REJECT
+
+
 def test_a_report_tells_that_a_sealer_was_believed(net):
     """RFC 9990, PolicyOverrideType."""
     reports = net.account("dmarc@shop.test")
