@@ -83,12 +83,12 @@ class Authentications:
 
         A fake internet into whose DNS nobody has looked has only the records that every domain begins with.
         """
-        internet = self._internet
-        if internet.is_dns_in_use and self._looked_through != internet.zones.revision:
-            self._looked_through = internet.zones.revision
+        zones = self._internet.naming.published
+        if zones is not None and self._looked_through != zones.revision:
+            self._looked_through = zones.revision
             self._is_demanded = any(
                 _demands(each.value)
-                for each in internet.zones.records(type="TXT")
+                for each in zones.records(type="TXT")
                 if not isinstance(each, LateRecord)  # a key; nobody has needed it so far
             )
         return self._is_demanded
@@ -119,11 +119,6 @@ class Authentications:
             found.complete()
         found.detach(self._resolve_later(self.arrival()))
         self._known[host, queue_id] = found
-
-    def receive(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
-        """A message is here that nobody judges: make every check now if nobody could make it later."""
-        if self.is_urgent(host):
-            self.hold(host, queue_id, envelope, content)
 
     def hold(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
         """A message is here that may lie in the queue for a while before it is delivered: note how it came."""

@@ -66,7 +66,10 @@ class Decisions:
         self._started: tuple[Origin, str] | None = None
 
     def _judging(self) -> Judge | None:
-        """Who judges this connection; nobody where no domain has a policy, or mail is handed in by its own people."""
+        """Who judges this connection; nobody where no domain has a policy, or mail is handed in by its own people.
+
+        Asked at each command, because a policy counts from the next command on.
+        """
         internet = self._internet
         is_needed = internet.world.has_policies or internet.authentications.is_demanded
         if not is_needed or self._profile.is_submission:
@@ -137,7 +140,7 @@ class Decisions:
             return refused(Reason.NULL_MX, f"<{recipient}>") if no_mail else ACCEPTED  # RFC 7505 §4.1
         if not recipient.domain:
             recipient = self._internet.postmaster(host.name)
-        if self._is_home(recipient.domain):
+        if recipient.domain in self._homes:
             verdict = self._internet.agent.check(host.name, recipient)
             judge = self._judging()
             return verdict if judge is None else judge.recipient(recipient, verdict)
@@ -156,7 +159,7 @@ class Decisions:
             if scanners:
                 self._internet.supervisor.spawn(self._scan(judge, scanners, envelope, content), "scan")
                 return None
-        return self._take(envelope, content)
+        return self._take(envelope, content, judge)
 
     async def _scan(
         self, judge: Judge, scanners: Iterable[ScannerAt], envelope: Envelope, content: bytes
@@ -173,13 +176,13 @@ class Decisions:
         places = [(scanner.name, scanner.place) for scanner in scanners]
         try:
             judge.facts.scans = await scan_all(places, question, patience=_SCAN_PATIENCE)
-            receipt = self._take(envelope, content)
+            receipt = self._take(envelope, content, judge)
         except Exception as error:  # told to the test; the client is not to wait for ever
             self._internet.supervisor.report(error)
             receipt = Receipt(deferred(Reason.LOCAL_ERROR))
         self._answer(receipt)
 
-    def _take(self, envelope: Envelope, content: bytes) -> Receipt:
+    def _take(self, envelope: Envelope, content: bytes, judge: Judge | None) -> Receipt:
         internet, name = self._internet, self._running.name
         queue_id = internet.chance.queue_id()
         now = internet.clock.now()
@@ -196,7 +199,7 @@ class Decisions:
         )
         if self._profile.is_submission:
             return self._submit(queue_id, envelope, content, trace)
-        return self._deliver(queue_id, envelope, content, trace)
+        return self._deliver(queue_id, envelope, content, trace, judge)
 
     def _submit(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:
         account = self._internet.world.accounts.get(login_key(envelope.origin.login))
@@ -208,7 +211,9 @@ class Decisions:
         self._internet.queue(self._running.name, queue_id, envelope, raw)
         return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
 
-    def _deliver(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:
+    def _deliver(
+        self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes, judge: Judge | None
+    ) -> Receipt:
         """Deliver what is for here and queue the rest; refuse if nothing of it can be done."""
         internet, name = self._internet, self._running.name
         local: Sequence[Recipient] = envelope.recipients
@@ -216,10 +221,11 @@ class Decisions:
         if waiting:
             local = [each for each in local if each not in waiting]
         raw = prepend(content, trace)
-        judge, after = self._judging(), None
+        after = None
         if local:
             if judge is None:
-                internet.authentications.receive(name, queue_id, envelope, content)
+                if internet.authentications.is_urgent(name):
+                    internet.authentications.hold(name, queue_id, envelope, content)
                 if internet.dmarc_reporting.is_wanted:
                     internet.dmarc_reporting.note(facts_of(internet, name, envelope, content))
                 failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
@@ -239,7 +245,8 @@ class Decisions:
             if nobody_has_it and not waiting:
                 later = [verdict for _, verdict in failed if verdict.action is Action.DEFER]
                 return Receipt((later or [failed[0][1]])[0])
-            waiting += [recipient for recipient, _ in failed]
+            if failed:
+                waiting += [recipient for recipient, _ in failed]
         if waiting:
             onward = self._altered(raw)
             if self._running.host.personality.arc_seal:

@@ -62,10 +62,9 @@ class DmarcReporting:
     @property
     def is_wanted(self) -> bool:
         """Whether the DMARC record of any domain asks for reports; if not, nothing has to be looked at."""
-        if not self._internet.is_dns_in_use:
-            return False  # nobody has looked at it, so it has what every domain begins with
-        zones = self._internet.zones
-        if self._looked_through != zones.revision:
+        zones = self._internet.naming.published
+        # Where nobody has looked at the DNS, it has what every domain begins with.
+        if zones is not None and self._looked_through != zones.revision:
             self._looked_through = zones.revision
             self._is_wanted = any(
                 _ASKS.search(each.value) is not None

@@ -6,6 +6,7 @@ Methods that change it run in the loop's thread; :mod:`fakemail.api` sees to tha
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
@@ -121,7 +122,7 @@ class Internet:
         """What the judging hosts remember together."""
         self.settlements: list[Settlement] = []
         """Where else its servers listen: inside namespaces."""
-        self._homes: dict[str, dict[str, None]] = {}
+        self._homes: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""
         self._signs = False
         self._advancing = asyncio.Lock()  # it takes the loop in which it is first waited for
@@ -204,11 +205,6 @@ class Internet:
     def zones(self) -> Zones:
         """The DNS zones. The first look at them fills them."""
         return self.naming.zones
-
-    @property
-    def is_dns_in_use(self) -> bool:
-        """Whether anybody has looked at the DNS zones."""
-        return self.naming.is_in_use
 
     def zones_at_present(self) -> Callable[[], Zones]:
         """The DNS zones as they are now, for whoever may ask for them after they have changed."""
@@ -305,7 +301,7 @@ class Internet:
 
     def homes(self, host: str) -> dict[str, None]:
         """The domains for which a host takes mail, in the order of their declaration; always the same object."""
-        return self._homes.setdefault(host, {})
+        return self._homes[host]
 
     def is_home(self, host: str, domain: str) -> bool:
         """Whether a host takes mail for a domain, and delivers it."""

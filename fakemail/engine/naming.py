@@ -125,6 +125,8 @@ class LateNaming:
         self._keys = keys
         self._before_change = before_change
         self._zones = Zones()
+        self.published: Zones | None = None
+        """The zones, once somebody has looked at them."""
         self._naming: Naming | None = None
         self._steps: list[Callable[[Naming], None]] = []
         self._lock = RLock()  # a test may look from its own thread
@@ -156,12 +158,8 @@ class LateNaming:
                 self._steps.clear()
                 # To be filled is no change: nobody has seen the zones before.
                 self._zones.before_change = self._before_change
+                self.published = self._zones
         return self._zones
-
-    @property
-    def is_in_use(self) -> bool:
-        """Whether anybody has looked."""
-        return self._naming is not None
 
     def present(self) -> Callable[[], Zones]:
         """The zones as they are now, for whoever may ask for them after they have changed."""
