@@ -40,6 +40,8 @@ class Framing:
         self._buffer = bytearray()
         self._skipping = False
         self._body: Body | None = None
+        self.is_waiting = False
+        """Whether an answer of the backend is outstanding."""
         self._on_answer: Callable[[Verdict | Receipt], None] | None = None
         self._octets: Octets | None = None
         """What is to be noted of the command or the message that is being answered."""
@@ -68,7 +70,7 @@ class Framing:
                     return self._take_output()
                 data = data[used:]
             elif 0 < len(data) == data.find(b"\n") + 1 <= LONGEST_LINE and not (
-                self._skipping or self.wants_tls or self._on_answer
+                self._skipping or self.wants_tls or self.is_waiting
             ):
                 self._answer(data)
                 return self._take_output()
@@ -79,6 +81,7 @@ class Framing:
     def resume(self, answer: Verdict | Receipt) -> bytes:
         """Go on with the backend's answer to the question that it left open."""
         on_answer, self._on_answer = self._on_answer, None
+        self.is_waiting = False
         if on_answer is None:
             raise RuntimeError("no question is open in this session")
         on_answer(answer)
@@ -90,15 +93,14 @@ class Framing:
         self._run()
         return self._take_output()
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether an answer of the backend is outstanding."""
-        return self._on_answer is not None
+    def _wait(self, on_answer: Callable[[Verdict | Receipt], None]) -> None:
+        """Answer nothing more before the backend's answer has come."""
+        self._on_answer, self.is_waiting = on_answer, True
 
     def _run(self) -> None:
         self.has_more = False
         left = _LINES_AT_ONCE
-        while self._on_answer is None and not self.closing and not self.wants_tls:
+        while not self.is_waiting and not self.closing and not self.wants_tls:
             if self._body is not None:
                 del self._buffer[: self._body.feed(self._buffer)]
                 if not self._body.is_complete:

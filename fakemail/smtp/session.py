@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeVarTuple
 
 from fakemail.errors import ProtocolError
 from fakemail.faults.book import Book
@@ -39,6 +39,8 @@ from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import ACCEPTED, Verdict
+
+_Ts = TypeVarTuple("_Ts")
 
 # RFC 5321 §2.4: command lines are text. Lone surrogates stand for octets that are not UTF-8.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -95,7 +97,7 @@ class Session(Interference):
     def _meet(self) -> None:
         if self._faults.in_force:
             self._interfere(Stage.SMTP_BANNER)
-        self._ask(self._backend.check_client(), self._met)
+        self._hear(self._backend.check_client(), self._met)
 
     def _met(self, answer: Verdict | Receipt) -> None:
         verdict = answer.verdict if isinstance(answer, Receipt) else answer
@@ -232,12 +234,9 @@ class Session(Interference):
             raise ungrammatical("syntax: EHLO name")
         argument = self._said_helo or argument
         answer = self._backend.check_hello(argument, self._channel)
-        self._ask(answer, partial(self._hello_checked, argument, extended))
+        self._go_on_if(answer, self._hello_accepted, argument, extended)
 
-    def _hello_checked(self, argument: str, extended: bool, answer: Verdict | Receipt) -> None:
-        if not _is_yes(answer):
-            self._say_verdict(answer)
-            return
+    def _hello_accepted(self, argument: str, extended: bool) -> None:
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
         self._origin = None
@@ -267,7 +266,7 @@ class Session(Interference):
         self.helo, self.login = "", self.login if said.login is None else said.login
         self._origin, self._offered = None, frozenset()
         self._reset(State.FRESH)
-        self._ask(self._backend.check_client(), self._met)
+        self._hear(self._backend.check_client(), self._met)
 
     def _ehlo(self, argument: str) -> None:
         self._helo(argument, extended=True)
@@ -384,12 +383,12 @@ class Session(Interference):
             raise no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
         transaction = Transaction(sender, options)
         answer = self._backend.check_sender(sender, self.login)
-        self._ask(answer, partial(self._sender_checked, transaction))
+        self._go_on_if(answer, self._sender_accepted, transaction)
 
-    def _ask(self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]) -> None:
+    def _hear(self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]) -> None:
         """Go on with an answer of the backend, now or when it is there."""
         if answer is None:
-            self._on_answer = lambda late: self._heed(partial(then, late))
+            self._wait(lambda late: self._heed(partial(then, late)))
         else:
             then(answer)
 
@@ -402,13 +401,23 @@ class Session(Interference):
         except Silence:
             self._fall_silent()
 
-    def _sender_checked(self, transaction: Transaction, answer: Verdict | Receipt) -> None:
+    def _go_on_if(self, answer: Verdict | None, accepted: Callable[[*_Ts], None], *given: *_Ts) -> None:
+        """Go on if the backend says yes, now or when it says so."""
+        if answer is ACCEPTED:
+            accepted(*given)  # nearly always
+        else:
+            self._hear(answer, partial(self._checked, partial(accepted, *given)))
+
+    def _checked(self, accepted: Callable[[], None], answer: Verdict | Receipt) -> None:
         if _is_yes(answer):
-            self._transaction = transaction
-            self.state = State.SENDER
-            self._say(replies.SENDER_OK)
+            accepted()
         else:
             self._say_verdict(answer)
+
+    def _sender_accepted(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.state = State.SENDER
+        self._say(replies.SENDER_OK)
 
     def _rcpt(self, argument: str) -> None:
         transaction = self._transaction
@@ -435,17 +444,12 @@ class Session(Interference):
         else:
             recipient = Recipient(path)
         answer = self._backend.check_recipient(path, self.login)
-        self._ask(answer, partial(self._recipient_checked, transaction, recipient))
+        self._go_on_if(answer, self._recipient_accepted, transaction, recipient)
 
-    def _recipient_checked(
-        self, transaction: Transaction, recipient: Recipient, answer: Verdict | Receipt
-    ) -> None:
-        if _is_yes(answer):
-            transaction.recipients.append(recipient)
-            self.state = State.RECIPIENTS
-            self._say(replies.RECIPIENT_OK)
-        else:
-            self._say_verdict(answer)
+    def _recipient_accepted(self, transaction: Transaction, recipient: Recipient) -> None:
+        transaction.recipients.append(recipient)
+        self.state = State.RECIPIENTS
+        self._say(replies.RECIPIENT_OK)
 
     def _data(self, _: str) -> None:
         transaction = self._transaction
@@ -454,12 +458,9 @@ class Session(Interference):
         if transaction.options.body is Body.BINARY:
             # RFC 3030 §3: a binary message is sent with BDAT only.
             raise Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
-        self._ask(self._backend.check_data(), self._data_checked)
+        self._go_on_if(self._backend.check_data(), self._data_accepted)
 
-    def _data_checked(self, answer: Verdict | Receipt) -> None:
-        if not _is_yes(answer):
-            self._say_verdict(answer)
-            return
+    def _data_accepted(self) -> None:
         self._say(replies.GO_AHEAD)
         self._body = DataReader(self._personality.max_message_size)
         if self._special is not None or self._faults.in_force:
@@ -507,7 +508,7 @@ class Session(Interference):
         if self.state is State.CHUNKS:
             self._keep_chunk(transaction, chunk)
         else:  # the first one stands for DATA
-            self._ask(self._backend.check_data(), partial(self._chunk_checked, transaction, chunk))
+            self._hear(self._backend.check_data(), partial(self._chunk_checked, transaction, chunk))
 
     def _chunk_checked(self, transaction: Transaction, chunk: ChunkReader, answer: Verdict | Receipt) -> None:
         if _is_yes(answer):
@@ -551,7 +552,7 @@ class Session(Interference):
                 self._say(Reply(250, "2.0.0", "message taken"), Reason.FAULT)
                 return
             content = spoilt
-        self._ask(self._backend.take(envelope, content), self._taken)
+        self._hear(self._backend.take(envelope, content), self._taken)
 
     def _taken(self, answer: Verdict | Receipt) -> None:
         if isinstance(answer, Receipt) and answer.verdict.is_accepted:
@@ -593,4 +594,4 @@ class Session(Interference):
 
 
 def _is_yes(answer: Verdict | Receipt) -> bool:
-    return answer is ACCEPTED or (isinstance(answer, Verdict) and answer.is_accepted)
+    return isinstance(answer, Verdict) and answer.is_accepted

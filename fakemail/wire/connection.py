@@ -277,7 +277,8 @@ class Connection(asyncio.BufferedProtocol):
             self._write(output)
         elif output and transport is not None:
             transport.write(output)
-        self._heed(core)
+        if core.closing or core.wants_tls or core.login:
+            self._heed(core)  # else it wants nothing
 
     def _heed(self, core: Core) -> None:
         """Do what the core wants after its output."""
