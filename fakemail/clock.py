@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 
 
@@ -24,15 +25,12 @@ def machine_time() -> datetime:
         return _EPOCH + timedelta(seconds=os.fstat(file.fileno()).st_mtime)
 
 
-def monotonic() -> float:
-    """Seconds that only ever grow, out of reach of those tools as well: for real timeouts."""
-    return _clock_gettime(_CLOCK_MONOTONIC)
-
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Where the system has no such clock (Windows), the interpreter's own has to do.
 _clock_gettime = getattr(time, "clock_gettime", lambda _: time.monotonic())
-_CLOCK_MONOTONIC = getattr(time, "CLOCK_MONOTONIC", 0)
+# Nothing of ours is called in between: the event loop asks twice for each command.
+monotonic: Callable[[], float] = partial(_clock_gettime, getattr(time, "CLOCK_MONOTONIC", 0))
+"""Seconds that only ever grow, out of reach of those tools as well: for real timeouts."""
 
 
 class Job:

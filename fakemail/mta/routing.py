@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
@@ -116,6 +117,7 @@ def find_addresses(host: str) -> AddressQuestions:
     return Addresses(tuple(addresses), failed, authentic)
 
 
+@lru_cache(maxsize=256)
 def leads_back(address: str) -> bool:
     """Whether an address is that of whoever calls it (RFC 1122 §3.2.1.3), so that no mail gets anywhere by it."""
     read = ip_address(address)

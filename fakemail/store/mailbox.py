@@ -199,8 +199,7 @@ class Mailbox(OrderedMessages):
         # One message is by far the most common case, and the way of append_many costs three times as much.
         own = self._own(content)
         size = len(own.raw)
-        self._admit(size, 1, ())
-        self._admit_flags(flags)
+        self._admit(size, 1, flags)
         now = self._shared.clock.now()
         return self._add_one(own, self._flags.canonical(flags), internal_date or now, delivery, size, now)
 
@@ -228,7 +227,7 @@ class Mailbox(OrderedMessages):
         contents = [self._own(message.content) for message in messages]
         more = sum([len(content.raw) for content in contents])
         room, places = (0, 0) if spared is None else (spared.size, 1)
-        self._admit(more - room, len(messages) - places, messages)
+        self._admit(more - room, len(messages) - places, _flags_of(messages))
         now = shared.clock.now()
         return self._add(
             [
@@ -246,12 +245,12 @@ class Mailbox(OrderedMessages):
             return content if content.home is home else Content(content.raw, home)
         return Content(content, home)
 
-    def _admit(self, octets: int, number: int, messages: Iterable[NewMessage | StoredMessage]) -> None:
+    def _admit(self, octets: int, number: int, flags: Collection[str]) -> None:
         """Refuse before anything has changed."""
         if self.is_gone:
             raise NoSuchMailbox(self.name)
         self._shared.quota.check(octets, number)
-        self._admit_flags({flag for message in messages for flag in message.flags})
+        self._admit_flags(flags)
 
     def _admit_flags(self, flags: Collection[str]) -> None:
         if not flags:
@@ -421,14 +420,14 @@ class Mailbox(OrderedMessages):
         """
         messages = self.chosen(uids)
         octets = sum([message.size for message in messages])
-        other._admit(octets, len(messages), messages)
+        other._admit(octets, len(messages), _flags_of(messages))
         return self._transfer(other, messages, octets)
 
     def move_to(self, other: Mailbox, uids: Iterable[int]) -> list[tuple[int, int]]:
         """Move messages (RFC 6851); they arrive there before they are gone here. Otherwise as :meth:`copy_to`."""
         messages = self.chosen(uids)
         octets = sum([message.size for message in messages])
-        other._admit(0, 0, messages)
+        other._admit(0, 0, _flags_of(messages))
         pairs = self._transfer(other, messages, octets)
         self.expunge([message.uid for message in messages])
         return pairs
@@ -460,3 +459,7 @@ class Mailbox(OrderedMessages):
 
     def __repr__(self) -> str:
         return f"<Mailbox {self.name!r}, {len(self._messages)} messages>"
+
+
+def _flags_of(messages: Iterable[NewMessage | StoredMessage]) -> set[str]:
+    return {flag for message in messages for flag in message.flags}

@@ -53,18 +53,16 @@ class Address:
     domain: str
     key: str = field(init=False, repr=False, compare=False)
     """The form under which fake servers look it up: they ignore the case of local parts, as most do."""
+    is_ascii: bool = field(init=False, repr=False, compare=False)
+    """Whether the address can be sent without SMTPUTF8 (RFC 6531 §3.2)."""
 
     def __post_init__(self) -> None:
-        # Made here and not when it is asked for, because that happens several times for each message.
+        # Made here and not when they are asked for, because that happens several times for each message.
         object.__setattr__(self, "key", f"{self.local.casefold()}@{self.domain}")
+        object.__setattr__(self, "is_ascii", self.local.isascii() and self.domain.isascii())
 
     def __str__(self) -> str:
         return f"{quote_local(self.local)}@{self.domain}"
-
-    @property
-    def is_ascii(self) -> bool:
-        """Whether the address can be sent without SMTPUTF8 (RFC 6531 §3.2)."""
-        return self.local.isascii() and self.domain.isascii()
 
 
 Path = Address | NullPath
