@@ -21,6 +21,7 @@ from fakemail.mail.envelope import Envelope
 from fakemail.mail.headers import body_offset, split_fields
 from fakemail.model.host import Personality
 from fakemail.policy.facts import Facts, Resolve
+from fakemail.policy.txt import joined
 from fakemail.store.message import StoredMessage
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Authentications:
         if zones is not None and self._looked_through != zones.revision:
             self._looked_through = zones.revision
             self._is_demanded = any(
-                _demands(each.value)
+                _demands(joined(each.value))
                 for each in zones.records(type="TXT")
                 if not isinstance(each, LateRecord)  # a key; nobody has needed it so far
             )

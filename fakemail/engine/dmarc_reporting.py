@@ -21,7 +21,7 @@ from fakemail.policy.chain import NOTHING, Judgement
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
 from fakemail.policy.finding import Status
-from fakemail.policy.txt import texts
+from fakemail.policy.txt import joined, texts
 from fakemail.terms.address import Address
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class DmarcReporting:
         if zones is not None and self._looked_through != zones.revision:
             self._looked_through = zones.revision
             self._is_wanted = any(
-                _ASKS.search(each.value) is not None
+                _ASKS.search(joined(each.value)) is not None
                 for each in zones.records(type="TXT")
                 if not isinstance(each, LateRecord)  # the data of which nobody has needed so far
             )

@@ -23,6 +23,11 @@ def texts(answer: Answer) -> tuple[bytes, ...]:
     return tuple(_joined(record.wire) for record in answer.answer if record.type == "TXT")
 
 
+def joined(value: str) -> str:
+    """TXT data in zone-file form as one string, still with its escapes: enough to search it for words."""
+    return value.replace('" "', "")
+
+
 def addresses(answer: Answer, type: str) -> tuple[str, ...]:
     """The values of the address records of that type."""
     return tuple(_plain(record) for record in answer.answer if record.type == type)

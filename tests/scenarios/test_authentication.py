@@ -10,7 +10,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from fakemail import AsyncMailNet, MailExpectation, MailNet, Reason, Stage, hours, minutes, samples
+from fakemail import AsyncMailNet, MailExpectation, MailNet, Reason, Stage, days, hours, minutes, samples
 
 
 def letter(sender: str, to: str, subject: str = "News") -> EmailMessage:
@@ -175,6 +175,20 @@ def test_mail_is_refused_where_the_author_s_domain_asks_for_it() -> None:
         assert "dmarc reject fail (nothing that passed is aligned" in str(net.journey(to=bob))
         submit(net, "ann@shop.test", bob.address)
         assert bob.inbox.one().auth.dmarc == "pass"
+
+
+def test_a_policy_in_several_strings_counts() -> None:
+    """RFC 7208 §3.3, for TXT records of all kinds: the strings of a record are read as one."""
+    with MailNet() as net:
+        bob, reports = net.accounts("bob@example.org", "dmarc@shop.test")
+        net.dns.remove("_dmarc.shop.test")
+        text = f'"v=DMARC1; p=rej" "ect; r" "ua=mailto:{reports.address}"'
+        net.dns.zone_text(f"_dmarc.shop.test. 300 IN TXT {text}\n")
+        raw = letter("ann@shop.test", bob.address).as_bytes()
+        with pytest.raises(smtplib.SMTPDataError, match=r"5\.7\.1"):
+            straight(net, raw, sender="eve@eve.test", to=bob.address)
+        net.clock.advance(days(1))
+        assert reports.inbox.one().dmarc_report.rows[0].disposition == "reject"
 
 
 def test_mail_goes_to_junk_where_the_author_s_domain_asks_for_it() -> None:
