@@ -83,7 +83,17 @@ class Site:
             purpose=f"{self.service} of {self.host}",
             factory=self._connection,
             ground=ground,
+            window=self._window(),
         )
+
+    def _window(self) -> int | None:
+        """How many octets the system takes in before they are read; ``None`` for as many as it likes."""
+        internet = self.running.internet
+        if not internet.hygiene:
+            return None
+        from fakemail.engine.varied import window
+
+        return window(internet.chance.seed, f"{self.service} of {self.host}")
 
     def _connection(self) -> asyncio.BaseProtocol:
         if not self.running.host.personality.proxy_from:

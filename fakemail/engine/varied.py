@@ -5,7 +5,7 @@ They take the place of the usual ones for connections of the app, where a test w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from fakemail.faults.steps import Step, Wait
 from fakemail.hygiene.variety import PAUSE, Variety
 from fakemail.imap.responses import Done
 from fakemail.imap.session import Session as ImapSession
+from fakemail.imap.syntax.fetch_items import FetchItem
 from fakemail.pop3.replies import OK
 from fakemail.pop3.replies import Answer as Pop3Answer
 from fakemail.pop3.session import Session as Pop3Session
@@ -110,6 +111,10 @@ class VariedImap(_InPieces, ImapSession):
         """In another order."""
         return self._variety.words(super().capability_words())
 
+    def fetch_order(self, items: Sequence[FetchItem]) -> Sequence[FetchItem]:
+        """Any."""
+        return self._variety.order(items)
+
     def say(self, *responses: bytes) -> None:
         """Untagged responses that mean the same."""
         super().say(*map(self._variety.response, responses))
@@ -117,8 +122,21 @@ class VariedImap(_InPieces, ImapSession):
     def _finish(self, done: Done) -> None:
         if self._tag is not None and not self.closing:
             self._emit(self._variety.unasked())
+            if self._row.stage is Stage.IMAP_FETCH and done.status == "OK":
+                self._repeat_flags()
         text = done.text or f"{self._row.name} completed."
         super()._finish(replace(done, text=self._variety.imap_text(text)))
+
+    def _repeat_flags(self) -> None:
+        """Tell the flags of a message behind what was asked for, as a server may at any time."""
+        view = self.view
+        first = None if view is None else next(iter(view.everything()), None)
+        # After CONDSTORE what is told of flags has a MODSEQ, and with UIDONLY no number.
+        if view is None or first is None or self.condstore or self.uid_only or not self._variety.repeats():
+            return
+        number, message = first
+        flags = view.flag_text(message, with_recent=not self.rev2)
+        self.say(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, message.uid, flags))
 
     def poll(self) -> bytes:
         """What was not asked for, in whole lines: IMAPClient loses half of one, and who uses it cannot help it."""
@@ -141,6 +159,11 @@ _VARIED: Final[dict[type, type]] = {
     Pop3Session: VariedPop3,
     ImapSession: VariedImap,
 }
+
+
+def window(seed: int, service: str) -> int | None:
+    """How much a service of a host takes in before it is read; ``None`` for what the system likes."""
+    return Variety(Chance(seed_from(f"window of {service} of {seed}"))).window()
 
 
 def varied(usual: Callable[..., _S], seed: int, connection: int) -> Callable[..., _S]:

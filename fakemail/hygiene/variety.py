@@ -7,12 +7,15 @@ one connection, so that what is said on one does not shift what another one hear
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from fakemail.terms.ids import Chance
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
+
+_T = TypeVar("_T")
 
 
 class Row(NamedTuple):
@@ -33,6 +36,12 @@ VARIETIES: Final = (
         "RFC 9293 §2.2",
     ),
     Row(
+        "windows",
+        "all",
+        "many services take in a few thousand octets before they are read, in small segments",
+        "RFC 9293 §3.8.6",
+    ),
+    Row(
         "lines", "SMTP", "replies have several lines, the banner and the reply to DATA too", "RFC 5321 §4.2.1"
     ),
     Row("texts", "SMTP", "replies have other texts, or none", "RFC 5321 §4.2"),
@@ -42,7 +51,14 @@ VARIETIES: Final = (
     Row("no enhanced codes", "SMTP", "some servers have no enhanced status codes", "RFC 2034 §2"),
     Row("capability order", "IMAP", "capabilities come in any order", "RFC 9051 §7.2.2"),
     Row("untagged OK", "IMAP", "there are untagged responses that nobody asked for", "RFC 9051 §7.1.1"),
+    Row(
+        "flags",
+        "IMAP",
+        "behind the data of FETCH the flags of a message are told that nobody asked for",
+        "RFC 9051 §7.5.2",
+    ),
     Row("literals", "IMAP", "strings of LIST and ENVELOPE come as literals, or quoted", "RFC 9051 §4.3"),
+    Row("order of data", "IMAP", "the items of FETCH come in any order", "RFC 9051 §7.5.2"),
     Row("texts", "IMAP", "tagged responses have other texts", "RFC 9051 §7.1"),
     Row("texts", "POP3", "answers whose text means nothing have others, or none", "RFC 1939 §3"),
     Row("capability order", "POP3", "CAPA lists its lines in any order", "RFC 2449 §5"),
@@ -50,6 +66,7 @@ VARIETIES: Final = (
 
 PAUSE: Final = 0.002
 """Real seconds between two segments."""
+_WINDOWS: Final = (None, 2048, 4096, 8192)
 _LONGEST_CUT: Final = 2048
 # What a careless reader may take for something else: a code in the text, a text like an address, a hyphen.
 _TEXTS: Final = (
@@ -101,11 +118,19 @@ class Variety:
         edges = [0, *sorted(places), len(octets)]
         return [octets[start:end] for start, end in pairwise(edges)]
 
+    def window(self) -> int | None:
+        """How many octets the system takes in before they are read."""
+        return _WINDOWS[int(self._chance.probability() * len(_WINDOWS))]
+
+    def order(self, items: Sequence[_T]) -> list[_T]:
+        """The same in another order."""
+        found = list(items)
+        self._chance.shuffle(found)
+        return found
+
     def words(self, words: str) -> str:
         """Words in another order."""
-        found = words.split(" ")
-        self._chance.shuffle(found)
-        return " ".join(found)
+        return " ".join(self.order(words.split(" ")))
 
     # SMTP ----------------------------------------------------------------------------------------
 
@@ -175,6 +200,10 @@ class Variety:
             else b""
         )
 
+    def repeats(self) -> bool:
+        """Whether flags are told once more."""
+        return self._may(0.4)
+
     def imap_text(self, text: str) -> str:
         """Another text for people."""
         return self._one(_IMAP_TEXTS) if self._may(0.6) else text
@@ -187,6 +216,4 @@ class Variety:
 
     def capabilities(self, content: bytes) -> bytes:
         """The lines of CAPA in another order."""
-        lines = content.removesuffix(b"\r\n").split(b"\r\n")
-        self._chance.shuffle(lines)
-        return b"\r\n".join(lines) + b"\r\n"
+        return b"\r\n".join(self.order(content.removesuffix(b"\r\n").split(b"\r\n"))) + b"\r\n"

@@ -5,6 +5,7 @@ Commands read and change this. How octets come and go lives in :mod:`fakemail.im
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -14,6 +15,7 @@ from fakemail.imap.capabilities import Facts
 from fakemail.imap.notifying import Notifications
 from fakemail.imap.personality import Profile
 from fakemail.imap.responses import bad
+from fakemail.imap.syntax.fetch_items import FetchItem
 from fakemail.imap.syntax.scanner import Dialect
 from fakemail.imap.view import View
 from fakemail.sasl.exchange import Credentials
@@ -172,6 +174,10 @@ class Context:
         if self.view is None:
             raise bad("No mailbox is selected.", reason=Reason.BAD_SEQUENCE)
         return self.view
+
+    def fetch_order(self, items: Sequence[FetchItem]) -> Sequence[FetchItem]:
+        """In what order the items of a FETCH are told: as they were asked for."""
+        return items
 
     def may(self, *alternatives: str) -> bool:
         """Whether one of some capabilities is offered."""

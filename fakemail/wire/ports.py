@@ -37,6 +37,8 @@ _RETRY: Final = 1.0
 # Real seconds in which a connection to this machine is there, or the backlog is full.
 _FILLED: Final = 0.05
 _MOST_FILLERS: Final = 8
+# Octets: what every host must take (RFC 9293 §3.7.1).
+_SMALL_SEGMENT: Final = 536
 
 
 @cache
@@ -195,16 +197,28 @@ class Listener:
         purpose: str,
         factory: Callable[[], asyncio.BaseProtocol],
         ground: Ground | None = None,
+        window: int | None = None,
     ) -> None:
-        """``ground`` is where the port is, unless it is this process's own network."""
+        """``ground`` is where the port is, unless it is this process's own network. ``window`` is how many octets at
+        most the system takes in before they are read, in small segments."""
+        self._window = window
         self._purpose = purpose
         self._factory = factory
         self._ground: Ground = ground or _ThisMachine()
-        self._socket = self._ground.bind(address, port, purpose=purpose)
+        self._socket = self._bind(address, port)
         self._acceptor: Acceptor | None = None
         self._fillers: list[socket.socket] = []
         """Connections of our own that fill the backlog."""
         self.address, self.port = self._socket.getsockname()[:2]
+
+    def _bind(self, address: str, port: int) -> socket.socket:
+        sock = self._ground.bind(address, port, purpose=self._purpose)
+        if self._window is not None:
+            # Both, and before anybody connects: with the segments of loopback, larger than the window, each would
+            # wait for a timer of the system's.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._window)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SMALL_SEGMENT)
+        return sock
 
     @property
     def is_listening(self) -> bool:
@@ -245,7 +259,7 @@ class Listener:
             self._acceptor.close()
         self._socket.close()
         self._acceptor = None
-        self._socket = self._ground.bind(self.address, self.port, purpose=self._purpose)
+        self._socket = self._bind(self.address, self.port)
 
     def close(self) -> None:
         """Give the port back."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 from email.message import EmailMessage
 
+import aioimaplib
 import aiosmtplib
 import imapclient
 import pytest
@@ -151,6 +152,81 @@ def test_curl(seed: int) -> None:
             check=False,
         )
         assert b"Subject: Hi" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.asyncio
+async def test_aioimaplib(seed: int) -> None:
+    async with AsyncMailNet(hygiene=True, seed=seed) as net:
+        bob = net.account("bob@example.org")
+        bob.inbox.put(mail("One"))
+        box = bob.imaps
+        client = aioimaplib.IMAP4_SSL(box.host, box.port, ssl_context=net.ssl_context)
+        await client.wait_hello_from_server()
+        assert (await client.login(box.username, box.password)).result == "OK"
+        assert (await client.select()).result == "OK"
+        found = await client.fetch("1", "(UID FLAGS BODY.PEEK[TEXT] RFC822.SIZE)")
+        assert found.result == "OK"
+        assert b"Hello\r\n.dot\r\n" in found.lines
+        await client.logout()
+
+
+def test_the_items_of_fetch_come_in_another_order() -> None:
+    asked = "(UID FLAGS RFC822.SIZE INTERNALDATE)"
+    orders = set()
+    for seed in SEEDS:
+        with MailNet(hygiene=True, seed=seed) as net:
+            bob = net.account("bob@example.org")
+            bob.inbox.put(mail("One"))
+            with bob.imap.imaplib() as client:
+                client.select()
+                (line,) = client.fetch("1", asked)[1]
+        places = {name: line.index(name.encode()) for name in asked.strip("()").split()}
+        orders.add(tuple(sorted(places, key=lambda name: places[name])))
+    assert len(orders) > 1
+
+
+def test_flags_are_told_that_nobody_asked_for() -> None:
+    told = set()
+    for seed in SEEDS:
+        with MailNet(hygiene=True, seed=seed) as net:
+            bob = net.account("bob@example.org")
+            bob.inbox.put(mail("One"))
+            bob.inbox.put(mail("Two"))
+            with bob.imap.imaplib() as client:
+                client.select()
+                for _ in range(3):
+                    first, *others = client.fetch("2", "(RFC822.SIZE)")[1]
+                    assert first.startswith(b"2 (RFC822.SIZE ")
+                    told.add(tuple(others))
+    assert () in told
+    assert (b"1 (UID 1 FLAGS (\\Recent))",) in told
+
+
+def test_a_small_window_takes_a_long_message_in_pieces() -> None:
+    octets = b"x" * 4_000_000
+    taken = set()
+    for seed in SEEDS:
+        with MailNet(hygiene=True, seed=seed) as net:
+            net.account("bob@example.org")
+            smtp = net.mx("example.org")
+            with socket.create_connection((smtp.host, smtp.port), timeout=5) as client:
+                client.setblocking(False)
+                taken.add(client.send(octets) < 1_000_000)
+    assert taken == {True, False}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_long_message_arrives_through_any_window(seed: int) -> None:
+    message = mail("Long")
+    message.set_content("a line of text\n" * 20_000)
+    with MailNet(hygiene=True, seed=seed) as net:
+        bob = net.account("bob@example.org")
+        with net.mx("example.org").smtplib() as client:
+            client.send_message(message)
+        with bob.imap.imaplib() as imap:
+            imap.select()
+            assert len(imap.fetch("1", "(BODY[TEXT])")[1][0][1]) == 16 * 20_000
 
 
 class Careless:

@@ -75,7 +75,7 @@ def fetch_lines(
     if FetchData.FLAGS in items or seen:
         news.tell_keywords(session, view)
         _forget_news(session, view, rows, items)
-    plan = Plan(session, view, items)
+    plan = Plan(session, view, session.fetch_order(items))
     return _lines(session, plan, rows, seen)
 
 
