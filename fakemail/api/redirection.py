@@ -8,8 +8,6 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from fakemail.capture.escapes import Escape
-from fakemail.capture.redirect import Redirect, Unknown
 from fakemail.engine.resolving import APP, Resolver
 from fakemail.errors import DeclarationError, MailExpectation
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
@@ -17,6 +15,7 @@ from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
+    from fakemail.capture.escapes import Escape
 
 _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 
@@ -25,6 +24,8 @@ class Redirection:
     """A redirect in force. Use it in a ``with`` block, or end it; closing the fake internet ends it as well."""
 
     def __init__(self, net: AnyNet, *, allow: Iterable[str]) -> None:
+        from fakemail.capture.redirect import Redirect  # few processes are redirected
+
         there = _Map(net)
         self._redirect = Redirect(there, ca_file=str(process_authority().ca_file()), allow=allow)
         try:
@@ -98,6 +99,8 @@ class _Map:
         type = _TYPES[socket.AddressFamily(family)]
         answer = self._net.call(lambda: self._resolver(name, type))
         if answer.kind not in ("NOERROR", "NODATA"):
+            from fakemail.capture.redirect import Unknown
+
             raise Unknown(is_temporary=answer.kind != "NXDOMAIN")
         return [record.value for record in answer.answer if record.type == type]
 

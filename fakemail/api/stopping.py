@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sysconfig
 import threading
 from pathlib import Path
 from types import FrameType
@@ -17,7 +16,7 @@ from fakemail.api.waits import in_trio
 
 # The system ignores it where nobody handles it, so that one which comes late does no harm.
 _SIGNAL: Final = getattr(signal, "SIGURG", None)
-_LIBRARY: Final = sysconfig.get_path("stdlib")
+_LIBRARY: Final = str(Path(threading.__file__).parent)
 
 
 class Stopped(BaseException):

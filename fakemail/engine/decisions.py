@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from fakemail.engine.credentials import login_key
-from fakemail.engine.judging import Judge
 from fakemail.engine.receiving import facts_of
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
@@ -16,7 +15,6 @@ from fakemail.model.policy import Outcome
 from fakemail.mta.alterations import alter
 from fakemail.mta.recipients import resolve
 from fakemail.policy.chain import heaviest
-from fakemail.policy.scanners.scan import Question
 from fakemail.record.events import Introduced
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import Profile
@@ -35,6 +33,7 @@ _SCAN_PATIENCE: Final = 30.0
 """Real seconds that a scanner may take."""
 
 if TYPE_CHECKING:
+    from fakemail.engine.judging import Judge
     from fakemail.engine.site import RunningHost
 
 
@@ -76,6 +75,8 @@ class Decisions:
             return None
         judge = self._judge
         if judge is None:
+            from fakemail.engine.judging import Judge  # few domains have a policy
+
             judge = self._judge = Judge(self._running, self._peer, self._connection)
             judge.facts.helo, judge.facts.channel = self._hello
             judge.facts.sender = self._sender
@@ -164,7 +165,9 @@ class Decisions:
     async def _scan(
         self, judge: Judge, scanners: Iterable[ScannerAt], envelope: Envelope, content: bytes
     ) -> None:
-        from fakemail.wire.scanning import scan_all  # for those who have a scanner only
+        # For those who have a scanner only.
+        from fakemail.policy.scanners.scan import Question
+        from fakemail.wire.scanning import scan_all
 
         question = Question(
             content,

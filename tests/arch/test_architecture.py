@@ -169,3 +169,33 @@ def test_importing_the_plugin_imports_no_server():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_plain_mail_loads_only_what_it_needs():
+    code = """
+import smtplib, sys
+from fakemail import MailNet
+
+with MailNet() as net:
+    bob = net.account("bob@example.org")
+    mx = net.mx("example.org")
+    with smtplib.SMTP(mx.host, mx.port) as smtp:
+        smtp.sendmail("ann@shop.test", ["bob@example.org"], b"Subject: News\\r\\n\\r\\nHello\\r\\n")
+    print(len(bob.inbox), *sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, *loaded = done.stdout.split()
+    assert count == "1"
+    unneeded = {
+        *("dkim", "nacl", "authres", "spf", "spftrace", "publicsuffixlist", "dns.message", "sysconfig"),
+        *(
+            "fakemail.capture",
+            "fakemail.engine.judging",
+            "fakemail.policy.authentication",
+            "fakemail.policy.spf",
+        ),
+        *("fakemail.policy.checks", "fakemail.policy.content", "fakemail.policy.deliverability"),
+        *("fakemail.policy.suffixes", "fakemail.wire.scanning", "fakemail.wire.proxy", "fakemail.sandbox"),
+        "fakemail.dns.spoiling",
+    }
+    assert unneeded & set(loaded) == set()
