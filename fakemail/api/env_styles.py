@@ -13,7 +13,7 @@ Style: TypeAlias = Callable[["Settings"], dict[str, str]]
 
 
 def _django(settings: Settings) -> dict[str, str]:
-    """django-environ and dj-email-url read one URL; many projects read the names of Django's settings."""
+    """django-environ reads one URL; many projects read the names of Django's settings."""
     scheme = {"starttls": "smtp+tls", "tls": "smtp+ssl"}.get(
         settings.security if _protects(settings) else "", "smtp"
     )
@@ -65,6 +65,7 @@ def _rails(settings: Settings) -> dict[str, str]:
         "SMTP_PASSWORD": settings.password,
         "SMTP_AUTHENTICATION": "plain" if settings.username else "",
         "SMTP_ENABLE_STARTTLS_AUTO": str(settings.security == "starttls").lower(),
+        "SMTP_TLS": str(settings.security == "tls").lower(),
     }
 
 
@@ -79,6 +80,7 @@ def _spring(settings: Settings) -> dict[str, str]:
         f"{properties}_AUTH": str(bool(settings.username)).lower(),
         f"{properties}_STARTTLS_ENABLE": str(settings.security == "starttls").lower(),
         f"{properties}_SSL_ENABLE": str(settings.security == "tls").lower(),
+        f"{properties}_SSL_TRUST": settings.host,  # Java does not look at SSL_CERT_FILE
     }
 
 

@@ -83,6 +83,11 @@ def test_how_tls_is_asked_for(shop):
     assert plain.env(style="spring")["SPRING_MAIL_PROPERTIES_MAIL_SMTP_STARTTLS_ENABLE"] == "true"
     assert implicit.env(style="spring")["SPRING_MAIL_PROPERTIES_MAIL_SMTP_SSL_ENABLE"] == "true"
     assert plain.env(style="rails")["SMTP_ENABLE_STARTTLS_AUTO"] == "true"
+    assert plain.env(style="spring")["SPRING_MAIL_PROPERTIES_MAIL_SMTP_SSL_TRUST"] == plain.host
+    assert (plain.env(style="rails")["SMTP_TLS"], implicit.env(style="rails")["SMTP_TLS"]) == (
+        "false",
+        "true",
+    )
     assert implicit.env(style="django")["EMAIL_USE_SSL"] == "True"
     assert plain.env(style="django")["EMAIL_USE_TLS"] == "True"
 
