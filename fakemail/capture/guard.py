@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Collection
 from typing import Any
@@ -35,13 +36,22 @@ class Guard:
         original: Callable[..., Any] = getattr(socket.socket, name)
 
         def method(sock: socket.socket, *arguments: Any) -> Any:
-            address = where(arguments)
-            if isinstance(address, tuple) and len(address) > 1 and address[1] in self._ports:
-                host = str(address[0])
-                if not is_here(host):
-                    escape = Escape(host, address[1])
-                    self.escapes.append(escape)
-                    raise Escaped(escape)
-            return original(sock, *arguments)
+            escape = self._escape(where(arguments))
+            if escape is None:
+                return original(sock, *arguments)
+            if name == "connect_ex":
+                return errno.ENETUNREACH
+            raise Escaped(escape)
 
         self._patches.put(socket.socket, name, method)
+
+    def _escape(self, address: Any) -> Escape | None:
+        """Remember what would have left this machine."""
+        if not isinstance(address, tuple) or len(address) < 2 or address[1] not in self._ports:
+            return None
+        host = address[0].decode("ascii", "replace") if isinstance(address[0], bytes) else str(address[0])
+        if is_here(host):
+            return None
+        escape = Escape(host, address[1])
+        self.escapes.append(escape)
+        return escape

@@ -59,6 +59,7 @@ def test_wrong_values_are_told(project, said):
 
 
 ESCAPING = """
+import errno
 import socket
 import pytest
 
@@ -86,6 +87,15 @@ def client():
 def test_in_a_fixture(client):
     pass
 
+def test_by_number():
+    with socket.socket() as sock:
+        assert sock.connect_ex(("192.88.99.1", 25)) == errno.ENETUNREACH
+
+def test_at_home_by_other_names():
+    for name in (b"127.0.0.1", "LocalHost"):
+        with socket.socket() as sock:
+            assert sock.connect_ex((name, 993)) in (0, errno.ECONNREFUSED)
+
 def test_at_home():
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         pass
@@ -95,7 +105,7 @@ def test_at_home():
 def test_no_escape_fails_who_tries(project):
     project.makepyfile(ESCAPING)
     result = project.runpytest("--mailnet-no-escape")
-    result.assert_outcomes(passed=1, failed=2, errors=1)
+    result.assert_outcomes(passed=2, failed=3, errors=1)
     result.stdout.fnmatch_lines(
         [
             "*no connection to a mail or DNS port off this machine (--mailnet-no-escape)*",
@@ -111,7 +121,7 @@ def test_no_escape_in_the_ini_file(project):
         "addopts = -p no:cacheprovider -p no:hypothesispytest\n"
     )
     project.makepyfile(ESCAPING)
-    project.runpytest().assert_outcomes(passed=1, failed=2, errors=1)
+    project.runpytest().assert_outcomes(passed=2, failed=3, errors=1)
 
 
 def test_no_escape_and_a_redirect(project):
