@@ -176,12 +176,12 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
     def _stop(self) -> None:
         """Stop; an error of our own servers is raised here, so that it fails the test that caused it."""
         __tracebackhide__ = True
-        redirection = self._end_redirect()
+        redirections = self._end_redirects()
         internet, self._internet = self._internet, None
         if internet is not None and self.thread.is_of_this_process:  # else it is another process's to end
             self.perform(internet.stop())
             internet.raise_errors()
-        if redirection is not None:
+        for redirection in redirections:
             redirection.require_none_escaped()
 
     # Declaring -----------------------------------------------------------------------------------
@@ -294,6 +294,8 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
                 settlement.pass_to_attached(described)
 
         self.call(attach)
+        for redirection in self._redirections:
+            redirection.forget()
         return host
 
     def existing_host(self, name: str) -> Host:

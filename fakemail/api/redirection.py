@@ -24,13 +24,13 @@ class Redirection:
     """A redirect in force. Use it in a ``with`` block, or end it; closing the fake internet ends it as well."""
 
     def __init__(self, net: AnyNet, *, allow: Iterable[str]) -> None:
-        from fakemail.capture.redirect import Redirect  # few processes are redirected
+        from fakemail.capture.redirect import InForce, Redirect  # few processes are redirected
 
         there = _Map(net)
         self._redirect = Redirect(there, ca_file=str(process_authority().ca_file()), allow=allow)
         try:
             self._redirect.install()
-        except RuntimeError as error:
+        except InForce as error:
             raise DeclarationError(
                 f"{error} Two fake internets cannot be the internet of one process."
             ) from None
@@ -47,6 +47,10 @@ class Redirection:
         if not self._is_over:
             self._is_over = True
             self._redirect.remove()
+
+    def forget(self) -> None:
+        """A server is elsewhere now."""
+        self._redirect.forget()
 
     def require_none_escaped(self) -> None:
         """Raise :class:`~fakemail.errors.MailExpectation` if something led out of the fake internet."""
@@ -124,7 +128,8 @@ class _Map:
 class Redirections:
     """What a fake internet can redirect."""
 
-    _redirection: Redirection | None = None
+    _redirections: tuple[Redirection, ...] = ()
+    """All that there were, the last of which may be in force."""
 
     @property
     def _net(self) -> AnyNet:
@@ -141,11 +146,12 @@ class Redirections:
         """
         if isinstance(allow, str):
             allow = [allow]
-        self._redirection = Redirection(self._net, allow=allow)
-        return self._redirection
-
-    def _end_redirect(self) -> Redirection | None:
-        redirection, self._redirection = self._redirection, None
-        if redirection is not None:
-            redirection.end()
+        redirection = Redirection(self._net, allow=allow)
+        self._redirections = (*self._redirections, redirection)
         return redirection
+
+    def _end_redirects(self) -> tuple[Redirection, ...]:
+        redirections, self._redirections = self._redirections, ()
+        for redirection in redirections:
+            redirection.end()
+        return redirections

@@ -1,8 +1,12 @@
-"""Libraries that look up names and connect in compiled code, past Python's sockets: uvloop and pycares (aiodns)."""
+"""Libraries that go past what a redirect replaces in Python's sockets.
+
+uvloop and pycares (aiodns) look up names and connect in compiled code; trio keeps some methods as it found them.
+"""
 
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,6 +24,8 @@ def redirect(patches: Patches, to: Redirect) -> None:
         _redirect_uvloop(patches, to)
     if find_spec("pycares") is not None:
         _redirect_pycares(patches, to)
+    if "trio" in sys.modules:  # one that is imported later finds what has been replaced
+        _redirect_trio(patches, to)
 
 
 def _redirect_uvloop(patches: Patches, to: Redirect) -> None:
@@ -69,3 +75,21 @@ def _redirect_pycares(patches: Patches, to: Redirect) -> None:
 
     patches.put(channel, "__init__", open_channel)
     patches.put(channel, "servers", property(chosen.fget, choose))
+
+
+def _redirect_trio(patches: Patches, to: Redirect) -> None:
+    kinds: list[Any] = import_module("trio").socket.SocketType.__subclasses__()
+    kind = next(each for each in kinds if each.__module__.startswith("trio."))  # others are fakes of tests
+    receive: Callable[..., Awaitable[tuple[Any, Any]]] = kind.recvfrom
+    receive_into: Callable[..., Awaitable[tuple[Any, Any]]] = kind.recvfrom_into
+
+    async def recvfrom(self: Any, *arguments: Any) -> tuple[Any, Any]:
+        data, address = await receive(self, *arguments)
+        return data, to.seen(self._sock, address)
+
+    async def recvfrom_into(self: Any, *arguments: Any, **more: Any) -> tuple[Any, Any]:
+        number, address = await receive_into(self, *arguments, **more)
+        return number, to.seen(self._sock, address)
+
+    patches.put(kind, "recvfrom", recvfrom)
+    patches.put(kind, "recvfrom_into", recvfrom_into)

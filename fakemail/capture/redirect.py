@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
@@ -24,7 +24,10 @@ from fakemail.capture.patches import Patches
 
 DNS_PORT: Final = 53
 _INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
-_HERE: Final = frozenset(("", "localhost", "ip6-localhost", "broadcasthost", "<broadcast>"))
+_HERE: Final = frozenset(
+    ("", "0", "0.0.0.0", "::", "::1", "localhost", "localhost.localdomain", "ip6-localhost")
+)
+_BROADCAST: Final = "<broadcast>"  # what Python calls 255.255.255.255
 
 
 class Unknown(Exception):
@@ -32,6 +35,10 @@ class Unknown(Exception):
 
     def __init__(self, *, is_temporary: bool) -> None:
         self.is_temporary = is_temporary
+
+
+class InForce(Exception):
+    """Another redirect is in force."""
 
 
 class Map(Protocol):
@@ -75,14 +82,16 @@ class Redirect:
         """``allow`` are names and addresses that may be reached all the same."""
         self._map = there
         self._ca_file = ca_file
-        self._allowed = frozenset(each.lower().rstrip(".") for each in allow)
+        self._allowed = frozenset(_plain(each) for each in allow)
         self._patches = Patches()
         self._environment: dict[str, str | None] = {}
         self._shown: WeakKeyDictionary[socket.socket, dict[tuple[str, int], tuple[Any, ...]]] = (
             WeakKeyDictionary()
         )
+        self._detached: dict[int, dict[tuple[str, int], tuple[Any, ...]]] = {}
+        """The same for sockets that live on in another object, such as one with TLS, by file descriptor."""
         self._known: dict[tuple[int, Any], Place] = {}
-        """Where addresses led before: a place does not move as long as a fake internet stands."""
+        """Where addresses led before."""
         self._resolvers = frozenset(system_resolvers())
         self._own_names = _HERE | {socket.gethostname().lower()}
         self._original: Mapping[str, Callable[..., Any]] = {}
@@ -92,13 +101,29 @@ class Redirect:
     # In force, and over --------------------------------------------------------------------------
 
     def install(self) -> None:
-        """Begin. Raises ``RuntimeError`` while another one is in force."""
+        """Begin. Raises :class:`InForce` while another one is in force."""
         with Redirect._lock:
             if Redirect._in_force is not None:
-                raise RuntimeError("this process is redirected already; end that redirect first.")
+                raise InForce("this process is redirected already; end that redirect first.")
             Redirect._in_force = self
+        try:
+            self._replace()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _replace(self) -> None:
         names = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
-        methods = ("connect", "connect_ex", "sendto", "sendmsg", "recvfrom", "recvfrom_into", "getpeername")
+        methods = (
+            "connect",
+            "connect_ex",
+            "sendto",
+            "sendmsg",
+            "recvfrom",
+            "recvfrom_into",
+            "getpeername",
+            "detach",
+        )
         self._original = {
             **{name: getattr(socket, name) for name in names},
             **{name: getattr(socket.socket, name) for name in methods},
@@ -127,6 +152,10 @@ class Redirect:
             if Redirect._in_force is self:
                 Redirect._in_force = None
 
+    def forget(self) -> None:
+        """Something has moved: look anew where addresses lead."""
+        self._known.clear()
+
     @property
     def name_server(self) -> tuple[str, int]:
         """Where the DNS server really listens."""
@@ -136,20 +165,32 @@ class Redirect:
 
     def place(self, host: str, port: int, family: int) -> Place:
         """Where an address leads. Raises ``OSError`` for one outside, or where nobody ever listened."""
-        plain = host.partition("%")[0]
+        plain = _plain(host)
         if port == DNS_PORT and (plain in self._resolvers or is_here(plain)):
             return self._place(self._map.name_server, (host, port), family)
         if is_here(plain) or plain in self._allowed:
             return Place((host, port), None)
         if not self._map.covers(plain):
+            if self._is_own(plain):
+                return Place((host, port), None)
             raise self.refuse(host, port)
-        found = self._map.find(str(ip_address(plain)), port)
+        found = self._map.find(plain, port)
         if found is None:
             raise ConnectionRefusedError(
                 errno.ECONNREFUSED,
                 f"{os.strerror(errno.ECONNREFUSED)}: no server of the fake internet is there",
             )
         return self._place(found, (host, port), family)
+
+    def _is_own(self, address: str) -> bool:
+        """Whether this machine has an address: who speaks to himself has one address at both ends."""
+        try:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                self._original["connect"](sock, (address, DNS_PORT))  # which sends nothing
+                return _plain(sock.getsockname()[0]) == address
+        except OSError:
+            return False
 
     @staticmethod
     def _place(real: tuple[str, int], shown: tuple[str, int], family: int) -> Place:
@@ -170,12 +211,7 @@ class Redirect:
             return True
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
         name = name.lower().rstrip(".")
-        return (
-            name in self._own_names
-            or name in self._allowed
-            or name.endswith(".localhost")
-            or _literal(name) is not None
-        )
+        return is_here(name) or name in self._own_names or name in self._allowed or _literal(name) is not None
 
     def look_up(self, host: str, family: int) -> list[tuple[int, str]]:
         """The addresses of a name with their families. Raises ``socket.gaierror``."""
@@ -198,7 +234,8 @@ class Redirect:
     def _getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[Any]:
-        if self.is_own_affair(host) or family not in (socket.AF_UNSPEC, *_INTERNET):
+        is_looked_up = not flags & socket.AI_NUMERICHOST and family in (socket.AF_UNSPEC, *_INTERNET)
+        if self.is_own_affair(host) or not is_looked_up:
             found: list[Any] = self._original["getaddrinfo"](host, port, family, type, proto, flags)
             return found
         name = host.decode("ascii") if isinstance(host, bytes) else host
@@ -270,15 +307,20 @@ class Redirect:
         host = address[0].decode("ascii") if isinstance(address[0], bytes) else address[0]
         if not isinstance(host, str) or not isinstance(address[1], int):
             return address
+        if host == _BROADCAST:
+            raise self.refuse("255.255.255.255", address[1])
         if _literal(host) is None and not self.is_own_affair(host):
             return self._lead(sock, (self.look_up(host, sock.family)[0][1], *address[1:]))
+        if _plain(host) in self._own_names - self._allowed and not is_here(host):
+            found = self._original["getaddrinfo"](host, address[1], sock.family, sock.type)
+            return self._lead(sock, found[0][4])
         place = self.place(host, address[1], sock.family)
         self._known[sock.family, address] = place if place.shown is not None else Place(address, None)
         return self._lead(sock, address)
 
-    def _seen(self, sock: socket.socket, address: Any) -> Any:
+    def seen(self, sock: socket.socket, address: Any) -> Any:
         """The public address for a real one, where the program went there."""
-        shown = self._shown.get(sock)
+        shown = self._shown.get(sock) or self._detached.get(sock.fileno())
         if shown is None or not isinstance(address, tuple):
             return address
         return shown.get(_key(address), address)
@@ -309,14 +351,21 @@ class Redirect:
 
     def _recvfrom(self, sock: socket.socket, *arguments: Any) -> tuple[bytes, Any]:
         data, address = self._original["recvfrom"](sock, *arguments)
-        return data, self._seen(sock, address)
+        return data, self.seen(sock, address)
 
     def _recvfrom_into(self, sock: socket.socket, *arguments: Any, **more: Any) -> tuple[int, Any]:
         number, address = self._original["recvfrom_into"](sock, *arguments, **more)
-        return number, self._seen(sock, address)
+        return number, self.seen(sock, address)
 
     def _getpeername(self, sock: socket.socket) -> Any:
-        return self._seen(sock, self._original["getpeername"](sock))
+        return self.seen(sock, self._original["getpeername"](sock))
+
+    def _detach(self, sock: socket.socket) -> int:
+        shown = self._shown.pop(sock, None)
+        number: int = self._original["detach"](sock)
+        if shown is not None:
+            self._detached[number] = shown
+        return number
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -339,9 +388,19 @@ def _literal(text: str) -> str | None:
     return None
 
 
+def _plain(host: str) -> str:
+    """An address in its usual form, without IPv6 around IPv4 (RFC 4291 §2.5.5.2); a name in small letters."""
+    with suppress(ValueError):
+        address = ip_address(host.partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return str(mapped or address)
+    return host.lower().rstrip(".")
+
+
 def is_here(host: str) -> bool:
     """Whether an address, or a name that means the same, is this machine itself."""
-    return host.startswith(("127.", "::ffff:127.")) or host in ("::1", "0.0.0.0", "::") or host in _HERE
+    plain = _plain(host)
+    return plain in _HERE or plain.startswith("127.") or plain.endswith(".localhost")
 
 
 def system_resolvers() -> list[str]:

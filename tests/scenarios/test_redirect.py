@@ -12,6 +12,7 @@ import threading
 from email.message import EmailMessage
 
 import aiosmtplib
+import dns.asyncbackend
 import dns.asyncresolver
 import dns.resolver
 import pytest
@@ -224,6 +225,97 @@ def test_this_machine_is_left_alone(mailnet):
         left.close()
         right.close()
         assert socket.getaddrinfo(None, 80)
+
+
+def test_this_machine_by_its_names(mailnet):
+    with mailnet.redirect(), socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+        for name in ("LocalHost", b"127.0.0.1", socket.gethostname()):
+            with socket.socket() as sock:
+                sock.connect((name, port))
+                assert sock.getpeername()[1] == port
+        with socket.create_connection((socket.gethostname(), port)) as sock:
+            assert sock.getpeername()[1] == port
+
+
+def test_ipv4_in_a_socket_for_ipv6(mailnet):
+    host = mailnet.domain("example.org").hosts[0]
+    with mailnet.redirect(), socket.socket(socket.AF_INET6) as sock:
+        sock.connect((f"::ffff:{host.ipv4}", 25))
+        assert sock.recv(100).startswith(b"220 mx1.example.org")
+        assert sock.getpeername()[:2] == (f"::ffff:{host.ipv4}", 25)
+
+
+@pytest.mark.parametrize("address", ["<broadcast>", "255.255.255.255", "224.0.0.1"])
+def test_nobody_calls_to_all_neighbours(mailnet, address):
+    with mailnet.redirect() as redirection, socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        with pytest.raises(OSError, match="outside"):
+            sock.sendto(b"?", (address, 53))
+        with pytest.raises(MailExpectation):
+            redirection.require_none_escaped()
+
+
+def test_a_name_is_not_looked_up_where_an_address_is_demanded(mailnet):
+    mailnet.domain("example.org")
+    with mailnet.redirect(), pytest.raises(socket.gaierror):
+        socket.getaddrinfo("mx1.example.org", 25, flags=socket.AI_NUMERICHOST)
+    assert not mailnet.dns.queries()
+
+
+def test_a_socket_with_tls_shows_the_public_address(mailnet):
+    mailnet.account("hello@shop.test")
+    host = mailnet.existing_host("smtp.shop.test")
+    with mailnet.redirect(), smtplib.SMTP_SSL(host.name, 465) as client:
+        assert client.sock.getpeername() == (host.ipv4, 465)
+
+
+def test_trio(mailnet):
+    import trio
+
+    mailnet.account("hello@shop.test")
+
+    async def look() -> None:
+        trio_backend = dns.asyncbackend.get_backend("trio")  # it keeps the first that it found in a process
+        resolver = dns.asyncresolver.Resolver()
+        for tcp in (False, True):
+            [record] = await resolver.resolve("shop.test", "MX", tcp=tcp, backend=trio_backend)
+            assert str(record.exchange) == "mx1.shop.test."
+        stream = await trio.open_tcp_stream("smtp.shop.test", 587)
+        assert (await stream.receive_some(100)).startswith(b"220 smtp.shop.test")
+        await stream.aclose()
+
+    with mailnet.redirect():
+        trio.run(look)
+
+
+def test_a_real_server_that_is_attached_in_the_midst(mailnet):
+    mailnet.domain("example.org")
+    with mailnet.redirect(), socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(("mx1.example.org", 25)).close()
+        mailnet.attach("mx1.example.org", *server.getsockname())
+        with socket.create_connection(("mx1.example.org", 25)), server.accept()[0]:
+            pass
+
+
+def test_what_a_redirect_saw_that_has_ended_counts_too():
+    with pytest.raises(MailExpectation, match=r"192\.88\.99\.1 port 25"), MailNet() as net:
+        first = net.redirect()
+        with socket.socket() as sock:
+            assert sock.connect_ex(("192.88.99.1", 25)) == errno.ENETUNREACH
+        first.end()
+        net.redirect().end()
+
+
+def test_a_redirect_that_cannot_begin_leaves_nothing(mailnet, monkeypatch):
+    before = attributes()
+    with monkeypatch.context() as broken:
+        broken.setattr("fakemail.capture.compiled.redirect", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            mailnet.redirect()
+    assert attributes() == before
+    with mailnet.redirect():
+        pass
 
 
 def test_everything_is_put_back_exactly(mailnet):
