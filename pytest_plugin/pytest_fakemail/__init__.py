@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_fakemail.fixtures import PASSED, SHARED, TRIAL, WORLDS, async_mailnet, mailnet, mailnet_factory
+from pytest_fakemail.fixtures import (
+    CALLED,
+    PASSED,
+    SHARED,
+    TRIAL,
+    WORLDS,
+    async_mailnet,
+    mailnet,
+    mailnet_factory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from pytest_fakemail.worlds import World
 
 __all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
 
@@ -179,17 +190,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that passed although a fault that it declared never struck."""
     __tracebackhide__ = True
-    worlds = [*(item.stash.get(WORLDS, None) or ()), *(item.config.stash.get(SHARED, None) or ())]
-    if not worlds:
-        return (yield)
-    from pytest_fakemail import unfired
 
-    unfired.expect(worlds, True)
+    def worlds() -> list[World]:
+        return [*(item.stash.get(WORLDS, None) or ()), *(item.config.stash.get(SHARED, None) or ())]
+
+    stash = item.config.stash
+    stash[CALLED] = True  # for worlds that the test makes itself
+    for world in worlds():
+        world.expect_strikes(True)
     try:
         result = yield
     finally:
-        unfired.expect(worlds, False)
-    unfired.judge(worlds)
+        stash[CALLED] = False
+        for world in worlds():
+            world.expect_strikes(False)
+    if found := worlds():
+        from pytest_fakemail import unfired
+
+        unfired.judge(found)
     return result
 
 

@@ -25,6 +25,9 @@ ORIGINAL: pytest.StashKey[str] = pytest.StashKey()
 PASSED: pytest.StashKey[bool] = pytest.StashKey()
 """In an item's stash once the test itself has passed."""
 
+CALLED: pytest.StashKey[bool] = pytest.StashKey()
+"""In the config's stash: whether a test itself runs, and not its fixtures."""
+
 SHARED: pytest.StashKey[list[World]] = pytest.StashKey()
 """In the config's stash: the open worlds that several tests may use."""
 

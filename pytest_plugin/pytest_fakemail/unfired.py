@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from pytest_fakemail.worlds import World
 
 
-def expect(worlds: Iterable[World], wanted: bool) -> None:
-    """From now on faults that are declared must strike, or need not."""
-    for world in worlds:
-        world.net.faults_must_fire = wanted
-
-
 def judge(worlds: Iterable[World]) -> None:
     """Fail a test that passed, if a fault that must strike never did."""
     __tracebackhide__ = True
@@ -44,8 +38,7 @@ def judge(worlds: Iterable[World]) -> None:
 
 def unfired(world: World) -> list[Rule]:
     """The faults that this test declared and that never struck, as far as that can be known."""
-    rules = world.net.internet.faults.added[world.known_faults :] if world.is_open else []
-    return [rule for rule in rules if not rule.fired and not isinstance(rule.action, UNCOUNTED)]
+    return [rule for rule in world.new_faults if not rule.fired and not isinstance(rule.action, UNCOUNTED)]
 
 
 def tell(rule: Rule) -> str:

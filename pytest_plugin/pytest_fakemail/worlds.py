@@ -14,11 +14,12 @@ from fakemail import DeclarationError, MailNet
 from fakemail.api.config import load
 from fakemail.api.fault_tables import declare
 from fakemail.api.progress import with_notes
-from pytest_fakemail.fixtures import SHARED, TRIAL, WORLDS
+from pytest_fakemail.fixtures import CALLED, SHARED, TRIAL, WORLDS
 from pytest_fakemail.options import Options, of_item, read
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import BaseNet
+    from fakemail.faults.rule import Rule
     from fakemail.record.journey import Journey
 
 _Net = TypeVar("_Net", bound="BaseNet[Any]")
@@ -56,6 +57,15 @@ class World:
         if self.net.is_running:
             with suppress(TimeoutError):  # a loop that stands still has a log all the same
                 self.net._settled(_MOMENT).result(10 * _MOMENT)
+
+    @property
+    def new_faults(self) -> list[Rule]:
+        """Those that were declared since the test began."""
+        return self._internet.faults.added[self.known_faults :]
+
+    def expect_strikes(self, wanted: bool) -> None:
+        """From now on faults that are declared must strike, or need not."""
+        self.net.faults_must_fire = wanted
 
     @property
     def is_inhabited(self) -> bool:
@@ -169,6 +179,7 @@ class Factory:
             where="mailnet_factory()",
         )
         net = _open(MailNet, wanted, self._worlds)
+        self._worlds[-1].expect_strikes(self._config.stash.get(CALLED, False))
         self._exits.callback(net.close)
         return net
 
