@@ -824,7 +824,8 @@ def faults() -> Iterator[str]:
     yield ""
     yield f"`once_per` is one of {', '.join(f'`{name}`' for name in PER)}."
     yield from ("", "## Plain names", "")
-    yield "At `host.faults`, `domain.faults` for the hosts that take its mail, and `mailnet.faults` for every host."
+    yield "At `host.faults`, `domain.faults` for the hosts that take its mail (for IMAP and POP3: where it is read),"
+    yield "and `mailnet.faults` for every host."
     yield "Each is one line of `add()`, and takes the same options."
     yield ""
     yield from _presets(HostFaults)

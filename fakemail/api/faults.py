@@ -196,7 +196,7 @@ class Faults(Adds):
 
 
 class HostFaults(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets):
-    """What goes wrong at a host, at the mail hosts of a domain, or everywhere."""
+    """What goes wrong at a host, at the hosts of a domain, or everywhere."""
 
 
 def _lift(net: AnyNet, rules: list[Rule]) -> None:

@@ -204,7 +204,7 @@ class Domain(Signs):
 
     @property
     def faults(self) -> HostFaults:
-        """What goes wrong at the hosts that take its mail."""
+        """What goes wrong at the hosts that take its mail, and by IMAP and POP3 where it is read."""
         return HostFaults(self._net, Scope(domain=self.name))
 
     @property

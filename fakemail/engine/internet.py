@@ -100,9 +100,7 @@ class Internet:
             if port_offset is None
             else FixedPorts(self.network, self.world, offset=port_offset)
         )
-        self.faults = Register(
-            now=clock.now, seed=seed, mail_hosts=self._mail_hosts, on_strike=self._note_strike
-        )
+        self.faults = Register(now=clock.now, seed=seed, hosts_of=self._hosts_of, on_strike=self._note_strike)
         self._fault_job: Job | None = None
         self.next_connection = count(1).__next__
         self.connections = Connections(self)
@@ -351,9 +349,14 @@ class Internet:
         self.faults.refresh()
         self.supervisor.spawn(self.heed_faults(), "faults")
 
-    def _mail_hosts(self, domain: str) -> tuple[str, ...]:
+    def _hosts_of(self, domain: str, stage: Stage) -> tuple[str, ...]:
+        """Where a domain's faults strike: where its mail is taken, and for IMAP and POP3 where it is read."""
         described = self.world.domains.get(domain)
-        return () if described is None else described.mail_hosts
+        if described is None:
+            return ()
+        return (
+            (described.reading_host,) if stage.value.startswith(("imap.", "pop3.")) else described.mail_hosts
+        )
 
     def _note_strike(self, host: str, rule: Rule, facts: Facts) -> None:
         self.log.append(Struck, rule.stage, host, facts.connection, "", str(rule.action), rule.title)

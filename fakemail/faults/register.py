@@ -9,6 +9,7 @@ from fakemail.faults.book import Book
 from fakemail.faults.facts import Facts
 from fakemail.faults.rule import Rule, Scope
 from fakemail.terms.ids import Chance, seed_from
+from fakemail.terms.stage import Stage
 
 
 class Register:
@@ -19,13 +20,13 @@ class Register:
         *,
         now: Callable[[], datetime],
         seed: int = 0,
-        mail_hosts: Callable[[str], tuple[str, ...]] = lambda _: (),
+        hosts_of: Callable[[str, Stage], tuple[str, ...]] = lambda _, __: (),
         on_strike: Callable[[str, Rule, Facts], object] = lambda *_: None,
     ) -> None:
-        """``mail_hosts`` tells those of a domain, ``on_strike`` is told the host, the rule and the facts."""
+        """``hosts_of`` tells at which hosts of a domain a stage is met, ``on_strike`` who was struck by what."""
         self._now = now
         self._seed = seed
-        self._mail_hosts = mail_hosts
+        self._hosts_of = hosts_of
         self._on_strike = on_strike
         self._books: dict[str, Book] = {}
         self._in_force: list[Rule] = []
@@ -59,7 +60,7 @@ class Register:
         now = self._now()
         active = [rule for rule in self._in_force if rule.is_in_force(now)]
         for host, book in self._books.items():
-            book.put_in_force(rule for rule in active if self._covers(rule.scope, host))
+            book.put_in_force(rule for rule in active if self._covers(rule, host))
 
     def rules(self, scope: Scope | None = None) -> list[Rule]:
         """The rules in force or still to come, all of them or those of one scope."""
@@ -78,10 +79,11 @@ class Register:
     def _is_past(self, rule: Rule) -> bool:
         return rule.when.until is not None and rule.when.until <= self._now()
 
-    def _covers(self, scope: Scope, host: str) -> bool:
+    def _covers(self, rule: Rule, host: str) -> bool:
+        scope = rule.scope
         if scope.host:
             return scope.host == host
-        return not scope.domain or host in self._mail_hosts(scope.domain)
+        return not scope.domain or host in self._hosts_of(scope.domain, rule.stage)
 
     def _struck(self, book: Book, rule: Rule, facts: Facts) -> None:
         if rule.is_used_up:

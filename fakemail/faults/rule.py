@@ -15,13 +15,13 @@ from fakemail.terms.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose fault it is: one host's, that of the mail hosts of a domain, or everybody's."""
+    """Whose fault it is: one host's, a domain's, or everybody's."""
 
     host: str = ""
     domain: str = ""
 
     def __str__(self) -> str:
-        return self.host or (f"the mail hosts of {self.domain}" if self.domain else "every host")
+        return self.host or (f"the hosts of {self.domain}" if self.domain else "every host")
 
 
 EVERYBODY = Scope()

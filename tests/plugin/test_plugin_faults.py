@@ -40,7 +40,7 @@ SEND = (
             'mailnet.domain("example.org").faults.drop(Stage.SMTP_VRFY)',
             [
                 "a fault never struck:",
-                "  smtp.vrfy: drop, at the mail hosts of example.org",
+                "  smtp.vrfy: drop, at the hosts of example.org",
                 "    smtp.vrfy was never reached while it was in force",
             ],
         ),
@@ -203,3 +203,27 @@ def test_faults_of_the_mark(project: pytest.Pytester):
     run.stdout.fnmatch_lines(["*a fault never struck:*"])
     run.stdout.fnmatch_lines(["*faults= is a list of tables such as *, not [[]'drop'[]]."])
     run.stdout.fnmatch_lines(["*there is no stage 'smtp.vrfi'; did you mean 'smtp.vrfy'*"])
+
+
+def test_a_world_that_the_test_makes_itself(project):
+    project.makepyfile(
+        textwrap.dedent(
+            """
+            from fakemail import Stage
+
+            def test_left_open(mailnet_factory):
+                net = mailnet_factory(faults=[{"stage": "smtp.vrfy", "do": "drop"}])
+                net.faults.drop(Stage.SMTP_NOOP)
+
+            def test_closed(mailnet_factory):
+                with mailnet_factory() as net:
+                    net.faults.drop(Stage.SMTP_NOOP)
+
+            def test_others_are_not_blamed(mailnet_factory):
+                pass
+            """
+        )
+    )
+    run = project.runpytest()
+    run.assert_outcomes(passed=1, failed=2)
+    run.stdout.fnmatch_lines(["*a fault never struck:*", "*smtp.noop: drop*"])

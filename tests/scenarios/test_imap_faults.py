@@ -582,3 +582,18 @@ async def test_the_other_face(async_mailnet):
     with async_mailnet.dns.faults.servfail("example.org", must_fire=False):
         assert len(async_mailnet.dns.faults.all()) == 1
     assert async_mailnet.dns.faults.all() == []
+
+
+def test_a_fault_of_the_domain_strikes_where_its_mail_is_read(bob, mailnet):
+    fault = mailnet.domain("example.org").faults.over_quota()
+    with reader(bob) as client:
+        assert client.append("INBOX", None, None, samples.plain())[0] == "NO"
+    assert fault.fired == 1
+
+
+def test_it_may_be_declared_before_anybody_reads(mailnet):
+    domain = mailnet.domain("example.net")
+    fault = domain.faults.over_quota()
+    with reader(mailnet.account("eve@example.net")) as client:
+        assert client.append("INBOX", None, None, samples.plain())[0] == "NO"
+    assert fault.fired == 1

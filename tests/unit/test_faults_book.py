@@ -169,7 +169,7 @@ def test_a_rule_that_is_used_up_is_in_force_no_more():
 
 
 def test_whose_fault_it_is():
-    made = register(mail_hosts={"example.org": ("mx1.example.org",)}.get)
+    made = register(hosts_of=lambda domain, stage: ("mx1.example.org",) if domain == "example.org" else ())
     mx, other = made.book("mx1.example.org"), made.book("mail.shop.test")
     everywhere = made.add(Rule(Stage.SMTP_RCPT, NO))
     of_domain = made.add(Rule(Stage.SMTP_RCPT, NO, scope=Scope(domain="example.org")))
