@@ -36,6 +36,8 @@ class Fault:
     def accompany(self, other: Fault) -> None:
         """Lift another together with this one, of which it is a part."""
         self._others.append(other)
+        self._rule.allies.append(other._rule)
+        other._rule.allies.append(self._rule)
 
     @property
     def fired(self) -> int:

@@ -40,6 +40,8 @@ class Rule:
     """Whether a test in which it never strikes is wrong."""
     chance: Chance | None = None
     """Its own, so that what one rule draws does not shift what others do."""
+    allies: list[Rule] = field(default_factory=list, init=False, repr=False)
+    """Those that are parts of one fault with it: when one has struck, the fault has."""
     reached: int = field(default=0, init=False)
     """How often the stage was reached while it was in force, whatever the facts."""
     occasions: int = field(default=0, init=False)
@@ -76,6 +78,11 @@ class Rule:
 
     def _draws(self) -> bool:
         return self.chance is None or self.chance.probability() < self.when.probability
+
+    @property
+    def has_struck(self) -> bool:
+        """Whether it has, or another part of the same fault."""
+        return self.fired > 0 or any(ally.fired for ally in self.allies)
 
     @property
     def is_used_up(self) -> bool:

@@ -25,7 +25,7 @@ def judge(worlds: Iterable[World]) -> None:
     for world in {world for world, _ in missed}:
         with suppress(Exception):  # it may just be about to strike; if that cannot be said, it has not
             world.let_settle()
-    found = [rule for _, rule in missed if not rule.fired]
+    found = [rule for _, rule in missed if not rule.has_struck]
     if not found:
         return
     head = "a fault never struck:" if len(found) == 1 else f"{len(found)} faults never struck:"
@@ -38,7 +38,9 @@ def judge(worlds: Iterable[World]) -> None:
 
 def unfired(world: World) -> list[Rule]:
     """The faults that this test declared and that never struck, as far as that can be known."""
-    return [rule for rule in world.new_faults if not rule.fired and not isinstance(rule.action, UNCOUNTED)]
+    return [
+        rule for rule in world.new_faults if not rule.has_struck and not isinstance(rule.action, UNCOUNTED)
+    ]
 
 
 def tell(rule: Rule) -> str:

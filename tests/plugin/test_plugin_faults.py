@@ -227,3 +227,27 @@ def test_a_world_that_the_test_makes_itself(project):
     run = project.runpytest()
     run.assert_outcomes(passed=1, failed=2)
     run.stdout.fnmatch_lines(["*a fault never struck:*", "*smtp.noop: drop*"])
+
+
+def test_a_fault_of_two_parts_has_struck_when_one_has(project):
+    project.makepyfile(
+        textwrap.dedent(
+            """
+            import imaplib
+
+            import pytest
+
+            def test_a_login(mailnet):
+                bob = mailnet.account("bob@example.org")
+                bob.imap.faults.reject_login()
+                with pytest.raises(imaplib.IMAP4.error):
+                    bob.imaps.imaplib()
+
+            def test_no_login(mailnet):
+                mailnet.account("bob@example.org").imap.faults.reject_login()
+            """
+        )
+    )
+    run = project.runpytest()
+    run.assert_outcomes(passed=1, failed=1)
+    run.stdout.fnmatch_lines(["*imap.login: refuse*", "*imap.login was never reached*"])

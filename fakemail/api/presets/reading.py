@@ -162,7 +162,6 @@ class ReadingPresets(Adds):
         """One fault at both ways to log in, of which a client takes one; who it is is told at the first only."""
         if "login" in where_and_when:
             return self.add(stages[0], do, **where_and_when)
-        given = {"must_fire": False} | where_and_when
-        fault = self.add(stages[0], do, **given)
-        fault.accompany(self.add(stages[1], do, **given))
+        fault = self.add(stages[0], do, **where_and_when)
+        fault.accompany(self.add(stages[1], do, **where_and_when))
         return fault
