@@ -8,7 +8,7 @@ from datetime import datetime
 
 from fakemail.faults.actions.action import Action
 from fakemail.faults.facts import EVERYWHERE, Facts, Where
-from fakemail.faults.when import ALWAYS, When
+from fakemail.faults.when import ALWAYS, When, how_often
 from fakemail.terms.ids import Chance
 from fakemail.terms.stage import Stage
 
@@ -104,4 +104,4 @@ class Rule:
         return f"{self.stage}{self.where}{self.when}: {self.action}"
 
     def __str__(self) -> str:
-        return f"{self.title} (fired {self.fired} times)"
+        return f"{self.title} (fired {how_often(self.fired)})"

@@ -53,15 +53,20 @@ class When:
 
     def __str__(self) -> str:
         parts = (
-            (self.skip, f"after {self.skip} times"),
-            (self.every != 1, f"each {self.every}th time"),
-            (self.times is not None, f"{self.times} times at most"),
+            (self.skip, f"not the first {self.skip}"),
+            (self.every != 1, f"one in {self.every}"),
+            (self.times is not None, f"{how_often(self.times or 0)} at most"),
             (self.probability != 1, f"with probability {self.probability}"),
             (self.once_per, f"once for each {self.once_per}"),
             (self.since, f"from {self.since:%Y-%m-%d %H:%M:%S}" if self.since else ""),
             (self.until, f"until {self.until:%Y-%m-%d %H:%M:%S}" if self.until else ""),
         )
         return "".join(f", {text}" for given, text in parts if given)
+
+
+def how_often(count: int) -> str:
+    """A count of strokes in words."""
+    return "once" if count == 1 else f"{count} times"
 
 
 ALWAYS: Final = When()

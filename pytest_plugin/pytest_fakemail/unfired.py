@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakemail.faults.actions.connections import UNCOUNTED
+from fakemail.faults.when import how_often
 
 if TYPE_CHECKING:
     from fakemail.faults.rule import Rule
@@ -45,11 +46,11 @@ def unfired(world: World) -> list[Rule]:
 
 def tell(rule: Rule) -> str:
     """What it waited for, and what came closest."""
-    times = "once" if rule.reached == 1 else f"{rule.reached} times"
+    times = how_often(rule.reached)
     if not rule.reached:
         seen = f"{rule.stage} was never reached while it was in force"
     elif rule.occasions:
-        seen = f"{rule.stage} was reached {times}, and everything fitted {rule.occasions} times: not yet its turn"
+        seen = f"{rule.stage} was reached {times}, and everything fitted {how_often(rule.occasions)}: not yet its turn"
     else:
         seen = f"{rule.stage} was reached {times}, but never so; the closest: {rule.closest}"
     return f"  {rule.title}, at {rule.scope}\n    {seen}"

@@ -48,8 +48,8 @@ SEND = (
             "mailnet.faults.drop(Stage.SMTP_RCPT, skip=1)",
             [
                 "a fault never struck:",
-                "  smtp.rcpt, after 1 times: drop, at every host",
-                "    smtp.rcpt was reached once, and everything fitted 1 times: not yet its turn",
+                "  smtp.rcpt, not the first 1: drop, at every host",
+                "    smtp.rcpt was reached once, and everything fitted once: not yet its turn",
             ],
         ),
     ],

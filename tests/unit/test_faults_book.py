@@ -155,7 +155,7 @@ def test_the_first_rule_that_strikes_decides_and_all_is_counted():
     made.lift(second)
     made.lift(second)
     assert not book
-    assert str(first) == "smtp.rcpt, recipient bob@example.org, 1 times at most: 550 5.7.1 (fired 1 times)"
+    assert str(first) == "smtp.rcpt, recipient bob@example.org, once at most: 550 5.7.1 (fired once)"
 
 
 def test_a_rule_that_is_used_up_is_in_force_no_more():
