@@ -9,12 +9,9 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from fakemail.engine.decisions import Decisions
-from fakemail.engine.reading import Readers
 from fakemail.engine.site import Site, Spoken
 from fakemail.faults.actions.action import Action
 from fakemail.faults.facts import Facts
-from fakemail.imap import personality as imap
-from fakemail.imap.session import Session as ImapSession
 from fakemail.model.host import (
     HTTPS,
     IMAP,
@@ -25,28 +22,19 @@ from fakemail.model.host import (
     SMTP,
     SUBMISSION,
     SUBMISSIONS,
-    Host,
-    Service,
 )
-from fakemail.pop3 import capabilities as pop3
-from fakemail.pop3.interference import Faulty
-from fakemail.pop3.replies import Answer
-from fakemail.pop3.session import Session as Pop3Session
 from fakemail.record.events import Told
 from fakemail.smtp import extensions as smtp
 from fakemail.smtp.session import Session as SmtpSession
-from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.wire.connection import Connection
-from fakemail.wire.imap_server import ImapConnection
-from fakemail.wire.pop3_server import Pop3Connection
 from fakemail.wire.seams import Core
 from fakemail.wire.smtp_server import SmtpConnection
 
 _S = TypeVar("_S")
 
 
-def _kind(usual: type[_S], site: Site, connection: Connection) -> Callable[..., _S]:
+def kind(usual: type[_S], site: Site, connection: Connection) -> Callable[..., _S]:
     """What makes the session of a connection: the usual one, or one as another server may speak."""
     internet = site.running.internet
     if not internet.hygiene or not connection.peer.is_app:
@@ -61,7 +49,7 @@ def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
     profile = site.profile(smtp.Profile)
     decisions = Decisions(site.running, profile, connection.peer, connection.number, answer=connection.answer)
     backend = connection.backend(decisions)
-    return _kind(SmtpSession, site, connection)(
+    return kind(SmtpSession, site, connection)(
         profile,
         backend,
         record,
@@ -69,18 +57,6 @@ def _open_smtp(site: Site, connection: SmtpConnection) -> Core:
         faults=site.running.faults,
         connection=connection.number,
     )
-
-
-def _open_pop3(site: Site, connection: Connection) -> Core:
-    append, host, number = site.log.append, site.host, connection.number
-
-    def record(stage: Stage, line: str, answer: Answer, responses: int, octets: int) -> None:
-        status, text, code, reason = answer
-        append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
-
-    faulty = Faulty(site.running.faults, connection.peer, number)
-    kind = _kind(Pop3Session, site, connection)
-    return kind(site.profile(pop3.Profile), Readers(site.running), record, faulty=faulty)
 
 
 def _open_https(site: Site, connection: Connection) -> Core:
@@ -108,38 +84,36 @@ def _connect_https(site: Site) -> Connection:
     return HttpsConnection(site)
 
 
+# What is for those only who read mail is loaded when the first of them comes.
+
+
+def _connect_imap(site: Site) -> Connection:
+    from fakemail.wire.imap_server import ImapConnection
+
+    return ImapConnection(site)
+
+
 def _open_imap(site: Site, connection: Connection) -> Core:
-    append, host, number = site.log.append, site.host, connection.number
+    from fakemail.engine.reading_sessions import open_imap
 
-    def record(
-        stage: Stage,
-        line: str,
-        status: str,
-        code: str,
-        text: str,
-        responses: int,
-        octets: int,
-        reason: Reason | None,
-    ) -> None:
-        append(Told, stage, host, number, "", line, status, code, text, responses, octets, reason)
-
-    return _kind(ImapSession, site, connection)(
-        site.profile(_imap_profile),
-        Readers(site.running),
-        record,
-        connection.peer,
-        faults=site.running.faults,
-        connection=number,
-    )
+    return open_imap(site, connection, kind)
 
 
-def _imap_profile(host: Host, service: Service) -> imap.Profile:
-    return imap.Profile(host, service, imap.PERSONALITIES[host.personality.imap])
+def _connect_pop3(site: Site) -> Connection:
+    from fakemail.wire.pop3_server import Pop3Connection
+
+    return Pop3Connection(site)
+
+
+def _open_pop3(site: Site, connection: Connection) -> Core:
+    from fakemail.engine.reading_sessions import open_pop3
+
+    return open_pop3(site, connection, kind)
 
 
 _SMTP: Final = Spoken(SmtpConnection, _open_smtp)
-_POP3: Final = Spoken(Pop3Connection, _open_pop3)
-_IMAP: Final = Spoken(ImapConnection, _open_imap)
+_POP3: Final = Spoken(_connect_pop3, _open_pop3)
+_IMAP: Final = Spoken(_connect_imap, _open_imap)
 
 PROTOCOLS: Final = {
     SMTP.name: _SMTP,

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
 from fakemail.terms.address import Path
 from fakemail.terms.peer import Peer
+
+
+class Idle(Enum):
+    """What ``argument`` says at the stage of IDLE, where there are three moments."""
+
+    START = "start"
+    """The go-ahead."""
+    NEWS = "news"
+    """Something is told unasked."""
+    DONE = "DONE"
+    """The client has had enough."""
 
 
 @dataclass(frozen=True, slots=True)

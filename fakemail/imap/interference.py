@@ -7,7 +7,6 @@ answer becomes a script for the connection (:mod:`fakemail.faults.steps`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 
 from fakemail.faults.actions.action import Action, Instead, OnAnswer
 from fakemail.faults.actions.connections import Close
@@ -30,17 +29,6 @@ _NUMBERED = frozenset(
     {Stage.IMAP_FETCH, Stage.IMAP_STORE, Stage.IMAP_COPY, Stage.IMAP_MOVE, Stage.IMAP_REPLACE}
 )
 """Commands whose first argument says which messages are meant."""
-
-
-class Idle(Enum):
-    """What ``argument`` says at the stage of IDLE, where there are three moments."""
-
-    START = "start"
-    """The go-ahead."""
-    NEWS = "news"
-    """Something is told unasked."""
-    DONE = "DONE"
-    """The client has had enough."""
 
 
 class Interference(Context):

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Final
 
 from fakemail.faults.book import Book
+from fakemail.faults.facts import Idle
 from fakemail.imap import news
 from fakemail.imap.compression import Compression
 from fakemail.imap.context import Backend, Recorder
-from fakemail.imap.interference import Idle, Interference
+from fakemail.imap.interference import Interference
 from fakemail.imap.needs import first_missing
-from fakemail.imap.news import News
 from fakemail.imap.personality import Profile
 from fakemail.imap.responses import Done, Going, Lazy, Outcome, Refused, store_refusal
 from fakemail.imap.states import COMMANDS, UNKNOWN, Row
@@ -360,9 +360,9 @@ class Session(Interference):
         if self._has_said_bye():
             return
         row, status = self._row, done.status
-        if self.view is not None and status != "BAD" and row.news is not News.NONE:
+        if self.view is not None and status != "BAD" and row.news is not news.News.NONE:
             if self.tells_selected:
-                news.tell(self, expunges=row.news is News.ALL or self._by_uid)
+                news.tell(self, expunges=row.news is news.News.ALL or self._by_uid)
             if self._has_said_bye():
                 return
         text = done.text or f"{row.name} completed."

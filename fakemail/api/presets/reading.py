@@ -23,8 +23,8 @@ from fakemail.faults.actions.reading import (
     SayYes,
     WrongSize,
 )
+from fakemail.faults.facts import Idle
 from fakemail.faults.steps import read_end
-from fakemail.imap.interference import Idle
 from fakemail.terms.stage import Stage
 
 if TYPE_CHECKING:
