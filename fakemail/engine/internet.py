@@ -350,13 +350,14 @@ class Internet:
         self.supervisor.spawn(self.heed_faults(), "faults")
 
     def _hosts_of(self, domain: str, stage: Stage) -> tuple[str, ...]:
-        """Where a domain's faults strike: where its mail is taken, and for IMAP and POP3 where it is read."""
+        """Where a domain's faults strike: where its mail is taken, or read; AUTH where it is handed in as well."""
         described = self.world.domains.get(domain)
         if described is None:
             return ()
-        return (
-            (described.reading_host,) if stage.value.startswith(("imap.", "pop3.")) else described.mail_hosts
-        )
+        if stage.value.startswith(("imap.", "pop3.")):
+            return (described.reading_host,)
+        own = described.mail_hosts
+        return (*own, described.submission_host) if stage is Stage.SMTP_AUTH else own
 
     def _note_strike(self, host: str, rule: Rule, facts: Facts) -> None:
         self.log.append(Struck, rule.stage, host, facts.connection, "", str(rule.action), rule.title)

@@ -69,10 +69,10 @@ class Rule:
         if self.when.probability < 1 and not self._draws():
             return False
         if self.when.once_per is not None:
-            key = self.when.key(facts)
-            if key in self._struck:
+            keys = self.when.keys(facts)
+            if keys <= self._struck:
                 return False
-            self._struck.add(key)
+            self._struck |= keys
         self.fired += 1
         return True
 

@@ -47,9 +47,11 @@ class When:
         """Whether it is in force at that time."""
         return (self.since is None or self.since <= now) and (self.until is None or now < self.until)
 
-    def key(self, facts: Facts) -> Hashable:
-        """What is struck once only."""
-        return None if self.once_per is None else PER[self.once_per](facts)
+    def keys(self, facts: Facts) -> set[Hashable]:
+        """What is struck once only: one thing, or each of the recipients."""
+        if self.once_per == "recipient":
+            return set(facts.recipients)
+        return {None if self.once_per is None else PER[self.once_per](facts)}
 
     def __str__(self) -> str:
         parts = (

@@ -51,6 +51,14 @@ def test_every_host_may_meet_a_fault_of_dns(mailnet: MailNet) -> None:
     assert len(bob.inbox) == 1
 
 
+def test_a_fault_of_a_domain_strikes_where_its_people_log_in(mailnet: MailNet) -> None:
+    ann = mailnet.account("ann@example.org")
+    fault = mailnet.domain("example.org").faults.login_unavailable()
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        ann.submission.smtplib()
+    assert fault.fired > 1  # smtplib tries one mechanism after the other
+
+
 def test_one_service_of_a_host_refuses_connections(mailnet: MailNet) -> None:
     ann = mailnet.account("ann@example.org")
     ann.submission.server.faults.refuse_connections(service="submissions")

@@ -90,6 +90,13 @@ def test_the_null_sender_can_be_meant():
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
+def test_each_of_the_recipients_is_struck_once():
+    ann, bob, eve = (Address(name, "example.org") for name in ("ann", "bob", "eve"))
+    moments = [(ann, bob), (bob, ann), (ann,), (ann, eve), (eve,)]
+    rule = Rule(Stage.SMTP_END, NO, when=When(once_per="recipient"))
+    assert struck_of(rule, range(5), lambda number: Facts(recipients=moments[number])) == [0, 3]
+
+
 def register(now=START, **options):
     return Register(now=lambda: now, **options)
 
