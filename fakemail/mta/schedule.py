@@ -56,6 +56,7 @@ _FINAL_REASONS: Final = frozenset(
     {
         Reason.NO_SUCH_DOMAIN,
         Reason.NULL_MX,
+        Reason.NO_ADDRESS,  # RFC 5321 §5.1: MX records of which none is usable are an error
         Reason.MAIL_LOOP,
         Reason.NOT_NEGOTIATED,
         Reason.MESSAGE_TOO_BIG,

@@ -64,8 +64,18 @@ def test_an_address_literal_of_the_sender_itself_is_a_loop(mailnet, shop):
 def test_an_mx_record_with_an_address_in_place_of_a_name_leads_nowhere(mailnet, shop):
     mailnet.dns.add("odd.test", "MX", "10 127.0.0.1.")
     send(mailnet, shop, "bob@odd.test")
-    mailnet.clock.advance(days(6))
-    assert mailnet.journey(to="bob@odd.test").fate == Expired(None, Reason.NO_ADDRESS)
+    mailnet.settle()
+    assert mailnet.journey(to="bob@odd.test").fate == Bounced(Stage.ROUTE, None, Reason.NO_ADDRESS)
+    assert shop.inbox.one().delivery_report.status == "5.4.4"
+
+
+def test_a_domain_without_mail_hosts_and_without_an_address(mailnet, shop):
+    mailnet.domain("bare.test").no_mx()
+    mailnet.dns.remove("bare.test", "A")
+    mailnet.dns.remove("bare.test", "AAAA")
+    send(mailnet, shop, "bob@bare.test")
+    mailnet.settle()
+    assert mailnet.journey(to="bob@bare.test").fate == Bounced(Stage.ROUTE, None, Reason.NO_ADDRESS)
 
 
 def test_one_good_mail_host_is_enough(mailnet, shop):
