@@ -72,3 +72,5 @@ def how_often(count: int) -> str:
 
 
 ALWAYS: Final = When()
+NEVER: Final = 10**9
+"""What a rule skips that is there to count only."""

@@ -14,7 +14,7 @@ from fakemail.faults.actions.smtp import GiveReply
 from fakemail.faults.facts import Where
 from fakemail.faults.rule import Rule
 from fakemail.faults.table import rows
-from fakemail.faults.when import When
+from fakemail.faults.when import NEVER, When
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 
@@ -36,7 +36,6 @@ _IN_POP3: Final[Mapping[str, Action]] = {"unavailable": Refuse("SYS/TEMP")}
 # A message comes in as many pieces as the network likes: one point for the whole of it.
 _ONCE: Final = frozenset({Stage.SMTP_BODY})
 _APP: Final = Where(client="app")
-_NEVER: Final = 10**9
 
 
 class Point(NamedTuple):
@@ -68,7 +67,7 @@ class Point(NamedTuple):
 
 def counters() -> list[Rule]:
     """Faults that never strike and count how often the app comes to each stage."""
-    return [Rule(stage, Reset(), _APP, When(skip=_NEVER)) for stage in rows() if stage is not Stage.CONNECT]
+    return [Rule(stage, Reset(), _APP, When(skip=NEVER)) for stage in rows() if stage is not Stage.CONNECT]
 
 
 def points(counted: Iterable[Rule]) -> list[Point]:

@@ -1,10 +1,11 @@
-"""``-k`` for the failure points of a sweep, which nobody has collected: the same expression, read by pytest itself."""
+"""``-k`` and ``--lf`` for the failure points of a sweep, which nobody has collected: as pytest itself reads them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 import pytest
 from _pytest.mark import KeywordMatcher
@@ -13,9 +14,35 @@ from _pytest.mark.expression import Expression
 from fakemail.faults.table import rows
 from fakemail.sweep.points import ACTIONS, Point
 
+_LAST_FAILED: pytest.StashKey[dict[str, set[str]]] = pytest.StashKey()
+"""In the config's stash, with --lf: the points that failed in the last run, by the id of their test."""
+_POINT: Final = re.compile(
+    rf"[\[-]((?:connect|[a-z]+3?\.[a-z0-9]+)(?:\.\d+)?-(?:{'|'.join(map(re.escape, ACTIONS))}))\]$"
+)
+
+
+def choose_last_failed(config: pytest.Config) -> None:
+    """Let ``--lf`` find swept tests of which points have failed."""
+    plugin: Any = config.pluginmanager.get_plugin("lfplugin")
+    failed: dict[Any, bool] = getattr(plugin, "lastfailed", {})
+    names = {str(each) for each in failed}
+    found: dict[str, set[str]] = {}
+    for name in names:
+        if match := _POINT.search(name):
+            test = name[: match.start()] + ("]" if match[0].startswith("-") else "")
+            if test not in names:
+                found.setdefault(test, set()).add(match[1])
+    for each in list(failed)[:1]:  # texts up to pytest 9.1, then objects that are read from texts
+        read = getattr(type(each), "parse", str)
+        failed.update((read(test), True) for test in found)
+    config.stash[_LAST_FAILED] = found
+
 
 def is_chosen(item: pytest.Item, point: str) -> bool:
-    """Whether ``-k`` wants that point of a test."""
+    """Whether ``-k`` and ``--lf`` want that point of a test."""
+    failed = item.config.stash.get(_LAST_FAILED, {}).get(item.nodeid)
+    if failed is not None and point not in failed:
+        return False
     expression = _expression(item.config)
     return expression is None or _fits(expression, item, point)
 

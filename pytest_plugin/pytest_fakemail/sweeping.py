@@ -64,6 +64,8 @@ def run(item: pytest.Function, nextitem: pytest.Item | None) -> None:
         ]
         item.session.testscollected += len(chosen)
         for point in chosen:
+            if item.session.shouldfail or item.session.shouldstop:  # -x and --maxfail
+                break
             trial = sweep.trial(point)
             clone = _again(item, point.name)
             clone.stash[TRIAL] = trial

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakemail.faults.actions.connections import UNCOUNTED
-from fakemail.faults.when import how_often
+from fakemail.faults.when import NEVER, how_often
 
 if TYPE_CHECKING:
     from fakemail.faults.rule import Rule
@@ -40,7 +40,9 @@ def judge(worlds: Iterable[World]) -> None:
 def unfired(world: World) -> list[Rule]:
     """The faults that this test declared and that never struck, as far as that can be known."""
     return [
-        rule for rule in world.new_faults if not rule.has_struck and not isinstance(rule.action, UNCOUNTED)
+        rule
+        for rule in world.new_faults
+        if not rule.has_struck and not isinstance(rule.action, UNCOUNTED) and rule.when.skip != NEVER
     ]
 
 

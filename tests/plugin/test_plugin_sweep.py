@@ -79,7 +79,48 @@ def test_nothing_but_the_first_run_where_no_point_is_wanted(project: pytest.Pyte
 
 def test_a_test_that_fails_without_faults_is_not_swept(project: pytest.Pytester) -> None:
     project.makepyfile(CAREFUL + "    assert False\n")
-    project.runpytest().assert_outcomes(failed=1)
+    run = project.runpytest()
+    run.assert_outcomes(failed=1)
+    run.stdout.no_fnmatch_line("*was never reached while it was in force*")
+
+
+def test_x_stops_at_the_first_point_that_fails(project: pytest.Pytester) -> None:
+    project.makepyfile(CARELESS)
+    project.runpytest("--mailnet-sweep=smtp.mail-*yz", "-x").assert_outcomes(passed=1, failed=1)
+
+
+def test_lf_runs_the_points_that_failed(project: pytest.Pytester) -> None:
+    project.makepyfile(f"{CARELESS}\n\ndef test_other():\n    assert False\n")
+    with_cache = ("-o", "addopts=")
+    run = project.runpytest(*with_cache, "--mailnet-sweep=smtp.[mq]*-[45]yz")
+    run.assert_outcomes(passed=3, failed=3)
+    run = project.runpytest(*with_cache, "--lf", "-v")
+    run.assert_outcomes(passed=1, failed=3)
+    run.stdout.fnmatch_lines(["smtp.mail-5yz  MAIL LOST *"])
+
+
+def test_a_fault_of_the_test_need_not_strike_where_another_one_does(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest, smtplib
+        from fakemail import Stage, faults
+
+        @pytest.mark.mailnet_sweep
+        def test_gives_up(mailnet):
+            smtp = mailnet.mx(mailnet.domain("example.org").name)
+            smtp.server.faults.add(Stage.SMTP_RCPT, faults.reply(550, "5.1.1", "no"), must_fire=True)
+            with smtplib.SMTP(smtp.host, smtp.port, timeout=1) as client:
+                client.ehlo()
+                code, _ = client.docmd("MAIL FROM:<hello@shop.test>")
+                if code == 250:
+                    client.docmd("RCPT TO:<bob@example.org>")
+                elif code < 500:
+                    pytest.fail("no sender")
+        """
+    )
+    run = project.runpytest("--mailnet-sweep=smtp.mail-[45]yz")
+    run.assert_outcomes(passed=2, failed=1)
+    run.stdout.fnmatch_lines(["smtp.mail-4yz: assertion failed, AssertionError: no sender"])
 
 
 def test_points_have_names_in_junit(project: pytest.Pytester) -> None:
