@@ -11,7 +11,7 @@ from fakemail.faults.actions.connections import Close, NoReply, RefuseConnection
 from fakemail.faults.actions.dns import GiveRcode
 from fakemail.faults.actions.reading import CutLiteral, Refuse
 from fakemail.faults.actions.smtp import GiveReply
-from fakemail.faults.facts import Where
+from fakemail.faults.facts import EVERYWHERE, Where
 from fakemail.faults.rule import Rule
 from fakemail.faults.table import rows
 from fakemail.faults.when import NEVER, When
@@ -59,7 +59,8 @@ class Point(NamedTuple):
         action = ACTIONS[self.action]
         if self.stage.value.startswith("pop3."):
             action = _IN_POP3.get(self.action, action)
-        return Rule(self.stage, action, _APP, when)
+        # The system does not ask who connects before it refuses.
+        return Rule(self.stage, action, EVERYWHERE if self.stage is Stage.CONNECT else _APP, when)
 
     def __str__(self) -> str:
         return self.name
