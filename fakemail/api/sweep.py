@@ -91,16 +91,19 @@ class Trial:
         if told is not None:
             self._told = frozenset(_key(each) for each in told)
 
-    def end(self, net: AnyNet) -> None:
-        """The run is over, and the fake internet quiet."""
+    def over(self) -> None:
+        """The app's part is over: nothing is cut or stopped any more."""
         if self._watchdog is not None:
             self._watchdog.stop()
+
+    def end(self, net: AnyNet) -> None:
+        """The run is over, and the fake internet quiet."""
+        self.over()
         self.events = net.internet.log.events()
 
     def settled(self, net: AnyNet) -> Future[bool | None]:
         """When the fake internet is quiet, or as good as."""
-        if self._watchdog is not None:
-            self._watchdog.stop()
+        self.over()
         return net._settled(net.timeout)
 
     @property

@@ -34,7 +34,9 @@ class Watchdog:
         net.call(self._look)
 
     def stop(self) -> None:
-        """The run is over."""
+        """The run is over; it may be said again."""
+        if not self._is_on:
+            return
         self._is_on = False
         self._stopper.end()
         if self._stopper.place and self.told.endswith("stopped"):

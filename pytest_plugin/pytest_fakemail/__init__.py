@@ -252,6 +252,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the journeys to the report of a failure, and leave our own code out of its traceback."""
     mistake = False
+    if TRIAL in item.stash and (call.when == "call" or call.excinfo is not None):
+        item.stash[TRIAL].over()  # what comes now is pytest's own, and must not be stopped
     if call.excinfo is not None and "fakemail" in sys.modules:
         from pytest_fakemail.report import hide_own_code, is_mistake
 
