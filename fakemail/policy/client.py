@@ -28,7 +28,8 @@ def _connection_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
     if rate is None:
         return
     if not facts.surroundings.throughput.has_room(_connections_to(facts), address, rate, now=facts.now):
-        sentence = f"{address} has connected {rate.most} times within {rate.span}"
+        times = "once" if rate.most == 1 else f"{rate.most} times"
+        sentence = f"{address} has connected {times} within {rate.span}"
         yield Finding("connection_rate", Status.POLICY, sentence, Reason.RATE_LIMITED)
 
 

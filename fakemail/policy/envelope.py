@@ -126,7 +126,8 @@ def _room(facts: Facts, keyword: str, who: str, said: str, rate: Rate | None) ->
         return
     kind = f"{keyword} of {facts.host}"
     if not facts.surroundings.throughput.has_room(kind, who, rate, now=facts.now):
-        sentence = f"{rate.most} messages {said} were taken within {rate.span}"
+        taken = "1 message" if rate.most == 1 else f"{rate.most} messages"
+        sentence = f"{taken} {said} {'was' if rate.most == 1 else 'were'} taken within {rate.span}"
         yield Finding(keyword, Status.POLICY, sentence, Reason.RATE_LIMITED)
 
 
