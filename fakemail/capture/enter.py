@@ -41,15 +41,18 @@ def main(errors: int, namespaces: list[int], keep: str, program: str, arguments:
     place = os.getcwd()
     os.set_inheritable(errors, False)
     undo_python(keep)
+    what = "command"
     try:
         for descriptor in namespaces:
             enter(descriptor)
             os.close(descriptor)
         # A new set of mounts begins at its own root.
+        what = "directory"
         os.chdir(place)
+        what = "command"
         os.execvp(program, arguments)
     except OSError as error:
-        os.write(errors, str(error.errno).encode())
+        os.write(errors, f"{error.errno} {what}".encode())
         os._exit(127)
 
 

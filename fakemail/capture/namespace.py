@@ -249,6 +249,7 @@ class _Launch:
         keep = "locale" if "LC_CTYPE" in (os.environ if base is None else base) else "no-locale"
         self._read, self._write = os.pipe()
         self._name = os.fsdecode(words[0])
+        self._place = os.fspath(options.get("cwd") or os.getcwd())
         files = [*options.get("pass_fds", ()), *namespaces, self._write]
         options["pass_fds"] = files
         listed = ",".join(map(str, namespaces))
@@ -267,12 +268,13 @@ class _Launch:
     def raise_error(self) -> None:
         """Wait until the command has begun; raise the ``OSError`` that kept it from that."""
         try:
-            said = os.read(self._read, 16)  # ends when the command takes the place of the one who steps in
+            said = os.read(self._read, 64)  # ends when the command takes the place of the one who steps in
         finally:
             os.close(self._read)
         if said:
-            number = int(said)
-            raise OSError(number, os.strerror(number), self._name)
+            number, what = said.decode().split()
+            name = self._name if what == "command" else f"working directory {self._place}"
+            raise OSError(int(number), os.strerror(int(number)), name)
 
 
 def _kill(process: int) -> None:

@@ -95,6 +95,7 @@ def test_an_ordinary_user_can_do_it():
         text=True,
         timeout=60,
         check=False,
+        cwd="/",  # that of this test may be closed to him
         env={**os.environ, "HOME": "/nonexistent"},
     )
     assert done.returncode == 0, done.stderr

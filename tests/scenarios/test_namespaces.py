@@ -142,7 +142,7 @@ def test_commands_that_cannot_be_run(mailnet):
         mailnet.run(["no-such-command"])
     with pytest.raises(PermissionError, match="/etc/passwd"):
         mailnet.popen(["/etc/passwd"])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="/no/such/place"):
         mailnet.run(["true"], cwd="/no/such/place")
     with pytest.raises(ValueError, match="no command"):
         mailnet.run([])
@@ -419,6 +419,7 @@ def _run_as_an_ordinary_user(base: str) -> None:
         text=True,
         check=False,
         timeout=55,
+        cwd="/",  # that of this test may be closed to him
         env={**os.environ, "PATH": "/usr/bin:/bin", "HOME": base, "CI": "1"},
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
