@@ -17,6 +17,7 @@ from namespaces import require_namespaces
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="mail servers change their user, which needs root"),
 ]
 

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,7 +161,8 @@ def send(net: MailNet, plan: Plan) -> None:
             client.sendmail(sender, list(recipients), raw)
 
 
-@settings(max_examples=20, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=50, deadline=None)
 @given(plan=plans, seed=st.integers(0, 3))
 def test_every_recipient_of_every_message_has_one_settled_fate(plan: Plan, seed: int) -> None:
     with MailNet(seed=seed, timeout=20) as net:
