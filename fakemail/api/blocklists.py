@@ -12,6 +12,7 @@ from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4, APP_IPV6
 from fakemail.policy.blocklists import address_name, domain_name
 from fakemail.terms.address import is_domain_name
+from fakemail.terms.peer import is_ip_address
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
@@ -73,14 +74,16 @@ class Blocklist:
             return entry.ipv4, entry.ipv6
         if entry == "app":
             return APP_IPV4, APP_IPV6
-        if _is_address(entry) or is_domain_name(entry):
+        if is_ip_address(entry) or is_domain_name(entry):
             return (entry,)
         raise DeclarationError(
             f"list {self.zone!r}: {entry!r} is neither an address, nor a domain, nor a host of this fake internet."
         )
 
     def _entry(self, name: str) -> str:
-        return address_name(name, self.zone) if _is_address(name) else domain_name(name_key(name), self.zone)
+        return (
+            address_name(name, self.zone) if is_ip_address(name) else domain_name(name_key(name), self.zone)
+        )
 
     def _has(self, name: str) -> bool:
         return bool(self._net.call(lambda: self._net.internet.zones.records(self._entry(name), "A")))
@@ -100,11 +103,3 @@ class Blocklist:
 
 
 _CODES = ip_network("127.0.0.0/8")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

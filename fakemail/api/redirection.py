@@ -15,7 +15,7 @@ from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
-    from fakemail.capture.escapes import Escape
+    from fakemail.capture.escapes import Escape, counted
 
 _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 
@@ -73,15 +73,11 @@ class Redirection:
 
 def told(escapes: Iterable[Escape]) -> str:
     """The text of a failure: what was tried, and what to do."""
-    counted: dict[str, int] = {}
-    for escape in escapes:
-        counted[str(escape)] = counted.get(str(escape), 0) + 1
-    lines = [f"        {what}" + (f", {times} times" if times > 1 else "") for what, times in counted.items()]
     return "\n".join(
         [
             "wanted: every connection inside the fake internet, or on this machine",
             "found:  connections that would have left it, and were refused:",
-            *lines,
+            *counted(escapes),
             "do:     declare the host (mailnet.account, mailnet.domain, mailnet.host), or allow it by name or "
             "address: mailnet.redirect(allow=[...])",
         ]

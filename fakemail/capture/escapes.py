@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -15,6 +17,14 @@ class Escape(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.host} port {self.port}"
+
+
+def counted(escapes: Iterable[Escape]) -> list[str]:
+    """The lines of a failure text that list attempts, each once and with how often it was made."""
+    return [
+        f"        {escape}" + (f", {times} times" if times > 1 else "")
+        for escape, times in Counter(escapes).items()
+    ]
 
 
 class Escaped(OSError):

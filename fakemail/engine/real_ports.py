@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
+from fakemail.engine.fixed_ports import DNS_PORT
 from fakemail.engine.network import Endpoint, Network
 from fakemail.errors import DeclarationError, PortInUse
 from fakemail.model.host import Host, Service
 from fakemail.wire.dns_server import DnsServer
 from fakemail.wire.ports import has_loopback_range
 
-DNS_PORT = 53
 # Second octets of the loopback addresses of fake internets, one each: away from what hosts with other ports have.
 _FIRST, _NUMBER = 128, 120
 

@@ -44,7 +44,7 @@ class Settlement:
             networks=NETWORKS,
             name_servers=self._name_servers,
             ca_file=str(process_authority().ca_file()),
-            java_truststore=process_authority().java_truststore(),
+            java_truststore=process_authority().java_truststore,
         )
         self._listening: list[tuple[Site, Listener]] = []
         self._passages: dict[Endpoint, Passage] = {}

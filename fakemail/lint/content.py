@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from fakemail.errors import ProtocolError
 from fakemail.lint.conversations import Conversation, Turn, turns
 from fakemail.lint.finding import Hit
-from fakemail.mail.headers import Headers, body_offset, parse_date, split_fields
+from fakemail.mail.headers import ONCE_AT_MOST, Headers, body_offset, parse_date, split_fields
 from fakemail.record.events import KEPT, Exchange
 from fakemail.smtp.body import has_bare_line_ends
 from fakemail.smtp.grammar import read_path_argument
@@ -22,20 +22,6 @@ _BARE: Final = re.compile(rb"[^\r\n]*(?:(?<!\r)\n|\r(?!\n))")
 _FIELD_LINE: Final = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]")
 # RFC 5322 §3.6.4: msg-id = [CFWS] "<" id-left "@" id-right ">" [CFWS]
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
-# RFC 5322 §3.6: the fields that stand there once at most.
-_ONCE: Final = (
-    "Date",
-    "From",
-    "Sender",
-    "Reply-To",
-    "To",
-    "Cc",
-    "Bcc",
-    "Message-ID",
-    "In-Reply-To",
-    "References",
-    "Subject",
-)
 
 
 class _Message(NamedTuple):
@@ -129,7 +115,7 @@ def _header(message: _Message) -> _Found:
 
 def _fields(message: _Message) -> _Found:
     headers = message.headers
-    for name in _ONCE:
+    for name in ONCE_AT_MOST:
         if len(headers.fields_named(name)) > 1:
             yield "duplicate_field", f"{name}: {headers.all(name)[1]}"
     if "Date" not in headers:

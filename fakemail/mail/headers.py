@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, overload
+from typing import Final, NamedTuple, overload
 
 from fakemail.mail.decoding import field_text
 
@@ -20,6 +20,20 @@ _FIELD_START = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _FIELD = re.compile(rb"(?m)^([!-9;-~]++)[ \t]*+:(.*(?:\n[ \t].*)*)")
 # RFC 5322 §3.6.4: msg-id = "<" id-left "@" id-right ">", read widely.
 _MESSAGE_ID = re.compile(r"<[^<>\s]++>")
+# RFC 5322 §3.6, the table: what may be there once at most.
+ONCE_AT_MOST: Final = (
+    "Date",
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Bcc",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "Subject",
+)
 # The longest field body that can be a date; the rest of a longer one is comment.
 _DATE_OCTETS = 200
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 from typing import Final
 
 from fakemail.model.policy import Outcome, Policy
@@ -12,6 +11,7 @@ from fakemail.policy.chain import Link
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
 from fakemail.policy.txt import addresses, is_settled, names
+from fakemail.terms.peer import is_ip_address
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 
@@ -90,7 +90,7 @@ def _hello(facts: Facts, _: Policy) -> Iterator[Finding]:
     if _is_own_name(facts, name) and not facts.surroundings.is_inside:
         sentence = f"{facts.peer.address} calls itself {facts.helo}, which is this host"
         yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="own_name")
-    elif _is_address(name):
+    elif is_ip_address(name):
         sentence = f"{facts.helo} is an address without brackets"
         yield Finding("helo", Status.FAIL, sentence, Reason.BAD_HELO, about="bare_address")
     elif not literal and "." not in name:
@@ -120,14 +120,6 @@ def _is_own_name(facts: Facts, name: str) -> bool:
     around = facts.surroundings
     bare = name.strip("[]").removeprefix("ipv6:")
     return name == facts.host or name in around.homes or bare in around.addresses
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 LINKS: Final = (

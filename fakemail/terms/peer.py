@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import NamedTuple
 
 
@@ -21,3 +22,12 @@ class Peer(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} [{self.address}]"
+
+
+def is_ip_address(text: str) -> bool:
+    """Whether a text is an IPv4 or IPv6 address, and no name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -137,6 +137,7 @@ class Authority:
         """The authority's own certificate."""
         return self._ca.cert_pem.bytes()
 
+    @cached_property
     def java_truststore(self) -> bytes:
         """The same as Java reads it: a PKCS #12 file that needs no password, as its own has been since JDK 18."""
         from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12

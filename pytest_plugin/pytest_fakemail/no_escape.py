@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 
 import pytest
 
-from fakemail.capture.escapes import Escape
+from fakemail.capture.escapes import Escape, counted
 from fakemail.capture.guard import Guard
 from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS
 
@@ -55,15 +55,11 @@ class NoEscape:
 
 def told(escapes: Iterable[Escape]) -> str:
     """The text of the failure."""
-    counted: dict[str, int] = {}
-    for escape in escapes:
-        counted[str(escape)] = counted.get(str(escape), 0) + 1
-    lines = [f"        {what}" + (f", {times} times" if times > 1 else "") for what, times in counted.items()]
     return "\n".join(
         [
             "wanted: no connection to a mail or DNS port off this machine (--mailnet-no-escape)",
             "found:  connections that were tried, and refused:",
-            *lines,
+            *counted(escapes),
             "do:     give the code under test the settings of the fake internet (account.submission, "
             "mailnet.mx(domain)), or redirect it: @pytest.mark.mailnet(redirect=True)",
         ]

@@ -7,23 +7,13 @@ from datetime import timedelta
 from typing import Final
 
 from fakemail.mail.envelope import Body
-from fakemail.mail.headers import starts_with_body
+from fakemail.mail.headers import ONCE_AT_MOST, starts_with_body
 from fakemail.policy.content.matter import Matter
 from fakemail.smtp.body import has_bare_line_ends
 
 # RFC 5322 §3.6, the table: what may be there once at most. RFC 2045 §3, RFC 2183 §2 for those of MIME.
 _ONCE: Final = (
-    "Date",
-    "From",
-    "Sender",
-    "Reply-To",
-    "To",
-    "Cc",
-    "Bcc",
-    "Message-ID",
-    "In-Reply-To",
-    "References",
-    "Subject",
+    *ONCE_AT_MOST,
     "MIME-Version",
     "Content-Type",
     "Content-Transfer-Encoding",
