@@ -15,7 +15,7 @@ from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
-    from fakemail.capture.escapes import Escape, counted
+    from fakemail.capture.escapes import Escape
 
 _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 
@@ -73,6 +73,8 @@ class Redirection:
 
 def told(escapes: Iterable[Escape]) -> str:
     """The text of a failure: what was tried, and what to do."""
+    from fakemail.capture.escapes import counted
+
     return "\n".join(
         [
             "wanted: every connection inside the fake internet, or on this machine",
