@@ -183,7 +183,7 @@ class _Unusable(Exception):
 
 def tls_is_optional(content: bytes) -> bool:
     """Whether a message says ``TLS-Required: No`` (RFC 8689 §3)."""
-    return _OPTIONAL.search(b"\n" + content[: body_offset(content) or len(content)]) is not None
+    return _OPTIONAL.search(b"\n" + content[: body_offset(content)]) is not None
 
 
 def _key(name: str) -> str:

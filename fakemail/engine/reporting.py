@@ -111,4 +111,4 @@ def _from_outcomes(dialogue: Dialogue) -> Problem | None:
 
 
 def _is_report(content: bytes) -> bool:
-    return _IS_REPORT.search(b"\n" + content[: body_offset(content) or len(content)]) is not None
+    return _IS_REPORT.search(b"\n" + content[: body_offset(content)]) is not None

@@ -64,7 +64,7 @@ def check_together(all_of_them: Iterable[Conversation]) -> Iterator[tuple[Conver
             message = turn.exchange.message
             if turn.exchange.stage is Stage.SMTP_END and turn.exchange.octets is not None and message:
                 head = head_of(turn.exchange.octets.content)
-                if name := field_in_head(head, b"Message-ID"):
+                if name := field_in_head(head, "message-id"):
                     sent.setdefault((turn.exchange.host, name), []).append((conversation, turn))
     for (_, name), copies in sent.items():
         numbers = {conversation.connected.connection for conversation, _ in copies}

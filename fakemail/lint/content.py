@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from fakemail.errors import ProtocolError
 from fakemail.lint.conversations import Conversation, Turn, turns
 from fakemail.lint.finding import Hit
-from fakemail.mail.headers import ONCE_AT_MOST, Headers, body_offset, parse_date, split_fields
+from fakemail.mail.headers import ONCE_AT_MOST, Headers, blank_line, body_offset, parse_date, split_fields
 from fakemail.record.events import KEPT, Exchange
 from fakemail.smtp.body import has_bare_line_ends
 from fakemail.smtp.grammar import read_path_argument
@@ -54,8 +54,8 @@ def _read(turn: Turn) -> _Message:
     octets, is_unstuffed = b"", False
     if turn.exchange.octets is not None:
         octets, is_unstuffed = turn.exchange.octets.content, turn.exchange.octets.is_unstuffed
-    if len(octets) == KEPT:
-        octets = octets.removesuffix(b"\r")  # half of a line end
+    if len(octets) == KEPT:  # cut off: the last line may be half of one
+        octets = octets[: octets.rfind(b"\n") + 1] or octets
     body = body_offset(octets)
     headers = Headers(split_fields(octets, 0, body))
     return _Message(octets, body, headers, _parameters(turn.mail), is_unstuffed)
@@ -105,8 +105,11 @@ def _eight_bit(message: _Message) -> _Found:
 
 
 def _header(message: _Message) -> _Found:
-    if message.body == 0:
-        yield "malformed_header", _text(message.octets.partition(b"\n")[0])
+    octets, body = message.octets, message.body
+    if len(octets) - body > 0 and not blank_line(octets, 0, body):
+        # The header ends with a line that is no field.
+        yield "malformed_header", _text(octets[body:].partition(b"\n")[0])
+        return
     for line in message.head.splitlines():
         if line and not _FIELD_LINE.match(line):
             yield "malformed_header", _text(line)

@@ -12,6 +12,8 @@ from typing import Final
 
 # RFC 5322 §3.6.8: ftext = %d33-57 / %d59-126. No field has another name.
 _NAME: Final = re.compile(rb"[!-9;-~]+")
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""What editors put at the start of a file in UTF-8. In front of a header it is passed over."""
 
 
 def pick_fields(raw: bytes, start: int, end: int, names: tuple[str, ...]) -> Iterator[re.Match[bytes]]:
@@ -51,4 +53,4 @@ def _patterns(names: tuple[str, ...]) -> tuple[re.Pattern[bytes], re.Pattern[byt
     # RFC 5322 §2.2, §2.2.3, §4.5: white space before the colon is obsolete, and read. A line end in front,
     # which has no case, lets the search skip from line to line.
     field = b"((?i:" + known + rb"))[ \t]*+:(.*+(?:\n[ \t].*+)*+)"
-    return re.compile(field), re.compile(b"\n" + field)
+    return re.compile(b"(?:" + BYTE_ORDER_MARK + b")?+" + field), re.compile(b"\n" + field)

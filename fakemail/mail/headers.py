@@ -1,7 +1,8 @@
 """The header block of a message or a part: where it ends, its fields in order, look-up by name.
 
 Works on offsets into the raw octets and takes everything: CRLF and LF, lines without a colon, 8-bit
-octets, NULs, no blank line. What a field means is read elsewhere.
+octets, NULs, no empty line. What a field means is read elsewhere. Whoever cuts header from body asks
+:func:`body_offset`, so that all of them cut at the same place.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple, overload
 
 from fakemail.mail.decoding import field_text
+from fakemail.mail.fields import BYTE_ORDER_MARK, first_body
 
 # RFC 5322 §2.2: field = field-name ":" field-body CRLF; §3.6.8: ftext = %d33-57 / %d59-126;
 # §4.5: white space before the colon is obsolete, and read. §2.2.3: a folded line starts with WSP.
-_FIELD_START = re.compile(rb"[!-9;-~]++[ \t]*+:")
-_FIELD = re.compile(rb"(?m)^([!-9;-~]++)[ \t]*+:(.*(?:\n[ \t].*)*)")
+_NAME: Final = rb"[!-9;-~]++[ \t]*+:"
+_FIELD: Final = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?+([!-9;-~]++)[ \t]*+:(.*(?:\n[ \t].*)*)")
+# What may stand before the first field and is passed over: the mark that editors put at the start of a file, the
+# line of an mbox file, lines that would go on with a field if there were one.
+_HEADER_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?+(?:>*+From .*+\n)?+(?:[ \t].*+\n)*+" + _NAME)
+# The line end, the first that is found fast, behind which no field begins and none goes on.
+_HEADER_END: Final = re.compile(rb"\n(?!" + _NAME + rb"|[ \t])")
+_MAILBOX_LINE: Final = re.compile(rb">*From ")
 # RFC 5322 §3.6.4: msg-id = "<" id-left "@" id-right ">", read widely.
 _MESSAGE_ID = re.compile(r"<[^<>\s]++>")
 # RFC 5322 §3.6, the table: what may be there once at most.
@@ -56,47 +64,58 @@ class Field(NamedTuple):
 
 
 def body_offset(raw: bytes, start: int = 0, end: int | None = None) -> int:
-    """Offset of the first octet behind the header block and its blank line, in ``raw[start:end]``.
+    """Offset of the first octet of the body, in ``raw[start:end]``.
 
-    Only an empty line ends a header block (RFC 5322 §2.1); a line without colon is passed over.
-    Without an empty line everything is header, except where the first line already is no field:
-    that is a body that came without header.
+    The header ends at its first line that is no field and goes on with none, as Postfix and Python have it
+    (RFC 5322 §2.1, §2.2). An empty line belongs to the header; any other line is the first of the body.
+    What has no field at all is a body that came without header.
     """
     stop = len(raw) if end is None else end
-    if raw.startswith(b"\n", start, stop):
-        return start + 1
-    if raw.startswith(b"\r\n", start, stop):
-        return start + 2
-    if _FIELD_START.match(raw, start, stop) is None and not raw.startswith(
-        (b"From ", b">From "),
-        start,
-        stop,  # left by mbox files
-    ):
-        return start
-    crlf = raw.find(b"\n\r\n", start, stop)
-    bare = raw.find(b"\n\n", start, stop if crlf < 0 else crlf + 2)
-    if bare >= 0:
-        return bare + 2
-    return stop if crlf < 0 else crlf + 3
+    first = _HEADER_START.match(raw, start, stop)
+    if first is None:
+        at = start
+    else:
+        last = _HEADER_END.search(raw, first.end(), stop)
+        if last is None:
+            return stop
+        at = last.end()
+    if raw.startswith(b"\n", at, stop):
+        return at + 1
+    return at + 2 if raw.startswith(b"\r\n", at, stop) else at
+
+
+def blank_line(raw: bytes, start: int, end: int) -> bytes:
+    """The empty line at the end of the header ``raw[start:end]``; ``b""`` where the body follows without one."""
+    before = end - 2 if raw.endswith(b"\r\n", start, end) else end - 1
+    is_there = raw.endswith(b"\n", start, end) and (before == start or raw.endswith(b"\n", start, before))
+    return raw[before:end] if is_there else b""
 
 
 def starts_with_body(raw: bytes) -> bool:
-    """Whether there is no header block at all: ``body_offset(raw) == 0``, for something that is not empty."""
-    return _FIELD_START.match(raw) is None and not raw.startswith((b"\n", b"\r\n", b"From ", b">From "))
+    """Whether fields in front of the message need an empty line behind them: its first line is no field.
+
+    A line that begins with white space would go on with the last of them.
+    """
+    if raw.startswith((b"\n", b"\r\n")):
+        return False
+    return raw.startswith((b" ", b"\t", BYTE_ORDER_MARK)) or _HEADER_START.match(raw) is None
+
+
+def starts_with_mailbox_line(raw: bytes) -> bool:
+    """Whether the header begins with the line that stands before each message of an mbox file (RFC 4155)."""
+    return _MAILBOX_LINE.match(raw) is not None and not starts_with_body(raw)
 
 
 def head_of(raw: bytes) -> bytes:
-    """The header block of a message, for :func:`field_in_head`; all of it where no blank line ends it."""
-    end = raw.find(b"\r\n\r\n")
-    return raw if end < 0 else raw[: end + 2]
+    """The header block of a message without its empty line, for :func:`field_in_head`."""
+    end = body_offset(raw)
+    return raw[: end - len(blank_line(raw, 0, end))]
 
 
-def field_in_head(head: bytes, name: bytes) -> str:
-    """The decoded body of the first field of that name, ``""`` if there is none, without splitting all of them."""
-    # It starts with the line feed before the name because that is found much faster than the start of a line.
-    field = rb"\n%s[ \t]*:((?:.*\n)(?:[ \t].*\n)*)" % name
-    match = re.search(field, b"\n" + head, re.IGNORECASE)
-    return field_text(match[1]).strip() if match else ""
+def field_in_head(head: bytes, name: str) -> str:
+    """The decoded body of the first field of that lower-case name, ``""`` if there is none."""
+    body = first_body(head, 0, len(head), name)
+    return "" if body is None else field_text(body)
 
 
 def split_fields(raw: bytes, start: int = 0, end: int | None = None) -> tuple[Field, ...]:
@@ -112,7 +131,7 @@ def split_fields(raw: bytes, start: int = 0, end: int | None = None) -> tuple[Fi
         if body.endswith(b"\r"):
             body = body[:-1]
             last -= 1
-        fields.append(Field(match[1].decode("ascii"), body, match.start(), last))
+        fields.append(Field(match[1].decode("ascii"), body, match.start(1), last))
     return tuple(fields)
 
 

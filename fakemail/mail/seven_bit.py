@@ -10,6 +10,7 @@ from binascii import b2a_qp
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from fakemail.mail.headers import blank_line
 from fakemail.mail.mime import Part, parse
 
 _ENCODING: Final = "Content-Transfer-Encoding"
@@ -90,6 +91,5 @@ def _declare(part: Part, encoding: bytes) -> _Edit:
         line = b"MIME-Version: 1.0\r\n" + line
     if part.body_start == part.header_start:  # a body that came without a header
         return _Edit(part.body_start, part.body_start, line + b"\r\n")
-    # Before the blank line, which is a lone LF where somebody wrote it so.
-    end = part.body_start - (2 if part.raw[: part.body_start].endswith(b"\r\n") else 1)
+    end = part.body_start - len(blank_line(part.raw, part.header_start, part.body_start))
     return _Edit(end, end, line)

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Final
 
-from fakemail.mail.headers import body_offset, split_fields, starts_with_body
+from fakemail.mail.headers import body_offset, split_fields, starts_with_body, starts_with_mailbox_line
 from fakemail.terms.address import Address, Path
 
 # Everything else that a client says of itself could end the clause, the comment or the field.
@@ -89,7 +89,7 @@ def complete(raw: bytes, *, date: datetime, message_id: str) -> bytes:
 
     ``message_id`` comes with its angle brackets. The octets of the message stay as they are.
     """
-    head = raw[: body_offset(raw)]
+    head = b"" if starts_with_body(raw) else raw[: body_offset(raw)]
     added = b""
     if _DATE.search(head) is None:
         added = f"Date: {_date(date, date.utcoffset())}\r\n".encode()
@@ -101,10 +101,13 @@ def complete(raw: bytes, *, date: datetime, message_id: str) -> bytes:
 def prepend(raw: bytes, fields: bytes) -> bytes:
     """Put complete field lines in front of a message.
 
-    A message that starts with its body gets the blank line that it lacks, so that the body stays one.
+    A message that starts with its body gets the blank line that it lacks, so that the body stays one. The line
+    of an mbox file becomes a field (both as Postfix does it).
     """
     if raw and starts_with_body(raw):
         return fields + b"\r\n" + raw
+    if starts_with_mailbox_line(raw):
+        return fields + b"X-Mailbox-Line: " + raw
     return fields + raw
 
 

@@ -124,16 +124,6 @@ def multiline(content: bytes, end: int) -> Iterator[bytes]:
     yield b".\r\n" if not end or content.endswith(b"\r\n", 0, end) else b"\r\n.\r\n"
 
 
-def end_of_header(raw: bytes) -> int:
-    """Where the header ends: behind the empty line, or at the end of a message without one."""
-    if raw.startswith((b"\r\n", b"\n")):
-        return raw.index(b"\n") + 1
-    end = raw.find(b"\n\r\n")
-    end = len(raw) if end < 0 else end + 3
-    bare = raw.find(b"\n\n", 0, end)  # an empty line of a message with bare line feeds, if it comes first
-    return end if bare < 0 else bare + 2
-
-
 def end_of_lines(raw: bytes, start: int, number: int) -> int:
     """Where so many lines end that begin at ``start``."""
     while number > 0 and start < len(raw):

@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
+from fakemail.mail.headers import body_offset
 from fakemail.pop3.authentication import Authentication, login_of_digest, login_of_password
 from fakemail.pop3.capabilities import Profile
 from fakemail.pop3.commands import COMMANDS, Argument, Row, State, out_of_order
 from fakemail.pop3.dialogue import OVERLONG, Recorder
 from fakemail.pop3.interference import Faulty, Interference
-from fakemail.pop3.maildrop import Maildrop, end_of_header, end_of_lines, size_of
+from fakemail.pop3.maildrop import Maildrop, end_of_lines, size_of
 from fakemail.pop3.replies import CHALLENGE, ERR, OK, Answer, refusal
 from fakemail.record.secrets import Suspicion, mask_response
 from fakemail.sasl.exchange import Credentials
@@ -373,7 +374,7 @@ class Session(Interference):
             raise _Refused(Reason.MAILBOX_LOST)
         if not self._open.is_there(message):
             raise _Refused(Reason.MESSAGE_GONE)
-        end = end_of_header(message.raw)
+        end = body_offset(message.raw)
         if not self._utf8 and self.profile.knows("UTF8") and _is_utf8(message.raw[:end]):
             raise _Refused(Reason.NOT_NEGOTIATED)  # RFC 6856 §5
         return message, end

@@ -211,12 +211,12 @@ class Queued(NamedTuple):
     @property
     def message_id(self) -> str:
         """The Message-ID with its angle brackets, or ``""``."""
-        return field_in_head(self.head, b"Message-ID")
+        return field_in_head(self.head, "message-id")
 
     @property
     def subject(self) -> str:
         """The Subject, decoded, or ``""``."""
-        return field_in_head(self.head, b"Subject")
+        return field_in_head(self.head, "subject")
 
 
 class Routed(NamedTuple):
@@ -328,12 +328,12 @@ class Delivered(NamedTuple):
     @property
     def message_id(self) -> str:
         """The Message-ID with its angle brackets, or ``""``."""
-        return field_in_head(self.head, b"Message-ID")
+        return field_in_head(self.head, "message-id")
 
     @property
     def subject(self) -> str:
         """The Subject, decoded, or ``""``."""
-        return field_in_head(self.head, b"Subject")
+        return field_in_head(self.head, "subject")
 
 
 class Found(NamedTuple):

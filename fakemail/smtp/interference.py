@@ -100,7 +100,7 @@ class Interference(Framing):
             sender=address if transaction is None else transaction.sender,
             recipients=recipients,
             argument=self._line.partition(" ")[2],
-            subject=field_in_head(head_of(content), b"Subject") if content else "",
+            subject=field_in_head(head_of(content), "subject") if content else "",
             octets=octets,
         )
 

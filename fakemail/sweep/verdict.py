@@ -83,7 +83,7 @@ def deliveries(events: Iterable[Event]) -> Counter[Mail]:
     return Counter(
         (event.recipient.key, event.subject)
         for event in events
-        if isinstance(event, Delivered) and field_in_head(event.head, b"Return-Path") != "<>"
+        if isinstance(event, Delivered) and field_in_head(event.head, "return-path") != "<>"
     )
 
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from fakemail.mail.headers import body_offset
 from fakemail.model.host import POP3, Host, Personality
 from fakemail.pop3.capabilities import Profile
-from fakemail.pop3.maildrop import end_of_header, end_of_lines, multiline
+from fakemail.pop3.maildrop import end_of_lines, multiline
 from fakemail.pop3.replies import Answer
 from fakemail.pop3.session import Session
 from fakemail.store.account import AccountStore
@@ -124,7 +125,7 @@ def test_what_is_stuffed_can_be_unstuffed(raw: bytes) -> None:
 
 @given(OCTETS, st.integers(0, 20))
 def test_lines_are_counted_as_they_are_split(raw: bytes, number: int) -> None:
-    start = end_of_header(raw)
+    start = body_offset(raw)
     lines = re.findall(rb"[^\n]*\n|[^\n]+$", raw[start:])
     assert end_of_lines(raw, start, number) == start + sum(map(len, lines[:number]))
 

@@ -8,7 +8,17 @@ import pytest
 
 from fakemail.mail.addresses import Item, Kind, Mailbox, mailboxes, split_addresses
 from fakemail.mail.decoding import base64_content, charset_text, decode_words, field_text
-from fakemail.mail.headers import Headers, body_offset, message_ids, parse_date, split_fields
+from fakemail.mail.fields import first_body
+from fakemail.mail.headers import (
+    Headers,
+    blank_line,
+    body_offset,
+    field_in_head,
+    head_of,
+    message_ids,
+    parse_date,
+    split_fields,
+)
 from fakemail.mail.parameters import content_type, decoded_parameters, disposition, strip_comments
 
 
@@ -23,7 +33,24 @@ def headers_of(raw: bytes) -> Headers:
         (b"A: 1\nB: 2\n\nbody\n", b"body\n"),
         (b"A: 1\r\n\nbody", b"body"),
         (b"A: 1\n\r\nbody", b"body"),
-        (b"A: 1\r\nno colon here\r\nB: 2\r\n\r\nbody", b"body"),
+        (b"A: 1\r\nno colon here\r\nB: 2\r\n\r\nbody", b"no colon here\r\nB: 2\r\n\r\nbody"),
+        (b"A: 1\nHello Bob", b"Hello Bob"),
+        (b"A: 1\r\n b\r\nHello: Bob\r\nHello Bob\r\n\r\n", b"Hello Bob\r\n\r\n"),
+        (b"A: 1\r\n: no name\r\n\r\nbody", b": no name\r\n\r\nbody"),
+        (b"A: 1\r\nB\xc3\xa9: 2\r\n\r\nbody", b"B\xc3\xa9: 2\r\n\r\nbody"),
+        (
+            b"A: 1\r\nFrom bob Fri May 17 09:30:00 2024\r\nB: 2\r\n",
+            b"From bob Fri May 17 09:30:00 2024\r\nB: 2\r\n",
+        ),
+        (b"A: 1\r\nB : 2\r\n\r\nbody", b"body"),
+        # What stands before the first field belongs to the header.
+        (b" A: 1\r\nB: 2\r\n\r\nbody", b"body"),
+        (b"\xef\xbb\xbfA: 1\r\n\r\nbody", b"body"),
+        (b"\xef\xbb\xbfFrom bob Fri May 17 09:30:00 2024\n\tx\nA: 1\n\nbody", b"body"),
+        # And where no field comes it is text.
+        (b" Dear Bob,\r\nhow are you?\r\n", b" Dear Bob,\r\nhow are you?\r\n"),
+        (b"\xef\xbb\xbfHello", b"\xef\xbb\xbfHello"),
+        (b"From tomorrow on\nwe are closed: sorry\n", b"From tomorrow on\nwe are closed: sorry\n"),
         (b"A: 1\r\n \r\nB: 2\r\n\r\nbody", b"body"),
         (b"A: 1\n\nbody\r\n\r\nmore", b"body\r\n\r\nmore"),
         (b"A: 1\r\n\r\nbody\n\nmore", b"body\n\nmore"),
@@ -41,7 +68,7 @@ def test_the_body_starts_behind_the_first_empty_line(raw: bytes, body: bytes) ->
 
 
 def test_fields_keep_their_octets_and_their_places() -> None:
-    raw = b"Subject: a\r\n\tb\r\n c\r\nX-\xff: bad\r\nno colon\r\nOld : space\r\nLast:\x00\xfe\r\n\r\nbody: x\r\n"
+    raw = b"\xef\xbb\xbfSubject: a\r\n\tb\r\n c\r\nOld : space\r\nLast:\x00\xfe\r\n\r\nbody: x\r\n"
     fields = split_fields(raw, 0, body_offset(raw))
     assert [(field.name, field.raw) for field in fields] == [
         ("Subject", b" a\r\n\tb\r\n c"),
@@ -65,6 +92,44 @@ def test_lookup_ignores_case_and_keeps_order() -> None:
     assert len(headers) == 3
     with pytest.raises(KeyError, match="X-None"):
         headers["X-None"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"A: 1\r\nSubject: x\r\n\r\nbody",
+        b"Subject: x\r\nHello Bob",
+        b"\xef\xbb\xbfSubject: x\r\n\r\nbody",
+        b" y\r\nsubject : x\r\n\r\nbody",
+        b"From bob Fri May 17 09:30:00 2024\r\nSubject: x\r\n\r\nbody",
+    ],
+)
+def test_all_readers_of_a_header_find_the_same(raw: bytes) -> None:
+    end = body_offset(raw)
+    assert headers_of(raw)["Subject"] == "x"
+    assert first_body(raw, 0, end, "subject") == b" x" or first_body(raw, 0, end, "subject") == b" x\r"
+    assert field_in_head(head_of(raw), "subject") == "x"
+    assert head_of(raw) + blank_line(raw, 0, end) + raw[end:] == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        (b"A: 1\r\n\r\nb", b"\r\n"),
+        (b"A: 1\n\nb", b"\n"),
+        (b"A: 1\n\r\nb", b"\r\n"),
+        (b"A: 1\r\n\nb", b"\n"),
+        (b"\r\nb", b"\r\n"),
+        (b"\nb", b"\n"),
+        (b"A: 1\r\nb", b""),
+        (b"A: 1\r\n", b""),
+        (b"A: 1", b""),
+        (b"", b""),
+        (b"A: 1\r\n \r\nb", b""),
+    ],
+)
+def test_the_empty_line_of_a_header(raw: bytes, line: bytes) -> None:
+    assert blank_line(raw, 0, body_offset(raw)) == line
 
 
 @pytest.mark.parametrize(

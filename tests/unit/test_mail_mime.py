@@ -86,7 +86,7 @@ def test_an_enclosed_message_is_taken_apart() -> None:
         (b"Content-Type: text/plain (hi); charset=utf-8\r\n", "text/plain"),
         (b"Content-Type: ;;;\r\n", "text/plain"),
         (b"content-type:\r\n text/html\r\n", "text/html"),
-        (b"this line has no colon\r\nContent-Type: text/html\r\n", "text/html"),
+        (b"this line has no colon\r\nContent-Type: text/html\r\n", "text/plain"),
         (b"", "text/plain"),
     ],
 )

@@ -104,3 +104,11 @@ def test_garbage_is_converted_or_given_up(raw: bytes) -> None:
     seven = to_seven_bit(raw)
     # Once more changes nothing: what could be encoded has been.
     assert seven is None or to_seven_bit(seven) == seven
+
+
+@pytest.mark.parametrize("blank", [b"\r\n", b"\n", b""])
+def test_the_encoding_is_named_at_the_end_of_any_header(blank: bytes) -> None:
+    seven = to_seven_bit(HEAD + blank + "Grüße\r\n".encode())
+    assert seven is not None
+    assert seven.startswith(HEAD + b"MIME-Version: 1.0\r\n")
+    assert seven.endswith(b"Content-Transfer-Encoding: quoted-printable\r\n" + blank + b"Gr=C3=BC=C3=9Fe\r\n")

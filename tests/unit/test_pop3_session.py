@@ -10,7 +10,7 @@ import pytest
 from fakemail.model.host import POP3, POP3S, Host, Personality, Service
 from fakemail.pop3.capabilities import CAPABILITIES, Profile
 from fakemail.pop3.commands import COMMANDS, LONGEST_LINE, Argument, Row, State
-from fakemail.pop3.maildrop import PIECE, end_of_header, end_of_lines, multiline
+from fakemail.pop3.maildrop import PIECE, end_of_lines, multiline
 from fakemail.pop3.replies import Answer
 from fakemail.pop3.session import Session
 from fakemail.store.account import AccountStore
@@ -625,17 +625,6 @@ def test_pipelined_commands_behind_an_error_are_answered() -> None:
 
 
 # Octets -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("raw", "end"),
-    [
-        (b"", 0), (b"\r\nbody", 2), (b"\nbody", 1), (b"A: b\r\n", 6), (b"A: b\r\n\r\nbody\r\n\r\n", 8),
-        (b"A: b\n\nbody\r\n\r\n", 6), (b"A: b\r\n\r\nbody\n\n", 8),
-    ],
-)  # fmt: skip
-def test_end_of_header(raw: bytes, end: int) -> None:
-    assert end_of_header(raw) == end
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 700, 10_000, 10_001])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fakemail.faults.actions.action import Action
+from fakemail.mail.headers import body_offset
 from fakemail.terms.reply import Reply
 
 SMUGGLING: tuple[bytes, ...] = (b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\r", b"\r\n.\n", b"\r.\r\n")
@@ -79,7 +80,7 @@ class Corrupt(Spoil):
     """Change one letter in the body, in the middle of it."""
 
     def apply(self, content: bytes) -> bytes:
-        start = _body(content)
+        start = body_offset(content)
         for place in (*range((start + len(content)) // 2, len(content)), *range(start, len(content))):
             if chr(content[place]).isalnum() and content[place] < 0x80:
                 return (
@@ -97,7 +98,7 @@ class Truncate(Spoil):
     keep: int | None = None
 
     def apply(self, content: bytes) -> bytes:
-        start = _body(content)
+        start = body_offset(content)
         keep = (len(content) - start) // 2 if self.keep is None else self.keep
         return content[: start + keep]
 
@@ -107,11 +108,5 @@ class Reorder(Spoil):
     """Turn the order of the lines of the body round."""
 
     def apply(self, content: bytes) -> bytes:
-        start = _body(content)
+        start = body_offset(content)
         return content[:start] + b"".join(reversed(content[start:].splitlines(keepends=True)))
-
-
-def _body(content: bytes) -> int:
-    """Where the body begins."""
-    blank = content.find(b"\r\n\r\n")
-    return len(content) if blank < 0 else blank + 4

@@ -11,7 +11,7 @@ from typing import Final
 from fakemail.imap.content.strings import literal, without_nul
 from fakemail.imap.syntax.fetch_items import Section, SectionText
 from fakemail.mail.fields import pick_fields
-from fakemail.mail.headers import body_offset
+from fakemail.mail.headers import blank_line, body_offset
 from fakemail.mail.mime import Part
 
 WHOLE: Final = Section()
@@ -133,7 +133,7 @@ def _header(raw: bytes, start: int, end: int, wanted: Section, partial: Partial 
     if wanted.text is SectionText.HEADER:
         return _cut(raw, start, end, partial)
     # RFC 9051 §6.4.5.1: the blank line is there in all subsets, but for a header that has none.
-    blank = _blank_line(raw, start, end)
+    blank = blank_line(raw, start, end)
     stop = end - len(blank)
     names = tuple(name.lower() for name in wanted.fields)
     inside = wanted.text is SectionText.HEADER_FIELDS
@@ -149,16 +149,6 @@ def _header(raw: bytes, start: int, end: int, wanted: Section, partial: Partial 
     out.append(blank)
     chosen = b"".join(out)
     return chosen if partial is None else chosen[partial[0] : partial[0] + partial[1]]
-
-
-def _blank_line(raw: bytes, start: int, end: int) -> bytes:
-    if raw.endswith(b"\n\r\n", start, end) or (end - start == 2 and raw.startswith(b"\r\n", start)):
-        return b"\r\n"
-    return (
-        b"\n"
-        if raw.endswith(b"\n\n", start, end) or (end - start == 1 and raw.startswith(b"\n", start))
-        else b""
-    )
 
 
 def _cut(raw: bytes, start: int, end: int, partial: Partial | None) -> bytes:

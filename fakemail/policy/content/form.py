@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from fakemail.mail.envelope import Body
-from fakemail.mail.headers import ONCE_AT_MOST, starts_with_body
+from fakemail.mail.headers import ONCE_AT_MOST, blank_line, starts_with_body
 from fakemail.policy.content.matter import Matter
 from fakemail.smtp.body import has_bare_line_ends
 
@@ -56,6 +56,7 @@ def duplicate_fields(matter: Matter) -> str:
 
 def header_syntax(matter: Matter) -> str:
     """RFC 5322 §2.2: the header is lines that are a field, or go on with one."""
+    number = 0
     for number, line in enumerate(matter.header.split(b"\n"), 1):
         line = line.rstrip(b"\r")
         if not line or _FIELD.match(line):
@@ -66,6 +67,10 @@ def header_syntax(matter: Matter) -> str:
             continue
         what = "has white space before its colon" if _OBSOLETE.match(line) else "is no field"
         return f"line {number} of the header {what}: {_show(line)}"
+    end = len(matter.header)
+    if end < len(matter.raw) and not blank_line(matter.raw, 0, end):
+        line = matter.raw[end:].partition(b"\n")[0].rstrip(b"\r")
+        return f"line {max(number, 1)} of the header is no field: {_show(line)}"
     return ""
 
 
