@@ -123,6 +123,8 @@ def with_author_domain(raw: bytes, domain: str) -> bytes:
     for found in pick_fields(raw, 0, body_offset(raw), ("from",)):
         value = found[2]
         for each in mailboxes(value):
+            if not each.address:
+                continue
             new = f"{each.address.rpartition('@')[0]}@{domain}"
             value = value.replace(each.address.encode(), new.encode())
         return raw[: found.start(2)] + value + raw[found.end(2) :]

@@ -1,7 +1,8 @@
 """Address lists of From, To, Cc, Bcc, Reply-To and Sender fields (RFC 5322 §3.4).
 
 One pass, linear, never an error: groups, comments, quoted strings, encoded-words, source routes and
-broken input all give the best list there is. Addresses on the SMTP wire are read elsewhere.
+broken input all give the best list there is. Everybody who wants to know whom a field names asks here: handles,
+ENVELOPE, SEARCH, SORT, policies. Addresses on the SMTP wire are read elsewhere.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from fakemail.mail.decoding import decode_words, unfold
 _TOKEN: Final = re.compile(
     r"(?P<word>=\?[^?\s]++\?[bBqQ]\?[^?]*+\?=)"
     r'|"(?P<quoted>(?:[^"\\]|\\.)*+)"'
-    r'|(?P<atom>(?:[^\s"(),:;<>\[\]]|\[[^\]\s]*+\]?)++)'
+    r'|(?P<atom>(?:[^\s"(),:;<>\[\]]|\[[^\[\],;<>\r\n]*+\]|\[[^\]\s]*+\]?)++)'
     r"|(?P<space>\s++)"
     r"|(?P<mark>.)",
     re.DOTALL,
 )
 _TOKEN_UNQUOTED: Final = re.compile(_TOKEN.pattern.replace('"(?P<quoted>', "(?!)(?P<quoted>"), re.DOTALL)
+_QUOTED_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _PAREN: Final = re.compile(r"[()]|\\.", re.DOTALL)
 
@@ -61,22 +63,37 @@ class Item(NamedTuple):
     def local(self) -> str:
         """The part before the last ``@``, quotes removed."""
         local = self.address.rpartition("@")[0] if "@" in self.address else self.address
-        if len(local) >= 2 and local[0] == local[-1] == '"':
-            return _QUOTED_PAIR.sub(r"\1", local[1:-1])
-        return local
+        return _QUOTED_STRING.sub(_unquoted, local) if '"' in local else local
 
     @property
     def domain(self) -> str:
         """The part behind the last ``@``; ``""`` when there is none."""
         return self.address.rpartition("@")[2] if "@" in self.address else ""
 
+    @property
+    def text(self) -> str:
+        """The item as people read it: ``Bob Smith <bob@example.org>``, the name decoded and without quotes.
+
+        The start of a group is its name; its end is ``""``.
+        """
+        name = decode_words(self.name)
+        return f"{name} <{self.address}>" if name and self.address else name or self.address
+
+
+def read_addresses(raw: bytes) -> list[Item]:
+    """The items of the raw body of a From, To, Cc, Bcc, Reply-To or Sender field, folds and all.
+
+    Names are as written; :attr:`Item.text` has them decoded. Octets that are no UTF-8 are read as Latin-1.
+    """
+    return split_addresses(unfold(raw))
+
 
 def mailboxes(raw: bytes) -> list[Mailbox]:
     """The mailboxes of a raw address list, groups opened, display names decoded."""
     return [
-        Mailbox(decode_words(item.name), item.address)
-        for item in split_addresses(unfold(raw))
-        if item.kind is Kind.MAILBOX
+        Mailbox(decode_words(item.name), item.address if item.local else "")
+        for item in read_addresses(raw)
+        if item.kind is Kind.MAILBOX and (item.name or item.local)
     ]
 
 
@@ -97,6 +114,7 @@ def split_addresses(text: str) -> list[Item]:
             if token == ";" and in_group:
                 items.append(Item(Kind.GROUP_END))
                 in_group = False
+                piece.is_behind_group = True
         else:
             piece.add(kind, token, plain)
     piece.flush(items)
@@ -108,31 +126,47 @@ def split_addresses(text: str) -> list[Item]:
 class _Collector:
     """Gathers the tokens of one mailbox until its comma."""
 
-    __slots__ = ("angle", "comment", "in_angle", "route", "seen_angle", "spaced", "words")
+    __slots__ = (
+        "angle",
+        "comment",
+        "group",
+        "in_angle",
+        "is_behind_group",
+        "route",
+        "seen_angle",
+        "spaced",
+        "words",
+    )
 
     def __init__(self) -> None:
         self.words: list[tuple[bool, str, str]] = []  # space before, as written, without quotes
         self.angle: list[str] = []
-        self.comment = self.route = ""
-        self.in_angle = self.seen_angle = self.spaced = False
+        self.comment = self.group = self.route = ""
+        self.in_angle = self.seen_angle = self.spaced = self.is_behind_group = False
 
     def add(self, kind: str, token: str, plain: str) -> None:
         if kind == "space":
             self.spaced = True
         elif kind == "comment":
-            self.comment = self.comment or plain
+            self.comment = (
+                plain or self.comment
+            )  # the last one says who it is: pete(his account)@silly.test (Pete)
             self.spaced = True
         elif self.in_angle:
             if token == ">":
                 self.in_angle = False
             elif token == ":":
-                self.route = "".join(self.angle)  # RFC 5322 §4.4: no part of the address
+                before = "".join(self.angle)
+                if before.startswith("@"):
+                    self.route = before  # RFC 5322 §4.4: no part of the address
+                else:
+                    self.group = before  # <Undisclosed-Recipient:;>, or the scheme of a URL
                 self.angle.clear()
-            elif token != "<":
+            elif token not in "<;":
                 self.angle.append(token)
         elif token == "<" and not self.seen_angle:
             self.in_angle = self.seen_angle = True
-        elif kind != "mark":
+        elif kind != "mark" and not self.seen_angle:
             self.words.append((self.spaced, token, plain))
             self.spaced = False
 
@@ -144,23 +178,36 @@ class _Collector:
             name, found = self.phrase(), "".join(self.angle)
         else:
             name, found = self._bare()
-        if name or found:
+            if self.is_behind_group and not name and found.startswith("@"):
+                return  # undisclosed-recipients:;@relay.test
+        if self.group and not found:
+            items += [Item(Kind.GROUP_START, self.group), Item(Kind.GROUP_END)]
+        elif name or found:
             items.append(Item(Kind.MAILBOX, name or self.comment, found, self.route))
 
     def _bare(self) -> tuple[str, str]:
-        """Name and address of a mailbox without angle brackets; white space around ``@`` is obsolete."""
+        """Name and address of a mailbox without angle brackets.
+
+        RFC 5322 §4.4: white space and comments around ``@`` and the dots are obsolete, and read.
+        """
         chunks: list[tuple[list[str], list[str]]] = []  # as written, without quotes
         last = ""
+        in_domain = False
         for spaced, written, plain in self.words:
-            if chunks and (not spaced or written.startswith("@") or last.endswith("@")):
+            goes_on = not spaced or written.startswith((".", "@")) or last.endswith("@")
+            # In front of the @ a dot at the end of a word is that of an initial: Joe Q. joe@example.org
+            goes_on = goes_on or last == "." or (in_domain and last.endswith("."))
+            if chunks and goes_on:
                 chunks[-1][0].append(written)
                 chunks[-1][1].append(plain)
             else:
                 chunks.append(([written], [plain]))
+                in_domain = False
+            in_domain = in_domain or "@" in written
             last = written
         joined = [("".join(written), "".join(plain)) for written, plain in chunks]
         at = next((i for i in range(len(joined) - 1, -1, -1) if "@" in joined[i][0]), None)
-        if at is None and len(joined) == 1:
+        if at is None and len(joined) == 1 and not joined[0][0].startswith('"'):
             return "", joined[0][0]
         name = " ".join(plain for i, (_, plain) in enumerate(joined) if i != at)
         return name, "" if at is None else joined[at][0]
@@ -179,12 +226,17 @@ def _tokens(text: str) -> Iterator[tuple[str, str, str]]:
             yield kind, token, _QUOTED_PAIR.sub(r"\1", plain) if "\\" in plain else plain
         elif token == "(":
             end = _comment_end(text, at)
-            yield "comment", text[at - 1 : end], text[at : end - 1].strip()
+            plain = text[at : end - 1].strip()
+            yield "comment", text[at - 1 : end], _QUOTED_PAIR.sub(r"\1", plain) if "\\" in plain else plain
             at = end
         else:
             if token == '"':
                 pattern = _TOKEN_UNQUOTED  # no quote after this one is worth a search to the end
             yield kind, token, token
+
+
+def _unquoted(quoted: re.Match[str]) -> str:
+    return _QUOTED_PAIR.sub(r"\1", quoted[1])
 
 
 def _comment_end(text: str, start: int) -> int:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fakemail.dns.names import a_labels
-from fakemail.mail.addresses import Kind, split_addresses
-from fakemail.mail.decoding import unfold
+from fakemail.mail.addresses import Kind, read_addresses
 from fakemail.mail.message import MessageView
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import POLICIES, DmarcRecord
@@ -31,7 +30,7 @@ def author_domains(message: MessageView) -> tuple[str, ...]:
     """The domains of the From field or fields, each once, as the DNS has them (RFC 9989 §4.10, RFC 8616 §5)."""
     found: dict[str, None] = {}
     for field in message.headers.fields_named("From"):
-        for item in split_addresses(unfold(field.raw)):
+        for item in read_addresses(field.raw):
             domain = item.domain.lower().rstrip(".")
             if item.kind is Kind.MAILBOX and is_domain_name(domain):
                 found[a_labels(domain)] = None

@@ -189,6 +189,7 @@ _TRAPS = {
 _DIFFERENT = {
     "empty": "Dovecot takes no empty message",
     "no header": "we take a first line that is no field for the body",
+    "line without colon": "we end the header there, as Postfix and Python",
     "NUL octets": "an address with a NUL",
     "broken addresses": "we read more of them",
     "two subjects": "Dovecot takes the last one",
@@ -386,3 +387,29 @@ def test_sort_and_thread(dovecot: Dovecot, seed: int) -> None:
     for algorithm in ThreadAlgorithm:
         ours = thread_lists(thread(box, algorithm), range(1, len(box) + 1))
         assert ours == next(answers).removeprefix(b"* THREAD ").strip()
+
+
+def test_addresses_as_in_dovecot(dovecot: Dovecot) -> None:
+    """RFC 5322 §4.4 and appendix A: comments, groups, white space where it is obsolete."""
+    lists = [
+        b"jdoe@test  . example",
+        b"Mary Smith <@node.test:mary@example.net>, jdoe@test(x) . (y)example",
+        b"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
+        b"pete(his account)@silly.test(his host)",
+        b"A Group(Some people)\r\n :Chris Jones <c@(Chris's host.)public.example>,\r\n joe@example.org,\r\n"
+        b"\tJohn <jdoe@one.test> (my dear friend); (the end of the group)",
+        b"(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;",
+        b"John Doe <jdoe@machine(comment).  example>",
+        b"Undisclosed-Recipient:;",
+        b"Undisclosed-Recipient:;@relay.test",
+        b'"Undisclosed-Recipient:;"',
+        b'"a b"@c.test, "a@b"@c.test, "a\\"b"@c.test',
+        b"bob@example.org (one) (two)",
+        b"bob@[ 192.0.2.1 ], <bob@[IPv6:::1]>",
+        b"=?utf-8?q?Smith=2C_Bob?= <b@b.test>, ann@b.test (=?utf-8?q?=C3=84nn?=)",
+        b"Bob < bob @b.test > trailing",
+    ]
+    messages = [b"From: x@y.test\r\nTo: " + each + b"\r\n\r\nHello\r\n" for each in lists]
+    (answer,) = dovecot(messages, [b"FETCH 1:* (ENVELOPE)"])
+    theirs = re.findall(rb"FETCH \(ENVELOPE (.*?)\)\r\n(?=\*|\Z)", answer, re.DOTALL)
+    assert theirs == [envelope(message) for message in messages]

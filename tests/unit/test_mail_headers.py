@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from fakemail.mail.addresses import Item, Kind, Mailbox, mailboxes, split_addresses
+from fakemail.mail.addresses import Item, Kind, Mailbox, mailboxes, read_addresses, split_addresses
 from fakemail.mail.decoding import base64_content, charset_text, decode_words, field_text
 from fakemail.mail.fields import first_body
 from fakemail.mail.headers import (
@@ -212,12 +212,67 @@ def test_a_charset_that_does_not_exist_is_guessed() -> None:
         (b"<<bob@example.org>>", [Mailbox("", "bob@example.org")]),
         (b"Bob <bob@example.org", [Mailbox("Bob", "bob@example.org")]),
         (b"a@b.test\r\n , c@d.test", [Mailbox("", "a@b.test"), Mailbox("", "c@d.test")]),
+        # RFC 5322, appendix A.1.3, A.5, A.6.1, A.6.3
+        (
+            b'"Joe Q. Public" <john.q.public@example.com>, Mary Smith <@node.test:mary@example.net>,'
+            b" , jdoe@test  . example",
+            [
+                Mailbox("Joe Q. Public", "john.q.public@example.com"),
+                Mailbox("Mary Smith", "mary@example.net"),
+                Mailbox("", "jdoe@test.example"),
+            ],
+        ),
+        (b"John Doe <jdoe@machine(comment).  example>", [Mailbox("John Doe", "jdoe@machine.example")]),
+        (b"jdoe@machine(comment).  example", [Mailbox("comment", "jdoe@machine.example")]),
+        (
+            b"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
+            [Mailbox("Pete", "pete@silly.test")],
+        ),
+        (b"pete(his account)@silly.test (A nice \\) chap)", [Mailbox("A nice ) chap", "pete@silly.test")]),
+        (
+            b"A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n"
+            b"         joe@example.org,\r\n  John <jdoe@one.test> (my dear friend); (the end of the group)",
+            [
+                Mailbox("Chris Jones", "c@public.example"),
+                Mailbox("", "joe@example.org"),
+                Mailbox("John", "jdoe@one.test"),
+            ],
+        ),
+        (b"(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;", []),
+        (b"Undisclosed-Recipient:;", []),
+        (b"<Undisclosed-Recipient:;>", []),
+        (b"Undisclosed-Recipient:;@relay.test", []),
+        (b'"Undisclosed-Recipient:;"', [Mailbox("Undisclosed-Recipient:;", "")]),
+        (b"<mailto:bob@example.org>", [Mailbox("", "bob@example.org")]),
+        (b"john . q . public @ example . org", [Mailbox("", "john.q.public@example.org")]),
+        (b'"john" . "q p" @ example.org', [Mailbox("", '"john"."q p"@example.org')]),
+        (b"Joe Q. joe@example.org", [Mailbox("Joe Q.", "joe@example.org")]),
+        (b"bob@[ 192.0.2.1 ]", [Mailbox("", "bob@[ 192.0.2.1 ]")]),
+        (
+            b"[sales, eu] Bob <bob@example.org>",
+            [Mailbox("[sales", ""), Mailbox("eu] Bob", "bob@example.org")],
+        ),
+        (b"<bob@example.org> on the road", [Mailbox("", "bob@example.org")]),
+        (b"@example.org", []),
         (b"", []),
         (b"(((", []),
     ],
 )
 def test_address_lists(raw: bytes, found: list[Mailbox]) -> None:
     assert mailboxes(raw) == found
+
+
+def test_items_of_a_raw_field_as_people_read_them() -> None:
+    raw = b'=?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n <g@b.test>, Team: "B, C" <"b\\"c"@d.test>; root, Nobody <>'
+    assert [item.text for item in read_addresses(raw)] == [
+        "Grüße <g@b.test>",
+        "Team",
+        'B, C <"b\\"c"@d.test>',
+        "",
+        "root",
+        "Nobody",
+    ]
+    assert Item(Kind.MAILBOX, "", '"a b" . "c"@d.test'.replace(" . ", ".")).local == "a b.c"
 
 
 def test_groups_and_encoded_words_are_there_for_imap() -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 from fakemail.imap.content.envelope import PLAIN_ADDRESS, unfolded
-from fakemail.mail.addresses import Kind, split_addresses
+from fakemail.mail.addresses import Kind, read_addresses
 from fakemail.mail.decoding import decode_words, field_text, unfold
 from fakemail.mail.fields import has_field, pick_fields
 from fakemail.mail.headers import body_offset, parse_date
@@ -213,7 +213,7 @@ def _first_address(body: bytes) -> FirstAddress | None:
         return FirstAddress(
             field_text(name) if name else "", unfold(local or bare_local), unfold(domain or bare_domain)
         )
-    items = split_addresses(unfold(body))
+    items = read_addresses(body)
     if not items:
         return None
     first = items[0]
