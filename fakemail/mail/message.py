@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from fakemail.errors import MailExpectation
 from fakemail.mail import codes
@@ -31,7 +32,7 @@ from fakemail.mail.tls_report import TlsReport, read_tls_report
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A part of a message that is not its text: a file, a picture inside the HTML, an enclosed message."""
+    """A part of a message that is in neither ``text`` nor ``html``: a file, a picture, an enclosed message."""
 
     part: Part
 
@@ -62,7 +63,7 @@ class Attachment:
 
     @property
     def inline(self) -> bool:
-        """Whether it is meant to be shown inside the text (RFC 2183 §2.1), said or implied by a Content-ID."""
+        """Whether it is to be shown with the text (RFC 2183 §2.1), said or, as for pictures, by a Content-ID."""
         kind = self.part.disposition
         return kind == "inline" or (not kind and bool(self.part.content_id))
 
@@ -148,18 +149,19 @@ class MessageView:
 
     @cached_property
     def text(self) -> str:
-        """The plain text, line ends as ``\\n``; made from the HTML when there is only that; else ``""``."""
-        part = self._plain_part
-        if part is not None:
-            return part.text
-        if self._html_part is not None:
-            return self._hypertext.text
-        return self.root.text if self.root.type.main == "text" and not self._is_file(self.root) else ""
+        """The plain text, line ends as ``\\n``; made from the HTML when there is only that; else ``""``.
+
+        Where several parts are plain text to be read (text around a picture, the footer of a mailing list), all of
+        them, one behind the other.
+        """
+        if self._leaves.text or not self._leaves.html:
+            return _joined(self._leaves.text)
+        return self._hypertext.text
 
     @cached_property
     def html(self) -> str:
-        """The HTML source, line ends as ``\\n``, or ``""``."""
-        return "" if self._html_part is None else self._html_part.text
+        """The HTML source, line ends as ``\\n``, or ``""``; of several parts, one behind the other."""
+        return _joined(self._leaves.html)
 
     @cached_property
     def delivery_report(self) -> DeliveryReport | None:
@@ -206,21 +208,13 @@ class MessageView:
         """What it reports of one message, if it tells that it failed authentication (RFC 6591); else ``None``."""
         return read_failure(self.root)
 
-    @cached_property
+    @property
     def attachments(self) -> list[Attachment]:
-        """All parts that are not the text: files, inline pictures, enclosed messages, in order."""
-        shown = (self._plain_part, self._html_part)
-        found = []
-        waiting = [self.root]
-        while waiting:
-            part = waiting.pop()
-            if part.is_multipart:
-                waiting.extend(reversed(part.children))
-            elif part not in shown and (
-                part.type.main != "text" or self._is_file(part) or _is_other_text(part)
-            ):
-                found.append(Attachment(part))
-        return found
+        """All parts that are in neither ``text`` nor ``html``: files, pictures, enclosed messages, in order.
+
+        Those that are shown with the text are told apart by ``attachment.inline``.
+        """
+        return list(self._leaves.attachments)
 
     @cached_property
     def links(self) -> list[Link]:
@@ -228,7 +222,7 @@ class MessageView:
 
         A URL in plain text has the words before it as its text, or the line above it.
         """
-        if self._html_part is not None:
+        if self._leaves.html:
             return list(self._hypertext.links)
         return bare_links(self.text)
 
@@ -274,28 +268,12 @@ class MessageView:
         )
 
     @cached_property
-    def _plain_part(self) -> Part | None:
-        return self._body(self.root, "plain")
-
-    @cached_property
-    def _html_part(self) -> Part | None:
-        return self._body(self.root, "html")
+    def _leaves(self) -> _Leaves:
+        return _sort(self.root)
 
     @cached_property
     def _hypertext(self) -> Hypertext:
         return read_html(self.html)
-
-    def _body(self, part: Part, sub: str) -> Part | None:
-        """The first part of a text type that a person would be shown; RFC 2387: a related part is its root."""
-        if part.is_multipart:
-            children = _related_root(part) if part.type.sub == "related" else part.children
-            return next((found for child in children if (found := self._body(child, sub))), None)
-        fits = part.type.main == "text" and part.type.sub == sub and not self._is_file(part)
-        return part if fits else None
-
-    @staticmethod
-    def _is_file(part: Part) -> bool:
-        return part.disposition == "attachment" or (bool(part.filename) and part.disposition != "inline")
 
     def _mailboxes(self, name: str) -> list[Mailbox]:
         return [mailbox for field in self.headers.fields_named(name) for mailbox in mailboxes(field.raw)]
@@ -309,15 +287,59 @@ class MessageView:
         return f"<Message {subject!r} from {self.sender or 'nobody'} to {to or 'nobody'}, {len(self.raw)} octets>"
 
 
-def _related_root(part: Part) -> tuple[Part, ...]:
+class _Leaves(NamedTuple):
+    """The leaves of a tree, each in one of these, in order."""
+
+    text: list[Part]
+    html: list[Part]
+    attachments: list[Attachment]
+
+
+def _sort(root: Part) -> _Leaves:
+    """What a person reads, as plain text and as HTML, and what comes with it (RFC 8621 §4.1.4 sorts likewise)."""
+    leaves = _Leaves([], [], [])
+    waiting: list[tuple[Part, Part | None, bool]] = [(root, None, True)]
+    while waiting:
+        part, parent, is_shown = waiting.pop()
+        kind = leaves.html if part.content_type == "text/html" else leaves.text
+        # A form of the same text comes first in its kind only.
+        is_form = parent is not None and parent.type.sub == "alternative"
+        is_first = not kind if is_form else not leaves.text and not leaves.html
+        if part.is_multipart and part.children:
+            # RFC 2387 §3.2: of related parts the root is shown, and the others are what it refers to.
+            shown = _related_root(part) if part.type.sub == "related" else None
+            each = [(child, part, is_shown and shown in (None, child)) for child in part.children]
+            waiting.extend(reversed(each))
+        elif is_shown and _is_prose(part, root, is_first=is_first):
+            kind.append(part)
+        else:
+            leaves.attachments.append(Attachment(part))
+    return leaves
+
+
+def _related_root(part: Part) -> Part:
     start = part.parameters.get("start", "").strip("<> ")
-    named = tuple(child for child in part.children if start and child.content_id == start)
-    return named or part.children[:1]
+    named = (child for child in part.children if start and child.content_id == start)
+    return next(named, part.children[0])
 
 
-def _is_other_text(part: Part) -> bool:
-    """Whether a text part without a name is data (a calendar, a report) and not one more piece of prose."""
-    return part.type.sub not in ("plain", "html")
+def _is_prose(part: Part, root: Part, *, is_first: bool) -> bool:
+    """Whether a leaf is to be read, and no file."""
+    if part.disposition == "attachment":
+        return False
+    # What has a name is a file, but for a text that says it is to be shown, and comes before any other.
+    if part.filename and not (is_first and part.disposition == "inline"):
+        return False
+    if part.content_type in ("text/plain", "text/html"):
+        return True
+    # Alone, any other text is all there is to read, and so is a multipart whose parts cannot be found.
+    return part is root and part.type.main in ("text", "multipart")
+
+
+def _joined(parts: Iterable[Part]) -> str:
+    """The texts of parts, each beginning on a line of its own."""
+    texts = [text for part in parts if (text := part.text)]
+    return "".join([text if text.endswith("\n") else text + "\n" for text in texts[:-1]] + texts[-1:])
 
 
 def _folded(text: str) -> str:
