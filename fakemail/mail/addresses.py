@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fakemail.mail.decoding import decode_words, unfold
+from fakemail.mail.decoding import ENCODED_TEXT, decode_words, guess, unfolded
 
 # In this order: encoded-word, quoted-string, atoms with dots, "@" and domain literals, white space, any
 # other character. A broken mailer leaves commas inside encoded-words, so those come first.
 _TOKEN: Final = re.compile(
-    r"(?P<word>=\?[^?\s]++\?[bBqQ]\?[^?]*+\?=)"
+    r"(?P<word>=\?[^?\s]++\?[bBqQ]\?" + ENCODED_TEXT + r"\?=)"
     r'|"(?P<quoted>(?:[^"\\]|\\.)*+)"'
     r'|(?P<atom>(?:[^\s"(),:;<>\[\]]|\[[^\[\],;<>\r\n]*+\]|\[[^\]\s]*+\]?)++)'
     r"|(?P<space>\s++)"
@@ -83,9 +83,18 @@ class Item(NamedTuple):
 def read_addresses(raw: bytes) -> list[Item]:
     """The items of the raw body of a From, To, Cc, Bcc, Reply-To or Sender field, folds and all.
 
-    Names are as written; :attr:`Item.text` has them decoded. Octets that are no UTF-8 are read as Latin-1.
+    Names are as written, octets that are no UTF-8 with ``surrogateescape``; :attr:`Item.text` has them decoded.
     """
-    return split_addresses(unfold(raw))
+    items = split_addresses(unfolded(raw).decode("utf-8", "surrogateescape"))
+    return [
+        item if item.address.isascii() else item._replace(address=guess(octets_of(item.address)))
+        for item in items
+    ]
+
+
+def octets_of(text: str) -> bytes:
+    """Octets of text that was read with ``surrogateescape``: octets that are no UTF-8 come out as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def mailboxes(raw: bytes) -> list[Mailbox]:

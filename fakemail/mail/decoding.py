@@ -7,24 +7,39 @@ No header or MIME structure lives here.
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
+from functools import lru_cache
 from typing import Final
 
 _LINE_END = re.compile(rb"\r?\n")
 # RFC 2047 §2: encoded-word = "=?" charset "?" encoding "?" encoded-text "?="; the language suffix of the
-# charset is RFC 2231 §5. Spaces inside the encoded text are wrong and common.
-ENCODED_WORD: Final = re.compile(r"=\?([^?\s*]{1,80})(?:\*[^?\s]{0,80})?\?([bBqQ])\?([^?]*)\?=")
+# charset is RFC 2231 §5. Spaces, question marks and 8-bit octets inside the encoded text are wrong and common.
+ENCODED_TEXT: Final = r"(?:[^?=]|=(?!\?(?!=))|\?(?!=))*+"
+_ENCODED_WORD: Final = re.compile(
+    rb"=\?([^?\s*]{1,80})(?:\*[^?\s]{0,80})?\?([bBqQ])\?(" + ENCODED_TEXT.encode() + rb")\?="
+)
+# RFC 2045 §6.7 rule 3: white space at the end of a line was added on the way, behind a soft line break too.
+_PADDING: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
-# Names seen in mail that Python spells otherwise, and sets that mailers name by their subset.
-_CHARSET_ALIASES: Final = {
-    "iso-8859-8-i": "iso-8859-8",
-    "iso-8859-8-e": "iso-8859-8",
-    "x-sjis": "cp932",
-    "shift_jis": "cp932",
-    "x-gbk": "gb18030",
+# Charsets whose name mailers use for a larger one, as browsers read them (WHATWG Encoding §4.2): by Python's name.
+_LARGER: Final = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "euc_kr": "cp949",
     "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "big5": "big5hkscs",
+}
+# What neither Python nor a rule below knows.
+_ALIASES: Final = {
+    "ks_c_5601-1989": "cp949",
+    "windows-31j": "cp932",
+    "unicode-1-1-utf-7": "utf-7",
     "x-mac-roman": "mac-roman",
-    "unicode-1-1-utf-8": "utf-8",
 }
 # Python codecs that are no charsets, or whose cost grows faster than their input.
 _NOT_CHARSETS: Final = frozenset(
@@ -52,16 +67,34 @@ def guess(data: bytes) -> str:
 
 def charset_text(data: bytes, charset: str) -> str:
     """Text of octets in a named charset; a charset that is unknown, or wrong for them, is guessed."""
-    name = charset.strip().lower()
-    if name in ("", "us-ascii", "ascii", "utf-8", "utf8") or name.replace("-", "_") in _NOT_CHARSETS:
+    name = _codec(charset)
+    if not name:
         return guess(data)
-    name = _CHARSET_ALIASES.get(name, name)
     try:
-        text = data.decode(name, "replace")
+        text = data.decode(name, "strict" if name == "cp1252" else "replace")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")  # octets that Windows has no character for
     except (LookupError, ValueError):
         return guess(data)
     # UTF-7 can spell lone surrogates, which no other program could write out.
-    return text.encode("utf-8", "replace").decode("utf-8") if "7" in name else text
+    return text.encode("utf-8", "replace").decode("utf-8") if name == "utf-7" else text
+
+
+@lru_cache(maxsize=128)
+def _codec(charset: str) -> str:
+    """Python's name for a charset; ``""`` where text is guessed: unknown ones, and those that need no name."""
+    name = charset.strip(" \t\"',;").lower()
+    # x-sjis, x-windows-949, iso-8859-8-i: names of others for what Python knows.
+    bare = name.removeprefix("x-").removesuffix("-i").removesuffix("-e")
+    for known in (_ALIASES.get(name, name), bare, bare.replace("windows-", "cp"), bare.replace("cp-", "cp")):
+        try:
+            found = codecs.lookup(known).name
+        except (LookupError, ValueError):
+            continue
+        if found in ("ascii", "utf-8") or found.replace("-", "_") in _NOT_CHARSETS:
+            return ""
+        return _LARGER.get(found, found)
+    return ""
 
 
 def base64_content(data: bytes) -> bytes:
@@ -80,52 +113,63 @@ def transfer_content(data: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return base64_content(data)
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(data)
+        return binascii.a2b_qp(_PADDING.sub(b"", data))
     return data
 
 
+def unfolded(raw: bytes) -> bytes:
+    """A field body on one line (RFC 5322 §2.2.3), white space around it removed."""
+    return (_LINE_END.sub(b"", raw) if b"\n" in raw else raw).strip(b" \t\r\n")
+
+
 def unfold(raw: bytes) -> str:
-    """A field body on one line (RFC 5322 §2.2.3), as text, encoded-words left as they are."""
-    return guess(_LINE_END.sub(b"", raw) if b"\n" in raw else raw).strip(" \t\r\n")
+    """A field body on one line, as text, encoded-words left as they are."""
+    return guess(unfolded(raw))
 
 
 def decode_words(text: str) -> str:
-    """Replace the encoded-words of a text (RFC 2047).
-
-    White space between two of them vanishes (§6.2). Neighbours in one charset are joined before they
-    are decoded, because many mailers cut inside a character.
-    """
-    if "=?" not in text:
+    """Replace the encoded-words of a text (RFC 2047), which may have been read with ``surrogateescape``."""
+    if text.isascii() and "=?" not in text:
         return text
-    out: list[str] = []
-    pending: list[bytes] = []
-    charset = ""
-    end = 0
-    for word in ENCODED_WORD.finditer(text):
-        between = text[end : word.start()]
-        new_charset = word[1].lower()
-        if pending and (new_charset != charset or (between and not between.isspace())):
-            out.append(charset_text(b"".join(pending), charset))
-            pending.clear()
-        if between and not (end and between.isspace()):
-            out.append(between)
-        charset = new_charset
-        pending.append(_word_content(word[2], word[3]))
-        end = word.end()
-    if pending:
-        out.append(charset_text(b"".join(pending), charset))
-    out.append(text[end:])
-    return "".join(out)
+    return _decoded(text.encode("utf-8", "surrogateescape"))
 
 
 def field_text(raw: bytes) -> str:
     """A field body for people: unfolded, encoded-words and raw UTF-8 or Latin-1 decoded."""
-    return decode_words(unfold(raw))
+    return _decoded(unfolded(raw))
 
 
-def _word_content(encoding: str, text: str) -> bytes:
-    data = text.encode("utf-8", "replace")
-    if encoding in "bB":
-        return base64_content(data)
+def _decoded(data: bytes) -> str:
+    """Octets with encoded-words as text.
+
+    White space between two of them vanishes (§6.2). Neighbours in one charset are joined before they
+    are decoded, because many mailers cut inside a character. Octets inside of one are in its charset.
+    """
+    if b"=?" not in data:
+        return guess(data)
+    out: list[str] = []
+    pending: list[bytes] = []
+    charset = b""
+    end = 0
+    for word in _ENCODED_WORD.finditer(data):
+        between = data[end : word.start()]
+        new_charset = word[1].lower()
+        if pending and (new_charset != charset or (between and not between.isspace())):
+            out.append(charset_text(b"".join(pending), guess(charset)))
+            pending.clear()
+        if between and not (end and between.isspace()):
+            out.append(guess(between))
+        charset = new_charset
+        pending.append(_word_content(word[2], word[3]))
+        end = word.end()
+    if pending:
+        out.append(charset_text(b"".join(pending), guess(charset)))
+    out.append(guess(data[end:]))
+    return "".join(out)
+
+
+def _word_content(encoding: bytes, text: bytes) -> bytes:
+    if encoding in b"bB":
+        return base64_content(text)
     # RFC 2047 §4.2: "_" is a space whatever the charset.
-    return binascii.a2b_qp(data, header=True)
+    return binascii.a2b_qp(text, header=True)

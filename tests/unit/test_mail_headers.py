@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from fakemail.mail.addresses import Item, Kind, Mailbox, mailboxes, read_addresses, split_addresses
-from fakemail.mail.decoding import base64_content, charset_text, decode_words, field_text
+from fakemail.mail.decoding import base64_content, charset_text, decode_words, field_text, transfer_content
 from fakemail.mail.fields import first_body
 from fakemail.mail.headers import (
     Headers,
@@ -154,6 +154,17 @@ def test_the_empty_line_of_a_header(raw: bytes, line: bytes) -> None:
         (b"=?utf-7?q?+2AA-?=", "?"),
         (b"=?punycode?q?abc?=", "abc"),
         (b"=?hex?q?zz?=", "zz"),
+        # Octets that are not encoded are in the charset of the word.
+        (b"=?iso-8859-1?Q?caf\xe9?=", "café"),
+        (b"=?iso-8859-2?q?\xb1=B1?= Zo\xc3\xab", "ąą Zoë"),
+        ("=?utf-8?Q?café?=".encode(), "café"),
+        (b"=?ks_c_5601-1987?Q?\xb0=a1?=", "가"),
+        (b"=?utf-8?q?What??=", "What?"),
+        (b"=?utf-8?q?What?_now?= =?utf-8?q?=3D?=", "What? now="),
+        (b"=?utf-8?b?SGk=?==?utf-8?b?SGk=?=", "HiHi"),
+        (b"=?utf-8?q?a =?utf-8?q?b?=", "=?utf-8?q?a b"),
+        # b"\x8c\x63" is in the extension of Windows only.
+        (b"=?ks_c_5601-1987?B?jGM=?=", "똠"),
         ("Grüße 東京".encode(), "Grüße 東京"),
         (b"caf\xe9", "café"),
     ],
@@ -177,6 +188,51 @@ def test_a_charset_that_does_not_exist_is_guessed() -> None:
     assert charset_text("é".encode(), "no such\x00thing") == "é"
     assert charset_text(b"\xe9", "") == "é"
     assert charset_text(b"\x82\xa0", "x-sjis") == "あ"
+
+
+@pytest.mark.parametrize(
+    ("data", "charset", "text"),
+    [
+        (b"\x8c\x63", "ks_c_5601-1987", "똠"),
+        (b"\x8c\x63", "KS_C_5601-1989", "똠"),
+        (b"\x8c\x63", "euc-kr", "똠"),
+        (b"\x8c\x63", "x-windows-949", "똠"),
+        (b"\x81\x30\x84\x36", "GB2312", "\u00a5"),
+        (b"\x96\x52", "x-gbk", "朢"),
+        (b"\x87\x40", "Shift_JIS", "①"),
+        (b"\x87\x40", "windows-31j", "①"),
+        (b"\x93Hi\x94", "iso-8859-1", "\u201cHi\u201d"),
+        (b"\x80\x81", "latin1", "\x80\x81"),
+        (b"\x80", "windows-1252", "€"),
+        (b"\xf0\xe8", "'koi8-r'", "ПХ"),
+        (b"\xa4", "iso-8859-15", "€"),
+        (b"\xe0", "iso-8859-8-i", "א"),
+        ("é".encode(), "x-unknown", "é"),
+        ("é".encode(), "unknown-8bit", "é"),
+        ("é".encode(), "ansi_x3.4-1968", "é"),
+        (b"\xe9", "utf-8", "é"),
+        (b"abc", "hex", "abc"),
+    ],
+)
+def test_charsets_as_mailers_name_them(data: bytes, charset: str, text: str) -> None:
+    assert charset_text(data, charset) == text
+
+
+@pytest.mark.parametrize(
+    ("data", "content"),
+    [
+        (b"a=3Db=\r\nc\r\n", b"a=bc\r\n"),
+        (b"padded \t \r\nmore\t\nend  ", b"padded\r\nmore\nend"),
+        (b"kept=20\r\n=09\r\n", b"kept \r\n\t\r\n"),
+        (b"soft= \t\r\nbreak=  \nagain=\r\n and blanks", b"softbreakagain and blanks"),
+        (b"low =c3=a9, wrong =Z9 =4, end =", "low é, wrong =Z9 =4, end ".encode()),
+        (b"raw caf\xe9=E9", b"raw caf\xe9\xe9"),
+        (b" " * 200_000 + b"x", b" " * 200_000 + b"x"),
+    ],
+)
+def test_quoted_printable(data: bytes, content: bytes) -> None:
+    """RFC 2045 §6.7."""
+    assert transfer_content(data, "quoted-printable") == content
 
 
 @pytest.mark.parametrize(
@@ -207,6 +263,12 @@ def test_a_charset_that_does_not_exist_is_guessed() -> None:
         (b"root", [Mailbox("", "root")]),
         ("Bøb <bøb@example.org>".encode(), [Mailbox("Bøb", "bøb@example.org")]),
         (b"Ren\xe9 <r@b.test>", [Mailbox("René", "r@b.test")]),
+        (
+            b"Ren\xe9 <r\xe9@b.test>, Zo\xc3\xab <z@b.test>",
+            [Mailbox("René", "ré@b.test"), Mailbox("Zoë", "z@b.test")],
+        ),
+        (b"=?iso-8859-1?Q?Ren\xe9,_R.?= <r@b.test>", [Mailbox("René, R.", "r@b.test")]),
+        (b"=?utf-8?Q?Who?,_me?= <r@b.test>", [Mailbox("Who?, me", "r@b.test")]),
         (b"a@b.test,, ,c@d.test,", [Mailbox("", "a@b.test"), Mailbox("", "c@d.test")]),
         (b'"Bob <bob@example.org>', [Mailbox("Bob", "bob@example.org")]),
         (b"<<bob@example.org>>", [Mailbox("", "bob@example.org")]),

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fakemail.imap.content.strings import NIL, nstring, octets, string
-from fakemail.mail.addresses import Item, Kind, split_addresses
+from fakemail.imap.content.strings import NIL, nstring, string
+from fakemail.mail.addresses import Item, Kind, octets_of, split_addresses
+from fakemail.mail.decoding import unfolded
 from fakemail.mail.fields import pick_fields
 from fakemail.mail.headers import body_offset
 
@@ -31,7 +32,6 @@ _NAMES: Final = (
     "in-reply-to",
     "message-id",
 )
-_LINE_END: Final = re.compile(rb"\r?\n")
 # The addresses of nearly all mail: name <local@domain>, "name" <local@domain>, local@domain.
 PLAIN_ADDRESS: Final = re.compile(
     rb'[ \t]*+(?:(?:"([^"\\]*+)"|([^"(),:;<>@\[\]\\\x00-\x08\x0a-\x1f]*+))[ \t]*+'
@@ -80,11 +80,6 @@ def envelope(raw: bytes, start: int = 0, end: int | None = None, *, utf8: bool =
     return b"(%b)" % b" ".join(fields)
 
 
-def unfolded(raw: bytes) -> bytes:
-    """A field body on one line (RFC 5322 §2.2.3), white space around it removed."""
-    return (_LINE_END.sub(b"", raw) if b"\n" in raw else raw).strip(b" \t\r\n")
-
-
 def _addresses(body: bytes, utf8: bool) -> bytes:
     raw = unfolded(body)
     plain = _plain_addresses(raw, utf8)
@@ -121,12 +116,12 @@ def _address(item: Item, utf8: bool) -> bytes:
     # RFC 9051 §9: address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
     # RFC 9051 §7.5.2: a host of NIL starts a group named in the mailbox, or ends one when that is NIL too.
     if item.kind is Kind.GROUP_START:
-        return b"(NIL NIL %b NIL)" % string(octets(item.name), utf8=utf8)
+        return b"(NIL NIL %b NIL)" % string(octets_of(item.name), utf8=utf8)
     if item.kind is Kind.GROUP_END:
         return b"(NIL NIL NIL NIL)"
     return b"(%b %b %b %b)" % (
-        nstring(octets(item.name) or None, utf8=utf8),
-        nstring(octets(item.route) or None, utf8=utf8),
-        string(octets(item.local) or NO_MAILBOX, utf8=utf8),
-        string(octets(item.domain) or NO_DOMAIN, utf8=utf8),
+        nstring(octets_of(item.name) or None, utf8=utf8),
+        nstring(octets_of(item.route) or None, utf8=utf8),
+        string(octets_of(item.local) or NO_MAILBOX, utf8=utf8),
+        string(octets_of(item.domain) or NO_DOMAIN, utf8=utf8),
     )

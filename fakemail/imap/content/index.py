@@ -11,9 +11,9 @@ import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from fakemail.imap.content.envelope import PLAIN_ADDRESS, unfolded
+from fakemail.imap.content.envelope import PLAIN_ADDRESS
 from fakemail.mail.addresses import Kind, read_addresses
-from fakemail.mail.decoding import decode_words, field_text, unfold
+from fakemail.mail.decoding import decode_words, field_text, unfold, unfolded
 from fakemail.mail.fields import has_field, pick_fields
 from fakemail.mail.headers import body_offset, parse_date
 

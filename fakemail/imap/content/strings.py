@@ -50,11 +50,6 @@ def without_nul(data: bytes) -> bytes:
     return data.replace(b"\x00", b"\x80") if b"\x00" in data else data
 
 
-def octets(text: str) -> bytes:
-    """Octets of text that was read with ``surrogateescape``: octets that are no UTF-8 come out as they were."""
-    return text.encode("utf-8", "surrogateescape")
-
-
 def _is_utf8_text(data: bytes) -> bool:
     if b"\r" in data or b"\n" in data or b"\x00" in data:
         return False

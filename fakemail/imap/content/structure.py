@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from fakemail.imap.content.envelope import EMPTY_ENVELOPE, envelope, unfolded
+from fakemail.imap.content.envelope import EMPTY_ENVELOPE, envelope
 from fakemail.imap.content.strings import NIL, string
-from fakemail.mail.decoding import unfold
+from fakemail.mail.decoding import unfold, unfolded
 from fakemail.mail.mime import Part, transfer_encoding
 from fakemail.mail.parameters import ContentType, disposition, strip_comments
 
