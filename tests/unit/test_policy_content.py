@@ -65,6 +65,7 @@ ROWS = [
     ("header_size", b"X-A: " + b"b " * 60_000 + b"\r\n" + PLAIN, "octets, more than 102400"),
     ("line_limit", PLAIN + LONG_LINE + b"\r\n", "line 8 has 999 octets, more than 998"),
     ("line_length", PLAIN + LONG_LINE[:79] + b"\r\n", "79 octets, more than 78"),
+    ("line_length", PLAIN + b"x" * 999 + b"\r\n", "999 octets, more than 78"),
     ("bare_line_ends", PLAIN + b"one\ntwo\r\n", "not part of a CRLF"),
     ("nul", PLAIN + b"a\0b\r\n", "is a NUL"),
     ("eight_bit_header", PLAIN.replace(b"News", "Grüße".encode()), "SMTPUTF8 was not asked for"),

@@ -123,7 +123,7 @@ def line_limit(matter: Matter) -> str:
 def line_length(matter: Matter) -> str:
     """RFC 5322 §2.1.1: no line should have more than 78 characters."""
     number, length = matter.longest_line
-    return f"line {number} has {length} octets, more than {_WANTED}" if _WANTED < length <= _LONGEST else ""
+    return f"line {number} has {length} octets, more than {_WANTED}" if length > _WANTED else ""
 
 
 def bare_line_ends(matter: Matter) -> str:
