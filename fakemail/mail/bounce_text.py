@@ -12,8 +12,8 @@ from typing import Final
 from fakemail.mail.recipient_report import RecipientReport
 
 _QSBMF: Final = "Hi. This is the"
-# The paragraphs of the recipients: "<address>:" on a line of its own, then what happened.
-_QSBMF_RECIPIENT: Final = re.compile(r"<([^<>\s]+)>:[ \t]*\n(.+)", re.DOTALL)
+# The paragraphs of the recipients: "<address>:" on a line of its own, some without brackets, then what happened.
+_QSBMF_RECIPIENT: Final = re.compile(r"<?([^<>\s@]{1,64}@[^<>\s:]{1,255})>?:[ \t]*\n(.+)", re.DOTALL)
 _STATUS: Final = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY: Final = re.compile(r"(?<![\d.])([45]\d\d)[ -](?:#?[45]\.\d{1,3}\.\d{1,3}\b)?[^\n]*")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fakemail.mail.headers import parse_date
 from fakemail.mail.mime import Part
-from fakemail.mail.report import original_id, report_groups, text, typed
+from fakemail.mail.report import address, original_id, report_groups, text, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ def read_disposition(root: Part) -> DispositionReport | None:
         modifiers=tuple(each.strip().lower() for each in modifiers.split(",") if each.strip()),
         is_automatic=action == "automatic-action",
         was_sent_automatically=sending == "mdn-sent-automatically",
-        recipient=typed(fields, "final-recipient"),
-        original_recipient=typed(fields, "original-recipient"),
+        recipient=address(fields, "final-recipient"),
+        original_recipient=address(fields, "original-recipient"),
         original_message_id=text(fields, "original-message-id") or original_id(root),
         user_agent=text(fields, "reporting-ua"),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from fakemail.mail.addresses import split_addresses
 from fakemail.mail.bounce_text import read_plain, read_qsbmf
 from fakemail.mail.decoding import field_text
 from fakemail.mail.headers import Headers, body_offset, split_fields
@@ -20,6 +22,8 @@ _ORIGINAL_TYPES: Final = (
     "text/rfc822-headers",
     "message/global-headers",
 )
+# RFC 6533 §3: utf-8-addr-xtext has EmbeddedUnicodeChar = %x5C.78 "{" HEXPOINT "}"
+_UNICODE: Final = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _BLANK_LINES: Final = re.compile(rb"\n(?:\r?\n)++")
 
 
@@ -64,8 +68,9 @@ def read_report(
     For what has no part for programs, ``sender`` and ``subject`` are those of the notice, ``failed`` is
     its field X-Failed-Recipients, and ``own`` the addresses (in lower case) of the notice itself.
     """
-    if root.content_type == "multipart/report":
-        return _read_standard(root)
+    standard = _read_standard(root)
+    if standard is not None or _is_other_report(root):
+        return standard
     text_part = root
     while text_part.is_multipart and text_part.children:
         text_part = text_part.children[0]
@@ -82,14 +87,24 @@ def read_report(
     return DeliveryReport(host, "", recipients, message_id, is_standard=False)
 
 
+def _is_other_report(root: Part) -> bool:
+    """Whether it says that it reports something else (RFC 6522 §3)."""
+    kind = root.parameters.get("report-type", "").lower()
+    return root.content_type == "multipart/report" and kind not in ("", "delivery-status")
+
+
 def _read_standard(root: Part) -> DeliveryReport | None:
-    groups = report_groups(root, *_STATUS_TYPES)
-    if not groups:
-        return None
-    whole, *each = groups
-    recipients = tuple(_recipient(group) for group in each if "final-recipient" in group)
+    # RFC 3464 §2: one part; programs that report for others put one behind the other.
+    each = [_groups(part.content) for part in _parts(root, *_STATUS_TYPES)]
+    recipients = tuple(
+        _recipient(group)
+        for groups in each
+        for group in groups
+        if "final-recipient" in group or "original-recipient" in group
+    )
     if not recipients:
         return None
+    whole = each[0][0] if each[0] else Headers(())
     return DeliveryReport(
         typed(whole, "reporting-mta"), text(whole, "original-envelope-id"), recipients, original_id(root)
     )
@@ -97,13 +112,24 @@ def _read_standard(root: Part) -> DeliveryReport | None:
 
 def report_groups(root: Part, *types: str) -> list[Headers]:
     """The groups of fields in the part for programs of a report, none if it has no part of those types."""
-    found = next((part for part in root.children if part.content_type in types), None)
+    found = next(_parts(root, *types), None)
     return [] if found is None else _groups(found.content)
+
+
+def _parts(root: Part, *types: str) -> Iterator[Part]:
+    """The parts of those types, in whatever multiparts, but not those of enclosed messages."""
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if part.is_multipart:
+            waiting.extend(reversed(part.children))
+        elif part is not root and part.content_type in types:
+            yield part
 
 
 def original_id(root: Part) -> str:
     """The Message-ID of the message that a report encloses, or ``""``."""
-    return _original_id(next((part for part in root.children if part.content_type in _ORIGINAL_TYPES), None))
+    return _original_id(next(_parts(root, *_ORIGINAL_TYPES), None))
 
 
 def _groups(content: bytes) -> list[Headers]:
@@ -122,12 +148,12 @@ def _groups(content: bytes) -> list[Headers]:
 
 def _recipient(group: Headers) -> RecipientReport:
     return RecipientReport(
-        typed(group, "final-recipient"),
-        text(group, "action").lower(),
+        address(group, "final-recipient") or address(group, "original-recipient"),
+        text(group, "action").partition(" ")[0].lower(),
         text(group, "status").partition(" ")[0],
         typed(group, "diagnostic-code"),
         typed(group, "remote-mta"),
-        typed(group, "original-recipient"),
+        address(group, "original-recipient"),
     )
 
 
@@ -142,10 +168,25 @@ def typed(group: Headers, name: str) -> str:
     return value.strip() if semicolon else kind
 
 
+def address(group: Headers, name: str) -> str:
+    """The value of a field of the form ``type; address``: without brackets, ``utf-8`` decoded (RFC 6533 §3)."""
+    kind, semicolon, _ = text(group, name).partition(";")
+    value = typed(group, name)
+    if "<" in value or "(" in value:
+        value = next((item.address for item in split_addresses(value) if item.domain), value.strip("<>"))
+    is_unicode = semicolon and kind.strip().lower() == "utf-8"
+    return _UNICODE.sub(_character, value) if is_unicode else value
+
+
+def _character(match: re.Match[str]) -> str:
+    point = int(match[1], 16)
+    return chr(point) if point <= 0x10FFFF and not 0xD800 <= point <= 0xDFFF else match[0]
+
+
 def _original_id(original: Part | None) -> str:
     if original is None:
         return ""
-    content = original.content
-    headers = Headers(split_fields(content, 0, body_offset(content) or len(content)))
+    content = original.content.lstrip(b"\r\n")
+    headers = Headers(split_fields(content, 0, body_offset(content)))
     first = headers.first("message-id")
     return "" if first is None else field_text(first.raw).strip()
