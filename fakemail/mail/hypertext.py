@@ -10,6 +10,12 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from typing import Final, NamedTuple
+from urllib.parse import urljoin
+
+MAX_READ: Final = 4 * 1024 * 1024
+"""Characters of a text that are read: nobody writes as much by hand, and filters must not be kept busy."""
+MAX_TAGS: Final = 100_000
+"""Tags of HTML that are read, for the same reason; and links of plain text."""
 
 _DROPPED: Final = frozenset({"script", "style", "head", "title", "template"})
 _PARAGRAPHS: Final = frozenset(
@@ -45,6 +51,8 @@ _RAW_END: Final = {
 _SPACE: Final = re.compile(r"\s+")
 # RFC 3986 §3.1 and the two characters after which no URL in running text goes on.
 _BARE_URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"]++|mailto:[^\s<>\"]++", re.IGNORECASE)
+# RFC 3986 appendix C: between angle brackets a URL may be folded, and the white space is no part of it.
+_FOLDED_URL: Final = re.compile(r"<((?:https?|ftp)://[^<>\"\r\n]++(?:\r?\n[^<>\"\r\n]++)+)>", re.IGNORECASE)
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
 
 
@@ -63,9 +71,13 @@ class Hypertext(NamedTuple):
 
 
 def read_html(html: str) -> Hypertext:
-    """Read an HTML document of any quality."""
+    """Read an HTML document of any quality; of one beyond :data:`MAX_READ` and :data:`MAX_TAGS` the beginning."""
     reader = _Reader()
-    for tag, closing, content in _tokens(html):
+    left = MAX_TAGS
+    for tag, closing, content in _tokens(html[:MAX_READ]):
+        left -= bool(tag)
+        if left < 0:
+            break
         if not tag:
             reader.text(unescape(content))
         elif closing:
@@ -73,32 +85,43 @@ def read_html(html: str) -> Hypertext:
         else:
             reader.start_tag(tag, content)
     reader.end_link()
-    return Hypertext(reader.finished_text(), tuple(reader.links))
+    return Hypertext(reader.finished_text(), reader.finished_links())
 
 
 def bare_links(text: str) -> list[Link]:
-    """The URLs that stand in plain text.
+    """The URLs that stand in plain text; of one beyond :data:`MAX_READ` and :data:`MAX_TAGS` in its beginning.
 
-    The text of such a link is what comes before it on its line, or else the line of text above it, or
-    else the URL: ``Confirm your address: https://...`` is the link "Confirm your address".
+    The text of such a link is what else stands on its line, or else the line of text above it, or else the URL:
+    ``Confirm your address: https://...`` is the link "Confirm your address". Of several on one line each has what
+    stands before it, and the last one also what stands behind it.
     """
     links: list[Link] = []
     above = ""
-    for line in text.splitlines():
+    for line in _FOLDED_URL.sub(_unfolded, text[:MAX_READ]).splitlines():
+        if len(links) >= MAX_TAGS:
+            break
         end = 0
         for match in _BARE_URL.finditer(line):
             url = _trim(match[0])
-            label = _label(line[end : match.start()]) or above or url
-            links.append(Link(label, url))
+            label = _label(line[end : match.start()])
+            links.append(Link(label or above or url, url))
             end = match.start() + len(url)
         rest = _label(line[end:])
+        if rest and end:
+            last = links[-1]
+            before = label or above
+            links[-1] = last._replace(text=f"{before} {rest}" if before else rest)
         if rest or end:
             above = "" if end else rest
     return links
 
 
+def _unfolded(match: re.Match[str]) -> str:
+    return f"<{_SPACE.sub('', match[1])}>"
+
+
 def _label(text: str) -> str:
-    return _SPACE.sub(" ", text).strip(" \t.,:;-–>*<([)]\"'")
+    return _SPACE.sub(" ", text).strip(" \t.,:;!?-–>*<([)]\"'")
 
 
 def _trim(url: str) -> str:
@@ -164,8 +187,13 @@ class _Reader:
         self._pre = 0
         self._href: str | None = None
         self._anchor: list[str] = []
+        self._base = ""
 
     def start_tag(self, tag: str, attributes: str) -> None:
+        if tag == "base":
+            # WHATWG HTML §4.2.3: the first one with an address counts, for all links.
+            self._base = self._base or _url(attributes) or ""
+            return
         if self._dropped:
             # A head that is never closed ends where the body starts.
             if self._dropped in ("head", "title") and tag == "body":
@@ -175,7 +203,11 @@ class _Reader:
             self._dropped = tag
         elif tag == "a":
             self.end_link()
-            self._href = _attribute(attributes, "href")
+            self._href = _url(attributes)
+        elif tag == "area":
+            url = _url(attributes)
+            if url is not None:
+                self.links.append(Link(_attribute(attributes, "alt") or "", url))
         elif tag == "img":
             self._say(_attribute(attributes, "alt") or "")
         elif tag in _PARAGRAPHS:
@@ -212,6 +244,12 @@ class _Reader:
         self._href = None
         self._anchor.clear()
 
+    def finished_links(self) -> tuple[Link, ...]:
+        """The links, relative ones completed."""
+        if not self._base:
+            return tuple(self.links)
+        return tuple([link._replace(url=_joined(self._base, link.url)) for link in self.links])
+
     def finished_text(self) -> str:
         """The text so far, without blank edges."""
         text = "".join(self._out).strip()
@@ -242,6 +280,21 @@ class _Reader:
             self._out.append("\n" * missing)
             self._breaks += missing
         self._space = False
+
+
+def _url(attributes: str) -> str | None:
+    """The ``href``, unfolded: line ends and tabs are no part of a URL (WHATWG URL §4.4)."""
+    url = _attribute(attributes, "href")
+    if url is None or not ("\n" in url or "\r" in url or "\t" in url):
+        return url
+    return "".join([line.strip() for line in url.splitlines()]).replace("\t", "")
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError:  # such as an address of IPv6 that is none
+        return url
 
 
 def _attribute(attributes: str, name: str) -> str | None:

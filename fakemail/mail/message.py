@@ -218,32 +218,42 @@ class MessageView:
 
     @cached_property
     def links(self) -> list[Link]:
-        """The links of the HTML in order; without HTML, the URLs in the plain text.
+        """The links of the HTML in order, relative ones completed; without HTML, the URLs in the plain text.
 
-        A URL in plain text has the words before it as its text, or the line above it.
+        A URL in plain text has the words beside it on its line as its text, or the line above it. Of a very long
+        text the beginning is read: four million characters, a hundred thousand tags.
         """
         if self._leaves.html:
             return list(self._hypertext.links)
         return bare_links(self.text)
 
-    def link(self, text: str) -> str:
-        """The URL of the one link whose text contains these words; case and white space do not matter.
+    def link(self, text: str = "", *, url: str = "") -> str:
+        """The URL of the one link whose text contains these words, or whose URL contains that, or both.
+
+        Case and white space do not matter. Without arguments, the URL of the only link there is.
 
         Raises :class:`~fakemail.errors.MailExpectation` when no link fits, or several with different URLs.
         """
         __tracebackhide__ = True
-        wanted = _folded(text)
-        fitting = [link for link in self.links if wanted in _folded(link.text)]
+        words, part = _folded(text), url.casefold()
+        fitting = [link for link in self.links if words in _folded(link.text) and part in link.url.casefold()]
         if len({link.url for link in fitting}) == 1:
             return fitting[0].url
+        asked = [(text, "text")] if text else []
+        asked += [(url, "URL")] if url else []
+        if fitting and not asked:
+            raise MailExpectation(
+                f"{self!r} has several links, say which by link(text) or link(url=...):\n{_link_lines(fitting)}"
+            )
         if fitting:
             raise MailExpectation(
-                f"several links of {self!r} have {text!r} in their text:\n{_link_lines(fitting)}"
+                f"several links of {self!r} have {_asked(asked, 'their')}:\n{_link_lines(fitting)}"
             )
         there = (
             f"The links are:\n{_link_lines(self.links)}" if self.links else "There is no link in it at all."
         )
-        raise MailExpectation(f"no link of {self!r} has {text!r} in its text. {there}")
+        missed = f"no link of {self!r} has {_asked(asked, 'its')}" if asked else f"{self!r} has no link"
+        raise MailExpectation(f"{missed}. {there}")
 
     def code(self, length: int | None = None) -> str:
         """The one-time code in the text (or in the subject): 4 to 8 digits, or capitals with digits.
@@ -340,6 +350,10 @@ def _joined(parts: Iterable[Part]) -> str:
     """The texts of parts, each beginning on a line of its own."""
     texts = [text for part in parts if (text := part.text)]
     return "".join([text if text.endswith("\n") else text + "\n" for text in texts[:-1]] + texts[-1:])
+
+
+def _asked(parts: list[tuple[str, str]], whose: str) -> str:
+    return " and ".join([f"{wanted!r} in {whose} {place}" for wanted, place in parts])
 
 
 def _folded(text: str) -> str:

@@ -8,7 +8,7 @@ from fakemail.errors import MailExpectation
 from fakemail.mail import samples
 from fakemail.mail.addresses import Mailbox
 from fakemail.mail.codes import candidates
-from fakemail.mail.hypertext import Link, bare_links, read_html
+from fakemail.mail.hypertext import MAX_READ, MAX_TAGS, Link, bare_links, read_html
 from fakemail.mail.message import MessageView
 
 
@@ -175,6 +175,91 @@ def test_links_of_plain_text_are_named_by_the_words_before_them() -> None:
     assert view(text).link("confirm") == "https://a.test/x_(1)"
 
 
+@pytest.mark.parametrize(
+    ("text", "label", "url"),
+    [
+        ("Go to https://a.test/c to confirm.", "Go to to confirm", "https://a.test/c"),
+        ("https://a.test/c confirms it", "confirms it", "https://a.test/c"),
+        ("Confirm:\n\n  https://a.test/c (one hour)\n", "Confirm one hour", "https://a.test/c"),
+        ("Confirm: <https://a.test/a\r\n  /b?c=\n1>", "Confirm", "https://a.test/a/b?c=1"),
+        ("Confirm: <https://a.test/a\n\nBye>", "Confirm", "https://a.test/a"),
+        ("Confirm:\nhttps://a.test/a\nBye\n", "Confirm", "https://a.test/a"),
+    ],
+)
+def test_a_link_in_plain_text_is_named_by_its_line(text: str, label: str, url: str) -> None:
+    assert bare_links(text) == [Link(label, url)]
+
+
+def test_several_links_on_a_line_of_plain_text() -> None:
+    assert bare_links("Confirm: https://a.test/c or cancel: https://a.test/x today") == [
+        Link("Confirm", "https://a.test/c"),
+        Link("or cancel today", "https://a.test/x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("html", "url"),
+    [
+        ('<a href="https://a.test/c?\r\n   x=1&amp;\n\ty=2">', "https://a.test/c?x=1&y=2"),
+        ("<a href='https://a.test/\tc'>", "https://a.test/c"),
+        ('<head><base href="https://a.test/b/"></head><a href="c?d">', "https://a.test/b/c?d"),
+        (
+            '<base target=_blank><base href="https://a.test/b/"><base href="https://no.test/"><a href="/c">',
+            "https://a.test/c",
+        ),
+        ('<a href="c"><base href=https://a.test>', "https://a.test/c"),
+        ('<base href="https://a.test/"><a href="mailto:b@c.test">', "mailto:b@c.test"),
+        ('<base href="https://a.test/"><a href="https://b.test/c">', "https://b.test/c"),
+        ('<base href="https://a.test/"><a href="http://[x">', "http://[x"),
+        ('<map><area shape=rect alt="Confirm" href="https://a.test/\nc"></map>', "https://a.test/c"),
+    ],
+)
+def test_urls_as_browsers_read_them(html: str, url: str) -> None:
+    assert rich(f"{html}Confirm</a>").link("confirm" if "<area" in html else "") == url
+
+
+def test_links_of_a_picture() -> None:
+    mail = rich('<map name=m><area alt="Yes, confirm" href=u><area alt=No href=v><area alt=Neither></map>')
+    assert mail.links == [Link("Yes, confirm", "u"), Link("No", "v")]
+
+
+def test_a_link_by_its_url() -> None:
+    mail = rich("<a href=https://a.test/Confirm/1>Go</a> <a href=https://a.test/help>Go</a>")
+    assert mail.link(url="confirm") == "https://a.test/Confirm/1"
+    assert mail.link("go", url="help") == "https://a.test/help"
+    with pytest.raises(
+        MailExpectation, match=r"no link of .* has 'help' in its text and 'confirm' in its URL\. The"
+    ):
+        mail.link("help", url="confirm")
+    with pytest.raises(MailExpectation, match=r"several links of .* have 'a\.test' in their URL:\n  'Go' ->"):
+        mail.link(url="a.test")
+
+
+def test_the_only_link() -> None:
+    assert view("Go to https://a.test/1 or https://a.test/1\n").link() == "https://a.test/1"
+    with pytest.raises(
+        MailExpectation, match=r"has several links, say which by link\(text\) or link\(url=\.\.\.\):"
+    ):
+        view("https://a.test/1 https://a.test/2").link()
+    with pytest.raises(MailExpectation, match=r"has no link\. There is no link in it at all"):
+        view("none").link()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "piece", "most"),
+    [
+        ("text/html", b"<a href=https://a.test/1>x</a>\r\n", MAX_TAGS // 2),
+        ("text/html", b"<a href='https://a.test/" + b"1" * 1000 + b"'>x</a>\r\n", MAX_READ // 1000),
+        ("text/plain", b"https://a.test/1\r\n", MAX_TAGS),
+        ("text/plain", b"https://a.test/" + b"1" * 1000 + b"\r\n", MAX_READ // 1000),
+    ],
+)
+def test_of_a_flood_of_links_the_beginning_is_read(content_type: str, piece: bytes, most: int) -> None:
+    mail = MessageView(f"Content-Type: {content_type}\r\n\r\n".encode() + piece * (30_000_000 // len(piece)))
+    assert most * 0.9 < len(mail.links) <= most
+    assert len(mail.html or mail.text) > 28_000_000
+
+
 def test_equal_links_are_one() -> None:
     assert rich("<a href=u>Confirm</a> <a href=u>Confirm here</a>").link("confirm") == "u"
 
@@ -289,6 +374,11 @@ def test_malformed_messages_raise_nothing(raw: bytes) -> None:
         '"\\',
         "((",
         "=?a?q?",
+        "=?a?q?=",
+        "=?a?q?x?",
+        " . ",
+        "<a:",
+        "<http://a\n",
     ],
 )
 def test_hostile_repetition_costs_no_more_than_its_length(piece: str) -> None:
