@@ -3,6 +3,8 @@
 What is imported from here is public; everything else is private by its place and may change.
 """
 
+from typing import TYPE_CHECKING
+
 from fakemail import faults
 from fakemail.api.accounts import Account, AsyncAccount, AsyncInbox, Inbox
 from fakemail.api.commands import AsyncNamespace, Namespace
@@ -54,6 +56,7 @@ from fakemail.terms.fate import (
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import suggesting
 
 __all__ = [
     "NULL_PATH",
@@ -112,3 +115,6 @@ __all__ = [
     "samples",
     "seconds",
 ]
+
+if not TYPE_CHECKING:  # or every name would seem to be there
+    __getattr__ = suggesting(globals())

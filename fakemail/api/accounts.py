@@ -5,15 +5,15 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
-from fakemail.api.failures import Wanted, ambiguous, missing, missing_event, unexpected
+from fakemail.api.failures import ambiguous, missing, missing_event, unexpected
 from fakemail.api.hosts import Domain, read_address
-from fakemail.api.matchers import Matcher
 from fakemail.api.messages import Message
 from fakemail.api.presets.account import AccountFaults
 from fakemail.api.settings import Settings
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
+from fakemail.api.wanted import MessageQuery, Wanted
 from fakemail.errors import MailExpectation
 from fakemail.model.account import Account as DescribedAccount
 from fakemail.model.account import AutoReply, Forward
@@ -22,6 +22,7 @@ from fakemail.record.transcript import transcript
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import Leaf, process_authority
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _DELIVERIES = frozenset({Stage.DELIVER})
 
 
-class BaseInbox:
+class BaseInbox(Suggests):
     """The messages of one mailbox. Iterating and counting look at it as it is now."""
 
     def __init__(self, net: AnyNet, address: Address, name: str) -> None:
@@ -63,15 +64,20 @@ class BaseInbox:
         """Whether nothing is in it now. To be sure that nothing is on its way either, ``settle()`` first."""
         return not self.messages()
 
-    def one(self) -> Message:
-        """The only message. Raises :class:`~fakemail.errors.MailExpectation` if there is none, or another."""
+    def one(self, **query: Unpack[MessageQuery]) -> Message:
+        """The only message that fits everything given (``subject``, ``sender``, ``to``, ``matching``).
+
+        Raises :class:`~fakemail.errors.MailExpectation` if there is none, or another.
+        """
         __tracebackhide__ = True
+        wanted = Wanted.of(query)
         messages = self.messages()
-        if len(messages) == 1:
-            return messages[0]
-        if not messages:
-            raise MailExpectation(missing(self._net, self, Wanted(), messages, None))
-        raise MailExpectation(ambiguous(self, Wanted(), messages))
+        found = [message for message in messages if wanted.fits(message)]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise MailExpectation(missing(self._net, self, wanted, messages, None))
+        raise MailExpectation(ambiguous(self, wanted, found))
 
     def expect_empty(self) -> None:
         """Insist that nothing is in it. Raises :class:`~fakemail.errors.MailExpectation` with what is."""
@@ -146,31 +152,28 @@ class BaseInbox:
 class Inbox(BaseInbox):
     """A mailbox whose waits block."""
 
-    def wait_for_one(
-        self,
-        *,
-        subject: str | None = None,
-        sender: str | None = None,
-        matching: Matcher | None = None,
-        timeout: float | None = None,
-    ) -> Message:
+    def wait_for_one(self, *, timeout: float | None = None, **query: Unpack[MessageQuery]) -> Message:
         """Wait until a message is there that fits everything given, and return it.
 
+        What can be given is ``subject``, ``sender``, ``to`` (an account, an address) and ``matching``, a matcher.
         ``timeout`` is in real seconds, by default that of the fake internet. Raises
         :class:`~fakemail.errors.MailExpectation` when time is up, or when several fit.
         """
         __tracebackhide__ = True
         require_blocking_allowed("wait_for_one")
-        wanted = Wanted.of(subject, sender, matching)
+        wanted = Wanted.of(query)
         return self._judge_one(wanted, self._await(wanted, 1, timeout).result(), timeout)
 
     def wait_for(
-        self, number: int, *, matching: Matcher | None = None, timeout: float | None = None
+        self, number: int, *, timeout: float | None = None, **query: Unpack[MessageQuery]
     ) -> list[Message]:
-        """Wait until at least that many messages are there, and return all that fit, oldest first."""
+        """Wait until at least that many messages are there that fit, and return all that do, oldest first.
+
+        What can be given is as in :meth:`wait_for_one`.
+        """
         __tracebackhide__ = True
         require_blocking_allowed("wait_for")
-        wanted = Wanted.of(None, None, matching)
+        wanted = Wanted.of(query)
         return self._judge(wanted, number, self._await(wanted, number, timeout).result(), timeout)
 
 
@@ -180,33 +183,31 @@ class AsyncInbox(BaseInbox):
     async def wait_for_one(
         self,
         *,
-        subject: str | None = None,
-        sender: str | None = None,
-        matching: Matcher | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - part of the question, not a way to cancel it
+        **query: Unpack[MessageQuery],
     ) -> Message:
         """See :meth:`Inbox.wait_for_one`."""
         __tracebackhide__ = True
-        wanted = Wanted.of(subject, sender, matching)
+        wanted = Wanted.of(query)
         return self._judge_one(wanted, await arrive(self._await(wanted, 1, timeout)), timeout)
 
     async def wait_for(
         self,
         number: int,
         *,
-        matching: Matcher | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - part of the question, not a way to cancel it
+        **query: Unpack[MessageQuery],
     ) -> list[Message]:
         """See :meth:`Inbox.wait_for`."""
         __tracebackhide__ = True
-        wanted = Wanted.of(None, None, matching)
+        wanted = Wanted.of(query)
         return self._judge(wanted, number, await arrive(self._await(wanted, number, timeout)), timeout)
 
 
 _Box = TypeVar("_Box", bound=BaseInbox)
 
 
-class BaseAccount(Generic[_Box]):
+class BaseAccount(Suggests, Generic[_Box]):
     """Somebody with a mailbox. Two handles on the same account are equal."""
 
     _new_box: Callable[[AnyNet, Address, str], _Box]

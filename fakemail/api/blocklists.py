@@ -13,6 +13,7 @@ from fakemail.model.addresses import APP_IPV4, APP_IPV6
 from fakemail.policy.blocklists import address_name, domain_name
 from fakemail.terms.address import is_domain_name
 from fakemail.terms.peer import is_ip_address
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _TEST_POINTS = ("127.0.0.2", "::ffff:7f00:2", "test")
 
 
-class Blocklist:
+class Blocklist(Suggests):
     """A zone that lists addresses, or domains. It is good or bad by who asks: ``dnsbl=``, ``rhsbl=``, ``dnswl=``."""
 
     def __init__(self, net: AnyNet, zone: str) -> None:

@@ -6,12 +6,13 @@ from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fakemail.api.waits import arrive, require_blocking_allowed
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
 
 
-class BaseClock:
+class BaseClock(Suggests):
     """What both faces have in common."""
 
     def __init__(self, net: AnyNet) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeV
 from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.engine.network import Endpoint, real_endpoint
 from fakemail.errors import ClosedError, DeclarationError
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-class BaseNamespace:
+class BaseNamespace(Suggests):
     """What both faces of a namespace have in common."""
 
     def __init__(self, net: AnyNet, settlement: Settlement) -> None:
@@ -154,7 +155,7 @@ class AsyncNamespace(BaseNamespace):
 _N = TypeVar("_N", bound=BaseNamespace)
 
 
-class Commands(Generic[_N]):
+class Commands(Suggests, Generic[_N]):
     """What a fake internet can run."""
 
     _new_namespace: Callable[[Any, Settlement], _N]

@@ -20,6 +20,7 @@ from fakemail.policy.facts import Facts
 from fakemail.terms.address import NULL_PATH, Address, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.peer import Peer
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _TLS = Channel("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
-class Foreseeing:
+class Foreseeing(Suggests):
     """What a fake internet can tell about mail that nobody has sent yet."""
 
     @property

@@ -10,6 +10,7 @@ from fakemail.dns.records import Record, record
 from fakemail.errors import DeclarationError, nearest
 from fakemail.record.events import Query
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     import dns.asyncresolver
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from fakemail.api.presets.dns import DnsFaults
 
 
-class Dns:
+class Dns(Suggests):
     """The zones of the fake internet and its name server."""
 
     def __init__(self, net: AnyNet) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fakemail.api.matchers import HasSubject, Matcher, SentBy
 from fakemail.api.progress import with_notes
+from fakemail.api.wanted import Wanted
+from fakemail.model.host import READING, SERVICES
 from fakemail.record import journey as journeys
-from fakemail.record.judged import turned_away
+from fakemail.record.refusals import refusals, refused_lines
 from fakemail.record.transcript import Order, transcript
 from fakemail.terms.address import NullPath
 
@@ -18,48 +18,12 @@ if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
     from fakemail.api.messages import Message
     from fakemail.record.events import Event
+    from fakemail.record.journey import Journey
     from fakemail.terms.stage import Stage
 
+_LOGGED_INTO = frozenset(service.name for service in READING)
+_HANDED_IN = frozenset(SERVICES) - _LOGGED_INTO
 _SHOWN = 10  # messages or journeys listed before the rest is only counted
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a message should be like; anything will do if nothing is said."""
-
-    matcher: Matcher | None = None
-
-    @classmethod
-    def of(cls, subject: str | None, sender: str | None, matching: Matcher | None) -> Wanted:
-        """All of what is given. Raises ``TypeError`` for what is no matcher."""
-        __tracebackhide__ = True
-        if matching is not None and not isinstance(matching, Matcher):
-            raise TypeError(
-                "matching= takes a matcher such as HasSubject('Welcome') or HasText('Welcome'), "
-                f"not {matching!r}; see fakemail's matchers."
-            )
-        parts = [
-            *([HasSubject(subject)] if subject is not None else []),
-            *([SentBy(sender)] if sender is not None else []),
-            *([matching] if matching is not None else []),
-        ]
-        if not parts:
-            return cls()
-        whole: Matcher = parts[0]
-        for part in parts[1:]:
-            whole = whole & part
-        return cls(whole)
-
-    def fits(self, message: Message) -> bool:
-        """Whether a message is like that."""
-        return self.matcher is None or self.matcher.matches(message)
-
-    def mismatch(self, message: Message) -> str:
-        """What is different about a message."""
-        return "" if self.matcher is None else self.matcher.mismatch(message)
-
-    def __str__(self) -> str:
-        return "" if self.matcher is None else f" with {self.matcher!r}"
 
 
 def missing(
@@ -81,8 +45,9 @@ def missing(
     else:
         lines.append(f"found:  nothing in {box.name} of {box.address}")
     lines += _elsewhere(net, box, wanted)
+    lines += _late(net, box, wanted, messages, seconds, number)
     lines += _journeys(net, box)
-    lines.append(f"again:  --mailnet-seed={net.seed}")
+    lines.append(f"again:  {net.again}")
     return "\n".join(lines)
 
 
@@ -94,7 +59,9 @@ def missing_event(net: AnyNet, address: str, stage: Stage, said: Sequence[Event]
         lines += ["found:  it is logged in, and has come this far", *(f"        {line}" for line in told)]
     else:
         lines.append(f"found:  nobody is logged in as {address} now")
-    lines.append(f"again:  --mailnet-seed={net.seed}")
+        refused = refused_lines(net.internet.log.events(), services=_LOGGED_INTO)
+        lines += [f"last:   {refused[0]}", *(f"        {line}" for line in refused[1:])] if refused else []
+    lines.append(f"again:  {net.again}")
     return "\n".join(lines)
 
 
@@ -104,7 +71,7 @@ def ambiguous(box: BaseInbox, wanted: Wanted, messages: Sequence[Message]) -> st
         f"wanted: one message to {box.address}{wanted}",
         f"found:  {len(messages)} that fit, in {box.name} of {box.address}",
         *(f"        {message!r}" for message in messages[:_SHOWN]),
-        "Say more about the one that is meant (subject=, sender=, matching=), or take them all with wait_for(n).",
+        "Say more about the one that is meant (subject=, sender=, to=, matching=), or take them all with wait_for(n).",
     ]
     return "\n".join(lines)
 
@@ -148,19 +115,60 @@ def _is_notice(message: Message) -> bool:
     return message.envelope is not None and isinstance(message.envelope.sender, NullPath)
 
 
+def _late(
+    net: AnyNet,
+    box: BaseInbox,
+    wanted: Wanted,
+    messages: Sequence[Message],
+    seconds: float | None,
+    number: int,
+) -> list[str]:
+    """Whether what is missing came a moment later, or may still come: then nothing is wrong but the moment."""
+    net.let_settle()
+    present = [message for message in box.messages() if wanted.fits(message)]
+    fitting = [message for message in messages if wanted.fits(message)]
+    wait = "wait_for_one()" if number == 1 else f"wait_for({number})"
+    advice = f"use {wait}, or settle() before you look" if seconds is None else "wait longer with timeout="
+    when = "you looked" if seconds is None else "the wait was over"
+    if len(present) >= number > len(fitting):
+        return [f"late:   it came after {when}: {advice}"]
+    if net.call(lambda: net.internet.is_settled):
+        return []
+    return [f"late:   something is still on its way, and may come after {when}: {advice}"]
+
+
 def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
-    """How the last message to this address, or failing that the last of all, got on."""
+    """How the last message to this address, or failing that the last of all, got on; and who was refused since."""
     events = net.internet.log.events()
     mine = journeys.find(events, to=box.address)
-    others = mine or [each for each in journeys.journeys(events) if not each.is_arrived_notice]
-    away = [f"        {line}" for line in turned_away(events)]
-    if not others:
-        if away:
-            return [
-                "last:   no client has sent any mail in this test so far, and some were turned away",
-                *away,
-            ]
-        return ["last:   no client has sent any mail in this test so far"]
-    (last,) = with_notes(net.internet, others[-1:])
-    head = f"last:   the journey to {last.recipient}" + ("" if mine else f" (none went to {box.address})")
-    return [head, *(f"        {line}" for line in last.table().splitlines())]
+    last = _last(mine, journeys.journeys(events))
+    if last is None:
+        refused = refused_lines(events, services=_HANDED_IN)
+        head = "last:   no client has sent any mail in this test so far"
+        return (
+            [f"{head}, and what was refused is", *(f"        {line}" for line in refused)]
+            if refused
+            else [head]
+        )
+    is_mine = any(each.latest == last.latest and each.recipient == last.recipient for each in mine)
+    (told,) = with_notes(net.internet, [last], call=net.call)
+    head = f"last:   the journey to {told.recipient}" + ("" if is_mine else f" (none went to {box.address})")
+    lines = [head, *(f"        {line}" for line in told.table().splitlines())]
+    refused = refused_lines(events, since=last.latest, services=_HANDED_IN)
+    if refused:
+        return [*lines, f"then:   {refused[0]}", *(f"        {line}" for line in refused[1:])]
+    advice = [each.advice for each in refusals(events, services=_HANDED_IN) if each.number in last.numbers]
+    return [*lines, *(f"        do: {text}" for text in advice[-1:] if text)]
+
+
+def _last(mine: Sequence[Journey], every: Sequence[Journey]) -> Journey | None:
+    """The last one to somebody, else the last of all; a bounce only where there is nothing that bounced."""
+    for found in (
+        [each for each in mine if not each.is_notice],
+        [each for each in every if not each.is_notice],
+        mine,
+        every,
+    ):
+        if found:
+            return found[-1]
+    return None

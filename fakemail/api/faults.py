@@ -18,6 +18,7 @@ from fakemail.faults.actions.action import Action
 from fakemail.faults.actions.connections import UNCOUNTED, RefuseConnections
 from fakemail.faults.rule import Rule, Scope
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
 
 
-class Fault:
+class Fault(Suggests):
     """A fault in force. Use it in a ``with`` block to have it lifted at the end of the block."""
 
     def __init__(self, net: AnyNet, rule: Rule) -> None:

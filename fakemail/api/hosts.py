@@ -25,6 +25,7 @@ from fakemail.model.traits import read_traits
 from fakemail.model.transport_security import MtaSts
 from fakemail.terms.address import Address, address
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 from fakemail.tls.dane import Kind
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from fakemail.engine.site import RunningHost
 
 
-class Host:
+class Host(Suggests):
     """A machine of the fake internet. Two handles on the same host are equal."""
 
     def __init__(self, net: AnyNet, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.api.results import Results
 from fakemail.errors import DeclarationError, nearest
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
@@ -24,7 +25,7 @@ SEVERITIES = ("hint", "warning", "error")
 _ROUNDS = 4
 
 
-class Linting:
+class Linting(Suggests):
     """What a fake internet can tell of the habits of the app."""
 
     @property

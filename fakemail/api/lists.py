@@ -11,13 +11,14 @@ from fakemail.model.mailing_list import MailingList as DescribedList
 from fakemail.mta.lists import unsubscribe_url
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
     from fakemail.api.mailnet import AnyNet
 
 
-class MailingList:
+class MailingList(Suggests):
     """An address that sends what it gets to its members, as mailing list programs do.
 
     The subject gets a prefix and the text a footer, which breaks the author's DKIM signature; the fields are

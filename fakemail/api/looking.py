@@ -16,11 +16,12 @@ from fakemail.record import journey as journeys
 from fakemail.record.events import Event
 from fakemail.record.export import to_json_lines
 from fakemail.record.journey import Journey
-from fakemail.record.judged import turned_away
+from fakemail.record.refusals import refused_lines
 from fakemail.record.transcript import Order
 from fakemail.record.transcript import transcript as print_transcript
 from fakemail.terms.address import Address, address
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _Who: TypeAlias = str | Address | BaseAccount[Any]
 
 
-class Looking:
+class Looking(Suggests):
     """What a test can look at."""
 
     @property
@@ -78,7 +79,7 @@ class Looking:
             lines = [f"expected one of {found.question}, but there are {len(found) or 'none'}."]
             lines += [f"  {journey!r}" for journey in every[:20]]
             if not found:
-                lines += [f"  {line}" for line in turned_away(self._net.internet.log.events())]
+                lines += [f"  {line}" for line in refused_lines(self._net.internet.log.events())]
             raise MailExpectation("\n".join(lines))
         return found[0]
 

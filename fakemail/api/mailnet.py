@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
@@ -41,6 +42,8 @@ from fakemail.terms.address import Address
 from fakemail.terms.stage import Stage
 from fakemail.wire.loop import LoopThread, loop_thread
 
+MOMENT = 0.3
+"""Real seconds that a failure waits for what is under way, before it tells of it."""
 DEFAULT_TIMEOUT = 5.0
 """Real seconds that a wait lasts unless told otherwise."""
 
@@ -95,6 +98,8 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         self.queue = Queue(self)
         self.faults = HostFaults(self, EVERYBODY)
         self.faults_must_fire = False
+        self.again = f"{type(self).__name__}(seed={seed})"
+        """How to run it again with the same chance, in the words of whoever made it."""
 
     # Inside --------------------------------------------------------------------------------------
 
@@ -116,6 +121,12 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
     def perform(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a short coroutine in the loop's thread, and wait for it."""
         return self.thread.run(work)
+
+    def let_settle(self) -> None:
+        """Give what is under way a moment to end, so that a failure text does not stop in the middle of a story."""
+        if self.is_running:
+            with suppress(TimeoutError):  # a loop that stands still has a log all the same
+                self._settled(MOMENT).result(10 * MOMENT)
 
     @property
     def is_running(self) -> bool:
@@ -333,7 +344,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
                     f"wanted: {number} events at {stage} within {seconds:g} s",
                     f"found:  {seen}",
                     "last:   " + "\n        ".join(last),
-                    f"again:  --mailnet-seed={self.seed}",
+                    f"again:  {self.again}",
                 ]
             )
         )

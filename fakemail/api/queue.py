@@ -14,13 +14,14 @@ from fakemail.errors import DeclarationError
 from fakemail.mta.schedule import Schedule
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
     from fakemail.api.mailnet import AnyNet
 
 
-class QueuedMail:
+class QueuedMail(Suggests):
     """A message that a host has taken and not yet handed on to everybody."""
 
     def __init__(self, net: AnyNet, entry: Entry) -> None:
@@ -115,7 +116,7 @@ class QueuedMail:
         return f"<QueuedMail {self.queue_id} at {self._entry.message.host}, {self.sender} to {to}{why}>"
 
 
-class Queue:
+class Queue(Suggests):
     """Everything that waits, at all hosts, oldest first."""
 
     def __init__(self, net: AnyNet) -> None:

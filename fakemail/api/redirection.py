@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fakemail.engine.resolving import APP, Resolver
 from fakemail.errors import DeclarationError, MailExpectation
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
+from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 
 
-class Redirection:
+class Redirection(Suggests):
     """A redirect in force. Use it in a ``with`` block, or end it; closing the fake internet ends it as well."""
 
     def __init__(self, net: AnyNet, *, allow: Iterable[str]) -> None:
@@ -123,7 +124,7 @@ class _Map:
         return self._network.find(address, port)
 
 
-class Redirections:
+class Redirections(Suggests):
     """What a fake internet can redirect."""
 
     _redirections: tuple[Redirection, ...] = ()

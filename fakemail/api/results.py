@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from fakemail.errors import MailExpectation
+from fakemail.terms.suggestions import Suggests
 
 _T = TypeVar("_T")
 
 
-class Results(list[_T], Generic[_T]):
+class Results(list[_T], Suggests, Generic[_T]):
     """A list of what was found, with the question that found it."""
 
     def __init__(self, found: Iterable[_T], *, question: str) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from fakemail.api.env_styles import STYLES
 from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.model.host import SERVICES, Security
+from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import process_authority
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _SCHEMES = {"smtp": "smtp", "submission": "smtp", "submissions": "smtps"}
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Suggests):
     """How to reach one server, and as whom.
 
     ``host`` is always a literal loopback address: the name ``localhost`` may mean IPv6 first, and
@@ -83,9 +84,7 @@ class Settings:
                     "these settings came from another process, with what is needed to connect; the host itself, "
                     "and its faults, are in the process of the fake internet."
                 )
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
+            return super().__getattr__(name)
 
     def __copy__(self) -> Settings:
         return self

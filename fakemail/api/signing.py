@@ -17,6 +17,7 @@ from fakemail.errors import DeclarationError, nearest
 from fakemail.mail.trace import prepend
 from fakemail.model.dkim import USUAL_SELECTOR, Dkim, check_selector
 from fakemail.signing.canonical import with_crlf
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fakemail.signing.keys import Key
 
 
-class DkimKey:
+class DkimKey(Suggests):
     """A DKIM key of a domain. Its private half is for an app that signs by itself."""
 
     def __init__(self, domain: str, selector: str, key: Key) -> None:
@@ -62,7 +63,7 @@ class DkimKey:
         return f"<DkimKey {self.name} {self.algorithm}>"
 
 
-class Signs:
+class Signs(Suggests):
     """What a domain can do with its DKIM keys."""
 
     name: str
@@ -190,7 +191,7 @@ class Signs:
         self._net.call(lambda: world.change_domain(replace(self._described, dkim=dkim)))
 
 
-class Signing:
+class Signing(Suggests):
     """What a fake internet signs for a test."""
 
     @property

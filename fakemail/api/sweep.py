@@ -230,4 +230,6 @@ async def sweep_awaiting(
 
 def fresh(net: AnyNet) -> Any:
     """A new fake internet with the options of this one, and nothing in it but what its configuration has."""
-    return type(net)(config=net._config, seed=net.seed, timeout=net.timeout, hygiene=net.hygiene)
+    world = type(net)(config=net._config, seed=net.seed, timeout=net.timeout, hygiene=net.hygiene)
+    world.again = net.again
+    return world

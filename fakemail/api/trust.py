@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ssl
 
+from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import process_authority
 
 
-class Trust:
+class Trust(Suggests):
     """The files and contexts that a fake internet hands out."""
 
     @property

@@ -15,6 +15,7 @@ from fakemail.errors import DeclarationError
 from fakemail.model.mailing_list import MailingList as DescribedList
 from fakemail.terms.address import Address
 from fakemail.terms.address import address as read
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
@@ -29,7 +30,7 @@ class _SetsEnvironment(Protocol):
         ...
 
 
-class Ways:
+class Ways(Suggests):
     """What a fake internet can lay out."""
 
     @property

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from fakemail.errors import DeclarationError
 from fakemail.faults import magic as _magic
@@ -25,6 +26,7 @@ from fakemail.faults.actions import tls as _tls
 from fakemail.faults.actions.action import Action
 from fakemail.faults.steps import read_end
 from fakemail.terms.reply import Reply
+from fakemail.terms.suggestions import suggesting
 
 # Connections --------------------------------------------------------------------------------------
 
@@ -377,3 +379,7 @@ def _count(name: str, given: int, *, least: int) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or given < least:
         raise DeclarationError(f"{name} of a fault is a whole number from {least} on, not {given!r}.")
     return given
+
+
+if not TYPE_CHECKING:  # or every name would seem to be there
+    __getattr__ = suggesting(globals())

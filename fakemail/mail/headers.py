@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, overload
 
 from fakemail.mail.decoding import field_text
 from fakemail.mail.fields import BYTE_ORDER_MARK, first_body
+from fakemail.terms.suggestions import Suggests
 
 # RFC 5322 §2.2: field = field-name ":" field-body CRLF; §3.6.8: ftext = %d33-57 / %d59-126;
 # §4.5: white space before the colon is obsolete, and read. §2.2.3: a folded line starts with WSP.
@@ -135,7 +136,7 @@ def split_fields(raw: bytes, start: int = 0, end: int | None = None) -> tuple[Fi
     return tuple(fields)
 
 
-class Headers:
+class Headers(Suggests):
     """The fields of one header block in their order, found by name without regard to case.
 
     ``headers["Subject"]`` is decoded text; :meth:`first` and :meth:`fields_named` give the raw octets.

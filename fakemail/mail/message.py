@@ -28,10 +28,11 @@ from fakemail.mail.hypertext import Hypertext, Link, bare_links, read_html
 from fakemail.mail.mime import Part, parse
 from fakemail.mail.report import DeliveryReport, read_report
 from fakemail.mail.tls_report import TlsReport, read_tls_report
+from fakemail.terms.suggestions import Suggests
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Suggests):
     """A part of a message that is in neither ``text`` nor ``html``: a file, a picture, an enclosed message."""
 
     part: Part
@@ -71,7 +72,7 @@ class Attachment:
         return f"<Attachment {self.filename!r}, {self.content_type}, {len(self.content)} octets>"
 
 
-class MessageView:
+class MessageView(Suggests):
     """A message as received. Every property is computed at its first use and kept.
 
     ``from_`` gives :class:`~fakemail.mail.addresses.Mailbox` values with display names; ``to``, ``cc``,

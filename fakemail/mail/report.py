@@ -13,6 +13,7 @@ from fakemail.mail.decoding import field_text
 from fakemail.mail.headers import Headers, body_offset, split_fields
 from fakemail.mail.mime import Part
 from fakemail.mail.recipient_report import RecipientReport
+from fakemail.terms.suggestions import Suggests
 
 # RFC 3464 §2.1, RFC 6533 §3
 _STATUS_TYPES: Final = ("message/delivery-status", "message/global-delivery-status")
@@ -28,7 +29,7 @@ _BLANK_LINES: Final = re.compile(rb"\n(?:\r?\n)++")
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryReport:
+class DeliveryReport(Suggests):
     """A delivery status notification. The plain attributes are those of its first recipient."""
 
     reporting_host: str

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fakemail.mail.marks import EICAR, GTUBE
+from fakemail.terms.suggestions import suggesting
 
 
 class HasAddress(Protocol):
@@ -345,3 +346,7 @@ def _multipart(
 ) -> bytes:
     number = zlib.crc32(b"".join(parts))
     return _head(sender, to, subject, date, _MIME) + _wrap(sub, f"=_{number:08x}", parts)
+
+
+if not TYPE_CHECKING:  # or every name would seem to be there
+    __getattr__ = suggesting(globals())

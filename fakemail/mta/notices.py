@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fakemail.errors import DeclarationError, nearest
 from fakemail.mail.envelope import Recipient
@@ -22,6 +22,7 @@ from fakemail.mta import auto_reply, bounce_styles
 from fakemail.mta.dsn import Action, Report, Status, join
 from fakemail.terms.address import Address, address
 from fakemail.terms.reply import Reply
+from fakemail.terms.suggestions import suggesting
 
 _DATE: Final = datetime(2024, 5, 17, 9, 45, tzinfo=UTC)
 _NO_USER: Final = "550 5.1.1 no such user here"
@@ -273,3 +274,7 @@ def _who(given: Who | None, found: list[str]) -> Address:
 def _number(*parts: bytes) -> str:
     """Different content gives a different one, equal content the same."""
     return f"{zlib.crc32(b'|'.join(parts)):08x}"
+
+
+if not TYPE_CHECKING:  # or every name would seem to be there
+    __getattr__ = suggesting(globals())

@@ -25,13 +25,14 @@ from fakemail.policy.results import (
 )
 from fakemail.policy.txt import texts
 from fakemail.terms.reason import Reason
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.signing.key_record import LookUp
     from fakemail.signing.verify import Signature, SignedMessage
 
 
-class SenderAuthentication:
+class SenderAuthentication(Suggests):
     """What SPF, DKIM, DMARC, ARC, reverse DNS and BIMI find about one message.
 
     The answers are those of the DNS and of the clock at the time of receipt. Compare each with its word:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from fakemail.terms.peer import Peer
 from fakemail.terms.reply import Reply
+from fakemail.terms.suggestions import Suggests
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Suggests):
     """One session in which the message was offered to a host, taken or not."""
 
     number: int

@@ -19,6 +19,7 @@ from fakemail.terms.address import Address, NullPath, Path
 from fakemail.terms.fate import Fate
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
+from fakemail.terms.suggestions import Suggests
 
 
 class _Copies:
@@ -46,7 +47,7 @@ def _content(delivered: Delivered) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Journey:
+class Journey(Suggests):
     """The way of one message to one recipient, as far as it has come. Print it to read it."""
 
     recipient: Address
@@ -96,14 +97,24 @@ class Journey:
         return replace(self, _story=tuple(sorted((*self._story, *more), key=lambda line: line[0])))
 
     @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the events of its story."""
+        return frozenset(number for number, *_ in self._story)
+
+    @property
     def latest(self) -> int:
         """The number of the last event of its story, 0 if there is none."""
         return self._story[-1][0] if self._story else 0
 
     @property
+    def is_notice(self) -> bool:
+        """Whether it is a bounce, or another notice from nobody (RFC 5321 §4.5.5)."""
+        return isinstance(self.sender, NullPath)
+
+    @property
     def is_arrived_notice(self) -> bool:
-        """Whether it is a bounce, or another notice from nobody, that got where it should."""
-        return isinstance(self.sender, NullPath) and isinstance(self.fate, fates.Delivered)
+        """Whether it is a notice that got where it should."""
+        return self.is_notice and isinstance(self.fate, fates.Delivered)
 
     def table(self, *, limit: int = 24) -> str:
         """The story as lines with aligned columns (number, host, what, reply) and the fate below.

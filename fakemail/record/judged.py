@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from fakemail.record.events import Connected, Event, Exchange, Found, Judged
-from fakemail.record.text import shown
-from fakemail.terms.stage import Stage
+from fakemail.record.events import Found, Judged
 
 
 def told(event: Judged) -> list[str]:
@@ -24,23 +20,6 @@ def notable(event: Judged) -> str:
     if not found and event.outcome != "accept":
         found = [f"{event.sentence or event.reason}: {event.outcome}"]
     return "; ".join(found)
-
-
-def turned_away(events: Iterable[Event], *, limit: int = 3) -> list[str]:
-    """The last clients, hosts of ours apart, that were turned away before they had named a message, and why.
-
-    No journey tells of them, since there was no message yet.
-    """
-    peers = {}
-    found = []
-    for event in events:
-        if isinstance(event, Connected):
-            peers[event.host, event.connection] = event.peer
-        elif isinstance(event, Exchange) and event.stage in (Stage.SMTP_BANNER, Stage.SMTP_HELO):
-            peer = peers.get((event.host, event.connection))
-            if peer is not None and peer.is_app and event.reply is not None and not event.reply.is_positive:
-                found.append(f"{event.host} turned {peer} away at {event.stage}: {shown(str(event.reply))}")
-    return found[-limit:]
 
 
 def _found(found: Found) -> str:

@@ -31,6 +31,7 @@ from fakemail.record.events import (
 from fakemail.record.judged import told as findings
 from fakemail.record.secrets import mask_line
 from fakemail.record.text import columns, shown
+from fakemail.terms.channel import NOTHING_SENT
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 
@@ -202,6 +203,8 @@ def _told(event: Told) -> list[str]:
 
 def _handshake(event: Handshake) -> str:
     name = f", asked for {event.server_name}" if event.server_name else ""
+    if event.detail == NOTHING_SENT:
+        return "-- no TLS handshake: the client sent nothing, and TLS begins with its ClientHello"
     if event.refused_by:
         alert = f" with alert {event.alert}" if event.alert else ""
         detail = f" ({event.detail})" if event.detail else ""

@@ -20,6 +20,7 @@ from fakemail.record.events import (
 )
 from fakemail.record.secrets import mask_line
 from fakemail.record.text import shown
+from fakemail.terms.channel import NOTHING_SENT
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 
@@ -42,7 +43,8 @@ def line(event: Event) -> Line | None:
         case Connected():
             return Line(" ", f"{event.peer.name} connects to {event.protocol}")
         case Handshake() if not event.version:
-            who = f", refused by the {event.refused_by}" if event.refused_by else ""
+            is_silent = event.detail == NOTHING_SENT
+            who = f", refused by the {event.refused_by}" if event.refused_by and not is_silent else ""
             why = event.alert or event.detail
             return Line("!", f"TLS handshake failed{who}{f': {shown(why)}' if why else ''}")
         case Exchange():

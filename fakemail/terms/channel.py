@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Channel(NamedTuple):
@@ -17,3 +17,9 @@ class Channel(NamedTuple):
     """Names and addresses in the client's verified certificate, empty if it showed none."""
     end_point: bytes | None = None
     """The ``tls-server-end-point`` channel binding (RFC 5929 §4)."""
+
+
+# Why there is no TLS, where the cause is a client at the wrong port and nothing about its trust or ours.
+NOTHING_SENT: Final = "the client sent nothing"
+CLEAR_TEXT: Final = "clear text in place of a TLS ClientHello"
+HELLO_TOO_SOON: Final = "a TLS ClientHello where TLS has not begun"

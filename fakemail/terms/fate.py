@@ -13,9 +13,10 @@ from fakemail.terms.address import Address
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 
 
-class Fate:
+class Fate(Suggests):
     """The root of all fates. ``str()`` of one is a sentence without its full stop."""
 
     __slots__ = ()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from fakemail.terms.suggestions import SuggestsMembers
 
-class Reason(Enum):
+
+class Reason(Enum, metaclass=SuggestsMembers):
     """Why something was not done. The value is a stable name for exports and configuration."""
 
     # The recipient

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from fakemail.terms.suggestions import SuggestsMembers
 
-class Stage(Enum):
+
+class Stage(Enum, metaclass=SuggestsMembers):
     """A point on the way of a message, or of a connection, at which something can be seen or go wrong."""
 
     # Connections, whatever the protocol

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+from fakemail.terms.channel import CLEAR_TEXT, NOTHING_SENT
 from fakemail.tls.alerts import reason_of, received_alert, sent_alert
 from fakemail.tls.authority import tls_server_end_point
 from fakemail.tls.contexts import ServerContext
@@ -21,6 +22,7 @@ _DER = 2  # ENCODING_DER of the _ssl module
 
 Role = Literal["client", "server"]
 
+_HANDSHAKE = 0x16  # RFC 8446 §5.1: the type of the record with which TLS begins
 _RECORD = 16384  # RFC 8446 §5.1: a record holds at most 2^14 octets of plaintext, and a read returns one.
 
 
@@ -278,7 +280,18 @@ class ServerLayer(_Layer):
                 self._context = self._context.for_name(self.asked_for)
             self._begin(self._context)
             ciphertext, self._held = bytes(self._held), bytearray()
+            plaintext = super().receive(ciphertext)
+            if self.failed is not None and ciphertext and ciphertext[0] != _HANDSHAKE:
+                self.failed = replace(self.failed, detail=CLEAR_TEXT)  # what OpenSSL calls a wrong version
+            return plaintext
         return super().receive(ciphertext)
+
+    def receive_eof(self) -> None:
+        """The connection ended; a client that has said nothing has not refused anything either."""
+        if self.failed is None and not self.has_begun and not self._held:
+            self.failed = HandshakeFailure(self._peer, "", NOTHING_SENT)
+            return
+        super().receive_eof()
 
     def hear(self, ciphertext: bytes) -> bool:
         """Take what came, and tell whether the ClientHello is complete: then ``receive(b"")`` begins TLS."""

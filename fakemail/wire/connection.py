@@ -14,7 +14,7 @@ from fakemail.faults.actions.tls import Context, SendAlert
 from fakemail.faults.facts import Facts
 from fakemail.faults.steps import End, Step
 from fakemail.record.events import Connected, Disconnected, Handshake, Introduced
-from fakemail.terms.channel import Channel
+from fakemail.terms.channel import HELLO_TOO_SOON, Channel
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
@@ -28,6 +28,7 @@ from fakemail.wire.seams import Core, Site
 _HIGH_WATER = 256 * 1024
 # How long, in real seconds, a client has to read our last words before the connection is dropped.
 _LINGER = 2.0
+_CLIENT_HELLO = b"\x16\x03"  # RFC 8446 §5.1: how a record of a handshake begins, in every version of TLS
 
 # Every connection of the process reads into this one buffer: the loop fills it and hands it to the
 # connection in one step. A new buffer for each read costs more than a small command does.
@@ -56,6 +57,8 @@ class Connection(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._time = asyncio.get_running_loop().time
         self._heard = 0.0
+        self._is_heard = False
+        """Whether the client has sent anything in clear text."""
         self._performance: Performance | None = None
         self.struck_at = Stage.CONNECT
         """The stage of the last fault that wants something done here."""
@@ -117,6 +120,8 @@ class Connection(asyncio.BufferedProtocol):
             if self._tls is not None:
                 self._received_ciphertext(data)
             else:
+                if not self._is_heard:
+                    self._hear_first(data)
                 self._send(core.feed(data))
         except Exception as error:
             self._failed(error)
@@ -204,6 +209,12 @@ class Connection(asyncio.BufferedProtocol):
         self._close("server", reason)
 
     # TLS -----------------------------------------------------------------------------------------
+
+    def _hear_first(self, data: bytes) -> None:
+        """Tell a client that begins TLS at a port where clear text comes first; it is answered as any other."""
+        self._is_heard = True
+        if data.startswith(_CLIENT_HELLO):
+            self._note_handshake(Channel("", "", "", ()), "server", "", HELLO_TOO_SOON)
 
     def _received_ciphertext(self, data: bytes) -> None:
         tls, core = self._tls, self._core

@@ -115,7 +115,7 @@ def journey_section(world: World) -> str:
         parts.append(f"{_head(number, len(found), each)}\n{each.table()}")
     if missed := unfired(world):
         parts.append("\n".join(["faults that never struck:", *map(tell, missed)]))
-    parts.append(f"again: --mailnet-seed={world.seed}")
+    parts.append(f"again: {world.again}")
     return "\n\n".join(parts)
 
 

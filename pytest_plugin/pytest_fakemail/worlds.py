@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _Net = TypeVar("_Net", bound="BaseNet[Any]")
 
-_MOMENT = 0.3  # real seconds
-
 
 class World:
     """A fake internet that runs, and its log, which can be read after its end."""
@@ -34,7 +32,7 @@ class World:
         self.net = net
         self._internet = net.internet
         self.log = net.internet.log
-        self.seed = net.seed
+        self.again = net.again
         self.allow = tuple(allow)
         """The lint rules that may be broken in it."""
         self.start = 0
@@ -54,9 +52,7 @@ class World:
 
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""
-        if self.net.is_running:
-            with suppress(TimeoutError):  # a loop that stands still has a log all the same
-                self.net._settled(_MOMENT).result(10 * _MOMENT)
+        self.net.let_settle()
 
     @property
     def new_faults(self) -> list[Rule]:
@@ -118,7 +114,9 @@ def conclude(item: pytest.Item, net: BaseNet[Any]) -> None:
 
 def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
     __tracebackhide__ = True
-    net = kind(**_arguments(options)).start()
+    net = kind(**_arguments(options))
+    net.again = f"--mailnet-seed={net.seed}"
+    net.start()
     worlds.append(World(net, allow=options.allow))
     try:
         for domain in options.domains:

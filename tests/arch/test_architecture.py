@@ -17,7 +17,7 @@ FILES = sorted([*ROOT.glob("fakemail/**/*.py"), *ROOT.glob("pytest_plugin/pytest
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # "Up to about 400 lines"; and files that are longer and known to be.
-LONGEST = 500
+LONGEST = 700
 KNOWN_LONG = {"fakemail/smtp/session.py": 600}
 
 

@@ -472,7 +472,7 @@ def test_the_text_of_a_failed_wait_tells_what_came_closest(net):
     assert "close:  what fits, but is in another mailbox" in text
     assert "in INBOX of ann@example.org" in text
     assert "the journey to ann@example.org (none went to bob@example.org)" in text
-    assert "again:  --mailnet-seed=7" in text
+    assert "again:  MailNet(seed=7)" in text
 
 
 def test_an_export_has_a_line_for_each_event_and_no_secret(net):

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from fakemail.faults.actions.action import Action
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.faults import Fault
 
 
-class Adds:
+class Adds(Suggests):
     """Somebody who can put a fault in force."""
 
     def add(self, stage: Stage, do: Action, **where_and_when: Any) -> Fault:

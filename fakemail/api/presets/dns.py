@@ -18,12 +18,13 @@ from fakemail.faults.actions.answers import Delay, Garbage
 from fakemail.faults.actions.connections import NoReply, Reset
 from fakemail.faults.rule import Scope
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
 
 
-class DnsFaults:
+class DnsFaults(Suggests):
     """What goes wrong with the answers of the name server.
 
     Each takes a name (``"example.org"``, a pattern with ``*``, or none for all names) and ``type``, and
