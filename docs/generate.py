@@ -24,6 +24,7 @@ from fakemail.api.presets.dns import DnsFaults
 from fakemail.api.results import Results
 from fakemail.api.signing import DkimKey
 from fakemail.api.sweep import SweepReport
+from fakemail.api.wanted import MessageQuery
 from fakemail.engine.breaking import FLAWS
 from fakemail.faults import facts, table
 from fakemail.faults.actions.action import Action
@@ -214,6 +215,10 @@ def _signature(thing: Callable[..., Any], *, defaults: bool = True) -> str:
             continue
         if parameter.kind is parameter.KEYWORD_ONLY and not any(each.startswith("*") for each in shown):
             shown.append("*")
+        if "MessageQuery" in str(parameter.annotation):
+            shown += ["*"] * (not any(each.startswith("*") for each in shown))
+            shown += [f"{name}=None" for name in MessageQuery.__annotations__]
+            continue
         parameter = parameter.replace(annotation=parameter.empty)
         shown.append(str(parameter if defaults else parameter.replace(default=parameter.empty)))
     return f"({', '.join(shown)})"
@@ -227,7 +232,15 @@ def _members(kind: type) -> Iterator[str]:
             found.update({name: member for name, member in vars(base).items() if not name.startswith("_")})
     fields = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     for name, member in found.items():
-        if name in fields or name in ("internet", "call", "run", "other_inboxes", "thread"):
+        if name in fields or name in (
+            "internet",
+            "call",
+            "run",
+            "other_inboxes",
+            "thread",
+            "let_settle",
+            "numbers",
+        ):
             continue
         said = markdown(getattr(member, "__doc__", ""))
         if match := re.fullmatch(r"See `(\w+)`\.", said):

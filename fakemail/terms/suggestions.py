@@ -90,7 +90,6 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "as_bytes": "raw",
         "as_string": "raw",
         "source": "raw",
-        "from_": "sender",
         "from_addr": "sender",
         "author": "sender",
         "recipient": "to",
@@ -356,19 +355,13 @@ class Suggests:
 class SuggestsMembers(EnumMeta):
     """The class of an enumeration whose unknown members are answered so."""
 
-    def __init__(cls, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        # As from Python 3.12 on, members are plain attributes: nothing is asked about names that are there.
-        for name, member in cls._member_map_.items():
-            type.__setattr__(cls, name, member)
-
     if not TYPE_CHECKING:
 
         def __getattr__(cls, name: str) -> Any:
             __tracebackhide__ = True
             if name[:1] == "_":
                 raise AttributeError(name)
-            if name in cls._member_map_:
+            if name in cls._member_map_:  # where Python 3.11 looks for all of them
                 return cls._member_map_[name]
             raise NoSuchName(f"type object {cls.__name__!r}", name, lambda: cls._member_map_, [cls.__name__])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.errors import FakemailError, MailExpectation
 from fakemail.record import journey, transcript
+from fakemail.record.refusals import refused_lines
 from fakemail.record.text import shown
 from pytest_fakemail.unfired import tell, unfired
 
@@ -137,7 +138,9 @@ def _nothing(world: World) -> str:
     more = [f"  ({len(lines) - _MOST_LINES} lines before)"] if len(lines) > _MOST_LINES else []
     shown_lines = (f"  {line}" for line in lines[-_MOST_LINES:])
     head = "No message got as far as a recipient. What happened last:"
-    return "\n".join([head, *more, *shown_lines, *closed])
+    refused = refused_lines(world.log, since=world.start)
+    what = ["What was refused:", *(f"  {line}" for line in refused)] if refused else []
+    return "\n".join([head, *more, *shown_lines, *what, *closed])
 
 
 def _came(world: World) -> list[Event]:

@@ -255,6 +255,9 @@ def test_a_client_that_does_not_get_far(project: pytest.Pytester) -> None:
             "  smtp.shop.test  #1  C: STARTTLS",
             "  smtp.shop.test  #1  S: 220 2.0.0 ready to start TLS",
             "  smtp.shop.test  #1  -- TLS handshake refused by the client with alert unknown_ca*",
+            "What was refused:",
+            "  smtp.shop.test, submission, connection 1: TLS handshake refused by the client (unknown_ca)",
+            "    do: trust mailnet.ca_file *",
         ]
     )
 
