@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fakemail.api.env_styles import STYLES
+from fakemail.capture.bundles import trust_variables
+from fakemail.engine.naming import SMARTHOST
 from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.model.host import SERVICES, Security
 from fakemail.terms.suggestions import Suggests
@@ -111,13 +113,13 @@ class Settings(Suggests):
         """The settings as environment variables.
 
         ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_USERNAME``, ``SMTP_PASSWORD``, ``SMTP_SECURITY`` and
-        ``SMTP_URL``, and ``SSL_CERT_FILE``, by which OpenSSL, and so Python, trusts the authority. For a
-        server where mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``. ``style`` gives the names
+        ``SMTP_URL``, and the variables by which programs trust the authority, as in ``mailnet.run``:
+        ``SSL_CERT_FILE`` (OpenSSL, Python, Go), ``NODE_EXTRA_CA_CERTS``, ``REQUESTS_CA_BUNDLE``... For a server where mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``. ``style`` gives the names
         of a framework instead: ``"django"``, ``"flask"`` (Flask-Mail, FastAPI-Mail), ``"laravel"``, ``"rails"``,
         ``"spring"`` or ``"symfony"``.
         """
         if style is not None:
-            return {**self._style(style), "SSL_CERT_FILE": self.ca_file}
+            return {**self._style(style), **trust_variables(self.ca_file)}
         prefix = self._protocol.upper() if prefix is None else prefix
         return {
             f"{prefix}_HOST": self.host,
@@ -126,7 +128,7 @@ class Settings(Suggests):
             f"{prefix}_PASSWORD": self.password,
             f"{prefix}_SECURITY": self.security,
             f"{prefix}_URL": self.url,
-            "SSL_CERT_FILE": self.ca_file,
+            **trust_variables(self.ca_file),
         }
 
     def _style(self, style: str) -> dict[str, str]:
@@ -136,7 +138,10 @@ class Settings(Suggests):
         return STYLES[style](self)
 
     def flask_mail(self) -> dict[str, Any]:
-        """The configuration of Flask-Mail: ``app.config.update(settings.flask_mail())``."""
+        """The configuration of Flask-Mail and Flask-Mailman: ``app.config.update(settings.flask_mail())``.
+
+        Mail is sent also in an app with ``TESTING``. Both trust what Python trusts: see :meth:`env`.
+        """
         self._require("smtp", "flask_mail")
         return {
             "MAIL_SERVER": self.host,
@@ -145,12 +150,17 @@ class Settings(Suggests):
             "MAIL_PASSWORD": self.password or None,
             "MAIL_USE_TLS": self.security == Security.STARTTLS.value and bool(self.username),
             "MAIL_USE_SSL": self.security == Security.TLS.value,
+            # In an app with TESTING, Flask-Mail sends nothing, and Flask-Mailman keeps mail to itself.
+            "MAIL_SUPPRESS_SEND": False,
+            "MAIL_BACKEND": "smtp",
         }
 
     def fastapi_mail(self, *, sender: str | None = None) -> dict[str, Any]:
         """The keywords of FastAPI-Mail: ``ConnectionConfig(**settings.fastapi_mail())``.
 
-        ``sender`` is its ``MAIL_FROM``, by default the login.
+        ``sender`` is its ``MAIL_FROM``, by default the login, or the smarthost's where that is no
+        address.
+        Mail is sent also where ``SUPPRESS_SEND`` is in the environment.
         """
         self._require("smtp", "fastapi_mail")
         return {
@@ -158,11 +168,12 @@ class Settings(Suggests):
             "MAIL_PORT": self.port,
             "MAIL_USERNAME": self.username,
             "MAIL_PASSWORD": self.password,
-            "MAIL_FROM": sender or self.username,
+            "MAIL_FROM": sender or (self.username if "@" in self.username else SMARTHOST),
             "MAIL_STARTTLS": self.security == Security.STARTTLS.value and bool(self.username),
             "MAIL_SSL_TLS": self.security == Security.TLS.value,
             "USE_CREDENTIALS": bool(self.username),
             "VALIDATE_CERTS": True,
+            "SUPPRESS_SEND": 0,
         }
 
     @property

@@ -10,7 +10,7 @@ from fakemail.api.env_styles import STYLES
 from fakemail.api.hosts import Host, read_address
 from fakemail.api.lists import MailingList
 from fakemail.api.settings import Settings
-from fakemail.engine.naming import INFRASTRUCTURE
+from fakemail.engine.naming import INFRASTRUCTURE, SMARTHOST
 from fakemail.errors import DeclarationError
 from fakemail.model.mailing_list import MailingList as DescribedList
 from fakemail.terms.address import Address
@@ -129,7 +129,8 @@ class Ways(Suggests):
         """Set every usual environment variable for sending mail, for the time of a test, and return the settings.
 
         ``monkeypatch`` is pytest's. Mail goes by the ready smarthost, or by the submission host of ``account``. Set
-        are ``SMTP_HOST`` and its kin, the names of the frameworks (see ``settings.env()``), and ``SSL_CERT_FILE``.
+        are ``SMTP_HOST`` and its kin, the names of the frameworks, and what makes programs trust the authority (see
+        ``settings.env()``).
         An app that has read its environment already does not notice.
         """
         settings = self.submission if account is None else account.submission
@@ -140,7 +141,7 @@ class Ways(Suggests):
         return settings
 
     def _smarthost(self, service: str) -> Settings:
-        app = read(f"app@{INFRASTRUCTURE}")
+        app = read(SMARTHOST)
         world = self._net.internet.world
         ours = world.domains.get(INFRASTRUCTURE)
         if ours is None or not world.host(ours.submission_host).smarthost:

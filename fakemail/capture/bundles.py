@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 BUNDLES: Final = (
@@ -24,3 +25,8 @@ BUNDLE_VARIABLES: Final = (
     "NODE_EXTRA_CA_CERTS",
     "GIT_SSL_CAINFO",
 )
+
+
+def trust_variables(ca_file: str) -> Mapping[str, str]:
+    """The variables by which programs trust an authority, whatever library they have TLS from."""
+    return dict.fromkeys(BUNDLE_VARIABLES, ca_file)

@@ -21,7 +21,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any, Final
 
-from fakemail.capture.bundles import BUNDLE_VARIABLES, BUNDLES, JAVA_TRUSTSTORES
+from fakemail.capture.bundles import BUNDLES, JAVA_TRUSTSTORES, trust_variables
 from fakemail.capture.refusals import this_machine, why
 from fakemail.errors import NoNamespace
 
@@ -171,7 +171,7 @@ class Namespace:
 
         What the caller says himself is kept; what this process inherited is about the real internet.
         """
-        ours = dict.fromkeys(BUNDLE_VARIABLES, self.ca_file)
+        ours = dict(trust_variables(self.ca_file))
         return os.environ | ours if given is None else ours | dict(given)
 
     def popen(self, args: str | os.PathLike[str] | Sequence[Any], **options: Any) -> subprocess.Popen[Any]:

@@ -16,9 +16,14 @@ from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host, Service
 from fakemail.model.world import World
 
-INFRASTRUCTURE = "mailnet.test"
-"""The domain of the fake internet's own machinery: its name server and its smarthost."""
+INFRASTRUCTURE = "mailnet.example.net"
+"""The domain of the fake internet's own machinery: its name server and its smarthost.
+
+Not under ``.test``, nor another special-use name (RFC 6761), which validators of addresses refuse.
+"""
 NAME_SERVER = f"ns.{INFRASTRUCTURE}"
+SMARTHOST = f"app@{INFRASTRUCTURE}"
+"""The login of the smarthost."""
 
 # The zones that hold PTR records (RFC 1035 §3.5, RFC 3596 §2.5), for each range of the address plan.
 _REVERSE_ZONES = (

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fakemail.api.mailnet import MailNet
+from fakemail.capture.bundles import trust_variables
 from fakemail.engine.naming import NAME_SERVER
 from fakemail.engine.protocols import READABLE
 from fakemail.sandbox.worlds import SMARTHOST_USER
@@ -74,6 +75,7 @@ class Facts:
                 found[f"FAKEMAIL_{name}_HOST"] = port.address
                 found[f"FAKEMAIL_{name}_PORT"] = str(port.port)
         found["FAKEMAIL_CA_FILE"] = self.ca_file
+        found |= trust_variables(self.ca_file)
         found["FAKEMAIL_SUBMISSION_USER"] = self.smarthost.user
         found["FAKEMAIL_SUBMISSION_PASS"] = self.smarthost.password
         for number, login in enumerate(self.accounts, 1):

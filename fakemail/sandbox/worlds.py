@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from fakemail.engine.naming import INFRASTRUCTURE
+from fakemail.engine.naming import SMARTHOST
 from fakemail.model.description import Description
 from fakemail.model.toml import read_toml
 from fakemail.terms.address import Address
@@ -18,7 +18,7 @@ aliases.team = ["ann", "bob"]
 [domains."shop.test"]
 accounts = ["hello"]
 """
-SMARTHOST_USER: Final = f"app@{INFRASTRUCTURE}"
+SMARTHOST_USER: Final = SMARTHOST
 """Who may hand in mail from anybody at the ready smarthost."""
 
 

@@ -80,7 +80,7 @@ def test_null_mx_takes_no_mail(net):
     assert net.journey(to="bob@silent.test").fate == Refused(
         Stage.SMTP_RCPT, Reply(556, "5.1.10"), Reason.NULL_MX
     )
-    net.existing_host("smtp.mailnet.test").change(refuse_null_mx=False)
+    net.existing_host("smtp.mailnet.example.net").change(refuse_null_mx=False)
     send(net.submission, "me@y.example", "bob@silent.test")
     net.settle()
     late = net.journey(to="bob@silent.test", sender="me@y.example")

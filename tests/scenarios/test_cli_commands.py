@@ -193,11 +193,11 @@ def test_up_prints_json_lines():
         services = {(port["host"], port["service"]) for port in facts["ports"]}
         assert {
             ("mx1.shop.test", "smtp"),
-            ("smtp.mailnet.test", "submissions"),
+            ("smtp.mailnet.example.net", "submissions"),
             ("mail.example.org", "imap"),
             ("mail.example.org", "pop3"),
             ("mail.shop.test", "pop3s"),
-            ("ns.mailnet.test", "dns"),
+            ("ns.mailnet.example.net", "dns"),
         } <= services
         with smtplib.SMTP(facts["mx"]["address"], facts["mx"]["port"], timeout=10) as client:
             client.sendmail("a@shop.test", ["bob@example.org"], "Subject: Hi\r\n\r\nHi")
@@ -245,7 +245,7 @@ def test_fixed_ports_and_who_holds_them():
         assert done.returncode == 1
         assert done.stdout == ""
         assert done.stderr == (
-            f"Error: port {port} on 127.0.0.1 for submission of smtp.mailnet.test is taken by another program. "
+            f"Error: port {port} on 127.0.0.1 for submission of smtp.mailnet.example.net is taken by another program. "
             f"To see which: 'ss -ltnp sport = :{port}' (Linux) or 'lsof -nP -i :{port}' (macOS). Stop it, "
             "choose another port, or let the system choose (port 0; on the command line --ephemeral).\n"
         )

@@ -182,7 +182,7 @@ def test_the_journey_says_who_dropped_the_connection(mailnet, stage):
     mailnet.settle()
     story = [(step.host, step.what) for step in mailnet.journey(to=bob).steps]
     dropped = "dropped the connection of {} at " + f"{stage}: a fault of the test"
-    assert (mx.server.name, dropped.format("smtp.mailnet.test [198.51.100.5]")) in story
+    assert (mx.server.name, dropped.format("smtp.mailnet.example.net [198.51.100.5]")) in story
     assert "S: (dropped the connection)   (a fault of the test)" in mailnet.transcript()
     with pytest.raises(smtplib.SMTPServerDisconnected):
         send_receipt(to=bob.address, smtp=mx, sender="direct@shop.test")
