@@ -14,6 +14,7 @@ from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
 from fakemail.engine import securing
 from fakemail.engine.hideable import spelled, unknown_words
+from fakemail.engine.network import LOOPBACK
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.rule import Scope
 from fakemail.model.domain import Domain as DescribedDomain
@@ -183,6 +184,18 @@ class Host(Suggests):
             endpoint = sites[service].endpoint
         security = SERVICES[service].security.value
         return Settings(endpoint.address, endpoint.port, security, self, username, password, service)
+
+    def listen_on_localhost(self, service: str) -> int:
+        """Let a service listen on 127.0.0.1 as well, and return the port there; see :attr:`Settings.localhost`."""
+        endpoint = self._net.internet.network.attached(self.name, service)
+        if endpoint is None:
+            site = self._net.internet.hosts[self.name].sites[service]
+            return self._net.perform(site.listen_on_localhost())
+        if endpoint.address != LOOPBACK:
+            raise DeclarationError(
+                f"host {self.name!r} is an external server at {endpoint.address}, and not at localhost ({LOOPBACK})."
+            )
+        return endpoint.port
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Host):

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from fakemail.api.env_styles import STYLES
 from fakemail.capture.bundles import trust_variables
 from fakemail.engine.naming import SMARTHOST
+from fakemail.engine.network import LOCALHOST
 from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.model.host import SERVICES, Security
 from fakemail.terms.suggestions import Suggests
@@ -36,8 +37,8 @@ _SCHEMES = {"smtp": "smtp", "submission": "smtp", "submissions": "smtps"}
 class Settings(Suggests):
     """How to reach one server, and as whom.
 
-    ``host`` is always a literal loopback address: the name ``localhost`` may mean IPv6 first, and
-    some systems wait a second or two before they try the other.
+    ``host`` is a literal loopback address: the name ``localhost`` may mean IPv6 first, and some systems wait a
+    second or two before they try the other. For clients that need a name there is :attr:`localhost`.
     """
 
     host: str
@@ -102,6 +103,17 @@ class Settings(Suggests):
         return f"{scheme}://{who}{self.host}:{self.port}"
 
     @property
+    def localhost(self) -> Settings:
+        """The same server at the host name ``localhost``, for which its certificate is good as well.
+
+        For clients that compare certificates with names only, and never with an IP address: mbsync, fetchmail,
+        offlineimap, JavaMail. The server listens on 127.0.0.1 too from then on, at a port of its own. Raises
+        :class:`~fakemail.errors.DeclarationError` for an external server that listens elsewhere.
+        """
+        port = self.server.listen_on_localhost(self.service)
+        return replace(self, host=LOCALHOST, port=port)
+
+    @property
     def public(self) -> Settings:
         """The same server as it is known in the fake internet: by its name, at its real port.
 
@@ -114,9 +126,10 @@ class Settings(Suggests):
 
         ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_USERNAME``, ``SMTP_PASSWORD``, ``SMTP_SECURITY`` and
         ``SMTP_URL``, and the variables by which programs trust the authority, as in ``mailnet.run``:
-        ``SSL_CERT_FILE`` (OpenSSL, Python, Go), ``NODE_EXTRA_CA_CERTS``, ``REQUESTS_CA_BUNDLE``... For a server where mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``. ``style`` gives the names
-        of a framework instead: ``"django"``, ``"flask"`` (Flask-Mail, FastAPI-Mail), ``"laravel"``, ``"rails"``,
-        ``"spring"`` or ``"symfony"``.
+        ``SSL_CERT_FILE`` (OpenSSL, Python, Go), ``NODE_EXTRA_CA_CERTS``, ``REQUESTS_CA_BUNDLE``... For a server where
+        mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``. ``style`` gives the names of a framework
+        instead: ``"django"``, ``"flask"`` (Flask-Mail, FastAPI-Mail), ``"laravel"``, ``"rails"``, ``"spring"`` or
+        ``"symfony"``.
         """
         if style is not None:
             return {**self._style(style), **trust_variables(self.ca_file)}

@@ -13,6 +13,8 @@ from fakemail.terms.peer import Peer
 from fakemail.wire.ports import has_loopback_range
 
 LOOPBACK = "127.0.0.1"
+LOCALHOST = "localhost"
+"""The one name that is on loopback on every machine (RFC 6761 §6.3)."""
 # Second octet of the loopback addresses of hosts: away from 127.0.0.1, from Debian's 127.0.1.1 and
 # from 127.0.0.53, where a local resolver may live.
 _RANGE = 90

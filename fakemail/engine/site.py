@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fakemail.engine.credentials import Credentials
-from fakemail.engine.network import Endpoint, PortPlan
+from fakemail.engine.network import LOCALHOST, LOOPBACK, Endpoint, PortPlan
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions.tls import Context, OnlyCiphers, OnlyVersions, PresentCertificate
 from fakemail.faults.book import Book
@@ -65,6 +65,18 @@ class Site:
     def endpoint(self) -> Endpoint:
         """Where it really listens."""
         return Endpoint(self.listener.address, self.listener.port)
+
+    async def listen_on_localhost(self) -> int:
+        """Listen at 127.0.0.1 too, if it does not yet, and return the port: there a name resolves to it anywhere."""
+        here = next(
+            (each for each in self.listeners if each.address == LOOPBACK and each.is_of_this_machine), None
+        )
+        if here is None:
+            here = self._listener(Endpoint(LOOPBACK, 0))
+            self.listeners.append(here)
+            await self.running.heed_faults()
+        port: int = here.port
+        return port
 
     async def listen_at(self, endpoint: Endpoint, ground: Ground) -> None:
         """Listen in one more place; as the faults demand, there as well."""
@@ -330,4 +342,6 @@ class RunningHost:
         return leaf
 
     def _loopback(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(site.endpoint.address for site in self.sites.values()))
+        """Where it listens, and may be asked to listen: its certificate stays the same when it does."""
+        addresses = (site.endpoint.address for site in self.sites.values())
+        return tuple(dict.fromkeys((*addresses, LOOPBACK, LOCALHOST)))

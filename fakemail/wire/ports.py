@@ -221,6 +221,11 @@ class Listener:
         return sock
 
     @property
+    def is_of_this_machine(self) -> bool:
+        """Whether the port is in this process's own network."""
+        return isinstance(self._ground, _ThisMachine)
+
+    @property
     def is_listening(self) -> bool:
         """Whether connections are accepted now."""
         return self._acceptor is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -105,7 +104,7 @@ def test_curl_with_every_kind_of_server(bob, program, kind):
 class Mbsync:
     """A maildir at home that is kept like the account, folder by folder.
 
-    It compares host names with certificates, but not addresses: so it is given the server's own certificate.
+    It compares certificates with host names only, and not with addresses.
     """
 
     def __init__(self, program: Callable[[str], str], settings: Settings, home: Path) -> None:
@@ -114,9 +113,7 @@ class Mbsync:
         self.home = home / "mail"
         self.home.mkdir()
         implicit = settings.security == "tls"
-        certificate = home / "server.pem"
-        secure = settings.server.settings("imaps")
-        certificate.write_text(ssl.get_server_certificate((secure.host, secure.port)))
+        settings = settings.localhost
         self._config.write_text(f"""
 IMAPAccount there
 Host {settings.host}
@@ -125,7 +122,7 @@ User {settings.username}
 Pass {settings.password}
 SSLType {"IMAPS" if implicit else "STARTTLS"}
 SystemCertificates no
-CertificateFile {certificate}
+CertificateFile {settings.ca_file}
 
 IMAPStore there
 Account there
@@ -211,6 +208,58 @@ def test_mbsync_with_names_beyond_ascii(bob, program, tmp_path):
     assert mbsync.mails(str(folder.relative_to(mbsync.home))) == {"far": ""}
 
 
+def test_an_address_is_no_name_for_mbsync(bob, program, tmp_path):
+    class ByAddress:
+        def __init__(self, settings):
+            self.localhost = self.settings = settings
+            self.security = settings.security
+
+    mbsync = Mbsync(program, ByAddress(bob.imaps), tmp_path)
+    done = subprocess.run(
+        [program("mbsync"), "--config", str(mbsync._config), "--all"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "certificate" in done.stderr
+    assert done.returncode != 0
+
+
+# offlineimap --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", ["imap", "imaps"])
+def test_offlineimap_compares_names(bob, program, tmp_path, service):
+    offlineimap, settings = program("offlineimap"), getattr(bob, service).localhost
+    config = tmp_path / "offlineimaprc"
+    config.write_text(f"""
+[general]
+accounts = bob
+metadata = {tmp_path}/state
+
+[Account bob]
+localrepository = here
+remoterepository = there
+
+[Repository here]
+type = Maildir
+localfolders = {tmp_path}/mail
+
+[Repository there]
+type = IMAP
+remotehost = {settings.host}
+remoteport = {settings.port}
+remoteuser = {settings.username}
+remotepass = {settings.password}
+ssl = {"yes" if service == "imaps" else "no"}
+starttls = {"no" if service == "imaps" else "yes"}
+sslcacertfile = {settings.ca_file}
+""")
+    run(offlineimap, "-c", str(config), "-o", "-u", "quiet")
+    mails = [path.read_text() for path in tmp_path.glob("mail/INBOX/*/*")]
+    assert sorted(each.partition("Text of ")[2].strip() for each in mails) == ["one.", "two."]
+
+
 # getmail and fetchmail ----------------------------------------------------------------------------
 
 
@@ -258,14 +307,14 @@ received = false
 
 
 def test_fetchmail_hands_mail_on_by_smtp_and_deletes_it(net, bob, program, tmp_path):
-    fetchmail, settings = program("fetchmail"), bob.imap
+    fetchmail, settings = program("fetchmail"), bob.imap.localhost
     ann = net.account("ann@shop.test")
     mx = net.mx("shop.test")
     config = tmp_path / "fetchmailrc"
     config.write_text(f"""
 poll bob via {settings.host} service {settings.port} proto imap
   user "{settings.username}" password "{settings.password}" is "ann" here
-  sslproto "auto" sslcertck sslcertfile "{settings.ca_file}" sslcommonname "{settings.server.name}"
+  sslproto "auto" sslcertck sslcertfile "{settings.ca_file}"
   smtphost "{mx.host}/{mx.port}" smtpname "{ann.address}"
 """)
     config.chmod(0o600)
