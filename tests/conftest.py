@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 # Loaded before any test: pytester gives the modules back as they were before its runs, and of a library
 # that is loaded twice, objects of the one are no objects of the other.
 import cryptography.x509  # noqa: F401
@@ -9,6 +12,10 @@ import trustme  # noqa: F401
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
+
+# What a sandbox keeps for its user is none of the user's who runs the tests. Workers have it from the first process.
+if "FAKEMAIL_TEST_STATE" not in os.environ:
+    os.environ["FAKEMAIL_TEST_STATE"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="fakemail-tests-")
 
 # A deadline for each example is a timing assertion: it fails where the machine is busy, and says
 # nothing about the code. A failing example is printed in a form that can be pasted.

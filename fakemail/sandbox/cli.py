@@ -85,6 +85,11 @@ def demo() -> None:
 @click.option("--ephemeral", is_flag=True, help="Let the system choose every port.")
 @click.option("--seed", type=int, metavar="N", help="Decides everything that is left to chance.")
 @click.option(
+    "--ca-dir",
+    metavar="DIR",
+    help="Keep the certificate authority here, the same at each start; by default in the user's state directory.",
+)
+@click.option(
     "--port-offset",
     type=click.IntRange(0, 64000),
     default=1000,
@@ -98,6 +103,7 @@ def up(
     as_json: bool,
     ephemeral: bool,
     seed: int | None,
+    ca_dir: str | None,
     port_offset: int,
 ) -> None:
     """Keep a fake internet standing until Ctrl-C, and tell what happens in it.
@@ -119,6 +125,7 @@ def up(
             as_json=as_json,
             version=_version(),
             say=_say,
+            ca_dir=None if ca_dir is None else Path(ca_dir).absolute(),
         )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from fakemail.api.mailnet import MailNet
@@ -13,6 +14,7 @@ from fakemail.clock import RealClock
 from fakemail.model.description import Description
 from fakemail.record.events import Event
 from fakemail.record.export import to_object
+from fakemail.sandbox.ca_directory import kept_authority
 from fakemail.sandbox.env_file import env_file
 from fakemail.sandbox.facts import Facts, gather
 from fakemail.sandbox.live import full_line
@@ -35,14 +37,19 @@ def stand(
     as_json: bool,
     version: str,
     say: Callable[[str], object],
+    ca_dir: Path | None = None,
 ) -> None:
-    """Run until a signal comes. ``say`` prints one line or more, at once."""
+    """Run until a signal comes. ``say`` prints one line or more, at once.
+
+    ``ca_dir`` is where the authority is kept from one time to the next, by default in the user's directory for such
+    things. Raises :class:`~fakemail.errors.DeclarationError` if it cannot be kept there.
+    """
     happened: SimpleQueue[Event | None] = SimpleQueue()
     # Installed before anything starts, so that an early signal ends what has been begun.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: happened.put(None))
     net = MailNet(config=with_passwords(description), seed=seed, clock=RealClock(), port_offset=port_offset)
-    with net:
+    with kept_authority(ca_dir), net:
         net.account(SMARTHOST_USER, password=usual_password(address(SMARTHOST_USER)))
         facts = gather(net)
         net.internet.log.subscribe(happened.put)

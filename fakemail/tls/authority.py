@@ -12,7 +12,8 @@ import shutil
 import ssl
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
@@ -38,28 +39,38 @@ _LONGEST_COMMON_NAME = 64  # RFC 5280 Appendix A: ub-common-name
 
 
 class PrivateFiles:
-    """A directory that only this user can read, made when first needed, removed when the process ends."""
+    """A directory for keys that only this user can read, made when first needed, removed when the process ends.
+
+    What is public in it, the authority's certificate, can be read by anybody who knows its name.
+    """
 
     def __init__(self) -> None:
         self._paths: dict[str, Path] = {}
 
     @cached_property
     def directory(self) -> Path:
-        """The directory, mode 0700."""
+        """The directory, mode 0711: others can open what they may read, and not look around."""
         path = tempfile.mkdtemp(prefix="fakemail-")
+        os.chmod(path, 0o711)
         # A forked child must not take away its parent's files when it ends.
         weakref.finalize(self, _remove, path, os.getpid())
         return Path(path)
 
-    def write(self, name: str, content: bytes) -> Path:
-        """Write a file, mode 0600, and return its path."""
+    def write(self, name: str, content: bytes, *, public: bool = False) -> Path:
+        """Write a file, mode 0600, or 0644 for what everybody may know, and return its path."""
         path = self.directory / name
-        # Written aside and moved, so that another thread never reads half of it.
-        handle, draft = tempfile.mkstemp(dir=self.directory)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(draft, path)
+        os.replace(draft(self.directory, content, public=public), path)
         return path
+
+
+def draft(directory: Path, content: bytes, *, public: bool) -> str:
+    """A complete file, to be moved into place, so that nobody ever reads half of it."""
+    handle, path = tempfile.mkstemp(dir=directory, prefix=".draft-")  # mode 0600
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    if public:
+        os.chmod(path, 0o644)
+    return path
 
 
 def _remove(path: str, owner: int) -> None:
@@ -147,12 +158,12 @@ class Authority:
         return pkcs12.serialize_java_truststore([certificate], NoEncryption())
 
     def ca_file(self) -> Path:
-        """A file that holds :attr:`ca_pem`, in a private directory that is removed when the process ends."""
+        """A file that holds :attr:`ca_pem`, which everybody can read; removed when the process ends."""
         return self._ca_file
 
     @cached_property
     def _ca_file(self) -> Path:
-        return self._files.write("ca.pem", self.ca_pem)
+        return self._files.write("ca.pem", self.ca_pem, public=True)
 
     def leaf(
         self,
@@ -271,7 +282,7 @@ class Authority:
     def crl_file(self) -> Path:
         """A file that holds :attr:`crl_pem`, written anew at each revocation; always at the same path."""
         self._made_files.add("crl")
-        return self._files.write("crl.pem", self.crl_pem)
+        return self._files.write("crl.pem", self.crl_pem, public=True)
 
     def chain_without_intermediate(self, *names: str, addresses: Iterable[str] = ()) -> Leaf:
         """A leaf signed by a second authority that only this one vouches for, sent without that voucher."""
@@ -281,12 +292,62 @@ class Authority:
         return Leaf(identities, chain, issued.private_key_pem.bytes(), self._files)
 
 
+class KeptAuthority(Authority):
+    """An authority that stays the same from process to process, since it lies in a directory.
+
+    ``ca.pem`` there is for everybody to read and to trust, ``ca-key.pem`` for its owner only. What it issues is
+    anew in each process, in private files of that process.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Made in the directory unless it is there. Raises ``OSError`` where that cannot be, and ``ValueError`` for
+        files that are no authority."""
+        super().__init__()
+        import trustme
+
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(0o755)  # whatever the umask: others are to read ca.pem
+        key_file, self._kept_file = directory / "ca-key.pem", directory / "ca.pem"
+        if not key_file.exists():
+            new = trustme.CA(organization_name=_ORGANIZATION)
+            made = draft(directory, new.private_key_pem.bytes() + new.cert_pem.bytes(), public=False)
+            with suppress(FileExistsError):  # or another process was faster: its authority is the one
+                os.link(made, key_file)
+            os.unlink(made)
+        pem = key_file.read_bytes()
+        try:
+            self._made["ca"] = trustme.CA.from_pem(pem[pem.index(b"-----BEGIN CERTIFICATE") :], pem)
+        except (ValueError, TypeError):
+            raise ValueError(f"{key_file} holds no key and certificate of an authority") from None
+        if not self._kept_file.exists() or self._kept_file.read_bytes() != self.ca_pem:
+            os.replace(draft(directory, self.ca_pem, public=True), self._kept_file)
+
+    def ca_file(self) -> Path:
+        """The file in the directory."""
+        return self._kept_file
+
+
 _PROCESS: dict[str, Authority] = {}
 
 
 def process_authority() -> Authority:
     """The authority that all fake internets of this process share, so that nothing is made twice."""
     return _PROCESS.get("authority") or _PROCESS.setdefault("authority", Authority())
+
+
+@contextmanager
+def process_authority_is(authority: Authority) -> Iterator[None]:
+    """Meanwhile it is the one of this process."""
+    before = _PROCESS.get("authority")
+    _PROCESS["authority"] = authority
+    try:
+        yield
+    finally:
+        if before is None:
+            del _PROCESS["authority"]
+        else:
+            _PROCESS["authority"] = before
 
 
 @cache
