@@ -15,7 +15,9 @@ pytest_plugins = ["pytester"]
 
 # What a sandbox keeps for its user is none of the user's who runs the tests. Workers have it from the first process.
 if "FAKEMAIL_TEST_STATE" not in os.environ:
-    os.environ["FAKEMAIL_TEST_STATE"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="fakemail-tests-")
+    os.environ["FAKEMAIL_TEST_STATE"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(
+        prefix="fakemail-tests-"
+    )
 
 # A deadline for each example is a timing assertion: it fails where the machine is busy, and says
 # nothing about the code. A failing example is printed in a form that can be pasted.

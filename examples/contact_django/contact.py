@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 if not settings.configured:
-    settings.configure(DEFAULT_FROM_EMAIL="website@shop.test", USE_TZ=True)
+    settings.configure(DEFAULT_FROM_EMAIL="website@example.com", USE_TZ=True)
 
 
 def send_question(*, name: str, address: str, question: str) -> None:
@@ -14,6 +14,6 @@ def send_question(*, name: str, address: str, question: str) -> None:
     EmailMessage(
         subject=f"Question from {name}",
         body=question,
-        to=["desk@shop.test"],
+        to=["desk@example.com"],
         reply_to=[address],
     ).send()

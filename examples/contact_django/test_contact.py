@@ -13,7 +13,7 @@ from fakemail import Account, MailNet
 
 @pytest.fixture
 def desk(mailnet: MailNet, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    website, desk = mailnet.accounts("website@shop.test", "desk@shop.test")
+    website, desk = mailnet.accounts("website@example.com", "desk@example.com")
     smtp = website.submission
     monkeypatch.setenv("SSL_CERT_FILE", smtp.ca_file)  # Django trusts whom Python trusts
     with override_settings(**smtp.django_settings()):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.mailnet(redirect=True)
 
 def news(*to: str) -> EmailMessage:
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "news@shop.test", ", ".join(to), "News"
+    message["From"], message["To"], message["Subject"] = "news@example.com", ", ".join(to), "News"
     message.set_content("All new.")
     return message
 
@@ -22,12 +22,12 @@ def news(*to: str) -> EmailMessage:
 def test_each_recipient_has_an_outcome(mailnet: MailNet) -> None:
     bob = mailnet.account("bob@example.org")
 
-    outcome = deliver(news(bob.address, "gone@example.org", "eve@nowhere.test"))
+    outcome = deliver(news(bob.address, "gone@example.org", "eve@nowhere.example"))
 
     assert outcome == {
         "bob@example.org": "taken by mx1.example.org",
         "gone@example.org": "refused with 550",
-        "eve@nowhere.test": "no such domain",
+        "eve@nowhere.example": "no such domain",
     }
     assert bob.inbox.one().subject == "News"
 

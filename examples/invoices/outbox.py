@@ -14,7 +14,7 @@ class Outbox:
 
     host: str
     port: int
-    sender: str = "invoices@shop.test"
+    sender: str = "invoices@example.com"
     waiting: list[EmailMessage] = field(default_factory=list)
 
     def add(self, to: str, number: int) -> None:
@@ -22,7 +22,7 @@ class Outbox:
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = self.sender, to, f"Invoice {number}"
         # Made once, when it is written: whoever gets the message twice can see that it is one.
-        mail["Message-ID"] = make_msgid(f"invoice-{number}", domain="shop.test")
+        mail["Message-ID"] = make_msgid(f"invoice-{number}", domain="example.com")
         mail.set_content("Please find your invoice attached.")
         self.waiting.append(mail)
 

@@ -47,11 +47,11 @@ async def send_newsletter(
 
 def _mail(text: str, reader: str) -> EmailMessage:
     mail = EmailMessage()
-    mail["From"] = "news@shop.test"
+    mail["From"] = "news@example.com"
     mail["To"] = reader
     mail["Subject"] = "News"
     # What large providers ask of newsletters (RFC 8058).
-    link = f"https://shop.test/unsubscribe?reader={quote(reader)}"
+    link = f"https://example.com/unsubscribe?reader={quote(reader)}"
     mail["List-Unsubscribe"] = f"<{link}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(f"{text}\n\nUnsubscribe: {link}\n")

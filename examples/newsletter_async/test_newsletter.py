@@ -11,8 +11,8 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_every_reader_gets_the_news(async_mailnet: AsyncMailNet) -> None:
-    readers = async_mailnet.accounts("ann@example.org", "bob@example.net", "eve@example.com")
-    smtp = async_mailnet.account("news@shop.test").submission
+    readers = async_mailnet.accounts("ann@example.org", "bob@example.net", "eve@readers.example")
+    smtp = async_mailnet.account("news@example.com").submission
 
     refused = await send_newsletter(
         "All new.",
@@ -33,7 +33,7 @@ async def test_every_reader_gets_the_news(async_mailnet: AsyncMailNet) -> None:
 
 async def test_large_providers_would_take_the_news(async_mailnet: AsyncMailNet) -> None:
     ann = async_mailnet.account("ann@example.org")
-    smtp = async_mailnet.account("news@shop.test").submission
+    smtp = async_mailnet.account("news@example.com").submission
 
     await send_newsletter(
         "All new.",
@@ -50,7 +50,7 @@ async def test_large_providers_would_take_the_news(async_mailnet: AsyncMailNet) 
 
 
 async def test_mail_for_a_domain_that_does_not_exist_goes_nowhere(async_mailnet: AsyncMailNet) -> None:
-    smtp = async_mailnet.account("news@shop.test").submission
+    smtp = async_mailnet.account("news@example.com").submission
 
     await send_newsletter(
         "All new.",

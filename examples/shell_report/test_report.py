@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def test_the_report_arrives(mailnet: MailNet) -> None:
-    mailnet.account("reports@shop.test", password="s3cret")
+    mailnet.account("reports@example.com", password="s3cret")
     boss = mailnet.account("boss@example.org")
 
     mailnet.run([SCRIPT, boss.address, "42"], env={"REPORT_PASSWORD": "s3cret"}, check=True)
@@ -30,7 +30,7 @@ def test_the_report_arrives(mailnet: MailNet) -> None:
 
 
 def test_the_script_tells_when_the_server_is_busy(mailnet: MailNet) -> None:
-    shop = mailnet.account("reports@shop.test", password="s3cret")
+    shop = mailnet.account("reports@example.com", password="s3cret")
     shop.submission.faults.reply(Stage.SMTP_MAIL, Reply(451, "4.3.2", "too busy"))
 
     done = mailnet.run(

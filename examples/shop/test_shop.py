@@ -16,19 +16,19 @@ def mailer(smtp: Settings) -> Mailer:
 
 
 def test_a_new_customer_gets_a_welcome_mail(mailnet: MailNet) -> None:
-    shop = mailnet.account("hello@shop.test")
+    shop = mailnet.account("hello@example.com")
     bob = mailnet.account("bob@example.org")
 
     sign_up("Bob", bob.address, mailer=mailer(shop.submission))
 
     mail = bob.inbox.wait_for_one()
     assert mail.subject == "Welcome, Bob"
-    assert mail.link("Confirm").startswith("https://shop.test/confirm/")
+    assert mail.link("Confirm").startswith("https://example.com/confirm/")
     assert "Please confirm" in mail.text
 
 
 def test_the_receipt_is_attached(mailnet: MailNet) -> None:
-    orders = mailnet.account("orders@shop.test")
+    orders = mailnet.account("orders@example.com")
     bob = mailnet.account("bob@example.org")
 
     send_receipt(7, bob.address, pdf=b"%PDF-1.4 ...", mailer=mailer(orders.submissions))
@@ -57,7 +57,7 @@ def test_a_dead_address_does_not_sink_the_newsletter(mailnet: MailNet) -> None:
 
 
 def test_a_wrong_password_is_an_error_and_no_mail_leaves(mailnet: MailNet) -> None:
-    shop = mailnet.account("hello@shop.test", password="right")
+    shop = mailnet.account("hello@example.com", password="right")
     bob = mailnet.account("bob@example.org")
     wrong = mailer(shop.submission)
     wrong.password = "wrong"
@@ -73,7 +73,7 @@ def test_a_wrong_password_is_an_error_and_no_mail_leaves(mailnet: MailNet) -> No
 
 
 def test_the_shop_speaks_tls_before_it_logs_in(mailnet: MailNet) -> None:
-    shop = mailnet.account("hello@shop.test")
+    shop = mailnet.account("hello@example.com")
     bob = mailnet.account("bob@example.org")
 
     sign_up("Bob", bob.address, mailer=mailer(shop.submission))

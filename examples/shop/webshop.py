@@ -40,8 +40,8 @@ class Mailer:
 
 def sign_up(name: str, address: str, *, mailer: Mailer) -> None:
     """Welcome a new customer, who has to confirm the address."""
-    link = f"https://shop.test/confirm/{secrets.token_urlsafe(16)}"
-    mail = _mail(sender="hello@shop.test", to=address, subject=f"Welcome, {name}")
+    link = f"https://example.com/confirm/{secrets.token_urlsafe(16)}"
+    mail = _mail(sender="hello@example.com", to=address, subject=f"Welcome, {name}")
     mail.set_content(f"Welcome, {name}!\n\nPlease confirm your address: {link}\n")
     mail.add_alternative(f'<p>Welcome, {name}!</p><p><a href="{link}">Confirm</a></p>', subtype="html")
     with mailer.connect() as client:
@@ -50,7 +50,7 @@ def sign_up(name: str, address: str, *, mailer: Mailer) -> None:
 
 def send_receipt(order: int, address: str, *, pdf: bytes, mailer: Mailer) -> None:
     """Send the receipt of an order."""
-    mail = _mail(sender="orders@shop.test", to=address, subject=f"Receipt for order {order}")
+    mail = _mail(sender="orders@example.com", to=address, subject=f"Receipt for order {order}")
     mail.set_content(f"Thank you for order {order}. The receipt is attached.\n")
     mail.add_attachment(pdf, maintype="application", subtype="pdf", filename=f"receipt-{order}.pdf")
     with mailer.connect() as client:
@@ -71,7 +71,7 @@ def send_newsletter(text: str, readers: Iterable[str], *, mailer: Mailer) -> Rep
     report = Report()
     with mailer.connect() as client:
         for reader in readers:
-            mail = _mail(sender="news@shop.test", to=reader, subject="News")
+            mail = _mail(sender="news@example.com", to=reader, subject="News")
             mail.set_content(text)
             try:
                 client.send_message(mail)
@@ -88,5 +88,5 @@ def _mail(*, sender: str, to: str, subject: str) -> EmailMessage:
     mail["From"] = f"The Shop <{sender}>"
     mail["To"] = to
     mail["Subject"] = subject
-    mail["Message-ID"] = make_msgid(domain="shop.test")
+    mail["Message-ID"] = make_msgid(domain="example.com")
     return mail

@@ -30,8 +30,8 @@ class NotSent(Exception):
 def receipt(order: int, address: str) -> EmailMessage:
     """The receipt of an order."""
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "orders@shop.test", address, f"Receipt for order {order}"
-    mail["Date"], mail["Message-ID"] = localtime(), make_msgid(domain="shop.test")
+    mail["From"], mail["To"], mail["Subject"] = "orders@example.com", address, f"Receipt for order {order}"
+    mail["Date"], mail["Message-ID"] = localtime(), make_msgid(domain="example.com")
     mail.set_content(f"Thank you for order {order}.\n")
     return mail
 
@@ -83,7 +83,7 @@ def _send(mail: EmailMessage, server: Server, before_message: Callable[[], None]
     try:
         client.starttls(context=server.context)
         client.login(server.username, server.password)
-        client.mail("orders@shop.test")
+        client.mail("orders@example.com")
         code, answer = client.rcpt(mail["To"])
         if code != 250:
             raise smtplib.SMTPRecipientsRefused({mail["To"]: (code, answer)})

@@ -13,7 +13,7 @@ from fakemail import MailNet
 def order(net: MailNet, send: Callable[..., None]) -> None:
     """A customer orders something."""
     bob = net.account("bob@example.org")
-    smtp = net.account("orders@shop.test").submission
+    smtp = net.account("orders@example.com").submission
     server = Server(smtp.host, smtp.port, smtp.username, smtp.password, smtp.ssl_context, timeout=1)
     send(7, bob.address, server=server)
 

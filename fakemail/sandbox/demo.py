@@ -12,7 +12,7 @@ from fakemail.record.text import columns, shown
 from fakemail.sandbox.worlds import default_world, with_passwords
 from fakemail.terms.reply import Reply
 
-SENDER: Final = "hello@shop.test"
+SENDER: Final = "hello@example.com"
 MESSAGES: Final = (
     ("ann@example.org", "Welcome, Ann", "To somebody who is there"),
     ("nobody@example.org", "Are you there?", "To somebody whom the mail host does not know"),

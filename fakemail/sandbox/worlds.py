@@ -15,7 +15,7 @@ DEFAULT_WORLD: Final = """\
 accounts = ["ann", "bob"]
 aliases.team = ["ann", "bob"]
 
-[domains."shop.test"]
+[domains."example.com"]
 accounts = ["hello"]
 """
 SMARTHOST_USER: Final = SMARTHOST

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "background" / "how-mail-travels.md"
 def play() -> tuple[str, str]:
     """The journey and the transcript of one message that is deferred once."""
     with MailNet(seed=1, clock=VirtualClock(datetime(2030, 5, 1, 12, tzinfo=UTC))) as net:
-        shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+        shop, bob = net.accounts("hello@example.com", "bob@example.org")
         net.mx("example.org").faults.reply(Stage.SMTP_RCPT, Reply(451, "4.3.0", "busy"), times=1)
         shop.submission.server.change(keep_connections=False)  # so that the transcript goes on to QUIT
         with shop.submission.smtplib() as client:

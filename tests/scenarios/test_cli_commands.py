@@ -99,9 +99,9 @@ def test_demo_tells_three_journeys():
     assert fates == [
         "delivered to ann@example.org, INBOX",
         "bounced after a refusal at smtp.rcpt by mx1.example.org: 550 5.1.1 (no such user)",
-        "bounced after a refusal at route by smtp.shop.test: no such domain",
+        "bounced after a refusal at route by smtp.example.com: no such domain",
     ]
-    assert re.search(r"^ +1  smtp\.shop\.test +took it from app .* over ESMTPSA", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +1  smtp\.example\.com +took it from app .* over ESMTPSA", done.stdout, re.MULTILINE)
     assert "Traceback" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
 
@@ -149,7 +149,7 @@ def test_up_serves_what_its_env_file_says_until_ctrl_c(tmp_path):
             imap.starttls(context)
             with pytest.raises(imaplib.IMAP4.error):
                 imap.login("bob@example.org", "wrong")
-            sandbox.read_until("mail.example.org   ! refuses the login: ")
+            sandbox.read_until("mail.example.org          ! refuses the login: ")
             imap.login("bob@example.org", "bob-password")
             assert imap.select() == ("OK", [b"1"])
         sandbox.read_until("login succeeds")
@@ -159,7 +159,7 @@ def test_up_serves_what_its_env_file_says_until_ctrl_c(tmp_path):
         mx = facts["FAKEMAIL_SMTP_HOST"], int(facts["FAKEMAIL_SMTP_PORT"])
         with smtplib.SMTP(*mx, timeout=10) as client, pytest.raises(smtplib.SMTPRecipientsRefused):
             client.sendmail("", ["nobody@example.org"], "")
-        sandbox.read_until("mx1.example.org    ! refuses rcpt TO:<nobody@example.org>: 550 5.1.1")
+        sandbox.read_until("mx1.example.org           ! refuses rcpt TO:<nobody@example.org>: 550 5.1.1")
 
         assert sandbox.end() == (0, "Ended.\n", "")
         assert not file.exists()
@@ -187,20 +187,20 @@ def test_up_answers_dns(tmp_path):
 def test_up_prints_json_lines():
     with up("--ephemeral", "--json", "--seed", "7") as sandbox:
         facts = json.loads(sandbox.read_until('"kind": "ready"')[0])
-        assert (facts["seed"], facts["domains"]) == (7, ["example.org", "shop.test"])
+        assert (facts["seed"], facts["domains"]) == (7, ["example.org", "example.com"])
         assert {"user": "bob@example.org", "password": "bob-password"} in facts["accounts"]
         assert facts["env"]["FAKEMAIL_SMTP_PORT"] == str(facts["mx"]["port"])
         services = {(port["host"], port["service"]) for port in facts["ports"]}
         assert {
-            ("mx1.shop.test", "smtp"),
+            ("mx1.example.com", "smtp"),
             ("smtp.mailnet.example.net", "submissions"),
             ("mail.example.org", "imap"),
             ("mail.example.org", "pop3"),
-            ("mail.shop.test", "pop3s"),
+            ("mail.example.com", "pop3s"),
             ("ns.mailnet.example.net", "dns"),
         } <= services
         with smtplib.SMTP(facts["mx"]["address"], facts["mx"]["port"], timeout=10) as client:
-            client.sendmail("a@shop.test", ["bob@example.org"], "Subject: Hi\r\n\r\nHi")
+            client.sendmail("a@example.com", ["bob@example.org"], "Subject: Hi\r\n\r\nHi")
         events = [json.loads(line) for line in sandbox.read_until('"kind": "delivered"')]
         assert [event["stage"] for event in events][:2] == ["connect", "smtp.banner"]
         assert events[-1]["account"] == "bob@example.org"

@@ -60,11 +60,11 @@ def test_a_configuration_and_the_journeys_at_the_end(tmp_path):
     config.write_text('[domains."club.example"]\naccounts = ["ann"]\n')
     send = (
         "import smtplib; smtplib.SMTP('mx1.club.example').sendmail("
-        "'hello@shop.test', ['ann@club.example'], 'Subject: Hi\\n\\nHello.')"
+        "'hello@example.com', ['ann@club.example'], 'Subject: Hi\\n\\nHello.')"
     )
     done = run("--config", str(config), "--journeys", "--", sys.executable, "-I", "-c", send)
     assert done.returncode == 0, done.stderr
-    assert "<hello@shop.test> to <ann@club.example>" in done.stderr
+    assert "<hello@example.com> to <ann@club.example>" in done.stderr
     assert "Fate: delivered to ann@club.example, INBOX" in done.stderr
 
 

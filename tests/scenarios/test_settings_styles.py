@@ -13,6 +13,7 @@ import flask_mail
 import pytest
 
 from fakemail import DeclarationError, MailNet
+from fakemail.engine.fixed_ports import ANY_PORT
 
 
 @pytest.fixture
@@ -34,7 +35,6 @@ def test_flask_mail(mailnet, shop, monkeypatch):
 @pytest.mark.asyncio
 @pytest.mark.parametrize("service", ["submission", "submissions"])
 async def test_fastapi_mail(async_mailnet, monkeypatch, service):
-    # Its validation of addresses refuses the domain "test".
     shop, bob = async_mailnet.accounts("hello@shop.example.net", "bob@example.org")
     settings = getattr(shop, service)
     monkeypatch.setenv("SSL_CERT_FILE", settings.ca_file)
@@ -124,3 +124,56 @@ def test_the_public_side_of_settings(shop):
     assert public.username == shop.address
     with MailNet() as net:
         assert net.account("bob@example.org").imaps.public.url.endswith("@mail.example.org:993")
+
+
+@pytest.mark.parametrize("service", ["submission", "submissions"])
+@pytest.mark.parametrize("options", [{}, {"port_offset": ANY_PORT}], ids=["own addresses", "127.0.0.1"])
+def test_a_server_at_the_name_localhost(service, options):
+    with MailNet(**options) as net:
+        account = net.account("hello@shop.example.com")
+        settings = getattr(account, service)
+        named = settings.localhost
+        assert (named.host, named.username, named.security) == (
+            "localhost",
+            settings.username,
+            settings.security,
+        )
+        assert named == getattr(account, service).localhost
+        assert named.url.endswith(f"@localhost:{named.port}")
+        assert named.env()["SMTP_HOST"] == "localhost"
+        for each in (named, settings):
+            with each.smtplib() as client:
+                assert client.noop()[0] == 250
+        net.domain("shop.example.com").submission_host.stop()
+        with pytest.raises(OSError):
+            named.smtplib()
+        net.domain("shop.example.com").submission_host.start()
+        named.smtplib().close()
+
+
+@pytest.mark.parametrize("service", ["imap", "imaps", "pop3", "pop3s"])
+def test_a_reader_at_the_name_localhost(shop, service):
+    settings = getattr(shop, service).localhost
+    client = settings.imaplib() if service.startswith("imap") else settings.poplib()
+    client.logout() if service.startswith("imap") else client.quit()
+
+
+def test_a_certificate_is_the_same_before_and_after(mailnet, shop):
+    before = mailnet.existing_host("smtp.shop.test").running.tls_context.leaf
+    assert {"smtp.shop.test", "localhost", "127.0.0.1", shop.submission.host} == set(before.names)
+    assert shop.submission.localhost.host == "localhost"
+    assert mailnet.existing_host("smtp.shop.test").running.tls_context.leaf is before
+
+
+def test_faults_are_those_of_the_host_at_localhost_too(mailnet, shop):
+    named = shop.submission.localhost
+    with mailnet.existing_host("smtp.shop.test").faults.refuse_connections(), pytest.raises(OSError):
+        named.smtplib()
+    named.smtplib().close()
+
+
+def test_an_external_server_elsewhere_has_no_such_name(mailnet):
+    here = mailnet.attach("a.example.net", "127.0.0.1", 2525).settings("smtp")
+    assert (here.localhost.host, here.localhost.port) == ("localhost", 2525)
+    with pytest.raises(DeclarationError, match=r"external server at 127\.0\.0\.9"):
+        _ = mailnet.attach("b.example.net", "127.0.0.9", 2525).settings("smtp").localhost

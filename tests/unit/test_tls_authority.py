@@ -87,7 +87,10 @@ def test_files_are_private_and_removed_with_the_authority() -> None:
     directory = ca.parent
     assert leaf.parent == directory
     assert directory.stat().st_mode & 0o777 == 0o711
-    assert {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()} == {ca.name: 0o644, leaf.name: 0o600}
+    assert {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()} == {
+        ca.name: 0o644,
+        leaf.name: 0o600,
+    }
     del authority
     gc.collect()
     assert not directory.exists()
