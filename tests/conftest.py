@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 # Loaded before any test: pytester gives the modules back as they were before its runs, and of a library
