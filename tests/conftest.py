@@ -20,6 +20,7 @@ if "FAKEMAIL_TEST_STATE" not in os.environ:
     os.environ["FAKEMAIL_TEST_STATE"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(
         prefix="fakemail-tests-"
     )
+    atexit.register(shutil.rmtree, os.environ["FAKEMAIL_TEST_STATE"], ignore_errors=True)
 
 # A deadline for each example is a timing assertion: it fails where the machine is busy, and says
 # nothing about the code. A failing example is printed in a form that can be pasted.
