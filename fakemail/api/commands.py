@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
@@ -47,6 +48,29 @@ class BaseNamespace(Suggests):
         inside = self._inside
         self._net.call(lambda: inside.expose(endpoints))
         return self
+
+    def publish(self, *ports: int | str) -> Self:
+        """Let servers inside be reached from the test and from this machine's browsers, on 127.0.0.1.
+
+        Each is a port inside, ``8000``, or ``"8080:8000"`` for port 8000 inside at 8080 outside; ``"0:8000"`` takes any
+        free one, which :meth:`published` tells. Raises :class:`~fakemail.errors.DeclarationError` for what is no port,
+        and :class:`~fakemail.errors.PortInUse` where another program is at that port.
+        """
+        wanted = [_ports(each) for each in ports]
+        inside = self._inside
+        for outside, port in wanted:
+            self._net.call(partial(inside.publish, outside, port))
+        return self
+
+    def published(self, port: int) -> tuple[str, int]:
+        """The address and port at which a server inside is reached from this machine.
+
+        Raises :class:`~fakemail.errors.DeclarationError` if the port was not published.
+        """
+        found = self._inside.published(port)
+        if found is None:
+            raise DeclarationError(f"port {port} of {self.name} was not published; say publish=[{port}].")
+        return found.address, found.port
 
     def popen(self, args: Command, **options: Any) -> subprocess.Popen[Any]:
         """Start a command inside, as :class:`subprocess.Popen` does, with its options and its errors.
@@ -153,6 +177,7 @@ class AsyncNamespace(BaseNamespace):
 
 
 _N = TypeVar("_N", bound=BaseNamespace)
+_T = TypeVar("_T", str, int | str)
 
 
 class Commands(Suggests, Generic[_N]):
@@ -166,39 +191,64 @@ class Commands(Suggests, Generic[_N]):
     def _net(self) -> AnyNet:
         raise NotImplementedError
 
-    def namespace(self, *, host: str | Host | None = None, expose: Iterable[str] = ()) -> _N:
+    def namespace(
+        self,
+        *,
+        host: str | Host | None = None,
+        expose: Iterable[str] = (),
+        publish: Iterable[int | str] | int = (),
+    ) -> _N:
         """A network of its own for commands, in which this fake internet is the internet.
 
         Whoever connects from there has the address of the program under test; with ``host`` that of a host,
         which is made if it is not there. ``expose`` lists services of this machine that can be reached inside, such
-        as ``"127.0.0.1:5432"``. Raises :class:`~fakemail.errors.NoNamespace` where the system does not allow it, with
+        as ``"127.0.0.1:5432"``; ``publish`` the ports of servers inside that can be reached outside, such as ``8000``.
+        Raises :class:`~fakemail.errors.NoNamespace` where the system does not allow it, with
         the reason, and :class:`~fakemail.errors.DeclarationError` when another namespace has that address.
         """
         from fakemail.engine.settlement import settle
 
         net = self._net
-        services = [expose] if isinstance(expose, str) else list(expose)
+        services, ports = _several(expose), _several(publish)
         for each in services:
             _endpoint(each)
+        for port in ports:
+            _ports(port)
         name = None if host is None else net.host(host if isinstance(host, str) else host.name).name
         namespace = self._new_namespace(net, net.perform(settle(net.internet, name)))
-        return namespace.expose(*services) if services else namespace
+        try:
+            return namespace.expose(*services).publish(*ports)
+        except BaseException:
+            namespace.close()
+            raise
 
-    def _usual_namespace(self, expose: Iterable[str]) -> _N:
+    def _usual_namespace(self, expose: Iterable[str], publish: Iterable[int | str] | int) -> _N:
         """The one that every command shares that asks for none of its own."""
         with self._making_own:
             if self._own_namespace is None:
                 self._own_namespace = self.namespace()
-        services = [expose] if isinstance(expose, str) else list(expose)
-        return self._own_namespace.expose(*services) if services else self._own_namespace
+        return self._own_namespace.expose(*_several(expose)).publish(*_several(publish))
 
-    def popen(self, args: Command, *, expose: Iterable[str] = (), **options: Any) -> subprocess.Popen[Any]:
+    def published(self, port: int) -> tuple[str, int]:
+        """The address and port at which a server that a command runs is reached; see ``publish`` of :meth:`popen`."""
+        return self._usual_namespace((), ()).published(port)
+
+    def popen(
+        self,
+        args: Command,
+        *,
+        expose: Iterable[str] = (),
+        publish: Iterable[int | str] | int = (),
+        **options: Any,
+    ) -> subprocess.Popen[Any]:
         """Start a command on the fake internet; see :meth:`fakemail.api.commands.Namespace.popen`.
 
         All commands of a fake internet share one namespace unless they are run in one of their own. ``expose`` lists
-        services of this machine that it may reach, such as ``"127.0.0.1:5432"``.
+        services of this machine that it may reach, such as ``"127.0.0.1:5432"``; ``publish`` ports at which servers in
+        there can be reached from the test: ``8000``, ``"8080:8000"``, or ``"0:8000"`` for any free one, which
+        ``mailnet.published(8000)`` tells.
         """
-        return self._usual_namespace(expose).popen(args, **options)
+        return self._usual_namespace(expose, publish).popen(args, **options)
 
 
 class BlockingCommands(Commands[Namespace]):
@@ -207,7 +257,12 @@ class BlockingCommands(Commands[Namespace]):
     _new_namespace = Namespace
 
     def run(
-        self, args: Command, *, expose: Iterable[str] = (), **options: Any
+        self,
+        args: Command,
+        *,
+        expose: Iterable[str] = (),
+        publish: Iterable[int | str] | int = (),
+        **options: Any,
     ) -> subprocess.CompletedProcess[Any]:
         """Run a command on the fake internet, and wait for its end, as :func:`subprocess.run` does.
 
@@ -215,7 +270,7 @@ class BlockingCommands(Commands[Namespace]):
         """
         __tracebackhide__ = True
         require_blocking_allowed("run")
-        return self._usual_namespace(expose).run(args, **options)
+        return self._usual_namespace(expose, publish).run(args, **options)
 
 
 class AwaitedCommands(Commands[AsyncNamespace]):
@@ -224,11 +279,33 @@ class AwaitedCommands(Commands[AsyncNamespace]):
     _new_namespace = AsyncNamespace
 
     async def run(
-        self, args: Command, *, expose: Iterable[str] = (), **options: Any
+        self,
+        args: Command,
+        *,
+        expose: Iterable[str] = (),
+        publish: Iterable[int | str] | int = (),
+        **options: Any,
     ) -> subprocess.CompletedProcess[Any]:
         """See :meth:`BlockingCommands.run`."""
         __tracebackhide__ = True
-        return await self._usual_namespace(expose).run(args, **options)
+        return await self._usual_namespace(expose, publish).run(args, **options)
+
+
+def _several(given: Iterable[_T] | _T) -> list[Any]:
+    """What may be given alone, or several in a list."""
+    return [given] if isinstance(given, str | int) else list(given)
+
+
+def _ports(given: int | str) -> tuple[int, int]:
+    """Read ``8000``, ``"8000"`` and ``"8080:8000"``: the port outside, 0 for any, and the one inside."""
+    words = str(given).split(":")
+    if not isinstance(given, bool) and len(words) in (1, 2) and all(word.isdecimal() for word in words):
+        outside, inside = int(words[0]), int(words[-1])
+        if outside <= 65535 and 1 <= inside <= 65535:
+            return outside, inside
+    raise DeclarationError(
+        f"publish: {given!r} is no port, such as 8000, and no pair of ports, outside and inside, such as '8080:8000'."
+    )
 
 
 def _endpoint(text: str) -> Endpoint:

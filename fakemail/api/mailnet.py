@@ -219,13 +219,8 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         return tuple(self.account(each) for each in who)
 
     async def _declare(self, addresses: Iterable[Address], password: str | None) -> None:
-        internet = self.internet
         for wanted in addresses:
-            if wanted.domain not in internet.world.domains:
-                await internet.run_domain(internet.world.add_domain(wanted.domain))
-            if wanted.key not in internet.world.accounts:
-                secret = internet.chance.token(12) if password is None else password
-                internet.world.add_account(wanted, secret)
+            await self.internet.run_account(wanted, password)
 
     def domain(self, name: str, *, mx: Sequence[str] | None = None) -> Domain:
         """The domain of that name, made if it is not there: with one mail host ``mx1`` and a submission host.

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from fakemail.engine.resolving import APP, Resolver
+from fakemail.engine.smarthost import local_server
 from fakemail.errors import DeclarationError, MailExpectation
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
+from fakemail.model.host import LOCAL
 from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import process_authority
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
     from fakemail.capture.escapes import Escape
 
+_LOCAL_PORTS = frozenset(service.port for service in LOCAL)
 _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 
 
@@ -122,6 +125,12 @@ class _Map:
     def find(self, address: str, port: int) -> tuple[str, int] | None:
         """See :class:`~fakemail.capture.redirect.Map`."""
         return self._network.find(address, port)
+
+    def local(self, address: str, port: int) -> tuple[str, int] | None:
+        """See :class:`~fakemail.capture.redirect.Map`."""
+        if port not in _LOCAL_PORTS or self._network.is_at(address, port):
+            return None
+        return self._net.perform(local_server(self._net.internet)).endpoint
 
 
 class Redirections(Suggests):

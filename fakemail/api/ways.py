@@ -10,11 +10,10 @@ from fakemail.api.env_styles import STYLES
 from fakemail.api.hosts import Host, read_address
 from fakemail.api.lists import MailingList
 from fakemail.api.settings import Settings
-from fakemail.engine.naming import INFRASTRUCTURE, SMARTHOST
+from fakemail.engine.smarthost import USER, smarthost
 from fakemail.errors import DeclarationError
 from fakemail.model.mailing_list import MailingList as DescribedList
 from fakemail.terms.address import Address
-from fakemail.terms.address import address as read
 from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
@@ -141,21 +140,10 @@ class Ways(Suggests):
         return settings
 
     def _smarthost(self, service: str) -> Settings:
-        app = read(SMARTHOST)
-        world = self._net.internet.world
-        ours = world.domains.get(INFRASTRUCTURE)
-        if ours is None or not world.host(ours.submission_host).smarthost:
-            self._net.perform(self._declare_smarthost(app))
-        host = Host(self._net, world.domain(INFRASTRUCTURE).submission_host)
-        return host.settings(service, username=str(app), password=world.account(app).password)
-
-    async def _declare_smarthost(self, app: Address) -> None:
-        await self._net._declare([app], None)
-        world = self._net.internet.world
-        world.change_account(replace(world.account(app), may_send_as=frozenset("*")))
-        host = world.host(world.domain(INFRASTRUCTURE).submission_host)
-        world.change_host(replace(host, smarthost=True))
-        self._net.internet.naming.senders()
+        running = self._net.perform(smarthost(self._net.internet))
+        account = self._net.internet.world.account(USER)
+        host = Host(self._net, running.name)
+        return host.settings(service, username=str(USER), password=account.password)
 
 
 def _names(domain: str, via: str | Host | Sequence[str | Host]) -> list[str]:

@@ -12,6 +12,13 @@ BUNDLES: Final = (
     "/etc/ssl/ca-bundle.pem",  # openSUSE
     "/etc/ssl/cert.pem",  # Alpine
 )
+HASHED_DIRECTORIES: Final = (
+    "/etc/ssl/certs",  # Debian, Ubuntu, Arch, Alpine
+    "/etc/pki/tls/certs",  # Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/pem/directory-hash",
+    "/var/lib/ca-certificates/openssl",  # openSUSE
+)
+"""Where OpenSSL has each authority in a file that is named by a hash of its subject (``c_rehash``)."""
 JAVA_TRUSTSTORES: Final = (
     "/etc/ssl/certs/java/cacerts",  # Debian's Java
     "/usr/lib/jvm/*/lib/security/cacerts",

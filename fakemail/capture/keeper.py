@@ -13,16 +13,21 @@ import ctypes
 import ipaddress
 import json
 import os
+import select
+import shutil
+import signal
 import socket
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 # linux/sched.h
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x04000000, 0x10000000, 0x40000000
 SEPARATE = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS
 # sys/mount.h
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_RDONLY, MS_BIND, MS_REC, MS_PRIVATE = 1, 4096, 16384, 1 << 18
 # linux/rtnetlink.h, linux/if_addr.h, linux/if_link.h
 RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 20, 24
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE = 1, 4, 0x400, 0x100
@@ -81,12 +86,34 @@ def write(path: str, text: str) -> None:
         os.close(file)
 
 
-def mount(files: list[list[str]]) -> None:
-    """Put files in the place of others, for this namespace only."""
+def mount(added: list[list[str]], files: list[list[str]]) -> None:
+    """Add to directories what is in others, and put files in the place of others, for this namespace only.
+
+    A symbolic link is replaced itself, and not what it leads to, which other names may lead to as well.
+    """
     check("private mounts", _libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
+    for source, target in added:
+        add(source, target)
     for source, target in files:
-        step = f"mount over {target}"
-        check(step, _libc.mount(source.encode(), target.encode(), None, MS_BIND, None))
+        try:
+            place = os.open(target, os.O_PATH | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            continue  # it could not be added
+        where = f"/proc/self/fd/{place}"
+        check(f"mount over {target}", _libc.mount(source.encode(), where.encode(), None, MS_BIND, None))
+        os.close(place)
+
+
+def add(source: str, target: str) -> None:
+    """Let a directory have the entries of another one besides its own, as far as the kernel lets us.
+
+    Ordinary users may since Linux 5.11. What is mounted below a directory would be out of sight then.
+    """
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        if any(line.split()[4].startswith(f"{target}/") for line in file):
+            return
+    layers = f"lowerdir={source}:{target}".encode()
+    _libc.mount(b"fakemail", target.encode(), b"overlay", MS_RDONLY, layers)
 
 
 class Netlink:
@@ -192,15 +219,73 @@ def set_up(wanted: dict[str, Any]) -> list[int]:
     leave(user=wanted["user"])
     socket.sethostname(wanted["name"])
     lay_out(wanted["addresses"], wanted["networks"])
-    mount(wanted["files"])
+    mount(wanted["added"], wanted["files"])
     kinds = ["user"] if wanted["user"] else []
     return [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in (*kinds, "uts", "mnt", "net")]
 
 
+def own_network() -> int:
+    """The network that this process is in, by its inode."""
+    return os.stat("/proc/self/ns/net").st_ino
+
+
+def processes(network: int) -> list[int]:
+    """The processes in a network, which is told by its inode, whoever started them; but not this one."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            with suppress(OSError):  # it has ended, or is none of our affair
+                if os.stat(f"/proc/{name}/ns/net").st_ino == network:
+                    found.append(int(name))
+    return found
+
+
+def end(process: int) -> None:
+    """End a process, and wait until it has ended."""
+    with suppress(OSError):
+        descriptor = os.pidfd_open(process)
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            select.select([descriptor], [], [])
+        finally:
+            os.close(descriptor)
+
+
+def requests(control: socket.socket, owner: int) -> Iterator[bytes]:
+    """What is asked for, until the socket is closed or its owner has ended: others may have inherited the socket."""
+    watched: list[Any] = [control]
+    with suppress(OSError):  # before Linux 5.3
+        watched.append(os.pidfd_open(owner))
+    if os.getppid() != owner:
+        return
+    while True:
+        ready = select.select(watched, [], [])[0]
+        request = control.recv(LARGEST_REQUEST) if ready == [control] else b""
+        if not request:
+            return
+        yield request
+
+
 def main(descriptor: int) -> None:
-    """Serve the control socket until it is closed."""
+    """Serve the control socket until it is closed; whatever is inside then ends."""
     control = socket.socket(fileno=descriptor)
     wanted = json.loads(control.recv(LARGEST_REQUEST))
+    outside = own_network()
+    try:
+        serve(control, wanted)
+    finally:
+        # Whose owner was killed has nobody else who cleans up.
+        network = own_network()
+        if network != outside:
+            while left := processes(network):
+                for process in left:
+                    end(process)
+        if os.getppid() != wanted["owner"]:
+            shutil.rmtree(wanted["folder"], ignore_errors=True)
+
+
+def serve(control: socket.socket, wanted: dict[str, Any]) -> None:
+    """Make the namespace, and sockets in it as long as somebody asks for any."""
     try:
         files = set_up(wanted)
     except Failed as failed:
@@ -209,7 +294,7 @@ def main(descriptor: int) -> None:
     answer(control, {}, files)
     for file in files:
         os.close(file)
-    while request := control.recv(LARGEST_REQUEST):
+    for request in requests(control, wanted["owner"]):
         made: list[socket.socket] = []
         try:
             for kind, address, port in json.loads(request):

@@ -9,21 +9,21 @@ from __future__ import annotations
 import array
 import json
 import os
-import select
-import signal
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from glob import glob
 from pathlib import Path
 from typing import Any, Final
 
-from fakemail.capture.bundles import BUNDLES, JAVA_TRUSTSTORES, trust_variables
+from fakemail.capture.bundles import BUNDLES, HASHED_DIRECTORIES, JAVA_TRUSTSTORES, trust_variables
 from fakemail.capture.refusals import this_machine, why
 from fakemail.errors import NoNamespace
+from fakemail.folders import Folder
 
 _HERE: Final = Path(__file__).parent
 _PYTHON: Final = (sys.executable, "-I", "-S")
@@ -32,6 +32,23 @@ _MOST_FILES: Final = 250
 
 # Services of the machine that answer questions about names by way of a file, past any network.
 _RESOLVERS: Final = ("/run/systemd/resolve", "/run/nscd", "/var/run/nscd")
+
+# The oldest way to send on Unix: a command that is there under one of these names, whoever made it.
+_SENDMAIL: Final = ("/usr/sbin/sendmail", "/usr/lib/sendmail")
+_LOCAL_SERVER: Final = "127.0.0.1:25"
+_ITS_OTHER_NAMES: Final = (
+    *(f"{folder}/sendmail" for folder in ("/usr/bin", "/usr/local/bin", "/usr/local/sbin", "/opt/bin")),
+    *("/run/wrappers/bin/sendmail", "/usr/bin/mailq", "/usr/bin/newaliases"),
+)
+# Where mail servers of this machine look for what was left there, by whatever command.
+_SPOOLS: Final = (
+    *(
+        f"/var/spool/{name}"
+        for name in ("postfix", "exim4", "exim", "mqueue", "clientmqueue", "mqueue-client")
+    ),
+    *(f"/var/spool/{name}" for name in ("nullmailer", "dma", "smtpd", "masqmail", "ssmtp", "courier")),
+    "/var/qmail/queue",
+)
 
 
 class Namespace:
@@ -45,9 +62,12 @@ class Namespace:
         networks: Sequence[str],
         name_servers: Sequence[str],
         ca_file: str,
+        ca_hash: str,
         java_truststore: bytes,
     ) -> None:
         """``name`` and ``addresses`` are those of the machine inside; all of ``networks`` is the fake internet.
+
+        ``ca_hash`` is the name of the authority in OpenSSL's directories.
 
         Raises :class:`~fakemail.errors.NoNamespace` with the reason where the system does not let us.
         """
@@ -56,15 +76,20 @@ class Namespace:
             raise NoNamespace(why(machine))
         self.ca_file = ca_file
         self._java_truststore = java_truststore
-        self._folder = tempfile.TemporaryDirectory(prefix="fakemail-")
+        self._ca_hash = ca_hash
+        self._folder = Folder()
         self._namespaces: list[int] = []
         self._keeper: subprocess.Popen[bytes] | None = None
         try:
+            files = [*self._files(name, addresses, name_servers), *self._sendmail()]
             wanted = {
                 "name": name,
                 "addresses": list(addresses),
                 "networks": list(networks),
-                "files": list(self._files(name, addresses, name_servers)),
+                "added": list(self._added(files)),
+                "files": files,
+                "folder": self._folder.name,
+                "owner": os.getpid(),
             }
             self._start(wanted)
         except BaseException:
@@ -87,28 +112,60 @@ class Namespace:
             "protocols: files\nethers: files\nrpc: files\n",
         }
         for target, text in own.items():
-            source = Path(self._folder.name, Path(target).name)
-            source.write_text(text, encoding="utf-8")
-            source.chmod(0o644)
             if Path(target).exists():
-                yield str(source), target
+                yield self._file(Path(target).name, text.encode()), os.path.realpath(target)
         os.chmod(self._folder.name, 0o755)
-        bundle = Path(self._folder.name, "ca.pem")
-        bundle.write_bytes(Path(self.ca_file).read_bytes())
-        bundle.chmod(0o644)
-        self.ca_file = str(bundle)
+        self.ca_file = self._file("ca.pem", Path(self.ca_file).read_bytes())
         for target in dict.fromkeys(os.path.realpath(each) for each in BUNDLES if Path(each).exists()):
             yield self.ca_file, target
-        truststore = Path(self._folder.name, "cacerts")
-        truststore.write_bytes(self._java_truststore)
-        truststore.chmod(0o644)
+        for folder in dict.fromkeys(os.path.realpath(each) for each in HASHED_DIRECTORIES):
+            if Path(folder).is_dir():
+                yield self.ca_file, f"{folder}/{self._ca_hash}.0"
+        truststore = self._file("cacerts", self._java_truststore)
         found = [path for pattern in JAVA_TRUSTSTORES for path in glob(pattern)]
         for target in dict.fromkeys(map(os.path.realpath, found)):
-            yield str(truststore), target
-        empty = Path(self._folder.name, "empty")
-        empty.mkdir()
-        for target in dict.fromkeys(os.path.realpath(each) for each in _RESOLVERS if Path(each).is_dir()):
-            yield str(empty), target
+            yield truststore, target
+        for number, each in enumerate((*_RESOLVERS, *_SPOOLS)):
+            if Path(each).is_dir():
+                empty = Path(self._folder.name, f"empty{number}")
+                empty.mkdir()
+                yield str(empty), os.path.realpath(each)
+
+    def _sendmail(self) -> Iterator[tuple[str, str]]:
+        """Our own ``sendmail`` in the place of the machine's, which would leave mail for the real internet."""
+        words = [*_PYTHON, str(_HERE / "sendmail.py"), _LOCAL_SERVER]
+        script = f'#!/bin/sh\nexec {shlex.join(words)} "$0" "$@"\n'
+        command = self._file("sendmail", script.encode(), mode=0o755)
+        wanted = [*_SENDMAIL, *(each for each in _ITS_OTHER_NAMES if os.path.lexists(each))]
+        found = shutil.which("sendmail")
+        wanted += [found] if found else []
+        for folder, name in dict.fromkeys(
+            (os.path.realpath(Path(each).parent), Path(each).name) for each in wanted
+        ):
+            if Path(folder).is_dir():
+                yield command, f"{folder}/{name}"
+
+    def _file(self, name: str, content: bytes, *, mode: int = 0o644) -> str:
+        """A file of ours, which everybody inside can read."""
+        path = Path(self._folder.name, name)
+        path.write_bytes(content)
+        path.chmod(mode)
+        return str(path)
+
+    def _added(self, files: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Directories that are to have more entries than they have, for files that are not there to be replaced."""
+        missing: dict[str, list[str]] = {}
+        for _, target in files:
+            if not os.path.lexists(target):
+                folder, name = os.path.split(target)
+                missing.setdefault(folder, []).append(name)
+        for number, (folder, names) in enumerate(missing.items()):
+            own = Path(self._folder.name, f"added{number}")
+            own.mkdir()
+            own.chmod(0o755)
+            for name in names:
+                (own / name).touch()
+            yield str(own), folder
 
     def _start(self, wanted: dict[str, Any]) -> None:
         """Start the keeper: as root without a user namespace, and with one where that is refused."""
@@ -193,23 +250,15 @@ class Namespace:
 
     def processes(self) -> list[int]:
         """The processes that are inside now, whoever started them; the keeper is not among them."""
-        if not self._namespaces:
+        from fakemail.capture import keeper  # which is for Linux only
+
+        if self._keeper is None:
             return []
-        wanted = os.fstat(self._namespaces[-1]).st_ino
-        keeper = self._keeper.pid if self._keeper is not None else 0
-        found = []
-        for name in os.listdir("/proc"):
-            if name.isdigit() and int(name) != keeper:
-                with suppress(OSError):
-                    if os.stat(f"/proc/{name}/ns/net").st_ino == wanted:
-                        found.append(int(name))
-        return found
+        inside = keeper.processes(os.fstat(self._namespaces[-1]).st_ino)
+        return [each for each in inside if each != self._keeper.pid]
 
     def close(self) -> None:
         """End every process that is still inside, and let the network and the mounts go."""
-        while left := self.processes():
-            for process in left:
-                _kill(process)
         self._end_keeper()
         for descriptor in self._namespaces:
             os.close(descriptor)
@@ -275,14 +324,3 @@ class _Launch:
             number, what = said.decode().split()
             name = self._name if what == "command" else f"working directory {self._place}"
             raise OSError(int(number), os.strerror(int(number)), name)
-
-
-def _kill(process: int) -> None:
-    """End a process, and wait until it has ended."""
-    with suppress(OSError):
-        descriptor = os.pidfd_open(process)
-        try:
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            select.select([descriptor], [], [])
-        finally:
-            os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A way through the wall of a namespace: connections that are made inside go on to a service outside.
+"""A way through the wall of a namespace: connections that are made on one side go on to a service on the other.
 
 Octets are carried as they come, both ways, and no faster than they are read.
 """
@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias, cast
 
+Reach: TypeAlias = Callable[[], Awaitable[socket.socket]]
+"""Makes a connection to the service; raises ``OSError``."""
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, object], str], None]
 """Runs a coroutine to its end."""
 
 
 class Passage:
-    """One listening socket inside, and where it leads."""
+    """One listening socket, and where it leads."""
 
-    def __init__(self, sock: socket.socket, target: tuple[str, int], spawn: Spawn) -> None:
-        """``sock`` is bound; make it in the loop that shall carry."""
+    def __init__(self, sock: socket.socket, reach: Reach, spawn: Spawn, *, name: str) -> None:
+        """``sock`` is bound; make it in the loop that shall carry. ``name`` says where it leads."""
         sock.listen()
         self._socket = sock
-        self.target = target
+        self._name = name
+        self.address: tuple[str, int] = sock.getsockname()[:2]
+        """Where it listens."""
+        self.reach = reach
         self.spawn = spawn
         self.ends: set[_End] = set()
         self._loop = asyncio.get_running_loop()
@@ -32,13 +37,13 @@ class Passage:
             connection, _ = self._socket.accept()
         except OSError:
             return  # it has gone again
-        self.spawn(self._open(connection), f"a passage to {self.target[0]} port {self.target[1]}")
+        self.spawn(self._open(connection), f"a passage to {self._name}")
 
     async def _open(self, connection: socket.socket) -> None:
         near, far = _End(self), _End(self)
         near.other, far.other = far, near
         try:
-            await self._loop.create_connection(lambda: far, *self.target)
+            await self._loop.create_connection(lambda: far, sock=await self.reach())
         except OSError:
             _reset(connection)  # as the caller would be refused outside
             return
@@ -108,6 +113,23 @@ class _End(asyncio.Protocol):
         """Drop it."""
         if self._transport is not None:
             self._transport.abort()
+
+
+async def reach(address: str, port: int) -> socket.socket:
+    """Connect to a service of this machine. Raises ``OSError``."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    return await arrived(sock, (address, port))
+
+
+async def arrived(sock: socket.socket, address: tuple[str, int]) -> socket.socket:
+    """A socket whose connection stands; it may have begun already. Raises ``OSError``."""
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _reset(connection: socket.socket) -> None:

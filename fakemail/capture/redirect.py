@@ -63,6 +63,10 @@ class Map(Protocol):
         """Where a service of the fake internet really listens; ``None`` where nobody ever did."""
         ...
 
+    def local(self, address: str, port: int) -> tuple[str, int] | None:
+        """Where what listens at a port of this machine really is; ``None`` where that is no matter of mail."""
+        ...
+
 
 class Place(NamedTuple):
     """Where a socket shall really go, and what it shall believe."""
@@ -83,6 +87,7 @@ class Redirect:
         self._map = there
         self._ca_file = ca_file
         self._allowed = frozenset(_plain(each) for each in allow)
+        self._allows_here = any(map(is_here, self._allowed))
         self._patches = Patches()
         self._environment: dict[str, str | None] = {}
         self._shown: WeakKeyDictionary[socket.socket, dict[tuple[str, int], tuple[Any, ...]]] = (
@@ -168,11 +173,13 @@ class Redirect:
         plain = _plain(host)
         if port == DNS_PORT and (plain in self._resolvers or is_here(plain)):
             return self._place(self._map.name_server, (host, port), family)
-        if is_here(plain) or plain in self._allowed:
+        if plain in self._allowed:
             return Place((host, port), None)
+        if is_here(plain) or (not self._map.covers(plain) and self._is_own(plain)):
+            # The machine's own mail server is in the real internet.
+            local = None if self._allows_here else self._map.local(plain, port)
+            return Place((host, port), None) if local is None else self._place(local, (host, port), family)
         if not self._map.covers(plain):
-            if self._is_own(plain):
-                return Place((host, port), None)
             raise self.refuse(host, port)
         found = self._map.find(plain, port)
         if found is None:

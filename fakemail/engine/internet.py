@@ -262,6 +262,14 @@ class Internet:
         await running.listen(self.plan)
         return running
 
+    async def run_account(self, address: Address, password: str | None = None) -> None:
+        """Declare an account unless it is there, with its domain, whose hosts run then."""
+        world = self.world
+        if address.domain not in world.domains:
+            await self.run_domain(world.add_domain(address.domain))
+        if address.key not in world.accounts:
+            world.add_account(address, self.chance.token(12) if password is None else password)
+
     async def run_domain(self, domain: Domain) -> None:
         """Put a domain into DNS and run its hosts."""
         self.naming.do(lambda naming: naming.domain(domain))

@@ -116,6 +116,10 @@ class Network:
         """Where a public address and port really is; ``None`` if nobody was ever there."""
         return self._endpoints.get((public, port))
 
+    def is_at(self, address: str, port: int) -> bool:
+        """Whether anything of the fake internet is really at an address and port of this machine."""
+        return Endpoint(address, port) in self._endpoints.values()
+
     def owner(self, public: str) -> str:
         """The host that has a public address, empty if nobody was ever there."""
         return self._owners.get(public, "")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fakemail.capture.namespace import Namespace
-from fakemail.capture.passage import Passage
+from fakemail.capture.passage import Passage, arrived, reach
 from fakemail.engine.fixed_ports import DNS_PORT
 from fakemail.engine.naming import NAME_SERVER
-from fakemail.engine.network import Endpoint
+from fakemail.engine.network import LOOPBACK, Endpoint
+from fakemail.engine.smarthost import smarthost
 from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4, APP_IPV6, IPV4_RANGES, IPV6_RANGE
-from fakemail.model.host import SERVICES
+from fakemail.model.host import LOCAL, SERVICES
+from fakemail.terms.peer import Peer
 from fakemail.tls.authority import process_authority
-from fakemail.wire.ports import Listener
+from fakemail.wire.ports import Listener, bound_socket
 
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
@@ -44,10 +47,13 @@ class Settlement:
             networks=NETWORKS,
             name_servers=self._name_servers,
             ca_file=str(process_authority().ca_file()),
+            ca_hash=process_authority().subject_hash,
             java_truststore=process_authority().java_truststore,
         )
         self._listening: list[tuple[Site, Listener]] = []
+        self._local: list[Site] = []
         self._passages: dict[Endpoint, Passage] = {}
+        self._published: dict[int, Passage] = {}
         self._ends: list[Callable[[], None]] = []
 
     async def open(self) -> None:
@@ -61,6 +67,13 @@ class Settlement:
                 await self.settle(site)
             self.pass_to_attached(running.host)
         internet.settlements.append(self)
+        server = await smarthost(internet)
+        who = Peer(self.addresses[0], 0, self.name)
+        for service in LOCAL:
+            here = Endpoint(LOOPBACK, service.port)
+            site = await server.listen_for(service, here, ground=self.namespace, caller=who)
+            await site.listen_at(Endpoint("::1", service.port), self.namespace)
+            self._local.append(site)
 
     async def settle(self, site: Site) -> None:
         """Let a server listen inside, at the public addresses of its host."""
@@ -89,15 +102,56 @@ class Settlement:
     def _pass_through(self, inside: Endpoint, outside: Endpoint) -> None:
         passage = self._passages.get(inside)
         if passage is not None:
-            passage.target = outside
+            passage.reach = partial(reach, *outside)
             return
+        for (
+            site
+        ) in self._local:  # who wants a mail server of this machine there wants it in the place of ours
+            for listener in [each for each in site.listeners if (each.address, each.port) == inside]:
+                site.leave(listener)
         try:
             sock = self.namespace.bind(*inside, purpose="passage")
         except OSError as error:
             raise DeclarationError(
                 f"{inside.address} port {inside.port} cannot be passed through: {error.strerror}."
             ) from None
-        self._passages[inside] = Passage(sock, outside, self._internet.supervisor.spawn)
+        spawn = self._internet.supervisor.spawn
+        name = f"{outside.address} port {outside.port}"
+        self._passages[inside] = Passage(sock, partial(reach, *outside), spawn, name=name)
+
+    def publish(self, port: int, inside: int) -> Endpoint:
+        """Let a server inside be reached from this machine, at that port of 127.0.0.1; 0 lets the system choose one.
+
+        Returns where it is. Raises :class:`~fakemail.errors.PortInUse`.
+        """
+        known = self._published.get(inside)
+        if known is not None and port in (0, known.address[1]):
+            return Endpoint(*known.address)
+        sock = bound_socket(LOOPBACK, port, purpose=f"port {inside} of {self.name}")
+        passage = Passage(
+            sock,
+            partial(self._reach, inside),
+            self._internet.supervisor.spawn,
+            name=f"{self.name} port {inside}",
+        )
+        self._published[inside] = passage
+        self._ends.append(passage.close)
+        return Endpoint(*passage.address)
+
+    def published(self, inside: int) -> Endpoint | None:
+        """Where a server inside is reached from this machine; ``None`` where it is not."""
+        passage = self._published.get(inside)
+        return None if passage is None else Endpoint(*passage.address)
+
+    async def _reach(self, port: int) -> socket.socket:
+        """Connect to a server inside, which may listen on loopback only, or on its public address only."""
+        refusal: OSError | None = None
+        for address in (LOOPBACK, "::1", *self.addresses):
+            try:
+                return await arrived(self.namespace.knock(address, port), (address, port))
+            except OSError as error:
+                refusal = refusal or error
+        raise refusal or OSError
 
     def leave(self) -> None:
         """End every process inside, and listen there no more."""
@@ -108,12 +162,16 @@ class Settlement:
         self.namespace.close()
         for site, listener in self._listening:
             site.leave(listener)
+        for site in self._local:
+            site.running.leave(site)
         for passage in self._passages.values():
             passage.close()
         for end in self._ends:
             end()
         self._listening.clear()
+        self._local.clear()
         self._passages.clear()
+        self._published.clear()
         self._ends.clear()
 
 

@@ -47,8 +47,22 @@ class Spoken(NamedTuple):
 class Site:
     """One port of one host."""
 
-    def __init__(self, running: RunningHost, service: Service, endpoint: Endpoint, spoken: Spoken) -> None:
+    def __init__(
+        self,
+        running: RunningHost,
+        service: Service,
+        endpoint: Endpoint,
+        spoken: Spoken,
+        *,
+        ground: Ground | None = None,
+        caller: Peer | None = None,
+    ) -> None:
+        """``ground`` is where the port is, unless it is this process's own network; ``caller`` is who everybody is
+        that connects, where all are on one machine."""
         self.running = running
+        self._caller = caller
+        self.is_here = ground is None
+        """Whether it began in this process's own network."""
         self.host = running.name
         self.service = service.name
         self.implicit_tls = service.security is Security.TLS
@@ -57,7 +71,7 @@ class Site:
         self.connections: set[Connection] = running.connections
         self.port = service
         self._spoken = spoken
-        self.listener = self._listener(endpoint)
+        self.listener = self._listener(endpoint, ground)
         self.listeners = [self.listener]
         """Where it listens: on this machine, and inside namespaces."""
 
@@ -157,6 +171,8 @@ class Site:
 
     def peer(self, address: str, port: int) -> Peer:
         """Who connects from there."""
+        if self._caller is not None:
+            return self._caller._replace(port=port)
         return self.running.internet.network.who(address, port)
 
     def tls_context(self, fault: Context | None = None) -> ssl.SSLContext:
@@ -188,6 +204,8 @@ class RunningHost:
         self.name = host.name
         self._protocols = protocols
         self.sites: dict[str, Site] = {}
+        self.local: list[Site] = []
+        """Where it is the own mail server of a machine as well."""
         self.connections: set[Connection] = set()
         self.profiles: dict[str, tuple[Host, Any]] = {}
         self.logins: dict[str, datetime] = {}
@@ -231,6 +249,27 @@ class RunningHost:
                 await settlement.settle(site)
         await self.heed_faults()
 
+    async def listen_for(
+        self,
+        service: Service,
+        endpoint: Endpoint,
+        *,
+        ground: Ground | None = None,
+        caller: Peer | None = None,
+    ) -> Site:
+        """Be a machine's own mail server, at a port there; see :data:`~fakemail.model.host.LOCAL`."""
+        site = Site(self, service, endpoint, self._protocols[service.name], ground=ground, caller=caller)
+        self._forget_contexts()
+        self.local.append(site)
+        await self.heed_faults()
+        return site
+
+    def leave(self, site: Site) -> None:
+        """Be that no more."""
+        self.local.remove(site)
+        for listener in tuple(site.listeners):
+            site.leave(listener)
+
     async def start(self) -> None:
         """Listen again after a stop, on the same ports."""
         self.is_stopped = False
@@ -243,17 +282,20 @@ class RunningHost:
         for rule in self.faults.in_force.get(Stage.TLS_HANDSHAKE, ()):
             if isinstance(rule.action, PresentCertificate):
                 self._revoke(rule.action.flaw)
-        for service, site in tuple(self.sites.items()):
+        for site in self._all_sites():
             for listener in site.listeners:
-                if self.is_stopped or self.faults.refuses(service):
+                if self.is_stopped or self.faults.refuses(site.service):
                     listener.stop()
-                elif self.faults.hangs(service):
+                elif self.faults.hangs(site.service):
                     listener.take_nobody_in()
                 else:
                     await listener.start()
 
     def _listeners(self) -> list[Listener]:
-        return [listener for site in self.sites.values() for listener in site.listeners]
+        return [listener for site in self._all_sites() for listener in site.listeners]
+
+    def _all_sites(self) -> tuple[Site, ...]:
+        return (*self.sites.values(), *self.local)
 
     def stop(self) -> None:
         """Refuse connections, and end those that exist with 421."""
@@ -343,5 +385,5 @@ class RunningHost:
 
     def _loopback(self) -> tuple[str, ...]:
         """Where it listens, and may be asked to listen: its certificate stays the same when it does."""
-        addresses = (site.endpoint.address for site in self.sites.values())
+        addresses = (site.endpoint.address for site in self._all_sites())
         return tuple(dict.fromkeys((*addresses, LOOPBACK, LOCALHOST)))

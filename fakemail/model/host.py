@@ -42,6 +42,8 @@ IMAPS: Final = Service("imaps", 993, Security.TLS)
 
 HTTPS: Final = Service("https", 443, Security.TLS)
 
+LOCAL: Final = tuple(Service("local", port, Security.STARTTLS) for port in (25, 587))
+"""Where a machine's own mail server takes what its programs send, without a login; nobody declares it."""
 READING: Final = (IMAP, IMAPS, POP3, POP3S)
 """The services by which people read their mail, in the order of RFC 6186 §3.2 and §3.3."""
 SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING, HTTPS)}

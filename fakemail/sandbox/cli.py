@@ -141,6 +141,12 @@ def up(
     metavar="ADDRESS:PORT",
     help="Let a service of this machine be reached, such as 127.0.0.1:5432.",
 )
+@click.option(
+    "--publish",
+    multiple=True,
+    metavar="PORT",
+    help="Let a server of the command be reached from here: 8000, 8080:8000 (here first), 0:8000 (any port here).",
+)
 @click.option("--journeys", is_flag=True, help="Tell at the end, on standard error, how each message got on.")
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...")
 @click.pass_context
@@ -149,6 +155,7 @@ def run(
     config: str | None,
     seed: int | None,
     expose: tuple[str, ...],
+    publish: tuple[str, ...],
     journeys: bool,
     command: tuple[str, ...],
 ) -> None:
@@ -168,6 +175,7 @@ def run(
                 command,
                 seed=seed,
                 expose=expose,
+                publish=publish,
                 tell=running.say_aside if journeys else None,
             )
         except NoNamespace as error:

@@ -26,6 +26,7 @@ def run(
     *,
     seed: int | None,
     expose: Sequence[str],
+    publish: Sequence[str],
     tell: Callable[[str], object] | None,
 ) -> int:
     """Run a command, and return its exit status; as a shell has it for one that a signal ended.
@@ -35,7 +36,10 @@ def run(
     """
     with MailNet(config=with_passwords(description), seed=seed, clock=RealClock()) as net:
         net.account(SMARTHOST_USER, password=usual_password(address(SMARTHOST_USER)))
-        with net.popen(command, expose=expose) as process, _handing_on_to(process):
+        with net.popen(command, expose=expose, publish=publish) as process, _handing_on_to(process):
+            for inside in [each.rpartition(":")[2] for each in publish if each.startswith("0:")]:
+                where, port = net.published(int(inside))
+                say_aside(f"Port {inside} is at {where}:{port}.")
             status = _wait(process)
         if tell is not None:
             net.settle()

@@ -33,7 +33,12 @@ class Profile:
     @cached_property
     def is_submission(self) -> bool:
         """Whether this is a port for message submission (RFC 6409) and not for relaying."""
-        return self.service.name in ("submission", "submissions")
+        return self.service.name in ("submission", "submissions", "local")
+
+    @cached_property
+    def needs_login(self) -> bool:
+        """Whether MAIL is refused before AUTH (RFC 6409 §4.3)."""
+        return self.is_submission and self.service.name != "local" and self.personality.require_auth
 
     def offers(self, keyword: str) -> bool:
         """Whether a keyword, or ``AUTH=MECHANISM``, is not hidden."""

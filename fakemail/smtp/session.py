@@ -365,7 +365,7 @@ class Session(Interference):
         personality = self._personality
         if personality.require_tls and self._channel is None:
             raise no(Reason.TLS_REQUIRED)
-        if personality.require_auth and not self.login and self.profile.is_submission:
+        if self.profile.needs_login and not self.login:
             raise no(Reason.AUTH_REQUIRED)
         sender, parameters = path_of(argument, "FROM:")
         self._address = sender

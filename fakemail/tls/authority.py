@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import ssl
 import tempfile
 import weakref
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fakemail.clock import machine_time
+from fakemail.folders import Folder
 from fakemail.tls.reissue import Usage, reissue, rsa_key
 
 if TYPE_CHECKING:
@@ -50,11 +50,10 @@ class PrivateFiles:
     @cached_property
     def directory(self) -> Path:
         """The directory, mode 0711: others can open what they may read, and not look around."""
-        path = tempfile.mkdtemp(prefix="fakemail-")
-        os.chmod(path, 0o711)
-        # A forked child must not take away its parent's files when it ends.
-        weakref.finalize(self, _remove, path, os.getpid())
-        return Path(path)
+        folder = Folder()
+        os.chmod(folder.name, 0o711)
+        weakref.finalize(self, folder.cleanup)
+        return Path(folder.name)
 
     def write(self, name: str, content: bytes, *, public: bool = False) -> Path:
         """Write a file, mode 0600, or 0644 for what everybody may know, and return its path."""
@@ -71,11 +70,6 @@ def draft(directory: Path, content: bytes, *, public: bool) -> str:
     if public:
         os.chmod(path, 0o644)
     return path
-
-
-def _remove(path: str, owner: int) -> None:
-    if os.getpid() == owner:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +150,19 @@ class Authority:
 
         certificate = pkcs12.PKCS12Certificate(load_pem_x509_certificate(self.ca_pem), b"fakemail")
         return pkcs12.serialize_java_truststore([certificate], NoEncryption())
+
+    @cached_property
+    def subject_hash(self) -> str:
+        """The name under which OpenSSL looks for it in a directory, without the number behind it."""
+        from cryptography.x509 import Name, NameAttribute, load_pem_x509_certificate
+
+        # OpenSSL's x509_name_canon: small letters, single spaces, UTF-8, and without the outermost header.
+        subject = load_pem_x509_certificate(self.ca_pem).subject
+        plain = [NameAttribute(each.oid, " ".join(str(each.value).lower().split())) for each in subject]
+        encoded = Name(plain).public_bytes()
+        header = 2 + (encoded[1] & 0x7F if encoded[1] & 0x80 else 0)
+        digest = hashlib.sha1(encoded[header:], usedforsecurity=False).digest()
+        return digest[3::-1].hex()
 
     def ca_file(self) -> Path:
         """A file that holds :attr:`ca_pem`, which everybody can read; removed when the process ends."""
