@@ -158,6 +158,50 @@ def test_java(run, shop, bob, program, tmp_path):
     assert said[2].startswith("221")
 
 
+def test_openssl_with_its_hashed_directory(run, mailnet, shop, program):
+    """By the directory alone, in which OpenSSL looks for a file that is named by a hash of the subject."""
+    command = (
+        "s_client -connect smtp.shop.test:465 -verify_return_error -verify_hostname smtp.shop.test -brief"
+    )
+    files = "-no-CAfile -no-CAstore -CApath /etc/ssl/certs"
+    run(program("openssl"), *command.split(), *files.split(), stdin="QUIT\n")
+    hashed = run(program("openssl"), "x509", "-hash", "-noout", "-in", mailnet.ca_file).strip()
+    own = run("cat", f"/etc/ssl/certs/{hashed}.0")
+    assert own == Path(mailnet.ca_file).read_text()
+    assert not Path(f"/etc/ssl/certs/{hashed}.0").exists()
+
+
+def test_imapfilter(run, mailnet, bob, program, tmp_path):
+    host = mailnet.domain("example.org").reading_host.name
+    bob.inbox.put("Subject: Found\r\n\r\nHello.\r\n")
+    config = tmp_path / "config.lua"
+    config.write_text(
+        f"account = IMAP {{ server = '{host}', username = '{bob.address}', password = '{PASSWORD}', ssl = 'auto' }}\n"
+        "found = account.INBOX:contain_subject('Found')\nprint(#found)\n"
+    )
+    (tmp_path / ".imapfilter").mkdir()
+    done = mailnet.run(
+        [program("imapfilter"), "-c", str(config)],
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=50,
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
+PHP = """
+$context = stream_context_create(['ssl' => ['capath' => '/etc/ssl/certs', 'verify_peer' => true]]);
+$stream = stream_socket_client('ssl://smtp.shop.test:465', $number, $text, 10, STREAM_CLIENT_CONNECT, $context);
+echo fgets($stream);
+"""
+
+
+def test_php_with_a_directory_of_authorities(run, shop, program):
+    assert run(program("php"), "-n", "-r", PHP).startswith("220 smtp.shop.test")
+
+
 def test_output_of_a_program_is_its_own(mailnet, bob):
     require_namespaces()
     done = mailnet.run(["sh", "-c", "echo out; echo err >&2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
