@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.engine.resolving import APP, Resolver
 from fakemail.engine.smarthost import local_server
-from fakemail.errors import DeclarationError, MailExpectation
+from fakemail.errors import DeclarationError, MailExpectation, nearest
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
 from fakemail.model.host import LOCAL
 from fakemail.terms.suggestions import Suggests
@@ -27,11 +27,14 @@ _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 class Redirection(Suggests):
     """A redirect in force. Use it in a ``with`` block, or end it; closing the fake internet ends it as well."""
 
-    def __init__(self, net: AnyNet, *, allow: Iterable[str]) -> None:
-        from fakemail.capture.redirect import InForce, Redirect  # few processes are redirected
+    def __init__(self, net: AnyNet, *, allow: Iterable[str], children: str) -> None:
+        from fakemail.capture.children import WAYS  # few processes are redirected
+        from fakemail.capture.redirect import InForce, Redirect
 
-        there = _Map(net)
-        self._redirect = Redirect(there, ca_file=str(process_authority().ca_file()), allow=allow)
+        if children not in WAYS:
+            raise DeclarationError(f"children: there is no {children!r}; {nearest(children, WAYS)}")
+        there, ca_file = _Map(net), str(process_authority().ca_file())
+        self._redirect = Redirect(there, ca_file=ca_file, allow=allow, children=children)
         try:
             self._redirect.install()
         except InForce as error:
@@ -85,7 +88,7 @@ def told(escapes: Iterable[Escape]) -> str:
             "found:  connections that would have left it, and were refused:",
             *counted(escapes),
             "do:     declare the host (mailnet.account, mailnet.domain, mailnet.host), or allow it by name or "
-            "address: mailnet.redirect(allow=[...])",
+            "address: mailnet.redirect(allow=[...]); run programs that call sendmail with mailnet.run(), where ours is",
         ]
     )
 
@@ -126,6 +129,10 @@ class _Map:
         """See :class:`~fakemail.capture.redirect.Map`."""
         return self._network.find(address, port)
 
+    def is_serving(self) -> bool:
+        """See :class:`~fakemail.capture.redirect.Map`."""
+        return self._net.thread.is_current
+
     def local(self, address: str, port: int) -> tuple[str, int] | None:
         """See :class:`~fakemail.capture.redirect.Map`."""
         if port not in _LOCAL_PORTS or self._network.is_at(address, port):
@@ -143,18 +150,25 @@ class Redirections(Suggests):
     def _net(self) -> AnyNet:
         raise NotImplementedError
 
-    def redirect(self, *, allow: Iterable[str] = ()) -> Redirection:
+    def redirect(self, *, allow: Iterable[str] = (), children: str = "held") -> Redirection:
         """Let this process see this fake internet as the internet, all its threads, until the redirect is ended.
 
         Names are looked up in the fake DNS; connections to public addresses and real ports, such as
         ``mx1.example.org:25``, reach the fake hosts; and default TLS contexts trust the authority. Loopback and
         what ``allow`` names (names and addresses) stay reachable; everything else fails, and fails the test at the
         end, even where the program keeps the error to itself. Covered are sockets, asyncio, uvloop, dnspython, and
-        pycares with aiodns. Raises :class:`~fakemail.errors.DeclarationError` while another redirect is in force.
+        pycares with aiodns.
+
+        Ports 25 and 587 of this machine are those of a mail server of the fake internet that wants no login, unless
+        ``allow`` names ``localhost``. Programs that are started meanwhile are redirected as well, by the kernel
+        (Linux 5.5 and later), and may not call this machine's ``sendmail``: ``children="held"``. Where the kernel
+        cannot do it, starting one warns; ``"refused"`` lets none be started, and ``"free"`` leaves them alone.
+
+        Raises :class:`~fakemail.errors.DeclarationError` while another redirect is in force.
         """
         if isinstance(allow, str):
             allow = [allow]
-        redirection = Redirection(self._net, allow=allow)
+        redirection = Redirection(self._net, allow=allow, children=children)
         self._redirections = (*self._redirections, redirection)
         return redirection
 

@@ -13,10 +13,12 @@ class Escape(NamedTuple):
     """An attempt to leave."""
 
     host: str
+    """A name or an address; the path of a command that would have left mail for this machine's own server."""
     port: int
+    """0 for a command."""
 
     def __str__(self) -> str:
-        return f"{self.host} port {self.port}"
+        return f"{self.host} port {self.port}" if self.port else f"{self.host}, a mail server's own command"
 
 
 def counted(escapes: Iterable[Escape]) -> list[str]:
@@ -25,6 +27,11 @@ def counted(escapes: Iterable[Escape]) -> list[str]:
         f"        {escape}" + (f", {times} times" if times > 1 else "")
         for escape, times in Counter(escapes).items()
     ]
+
+
+def refused_command(path: str) -> OSError:
+    """What a program gets that wants to start such a command."""
+    return PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 class Escaped(OSError):

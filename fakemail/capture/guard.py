@@ -7,7 +7,8 @@ import socket
 from collections.abc import Callable, Collection
 from typing import Any
 
-from fakemail.capture.escapes import Escape, Escaped
+from fakemail.capture.children import HELD, Hold
+from fakemail.capture.escapes import Escape, Escaped, refused_command
 from fakemail.capture.patches import Patches
 from fakemail.capture.redirect import is_here
 
@@ -15,9 +16,13 @@ from fakemail.capture.redirect import is_here
 class Guard:
     """In force from when it is installed until it is removed. It works beside a redirect, which comes first."""
 
-    def __init__(self, ports: Collection[int]) -> None:
+    def __init__(self, ports: Collection[int], *, children: str = HELD) -> None:
+        """``children`` says how programs that are started are treated: one of
+        :data:`~fakemail.capture.children.WAYS`."""
         self._ports = frozenset(ports)
         self._patches = Patches()
+        self.hold = Hold(self, way=children)
+        """What holds programs that are started; whoever has the guard says from when to when."""
         self.escapes: list[Escape] = []
         """What was tried, oldest first."""
 
@@ -31,6 +36,21 @@ class Guard:
     def remove(self) -> None:
         """End."""
         self._patches.undo()
+
+    def leads(self, host: str, port: int, family: int) -> None:
+        """See :class:`~fakemail.capture.children.Rules`."""
+        escape = self._escape((host, port))
+        if escape is not None:
+            raise Escaped(escape)
+
+    def refuse_command(self, path: str) -> OSError:
+        """See :class:`~fakemail.capture.children.Rules`."""
+        self.escapes.append(Escape(path, 0))
+        return refused_command(path)
+
+    def forget_escape(self, escape: Escape) -> None:
+        """See :class:`~fakemail.capture.children.Rules`."""
+        self.escapes.remove(escape)
 
     def _watch(self, name: str, where: Callable[[tuple[Any, ...]], Any]) -> None:
         original: Callable[..., Any] = getattr(socket.socket, name)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakemail.capture.bundles import BUNDLES, HASHED_DIRECTORIES, JAVA_TRUSTSTORES, trust_variables
+from fakemail.capture.children import not_held
 from fakemail.capture.refusals import this_machine, why
 from fakemail.errors import NoNamespace
 from fakemail.folders import Folder
@@ -172,7 +173,7 @@ class Namespace:
         refusal = ("", 0)
         for user in (False, True) if this_machine().is_root else (True,):
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
+            with theirs, not_held():
                 self._keeper = subprocess.Popen(
                     [*_PYTHON, str(_HERE / "keeper.py"), str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
@@ -235,7 +236,7 @@ class Namespace:
         """As :class:`subprocess.Popen`, inside. Raises what that raises: ``FileNotFoundError`` and its kin."""
         launch = _Launch(self._namespaces, args, options)
         options["env"] = self.environment(options.get("env"))
-        with launch:
+        with launch, not_held():
             process = subprocess.Popen(launch.command, **options)
         process.args = args
         try:

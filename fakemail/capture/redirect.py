@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from fakemail.capture.bundles import BUNDLE_VARIABLES
-from fakemail.capture.escapes import Escape, Escaped
+from fakemail.capture.children import HELD, Hold
+from fakemail.capture.escapes import Escape, Escaped, refused_command
 from fakemail.capture.patches import Patches
 
 DNS_PORT: Final = 53
@@ -63,6 +64,10 @@ class Map(Protocol):
         """Where a service of the fake internet really listens; ``None`` where nobody ever did."""
         ...
 
+    def is_serving(self) -> bool:
+        """Whether the fake internet's own servers run in this thread, whose answers are not led anywhere else."""
+        ...
+
     def local(self, address: str, port: int) -> tuple[str, int] | None:
         """Where what listens at a port of this machine really is; ``None`` where that is no matter of mail."""
         ...
@@ -82,13 +87,17 @@ class Redirect:
     _in_force: Redirect | None = None
     _lock = threading.Lock()
 
-    def __init__(self, there: Map, *, ca_file: str, allow: Iterable[str] = ()) -> None:
-        """``allow`` are names and addresses that may be reached all the same."""
+    def __init__(self, there: Map, *, ca_file: str, allow: Iterable[str] = (), children: str = HELD) -> None:
+        """``allow`` are names and addresses that may be reached all the same.
+
+        ``children`` says how programs that are started are treated: one of :data:`~fakemail.capture.children.WAYS`.
+        """
         self._map = there
         self._ca_file = ca_file
         self._allowed = frozenset(_plain(each) for each in allow)
         self._allows_here = any(map(is_here, self._allowed))
         self._patches = Patches()
+        self._hold = Hold(self, way=children)
         self._environment: dict[str, str | None] = {}
         self._shown: WeakKeyDictionary[socket.socket, dict[tuple[str, int], tuple[Any, ...]]] = (
             WeakKeyDictionary()
@@ -143,9 +152,11 @@ class Redirect:
         from fakemail.capture import compiled
 
         compiled.redirect(self._patches, self)
+        self._hold.install()
 
     def remove(self) -> None:
         """End it: everything is as it was before."""
+        self._hold.remove()
         self._patches.undo()
         for variable, value in self._environment.items():
             if value is None:
@@ -211,6 +222,22 @@ class Redirect:
         escape = Escape(host, port)
         self.escapes.append(escape)
         return Escaped(escape)
+
+    def leads(self, host: str, port: int, family: int) -> tuple[str, int] | None:
+        """See :class:`~fakemail.capture.children.Rules`."""
+        place = self.place(host, port, family)
+        return None if place.shown is None else (place.real[0], place.real[1])
+
+    def refuse_command(self, path: str) -> OSError | None:
+        """See :class:`~fakemail.capture.children.Rules`."""
+        if _plain(path) in self._allowed:
+            return None
+        self.escapes.append(Escape(path, 0))
+        return refused_command(path)
+
+    def forget_escape(self, escape: Escape) -> None:
+        """See :class:`~fakemail.capture.children.Rules`."""
+        self.escapes.remove(escape)
 
     def is_own_affair(self, host: object) -> bool:
         """Whether a name is looked up as ever: this machine itself, an address, or what is allowed."""
@@ -346,7 +373,8 @@ class Redirect:
         return number
 
     def _sendto(self, sock: socket.socket, data: Any, *rest: Any) -> int:
-        sent: int = self._original["sendto"](sock, data, *rest[:-1], self._lead(sock, rest[-1]))
+        where = rest[-1] if self._map.is_serving() else self._lead(sock, rest[-1])
+        sent: int = self._original["sendto"](sock, data, *rest[:-1], where)
         return sent
 
     def _sendmsg(

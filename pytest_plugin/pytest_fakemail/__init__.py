@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
 
 _MARKER = (
-    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, hygiene, redirect, real_ports, faults): the "
-    "fake internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and accounts that are "
-    "there from the start, and a TOML file (relative to the test file) that describes more; whether the test fails for "
-    "what a stricter server would mind, and the lint rules that may be broken all the same; whether servers say to the "
-    "app whatever is legal; whether this process is redirected to it, and whether it listens on the real ports; "
-    "faults, each as a table of such a file."
+    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, hygiene, redirect, children, real_ports, "
+    "faults): the fake internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and "
+    "accounts that are there from the start, and a TOML file (relative to the test file) that describes more; whether "
+    "the test fails for what a stricter server would mind, and the lint rules that may be broken all the same; whether "
+    "servers say to the app whatever is legal; whether this process is redirected to it, and what becomes of programs "
+    "that it starts then; whether it listens on the real ports; faults, each as a table of such a file."
 )
 
 _SWEEP = (
@@ -111,6 +111,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="bool",
         default=False,
     )
+    group.addoption(
+        "--mailnet-children",
+        default=None,
+        metavar="held|refused|free",
+        help="What becomes of programs that tests start under --mailnet-no-escape or a redirect: the kernel holds them "
+        "back as well (the default; where it cannot, a warning says so), none may be started, or they are left alone.",
+    )
+    parser.addini(
+        "mailnet_children", "The same as --mailnet-children: held, refused or free (default: held)."
+    )
     parser.addini("mailnet_timeout", "Real seconds that a wait for mail lasts at most (default: 5).")
 
 
@@ -125,6 +135,8 @@ def pytest_configure(config: pytest.Config) -> None:
         or option.mailnet_timeout is not None
         or option.mailnet_strict is not None
         or option.mailnet_hygiene is not None
+        or option.mailnet_children is not None
+        or config.getini("mailnet_children")
         or config.getini("mailnet_timeout")
         or config.getini("mailnet_strict")
         or config.getini("mailnet_hygiene")
@@ -140,7 +152,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if option.mailnet_no_escape or config.getini("mailnet_no_escape"):
         from pytest_fakemail.no_escape import NoEscape
 
-        config.pluginmanager.register(NoEscape(), "fakemail-no-escape")
+        config.pluginmanager.register(NoEscape(config), "fakemail-no-escape")
 
 
 @pytest.hookimpl(wrapper=True)

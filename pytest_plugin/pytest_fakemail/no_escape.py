@@ -9,6 +9,7 @@ import pytest
 from fakemail.capture.escapes import Escape, counted
 from fakemail.capture.guard import Guard
 from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS
+from pytest_fakemail.options import config_children
 
 DNS = (53, 853)  # RFC 1035 §4.2, RFC 7858 §3.1
 PORTS = frozenset((*DNS, *(service.port for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING))))
@@ -17,13 +18,22 @@ PORTS = frozenset((*DNS, *(service.port for service in (SMTP, SUBMISSION, SUBMIS
 class NoEscape:
     """The plugin that is registered where the option is given."""
 
-    def __init__(self) -> None:
-        self._guard = Guard(PORTS)
+    def __init__(self, config: pytest.Config) -> None:
+        self._guard = Guard(PORTS, children=config_children(config))
         self._guard.install()
 
     def pytest_unconfigure(self) -> None:
         """The run is over."""
         self._guard.remove()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Programs that tests start are watched; those that run the tests, such as workers of xdist, are not."""
+        self._guard.hold.install()
+        try:
+            return (yield)
+        finally:
+            self._guard.hold.remove()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:

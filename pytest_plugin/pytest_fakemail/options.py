@@ -28,9 +28,11 @@ NAMES = (
     "allow",
     "hygiene",
     "redirect",
+    "children",
     "real_ports",
     "faults",
 )
+CHILDREN = ("held", "refused", "free")
 STRICT = ("hint", "warning", "error", "off")
 HYGIENE = ("on", "retries", "off")
 
@@ -56,6 +58,8 @@ class Options:
     default_hygiene: bool | str = False
     """The hygiene where neither this nor the configuration says anything."""
     redirect: bool = False
+    children: str = "held"
+    """What becomes of programs that a redirected test starts: ``held``, ``refused``, ``free``."""
     real_ports: bool = False
     faults: tuple[Mapping[str, Any], ...] = ()
     """Each as a table of a configuration."""
@@ -73,6 +77,7 @@ def check_config(config: pytest.Config) -> None:
     config_timeout(config)
     config_strict(config)
     config_hygiene(config)
+    config_children(config)
     ini_hygiene(config)
     _allowed(tuple(config.getini("mailnet_allow")), "mailnet_allow in the ini file")
 
@@ -105,6 +110,14 @@ def config_hygiene(config: pytest.Config) -> bool | str | None:
     """The hygiene of the command line."""
     given = config.option.mailnet_hygiene
     return None if given is None else _hygiene(given, "--mailnet-hygiene")
+
+
+def config_children(config: pytest.Config) -> str:
+    """What becomes of programs that tests start, by the command line or else by the ini file."""
+    given = config.option.mailnet_children
+    if given is not None:
+        return _children(given, "--mailnet-children")
+    return _children(config.getini("mailnet_children") or "held", "mailnet_children in the ini file")
 
 
 def ini_hygiene(config: pytest.Config) -> bool | str:
@@ -156,6 +169,9 @@ def read(
         else config_hygiene(config),
         default_hygiene=ini_hygiene(config),
         redirect=_flag(said, "redirect", where),
+        children=_children(said["children"], f"{where}: children=")
+        if "children" in said
+        else config_children(config),
         real_ports=_flag(said, "real_ports", where),
         faults=_tables(said, "faults", where),
     )
@@ -203,6 +219,12 @@ def _strict(value: object, where: str) -> str:
     if not isinstance(value, str) or value not in STRICT:
         hint = " Before the path of a test, write --mailnet-strict=hint." if where.startswith("--") else ""
         raise pytest.UsageError(f"{where} is one of {', '.join(STRICT)}, not {value!r}.{hint}")
+    return value
+
+
+def _children(value: object, where: str) -> str:
+    if not isinstance(value, str) or value not in CHILDREN:
+        raise pytest.UsageError(f"{where} is one of {', '.join(CHILDREN)}, not {value!r}.")
     return value
 
 

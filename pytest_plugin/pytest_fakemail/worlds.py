@@ -125,7 +125,7 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
         for table in options.faults:
             declare(net, table)
         if options.redirect:
-            net.redirect()
+            net.redirect(children=options.children)
     except BaseException:
         net.close()
         raise

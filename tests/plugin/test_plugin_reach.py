@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 
@@ -138,3 +141,100 @@ def test_no_escape_and_a_redirect(project):
         """
     )
     project.runpytest("--mailnet-no-escape").assert_outcomes(passed=1)
+
+
+CHILD = """
+import subprocess, sys
+import pytest
+
+LEAVE = "import socket; print(socket.socket().connect_ex(('192.88.99.1', {})))"
+
+def start(port):
+    command = [sys.executable, "-I", "-c", LEAVE.format(port)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+def test_mail():
+    assert start(25) == "101\\n"  # ENETUNREACH
+
+def test_at_home():
+    code = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname())"
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)
+
+@pytest.fixture(scope="session")
+def server():
+    with subprocess.Popen([sys.executable, "-I", "-c", "input(); " + LEAVE.format(465)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+def test_that_begins_it(server):
+    pass
+
+def test_in_which_it_tries(server):
+    assert server.communicate("\\n")[0] == "101\\n"
+
+@pytest.mark.parametrize("command", ["sendmail", "/usr/sbin/sendmail"])
+def test_its_own_command(command, tmp_path, monkeypatch):
+    fake = tmp_path / "sendmail"
+    fake.write_text("#!/bin/sh\\ntouch " + str(tmp_path / "called"))
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    if command == "sendmail":
+        command = str(fake)
+    subprocess.run(["sh", "-c", command + " </dev/null bob@example.org"])
+    assert not (tmp_path / "called").exists()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux holds programs")
+def test_no_escape_holds_programs_that_tests_start(project):
+    project.makepyfile(CHILD)
+    result = project.runpytest("--mailnet-no-escape")
+    there = os.path.exists("/usr/sbin/sendmail")
+    result.assert_outcomes(passed=2 if there else 3, failed=4 if there else 3)
+    result.stdout.fnmatch_lines(["*192.88.99.1 port 25*"])
+    result.stdout.fnmatch_lines(["*192.88.99.1 port 465*"])
+    result.stdout.fnmatch_lines(["*/sendmail, a mail server's own command*"])
+
+
+START = """
+import subprocess
+import pytest
+
+@pytest.mark.mailnet(redirect=True{said})
+def test_redirected(mailnet):
+    subprocess.run(["true"], check=True)
+
+def test_guarded():
+    subprocess.run(["true"], check=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux holds programs")
+@pytest.mark.parametrize(
+    ("options", "said", "failed"),
+    [
+        ([], "", 0),
+        (["--mailnet-children=held"], "", 0),
+        (["--mailnet-children=free"], "", 0),
+        (["--mailnet-children=refused"], "", 2),
+        (["--mailnet-children=refused"], ", children='held'", 1),
+        ([], ", children='refused'", 1),
+    ],
+)
+def test_what_becomes_of_programs(project, options, said, failed):
+    project.makepyfile(START.format(said=said))
+    project.runpytest("--mailnet-no-escape", *options).assert_outcomes(passed=2 - failed, failed=failed)
+
+
+def test_what_becomes_of_programs_in_words_that_there_are_not(project):
+    project.makepyfile(START.format(said=""))
+    result = project.runpytest("--mailnet-children=hold")
+    result.stderr.fnmatch_lines(["*--mailnet-children is one of held, refused, free, not 'hold'*"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux holds programs")
+def test_workers_are_not_held_and_what_they_start_is(project):
+    project.makepyfile(CHILD)
+    result = project.runpytest_subprocess("--mailnet-no-escape", "-n1", "-p", "xdist")
+    result.stdout.fnmatch_lines(["*192.88.99.1 port 25*"])
+    assert "RuntimeWarning" not in result.stdout.str()
