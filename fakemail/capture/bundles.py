@@ -1,8 +1,7 @@
-"""Where programs look for the authorities that they trust: files of the system, and variables that name others."""
+"""Where programs look for what they trust, and where to send: files of the system, and variables that name others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 BUNDLES: Final = (
@@ -32,8 +31,15 @@ BUNDLE_VARIABLES: Final = (
     "NODE_EXTRA_CA_CERTS",
     "GIT_SSL_CAINFO",
 )
+SUBMISSION_VARIABLES: Final = {
+    "FAKEMAIL_SUBMISSION_HOST": "127.0.0.1",
+    "FAKEMAIL_SUBMISSION_PORT": "25",
+    "FAKEMAIL_SUBMISSION_USER": "",
+    "FAKEMAIL_SUBMISSION_PASS": "",
+}
+"""Where ``fakemail sendmail`` submits if this machine's own mail server is one of ours: there, without a login."""
 
 
-def trust_variables(ca_file: str) -> Mapping[str, str]:
+def trust_variables(ca_file: str) -> dict[str, str]:
     """The variables by which programs trust an authority, whatever library they have TLS from."""
     return dict.fromkeys(BUNDLE_VARIABLES, ca_file)

@@ -20,7 +20,13 @@ from glob import glob
 from pathlib import Path
 from typing import Any, Final
 
-from fakemail.capture.bundles import BUNDLES, HASHED_DIRECTORIES, JAVA_TRUSTSTORES, trust_variables
+from fakemail.capture.bundles import (
+    BUNDLES,
+    HASHED_DIRECTORIES,
+    JAVA_TRUSTSTORES,
+    SUBMISSION_VARIABLES,
+    trust_variables,
+)
 from fakemail.capture.children import not_held
 from fakemail.capture.refusals import this_machine, why
 from fakemail.errors import NoNamespace
@@ -229,7 +235,7 @@ class Namespace:
 
         What the caller says himself is kept; what this process inherited is about the real internet.
         """
-        ours = dict(trust_variables(self.ca_file))
+        ours = trust_variables(self.ca_file) | SUBMISSION_VARIABLES
         return os.environ | ours if given is None else ours | dict(given)
 
     def popen(self, args: str | os.PathLike[str] | Sequence[Any], **options: Any) -> subprocess.Popen[Any]:

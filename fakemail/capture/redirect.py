@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from fakemail.capture.bundles import BUNDLE_VARIABLES
+from fakemail.capture.bundles import BUNDLE_VARIABLES, SUBMISSION_VARIABLES
 from fakemail.capture.children import HELD, Hold
 from fakemail.capture.escapes import Escape, Escaped, refused_command
 from fakemail.capture.patches import Patches
@@ -146,9 +146,11 @@ class Redirect:
             self._patches.put(socket, name, getattr(self, f"_{name}"))
         for name in methods:
             self._patches.put(socket.socket, name, _method(getattr(self, f"_{name}")))
-        for variable in BUNDLE_VARIABLES:
+        for variable, value in (
+            dict.fromkeys(BUNDLE_VARIABLES, self._ca_file) | SUBMISSION_VARIABLES
+        ).items():
             self._environment[variable] = os.environ.get(variable)
-            os.environ[variable] = self._ca_file
+            os.environ[variable] = value
         from fakemail.capture import compiled
 
         compiled.redirect(self._patches, self)

@@ -152,13 +152,9 @@ class Server(NamedTuple):
     def connect(self, *, verbose: bool = False) -> smtplib.SMTP:
         """Greet it; with a login inside TLS. Raises :class:`Ended`."""
         self.require_ours()
-        client = smtplib.SMTP(timeout=PATIENCE, local_hostname=machine())
-        if verbose:
-            client.set_debuglevel(1)
         try:
-            status, text = client.connect(self.host, self.port)
-            if status != 220:
-                raise failed(status, text, "the greeting")
+            client = smtplib.SMTP(self.host, self.port, machine(), PATIENCE)
+            client.set_debuglevel(int(verbose))
             client.ehlo_or_helo_if_needed()
             if self.login is not None:
                 context = ssl.create_default_context(cafile=self.ca_file or None)

@@ -191,6 +191,39 @@ def _fail_as_shell(error: OSError) -> NoReturn:
     raise click.exceptions.Exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 
+@main.command(
+    short_help="Submit a message, as the command sendmail does.",
+    context_settings={
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+        "help_option_names": ["--help"],
+    },
+)
+@click.option("--server", metavar="HOST:PORT", help="Where to submit, on this machine.")
+@click.option("--user", metavar="NAME", help="Log in there, after STARTTLS.")
+@click.option("--password", metavar="TEXT", default="", help="The password for that.")
+@click.option("--ca-file", metavar="FILE", help="The authority of its certificate.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-t] [-i] [-f SENDER] [RECIPIENT]...")
+@click.pass_context
+def sendmail(
+    context: click.Context,
+    server: str | None,
+    user: str | None,
+    password: str,
+    ca_file: str | None,
+    words: tuple[str, ...],
+) -> None:
+    """Submit the message on standard input, with the options and exit codes of the command sendmail.
+
+    It goes where FAKEMAIL_SUBMISSION_HOST, _PORT, _USER and _PASS say, as 'fakemail up --env-file' writes them; without
+    them to 127.0.0.1:1587, where 'fakemail up' listens. Never to another machine.
+    """
+    from fakemail.sandbox import submitting
+
+    with _told_to_people():
+        context.exit(submitting.submit(words, server=server, user=user, password=password, ca_file=ca_file))
+
+
 @main.command(short_help="Tell what a configuration declares, or what is wrong in it.")
 @click.argument("config", metavar="FILE")
 def check(config: str) -> None:
