@@ -140,8 +140,14 @@ class Namespace:
 
     def _sendmail(self) -> Iterator[tuple[str, str]]:
         """Our own ``sendmail`` in the place of the machine's, which would leave mail for the real internet."""
-        words = [*_PYTHON, str(_HERE / "sendmail.py"), _LOCAL_SERVER]
-        script = f'#!/bin/sh\nexec {shlex.join(words)} "$0" "$@"\n'
+        # Whoever calls it may be another user inside, to whom this interpreter is closed.
+        code = self._file("sendmail.py", (_HERE / "sendmail.py").read_bytes())
+        words = shlex.join(["-I", "-S", code, _LOCAL_SERVER])
+        script = (
+            f"#!/bin/sh\nfor python in {shlex.quote(sys.executable)} python3 /usr/bin/python3; do\n"
+            f'    command -v "$python" >/dev/null && exec "$python" {words} "$0" "$@"\ndone\n'
+            'echo "$0: there is no Python that this user can run" >&2\nexit 75\n'
+        )
         command = self._file("sendmail", script.encode(), mode=0o755)
         wanted = [*_SENDMAIL, *(each for each in _ITS_OTHER_NAMES if os.path.lexists(each))]
         found = shutil.which("sendmail")
