@@ -6,7 +6,7 @@ The commands themselves are in :mod:`fakemail.imap.states`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fakemail.imap.syntax import commands, mailbox_commands
 from fakemail.imap.syntax.commands import Command
@@ -36,9 +36,6 @@ from fakemail.imap.syntax.search_keys import (
     ThreadIdIs,
 )
 from fakemail.imap.syntax.sets import NumberSet, SavedResult
-
-if TYPE_CHECKING:
-    from fakemail.imap.states import Row
 
 Need = tuple[str, tuple[str, ...]]
 """What was asked for, and the capabilities of which one is needed."""
@@ -82,10 +79,8 @@ _SEARCHRES: Final = ("SEARCHRES", _REV2)
 _ESEARCH: Final = ("ESEARCH", _REV2)
 
 
-def first_missing(command: Command, row: Row, offered: frozenset[str]) -> str:
-    """What in a command is not there in this session, as a sentence; empty if everything is."""
-    if row.needs and offered.isdisjoint(row.needs):
-        return f"There is no command {row.name} here."
+def first_missing(command: Command, offered: frozenset[str]) -> str:
+    """What among its arguments is not there in this session, as a sentence; empty if everything is."""
     reader = _READERS.get(type(command))
     if reader is not None:
         for what, needs in reader(command):

@@ -21,6 +21,7 @@ from fakemail.imap.personality import Profile
 from fakemail.imap.responses import Done, Going, Lazy, Outcome, Refused, store_refusal
 from fakemail.imap.states import COMMANDS, UNKNOWN, Row
 from fakemail.imap.syntax import framing, printing
+from fakemail.imap.syntax.commands import Command
 from fakemail.imap.syntax.errors import CommandError, UnknownCommand
 from fakemail.imap.syntax.framing import LITERAL_MARK, Announced, ContinuationWanted, Frame, Framer
 from fakemail.imap.syntax.parser import parse
@@ -268,29 +269,27 @@ class Session(Interference):
 
     def _command(self, frame: Frame) -> None:
         line = _recorded(frame)
+        tag: str | None
+        command: Command | None = None
+        wrong: Done | None = None
         try:
             request = parse(frame, self.dialect)
+            tag, command = request.tag, request.command
+            row = COMMANDS[command.name]
         except CommandError as error:
-            _, _, rest = line.partition(" ")
-            row = COMMANDS.get(rest.partition(" ")[0].upper(), UNKNOWN)
-            text = error.text
+            tag, text = error.tag, error.text
+            first_word = line.partition(" ")[2].partition(" ")[0]
+            row = COMMANDS.get(error.command or first_word.upper(), UNKNOWN)
             if row is UNKNOWN:
                 masked = self._suspicion.mask(line)
                 if masked != line:
                     line, text = masked, "There is no such command."  # the text may repeat the line
-            else:
-                self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
-            self._begin(row, error.tag, line)
-            if self._faults.in_force and self._is_struck(row.stage, _argument(line)):
-                return
             unknown = isinstance(error, UnknownCommand)
             reason = Reason.UNKNOWN_COMMAND if unknown else Reason.BAD_SYNTAX
-            self._finish(Done(text, error.code, error.response, reason))
-            return
-        command = request.command
-        row = COMMANDS[command.name]
-        self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
-        self._begin(row, request.tag, line)
+            wrong = Done(text, error.code, error.response, reason)
+        if row is not UNKNOWN:
+            self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
+        self._begin(row, tag, line)
         # RFC 9051 §7.5.1: with UID in front, FETCH, STORE and SEARCH are other commands, which may be told all
         self._by_uid = getattr(command, "uid", False)
         if self.view is not None and self.view.lost:
@@ -300,13 +299,22 @@ class Session(Interference):
             argument = Idle.START.value if row.stage is Stage.IMAP_IDLE else _argument(line)
             if self._is_struck(row.stage, argument, command):
                 return
-        missing = first_missing(command, row, self.offered)
-        if missing:
-            self._finish(Done(missing, None, "BAD", Reason.UNKNOWN_COMMAND))
-        elif self.state not in row.states:
-            self._finish(Done(row.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE))
+        wrong = self._refusal(row, command) or wrong
+        if wrong is not None:
+            self._finish(wrong)
         else:
             self._run_handler(lambda: row.handler(self, command))
+
+    def _refusal(self, row: Row, command: Command | None) -> Done | None:
+        """What is wrong with a command before its grammar counts: it is not there, or not legal in this state."""
+        missing = "" if command is None else first_missing(command, self.offered)
+        if not row.exists(self.offered):
+            missing = f"There is no command {row.name} here."
+        if missing:
+            return Done(missing, None, "BAD", Reason.UNKNOWN_COMMAND)
+        if row is not UNKNOWN and self.state not in row.states:
+            return Done(row.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE)
+        return None
 
     def _run_handler(self, handler: Callable[[], Outcome]) -> None:
         self._going = None

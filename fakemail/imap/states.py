@@ -48,6 +48,10 @@ class Row(NamedTuple):
     has_target: bool = False
     """Whether a missing mailbox is one that the client may create (TRYCREATE)."""
 
+    def exists(self, offered: frozenset[str]) -> bool:
+        """Whether there is such a command in a session that is offered these capabilities."""
+        return not self.needs or not offered.isdisjoint(self.needs)
+
     def out_of_order(self, state: State) -> str:
         """What is said in a state in which it is not legal."""
         if state is State.STRANGER:

@@ -93,6 +93,21 @@ def test_commands_in_states(name: str, state: State) -> None:
         assert say(session, "next NOOP").endswith(b"next OK NOOP completed.\r\n")
 
 
+@pytest.mark.parametrize("arguments", ["", " (", " extra {3+}\r\n\xff\xfe&", ' ""'])
+@pytest.mark.parametrize("uid", ["", "UID "])
+@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+def test_the_state_comes_before_the_grammar(state: State, uid: str, arguments: str) -> None:
+    """RFC 9051 §3: a command that is not legal here is BAD, however it is written."""
+    for name, row in COMMANDS.items():
+        if state in row.states or (
+            uid and name not in ("FETCH", "STORE", "COPY", "MOVE", "REPLACE", "SEARCH")
+        ):
+            continue
+        out = say(in_state(state, CHANNEL), f"tag {uid}{name}{arguments}")
+        assert out.startswith(b"tag BAD "), name
+        assert b"octet" not in out, name  # nothing is said about the grammar
+
+
 # For each capability: a command that needs it, and what must be in the answer to it.
 NEEDS: dict[str, tuple[str, bytes]] = {
     "IMAP4rev2": ("ENABLE IMAP4rev2", b"ENABLED IMAP4rev2"),

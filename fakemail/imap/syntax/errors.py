@@ -13,14 +13,22 @@ class CommandError(ProtocolError):
 
     ``tag`` is None when none could be read (the response is then untagged, RFC 9051 §7.1.3), ``response`` is
     ``"BAD"`` or ``"NO"``, ``code`` a response code without brackets, ``text`` says what was expected and where.
+    ``command`` is the name of the command, upper-case and without UID, empty while it is not known.
     """
 
     def __init__(
-        self, text: str, *, tag: str | None = None, response: str = "BAD", code: str | None = None
+        self,
+        text: str,
+        *,
+        tag: str | None = None,
+        command: str = "",
+        response: str = "BAD",
+        code: str | None = None,
     ) -> None:
         super().__init__(text)
         self.text = text
         self.tag = tag
+        self.command = command
         self.response = response
         self.code = code
 

@@ -45,7 +45,7 @@ def parse(frame: Frame, dialect: Dialect = _DEFAULT) -> Request:
     tag, uid, word = head.groups()
     scan.tag = tag
     scan.at = head.end()
-    word = word.upper()
+    word = scan.command = word.upper()
     if reader := _BY_NUMBER.get(word):
         command = reader(scan, uid=uid is not None)
     elif (plain := _READERS.get(word)) and uid is None:

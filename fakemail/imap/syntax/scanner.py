@@ -78,13 +78,14 @@ class Dialect:
 class Scanner:
     """A cursor over a frame. ``text`` and ``at`` may be read by callers that match expressions themselves."""
 
-    __slots__ = ("_astring_atom", "_literals", "_used", "at", "dialect", "secret", "tag", "text")
+    __slots__ = ("_astring_atom", "_literals", "_used", "at", "command", "dialect", "secret", "tag", "text")
 
     def __init__(self, frame: Frame, dialect: Dialect) -> None:
         self.text = frame.text
         self.at = 0
         self.dialect = dialect
         self.tag: str | None = None
+        self.command = ""
         self.secret = False  # set while passwords are read: then nothing of the line is repeated
         self._literals = frame.literals
         self._used = 0
@@ -101,11 +102,12 @@ class Scanner:
             here = ascii(found[0])
         else:
             here = "a literal" if found[1] else "the end of the line"
-        raise CommandError(f"Expected {expected} at octet {self.at + 1}, found {here}.", tag=self.tag)
+        text = f"Expected {expected} at octet {self.at + 1}, found {here}."
+        raise CommandError(text, tag=self.tag, command=self.command)
 
     def refuse(self, text: str, *, response: str = "BAD", code: str | None = None) -> NoReturn:
         """Refuse the command for a reason of its own, told in up to 200 characters."""
-        raise CommandError(text[:200], tag=self.tag, response=response, code=code)
+        raise CommandError(text[:200], tag=self.tag, command=self.command, response=response, code=code)
 
     def peek(self) -> str:
         """The next character; empty at the end."""
