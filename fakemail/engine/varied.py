@@ -146,7 +146,8 @@ class VariedImap(_InPieces, ImapSession):
         return octets
 
     def _take_output(self) -> bytes:
-        return self._cut(super()._take_output())
+        octets = super()._take_output()
+        return octets if self.idling else self._cut(octets)  # what waited for IDLE was not asked for either
 
     def hang_up(self, reason: Reason) -> bytes:
         """The last words, in one piece."""

@@ -223,8 +223,13 @@ class Session(Interference):
                 self._kept = rest
             else:
                 self.discarded_plaintext = len(rest)
-        elif self.notifications is not None and not self.closing:
-            self._tell_unasked()
+        elif not self.closing:
+            if self.idling and self._out and self.view is not None and self.view.has_news:
+                self.has_more = (
+                    True  # right behind "+ idling", but for itself: the connection may pause between
+                )
+            else:
+                self._tell_unasked()
 
     @property
     def _has_work(self) -> bool:

@@ -428,7 +428,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             if core.has_more and not self._full and not core.is_waiting and not self._going_on:
                 self._going_on = True
-                asyncio.get_running_loop().call_soon(self._go_on)
+                self.go_on_soon(self._go_on)
             busy = self._is_busy()
             if self._eof and not busy:
                 self._close("client", Reason.CONNECTION_LOST if self.whereabouts else None)
@@ -440,6 +440,10 @@ class Connection(asyncio.BufferedProtocol):
                 transport.resume_reading()
             else:
                 transport.pause_reading()
+
+    def go_on_soon(self, go_on: Callable[[], None]) -> None:
+        """Let others have their turn, and then go on."""
+        asyncio.get_running_loop().call_soon(go_on)
 
     def _go_on(self) -> None:
         """Answer more of what has arrived; others had their turn meanwhile."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from fakemail.imap.session import Session
 from fakemail.wire.connection import Connection
 from fakemail.wire.seams import Core, Site
+
+_PAUSE: Final = 0.01
+"""Real seconds between ``+ idling`` and what is pending then, so that the client can take the one before the other
+comes: imaplib reads lines through a buffer, and IMAPClient and imap-tools wait at the socket below it, where they do
+not see what lies in the buffer already."""
 
 
 class ImapSite(Site, Protocol):
@@ -32,6 +38,13 @@ class ImapConnection(Connection):
         if isinstance(core, Session):
             core.on_wake = self._wake
         return core
+
+    def go_on_soon(self, go_on: Callable[[], None]) -> None:
+        """Let others have their turn; at the beginning of IDLE the client too."""
+        if isinstance(self._core, Session) and self._core.idling:
+            asyncio.get_running_loop().call_later(_PAUSE, go_on)
+        else:
+            super().go_on_soon(go_on)
 
     def resume_writing(self) -> None:
         """The client reads again, and may hear what has happened meanwhile."""

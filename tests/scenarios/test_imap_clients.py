@@ -131,6 +131,34 @@ def test_a_day_with_imapclient(mailnet, bob, service):
         assert client.idle_done()[0] == b"IDLE completed."
 
 
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_imapclient_is_told_of_what_came_before_it_idles(bob, encrypted):
+    """RFC 2177; between DONE and the next IDLE too. IMAPClient waits at the socket, below the buffer it reads from."""
+    settings = bob.imaps
+    if not encrypted:
+        settings = bob.imap
+        settings.server.change(auth_in_clear=True)
+    options = {"ssl_context": settings.ssl_context} if encrypted else {}
+    client = IMAPClient(settings.host, settings.port, ssl=encrypted, timeout=PATIENCE, **options)
+    with client, imap_client(bob.imaps) as other:
+        client.login(settings.username, settings.password)
+        for one in (client, other):
+            one.select_folder("INBOX")
+        first, second, third = client.search()
+        changes = [
+            (lambda: bob.inbox.put(samples.plain()), (4, b"EXISTS")),
+            (lambda: other.set_flags(first, ["\\Flagged"], silent=True), (1, b"FETCH")),
+            (lambda: other.move([second], "Archive"), (2, b"EXPUNGE")),
+            (lambda: other.set_flags(third, ["\\Seen"], silent=True), (2, b"FETCH")),
+        ]
+        for change, expected in changes:
+            client.fetch([first], ["FLAGS"])
+            change()
+            client.idle()
+            assert expected in [news[:2] for news in client.idle_check(timeout=PATIENCE)]
+            client.idle_done()
+
+
 @pytest.mark.parametrize("kind", PERSONALITIES)
 def test_imapclient_with_every_kind_of_server(mailnet, kind):
     bob = mailnet.account("bob@example.org")
@@ -204,6 +232,15 @@ def mail_box(settings):
     kind = MailBox if settings.security == "tls" else MailBoxStartTls
     box = kind(settings.host, settings.port, timeout=PATIENCE, ssl_context=settings.ssl_context)
     return box.login(settings.username, settings.password)
+
+
+@SERVICES
+def test_imap_tools_is_told_of_what_came_before_it_idles(bob, service):
+    with mail_box(getattr(bob, service)) as box:
+        for number in (4, 5):
+            bob.inbox.put(samples.plain())
+            with box.idle as idle:
+                assert b"* %d EXISTS" % number in idle.poll(timeout=int(PATIENCE))
 
 
 @SERVICES
