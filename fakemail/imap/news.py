@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from fakemail.imap.commands.condstore import highest_modseq
 from fakemail.imap.syntax import printing
 from fakemail.store.message import SYSTEM_FLAGS, StoredMessage
 
@@ -46,6 +47,8 @@ def tell(session: Session, *, expunges: bool) -> None:
         session.say(recent_line(view))
     if view.changed:
         _tell_flags(session, view)
+    if session.qresync:
+        _tell_highest(session, view)
 
 
 def tell_keywords(session: Session, view: View) -> None:
@@ -93,11 +96,26 @@ def _tell_arrived(session: Session, view: View) -> None:
 
 
 def _tell_flags(session: Session, view: View) -> None:
-    changed = [view.changed[uid] for uid in sorted(view.changed)]
+    changed = view.mailbox.find(sorted(view.changed))
     view.changed.clear()
     if session.notifications is not None and not session.notifications.tells_flags:
         return
     session.say(*flag_news(session, view, changed))
+
+
+def _tell_highest(session: Session, view: View) -> None:
+    """Hold the client's HIGHESTMODSEQ back while expunges wait whose mod-sequence others have passed.
+
+    RFC 7162 §3.2: "the server MUST send the HIGHESTMODSEQ response code with a lower value than the EXPUNGE's".
+    """
+    highest = view.mailbox.highest_modseq
+    if view.gone:
+        if highest > view.expunged_at:
+            session.say(highest_modseq(view.expunged_at - 1))
+            view.is_held_back = True
+    elif view.is_held_back:
+        session.say(highest_modseq(highest))
+        view.is_held_back = False
 
 
 def flag_news(session: Session, view: View, messages: Iterable[StoredMessage]) -> list[bytes]:

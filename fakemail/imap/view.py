@@ -100,8 +100,13 @@ class View:
         """Messages that are known and expunged, by uid, as they were."""
         self.told_recent = 0
         """The number of the last RECENT response."""
-        self.changed: dict[int, StoredMessage] = {}
-        """Messages whose flags somebody else changed, by uid, as they are now."""
+        self.expunged_at = 0
+        """The mod-sequence of the first expunge that has not been told; 0 if there is none."""
+        self.is_held_back = False
+        """Whether the client was told a HIGHESTMODSEQ below that expunge (RFC 7162 §6)."""
+        self.changed: set[int] = set()
+        """The uids of messages whose flags somebody else changed. How they look is read when they are told: what
+        is told last is always what is."""
         self.told_keywords = len(mailbox.keywords)
         """How many keywords the FLAGS response had."""
         self.quiet = False
@@ -129,13 +134,11 @@ class View:
                 if self.quiet:
                     return
                 last = self.known[-1] if self.known else 0
-                for message in change.messages:
-                    if message.uid <= last:
-                        self.changed[message.uid] = message
+                self.changed.update([message.uid for message in change.messages if message.uid <= last])
             case Arrived():
                 self.arrived += len(change.messages)
             case Expunged():
-                self._expunged(change.messages)
+                self._expunged(change)
             case MailboxDeleted():
                 self.lost = "The selected mailbox was deleted."
             case UidValidityChanged():
@@ -144,19 +147,26 @@ class View:
                 return
         self._wake()
 
-    def _expunged(self, messages: Sequence[StoredMessage]) -> None:
+    def _expunged(self, change: Expunged) -> None:
         last = self.known[-1] if self.known else 0
-        for message in messages:
+        for message in change.messages:
             if message.uid > last:
                 self.arrived -= 1  # it came and went without the client's knowledge
             else:
+                self.expunged_at = self.expunged_at or change.modseq
                 self.gone[message.uid] = message
-                self.changed.pop(message.uid, None)
+                self.changed.discard(message.uid)
 
     @property
     def has_news(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.lost or self.arrived or self.gone or self.changed)
+        return bool(
+            self.lost
+            or self.arrived
+            or self.gone
+            or self.changed
+            or len(self.mailbox.keywords) != self.told_keywords
+        )
 
     # Numbering -----------------------------------------------------------------------------------
 
@@ -172,6 +182,7 @@ class View:
         """Take the expunged messages out of the numbering; return uids, ascending, and old numbers, descending."""
         gone = sorted(self.gone)
         self.gone.clear()
+        self.expunged_at = 0
         known = self.known
         numbers = [bisect_left(known, uid) + 1 for uid in reversed(gone)]
         if len(numbers) <= _FEW:
@@ -242,12 +253,14 @@ class View:
         return Chosen(found, missing)
 
     def everything(self) -> Iterable[Numbered]:
-        """Every message that is known and still there; to go through at once, while the mailbox is what it is."""
+        """Every message that is known, those that are expunged as they were.
+
+        To go through at once, while the mailbox is what it is.
+        """
         if not self.gone:
             return enumerate(self.mailbox.at(0, len(self.known)), 1)
-        get = self.mailbox.get
-        found = ((number, get(uid)) for number, uid in enumerate(self.known, 1))
-        return [(number, message) for number, message in found if message is not None]
+        get, gone = self.mailbox.get, self.gone
+        return [(number, get(uid) or gone[uid]) for number, uid in enumerate(self.known, 1)]
 
     def numbered(self, messages: Iterable[StoredMessage]) -> list[Numbered]:
         """Messages with their numbers; those that the client does not know are left out."""

@@ -189,6 +189,52 @@ CONVERSATIONS = {
         UID FETCH 3 UID
         NOOP
         """,
+    "what is not told yet": r"""
+        SELECT INBOX
+        2 SELECT INBOX
+        2 STORE 2 +FLAGS.SILENT (\Seen)
+        NOOP
+        2 STORE 2 +FLAGS.SILENT (\Deleted)
+        NOOP
+        2 EXPUNGE
+        SEARCH ALL
+        SEARCH DELETED
+        SEARCH RETURN (COUNT ALL) 2:3
+        FETCH 1:3 FLAGS
+        STORE 1:3 +FLAGS.SILENT (\Draft)
+        STORE 2:3 -FLAGS.SILENT (\Draft)
+        STORE 2 +FLAGS.SILENT (\Draft)
+        COPY 1:2 INBOX
+        FETCH 1:* (UID FLAGS)
+        2 STORE 1 +FLAGS.SILENT (\Deleted)
+        NOOP
+        2 EXPUNGE
+        IDLE\r\nDONE
+        2 STORE 1 +FLAGS.SILENT (\Flagged)
+        SEARCH UNDRAFT
+        2 STORE 1 -FLAGS.SILENT (\Flagged)
+        IDLE\r\nDONE
+        2 STORE 1 +FLAGS.SILENT (\Deleted)
+        NOOP
+        2 EXPUNGE
+        UID SEARCH ALL
+        """,
+    "flags that somebody else has changed": r"""
+        SELECT INBOX
+        2 SELECT INBOX
+        2 STORE 1 +FLAGS.SILENT (\Flagged)
+        STORE 1 +FLAGS.SILENT (\Seen)
+        2 NOOP
+        2 STORE 1 -FLAGS.SILENT (\Flagged)
+        STORE 1 FLAGS.SILENT (\Draft)
+        2 NOOP
+        2 STORE 1 +FLAGS.SILENT (\Flagged)
+        2 STORE 1 -FLAGS.SILENT (\Draft)
+        SEARCH ALL
+        2 STORE 1:2 +FLAGS.SILENT (\Answered)
+        STORE 1 +FLAGS (\Seen)
+        NOOP
+        """,
     "copying and moving": r"""
         CREATE t
         SELECT INBOX

@@ -74,6 +74,7 @@ def fetch_lines(
         rows, seen = _mark_seen(view, rows)
     if FetchData.FLAGS in items or seen:
         news.tell_keywords(session, view)
+        view.changed -= seen  # they are told with all that is new about them
         _forget_news(session, view, rows, items)
     plan = Plan(session, view, session.fetch_order(items))
     return _lines(session, plan, rows, seen)
@@ -124,5 +125,4 @@ def _mark_seen(view: View, rows: Sequence[Numbered]) -> tuple[list[Numbered], se
 def _forget_news(session: Session, view: View, rows: Iterable[Numbered], items: Sequence[FetchItem]) -> None:
     """Flags that are told now need not be told again; after CONDSTORE only if MODSEQ goes with them."""
     if view.changed and (not session.condstore or FetchData.MODSEQ in items) and FetchData.FLAGS in items:
-        for _, message in rows:
-            view.changed.pop(message.uid, None)
+        view.changed.difference_update([message.uid for _, message in rows])

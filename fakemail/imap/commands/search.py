@@ -131,7 +131,7 @@ def search_several(session: Session, command: mailbox_commands.MultiSearch) -> D
 
 
 def _matching(session: Session, view: View, key: SearchKey) -> list[Numbered]:
-    """The messages of the selected mailbox that match."""
+    """The messages of the selected mailbox that match; those that are expunged until the client has been told."""
     if _asks_modseq(key):
         enable_condstore(session)
     if session.uid_only and any(

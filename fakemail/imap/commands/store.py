@@ -56,7 +56,11 @@ def store(session: Session, command: commands.Store) -> Done:
         if chosen.missing and not command.uid:
             return Done("Some messages changed, and some are gone.", code, "NO", Reason.MESSAGE_GONE)
         return Done("Conditional STORE failed.", code)
-    return EXPUNGED if chosen.missing and not command.uid else Done()
+    if chosen.missing and not chosen.messages and not command.uid and not command.silent:
+        return (
+            EXPUNGED  # RFC 2180 §4.2.2; where others were there too, what could be stored is (§4.2.1, §4.2.3)
+        )
+    return Done()
 
 
 def _check_flags(flags: Iterable[str]) -> None:
@@ -69,14 +73,13 @@ def _tell(session: Session, view: View, command: commands.Store, result: StoreRe
     told = sorted([*result.changed, *result.same], key=lambda message: message.uid)
     failed = view.mailbox.find(result.failed)
     if not command.silent:
-        for message in told:
-            view.changed.pop(message.uid, None)
+        view.changed.difference_update([message.uid for message in told])
         session.say(*_lines(session, view, told, with_flags=True, uid=command.uid))
     elif session.condstore:
         # RFC 7162 §3.1.3: the mod-sequence is told even then
         session.say(*_lines(session, view, result.changed, with_flags=False, uid=command.uid))
-    for message in failed:  # so that the client sees what came between
-        view.changed.pop(message.uid, None)
+    # So that the client sees what came between
+    view.changed.difference_update(result.failed)
     session.say(*_lines(session, view, failed, with_flags=True, uid=command.uid))
 
 
