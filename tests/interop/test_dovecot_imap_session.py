@@ -339,3 +339,35 @@ def test_as_dovecot_answers(name: str, dovecot: Say) -> None:
         if answers[0] != answers[1]:
             differences.append((line, *answers))
     assert differences == []
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        "*",
+        "%",
+        "*2",
+        "(foo* baz* eps*)",
+        "(foo2 baz2 eps2 qux2)",
+        "(foo2 foo2/bar2 baz* eps2 qux2 qux2/bar2)",
+    ],
+)
+def test_child_information_as_dovecot_tells_it(patterns: str, dovecot: Say) -> None:
+    """RFC 5258 §3.5 and example 9: none where every child that it speaks of is listed itself."""
+    host = Host()
+    session = host.connect()
+    say(session, "in LOGIN bob@example.org s3cret")
+    for box in host.account.mailboxes():
+        host.account.unsubscribe(box.name)
+    names = ("foo2/bar1", "foo2/bar2", "baz2/bar22", "eps2", "eps2/mamba", "qux2/bar2")
+    lines = [f"{command} {name}" for name in names for command in ("CREATE", "SUBSCRIBE")]
+    lines.append(f'LIST (RECURSIVEMATCH SUBSCRIBED) "" {patterns}')
+    for number, line in enumerate(lines):
+        theirs = dovecot(1, f"t{number} {line}")
+        ours = say(session, f"t{number} {line}").decode().split("\r\n")[:-1]
+    listed = [
+        sorted((name, "CHILDINFO" in rest) for name, rest in re.findall(r'"/" (\S+)(.*)', "\n".join(answer)))
+        for answer in (theirs, ours)
+    ]
+    assert listed[0] == listed[1]
+    assert len(listed[0]) > 2

@@ -117,22 +117,25 @@ class _Listing:
         wants_subscribed = ListSelect.SUBSCRIBED in self.select
         entries = self.session.mailboxes.entries(subscribed=wants_subscribed)
         below: frozenset[str] = frozenset()
+        unlisted: frozenset[str] = frozenset()
         if ListSelect.RECURSIVEMATCH in self.select:
-            below = self._parents_of_chosen(entries)
+            chosen_names = [entry.name for entry in entries if self._is_chosen(entry)]
+            below = _parents(chosen_names)
+            # RFC 5258 §3.5: CHILDINFO alone is redundant where every child that it speaks of is listed itself
+            unlisted = _parents(name for name in chosen_names if not self.matches(name))
             # Parents of names that are subscribed only are no names of the account (RFC 5258 §5, example 7).
             more = below - {entry.name for entry in entries}
             entries = (*entries, *(Entry(name, None, True, False) for name in sorted(more)))
         out: list[bytes] = []
-        listed: set[str] = set()
         for entry in entries:
             if not self.matches(entry.name):
                 continue
-            chosen, inside = self._is_chosen(entry), entry.name in below
+            chosen = self._is_chosen(entry)
+            inside = entry.name in (below if chosen else unlisted)
             if not chosen and not inside:
                 continue
             if entry.mailbox is None and not wants_subscribed and not entry.has_children:
                 continue
-            listed.add(entry.name)
             # RFC 5258 §3.5: CHILDINFO names the options that only a child fulfils
             out.append(self._line(entry, child_info=inside))
             if self.status and entry.mailbox is not None:
@@ -145,11 +148,6 @@ class _Listing:
         if ListSelect.SPECIAL_USE in self.select:
             return entry.mailbox is not None and bool(entry.mailbox.special_use)
         return True
-
-    def _parents_of_chosen(self, entries: Sequence[Entry]) -> frozenset[str]:
-        return frozenset(
-            parent for entry in entries if self._is_chosen(entry) for parent in names.parents(entry.name)
-        )
 
     def _line(self, entry: Entry, *, child_info: bool) -> bytes:
         words = list_attributes(
@@ -173,6 +171,10 @@ class _Listing:
         if extended:
             line += b" (%b)" % b" ".join(extended)
         return line + b"\r\n"
+
+
+def _parents(of: Iterable[str]) -> frozenset[str]:
+    return frozenset(parent for name in of for parent in names.parents(name))
 
 
 def list_attributes(
