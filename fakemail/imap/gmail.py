@@ -13,6 +13,7 @@ from typing import Final
 from fakemail.imap.content.index import HasMessage
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.search_keys import (
+    AddressContains,
     AllMessages,
     And,
     DateField,
@@ -197,10 +198,10 @@ def _has(value: str) -> SearchKey | None:
 
 
 _OPERATORS: Final[dict[str, Callable[[str], SearchKey | None]]] = {
-    "from": lambda value: HeaderContains("From", value),
-    "to": lambda value: HeaderContains("To", value),
-    "cc": lambda value: HeaderContains("Cc", value),
-    "bcc": lambda value: HeaderContains("Bcc", value),
+    "from": lambda value: AddressContains("From", value),
+    "to": lambda value: AddressContains("To", value),
+    "cc": lambda value: AddressContains("Cc", value),
+    "bcc": lambda value: AddressContains("Bcc", value),
     "subject": lambda value: HeaderContains("Subject", value),
     "rfc822msgid": lambda value: HeaderContains("Message-ID", value),
     "list": lambda value: HeaderContains("List-Id", value),

@@ -26,6 +26,7 @@ from fakemail.imap.content.structure import body, bodystructure
 from fakemail.imap.content.threading import thread, thread_lists
 from fakemail.imap.syntax.fetch_items import Section, SectionText
 from fakemail.imap.syntax.search_keys import (
+    AddressContains,
     BodyContains,
     DateField,
     DateIs,
@@ -281,7 +282,7 @@ def test_decoded_parts(dovecot: Dovecot) -> None:
 _SEARCHES: list[tuple[str, SearchKey]] = [
     ('SUBJECT "welcome"', HeaderContains("Subject", "welcome")),
     ('SUBJECT "CAF\u00c9"', HeaderContains("Subject", "CAFÉ")),
-    ('FROM "a@b"', HeaderContains("From", "a@b")),
+    ('FROM "a@b"', AddressContains("From", "a@b")),
     ('HEADER Content-Type ""', HeaderContains("Content-Type", "")),
     ('HEADER X-Mailer ""', HeaderContains("X-Mailer", "")),
     ('BODY "hello"', BodyContains("HELLO")),
@@ -301,12 +302,79 @@ _SEARCHES: list[tuple[str, SearchKey]] = [
 def test_searches(dovecot: Dovecot) -> None:
     # Dovecot does not guess that a header is in Latin-1.
     mail = [raw for name, raw in _mail().items() if name != "raw 8-bit header"]
-    answers = dovecot(
-        mail, [f"SEARCH CHARSET UTF-8 {_literal(written)}".encode() for written, _ in _SEARCHES]
-    )
+    _compare(dovecot, mail, _SEARCHES)
+
+
+_WORDS = [
+    "straße",
+    "strasse",
+    "STRASSE",
+    "café",
+    "cafe\u0301",
+    "ＡＢ",
+    "ﬁn",
+    "ǆ",
+    "İ",
+    "σοφος",
+    "ΣΟΦΟΣ",
+    "Привет",
+]
+_ASKED = [
+    *_WORDS, "ß", "\u1e9e", "ss", "SS", "é", "É", "e\u0301", "cafe", "ab", "fin", "FI", "ǅ", "dž", "i\u0307", "ς", "пРИВЕТ",
+]  # fmt: skip
+
+
+def test_texts_are_compared_alike(dovecot: Dovecot) -> None:
+    """RFC 5051: i;unicode-casemap."""
+    mail = [
+        f"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{word}\r\n".encode()
+        for word in _WORDS
+    ]
+    _compare(dovecot, mail, [(f'BODY "{text}"', BodyContains(text)) for text in _ASKED])
+
+
+def test_addresses_are_compared_alike(dovecot: Dovecot) -> None:
+    """RFC 9051 §6.4.4: FROM and its like look at the addresses of the envelope."""
+    mail = [
+        b'From: Ann (the\r\n boss) Smith <ann@x.test>\r\nTo: "Doe, John" <john@x.test>,\r\n bob@x.test\r\n\r\n',
+        b"From: =?utf-8?q?Ren=C3=A9?= =?utf-8?q?_M?= <r@x.test>\r\nTo: jdoe@test . example\r\n\r\n",
+        b"From: eve@x.test\r\nTo: undisclosed:;\r\nCc: G: a@b.test, c@d.test;\r\n\r\n",
+    ]
+    asked = {
+        "From": ["boss", "(the", "ann smith", "ann@x.test", "<ann", "ren\u00e9 m", "utf-8", "x.test", ""],
+        "To": ["doe, john", "jdoe@test", "test . example", "undisclosed", ""],
+        "Cc": ["a@b.test", "c@d", "G", ""],
+        "Bcc": ["x", ""],
+    }
+    keys: list[tuple[str, SearchKey]] = []
+    for name, texts in asked.items():
+        keys += [(f'{name.upper()} "{text}"', AddressContains(name, text)) for text in texts]
+    keys.append(('HEADER From "boss"', HeaderContains("From", "boss")))
+    _compare(dovecot, mail, keys)
+
+
+def test_reports_are_searched_alike(dovecot: Dovecot) -> None:
+    kinds = ["message/delivery-status", "message/feedback-report", "message/disposition-notification",
+             "message/partial; id=x; number=1; total=2", "message/external-body; access-type=URL",
+             "message/global-delivery-status", "message/rfc822-headers", "text/rfc822-headers",
+             "application/xml"]  # fmt: skip
+    mail = [
+        (
+            "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=b\r\n\r\npreamble\r\n"
+            f"--b\r\n\r\nIt failed.\r\n--b\r\nContent-Type: {kind}\r\n\r\nFinal-Recipient: bob\r\n\r\nmore\r\n"
+            "--b--\r\n"
+        ).encode()
+        for kind in kinds
+    ]
+    words = ["final-recipient", "bob", "more", "failed", "preamble", "Content-Type"]
+    _compare(dovecot, mail, [(f'BODY "{word}"', BodyContains(word)) for word in words])
+
+
+def _compare(dovecot: Dovecot, mail: Sequence[bytes], searches: Sequence[tuple[str, SearchKey]]) -> None:
+    answers = dovecot(mail, [f"SEARCH CHARSET UTF-8 {_literal(written)}".encode() for written, _ in searches])
     context = SearchContext(now=_START, largest_number=len(mail), largest_uid=len(mail))
     box = _box(mail)
-    for (written, key), answer in zip(_SEARCHES, answers, strict=True):
+    for (written, key), answer in zip(searches, answers, strict=True):
         test = compile_search(key, context)
         ours = [number for number, message in enumerate(box, 1) if test(message, number)]
         assert (written, ours) == (written, [int(one) for one in answer.split()[2:]])

@@ -101,6 +101,7 @@ leaves: st.SearchStrategy[k.SearchKey] = st.one_of(
     st.builds(k.InSet, number_sets, st.booleans()),
     st.builds(k.HasFlag, keywords),
     st.builds(k.HeaderContains, st.sampled_from(["From", "Subject", "X-A"]), texts),
+    st.builds(k.AddressContains, st.sampled_from(["From", "To", "Cc", "Bcc"]), texts),
     st.builds(k.BodyContains, texts),
     st.builds(k.TextContains, texts),
     st.builds(k.DateIs, st.sampled_from(k.DateField), st.sampled_from(k.DateRelation), st.dates()),
@@ -514,7 +515,7 @@ class Printer:
                 return flag[1:].upper().encode()
             case k.HasFlag(flag):
                 return b"KEYWORD " + flag.encode()
-            case k.HeaderContains("From" | "Subject" as name, text):
+            case k.HeaderContains("Subject" as name, text) | k.AddressContains(name, text):
                 return name.upper().encode() + b" " + self.astring(text)
             case k.HeaderContains(name, text):
                 return b"HEADER " + self.astring(name) + b" " + self.astring(text)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from fakemail.imap.content.index import HeaderIndex, fold, index_of
+from fakemail.imap.content.index import HeaderIndex, collation_key, index_of
 from fakemail.imap.content.search import MAX_NESTING, SearchContext, TooDeep, compile_search
 from fakemail.imap.syntax.search_keys import (
+    AddressContains,
     Age,
     AllMessages,
     And,
@@ -106,7 +108,8 @@ def test_values(key: SearchKey, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        (HeaderContains("Subject", "prüfung DER grösse"), True),
+        (HeaderContains("Subject", "prüfung DER größe"), True),
+        (HeaderContains("Subject", "prüfung DER grösse"), False),
         (HeaderContains("subject", "PRU\u0308FUNG"), True),
         (HeaderContains("Subject", "utf-8"), False),
         (HeaderContains("From", "rené MÜLLER"), True),
@@ -291,19 +294,125 @@ def test_the_index_is_kept_with_the_octets() -> None:
     index = index_of(content)
     assert index_of(content) is index
     assert index.folded("subject") is index.folded("subject")
-    assert index.folded("subject") == "prüfung der grösse"
+    assert index.folded("subject") == collation_key("Prüfung der Größe")
 
 
 def test_long_fields_are_not_kept() -> None:
     index = HeaderIndex(b"Subject: " + b"x" * 5000 + b"\r\n\r\n")
     first = index.folded("subject")
-    assert first == "x" * 5000
+    assert first == "X" * 5000
     assert index.folded("subject") is not first
 
 
 @pytest.mark.parametrize(
-    ("text", "folded"),
-    [("ABC", "abc"), ("É", "é"), ("E\u0301", "é"), ("Straße", "strasse"), ("ＡＢ", "ab"), ("℡", "tel")],
+    ("text", "needle", "expected"),
+    [
+        # What Dovecot answers, too (tests/interop).
+        ("straße", "ß", True),
+        ("strasse", "ß", False),
+        ("straße", "ss", False),
+        ("straße", "STRASSE", False),
+        ("straße", "STRAßE", True),
+        ("straße", "\u1e9e", False),
+        ("café", "CAFE\u0301", True),
+        ("cafe\u0301", "CAFÉ", True),
+        ("café", "cafe", True),
+        ("ΣΟΦΟΣ", "σοφος", True),
+        ("σοφος", "σοφο\u03c2", True),
+        ("İ", "i\u0307", True),
+        ("ＡＢ", "ab", True),
+        ("ﬁn", "fin", False),
+        ("ﬁn", "ﬁN", True),
+        ("ǆ", "ǅ", True),
+        ("ǆ", "dž", False),
+        ("Привет", "пРИВЕТ", True),
+    ],
 )
-def test_folding(text: str, folded: str) -> None:
-    assert fold(text) == folded
+def test_comparison_is_unicode_casemap(text: str, needle: str, expected: bool) -> None:
+    """RFC 5051 §2: each character in title case, one to one, then decomposed."""
+    encoded = f"Subject: {text}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+    message = _message(encoded.encode())
+    for key in (BodyContains(needle), TextContains(needle), HeaderContains("Subject", needle)):
+        assert _matches(key, message) is expected
+
+
+def test_every_character_is_in_title_case() -> None:
+    for code in range(0x110000):
+        character = chr(code)
+        title = character.title()
+        simple = title if len(title) == 1 else character
+        expected = unicodedata.normalize("NFKD", simple)
+        assert collation_key(f"x{character}\u00e9") == unicodedata.normalize("NFKD", f"X{simple}\u00c9"), code
+        assert collation_key(character) == expected, code
+
+
+_ADDRESSES = (
+    b"From: Ann (the\r\n boss) Smith <ann@x.test>\r\n"
+    b'To: "Doe, John" <john@x.test>,\r\n =?utf-8?q?Ren=C3=A9?= =?utf-8?q?_M?= <r@x.test>\r\n'
+    b"To: jdoe@test . example\r\n"
+    b'Cc: undisclosed:;, G: a@b.test, "c d"@d.test;\r\n'
+    b"Bcc:\r\nSubject: x\r\n\r\nx\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("From", "ann smith", True),
+        ("From", "Smith <ANN@", True),
+        ("From", "boss", False),
+        ("From", "(", False),
+        ("From", "", True),
+        ("To", "doe, john", True),
+        ("To", '"Doe, John" <john@x.test>', True),
+        ("To", "Doe, John <john@x.test>, René M", True),
+        ("To", "RENE\u0301 m <r@", True),
+        ("To", "utf-8", False),
+        ("To", "jdoe@test", True),
+        ("Cc", "undisclosed:;, g: a@b.test, c d@d.test;", True),
+        ("Cc", "a@b.test", True),
+        ("Cc", "john", False),
+        ("Bcc", "", True),
+        ("Bcc", "a", False),
+        ("Sender", "", False),
+    ],
+)
+def test_addresses_are_those_of_the_envelope(name: str, text: str, expected: bool) -> None:
+    """RFC 9051 §6.4.4: without folds, comments and quotes, encoded-words decoded; HEADER looks at the field."""
+    message = _message(_ADDRESSES)
+    assert _matches(AddressContains(name, text), message) is expected
+    assert _matches(AddressContains(name, text), message) is expected  # what is kept is the same
+    assert _matches(HeaderContains("From", "the boss"), message)
+
+
+_REPORT = (
+    "Subject: report\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=b\r\n\r\npreamble\r\n"
+    "--b\r\n\r\nIt failed.\r\n"
+    "--b\r\nContent-Type: message/{kind}\r\n{encoding}\r\n{body}\r\n--b--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["delivery-status", "global-delivery-status", "feedback-report", "disposition-notification", "partial",
+     "external-body", "rfc822-headers", "rfc822", "global", "tracking-status"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("", "Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; bob@x.test"),
+        ("Content-Transfer-Encoding: base64\r\n", "RmluYWwtUmVjaXBpZW50OiByZmM4MjI7IGJvYkB4LnRlc3Q="),
+        ("Content-Transfer-Encoding: quoted-printable\r\n", "Final-Rec=\r\nipient: rfc822; bob=40x.test"),
+    ],
+)
+def test_reports_are_looked_into(kind: str, encoding: str, body: str) -> None:
+    message = _message(_REPORT.format(kind=kind, encoding=encoding, body=body).encode())
+    assert _matches(BodyContains("final-RECIPIENT: rfc822; bob@x.test"), message)
+    assert _matches(TextContains("bob@x.test"), message)
+    assert not _matches(BodyContains("preamble"), message)
+    assert not _matches(BodyContains("Content-Type"), message)
+
+
+def test_other_attachments_are_not_looked_into() -> None:
+    raw = _REPORT.format(kind="x", encoding="", body="Hidden").replace("message/x", "application/xml")
+    assert not _matches(BodyContains("hidden"), _message(raw.encode()))

@@ -157,7 +157,7 @@ def test_a_list_of_items_seen_before_is_still_checked_in_strict() -> None:
             "OR OR SEEN DRAFT (OR ALL $)",
             k.Or((SEEN, k.HasFlag("\\Draft"), k.AllMessages(), k.InSet(SAVED_RESULT))),
         ),
-        ("NOT (FROM a TO b)", k.Not(k.And((k.HeaderContains("From", "a"), k.HeaderContains("To", "b"))))),
+        ("NOT (FROM a TO b)", k.Not(k.And((k.AddressContains("From", "a"), k.AddressContains("To", "b"))))),
         ('HEADER X-Y ""', k.HeaderContains("X-Y", "")),
         ("UNKEYWORD $Junk", k.Not(k.HasFlag("$Junk"))),
         (

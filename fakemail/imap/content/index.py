@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
@@ -23,13 +24,19 @@ _OCTETS: Final = 500
 _LONGEST_KEPT: Final = 400
 """Texts with more characters are made anew each time, so that no message can fill the memory."""
 _UNREAD: Final = object()
-_KEPT: Final = {"subject": "_subject", "from": "_from", "to": "_to", "cc": "_cc"}
+_KEPT: Final = {"from": "_from", "to": "_to", "cc": "_cc"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # RFC 5256 §2.2: a valid date counts even where time and zone do not.
 _DAY: Final = re.compile(r"\b(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ -](\d{4}|\d{2})\b")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # RFC 5322 §3.6.4: msg-id = "<" id-left "@" id-right ">", read widely, quoted parts too.
 _MESSAGE_ID: Final = re.compile(r'<((?:[^<>\s"]++|"(?:[^"\\<>]|\\.)*+")++)>')
+# Every character whose title case is not its upper case, and some of their neighbours; for all others the upper case
+# is taken, since that is known for a whole text at once.
+_OWN_TITLE: Final = re.compile(
+    "([\u00df\u0149\u01c4-\u01cc\u01f0-\u01f3\u0390\u03b0\u0587\u10d0-\u10ff\u1e96-\u1e9a\u1f50-\u1fff\ufb00-\ufb17]+)"
+)
+_QUOTES: Final = {ord(character): None for character in '"\\'}
 _QUOTING: Final = re.compile(r'"|\\(.)')
 
 
@@ -71,18 +78,18 @@ class FirstAddress(NamedTuple):
     host: str = ""
 
 
-def fold(text: str) -> str:
-    """Text as it is compared: without regard to case and compatibility forms (after RFC 5051)."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
 def collation_key(text: str) -> str:
-    """Text as it is sorted, by code points: the collation ``i;unicode-casemap`` (RFC 5256 §1, RFC 5051 §2)."""
+    """Text as it is compared and sorted: the collation ``i;unicode-casemap`` (RFC 5051 §2, RFC 9051 §6.4.4).
+
+    Each character in title case, one to one, then decomposed: ``é`` is ``É`` and ``e`` with an accent behind it, ``ß``
+    is not ``ss``.
+    """
     if text.isascii():
         return text.upper()
-    return unicodedata.normalize("NFKD", "".join([_title(character) for character in text]))
+    pieces = _OWN_TITLE.split(text)
+    pieces[::2] = [piece.upper() for piece in pieces[::2]]
+    pieces[1::2] = ["".join(map(_title, piece)) for piece in pieces[1::2]]
+    return unicodedata.normalize("NFKD", "".join(pieces))
 
 
 def _title(character: str) -> str:
@@ -122,15 +129,22 @@ class HeaderIndex:
         return has_field(self.raw, 0, self.body_start, name)
 
     def folded(self, name: str) -> str | None:
-        """The decoded and folded texts of all fields of that name, lower-case; None when there is none."""
-        slot = _KEPT.get(name)
-        if slot is None:
-            return self._folded(name)
-        kept = getattr(self, slot)
-        if kept is not _UNREAD:
+        """The decoded texts of all fields of that name, lower-case, as they are compared; None when there is none."""
+        return self._kept("_subject" if name == "subject" else "", name, _folded)
+
+    def addresses(self, name: str) -> str | None:
+        """The addresses in all fields of that name, lower-case, as they are compared; None when there is no field.
+
+        As in ENVELOPE, without comments, folds and quotes: ``Doe, John <john@example.org>, ann@example.org``.
+        """
+        return self._kept(_KEPT.get(name, ""), name, _addresses)
+
+    def _kept(self, slot: str, name: str, make: Callable[[bytes], str]) -> str | None:
+        if slot and (kept := getattr(self, slot)) is not _UNREAD:
             return kept  # type: ignore[no-any-return]
-        text = self._folded(name)
-        if text is None or len(text) <= _LONGEST_KEPT:
+        bodies = self.fields(name)
+        text = "\n".join([make(body) for body in bodies]) if bodies else None
+        if slot and (text is None or len(text) <= _LONGEST_KEPT):
             setattr(self, slot, text)
         return text
 
@@ -179,10 +193,6 @@ class HeaderIndex:
         # RFC 5256 §3: <"a"@b> and <a@b> are the same.
         return [_QUOTING.sub(r"\1", one) if '"' in one else one for one in found]
 
-    def _folded(self, name: str) -> str | None:
-        bodies = self.fields(name)
-        return "\n".join([fold(field_text(body)) for body in bodies]) if bodies else None
-
     def _read_date(self) -> None:
         if self._day != -1:
             return
@@ -202,6 +212,38 @@ def seconds(when: datetime) -> int:
     """A time in seconds since 1970 UTC."""
     aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(seconds=1)
+
+
+def _folded(body: bytes) -> str:
+    return collation_key(field_text(body))
+
+
+def address_needle(text: str) -> str:
+    """Text that is looked for in :meth:`HeaderIndex.addresses`."""
+    return collation_key(text.translate(_QUOTES))
+
+
+def _addresses(body: bytes) -> str:
+    plain = PLAIN_ADDRESS.fullmatch(unfolded(body))
+    if plain is not None:  # a single one, as in nearly all mail
+        first = _first_address(body) or FirstAddress()
+        return address_needle(_written(first.name, first.mailbox, first.host))
+    written: list[str] = []
+    group, among = "", written
+    for item in split_addresses(unfold(body)):
+        if item.kind is Kind.GROUP_START:
+            group, among = decode_words(item.name), []
+        elif item.kind is Kind.GROUP_END:
+            written.append(f"{group}: {', '.join(among)};" if among else f"{group}:;")
+            among = written
+        else:
+            among.append(_written(decode_words(item.name), item.local, item.domain))
+    return address_needle(", ".join(written))
+
+
+def _written(name: str, local: str, domain: str) -> str:
+    address = f"{local}@{domain}" if domain else local
+    return f"{name} <{address}>" if name else address
 
 
 def _first_address(body: bytes) -> FirstAddress | None:

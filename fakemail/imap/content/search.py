@@ -13,9 +13,10 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from fakemail.imap.content.index import HasMessage, fold, index_of
+from fakemail.imap.content.index import HasMessage, address_needle, collation_key, index_of
 from fakemail.imap.content.text import body_contains, header_contains
 from fakemail.imap.syntax.search_keys import (
+    AddressContains,
     Age,
     AllMessages,
     And,
@@ -187,6 +188,8 @@ def _leaf(key: SearchKey, context: SearchContext) -> _Rated:
         case SaveDateSupported():
             supported = context.save_dates
             return _Rated(_Cost.NOTHING, lambda message, number: supported)
+        case AddressContains(name=field, text=text):
+            return _Rated(_Cost.HEADER, _address_test(field.lower(), address_needle(text)))
         case HeaderContains() | BodyContains() | TextContains():
             return _text_test(key)
         case DateIs():
@@ -221,8 +224,8 @@ def _value_test(key: SearchKey, context: SearchContext) -> Test:
             thread_id = context.gmail_thread_id
             return lambda message, number: thread_id(message) == number_wanted
         case HasGmailLabel(label=label):
-            labels, name = context.gmail_labels, fold(label)
-            return lambda message, number: any(fold(one) == name for one in labels(message))
+            labels, name = context.gmail_labels, collation_key(label)
+            return lambda message, number: any(collation_key(one) == name for one in labels(message))
         case _:
             raise TypeError(f"{key!r} is no search key")
 
@@ -303,7 +306,7 @@ _COMPARISONS: Final[dict[DateRelation, Callable[[date, date], bool]]] = {
 
 
 def _text_test(key: HeaderContains | BodyContains | TextContains) -> _Rated:
-    needle = fold(key.text)
+    needle = collation_key(key.text)
     if isinstance(key, HeaderContains):
         return _Rated(_Cost.HEADER, _field_test(key.name.lower(), needle))
     if not needle:  # every text holds the empty one
@@ -316,6 +319,17 @@ def _text_test(key: HeaderContains | BodyContains | TextContains) -> _Rated:
         return header_contains(index, needle) or body_contains(index, needle, part_headers=True)
 
     return _Rated(_Cost.BODY, anywhere)
+
+
+def _address_test(name: str, needle: str) -> Test:
+    if not needle:
+        return lambda message, number: index_of(message.content).has(name)
+
+    def test(message: HasMessage, number: int) -> bool:
+        text = index_of(message.content).addresses(name)
+        return text is not None and needle in text
+
+    return test
 
 
 def _field_test(name: str, needle: str) -> Test:

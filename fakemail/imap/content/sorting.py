@@ -41,7 +41,7 @@ def sent_time(message: HasMessage) -> int:
 
 def subject_of(message: HasMessage) -> str:
     """The base subject, as it is sorted."""
-    return collation_key(base_subject(index_of(message.content).folded("subject") or ""))
+    return base_subject(index_of(message.content).folded("subject") or "")
 
 
 def _mailbox(name: str) -> Callable[[HasMessage], str]:

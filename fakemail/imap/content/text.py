@@ -1,6 +1,7 @@
 """Where SEARCH BODY and TEXT look: the decoded text of a message, part by part (RFC 9051 §6.4.4).
 
-Text of ``text/*`` parts and headers of enclosed messages are read; attachments are not.
+Text of ``text/*`` parts, headers of enclosed messages, and what is in other parts of ``message/*``, such as the
+report of a bounce, are read; attachments are not.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fakemail.imap.content.index import HeaderIndex, fold
+from fakemail.imap.content.index import HeaderIndex, collation_key
 from fakemail.mail.decoding import decode_words, guess
 from fakemail.mail.mime import Part, parse
 
@@ -31,7 +32,9 @@ def body_contains(index: HeaderIndex, needle: str, *, part_headers: bool = False
 
 def _contains(root: Part, needle: str, part_headers: bool) -> bool:
     for part in root.walk():
-        if part.type.main == "text" and _in_text(part.crlf_text, needle):
+        kind = part.type.main
+        is_text = kind == "text" or (kind == "message" and not part.children)
+        if is_text and _in_text(part.crlf_text, needle):
             return True
         enclosed = part.is_message
         for child in part.children:
@@ -41,7 +44,7 @@ def _contains(root: Part, needle: str, part_headers: bool) -> bool:
 
 
 def _in_text(text: str, needle: str) -> bool:
-    return needle in fold(text.replace("\r\n", "\n") if "\n" in needle else text)
+    return needle in collation_key(text.replace("\r\n", "\n") if "\n" in needle else text)
 
 
 def _has_mime(raw: bytes, end: int) -> bool:
@@ -50,4 +53,4 @@ def _has_mime(raw: bytes, end: int) -> bool:
 
 def _header_text(header: bytes) -> str:
     text = guess(header).replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t")  # unfolded
-    return fold(decode_words(text) if "=?" in text else text)
+    return collation_key(decode_words(text) if "=?" in text else text)

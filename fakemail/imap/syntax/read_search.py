@@ -245,6 +245,11 @@ def _header(name: str) -> Callable[[_Keys, str], SearchKey]:
     return lambda reader, _: keys.HeaderContains(name, reader.text())
 
 
+def _addresses(name: str) -> Callable[[_Keys, str], SearchKey]:
+    # RFC 9051 §6.4.4: "in the envelope structure's FROM field"
+    return lambda reader, _: keys.AddressContains(name, reader.text())
+
+
 def _any_header(reader: _Keys, _: str) -> SearchKey:
     """ "HEADER" SP header-fld-name SP astring."""
     name = reader.scan.astring("the name of a header field")
@@ -314,11 +319,11 @@ def _flags() -> dict[str, SearchKey]:
 
 _PLAIN: Final = _flags()
 _WITH_ARGUMENTS: Final[dict[str, Callable[[_Keys, str], SearchKey]]] = {
-    "BCC": _header("Bcc"),
-    "CC": _header("Cc"),
-    "FROM": _header("From"),
+    "BCC": _addresses("Bcc"),
+    "CC": _addresses("Cc"),
+    "FROM": _addresses("From"),
     "SUBJECT": _header("Subject"),
-    "TO": _header("To"),
+    "TO": _addresses("To"),
     "HEADER": _any_header,
     "BODY": lambda reader, _: keys.BodyContains(reader.text()),
     "TEXT": lambda reader, _: keys.TextContains(reader.text()),

@@ -1,7 +1,7 @@
 """Search programs as trees of values, with sort and thread criteria and result options.
 
 Different spellings of one meaning are one value here: ``UNSEEN`` is ``Not(HasFlag("\\\\Seen"))`` and
-``FROM x`` is ``HeaderContains("From", x)``. How a message answers a key is the business of
+``FROM x`` is ``AddressContains("From", x)``. How a message answers a key is the business of
 :mod:`fakemail.imap.content`.
 """
 
@@ -66,6 +66,14 @@ class HasFlag:
 @dataclass(frozen=True, slots=True)
 class HeaderContains:
     """A header field holds some text; empty text asks whether the field is there at all."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressContains:
+    """The addresses of an ENVELOPE member hold some text; empty text asks whether the field is there at all."""
 
     name: str
     text: str
@@ -194,6 +202,7 @@ SearchKey = (
     | InSet
     | HasFlag
     | HeaderContains
+    | AddressContains
     | BodyContains
     | TextContains
     | DateIs
