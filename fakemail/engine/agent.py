@@ -19,10 +19,9 @@ from fakemail.mta import auto_reply, dsn, lists
 from fakemail.mta.recipients import Resolution, resolve
 from fakemail.mta.srs import Srs
 from fakemail.record.events import Redirected
-from fakemail.store.errors import OverQuota
 from fakemail.store.mailbox import INBOX
 from fakemail.store.message import Delivery, StoredMessage
-from fakemail.store.quota import MESSAGE, STORAGE
+from fakemail.store.quota import MESSAGE
 from fakemail.terms.address import Address, NullPath
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
@@ -123,22 +122,13 @@ class Agent:
         ]
 
     def _has_room(self, account: Address, octets: int) -> bool:
-        described = self._internet.world.accounts.get(account.key)
-        quota = self._internet.store.account(account).quota
-        if described is not None and described.quota is not None and quota.octets + octets > described.quota:
-            return False
-        try:
-            quota.check(octets=octets, messages=1)
-        except OverQuota:
-            return False
-        return True
+        return self._internet.store.account(account).quota.has_room(octets)
 
     def limit(self, account: Address) -> None:
         """Let the mailboxes of an account have the quota that the account is described with."""
         described = self._internet.world.accounts[account.key]
         quota = self._internet.store.account(account).quota
-        # RFC 9208 §5.1 counts in units of 1024 octets; mail is held to the octet.
-        quota.limit(STORAGE, None if described.quota is None else -(-described.quota // 1024))
+        quota.limit_octets(described.quota)
         quota.limit(MESSAGE, described.quota_messages)
 
     def _is_full(self, host: str, address: Address) -> Verdict:

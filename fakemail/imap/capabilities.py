@@ -137,6 +137,7 @@ CAPABILITIES: Final = (
     Row("QUOTA=RES-STORAGE", "RFC 9208 §5.1", offered=_with("QUOTA")),
     Row("QUOTA=RES-MESSAGE", "RFC 9208 §5.2", offered=_with("QUOTA")),
     Row("QUOTA=RES-MAILBOX", "RFC 9208 §5.3", offered=_with("QUOTA")),
+    Row("QUOTASET", "RFC 9208 §4.1.3", offered=_with("QUOTA")),
     Row("METADATA", "RFC 5464"),
     Row("ACL", "RFC 4314"),
     Row("RIGHTS=", "RFC 4314 §2.2", offered=lambda facts: "kxte" if facts.profile.knows("ACL") else None),

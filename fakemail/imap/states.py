@@ -106,7 +106,7 @@ _ROWS: Final = (
     Row("ESEARCH", _INSIDE, search.search_several, ("MULTISEARCH",), news=News.NO_EXPUNGE),
     Row("GETQUOTA", _INSIDE, quota.get_quota, ("QUOTA",)),
     Row("GETQUOTAROOT", _INSIDE, quota.get_quota_root, ("QUOTA",)),
-    Row("SETQUOTA", _INSIDE, quota.set_quota, ("QUOTA",)),
+    Row("SETQUOTA", _INSIDE, quota.set_quota, ("QUOTASET",)),
     Row("GETMETADATA", _INSIDE, metadata.get_metadata, ("METADATA",)),
     Row("SETMETADATA", _INSIDE, metadata.set_metadata, ("METADATA",)),
     Row("GETACL", _INSIDE, rights.get_acl, ("ACL",)),

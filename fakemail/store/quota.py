@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fakemail.store.errors import OverQuota
 
-STORAGE, MESSAGE, MAILBOX = "STORAGE", "MESSAGE", "MAILBOX"
+RESOURCES = STORAGE, MESSAGE, MAILBOX = "STORAGE", "MESSAGE", "MAILBOX"
 
 
 class Quota:
     """The one quota root of an account. Limits are ``None`` where there is none."""
 
-    __slots__ = ("_limits", "mailboxes", "messages", "octets", "root")
+    __slots__ = ("_limits", "_octets_limit", "mailboxes", "messages", "octets", "root")
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Quota:
         self.messages = 0
         self.mailboxes = 0
         self._limits: dict[str, int] = {}
+        self._octets_limit: int | None = None
         self.limit(STORAGE, storage)
         self.limit(MESSAGE, messages)
         self.limit(MAILBOX, mailboxes)
@@ -33,10 +34,27 @@ class Quota:
         """Set or lift a limit: ``STORAGE`` in KiB, ``MESSAGE`` and ``MAILBOX`` as a number."""
         if limit is None:
             self._limits.pop(resource, None)
-        elif resource in (STORAGE, MESSAGE, MAILBOX) and limit >= 0:
+        elif resource in RESOURCES and limit >= 0:
             self._limits[resource] = limit
         else:
             raise ValueError(f"no limit of {resource}: {limit}")
+        if resource == STORAGE:
+            self._octets_limit = None
+
+    def limit_octets(self, octets: int | None) -> None:
+        """Set or lift the limit of STORAGE, to which mail that is delivered is held exactly."""
+        self.limit(STORAGE, None if octets is None else _kib(octets))
+        self._octets_limit = octets
+
+    def has_room(self, octets: int) -> bool:
+        """Whether one more message of so many octets can be delivered."""
+        if self._octets_limit is not None and self.octets + octets > self._octets_limit:
+            return False
+        try:
+            self.check(octets=octets, messages=1)
+        except OverQuota:
+            return False
+        return True
 
     @property
     def limits(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
+import smtplib
 from contextlib import contextmanager
 
 import aioimaplib
@@ -84,6 +85,19 @@ def test_imaplib_with_names_in_utf_8(bob):
         bob.folder("Entwürfe").put("Subject: Grüße\n\n")
         assert client.select('"Entwürfe"') == ("OK", [b"1"])
         assert "Subject: Grüße" in client.fetch("1", "(BODY[HEADER])")[1][0][1].decode()
+
+
+def test_a_quota_set_with_imaplib(mailnet, bob):
+    """RFC 9208 §4.1.3: it holds for delivery, and takes the place of the one that was declared."""
+    bob.change(quota=1)
+    with bob.imaps.imaplib() as client:
+        assert client.setquota('""', "(STORAGE 100 MESSAGE 4)") == ("OK", [b'"" (STORAGE 1 100 MESSAGE 3 4)'])
+        deliver(mailnet, bob, "four")
+        assert subjects(bob.inbox) == ["one", "two", "three", "four"]
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            deliver(mailnet, bob, "five")
+        assert client.setquota('""', "()") == ("OK", [b'"" ()'])
+        deliver(mailnet, bob, "six")
 
 
 # IMAPClient ---------------------------------------------------------------------------------------

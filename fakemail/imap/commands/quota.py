@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fakemail.imap.responses import Done, no
 from fakemail.imap.syntax import mailbox_commands, printing
 from fakemail.store.errors import NoSuchMailbox
+from fakemail.store.quota import RESOURCES
 from fakemail.terms.reason import Reason
 
 if TYPE_CHECKING:
@@ -35,8 +36,18 @@ def get_quota_root(session: Session, command: mailbox_commands.GetQuotaRoot) -> 
 
 
 def set_quota(session: Session, command: mailbox_commands.SetQuota) -> Done:
-    """RFC 9208 §4.1.1: for administrators, whom a session of the owner is not."""
-    raise no(Reason.NOT_ALLOWED, "Only an administrator may set a quota.", code="NOPERM")
+    """RFC 9208 §4.1.3, for those who have the right ``a`` (§6), as the owner has; limits that are not named end."""
+    quota = session.mailboxes.quota
+    if command.root != quota.root:
+        raise no(Reason.NOT_ALLOWED, "There is no such quota root.", code="NONEXISTENT")
+    limits = dict(command.limits)
+    for resource in limits:
+        if resource not in RESOURCES:
+            raise no(Reason.NOT_ALLOWED, f"There is no quota of {resource[:40]}.", code="CANNOT")
+    for resource in RESOURCES:
+        quota.limit(resource, limits.get(resource))
+    session.say(_quota_line(session))
+    return Done()
 
 
 def _root(session: Session) -> bytes:
