@@ -252,15 +252,16 @@ class View:
                     found.append((number, self.gone[known_uid]))
         return Chosen(found, missing)
 
-    def everything(self) -> Iterable[Numbered]:
-        """Every message that is known, those that are expunged as they were.
+    def everything(self, *, with_gone: bool = False) -> Iterable[Numbered]:
+        """Every message that is known, perhaps with those that are expunged, as they were.
 
         To go through at once, while the mailbox is what it is.
         """
         if not self.gone:
             return enumerate(self.mailbox.at(0, len(self.known)), 1)
-        get, gone = self.mailbox.get, self.gone
-        return [(number, get(uid) or gone[uid]) for number, uid in enumerate(self.known, 1)]
+        get, gone = self.mailbox.get, self.gone if with_gone else {}
+        found = ((number, get(uid) or gone.get(uid)) for number, uid in enumerate(self.known, 1))
+        return [(number, message) for number, message in found if message is not None]
 
     def numbered(self, messages: Iterable[StoredMessage]) -> list[Numbered]:
         """Messages with their numbers; those that the client does not know are left out."""

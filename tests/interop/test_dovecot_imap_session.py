@@ -203,7 +203,6 @@ CONVERSATIONS = {
         FETCH 1:3 FLAGS
         STORE 1:3 +FLAGS.SILENT (\Draft)
         STORE 2:3 -FLAGS.SILENT (\Draft)
-        STORE 2 +FLAGS.SILENT (\Draft)
         COPY 1:2 INBOX
         FETCH 1:* (UID FLAGS)
         2 STORE 1 +FLAGS.SILENT (\Deleted)
@@ -214,10 +213,6 @@ CONVERSATIONS = {
         SEARCH UNDRAFT
         2 STORE 1 -FLAGS.SILENT (\Flagged)
         IDLE\r\nDONE
-        2 STORE 1 +FLAGS.SILENT (\Deleted)
-        NOOP
-        2 EXPUNGE
-        UID SEARCH ALL
         """,
     "flags that somebody else has changed": r"""
         SELECT INBOX

@@ -178,9 +178,11 @@ class TwoSessions(RuleBasedStateMachine):
     @rule(who=CLIENTS)
     def idle(self, who: int) -> None:
         client = self.clients[who]
-        assert say(client.session, "idle IDLE") == b"+ idling\r\n"
-        for line in client.session.poll().decode().split("\r\n")[:-1]:
+        prompt, *news = say(client.session, "idle IDLE").decode().split("\r\n")[:-1]
+        assert prompt == "+ idling"
+        for line in news:
             client.hear(line)
+        assert client.session.poll() == b""
         assert len(client.uids) == len(self.model)
         assert say(client.session, "DONE") == b"idle OK IDLE completed.\r\n"
 

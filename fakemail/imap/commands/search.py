@@ -46,7 +46,7 @@ def search(session: Session, command: commands.Search) -> Done:
     view = session.selected
     if not command.uid:
         require_numbers(session)
-    found = _matching(session, view, command.key)
+    found = _matching(session, view, command.key, with_gone=not command.uid)
     returns = command.returns
     if returns is None and session.rev2:
         returns = _ALL  # RFC 9051 §6.4.4: ESEARCH even without RETURN
@@ -66,7 +66,7 @@ def sort(session: Session, command: commands.Sort) -> Done:
     view = session.selected
     if not command.uid:
         require_numbers(session)
-    found = _matching(session, view, command.key)
+    found = _matching(session, view, command.key, with_gone=not command.uid)
     order = sort_order([message for _, message in found], command.criteria)
     ordered = [found[place] for place in order]
     if command.returns is not None:
@@ -85,7 +85,7 @@ def thread_messages(session: Session, command: commands.Thread) -> Done:
     view = session.selected
     if not command.uid:
         require_numbers(session)
-    found = _matching(session, view, command.key)
+    found = _matching(session, view, command.key, with_gone=not command.uid)
     threads = thread([message for _, message in found], command.algorithm)
     lists = thread_lists(threads, _numbers(found, by_uid=command.uid))
     session.say(b"* THREAD %b\r\n" % lists if lists else b"* THREAD\r\n")
@@ -111,7 +111,7 @@ def search_several(session: Session, command: mailbox_commands.MultiSearch) -> D
     for box in boxes:
         view = session.view
         if view is not None and view.mailbox is box:
-            found = _matching(session, view, command.key)
+            found = _matching(session, view, command.key, with_gone=True)
         else:
             found = _matching_in(session, box, command.key)
         if ResultOption.SAVE in returns.options and view is not None:
@@ -130,8 +130,12 @@ def search_several(session: Session, command: mailbox_commands.MultiSearch) -> D
 # What matches -------------------------------------------------------------------------------------
 
 
-def _matching(session: Session, view: View, key: SearchKey) -> list[Numbered]:
-    """The messages of the selected mailbox that match; those that are expunged until the client has been told."""
+def _matching(session: Session, view: View, key: SearchKey, *, with_gone: bool) -> list[Numbered]:
+    """The messages of the selected mailbox that match.
+
+    ``with_gone`` is for commands at whose end expunges cannot be told: until then a message is there, as for FETCH
+    (RFC 2180 §4.1.1).
+    """
     if _asks_modseq(key):
         enable_condstore(session)
     if session.uid_only and any(
@@ -155,7 +159,7 @@ def _matching(session: Session, view: View, key: SearchKey) -> list[Numbered]:
             gmail_query=gmail.read_query,
         ),
     )
-    return [row for row in view.everything() if test(row[1], row[0])]
+    return [row for row in view.everything(with_gone=with_gone) if test(row[1], row[0])]
 
 
 def _matching_in(session: Session, box: Mailbox, key: SearchKey) -> list[Numbered]:

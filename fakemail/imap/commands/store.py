@@ -56,10 +56,8 @@ def store(session: Session, command: commands.Store) -> Done:
         if chosen.missing and not command.uid:
             return Done("Some messages changed, and some are gone.", code, "NO", Reason.MESSAGE_GONE)
         return Done("Conditional STORE failed.", code)
-    if chosen.missing and not chosen.messages and not command.uid and not command.silent:
-        return (
-            EXPUNGED  # RFC 2180 §4.2.2; where others were there too, what could be stored is (§4.2.1, §4.2.3)
-        )
+    if chosen.missing and not chosen.messages and not command.uid:
+        return EXPUNGED  # nothing was stored; with others in the set, all that could be was (RFC 2180 §4.2.1)
     return Done()
 
 
