@@ -15,6 +15,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from fakemail.engine.network import Endpoint
+from fakemail.engine.stalls import PeerWait
 from fakemail.model.host import SMTP
 from fakemail.mta.demands import Demand
 from fakemail.smtp.dialogue import Dialogue, Greeted, Outgoing, PeerFailure, Tls
@@ -61,6 +62,7 @@ class _Link:
 
     key: _Key
     client: SmtpClient
+    wait: PeerWait
     demand: Demand
     state: tuple[object, ...]
     """Empty where the connection must not be kept."""
@@ -80,7 +82,7 @@ class Connections:
     def __init__(self, internet: Internet) -> None:
         self._internet = internet
         self._kept: list[_Link] = []
-        self._leaving: set[SmtpClient] = set()
+        self._leaving: dict[SmtpClient, PeerWait] = {}
         self._turns: defaultdict[_Key, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(MAX_AT_ONCE)
         )
@@ -109,7 +111,7 @@ class Connections:
             dialogue.never_began(PeerFailure(Reason.CONNECTION_REFUSED, detail))
             return dialogue, None
         if self._internet.clock.is_virtual and self._hangs(call):
-            await self._internet.stalls.wait_to_connect()
+            await self._internet.stalls.wait_to_connect(call.mail_host, target)
             dialogue = Dialogue(outgoing)
             dialogue.never_began(PeerFailure(Reason.TIMEOUT, "the connection was not answered"))
             return dialogue, None
@@ -145,6 +147,8 @@ class Connections:
         )
         await link.client.run(dialogue)
         link.refusals += dialogue.refusals
+        if link.client.owes_quit:
+            self._quit(link)
         if dialogue.stays:
             link.greeted = dialogue.greeted
             link.since = self._internet.clock.now()
@@ -195,12 +199,20 @@ class Connections:
         self._kept.remove(link)
         if link.timer is not None:
             link.timer.cancel()
-        self._leaving.add(link.client)
+        self._quit(link)
+
+    def _quit(self, link: _Link) -> None:
+        """Say goodbye, for which no message has to wait."""
+        if len(self._leaving) >= MAX_KEPT:
+            next(iter(self._leaving.values())).expire()  # such servers are slow to say goodbye, and are left
+        self._leaving[link.client] = link.wait
         self._internet.supervisor.spawn(self._say_goodbye(link.client), f"QUIT to {link.key[1]}")
 
     async def _say_goodbye(self, client: SmtpClient) -> None:
-        await client.leave()
-        self._leaving.discard(client)
+        try:
+            await client.leave()
+        finally:
+            self._leaving.pop(client, None)
 
     def _is_unchanged(self, call: Call, link: _Link) -> bool:
         target = self._internet.network.find(call.address, SMTP.port)
@@ -228,7 +240,8 @@ class Connections:
     # Connecting ----------------------------------------------------------------------------------
 
     def _link(self, call: Call, target: Endpoint) -> _Link:
-        network, protection, stalls = self._internet.network, self._internet.protection, self._internet.stalls
+        network, protection = self._internet.network, self._internet.protection
+        wait = self._internet.stalls.client(network.owner(call.address), target)
         host, demand = self._internet.world.hosts[call.host], call.demand
         problems: list[Problem] = []
 
@@ -241,11 +254,11 @@ class Connections:
 
         def arrives(end: tuple[str, int]) -> None:
             network.calls_from(Endpoint(*end), Peer(host.ipv4, end[1], host.name))
-            stalls.arrives(Endpoint(*end), client)
+            wait.opens(Endpoint(*end))
 
         def leaves(end: tuple[str, int]) -> None:
             network.hung_up(Endpoint(*end))
-            stalls.leaves(Endpoint(*end))
+            wait.closes()
 
         client = SmtpClient(
             target=target,
@@ -255,10 +268,11 @@ class Connections:
             connected_from=arrives,
             hung_up=leaves,
             check=check,
+            wait=wait,
         )
         # What was sent in clear text because TLS failed is no example for the next message.
         state = self._state(call, target) if call.tls is demand.tls else ()
-        return _Link(call.key, client, demand, state, self._internet.clock.now(), problems)
+        return _Link(call.key, client, wait, demand, state, self._internet.clock.now(), problems)
 
 
 _unverified: ssl.SSLContext | None = None

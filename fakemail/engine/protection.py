@@ -84,11 +84,7 @@ class Protection:
 
     async def _fetch(self, host: str, domain: str) -> sts.Policy:
         """Get a policy over HTTPS (RFC 8461 §3.3); raises :class:`_Unusable`."""
-        from fakemail.wire.https_client import (  # most worlds never fetch anything
-            FetchFailed,
-            Patience,
-            fetch,
-        )
+        from fakemail.wire.https_client import FetchFailed, fetch  # most worlds never fetch anything
 
         internet, name = self._internet, sts.host_of(domain)
         answer = await internet.dns_client(host).query(name, "A")
@@ -98,11 +94,11 @@ class Protection:
             raise _Unusable("sts-policy-fetch-error", f"nobody serves {name}")
         described = internet.world.hosts[host]
         made: list[Endpoint] = []
-        patience = Patience()
+        wait = internet.stalls.client(name, target)
 
         def connected_from(end: tuple[str, int]) -> None:
             made.append(Endpoint(*end))
-            internet.stalls.arrives(made[-1], patience)
+            wait.opens(made[-1])
             internet.network.calls_from(made[-1], Peer(described.ipv4, end[1], host))
 
         try:
@@ -114,7 +110,7 @@ class Protection:
                 context=process_authority().careful_context(),
                 connected_from=connected_from,
                 max_size=sts.MAX_SIZE,
-                patience=patience,
+                wait=wait,
             )
         except FetchFailed as error:
             kind = "sts-webpki-invalid" if error.is_certificate else "sts-policy-fetch-error"
@@ -122,7 +118,7 @@ class Protection:
         finally:
             for endpoint in made:
                 internet.network.hung_up(endpoint)
-                internet.stalls.leaves(endpoint)
+            wait.closes()
         # RFC 8461 §3.3: redirects are not followed, and only 200 is an answer.
         if fetched.status != _HTTP_OK:
             raise _Unusable("sts-policy-fetch-error", f"{name} answered {fetched.status}")

@@ -148,13 +148,11 @@ class Site:
         stalls, end = self.running.internet.stalls, Endpoint(*connection.remote_end)
         if wait.is_real or not stalls.is_ours(end):
             return asyncio.get_running_loop().call_later(wait.span.total_seconds(), then)
-        return stalls.stall(end, connection.struck_at, wait.span, then)
+        return stalls.delay(end, wait.span, then)
 
     def hangs(self, connection: Connection) -> None:
         """Nothing more will be said on a connection, which stays open."""
-        stalls, end = self.running.internet.stalls, Endpoint(*connection.remote_end)
-        if stalls.is_ours(end):
-            stalls.stall(end, connection.struck_at, None, lambda: None)
+        self.running.internet.stalls.hang(Endpoint(*connection.remote_end))
 
     @property
     def handler(self) -> object | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from fakemail.engine.connections import Call
 from fakemail.engine.protection import Sts
 from fakemail.mail.envelope import Envelope, Recipient
+from fakemail.model.host import SMTP
 from fakemail.mta.demands import FAILURES, Demand
 from fakemail.mta.routing import Ask, Found, MailHost, Route, find_addresses, find_route, leads_back
 from fakemail.record.events import Attempt, Exchange, Routed
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _DELIVERED = Reply(250, "2.0.0", "delivered")
-# Our own servers end their last reply with the queue id; for a foreign server this stays unknown.
+# Our own servers end their last reply with the queue id. Texts are read of them only: others mean their own queues.
 _QUEUE_ID = re.compile(r"(?:queued|delivered) as ([0-9A-Z]+)")
 
 
@@ -270,7 +271,9 @@ class Transfer:
             return result
 
     def _note(self, candidate: _Candidate, outcome: Outcome, dialogue: Dialogue, *, final: bool) -> None:
-        known = _QUEUE_ID.search(outcome.reply.text) if outcome.reply and outcome.is_accepted else None
+        known = None
+        if outcome.reply is not None and outcome.is_accepted and not self._is_external(candidate.address):
+            known = _QUEUE_ID.search(outcome.reply.text)
         reason = outcome.reason
         if candidate.demand is not None:
             reason = candidate.demand.reason(reason)
@@ -306,6 +309,11 @@ class Transfer:
                     dialogue.offers("DSN"),
                 )
             )
+
+    def _is_external(self, address: str) -> bool:
+        """Whether a real server takes the mail at that address."""
+        network = self._internet.network
+        return network.attached(network.owner(address), SMTP.name) is not None
 
     def _reason_given(self, host: str, outcome: Outcome) -> Reason | None:
         """Why one of our own hosts said no: it wrote it down when it did."""

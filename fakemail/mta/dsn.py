@@ -89,11 +89,14 @@ class Status:
     @property
     def code(self) -> str:
         """The enhanced status code (RFC 3463)."""
-        if self.reply is not None and self.reply.enhanced is not None:
-            return self.reply.enhanced
-        if self.action in (Action.DELIVERED, Action.RELAYED, Action.EXPANDED):
+        succeeded = self.action in (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
+        # A positive reply that did not fit what was sent says nothing about why there is no delivery.
+        reply = None if self.reply is None or self.reply.is_positive is not succeeded else self.reply
+        if reply is not None and reply.enhanced is not None:
+            return reply.enhanced
+        if succeeded:
             return "2.0.0"
-        digit = "5" if self.reply is None or self.reply.is_permanent else "4"
+        digit = "5" if reply is None or reply.is_permanent else "4"
         if self.action is Action.DELAYED:
             digit = "4"
         return f"{digit}.{_STATUS.get(self.reason, '0.0') if self.reason else '0.0'}"

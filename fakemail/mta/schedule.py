@@ -67,10 +67,13 @@ _FINAL_REASONS: Final = frozenset(
 
 
 def judge(reply: Reply | None, reason: Reason | None) -> Tried:
-    """How an attempt ended, from the last reply, or from the reason if there was no reply."""
+    """How an attempt ended, from the last reply, or from the reason if there was no reply.
+
+    A positive reply with a reason is one that does not fit what was sent: the next host has taken nothing.
+    """
     if reply is not None:
         if reply.is_positive:
-            return Tried.TAKEN
+            return Tried.TAKEN if reason is None else Tried.NOT_NOW
         return Tried.NOT_NOW if reply.is_transient else Tried.NEVER
     return Tried.NEVER if reason in _FINAL_REASONS else Tried.NOT_NOW
 

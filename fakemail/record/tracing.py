@@ -97,8 +97,6 @@ class _Index:
         """The faults by the number of the connection on which they struck."""
         self.contacts: dict[int, Transaction] = {}
         """The transaction that an attempt led to, under the attempt's number."""
-        self.hosts: set[str] = set()
-        """The hosts that have written something down: ours."""
         self.relays: set[str] = set()
         """The hosts that hand messages on; every other client is an app."""
         for event in events:
@@ -106,7 +104,6 @@ class _Index:
         self._link()
 
     def _add(self, event: Event) -> None:
-        self.hosts.add(event.host)
         match event:
             case Queued():
                 self.queued[event.message] = event
@@ -319,10 +316,11 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
     holder = queued.host if queued else taken.host if taken else ""
     _route(trace, index, routes, attempts, after=queued.number if queued else 0)
     trace.attempts += attempts
+    met: Outcome | None = None
     for attempt in attempts:
-        if contact := index.contacts.get(attempt.number):
-            _meet(trace, index, contact, recipient.key)
-        else:
+        contact = index.contacts.get(attempt.number)
+        met = None if contact is None else _meet(trace, index, contact, recipient.key)
+        if met is None:
             trace.story.append((attempt.number, attempt.host, _tried(attempt), attempt.reply))
     _put_off(trace, index, queue_id)
     if returned := index.returns.get((queue_id, recipient.key)):
@@ -331,13 +329,14 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
     if attempts:
         last = attempts[-1]
         if last.reason is None and (last.reply is None or last.reply.is_positive):
+            if met is not None and met.end is End.LOST:
+                return ""  # what became of it was told where it was taken
             contact = index.contacts.get(last.number)
-            onward = last.onward or (contact.queue_id if contact else "")
-            taken_by: fates.Fate = fates.Queued(host=last.mail_host)
-            if not onward and last.mail_host not in index.hosts:
-                taken_by = fates.Relayed(host=last.mail_host)
-            trace.settle(taken_by, reply=last.reply)
-            return onward
+            if contact is None:  # no host of ours has had it
+                trace.settle(fates.Relayed(host=last.mail_host), reply=last.reply)
+                return ""
+            trace.settle(fates.Queued(host=last.mail_host), reply=last.reply)
+            return contact.queue_id
         _failed(trace, last)
     elif routes and (reason := routes[-1].reason) is not None:
         if reason in _PERMANENT:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from fakemail.errors import FakemailError, ProtocolError
 from fakemail.mail.envelope import Body, Recipient
 from fakemail.mail.seven_bit import to_seven_bit
+from fakemail.smtp.expected import ReplyClass, classify, is_success
 from fakemail.smtp.grammar import encode_xtext
 from fakemail.terms.address import NullPath, Path
 from fakemail.terms.channel import Channel
@@ -27,10 +28,16 @@ _TRANSACTION: Final = frozenset({Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DA
 
 
 class Send(NamedTuple):
-    """Send these octets, then wait for that many replies."""
+    """Send these octets, then wait for the replies."""
 
     octets: bytes
-    replies: int
+    stages: tuple[Stage, ...]
+    """What each reply answers."""
+
+    @property
+    def replies(self) -> int:
+        """How many replies there are."""
+        return len(self.stages)
 
 
 class StartTls(NamedTuple):
@@ -44,12 +51,16 @@ Answer: TypeAlias = list[Reply] | Channel
 class PeerFailure(FakemailError):
     """The other side cannot be talked to any more: the driver throws it into the dialogue."""
 
-    def __init__(self, reason: Reason, detail: str = "", *, in_answer: bool = False) -> None:
-        """``in_answer`` when some of the replies that were waited for had come."""
+    def __init__(
+        self, reason: Reason, detail: str = "", *, in_answer: bool = False, is_out_of_step: bool = False
+    ) -> None:
+        """``in_answer`` when some of the replies that were waited for had come, ``is_out_of_step`` when there were
+        more of them than commands, so that nobody knows which answers which."""
         super().__init__(detail or str(reason))
         self.reason = reason
         self.detail = detail
         self.in_answer = in_answer
+        self.is_out_of_step = is_out_of_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ class Outcome:
     @property
     def is_accepted(self) -> bool:
         """Whether the server took responsibility."""
-        return self.at is Stage.SMTP_END and self.reply is not None and _is_ok(self.reply)
+        return self.at is Stage.SMTP_END and self.reply is not None and is_success(self.at, self.reply)
 
 
 class _Stop(Exception):
@@ -137,6 +148,7 @@ class Dialogue:
         self._is_untried = greeted is not None
         self._stay = stay
         self._dismissed = False  # the server said 421: it closes the connection (RFC 5321 §3.8)
+        self._is_broken = False  # the server said what answers nothing: there is no talking with it any more
         self._is_begun = False  # the server took MAIL, and has not answered the end of the message
         self.refusals = 0
         """How many 4yz and 5yz replies there were, of which servers bear so many and no more."""
@@ -157,18 +169,23 @@ class Dialogue:
             self.is_stale = True
             return
         except _Stop as stop:
+            # Where DATA is answered so, the replies may have been those to the commands before it.
+            if stop.at is Stage.SMTP_DATA and stop.reason is Reason.PROTOCOL_ERROR:
+                self._forget()
             self._settle(self._open, stop.at, stop.reply, stop.reason, stop.detail)
         except PeerFailure as failure:
+            if failure.is_out_of_step:
+                self._forget()
             self._settle(self._open, self._at, None, failure.reason, failure.detail)
             return
-        if self._dismissed:
+        if self._dismissed or self._is_broken:
             return
         # What became of the message is known; how the server says goodbye changes nothing.
-        with suppress(PeerFailure):
+        with suppress(PeerFailure, _Stop):
             if all(map(_is_answered, self.outcomes)) and self._stay():
                 self.stays = yield from self._clear()
-            if not self.stays and not self._dismissed:
-                yield Send(b"QUIT\r\n", 1)
+            if not (self.stays or self._dismissed or self._is_broken):
+                yield Send(b"QUIT\r\n", (Stage.SMTP_QUIT,))
 
     def never_began(self, failure: PeerFailure) -> None:
         """The server could not be connected to."""
@@ -196,15 +213,19 @@ class Dialogue:
         reason: Reason | None = None,
         detail: str = "",
     ) -> None:
-        if reply is not None and reply.is_positive and not (at is Stage.SMTP_END and _is_ok(reply)):
-            reason, detail = Reason.PROTOCOL_ERROR, "the reply does not fit what was sent"
         self.outcomes += [Outcome(recipient, at, reply, reason, detail) for recipient in recipients]
         settled = {id(recipient) for recipient in recipients}
         self._open = [recipient for recipient in self._open if id(recipient) not in settled]
 
+    def _forget(self) -> None:
+        """Nothing that was said of single recipients counts."""
+        self.outcomes.clear()
+        self._open = list(self._message.recipients)
+
     def _say(self, stage: Stage, line: str) -> Generator[Step, Answer, Reply]:
         self._at = stage
-        (reply,) = yield from self._exchange(Send(f"{line}\r\n".encode() if line else b"", 1))
+        octets = f"{line}\r\n".encode() if line else b""
+        (reply,) = yield from self._exchange(Send(octets, (stage,)))
         return reply
 
     def _exchange(self, send: Send) -> Generator[Step, Answer, list[Reply]]:
@@ -220,33 +241,36 @@ class Dialogue:
         if self._is_untried and answer[0].code == 421:
             raise _Stale
         self._is_untried = False
-        for reply in answer:
+        for stage, reply in zip(send.stages, answer, strict=True):
             self._dismissed = self._dismissed or reply.code == 421
             self.refusals += not reply.is_positive
+            if classify(stage, reply) is ReplyClass.UNEXPECTED:
+                self._is_broken = True
+                # The others of a transaction go on where it is one recipient's reply.
+                if stage is not Stage.SMTP_RCPT:
+                    raise _Stop(stage, reply, Reason.PROTOCOL_ERROR, _unexpected(stage, reply))
         return answer
 
     def _clear(self) -> Generator[Step, Answer, bool]:
         """Give up a transaction of which nothing came, so that another can begin (RFC 5321 §4.1.1.5)."""
         if not self._is_begun:
             return True
-        return _is_ok((yield from self._say(Stage.SMTP_RSET, "RSET")))
+        return is_success(Stage.SMTP_RSET, (yield from self._say(Stage.SMTP_RSET, "RSET")))
 
     # Hello ---------------------------------------------------------------------------------------
 
     def _greet(self) -> Generator[Step, Answer, None]:
         banner = yield from self._say(Stage.SMTP_BANNER, "")
-        if banner.code != 220:
+        if not banner.is_positive:
             raise _Stop(Stage.SMTP_BANNER, banner)
         yield from self._hello()
         if self._tls is Tls.NEVER:
             return
         if "STARTTLS" in self._keywords:
             ready = yield from self._say(Stage.SMTP_STARTTLS, "STARTTLS")
-            if ready.is_positive and ready.code != 220:
-                # RFC 3207 §4 knows no other yes. Whoever says one may mean another command, and then waits for TLS.
-                why = f"the server answered STARTTLS with {ready.code}"
-                raise _Stop(Stage.SMTP_STARTTLS, None, Reason.PROTOCOL_ERROR, why)
-            if ready.code != 220:
+            if ready.code == 421:
+                raise _Stop(Stage.SMTP_STARTTLS, ready)  # nobody listens any more
+            if not ready.is_positive:
                 self._settle_for_clear_text(f"the server answered STARTTLS with {ready.code}")
                 return
             self._at = Stage.TLS_HANDSHAKE
@@ -268,10 +292,10 @@ class Dialogue:
         if reply.is_permanent and reply.code != 554:
             # RFC 5321 §3.2: a server that knows no EHLO gets HELO.
             reply = yield from self._say(Stage.SMTP_HELO, f"HELO {self._message.helo}")
-            if reply.code == 250:
+            if reply.is_positive:
                 self._keywords = {"": ""}
                 return
-        if reply.code != 250:
+        if not reply.is_positive:
             raise _Stop(Stage.SMTP_HELO, reply)
         words = (line.partition(" ") for line in reply.text.split("\n")[1:])
         self._keywords = {"": "", **{keyword.upper(): said for keyword, _, said in words}}
@@ -289,19 +313,20 @@ class Dialogue:
         else:
             yield from self._name_in_turn(mail, rcpts)
         if not self._open:
-            if go_ahead is not None and go_ahead.code == 354:
-                yield from self._exchange(Send(b".\r\n", 1))  # RFC 2920 §3.1: end the empty message
+            if go_ahead is not None and go_ahead.is_positive:
+                # RFC 2920 §3.1: end the empty message
+                yield from self._exchange(Send(b".\r\n", (Stage.SMTP_END,)))
                 self._is_begun = False
             return
         if not chunked:
             if go_ahead is None:
                 go_ahead = yield from self._say(Stage.SMTP_DATA, "DATA")
-            if go_ahead.code != 354:
+            if not go_ahead.is_positive:
                 raise _Stop(Stage.SMTP_DATA, go_ahead)
         self._at = Stage.SMTP_END
         content = self._content
         octets = b"BDAT %d LAST\r\n%b" % (len(content), content) if chunked else stuff_dots(content)
-        (final,) = yield from self._exchange(Send(octets, 1))
+        (final,) = yield from self._exchange(Send(octets, (Stage.SMTP_END,)))
         self._is_begun = False
         self._settle(self._open, Stage.SMTP_END, final)
 
@@ -326,19 +351,19 @@ class Dialogue:
         """Say sender and recipients in one group, and DATA as its last command (RFC 2920 §3.1)."""
         self._at = Stage.SMTP_MAIL
         group = [mail, *rcpts, *(["DATA"] if data else [])]
-        replies = yield from self._exchange(Send("\r\n".join([*group, ""]).encode(), len(group)))
-        self._is_begun = _is_ok(replies[0])
+        stages = (Stage.SMTP_MAIL, *[Stage.SMTP_RCPT] * len(rcpts), *([Stage.SMTP_DATA] if data else []))
+        replies = yield from self._exchange(Send("\r\n".join([*group, ""]).encode(), stages))
+        self._is_begun = replies[0].is_positive
         if not self._is_begun:
             self._settle(self._open, Stage.SMTP_MAIL, replies[0])
         for recipient, reply in zip(list(self._open), replies[1:], strict=False):
-            if not _is_ok(reply):
-                self._settle([recipient], Stage.SMTP_RCPT, reply)
+            self._settle_unless_taken(recipient, reply)
         return replies[-1] if data else None
 
     def _name_in_turn(self, mail: str, rcpts: Sequence[str]) -> Generator[Step, Answer, None]:
         """Say sender and recipients one after the other."""
         reply = yield from self._say(Stage.SMTP_MAIL, mail)
-        if not _is_ok(reply):
+        if not reply.is_positive:
             self._settle(self._open, Stage.SMTP_MAIL, reply)
             return
         self._is_begun = True
@@ -346,7 +371,16 @@ class Dialogue:
             reply = yield from self._say(Stage.SMTP_RCPT, line)
             if reply.code == 421:
                 raise _Stop(Stage.SMTP_RCPT, reply)  # nobody listens any more
-            if not _is_ok(reply):
+            self._settle_unless_taken(recipient, reply)
+
+    def _settle_unless_taken(self, recipient: Recipient, reply: Reply) -> None:
+        match classify(Stage.SMTP_RCPT, reply):
+            case ReplyClass.SUCCESS:
+                pass
+            case ReplyClass.UNEXPECTED:
+                why = _unexpected(Stage.SMTP_RCPT, reply)
+                self._settle([recipient], Stage.SMTP_RCPT, reply, Reason.PROTOCOL_ERROR, why)
+            case _:
                 self._settle([recipient], Stage.SMTP_RCPT, reply)
 
     def _mail_parameters(self) -> str:
@@ -399,9 +433,8 @@ def _is_answered(outcome: Outcome) -> bool:
     return outcome.at in _TRANSACTION and outcome.reply is not None and outcome.reason is None
 
 
-def _is_ok(reply: Reply) -> bool:
-    """2yz. A 3yz where none is due is no acceptance (RFC 5321 §4.2.1)."""
-    return 200 <= reply.code < 300
+def _unexpected(stage: Stage, reply: Reply) -> str:
+    return f"{reply.code} is no answer at {stage}"
 
 
 def _bracketed(path: Path) -> str:
@@ -424,14 +457,29 @@ class ReplyReader:
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._size = 0
+        self._error: ProtocolError | None = None
 
     def feed(self, octets: bytes) -> list[Reply]:
         """Take octets, give the replies that are complete.
 
-        Raises :class:`~fakemail.errors.ProtocolError` for what is no reply.
+        Raises :class:`~fakemail.errors.ProtocolError` for what is no reply; whatever was said before it still
+        counts, so the error comes with the next call, which may bring no octets.
         """
+        if self._error is not None:
+            raise self._error
         self._buffer += octets
         replies: list[Reply] = []
+        try:
+            self._cut(replies)
+        except ProtocolError as error:
+            self._error = error
+            self._buffer.clear()
+            self._lines.clear()
+            if not replies:
+                raise
+        return replies
+
+    def _cut(self, replies: list[Reply]) -> None:
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[: end + 1])
             del self._buffer[: end + 1]
@@ -445,4 +493,3 @@ class ReplyReader:
                 self._lines, self._size = [], 0
         if len(self._buffer) > MAX_REPLY_LINE:
             raise ProtocolError("the reply is too long")
-        return replies

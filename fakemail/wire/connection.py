@@ -362,6 +362,7 @@ class Connection(asyncio.BufferedProtocol):
         transport = self._transport
         if how is End.HANG:
             self._is_mute = True
+            self._regulate()  # it still hears when the client leaves
             self.site.hangs(self)
             return
         self._note_end("server", Reason.FAULT)
@@ -457,9 +458,17 @@ class Connection(asyncio.BufferedProtocol):
         self._regulate()
 
     def _is_busy(self) -> bool:
-        if self._ended or self._core is None:
+        if self._ended or self._core is None or self._is_mute:
             return False
         return self._core.is_waiting or self._core.has_more or self._performance is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that the client has sent is answered, and all answers are on their way."""
+        transport = self._transport
+        if transport is None or self._is_busy():
+            return False
+        return not transport.get_write_buffer_size() and not has_arrived(transport)
 
     @property
     def login(self) -> str:

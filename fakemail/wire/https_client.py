@@ -7,16 +7,17 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
 import h11
 
 from fakemail.errors import FakemailError
+from fakemail.terms.stage import Stage
 from fakemail.tls.layer import ClientLayer
 
 _READ: Final = 64 * 1024
-_PATIENCE: Final = 30.0  # real seconds
 
 
 class FetchFailed(FakemailError):
@@ -36,30 +37,6 @@ class Fetched:
     body: bytes
 
 
-class Patience:
-    """How long one answer is waited for: so many real seconds, or until the fake clock has been moved."""
-
-    def __init__(self) -> None:
-        self.timeout: asyncio.Timeout | None = None
-
-    def stall(self) -> None:
-        """From now on the wait is measured elsewhere."""
-        self._reschedule(None)
-
-    def go_on(self) -> None:
-        """The server goes on."""
-        self._reschedule(_PATIENCE)
-
-    def give_up(self) -> None:
-        """That was long enough."""
-        self._reschedule(0)
-
-    def _reschedule(self, seconds: float | None) -> None:
-        if self.timeout is not None:
-            now = asyncio.get_running_loop().time()
-            self.timeout.reschedule(None if seconds is None else now + seconds)
-
-
 async def fetch(
     name: str,
     path: str,
@@ -69,12 +46,13 @@ async def fetch(
     context: ssl.SSLContext,
     connected_from: Callable[[tuple[str, int]], object],
     max_size: int,
-    patience: Patience,
+    wait: Callable[[Stage], AbstractAsyncContextManager[None]],
 ) -> Fetched:
     """Get what a host of that name has at a path.
 
-    ``patience`` is for all of it; a body of more than ``max_size`` octets is cut off behind
-    them. ``connected_from`` is told our own end before the connection is made.
+    ``wait`` is around each single wait, and raises ``TimeoutError`` when it has lasted long enough; a body of more
+    than ``max_size`` octets is cut off behind them. ``connected_from`` is told our own end before the connection is
+    made.
     Raises :class:`FetchFailed`.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
@@ -82,9 +60,9 @@ async def fetch(
         try:
             sock.bind((source, 0))
             connected_from(sock.getsockname()[:2])
-            async with asyncio.timeout(_PATIENCE) as patience.timeout:
+            async with wait(Stage.CONNECT):
                 await asyncio.get_running_loop().sock_connect(sock, target)
-                return await _Exchange(sock, context, name).get(path, max_size)
+            return await _Exchange(sock, context, name, wait).get(path, max_size)
         except TimeoutError:
             raise FetchFailed(f"{name} did not answer in time") from None
         except h11.RemoteProtocolError as error:
@@ -96,8 +74,15 @@ async def fetch(
 class _Exchange:
     """One connection with one request."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        name: str,
+        wait: Callable[[Stage], AbstractAsyncContextManager[None]],
+    ) -> None:
         self._socket = sock
+        self._wait = wait
         self._name = name
         self._tls = ClientLayer(context, server_hostname=name)
         self._http = h11.Connection(h11.CLIENT)
@@ -129,7 +114,8 @@ class _Exchange:
     async def _read(self) -> bytes:
         """The next plaintext; empty at the end of it."""
         while True:
-            octets = await asyncio.get_running_loop().sock_recv(self._socket, _READ)
+            async with self._wait(Stage.HTTP_REQUEST):
+                octets = await asyncio.get_running_loop().sock_recv(self._socket, _READ)
             plaintext = self._tls.receive(octets) if octets else b""
             if not octets:
                 self._tls.receive_eof()
@@ -143,4 +129,5 @@ class _Exchange:
     async def _flush(self) -> None:
         outgoing = self._tls.take_outgoing()
         if outgoing:
-            await asyncio.get_running_loop().sock_sendall(self._socket, outgoing)
+            async with self._wait(Stage.HTTP_REQUEST):
+                await asyncio.get_running_loop().sock_sendall(self._socket, outgoing)

@@ -7,15 +7,25 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final
 
 from fakemail.errors import ProtocolError
 from fakemail.smtp.dialogue import Answer, Dialogue, PeerFailure, ReplyReader, Send
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
 from fakemail.tls.layer import ClientLayer
 
-_READ = 64 * 1024
+_READ: Final = 64 * 1024
+_WRITE: Final = 256 * 1024  # octets that are handed to the system at once, and waited for
+_QUIT: Final = Send(b"QUIT\r\n", (Stage.SMTP_QUIT,))
+# Up to here, more replies than commands leave open which answers which. Behind STARTTLS they are in clear text and
+# thrown away (RFC 3207 §5); when the message is handed over, its reply has told all there is to know.
+_IN_STEP: Final = frozenset(
+    {Stage.SMTP_BANNER, Stage.SMTP_HELO, Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA}
+)
 
 
 class SmtpClient:
@@ -31,11 +41,12 @@ class SmtpClient:
         connected_from: Callable[[tuple[str, int]], object],
         hung_up: Callable[[tuple[str, int]], object] = lambda _: None,
         check: Callable[[ClientLayer], PeerFailure | None] = lambda _: None,
-        timeout: float = 30.0,
+        wait: Callable[[Stage], AbstractAsyncContextManager[None]],
     ) -> None:
-        """``timeout`` is for each single wait, in real seconds. ``connected_from`` is told our own end
-        before the connection is made, so that the server can tell who calls, and ``hung_up`` when it is
-        closed. ``check`` looks at TLS after its handshake, and says why it is not good enough."""
+        """``wait`` is around each single wait, and raises ``TimeoutError`` when it has lasted long enough.
+        ``connected_from`` is told our own end before the connection is made, so that the server can tell who calls,
+        and ``hung_up`` when it is closed. ``check`` looks at TLS after its handshake, and says why it is not good
+        enough."""
         self._target = target
         self._source = source
         self._tls_context = tls_context
@@ -43,20 +54,22 @@ class SmtpClient:
         self._connected_from = connected_from
         self._hung_up = hung_up
         self._check = check
-        self._timeout = timeout
+        self._wait = wait
         self._replies = ReplyReader()
         self._ready: list[Reply] = []
         self._tls: ClientLayer | None = None
         self._own_end: tuple[str, int] | None = None
         self._is_connected = False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._wait: asyncio.Timeout | None = None
-        self._is_stalled = False
+        self._stage = Stage.CONNECT
+        self.owes_quit = False
+        """Whether the dialogue is over, and the server has still to be told: see :meth:`leave`."""
 
     async def run(self, dialogue: Dialogue) -> None:
         """Connect, unless that was done, and go through the dialogue; how it ended is in the dialogue itself.
 
-        The connection is closed in the end, unless the dialogue wants it to stay.
+        The connection is closed in the end, unless the dialogue wants it to stay, or wants to say goodbye: that
+        changes nothing for the message, so nobody has to wait for it.
         """
         try:
             try:
@@ -67,13 +80,13 @@ class SmtpClient:
             else:
                 await self._go(dialogue)
         finally:
-            if not dialogue.stays:
+            if not (dialogue.stays or self.owes_quit):
                 self.close()
 
     async def leave(self) -> None:
-        """Say goodbye and close; for a connection that stayed."""
+        """Say goodbye and close; for a connection that was left open."""
         try:
-            await self._send(Send(b"QUIT\r\n", 1))
+            await self._send(_QUIT)
         except PeerFailure:
             pass  # nobody waits for what the server says
         finally:
@@ -85,27 +98,6 @@ class SmtpClient:
         if self._own_end is not None:
             self._hung_up(self._own_end)
             self._own_end = None
-
-    def stall(self) -> None:
-        """Wait without an end of its own, since a clock that stands still says how long."""
-        self._is_stalled = True
-        self._let_wait_until(None)
-
-    def go_on(self) -> None:
-        """Wait as usual again."""
-        self._is_stalled = False
-        self._let_wait_until(self._timeout)
-
-    def give_up(self) -> None:
-        """The present wait has lasted long enough, and a server that is silent is waited for no more."""
-        self._is_stalled = False
-        self._timeout = 0.0
-        self._let_wait_until(0)
-
-    def _let_wait_until(self, left: float | None) -> None:
-        if self._wait is not None:
-            now = asyncio.get_running_loop().time()
-            self._wait.reschedule(None if left is None else now + left)
 
     @property
     def is_quiet(self) -> bool:
@@ -125,6 +117,9 @@ class SmtpClient:
         try:
             step = next(steps)
             while True:
+                if step == _QUIT:
+                    self.owes_quit = True
+                    return
                 try:
                     answer: Answer = await (self._send(step) if isinstance(step, Send) else self._start_tls())
                 except PeerFailure as failure:
@@ -142,7 +137,7 @@ class SmtpClient:
             self._socket.bind((self._source, 0))
             self._own_end = self._socket.getsockname()[:2]
             self._connected_from(self._own_end)
-            async with asyncio.timeout(self._timeout):
+            async with self._wait(Stage.CONNECT):
                 await loop.sock_connect(self._socket, self._target)
             self._is_connected = True
         except TimeoutError:
@@ -151,26 +146,31 @@ class SmtpClient:
             raise PeerFailure(Reason.CONNECTION_REFUSED, _words(error)) from None
 
     async def _send(self, step: Send) -> list[Reply]:
+        # The message is sent as long as the server reads it; what comes then is the answer to its end.
+        self._stage = Stage.SMTP_BODY if step.stages[0] is Stage.SMTP_END else step.stages[0]
         await self._write(step.octets)
         while len(self._ready) < step.replies:
+            self._stage = step.stages[len(self._ready)]
             try:
-                octets = await self._read()
+                self._ready += self._replies.feed(b"") or self._replies.feed(await self._read())
+            except ProtocolError as error:
+                raise PeerFailure(Reason.PROTOCOL_ERROR, str(error)) from None
             except PeerFailure as failure:
                 # RFC 5321 §3.8: 421 may answer any command, and nothing comes after it.
                 if self._ready and self._ready[-1].code == 421:
                     self._ready += [self._ready[-1]] * (step.replies - len(self._ready))
                     break
                 raise PeerFailure(failure.reason, failure.detail, in_answer=bool(self._ready)) from None
-            try:
-                self._ready += self._replies.feed(octets)
-            except ProtocolError as error:
-                raise PeerFailure(Reason.PROTOCOL_ERROR, str(error)) from None
         answers, self._ready = self._ready[: step.replies], self._ready[step.replies :]
+        if self._ready and self._ready[0].code != 421 and step.stages[-1] in _IN_STEP:
+            raise PeerFailure(
+                Reason.PROTOCOL_ERROR, "more replies than commands", in_answer=True, is_out_of_step=True
+            )
         return answers
 
     async def _start_tls(self) -> Channel:
         # Whatever came in clear text behind the 220 is not the server's word (RFC 3207 §5).
-        self._ready, self._replies = [], ReplyReader()
+        self._ready, self._replies, self._stage = [], ReplyReader(), Stage.TLS_HANDSHAKE
         tls = self._tls = ClientLayer(self._tls_context(), server_hostname=self._server_name or None)
         try:
             await self._flush()
@@ -222,19 +222,19 @@ class SmtpClient:
 
     async def _receive(self) -> bytes:
         try:
-            async with asyncio.timeout(None if self._is_stalled else self._timeout) as self._wait:
+            async with self._wait(self._stage):
                 return await asyncio.get_running_loop().sock_recv(self._socket, _READ)
         except TimeoutError:
             raise PeerFailure(Reason.TIMEOUT, "the server did not answer") from None
         except OSError as error:
             raise PeerFailure(Reason.CONNECTION_LOST, _words(error)) from None
-        finally:
-            self._wait = None
 
     async def _transmit(self, octets: bytes) -> None:
+        loop, view = asyncio.get_running_loop(), memoryview(octets)
         try:
-            async with asyncio.timeout(self._timeout):
-                await asyncio.get_running_loop().sock_sendall(self._socket, octets)
+            for start in range(0, len(view), _WRITE):
+                async with self._wait(self._stage):
+                    await loop.sock_sendall(self._socket, view[start : start + _WRITE])
         except TimeoutError:
             raise PeerFailure(Reason.TIMEOUT, "the server did not read") from None
         except OSError as error:

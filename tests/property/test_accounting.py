@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import smtplib
 from collections import Counter
 from contextlib import suppress
@@ -18,13 +19,18 @@ from fakemail import (
     Expired,
     Forwarded,
     MailNet,
+    Queued,
     Refused,
+    Relayed,
     Stage,
     days,
     faults,
+    hours,
     minutes,
     samples,
 )
+from fakemail.faults.table import rows
+from scripted_smtp import ScriptedServer, scripted
 
 DOMAINS = ("a.test", "b.test", "c.test")
 USERS = tuple(f"{local}@{domain}" for domain in DOMAINS for local in ("ann", "bob"))
@@ -45,8 +51,51 @@ FAULTS = (
     faults.half_reply(),
     faults.lose_reply(),
     faults.close(),
+    faults.no_reply(),
+    faults.delay(minutes(1)),
+    faults.delay(minutes(30)),
+    faults.half_reply("hang"),
+    faults.lose_reply("hang"),
+    faults.garbage("250-"),
+    faults.garbage("354 go on\r\n"),
+    faults.garbage("250 OK\r\n"),
+    faults.duplicate_reply(),
+    faults.malformed(),
+    faults.overlong(),
+    faults.trickle(),
 )
-FAULTY = (Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_END)
+FAULTY = (
+    Stage.CONNECT,
+    Stage.SMTP_BANNER,
+    Stage.SMTP_HELO,
+    Stage.SMTP_STARTTLS,
+    Stage.TLS_HANDSHAKE,
+    Stage.SMTP_MAIL,
+    Stage.SMTP_RCPT,
+    Stage.SMTP_DATA,
+    Stage.SMTP_BODY,
+    Stage.SMTP_END,
+    Stage.SMTP_RSET,
+    Stage.SMTP_QUIT,
+)
+POSSIBLE = tuple(
+    (stage, action) for stage in FAULTY for action in FAULTS if type(action) in rows()[stage].actions
+)
+# What real servers say, where, and how often: None is nothing at all.
+ODD = tuple(
+    (at, reply)
+    for at in ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "end", "QUIT")
+    for reply in (
+        None,
+        b"25",
+        b"250-",
+        b"250 OK\r\n",
+        b"354 go on\r\n",
+        b"what?\r\n",
+        b"421 no\r\n",
+        b"550 no\r\n",
+    )
+)
 
 
 class Deferring:
@@ -70,7 +119,7 @@ class Plan:
     two_hosts: frozenset[str]
     stopped: frozenset[str]
     deferring: dict[str, int]
-    faults: dict[str, tuple[Stage, object, int]]
+    faults: dict[str, list[tuple[tuple[Stage, object], int]]]
     greylisting: frozenset[str]
     through: int
     aliases: dict[str, tuple[str, ...]]
@@ -93,7 +142,9 @@ plans = st.builds(
     deferring=st.dictionaries(st.sampled_from(HOSTS), st.sampled_from([1, 3, 10_000]), max_size=2),
     faults=st.dictionaries(
         st.sampled_from(HOSTS),
-        st.tuples(st.sampled_from(FAULTY), st.sampled_from(FAULTS), st.sampled_from([1, 3, 10_000])),
+        st.lists(
+            st.tuples(st.sampled_from(POSSIBLE), st.sampled_from([1, 3, 10_000])), min_size=1, max_size=3
+        ),
         max_size=2,
     ),
     greylisting=st.frozensets(st.sampled_from(DOMAINS), max_size=1),
@@ -147,8 +198,8 @@ def build(net: MailNet, plan: Plan) -> None:
     for host in plan.deferring.keys() & running:
         net.existing_host(host).handle_with(Deferring(plan.deferring[host]))
     for host in plan.faults.keys() & running:
-        stage, action, times = plan.faults[host]
-        net.existing_host(host).faults.add(stage, action, times=times, must_fire=False)
+        for (stage, action), times in plan.faults[host]:
+            net.existing_host(host).faults.add(stage, action, times=times, must_fire=False)
     for host, style in plan.styles.items():
         net.existing_host(host).change(bounces=style)
 
@@ -198,3 +249,55 @@ def test_every_recipient_of_every_message_has_one_settled_fate(plan: Plan, seed:
         )
         named = Counter((sender, each) for sender, recipients in plan.mail for each in recipients)
         assert submitted == named
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_combination_of_faults_stops_the_world(seed: int) -> None:
+    """Several faults at our own hosts, and real servers that go wrong: all becomes quiet, at once and in time."""
+    chance = random.Random(seed)
+    combination = [
+        (chance.choice(POSSIBLE), chance.choice([1, 2, 10_000])) for _ in range(chance.randint(2, 5))
+    ]
+    odd = [ScriptedServer(*chance.choice(ODD), times=chance.choice([1, 10_000])) for _ in range(2)]
+    with scripted(*odd), MailNet(seed=seed) as net:
+        net.queue.schedule(gaps=[minutes(30)], give_up_after=hours(3))
+        shop, bob = net.accounts("shop@shop.test", "bob@a.test")
+        to = [bob.address, "gone@a.test"]
+        for number, server in enumerate(odd):
+            net.attach(f"mx.real{number}.test", "127.0.0.1", server.port)
+            net.domain(f"real{number}.test", mx=[f"mx.real{number}.test"])
+            to.append(f"ann@real{number}.test")
+        for (stage, action), times in combination:
+            net.mx("a.test").faults.add(stage, action, times=times, must_fire=False)
+        for number in range(3):
+            with shop.submission.smtplib() as client:
+                client.sendmail(shop.address, to, samples.plain(to=to, subject=f"Mail {number}"))
+        net.settle()
+        waiting = {(entry.queue_id, address) for entry in net.queue for address in entry.recipients}
+        for journey in net.journeys():
+            is_waiting = any((id, str(journey.recipient)) in waiting for id in journey.queue_ids)
+            assert isinstance(journey.fate, Queued) is is_waiting, f"{combination}\n{journey}"
+        for _ in range(3):
+            net.clock.advance(hours(4))
+        assert net.queue.is_empty, combination
+        told = {mail.message_id for mail in bob.inbox}
+        returned = Counter(
+            each.address
+            for mail in shop.inbox
+            if mail.delivery_report is not None and mail.delivery_report.action == "failed"
+            for each in mail.delivery_report.recipients
+        )
+        for journey in net.journeys():
+            if str(journey.sender) != shop.address:
+                continue
+            match journey.fate:
+                case Delivered():
+                    assert journey.message_id in told, str(journey)
+                case Bounced() | Expired():
+                    returned[str(journey.recipient)] -= 1
+                case Relayed():
+                    assert str(journey.recipient).startswith("ann@real")
+                case other:
+                    raise AssertionError(f"{combination}\n{other}:\n{journey}")
+        assert not +returned, combination
+        assert not -returned, combination

@@ -102,11 +102,13 @@ def test_good_one_by_one() -> None:
 @pytest.mark.parametrize("banner", ["554 go away", "421 too busy", "250 what", "354 go on"])
 def test_banner_that_is_no_220(banner: str) -> None:
     dialogue = Dialogue(outgoing())
-    steps = drive(dialogue, [banner] if banner.startswith("421") else [banner, "221 bye"])
+    is_refusal = banner.startswith("554")
+    steps = drive(dialogue, [banner, "221 bye"] if is_refusal else [banner])
     (outcome,) = dialogue.outcomes
     assert (outcome.at, str(outcome.reply), outcome.is_accepted) == (Stage.SMTP_BANNER, banner, False)
     assert not dialogue.was_greeted
-    assert lines(steps)[1:] == ([] if banner.startswith("421") else ["QUIT\r\n"])
+    # Nobody is told goodbye who has left already, or who does not speak SMTP.
+    assert lines(steps)[1:] == (["QUIT\r\n"] if is_refusal else [])
 
 
 def test_server_without_ehlo_gets_helo_and_no_parameters() -> None:
@@ -206,18 +208,47 @@ def test_sender_refused(pipelined: bool) -> None:
 @pytest.mark.parametrize("code", [334, 354])
 def test_intermediate_reply_is_no_acceptance(code: int) -> None:
     dialogue = Dialogue(outgoing(ANN, BOB))
-    drive(dialogue, ["220 hi", PLAIN, "250 a", f"{code} what", "250 b", "354 go", f"{code} what", "221 bye"])
-    assert [(each.recipient, each.at, each.is_accepted) for each in dialogue.outcomes] == [
-        (ANN, Stage.SMTP_RCPT, False),
-        (BOB, Stage.SMTP_END, False),
+    drive(dialogue, ["220 hi", PLAIN, "250 a", f"{code} what", "250 b", "354 go", f"{code} what"])
+    assert [(each.recipient, each.at, each.reason, each.is_accepted) for each in dialogue.outcomes] == [
+        (ANN, Stage.SMTP_RCPT, Reason.PROTOCOL_ERROR, False),
+        (BOB, Stage.SMTP_END, Reason.PROTOCOL_ERROR, False),
     ]
 
 
 def test_data_answered_with_250_is_no_acceptance() -> None:
     dialogue = Dialogue(outgoing())
-    drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n250 thanks", "221 bye"])
+    drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n250 thanks"])
     assert [(each.at, each.reason, each.is_accepted) for each in dialogue.outcomes] == [
         (Stage.SMTP_DATA, Reason.PROTOCOL_ERROR, False)
+    ]
+
+
+@pytest.mark.parametrize("hello", [PIPELINING, PLAIN])
+def test_replies_that_are_out_of_step_refuse_nobody(hello: str) -> None:
+    """Each reply was that to the command before, so 550 does not say who is unknown."""
+    dialogue = Dialogue(outgoing(ANN, BOB))
+    group = ["250 again", "550 no such user", "250 b", "250 c"]
+    drive(dialogue, ["220 hi", hello, *(["\r\n".join(group)] if hello is PIPELINING else group)])
+    assert [(each.recipient, each.at, each.reason) for each in dialogue.outcomes] == [
+        (ANN, Stage.SMTP_DATA, Reason.PROTOCOL_ERROR),
+        (BOB, Stage.SMTP_DATA, Reason.PROTOCOL_ERROR),
+    ]
+
+
+def test_more_replies_than_commands_refuse_nobody() -> None:
+    dialogue = Dialogue(outgoing(ANN, BOB))
+    failure = PeerFailure(Reason.PROTOCOL_ERROR, "more", in_answer=True, is_out_of_step=True)
+    drive(dialogue, ["220 hi", PLAIN, "250 a", "550 no such user", failure])
+    assert [each.reason for each in dialogue.outcomes] == [Reason.PROTOCOL_ERROR] * 2
+
+
+def test_a_refusal_counts_when_the_answer_to_the_message_makes_no_sense() -> None:
+    """The go-ahead came where it was due, so every reply before it was that to its command."""
+    dialogue = Dialogue(outgoing(ANN, BOB))
+    drive(dialogue, ["220 hi", PLAIN, "250 a", "550 no such user", "250 c", "354 go", "354 go"])
+    assert [(each.at, each.reason) for each in dialogue.outcomes] == [
+        (Stage.SMTP_RCPT, None),
+        (Stage.SMTP_END, Reason.PROTOCOL_ERROR),
     ]
 
 
@@ -379,6 +410,18 @@ def test_reply_of_a_megabyte_is_a_protocol_error_and_not_kept(make: Callable[[],
             assert len(reader._buffer) + sum(map(len, reader._lines)) <= MAX_REPLY + step
 
 
+@pytest.mark.parametrize("step", [1, 5, 100])
+def test_what_was_said_before_nonsense_counts(step: int) -> None:
+    reader, octets = ReplyReader(), b"250 queued\r\nnonsense\r\n250 what\r\n"
+    replies: list[str] = []
+    with pytest.raises(ProtocolError, match="nonsense"):
+        for start in range(0, len(octets) + step, step):
+            replies += map(str, reader.feed(octets[start : start + step]))
+    assert replies == ["250 queued"]
+    with pytest.raises(ProtocolError, match="nonsense"):
+        reader.feed(b"250 more\r\n")
+
+
 def test_reply_without_text_and_bare_lf() -> None:
     assert [str(reply) for reply in ReplyReader().feed(b"220\r\n250-\r\n250\n")] == ["220", "250  /"]
 
@@ -451,12 +494,13 @@ def test_refusals_are_counted() -> None:
     [
         (["250 a\r\n250 b\r\n354 go", "421 no"], "x\r\n.\r\n"),
         (["250 a\r\n250 b\r\n354 go", LOST], "x\r\n.\r\n"),
-        (["250 a\r\n354 b\r\n554 no", "221 bye"], "QUIT\r\n"),
+        (["250 a\r\n354 b\r\n554 no"], GROUP),
+        (["250 a\r\n250 b\r\n250 c"], GROUP),
         (["250 a\r\n451 b\r\n554 no", "502 what", "221 bye"], "QUIT\r\n"),
         (["250 a\r\n451 b\r\n554 no", "421 enough"], "RSET\r\n"),
         (["250 a\r\n451 b\r\n554 no", LOST], "RSET\r\n"),
     ],
-    ids=["421", "lost", "no reply to RCPT", "no RSET", "421 for RSET", "lost at RSET"],
+    ids=["421", "lost", "no reply to RCPT", "no reply to DATA", "no RSET", "421 for RSET", "lost at RSET"],
 )
 def test_the_connection_does_not_stay_when_something_went_wrong(script: Script, end: str) -> None:
     dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)

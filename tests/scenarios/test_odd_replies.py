@@ -1,0 +1,237 @@
+"""What our sending side makes of odd replies, at every stage, from our own hosts and from real servers: a message is
+delivered, queued or bounced, and its fate says which (RFC 5321 §4.2.1, §4.3.2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakemail import (
+    Bounced,
+    Delivered,
+    Expired,
+    MailNet,
+    Queued,
+    Reason,
+    Relayed,
+    Stage,
+    days,
+    faults,
+    hours,
+)
+from scripted_smtp import ScriptedServer, scripted
+
+CODES = (200, 220, 235, 250, 251, 252, 334, 354, 421, 450, 550, 554)
+REPLIES: dict[str, bytes] = {
+    **{str(code): f"{code} odd\r\n".encode() for code in CODES},
+    "250 in three lines": b"250-odd\r\n250-very\r\n250 odd\r\n",
+    "354 in two lines": b"354-odd\r\n354 odd\r\n",
+    "code alone": b"354\r\n",
+    "000": b"000 odd\r\n",
+    "150": b"150 odd\r\n",
+    "999": b"999 odd\r\n",
+    "no code": b"odd\r\n",
+    "empty": b"\r\n",
+    "two digits": b"25 odd\r\n",
+    "two codes": b"250-odd\r\n251 odd\r\n",
+    "not ASCII": b"\xff\xfe\x00\x80\r\n",
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\n",
+    "too long a line": b"250 " + b"x" * 5000 + b"\r\n",
+    "too many lines": b"250-x\r\n" * 20_000 + b"250 x\r\n",
+}
+COMPLETION = {"200", "220", "235", "250", "251", "252", "250 in three lines"}
+GO_AHEAD = {"354", "354 in two lines", "code alone"}
+TAKEN: dict[Stage, set[str]] = {
+    Stage.SMTP_BANNER: {"220"},
+    # Whoever knows no EHLO is told HELO (§3.2), and that is answered well.
+    Stage.SMTP_HELO: {"250", "250 in three lines", "550"},
+    # With opportunistic TLS no is no reason to keep the mail; nor is TLS that does not work (RFC 7435).
+    Stage.SMTP_STARTTLS: {"220", "450", "550", "554"},
+    Stage.SMTP_MAIL: COMPLETION,
+    Stage.SMTP_RCPT: COMPLETION,
+    Stage.SMTP_DATA: GO_AHEAD,
+    Stage.SMTP_END: COMPLETION,
+    Stage.SMTP_QUIT: set(REPLIES),
+}
+VERBS = {
+    Stage.SMTP_BANNER: "greeting",
+    Stage.SMTP_HELO: "EHLO",
+    Stage.SMTP_STARTTLS: "STARTTLS",
+    Stage.SMTP_MAIL: "MAIL",
+    Stage.SMTP_RCPT: "RCPT",
+    Stage.SMTP_DATA: "DATA",
+    Stage.SMTP_END: "end",
+    Stage.SMTP_QUIT: "QUIT",
+}
+
+
+def expected(stage: Stage, name: str) -> type:
+    """The fate while the server goes on like that."""
+    if name in TAKEN[stage]:
+        return Relayed
+    return Bounced if name in ("550", "554") else Queued
+
+
+def send(net: MailNet, *recipients: str) -> None:
+    with net.account("shop@shop.test").submission.smtplib() as client:
+        client.sendmail("shop@shop.test", recipients, "Subject: Receipt\n\nThank you.")
+
+
+def domains() -> dict[str, str]:
+    return {name: f"d{number}.test" for number, name in enumerate(REPLIES)}
+
+
+def bounced_to_shop(net: MailNet) -> set[str]:
+    notices = [mail.delivery_report for mail in net.account("shop@shop.test").inbox]
+    return {each.recipient for each in notices if each is not None and each.action == "failed"}
+
+
+def check(net: MailNet, stage: Stage, *, now: bool, taken: type) -> None:
+    """Each fate is as it should be, and the queue and the sender's mailbox say the same."""
+    wrong: dict[str, str] = {}
+    waiting = {address for entry in net.queue for address in entry.recipients}
+    bounced = bounced_to_shop(net)
+    for name, domain in domains().items():
+        bob = f"bob@{domain}"
+        wanted = expected(stage, name)
+        wanted = taken if wanted is Relayed else wanted if now or wanted is not Queued else Expired
+        fate = net.journey(to=bob).fate
+        is_right = (
+            isinstance(fate, wanted)
+            and (bob in waiting) is (wanted is Queued)
+            and (bob in bounced) is (wanted in (Bounced, Expired))
+        )
+        if not is_right:
+            wrong[name] = f"{fate}, not {wanted.__name__}; queued: {bob in waiting}, told: {bob in bounced}"
+    assert wrong == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", TAKEN, ids=str)
+@pytest.mark.parametrize("keywords", [(), ("PIPELINING", "8BITMIME", "SIZE")], ids=["in turn", "pipelined"])
+def test_a_real_server_says_something_odd(stage, keywords):
+    offered = (*keywords, *(["STARTTLS"] if stage is Stage.SMTP_STARTTLS else []))
+    servers = {name: ScriptedServer(VERBS[stage], odd, keywords=offered) for name, odd in REPLIES.items()}
+    with scripted(*servers.values()), MailNet(seed=1) as net:
+        net.queue.schedule(gaps=[hours(1)], give_up_after=hours(2))
+        for name, domain in domains().items():
+            net.attach(f"mx.{domain}", "127.0.0.1", servers[name].port)
+            net.domain(domain, mx=[f"mx.{domain}"])
+            send(net, f"bob@{domain}")
+        net.settle()
+        check(net, stage, now=True, taken=Relayed)
+        net.clock.advance(hours(3))
+        check(net, stage, now=False, taken=Relayed)
+        assert net.queue.is_empty
+        for name, server in servers.items():
+            assert bool(server.messages) is (
+                expected(stage, name) is Relayed or (stage is Stage.SMTP_END and name in COMPLETION)
+            ), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", TAKEN, ids=str)
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "in turn"])
+def test_one_of_our_own_hosts_says_something_odd(stage, pipelining):
+    with MailNet(seed=1) as net:
+        net.queue.schedule(gaps=[hours(1)], give_up_after=hours(2))
+        for name, domain in domains().items():
+            net.account(f"bob@{domain}")
+            mx = net.mx(domain)
+            mx.faults.add(stage, faults.garbage(REPLIES[name]))
+            if not pipelining:
+                net.existing_host(f"mx1.{domain}").change(hide={"PIPELINING"})
+            send(net, f"bob@{domain}")
+        net.settle()
+        for_now = {name: net.account(f"bob@{domain}").inbox for name, domain in domains().items()}
+        check(net, stage, now=True, taken=Delivered)
+        net.clock.advance(hours(3))
+        check(net, stage, now=False, taken=Delivered)
+        assert net.queue.is_empty
+        for name, inbox in for_now.items():
+            # At the end of the message the host has taken it, whatever it says then.
+            assert bool(len(inbox)) is (stage is Stage.SMTP_END or name in TAKEN[stage]), name
+
+
+@pytest.mark.parametrize("stage", TAKEN, ids=str)
+@pytest.mark.parametrize("odd", ["354", "550", "421", "no code", "two codes", "999"])
+def test_it_arrives_when_the_server_has_come_to_its_senses(stage, odd):
+    keywords = ("STARTTLS",) if stage is Stage.SMTP_STARTTLS else ()
+    with (
+        scripted(ScriptedServer(VERBS[stage], REPLIES[odd], times=1, keywords=keywords)) as [server],
+        MailNet(seed=1) as net,
+    ):
+        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.domain("real.test", mx=["mx.real.test"])
+        send(net, "bob@real.test")
+        net.settle()
+        net.clock.advance(hours(1))
+        # Where the greeting is no, another address of the host is tried (§5.1).
+        wanted = Bounced if expected(stage, odd) is Bounced and stage is not Stage.SMTP_BANNER else Relayed
+        assert isinstance(net.journey(to="bob@real.test").fate, wanted)
+        assert net.queue.is_empty
+        assert bool(server.messages) is (wanted is Relayed)
+
+
+@pytest.mark.parametrize(
+    "stage", [Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA, Stage.SMTP_END], ids=str
+)
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "in turn"])
+def test_two_replies_for_one_command_blame_nobody(stage, pipelining):
+    """RCPT is answered with the second reply to the command before, DATA with that to RCPT, and so on."""
+    with MailNet(seed=1) as net:
+        ann, bob, shop = net.accounts("ann@example.org", "bob@example.org", "shop@shop.test")
+        mx = net.mx("example.org")
+        if not pipelining:
+            net.existing_host("mx1.example.org").change(hide={"PIPELINING"})
+        mx.faults.add(stage, faults.duplicate_reply(), times=1)
+        send(net, ann.address, "gone@example.org", bob.address)
+        net.settle()
+        net.clock.advance(hours(1))
+        assert isinstance(net.journey(to=ann).fate, Delivered)
+        assert isinstance(net.journey(to=bob).fate, Delivered)
+        gone = net.journey(to="gone@example.org").fate
+        assert isinstance(gone, Bounced)
+        assert gone.reason is Reason.NO_SUCH_USER
+        assert bounced_to_shop(net) == {"gone@example.org"}
+        assert len(shop.inbox) == 1
+
+
+def test_an_odd_reply_for_one_recipient_keeps_the_others_going():
+    with MailNet(seed=1) as net:
+        ann, bob = net.accounts("ann@example.org", "bob@example.org")
+        net.mx("example.org").faults.add(Stage.SMTP_RCPT, faults.garbage("354 go\r\n"), to=bob)
+        send(net, ann.address, bob.address)
+        net.settle()
+        assert isinstance(net.journey(to=ann).fate, Delivered)
+        fate = net.journey(to=bob).fate
+        assert isinstance(fate, Queued)
+        assert (fate.last_reply.code, fate.reason) == (354, Reason.PROTOCOL_ERROR)
+        net.clock.advance(days(6))
+        assert isinstance(net.journey(to=bob).fate, Expired)
+        [report] = net.account("shop@shop.test").inbox[-1].delivery_report.recipients
+        assert (report.address, report.status) == (bob.address, "5.5.0")
+
+
+def test_nonsense_behind_the_last_reply_takes_nothing_back():
+    with (
+        scripted(ScriptedServer("end", b"250 queued\r\nnonsense\r\n")) as [server],
+        MailNet(seed=1) as net,
+    ):
+        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.domain("real.test", mx=["mx.real.test"])
+        send(net, "bob@real.test")
+        net.settle()
+        assert net.journey(to="bob@real.test").fate == Relayed()
+        net.clock.advance(days(1))
+        assert len(server.messages) == 1
+
+
+def test_nobody_says_goodbye_to_a_server_that_talks_nonsense():
+    with scripted(ScriptedServer("MAIL", b"354 go\r\n"), ScriptedServer("RCPT", b"odd\r\n")) as servers:
+        with MailNet(seed=1) as net:
+            for number, server in enumerate(servers):
+                net.attach(f"mx.d{number}.test", "127.0.0.1", server.port)
+                net.domain(f"d{number}.test", mx=[f"mx.d{number}.test"])
+                send(net, f"bob@d{number}.test")
+            net.settle()
+        assert [server.commands for server in servers] == [["EHLO", "MAIL"], ["EHLO", "MAIL", "RCPT"]]
