@@ -44,7 +44,8 @@ _LEAST_GRACE: Final = 0.01
 _TURNS: Final = 4
 """Turns of the loop in which what a server of ours has written is surely read."""
 
-_Habit = tuple[Endpoint, Stage]
+_Habit = tuple[Endpoint, Stage, int]
+"""Where a server falls silent: after so many pieces of the answer at that stage."""
 
 
 class PeerWait:
@@ -59,6 +60,7 @@ class PeerWait:
         self._target = target
         self._end: Endpoint | None = None
         self._stage = Stage.CONNECT
+        self._pieces = 0
         self._timeout: asyncio.Timeout | None = None
         self._timer: asyncio.Handle | None = None
         self._job: Job | None = None
@@ -67,6 +69,7 @@ class PeerWait:
 
     def __call__(self, stage: Stage) -> PeerWait:
         """The next wait is at that stage."""
+        self._pieces = self._pieces + 1 if stage is self._stage else 0
         self._stage = stage
         return self
 
@@ -82,9 +85,13 @@ class PeerWait:
         self._count()
         timeout, self._timeout = self._timeout, None
         if kind is None and not self._was_silent:
-            self._stalls.silences.pop((self._target, self._stage), None)
+            self._stalls.silences.pop(self._habit, None)
         if timeout is not None:
             await timeout.__aexit__(kind, error, trace)
+
+    @property
+    def _habit(self) -> _Habit:
+        return self._target, self._stage, self._pieces
 
     @property
     def is_stalled(self) -> bool:
@@ -151,12 +158,12 @@ class PeerWait:
             self._stall()
 
     def _wait_for_grace(self) -> None:
-        times = self._stalls.silences.get((self._target, self._stage), 0)
+        times = self._stalls.silences.get(self._habit, 0)
         grace = max(_GRACE / 4**times, _LEAST_GRACE)
         self._timer = asyncio.get_running_loop().call_later(grace, self._suppose_silent)
 
     def _suppose_silent(self) -> None:
-        habit = self._target, self._stage
+        habit = self._habit
         self._stalls.silences[habit] = min(self._stalls.silences.get(habit, 0) + 1, 8)
         self._was_silent = True
         self._stall()

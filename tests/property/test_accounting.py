@@ -274,7 +274,10 @@ def test_no_combination_of_faults_stops_the_world(seed: int) -> None:
                 client.sendmail(shop.address, to, samples.plain(to=to, subject=f"Mail {number}"))
         net.settle()
         waiting = {(entry.queue_id, address) for entry in net.queue for address in entry.recipients}
+        under_way = {entry.queue_id for entry in net.queue if entry.next_attempt is None}
         for journey in net.journeys():
+            if under_way & set(journey.queue_ids):
+                continue  # another recipient's server is slow, so it is not decided what becomes of this one
             is_waiting = any((id, str(journey.recipient)) in waiting for id in journey.queue_ids)
             assert isinstance(journey.fate, Queued) is is_waiting, f"{combination}\n{journey}"
         for _ in range(3):
@@ -282,7 +285,7 @@ def test_no_combination_of_faults_stops_the_world(seed: int) -> None:
         assert net.queue.is_empty, combination
         told = {mail.message_id for mail in bob.inbox}
         returned = Counter(
-            each.address
+            each.recipient
             for mail in shop.inbox
             if mail.delivery_report is not None and mail.delivery_report.action == "failed"
             for each in mail.delivery_report.recipients
