@@ -143,7 +143,11 @@ class Connections:
 
     async def _run(self, call: Call, link: _Link, outgoing: Outgoing) -> Dialogue:
         dialogue = Dialogue(
-            outgoing, tls=call.tls, greeted=link.greeted, stay=lambda: self._may_stay(call, link)
+            outgoing,
+            tls=call.tls,
+            greeted=link.greeted,
+            stay=lambda: self._may_stay(call, link),
+            earlier=link.messages,
         )
         await link.client.run(dialogue)
         link.refusals += dialogue.refusals

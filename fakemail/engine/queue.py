@@ -138,6 +138,7 @@ class MailQueue:
                         result.detail,
                         result.remote if result.reply is not None else "",
                         until,
+                        result.status,
                     )
                     for result in due
                 ),
@@ -187,7 +188,7 @@ class MailQueue:
         relayed: list[Result] = []
         for result in results:
             entry.last[result.recipient.address] = result
-            tried = judge(result.reply, result.reason)
+            tried = judge(result.reply, result.reason, at=result.at)
             step, gap = self.schedule.decide(tried, age=now - entry.arrived, attempts=entry.attempts)
             if step is Next.RETRY:
                 retries.append((result, now + gap))

@@ -56,6 +56,8 @@ class Result(NamedTuple):
     """The host that was tried, empty if none was found."""
     reports_delivery: bool
     """Whether the next host promised to report deliveries itself (RFC 3461 §5.2.1)."""
+    status: str = ""
+    """The enhanced status code where the reason stands for several and no reply gives one."""
 
 
 class _Candidate(NamedTuple):
@@ -201,7 +203,10 @@ class Transfer:
             for outcome in dialogue.outcomes:
                 self._note(candidate, outcome, dialogue, final=final)
             self._report(domain, candidate, _Try(dialogue, problem), sts)
-            if final:
+            if dialogue.left:
+                # RFC 9422 §4.1: more recipients than it takes at once; the others follow.
+                candidates, recipients = [candidate, *candidates], dialogue.left
+            elif final:
                 return
 
     def _report(self, domain: str, candidate: _Candidate, tried: _Try, sts: Sts) -> None:
@@ -307,6 +312,7 @@ class Transfer:
                     outcome.detail,
                     candidate.host,
                     dialogue.offers("DSN"),
+                    outcome.status,
                 )
             )
 

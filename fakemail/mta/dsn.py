@@ -56,6 +56,7 @@ _STATUS: Final = {
     Reason.NULL_MX: "1.10",  # RFC 7505 §5
     Reason.MAIL_LOOP: "4.6",
     Reason.NOT_NEGOTIATED: "6.3",
+    Reason.MESSAGE_TOO_BIG: "3.4",
     Reason.DNS_TEMPORARY: "4.3",
     Reason.NO_ADDRESS: "4.4",
     Reason.CONNECTION_REFUSED: "4.1",
@@ -85,6 +86,8 @@ class Status:
     remote: str = ""
     """The host that gave the reply, empty for our own."""
     retry_until: datetime | None = None
+    status: str = ""
+    """The enhanced status code where the reason stands for several and no server gave one."""
 
     @property
     def code(self) -> str:
@@ -93,7 +96,10 @@ class Status:
         # A positive reply that did not fit what was sent says nothing about why there is no delivery.
         reply = None if self.reply is None or self.reply.is_positive is not succeeded else self.reply
         if reply is not None and reply.enhanced is not None:
-            return reply.enhanced
+            # What is tried again has failed for now, whatever the server called it (RFC 3464 §2.3.4).
+            return f"4{reply.enhanced[1:]}" if self.action is Action.DELAYED else reply.enhanced
+        if self.status:
+            return self.status
         if succeeded:
             return "2.0.0"
         digit = "5" if reply is None or reply.is_permanent else "4"

@@ -15,6 +15,7 @@ from typing import Final
 from fakemail.terms.duration import days, hours, minutes
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
 
 
 class Tried(Enum):
@@ -66,16 +67,29 @@ _FINAL_REASONS: Final = frozenset(
 )
 
 
-def judge(reply: Reply | None, reason: Reason | None) -> Tried:
-    """How an attempt ended, from the last reply, or from the reason if there was no reply.
+def judge(reply: Reply | None, reason: Reason | None, *, at: Stage = Stage.SMTP_END) -> Tried:
+    """How an attempt ended, from the last reply and where it came, or from the reason if there was no reply.
 
     A positive reply with a reason is one that does not fit what was sent: the next host has taken nothing.
     """
     if reply is not None:
         if reply.is_positive:
             return Tried.TAKEN if reason is None else Tried.NOT_NOW
-        return Tried.NOT_NOW if reply.is_transient else Tried.NEVER
+        is_transient = reply.is_transient or (at is Stage.SMTP_RCPT and _means_too_many(reply))
+        return Tried.NOT_NOW if is_transient else Tried.NEVER
     return Tried.NEVER if reason in _FINAL_REASONS else Tried.NOT_NOW
+
+
+def _means_too_many(reply: Reply) -> bool:
+    """Whether an answer to RCPT is the 552 of RFC 821 for too many recipients (RFC 5321 §4.5.3.1.10).
+
+    An enhanced code can say that it means what it says since: a full mailbox (X.2.2), a message that is too
+    big for it (X.2.3, X.3.4), a policy (X.7.z).
+    """
+    if reply.code != 552:
+        return False
+    _, subject, detail = (reply.enhanced or "5.0.0").split(".")
+    return subject not in ("2", "7") and (subject, detail) != ("3", "4")
 
 
 @dataclass(frozen=True, slots=True)

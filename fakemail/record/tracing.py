@@ -337,7 +337,8 @@ def _try(trace: Trace, index: _Index, queue_id: str) -> str:
                 return ""
             trace.settle(fates.Queued(host=last.mail_host), reply=last.reply)
             return contact.queue_id
-        _failed(trace, last)
+        deferrals = index.deferrals.get((queue_id, recipient.key), [])
+        _failed(trace, last, is_put_off=any(each.number > last.number for each in deferrals[-1:]))
     elif routes and (reason := routes[-1].reason) is not None:
         if reason in _PERMANENT:
             trace.settle(fates.Refused(Stage.ROUTE, None, reason, host=holder), reason=reason)
@@ -367,11 +368,12 @@ def _returned(trace: Trace, returned: Returned) -> None:
     trace.settle(end, reason=reason, reply=reply)
 
 
-def _failed(trace: Trace, last: Attempt) -> None:
+def _failed(trace: Trace, last: Attempt, *, is_put_off: bool) -> None:
     reply, reason = last.reply, last.reason
     is_permanent = reply.is_permanent if reply is not None else reason in _PERMANENT
     end: fates.Fate
-    if last.final and is_permanent:
+    # The host itself decides what a reply means to it: some that say 5yz are no last word (RFC 5321 §4.5.3.1.10).
+    if last.final and is_permanent and not is_put_off:
         end = fates.Refused(last.at, reply, reason, host=last.mail_host or last.host)
     else:
         end = fates.Queued(reply, reason, host=last.host)

@@ -5,6 +5,7 @@ It decides; :mod:`fakemail.wire.smtp_client` does. Nothing here waits, connects 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from fakemail.terms.stage import Stage
 
 MAX_REPLY_LINE: Final = 4096  # octets; RFC 5321 §4.5.3.1.5 says 512, real servers go beyond
 MAX_REPLY: Final = 64 * 1024
+# RFC 9422 §4.1: a limit that is not written so is as if it were not there.
+_LIMIT: Final = re.compile(r"([A-Z0-9][A-Z0-9_-]*)=([1-9][0-9]{0,5})")
 _TRANSACTION: Final = frozenset({Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA, Stage.SMTP_END})
 
 
@@ -97,6 +100,8 @@ class Outcome:
     reason: Reason | None = None
     """``None`` when the server took the message for it, or said no by ``reply``."""
     detail: str = ""
+    status: str = ""
+    """The enhanced status code (RFC 3463) where the reason stands for several and no reply gives one."""
 
     @property
     def is_accepted(self) -> bool:
@@ -108,9 +113,14 @@ class _Stop(Exception):
     """The transaction ends here for every recipient that is still open."""
 
     def __init__(
-        self, at: Stage, reply: Reply | None, reason: Reason | None = None, detail: str = ""
+        self,
+        at: Stage,
+        reply: Reply | None,
+        reason: Reason | None = None,
+        detail: str = "",
+        status: str = "",
     ) -> None:
-        self.at, self.reply, self.reason, self.detail = at, reply, reason, detail
+        self.at, self.reply, self.reason, self.detail, self.status = at, reply, reason, detail, status
 
 
 class _Stale(Exception):
@@ -134,10 +144,11 @@ class Dialogue:
         tls: Tls = Tls.IF_OFFERED,
         greeted: Greeted | None = None,
         stay: Callable[[], bool] = lambda: False,
+        earlier: int = 0,
     ) -> None:
-        """With ``greeted`` it begins with MAIL, on a connection that was kept. ``stay`` is asked after a
-        transaction in which the server said yes or no whether the connection shall be kept; else it ends
-        with QUIT."""
+        """With ``greeted`` it begins with MAIL, on a connection that was kept, on which there were ``earlier``
+        transactions. ``stay`` is asked after a transaction in which the server said yes or no whether the
+        connection shall be kept; else it ends with QUIT."""
         self._message = message
         self._tls = tls
         self._content = message.content
@@ -147,6 +158,7 @@ class Dialogue:
         self._is_greeted = greeted is not None
         self._is_untried = greeted is not None
         self._stay = stay
+        self._earlier = earlier
         self._dismissed = False  # the server said 421: it closes the connection (RFC 5321 §3.8)
         self._is_broken = False  # the server said what answers nothing: there is no talking with it any more
         self._is_begun = False  # the server took MAIL, and has not answered the end of the message
@@ -154,6 +166,8 @@ class Dialogue:
         """How many 4yz and 5yz replies there were, of which servers bear so many and no more."""
         self.channel: Channel | None = None if greeted is None else greeted.channel
         self.outcomes: list[Outcome] = []
+        self.left: list[Recipient] = []
+        """Whom the limits of the server leave for another transaction (RFC 9422); they have no outcome."""
         self.is_stale = False
         """Whether the kept connection was over already: nothing came of it, and a new one is needed."""
         self.stays = False
@@ -172,7 +186,7 @@ class Dialogue:
             # Where DATA is answered so, the replies may have been those to the commands before it.
             if stop.at is Stage.SMTP_DATA and stop.reason is Reason.PROTOCOL_ERROR:
                 self._forget()
-            self._settle(self._open, stop.at, stop.reply, stop.reason, stop.detail)
+            self._settle(self._open, stop.at, stop.reply, stop.reason, stop.detail, stop.status)
         except PeerFailure as failure:
             if failure.is_out_of_step:
                 self._forget()
@@ -182,7 +196,7 @@ class Dialogue:
             return
         # What became of the message is known; how the server says goodbye changes nothing.
         with suppress(PeerFailure, _Stop):
-            if all(map(_is_answered, self.outcomes)) and self._stay():
+            if all(map(_is_answered, self.outcomes)) and self._stay() and self._may_begin_another():
                 self.stays = yield from self._clear()
             if not (self.stays or self._dismissed or self._is_broken):
                 yield Send(b"QUIT\r\n", (Stage.SMTP_QUIT,))
@@ -200,6 +214,12 @@ class Dialogue:
         """Whether the server's last EHLO reply had that keyword."""
         return keyword in self._keywords
 
+    def limit(self, name: str) -> int | None:
+        """The value of one of the server's limits (RFC 9422), ``None`` where it has no such limit."""
+        words = self._keywords.get("LIMITS", "").upper().split()
+        matches = filter(None, map(_LIMIT.fullmatch, words))
+        return next((int(match[2]) for match in matches if match[1] == name), None)
+
     @property
     def was_greeted(self) -> bool:
         """Whether the server was ready to talk; if not, another host may be tried (RFC 5321 §5.1)."""
@@ -212,14 +232,16 @@ class Dialogue:
         reply: Reply | None,
         reason: Reason | None = None,
         detail: str = "",
+        status: str = "",
     ) -> None:
-        self.outcomes += [Outcome(recipient, at, reply, reason, detail) for recipient in recipients]
+        self.outcomes += [Outcome(recipient, at, reply, reason, detail, status) for recipient in recipients]
         settled = {id(recipient) for recipient in recipients}
         self._open = [recipient for recipient in self._open if id(recipient) not in settled]
 
     def _forget(self) -> None:
         """Nothing that was said of single recipients counts."""
         self.outcomes.clear()
+        self.left.clear()
         self._open = list(self._message.recipients)
 
     def _say(self, stage: Stage, line: str) -> Generator[Step, Answer, Reply]:
@@ -256,6 +278,11 @@ class Dialogue:
         if not self._is_begun:
             return True
         return is_success(Stage.SMTP_RSET, (yield from self._say(Stage.SMTP_RSET, "RSET")))
+
+    def _may_begin_another(self) -> bool:
+        """Whether the server takes one more transaction on this connection (RFC 9422 §4.1: MAILMAX)."""
+        most = self.limit("MAILMAX")
+        return most is None or self._earlier + 1 < most
 
     # Hello ---------------------------------------------------------------------------------------
 
@@ -304,8 +331,11 @@ class Dialogue:
 
     def _transact(self) -> Generator[Step, Answer, None]:
         chunked = self._message.body is Body.BINARY  # RFC 3030 §3: such a message goes with BDAT only
+        self._check_names()
         self._choose_body(chunked)
+        self._check_size()
         mail = f"MAIL FROM:{_bracketed(self._message.sender)}{self._mail_parameters()}"
+        self._keep_to_limits()
         rcpts = [f"RCPT TO:<{each.address}>{self._rcpt_parameters(each)}" for each in self._open]
         go_ahead: Reply | None = None
         if "PIPELINING" in self._keywords:
@@ -344,6 +374,34 @@ class Dialogue:
                 "the server does not offer 8BITMIME, and the message cannot be encoded for it",
             )
         self._content = seven_bit
+
+    def _check_names(self) -> None:
+        """UTF-8 in addresses and header is for those only who offer it (RFC 6531 §3.5)."""
+        if self._message.smtputf8 and "SMTPUTF8" not in self._keywords:
+            why = "the server does not offer SMTPUTF8"
+            raise _Stop(Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, why, "5.6.7")
+
+    def _check_size(self) -> None:
+        """What the server has said to be too big for it is not sent; 0 and no number say nothing (RFC 1870 §4)."""
+        most, size = self._keywords.get("SIZE", ""), len(self._content)
+        if most.isascii() and most.isdigit() and 0 < int(most[:20]) < size:
+            why = f"it has {size} octets, and the server takes {most}"
+            raise _Stop(Stage.SMTP_MAIL, None, Reason.MESSAGE_TOO_BIG, why)
+
+    def _keep_to_limits(self) -> None:
+        """Name as many recipients, of as many domains, as the server takes at once (RFC 9422 §4.1)."""
+        most, most_domains = self.limit("RCPTMAX"), self.limit("RCPTDOMAINMAX")
+        named: list[Recipient] = []
+        domains: set[str] = set()
+        for recipient in self._open:
+            domain = recipient.address.domain
+            is_over = len(named) == most or (domain not in domains and len(domains) == most_domains)
+            if is_over:
+                self.left.append(recipient)
+            else:
+                named.append(recipient)
+                domains.add(domain)
+        self._open = named
 
     def _name_together(
         self, mail: str, rcpts: Sequence[str], *, data: bool
@@ -397,10 +455,6 @@ class Dialogue:
                 )
             said += " BODY=BINARYMIME"
         if message.smtputf8:
-            if "SMTPUTF8" not in keywords:
-                raise _Stop(
-                    Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, "the server does not offer SMTPUTF8"
-                )
             said += " SMTPUTF8"
         if message.requiretls:
             if "REQUIRETLS" in keywords:

@@ -11,6 +11,7 @@ from fakemail import (
     MailNet,
     Queued,
     Reason,
+    Reply,
     Stage,
     days,
     minutes,
@@ -170,6 +171,93 @@ def test_what_cannot_be_encoded_comes_back(mailnet, shop):
     send(mailnet, shop, bob.address, content=piece, options=["BODY=8BITMIME"])
     assert mailnet.journey(to=bob).fate == Bounced(Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED)
     assert "does not offer 8BITMIME" in shop.inbox.one().text
+
+
+def test_what_needs_smtputf8_comes_back_from_a_host_that_does_not_offer_it(mailnet, shop):
+    """RFC 6531 §3.5: 5.6.7; also where the host does not offer 8BITMIME either."""
+    bob = mailnet.account("bob@example.org")
+    for hidden in ({"SMTPUTF8"}, {"8BITMIME"}):
+        mailnet.host("mx1.example.org").change(hide=hidden)
+        send(mailnet, shop, bob.address, content=GREETING, options=["SMTPUTF8", "BODY=8BITMIME"])
+        report = shop.inbox[-1].delivery_report
+        assert (report.status, report.recipient) == ("5.6.7", bob.address)
+    assert bob.inbox.is_empty
+
+
+def test_a_message_that_is_too_big_for_the_next_host_is_not_sent_there(mailnet, shop):
+    """RFC 1870 §6.1: it comes back with 5.3.4."""
+    bob = mailnet.account("bob@example.org")
+    mailnet.host("mx1.example.org").change(max_message_size=1000)
+    send(mailnet, shop, bob.address, content=b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n" * 500)
+    assert mailnet.journey(to=bob).fate == Bounced(Stage.SMTP_MAIL, None, Reason.MESSAGE_TOO_BIG)
+    assert shop.inbox.one().delivery_report.status == "5.3.4"
+    assert not mailnet.events(Stage.SMTP_MAIL, host="mx1.example.org")
+    send(mailnet, shop, bob.address)
+    assert len(bob.inbox) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "transactions"),
+    [("RCPTMAX=2", 3), ("RCPTMAX=1 MAILMAX=2", 5), ("RCPTDOMAINMAX=1", 1), ("RCPTMAX=5", 1)],
+)
+def test_recipients_beyond_the_limits_of_a_host_go_in_further_transactions(
+    mailnet, shop, limits, transactions
+):
+    """RFC 9422 §4.1: nobody waits for a retry, and nobody is refused."""
+    people = mailnet.accounts(*(f"p{number}@example.org" for number in range(5)))
+    hello = Reply(250, None, f"mx1.example.org\nPIPELINING\nLIMITS {limits}")
+    mailnet.mx("example.org").faults.reply(Stage.SMTP_HELO, hello)
+    send(mailnet, shop, *(each.address for each in people))
+    assert [len(each.inbox) for each in people] == [1] * 5
+    assert len(mailnet.events(Stage.SMTP_MAIL, host="mx1.example.org")) == transactions
+    assert all(isinstance(mailnet.journey(to=each).fate, Delivered) for each in people)
+
+
+def test_a_host_that_takes_few_recipients_gets_all_of_them_at_once(mailnet, shop):
+    people = mailnet.accounts(*(f"p{number}@example.org" for number in range(5)))
+    mailnet.host("mx1.example.org").change(max_recipients=2)
+    send(mailnet, shop, *(each.address for each in people))
+    assert [len(each.inbox) for each in people] == [1] * 5
+    replies = [event.reply.code for event in mailnet.events(Stage.SMTP_RCPT, host="mx1.example.org")]
+    assert replies == [250] * 5
+    mailnet.host("mx1.example.org").change(
+        hide={"LIMITS"}
+    )  # then the others are told 452, and are tried again
+    send(mailnet, shop, *(each.address for each in people))
+    assert mailnet.queue.one().last_reply == Reply(452, "4.5.3")
+    mailnet.clock.advance(minutes(30))
+    assert [len(each.inbox) for each in people] == [2] * 5
+
+
+@pytest.mark.parametrize("reply", [Reply(552), Reply(552, "5.5.3", "too many recipients")])
+def test_552_to_a_recipient_is_tried_again(mailnet, shop, reply):
+    """RFC 5321 §4.5.3.1.10: old servers say it for too many recipients."""
+    ann, bob = mailnet.accounts("ann@example.org", "bob@example.org")
+    mx = mailnet.mx("example.org")
+    mx.faults.reply(Stage.SMTP_RCPT, reply, to=bob.address, times=1)
+    send(mailnet, shop, ann.address, bob.address)
+    assert (len(ann.inbox), len(bob.inbox)) == (1, 0)
+    assert mailnet.journey(to=bob).fate == Queued(reply, Reason.FAULT)
+    mailnet.clock.advance(minutes(5))
+    assert isinstance(mailnet.journey(to=bob).fate, Delivered)
+    assert shop.inbox.is_empty
+
+
+def test_552_to_a_recipient_is_warned_of_and_given_up_as_any_delay(mailnet, shop):
+    bob = mailnet.account("bob@example.org")
+    mailnet.mx("example.org").faults.reply(Stage.SMTP_RCPT, Reply(552, "5.5.3"))
+    send(mailnet, shop, bob.address)
+    mailnet.clock.advance(days(6))
+    reports = [mail.delivery_report for mail in shop.inbox]
+    assert [(each.action, each.status) for each in reports] == [("delayed", "4.5.3"), ("failed", "5.5.3")]
+    assert isinstance(mailnet.journey(to=bob).fate, Expired)
+
+
+def test_a_mailbox_that_is_full_for_good_is_no_matter_of_too_many_recipients(mailnet, shop):
+    bob = mailnet.account("bob@example.org")
+    mailnet.mx("example.org").faults.mailbox_full(bob.address, for_good=True)
+    send(mailnet, shop, bob.address)
+    assert shop.inbox.one().delivery_report.status == "5.2.2"
 
 
 def test_a_frozen_message_waits_until_it_is_thawed(mailnet, shop):

@@ -11,6 +11,7 @@ from fakemail.mta.schedule import TABLE, Next, Schedule, Tried, judge
 from fakemail.terms.duration import days, hours, minutes
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
+from fakemail.terms.stage import Stage
 
 
 def test_the_table_has_a_row_for_everything():
@@ -32,6 +33,26 @@ def test_the_table_has_a_row_for_everything():
 )
 def test_how_an_attempt_is_judged(reply, reason, tried):
     assert judge(reply, reason) is tried
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "tried"),
+    [
+        (None, Tried.NOT_NOW),
+        ("5.0.0", Tried.NOT_NOW),
+        ("5.3.0", Tried.NOT_NOW),
+        ("5.5.3", Tried.NOT_NOW),
+        ("5.2.2", Tried.NEVER),  # the mailbox is full
+        ("5.2.3", Tried.NEVER),  # the message is too long for it
+        ("5.3.4", Tried.NEVER),  # the message is too big
+        ("5.7.1", Tried.NEVER),
+    ],
+)
+def test_552_to_rcpt_means_too_many_recipients_unless_it_says_otherwise(enhanced, tried):
+    """RFC 5321 §4.5.3.1.10."""
+    assert judge(Reply(552, enhanced), None, at=Stage.SMTP_RCPT) is tried
+    assert judge(Reply(552, enhanced), None, at=Stage.SMTP_END) is Tried.NEVER
+    assert judge(Reply(550, enhanced), None, at=Stage.SMTP_RCPT) is Tried.NEVER
 
 
 def test_retries_come_ever_later_and_the_last_one_at_the_very_end():

@@ -361,6 +361,71 @@ def test_binary_message_goes_in_a_chunk(pipelined: bool) -> None:
     assert dialogue.outcomes[0].is_accepted
 
 
+def test_a_message_that_needs_smtputf8_says_so_in_its_status() -> None:
+    """RFC 6531 §3.5: 5.6.7, and before anything that could be encoded away is looked at."""
+    dialogue = Dialogue(
+        Outgoing("relay.test", SENDER, (BOB,), "ü\r\n".encode(), Body.EIGHT_BIT, smtputf8=True)
+    )
+    assert lines(drive(dialogue, ["220 hi", PLAIN, "221 bye"]))[-1] == "QUIT\r\n"
+    assert (dialogue.outcomes[0].reason, dialogue.outcomes[0].status) == (Reason.NOT_NEGOTIATED, "5.6.7")
+
+
+@pytest.mark.parametrize(
+    ("size", "is_sent"),
+    [("SIZE 2", False), ("SIZE 3", True), ("SIZE 0", True), ("SIZE", True), ("SIZE much", True)],
+)
+def test_what_is_too_big_for_the_server_is_not_sent(size: str, is_sent: bool) -> None:
+    """RFC 1870 §4: 0 and nothing are no limit."""
+    dialogue = Dialogue(outgoing(ANN, BOB), tls=Tls.NEVER)
+    rest = ["250 a", "250 b", "250 c", "354 go", "250 ok"] if is_sent else []
+    drive(dialogue, ["220 hi", f"250-mx\r\n250 {size}", *rest, "221 bye"])
+    assert [each.is_accepted for each in dialogue.outcomes] == [is_sent, is_sent]
+    if not is_sent:
+        assert {(each.at, each.reason, each.reply) for each in dialogue.outcomes} == {
+            (Stage.SMTP_MAIL, Reason.MESSAGE_TOO_BIG, None)
+        }
+
+
+CYD = Recipient(Address("cyd", "other.test"))
+
+
+@pytest.mark.parametrize(
+    ("limits", "named", "left"),
+    [
+        ("LIMITS RCPTMAX=1", [ANN], [BOB, CYD]),
+        ("LIMITS MAILMAX=9 RCPTMAX=2", [ANN, BOB], [CYD]),
+        ("limits rcptmax=2", [ANN, BOB], [CYD]),
+        ("LIMITS RCPTDOMAINMAX=1", [ANN, BOB], [CYD]),
+        ("LIMITS RCPTMAX=3", [ANN, BOB, CYD], []),
+        ("LIMITS RCPTMAX=0", [ANN, BOB, CYD], []),
+        ("LIMITS RCPTMAX=few RCPTMAX", [ANN, BOB, CYD], []),
+        ("LIMITS RCPTMAX=1234567", [ANN, BOB, CYD], []),
+        ("LIMITS", [ANN, BOB, CYD], []),
+    ],
+)
+def test_the_limits_of_the_server_are_kept(
+    limits: str, named: list[Recipient], left: list[Recipient]
+) -> None:
+    """RFC 9422 §4.1; what is not written as it says is no limit."""
+    dialogue = Dialogue(outgoing(ANN, BOB, CYD), tls=Tls.NEVER)
+    answers = ["220 hi", f"250-mx\r\n250 {limits}", "250 a", *["250 b"] * len(named), "354 go", "250 ok"]
+    said = lines(drive(dialogue, [*answers, "221 bye"]))
+    assert [line for line in said if line.startswith("RCPT")] == [
+        f"RCPT TO:<{each.address}>\r\n" for each in named
+    ]
+    assert [each.recipient for each in dialogue.outcomes] == named
+    assert dialogue.left == left
+
+
+@pytest.mark.parametrize(("earlier", "stays"), [(0, True), (1, True), (2, False)])
+def test_the_connection_stays_for_as_many_transactions_as_the_server_takes(earlier: int, stays: bool) -> None:
+    """RFC 9422 §4.1: MAILMAX."""
+    greeted = Greeted({"": "", "LIMITS": "MAILMAX=3"}, None)
+    dialogue = Dialogue(outgoing(), greeted=greeted, stay=lambda: True, earlier=earlier)
+    drive(dialogue, ["250 a", "250 b", "354 go", "250 ok", *([] if stays else ["221 bye"])])
+    assert dialogue.stays is stays
+
+
 def test_driver_that_mixes_up_its_answers_is_told() -> None:
     steps = Dialogue(outgoing()).steps()
     next(steps)
