@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from fakemail.engine.credentials import login_key
 from fakemail.engine.receiving import facts_of
+from fakemail.engine.transfer import LocalCopy
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
 from fakemail.model.filtering import ScannerAt
@@ -225,6 +226,7 @@ class Decisions:
             local = [each for each in local if each not in waiting]
         raw = prepend(content, trace)
         after = None
+        copies: dict[str, LocalCopy] = {}
         if local:
             if judge is None:
                 if internet.authentications.is_urgent(name):
@@ -233,6 +235,7 @@ class Decisions:
                     internet.dmarc_reporting.note(facts_of(internet, name, envelope, content))
                 failed, nobody_has_it = internet.agent.deliver(name, queue_id, envelope, raw, local)
                 if failed:
+                    copies = {each.address.key: LocalCopy(raw) for each, _ in failed}
                     internet.authentications.hold(name, queue_id, envelope, content)
             else:
                 decided = judge.conclude(queue_id, envelope, content, local)
@@ -241,7 +244,7 @@ class Decisions:
                     internet.dmarc_reporting.note(judge.facts, judgement)
                 if not waiting and all(each.judgement.outcome.is_final for each in decided):
                     return Receipt(judge.turned_away(decided))
-                failed, nobody_has_it, held = judge.carry_out(decided, queue_id, envelope, raw)
+                failed, nobody_has_it, held, copies = judge.carry_out(decided, queue_id, envelope, raw)
                 waiting += held
                 delayed = [each.policy.delay for each in decided if each.judgement.outcome is Outcome.DELAY]
                 after = max(delayed, default=None)
@@ -254,7 +257,7 @@ class Decisions:
             onward = self._altered(raw)
             if self._running.host.personality.arc_seal:
                 onward = internet.sealing.seal(name, "", envelope, raw, onward)
-            internet.queue(name, queue_id, envelope, onward, recipients=waiting, after=after)
+            internet.queue(name, queue_id, envelope, onward, recipients=waiting, after=after, copies=copies)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
 
     def _altered(self, raw: bytes) -> bytes:

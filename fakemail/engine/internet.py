@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fakemail.clock import Clock, Job, RealClock
@@ -37,7 +38,7 @@ from fakemail.engine.site import RunningHost
 from fakemail.engine.spoiled_dns import SpoiledDns
 from fakemail.engine.stalls import Stalls
 from fakemail.engine.ticking import Ticking
-from fakemail.engine.transfer import QueuedMessage
+from fakemail.engine.transfer import LocalCopy, QueuedMessage
 from fakemail.errors import MailExpectation, ServerError
 from fakemail.faults.facts import Facts
 from fakemail.faults.register import Register
@@ -382,8 +383,11 @@ class Internet:
         recipients: Sequence[Recipient] | None = None,
         origin: str = "",
         after: timedelta | None = None,
+        copies: Mapping[str, LocalCopy] = MappingProxyType({}),
     ) -> None:
-        """Take a message into a host's queue, to be handed on at once, or ``after`` some time."""
+        """Take a message into a host's queue, to be handed on at once, or ``after`` some time.
+
+        ``copies`` are for accounts of the host itself, by the key of the address."""
         targets = tuple(envelope.recipients if recipients is None else recipients)
         self.log.append(
             Queued,
@@ -397,7 +401,7 @@ class Internet:
             head_of(raw),
             origin,
         )
-        self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets), after=after)
+        self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets, copies), after=after)
 
     def send_report(
         self, host: str, queue_id: str, to: Address, raw: bytes, *, requiretls: bool = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fakemail.engine import outcomes
 from fakemail.engine.resolving import Resolver
+from fakemail.engine.transfer import LocalCopy
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.trace import prepend
 from fakemail.model.filtering import ScannerAt
@@ -55,6 +56,17 @@ class Decided(NamedTuple):
     """What was found now."""
     policy: Policy
     recipients: list[Recipient]
+
+
+class Done(NamedTuple):
+    """What came of a message for all its recipients here."""
+
+    failed: list[tuple[Recipient, Verdict]]
+    """Who did not get it, and why."""
+    nobody_has_it: bool
+    later: list[Recipient]
+    copies: dict[str, LocalCopy]
+    """What those get who get it later, or when it is tried again, by the key of their address."""
 
 
 class Judge:
@@ -167,31 +179,35 @@ class Judge:
 
     def carry_out(
         self, decided: Sequence[Decided], queue_id: str, envelope: Envelope, content: bytes
-    ) -> tuple[list[tuple[Recipient, Verdict]], bool, list[Recipient]]:
-        """Do what was decided: who did not get it, whether nobody has it, and who gets it later."""
+    ) -> Done:
+        """Do what was decided."""
         failed: list[tuple[Recipient, Verdict]] = []
         later: list[Recipient] = []
+        copies: dict[str, LocalCopy] = {}
         self._running.internet.authentications.keep(self._running.name, queue_id, self.facts.authentication)
         nobody_has_it = True
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
             if each.judgement.decisive is not None or each.at_end.judged:
                 self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
-            if each.judgement.outcome is Outcome.DELAY:
-                later += each.recipients
             raw = self._with_results(each.policy, _with_score(each.at_end, content))
             mail = outcomes.Judged(
                 self._running.name, queue_id, envelope, raw, each.recipients, each.judgement, each.policy
             )
             done = outcomes.carry_out(self._running.internet, mail)
             failed += done.failed
+            held = each.recipients if each.judgement.outcome is Outcome.DELAY else []
+            later += held
+            copy = outcomes.copy_of(mail) if held or done.failed else None
+            if copy is not None:
+                copies.update((one.address.key, copy) for one in (*held, *(who for who, _ in done.failed)))
             nobody_has_it = nobody_has_it and done.nobody_has_it
         if not nobody_has_it:
             policies = [each.policy for each in decided]
             count_taken(
                 self.facts, policies, (recipient.address for each in decided for recipient in each.recipients)
             )
-        return failed, nobody_has_it, later
+        return Done(failed, nobody_has_it, later, copies)
 
     def _with_results(self, policy: Policy, raw: bytes) -> bytes:
         """The message with the fields about its sender that its domain wants, above all others (RFC 8601 §4)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fakemail.engine.agent import Outcome as Failures
-from fakemail.engine.transfer import QueuedMessage, Result
+from fakemail.engine.transfer import LocalCopy, QueuedMessage, Result
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.model.policy import Outcome, Policy
 from fakemail.mta.tagging import tag
@@ -40,18 +40,18 @@ def carry_out(internet: Internet, mail: Judged) -> Failures:
     return _WAYS[mail.judgement.outcome](internet, mail)
 
 
+def copy_of(mail: Judged) -> LocalCopy:
+    """What is put into mailboxes, now or when it is tried again."""
+    content = mail.content
+    if mail.judgement.outcome is Outcome.TAG:
+        content = tag(content, mail.judgement.sentence, subject=mail.policy.subject_tag)
+    return LocalCopy(content, is_junk=mail.judgement.outcome is Outcome.QUARANTINE)
+
+
 def _deliver(internet: Internet, mail: Judged) -> Failures:
-    return internet.agent.deliver(mail.host, mail.queue_id, mail.envelope, mail.content, mail.recipients)
-
-
-def _tag(internet: Internet, mail: Judged) -> Failures:
-    content = tag(mail.content, mail.judgement.sentence, subject=mail.policy.subject_tag)
-    return internet.agent.deliver(mail.host, mail.queue_id, mail.envelope, content, mail.recipients)
-
-
-def _quarantine(internet: Internet, mail: Judged) -> Failures:
+    copy = copy_of(mail)
     return internet.agent.deliver(
-        mail.host, mail.queue_id, mail.envelope, mail.content, mail.recipients, is_junk=True
+        mail.host, mail.queue_id, mail.envelope, copy.content, mail.recipients, is_junk=copy.is_junk
     )
 
 
@@ -81,9 +81,9 @@ def _bounce(internet: Internet, mail: Judged) -> Failures:
 # Where the client was told yes for others, those who would have been refused hear of it by mail (RFC 5321 §6.1).
 _WAYS: Final[dict[Outcome, Callable[[Internet, Judged], Failures]]] = {
     Outcome.ACCEPT: _deliver,
-    Outcome.TAG: _tag,
+    Outcome.TAG: _deliver,
     Outcome.DELAY: _delay,
-    Outcome.QUARANTINE: _quarantine,
+    Outcome.QUARANTINE: _deliver,
     Outcome.DISCARD: _discard,
     Outcome.BOUNCE: _bounce,
     Outcome.DEFER: _bounce,

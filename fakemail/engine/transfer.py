@@ -6,8 +6,8 @@ One attempt for each recipient, at every mail host of its domain until one answe
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from fakemail.engine.connections import Call
@@ -33,6 +33,14 @@ _DELIVERED = Reply(250, "2.0.0", "delivered")
 _QUEUE_ID = re.compile(r"(?:queued|delivered) as ([0-9A-Z]+)")
 
 
+class LocalCopy(NamedTuple):
+    """A message as its host puts it into mailboxes of its own, with all that was found about it."""
+
+    content: bytes
+    """With the trace fields of the host."""
+    is_junk: bool = False
+
+
 @dataclass(frozen=True)
 class QueuedMessage:
     """A message that a host has taken and not yet handed on."""
@@ -42,6 +50,8 @@ class QueuedMessage:
     envelope: Envelope
     content: bytes
     recipients: tuple[Recipient, ...]
+    copies: Mapping[str, LocalCopy] = field(default_factory=dict)
+    """What the host's own accounts get, by the key of the address, where that is not ``content``."""
 
 
 class Result(NamedTuple):
@@ -105,9 +115,15 @@ class Transfer:
         """What is for the host's own accounts needs no other host."""
         message = self._message
         name = message.host
+        groups: dict[LocalCopy, list[Recipient]] = {}
+        for recipient in recipients:
+            copy = message.copies.get(recipient.address.key, LocalCopy(message.content))
+            groups.setdefault(copy, []).append(recipient)
         failed = dict(
-            self._internet.agent.deliver(
-                name, message.queue_id, message.envelope, message.content, recipients
+            failure
+            for copy, group in groups.items()
+            for failure in self._internet.agent.deliver(
+                name, message.queue_id, message.envelope, copy.content, group, is_junk=copy.is_junk
             ).failed
         )
         for recipient, verdict in failed.items():

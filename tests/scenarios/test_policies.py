@@ -19,6 +19,7 @@ from fakemail import (
     Refused,
     Reply,
     Stage,
+    days,
     hours,
     minutes,
     seconds,
@@ -527,3 +528,62 @@ def test_the_journey_of_a_refusal_says_why(net):
         net.journey(to=bob(net))
     )
     assert "-- judged at smtp.rcpt: greylist policy (come back in 300 seconds): defer" in net.transcript()
+
+
+# What was found is told to those as well who get it later --------------------------------------------
+
+
+def results_of(mail):
+    return [value for value in mail.headers.all("Authentication-Results") if "mx1.example.org" in value]
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {"helo": {"not_fqdn": "delay"}, "delay": minutes(30)},
+        {"greylist": minutes(5)},
+    ],
+    ids=["delayed by policy", "greylisted"],
+)
+def test_mail_that_comes_late_has_its_results(net, wait):
+    shop, bob = net.accounts("shop@shop.test", "bob@example.org")
+    policy(net, authentication_results=True, received_spf=True, **wait)
+    if "delay" in wait:
+        assert send(net, helo="app") is None
+    else:
+        with shop.submission.smtplib() as smtp:
+            smtp.sendmail(shop.address, [bob.address], MAIL)
+    net.settle()
+    assert bob.inbox.is_empty
+    net.clock.advance(hours(1))
+    mail = bob.inbox.one()
+    (results,) = results_of(mail)
+    assert "spf=" in results
+    assert "dmarc=" in results
+    assert len(mail.headers.all("Received-SPF")) == 1
+
+
+@pytest.mark.parametrize("outcome", ["accept", "tag", "quarantine", "delay"])
+def test_a_full_mailbox_gets_what_it_would_have_got_at_once(net, outcome):
+    """Fields, tag and the mailbox for junk; what is changed on the way elsewhere is not changed for it."""
+    ann, bob = net.accounts("ann@example.org", "bob@example.org")
+    net.existing_host("mx1.example.org").change(alters={"footer"})
+    policy(
+        net,
+        authentication_results=True,
+        helo={"not_fqdn": outcome},
+        subject_tag="[ODD]",
+        delay=minutes(30),
+    )
+    bob.change(quota=10)
+    with client(net, helo="app") as smtp:
+        assert smtp.sendmail("shop@shop.test", [ann.address, bob.address], MAIL) == {}
+    net.clock.advance(hours(1))
+    bob.change(quota=-1)
+    net.clock.advance(days(1))
+    where = "Junk" if outcome == "quarantine" else "INBOX"
+    mine, other = (each.folder(where).one() for each in (bob, ann))
+    assert len(results_of(mine)) == 1
+    assert mine.headers.all("Authentication-Results") == other.headers.all("Authentication-Results")
+    assert mine.subject == other.subject == ("[ODD] Hello" if outcome == "tag" else "Hello")
+    assert mine.text == other.text
