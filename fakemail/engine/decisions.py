@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from fakemail.engine.credentials import login_key
 from fakemail.engine.receiving import facts_of
+from fakemail.engine.resolving import Resolver
 from fakemail.engine.transfer import LocalCopy
 from fakemail.mail.envelope import Envelope, Origin, Recipient
 from fakemail.mail.trace import complete, count_received, prepend, received_end, received_start
@@ -138,19 +139,50 @@ class Decisions:
         """Take what is for here, or from those who may send onward (RFC 5321 §3.6.2)."""
         host = self._running.host
         if self._profile.is_submission:
-            no_mail = host.personality.refuse_null_mx and self._internet.takes_no_mail(recipient.domain)
-            return refused(Reason.NULL_MX, f"<{recipient}>") if no_mail else ACCEPTED  # RFC 7505 §4.1
+            return self._check_submitted(recipient)
         if not recipient.domain:
             recipient = self._internet.postmaster(host.name)
         if recipient.domain in self._homes:
             verdict = self._internet.agent.check(host.name, recipient)
             judge = self._judging()
             return verdict if judge is None else judge.recipient(recipient, verdict)
-        if self._peer.name in host.relay_from or recipient.domain in host.routes:
-            return ACCEPTED
-        if recipient.domain in host.open_relay_for or "*" in host.open_relay_for:
-            return ACCEPTED
+        if (
+            self._peer.name in host.relay_from
+            or recipient.domain in host.routes
+            or not host.open_relay_for.isdisjoint((recipient.domain, "*"))
+        ):
+            return self._check_domain(recipient)
         return refused(Reason.RELAY_DENIED, f"<{recipient}>")
+
+    def _check_submitted(self, recipient: Address) -> Verdict:
+        """On the submission ports: what is known here to be undeliverable is refused at once (RFC 6409 §5.1)."""
+        host, internet = self._running.host, self._internet
+        if host.personality.refuse_null_mx and internet.takes_no_mail(recipient.domain):
+            return refused(Reason.NULL_MX, f"<{recipient}>")  # RFC 7505 §4.1
+        if recipient.domain not in self._homes:
+            return self._check_domain(recipient)
+        verdict = internet.agent.check(host.name, recipient)
+        # A full mailbox may have room again when the queue tries it.
+        return ACCEPTED if verdict.reason is Reason.OVER_QUOTA else verdict
+
+    def _check_domain(self, recipient: Address) -> Verdict:
+        """What goes elsewhere has to go somewhere, if the host asks for that."""
+        host, domain = self._running.host, recipient.domain
+        if (
+            not host.personality.reject_unknown_recipient_domain
+            or not domain
+            or domain.startswith("[")
+            or host.routes.keys() & {domain, "*"}
+        ):
+            return ACCEPTED
+        from fakemail.policy.envelope import mail_records  # for the hosts that ask for it
+
+        found = mail_records(domain, Resolver(self._internet, host.name))
+        if found.failure:
+            return deferred(Reason.DNS_TEMPORARY, f"<{recipient}>: {found.failure}")
+        if found.is_null:
+            return refused(Reason.NULL_MX, f"<{recipient}>")
+        return ACCEPTED if found.type else refused(Reason.NO_SUCH_DOMAIN, f"<{recipient}>")
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
         """Deliver what is for here, queue the rest; real scanners are asked first, which takes a moment."""

@@ -142,6 +142,9 @@ class Personality:
     ``second_from``, ``signatures``. Each breaks DKIM in its own way."""
     refuse_null_mx: bool = True
     """On the submission ports: refuse recipients whose domain takes no mail with 556 (RFC 7505 §4.1)."""
+    reject_unknown_recipient_domain: bool = False
+    """Refuse recipients elsewhere whose domain has neither MX nor address records with 550 5.1.2, and with 451 while
+    DNS fails (as Postfix's restriction of that name)."""
     xclient_from: frozenset[str] = field(default=frozenset())
     """Who may say with XCLIENT for whom it speaks: names of hosts, addresses, networks; ``app`` is the program under
     test, ``*`` everybody. To others XCLIENT is not offered."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from ipaddress import ip_address, ip_network
-from typing import Final
+from typing import Final, NamedTuple
 
 from fakemail.model.policy import Outcome, Policy, Rate
 from fakemail.policy.blocklists import domain_name, look_up
 from fakemail.policy.chain import Link
-from fakemail.policy.facts import Facts
+from fakemail.policy.facts import Facts, Resolve
 from fakemail.policy.finding import Finding, Status
 from fakemail.policy.greylist import triplet
 from fakemail.policy.txt import addresses, is_settled, names
@@ -42,30 +42,50 @@ def _bad_domains(facts: Facts, policy: Policy) -> Iterator[Finding]:
                 yield Finding("rhsbl", Status.PASS, f"{name} is not on {zone}", about=zone)
 
 
+class MailRecords(NamedTuple):
+    """What DNS says about where mail for a domain goes (RFC 5321 §5.1)."""
+
+    type: str
+    """``MX``, without such records the type of its own address (``A``, ``AAAA``), or empty."""
+    is_null: bool = False
+    """Whether it says that it takes no mail (RFC 7505 §3)."""
+    failure: str = ""
+    """Why DNS could not say."""
+
+
+def mail_records(domain: str, resolve: Resolve) -> MailRecords:
+    """Mail goes to the MX records, and without them to the address of the domain itself (RFC 5321 §5.1)."""
+    for type in ("MX", "A", "AAAA"):
+        answer = resolve(domain, type)
+        if not is_settled(answer):
+            return MailRecords("", failure=answer.kind)
+        if type == "MX" and answer.kind == "NOERROR" and not names(answer, "MX"):
+            return MailRecords("", is_null=True)
+        if names(answer, type) if type == "MX" else addresses(answer, type):
+            return MailRecords(type)
+        if answer.kind == "NXDOMAIN":
+            break
+    return MailRecords("")
+
+
 def _sender_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
-    """RFC 5321 §5.1: mail goes to the MX records, and without them to the address of the domain itself."""
     sender = facts.sender
     if not isinstance(sender, Address) or sender.domain.startswith("["):
         return
     domain = sender.domain
-    for type in ("MX", "A", "AAAA"):
-        answer = facts.resolve(domain, type)
-        if not is_settled(answer):
-            sentence = f"{domain} could not be looked up: {answer.kind}"
-            yield Finding("sender_domain", Status.TEMPERROR, sentence, Reason.SENDER_DOMAIN)
-            return
-        if type == "MX" and answer.kind == "NOERROR" and not names(answer, "MX"):
-            # RFC 7505 §4.2: who takes no mail should not send any either.
-            sentence = f"{domain} says that it takes no mail (a null MX)"
-            yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_TAKES_NO_MAIL)
-            return
-        if names(answer, type) if type == "MX" else addresses(answer, type):
-            yield Finding("sender_domain", Status.PASS, f"{domain} has {type} records")
-            return
-        if answer.kind == "NXDOMAIN":
-            break
-    sentence = f"{domain} has neither MX nor address records"
-    yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_DOMAIN)
+    found = mail_records(domain, facts.resolve)
+    if found.failure:
+        sentence = f"{domain} could not be looked up: {found.failure}"
+        yield Finding("sender_domain", Status.TEMPERROR, sentence, Reason.SENDER_DOMAIN)
+    elif found.is_null:
+        # RFC 7505 §4.2: who takes no mail should not send any either.
+        sentence = f"{domain} says that it takes no mail (a null MX)"
+        yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_TAKES_NO_MAIL)
+    elif found.type:
+        yield Finding("sender_domain", Status.PASS, f"{domain} has {found.type} records")
+    else:
+        sentence = f"{domain} has neither MX nor address records"
+        yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_DOMAIN)
 
 
 def _own_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
