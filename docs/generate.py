@@ -587,6 +587,7 @@ def policies() -> Iterator[str]:
     yield "# Keywords of a policy"
     yield ""
     yield "`domain.policy(...)` takes them, and the table `policy` of a domain in [the configuration file](config.md);"
+    yield "`host.policy(...)` and the table `policy` of a host for what is submitted to it;"
     yield "a duration is a number of seconds there. [How to use them](../how-to/policies.md)."
     yield ""
     said = dict(_said_of_members(Policy))

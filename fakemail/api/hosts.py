@@ -19,7 +19,7 @@ from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.rule import Scope
 from fakemail.model.domain import Domain as DescribedDomain
 from fakemail.model.domain import Routing
-from fakemail.model.host import SERVICES, Personality
+from fakemail.model.host import SERVICES, SUBMISSION_SERVICES, Personality
 from fakemail.model.host import Host as DescribedHost
 from fakemail.model.policy_reading import read_policy
 from fakemail.model.traits import read_traits
@@ -96,6 +96,24 @@ class Host(Suggests):
         personality = replace(self._described.personality, **traits)
         world = self._net.internet.world
         self._net.call(lambda: world.change_host(replace(self._described, personality=personality)))
+        return self
+
+    def policy(self, **keywords: Any) -> Host:
+        """What it checks of mail that clients submit to it, in place of what it checked: sending quotas, for example.
+
+        The keywords are those of :meth:`Domain.policy`, and ``login_rate`` and ``login_recipient_rate`` are for
+        it alone: ``policy(login_rate=(100, hours(1)), login_recipient_rate=(500, days(1)))``. Without arguments
+        nothing is checked. Where mail is quarantined, it is held in the queue. It counts from the next command on.
+        Raises :class:`~fakemail.errors.DeclarationError` for mistakes, and for a host without a submission service.
+        """
+        if not SUBMISSION_SERVICES.intersection(self.services):
+            raise DeclarationError(
+                f"host {self.name!r} has no submission service; what a mail host checks of mail from elsewhere is "
+                f"the policy of the domain: mailnet.domain(...).policy(...)."
+            )
+        policy = read_policy(self.name, keywords, of="host") if keywords else None
+        world = self._net.internet.world
+        self._net.call(lambda: world.change_host(replace(self._described, policy=policy)))
         return self
 
     def route(self, domain: str, via: str | Host) -> Host:

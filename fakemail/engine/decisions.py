@@ -35,7 +35,7 @@ _SCAN_PATIENCE: Final = 30.0
 """Real seconds that a scanner may take."""
 
 if TYPE_CHECKING:
-    from fakemail.engine.judging import Judge
+    from fakemail.engine.judging import Decided, Judge
     from fakemail.engine.site import RunningHost
 
 
@@ -67,19 +67,24 @@ class Decisions:
         self._started: tuple[Origin, str] | None = None
 
     def _judging(self) -> Judge | None:
-        """Who judges this connection; nobody where no domain has a policy, or mail is handed in by its own people.
+        """Who judges this connection; nobody where no domain has a policy, or the host has none for submission.
 
         Asked at each command, because a policy counts from the next command on.
         """
-        internet = self._internet
-        is_needed = internet.world.has_policies or internet.authentications.is_demanded
-        if not is_needed or self._profile.is_submission:
+        internet, is_submission = self._internet, self._profile.is_submission
+        if is_submission:
+            is_needed = self._running.host.policy is not None
+        else:
+            is_needed = internet.world.has_policies or internet.authentications.is_demanded
+        if not is_needed:
             return None
         judge = self._judge
         if judge is None:
             from fakemail.engine.judging import Judge  # few domains have a policy
 
-            judge = self._judge = Judge(self._running, self._peer, self._connection)
+            judge = self._judge = Judge(
+                self._running, self._peer, self._connection, is_submission=is_submission
+            )
             judge.facts.helo, judge.facts.channel = self._hello
             judge.facts.sender = self._sender
         return judge
@@ -139,7 +144,9 @@ class Decisions:
         """Take what is for here, or from those who may send onward (RFC 5321 §3.6.2)."""
         host = self._running.host
         if self._profile.is_submission:
-            return self._check_submitted(recipient)
+            verdict = self._check_submitted(recipient)
+            judge = self._judging()
+            return verdict if judge is None else judge.recipient(recipient, verdict)
         if not recipient.domain:
             recipient = self._internet.postmaster(host.name)
         if recipient.domain in self._homes:
@@ -189,7 +196,10 @@ class Decisions:
         judge = self._judging()
         if judge is not None:
             judge.facts.scans = ()
-            scanners = judge.scanners(each for each in envelope.addresses if self._is_home(each.domain))
+            is_judged = self._profile.is_submission
+            scanners = judge.scanners(
+                each for each in envelope.addresses if is_judged or self._is_home(each.domain)
+            )
             if scanners:
                 self._internet.supervisor.spawn(self._scan(judge, scanners, envelope, content), "scan")
                 return None
@@ -234,17 +244,30 @@ class Decisions:
             recipient=recipients[0].address if len(recipients) == 1 else None,
         )
         if self._profile.is_submission:
-            return self._submit(queue_id, envelope, content, trace)
+            return self._submit(queue_id, envelope, content, trace, judge)
         return self._deliver(queue_id, envelope, content, trace, judge)
 
-    def _submit(self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes) -> Receipt:
+    def _submit(
+        self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes, judge: Judge | None
+    ) -> Receipt:
+        decided: list[Decided] = []
+        if judge is not None:
+            from fakemail.engine.judging import marked
+
+            decided = judge.conclude(queue_id, envelope, content, envelope.recipients)
+            if all(each.judgement.outcome.is_final for each in decided):
+                return Receipt(judge.turned_away(decided))
+            content = marked(decided, content)
         account = self._internet.world.accounts.get(login_key(envelope.origin.login))
         if account is not None and account.sent_copy:
             with suppress(OverQuota):  # a copy for the files is no reason to refuse the mail
                 self._internet.put(account.address, content, "Sent", flags={SEEN})
         signed = self._internet.signing.submitted(self._running.name, content)
         raw = self._altered(prepend(signed, trace))
-        self._internet.queue(self._running.name, queue_id, envelope, raw)
+        if judge is None:
+            self._internet.queue(self._running.name, queue_id, envelope, raw)
+        else:
+            judge.pass_on(decided, queue_id, envelope, raw)
         return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
 
     def _deliver(

@@ -384,10 +384,12 @@ class Internet:
         origin: str = "",
         after: timedelta | None = None,
         copies: Mapping[str, LocalCopy] = MappingProxyType({}),
+        is_held: bool = False,
     ) -> None:
         """Take a message into a host's queue, to be handed on at once, or ``after`` some time.
 
-        ``copies`` are for accounts of the host itself, by the key of the address."""
+        ``copies`` are for accounts of the host itself, by the key of the address. ``is_held`` keeps it there until
+        it is flushed."""
         targets = tuple(envelope.recipients if recipients is None else recipients)
         self.log.append(
             Queued,
@@ -401,7 +403,8 @@ class Internet:
             head_of(raw),
             origin,
         )
-        self.mail_queue.add(QueuedMessage(host, queue_id, envelope, raw, targets, copies), after=after)
+        message = QueuedMessage(host, queue_id, envelope, raw, targets, copies)
+        self.mail_queue.add(message, after=after, is_held=is_held)
 
     def send_report(
         self, host: str, queue_id: str, to: Address, raw: bytes, *, requiretls: bool = False

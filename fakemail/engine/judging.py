@@ -15,7 +15,8 @@ from fakemail.engine.transfer import LocalCopy
 from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.trace import prepend
 from fakemail.model.filtering import ScannerAt
-from fakemail.model.policy import Outcome, Policy
+from fakemail.model.policy import SUBMISSION_POLICY, Outcome, Policy
+from fakemail.mta.tagging import tag
 from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
 from fakemail.policy.chain import STAGES, Judgement, Weighed, heaviest, judge
 from fakemail.policy.checks import chain_of
@@ -34,6 +35,8 @@ from fakemail.terms.verdict import ACCEPTED, Verdict
 if TYPE_CHECKING:
     from fakemail.engine.site import RunningHost
 
+_PASSED_ON: Final = frozenset({Outcome.ACCEPT, Outcome.TAG, Outcome.DELAY, Outcome.QUARANTINE})
+"""What lets a submitted message go on, at once or later."""
 _PLACES: Final = {stage: place for place, stage in enumerate(STAGES)}
 
 
@@ -72,8 +75,12 @@ class Done(NamedTuple):
 class Judge:
     """Judges one connection at one host."""
 
-    def __init__(self, running: RunningHost, peer: Peer, connection: int) -> None:
+    def __init__(
+        self, running: RunningHost, peer: Peer, connection: int, *, is_submission: bool = False
+    ) -> None:
+        """``is_submission`` where the policy of the host counts, and not those of its domains."""
         internet = running.internet
+        self._is_submission = is_submission
         self._running = running
         self._connection = connection
         self._lasting: list[_Lasting] = []
@@ -209,6 +216,28 @@ class Judge:
             )
         return Done(failed, nobody_has_it, later, copies)
 
+    def pass_on(self, decided: Sequence[Decided], queue_id: str, envelope: Envelope, content: bytes) -> None:
+        """Do what was decided about a message that was submitted."""
+        internet, host = self._running.internet, self._running.name
+        onward: list[Recipient] = []
+        for each in decided:
+            about = [recipient.address for recipient in each.recipients]
+            if each.judgement.decisive is not None or each.at_end.judged:
+                self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
+            if each.judgement.outcome in _PASSED_ON:
+                onward += each.recipients
+            else:
+                mail = outcomes.Judged(
+                    host, queue_id, envelope, content, each.recipients, each.judgement, each.policy
+                )
+                outcomes.carry_out(internet, mail)
+        count_taken(self.facts, self._policies(), envelope.addresses)
+        if onward:
+            found = {each.judgement.outcome for each in decided}
+            after = max(each.policy.delay for each in decided) if Outcome.DELAY in found else None
+            is_held = Outcome.QUARANTINE in found
+            internet.queue(host, queue_id, envelope, content, recipients=onward, after=after, is_held=is_held)
+
     def _with_results(self, policy: Policy, raw: bytes) -> bytes:
         """The message with the fields about its sender that its domain wants, above all others (RFC 8601 §4)."""
         facts, fields = self.facts, b""
@@ -255,11 +284,15 @@ class Judge:
     # Inside -----------------------------------------------------------------------------------------------
 
     def _policy(self, domain: str) -> Policy:
+        if self._is_submission:
+            return self._running.host.policy or SUBMISSION_POLICY
         internet = self._running.internet
         return internet.world.domains[domain or internet.postmaster(self._running.name).domain].policy
 
     def _policies(self) -> tuple[Policy, ...]:
         """Those of all the host's domains."""
+        if self._is_submission:
+            return (self._policy(""),)
         internet = self._running.internet
         domains = internet.world.domains
         return tuple(dict.fromkeys(domains[name].policy for name in internet.homes(self._running.name)))
@@ -302,6 +335,15 @@ class Judge:
             worst = heaviest((judgement, *earlier))
             found.setdefault(id(worst), Decided(worst, judgement, policy, [])).recipients.append(recipient)
         return list(found.values())
+
+
+def marked(decided: Iterable[Decided], content: bytes) -> bytes:
+    """A submitted message with what its findings have brought, before it is signed."""
+    worst = max(decided, key=lambda each: each.judgement.outcome.weight)
+    content = _with_score(worst.at_end, content)
+    if worst.judgement.outcome is Outcome.TAG:
+        content = tag(content, worst.judgement.sentence, subject=worst.policy.subject_tag)
+    return content
 
 
 def _with_score(judgement: Judgement, raw: bytes) -> bytes:

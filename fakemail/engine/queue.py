@@ -58,10 +58,10 @@ class MailQueue:
         self.is_held = False
         """Whether new messages wait instead of being tried at once."""
 
-    def add(self, message: QueuedMessage, *, after: timedelta | None = None) -> None:
-        """Take a message in, and try it at once, or ``after`` some time."""
+    def add(self, message: QueuedMessage, *, after: timedelta | None = None, is_held: bool = False) -> None:
+        """Take a message in, and try it at once, or ``after`` some time, or when it is flushed (``is_held``)."""
         clock = self._internet.clock
-        entry = Entry(message, clock.now(), list(message.recipients), is_held=self.is_held)
+        entry = Entry(message, clock.now(), list(message.recipients), is_held=is_held or self.is_held)
         self.entries[message.queue_id] = entry
         if after is None:
             self._start(entry)

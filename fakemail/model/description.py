@@ -76,6 +76,8 @@ class HostEntry:
     """Domain, or ``*``, and the host that its mail is handed to."""
     relay_from: frozenset[str] = frozenset()
     where: str = field(default="", compare=False)
+    policy: Policy | None = None
+    """What is checked of mail that is submitted to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,7 @@ def _declare_host(world: World, host: HostEntry) -> None:
         smarthost=host.smarthost,
         routes=dict(host.routes),
         relay_from=host.relay_from,
+        policy=host.policy,
     )
 
 
@@ -372,6 +375,7 @@ def _host_entry(host: Host) -> HostEntry:
         host.personality,
         tuple(host.routes.items()),
         host.relay_from,
+        policy=host.policy,
     )
 
 

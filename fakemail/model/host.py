@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.model.policy import Policy
 
 
 class Security(Enum):
@@ -46,6 +47,10 @@ LOCAL: Final = tuple(Service("local", port, Security.STARTTLS) for port in (25, 
 """Where a machine's own mail server takes what its programs send, without a login; nobody declares it."""
 READING: Final = (IMAP, IMAPS, POP3, POP3S)
 """The services by which people read their mail, in the order of RFC 6186 §3.2 and §3.3."""
+SUBMISSION_SERVICES: Final = frozenset(
+    {SUBMISSION.name, SUBMISSIONS.name, *(service.name for service in LOCAL)}
+)
+"""The services for those who submit mail (RFC 6409)."""
 SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING, HTTPS)}
 
 
@@ -184,3 +189,5 @@ class Host:
     """Domain, or ``*`` for all others, to the host that its mail is handed to, whatever DNS says."""
     relay_from: frozenset[str] = field(default=frozenset())
     """Hosts whose mail it passes on to anywhere."""
+    policy: Policy | None = None
+    """What it checks of mail that is submitted to it, ``None`` for nothing."""

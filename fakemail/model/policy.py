@@ -175,6 +175,10 @@ class Policy:
     """A sender of this domain who comes from outside."""
     null_sender: Then | None = field(default=None, metadata=_asks("fail", "recipients"))
     """Mail from nobody, and (``recipients``) to more than one: a bounce goes to one alone (RFC 5321 §4.5.5)."""
+    login_rate: Rate | None = None
+    """Messages that one account submits; then MAIL is told 450."""
+    login_recipient_rate: Rate | None = None
+    """Recipients of all messages that one account submits; then RCPT is told 450."""
     recipient_rate: Rate | None = None
     """Messages to one recipient; then RCPT is told 450."""
     unknown_user: Outcome = Outcome.REFUSE
@@ -224,3 +228,5 @@ class Policy:
 
 
 DEFAULT_POLICY: Final = Policy()
+SUBMISSION_POLICY: Final = Policy(dmarc=None)
+"""What is checked of mail that is submitted: it is not signed yet, and its sender is known by his login."""

@@ -6,7 +6,7 @@ Code and the configuration file go by one table, so that what can be written in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from functools import cache
 from ipaddress import ip_network
@@ -27,7 +27,7 @@ from fakemail.model.filtering import (
     write_rules,
     write_thresholds,
 )
-from fakemail.model.policy import Asks, Outcome, Policy, Rate, Then
+from fakemail.model.policy import DEFAULT_POLICY, SUBMISSION_POLICY, Asks, Outcome, Policy, Rate, Then
 from fakemail.terms.address import is_domain_name
 
 _LONGEST_SPAN: Final = timedelta(days=36_500)
@@ -48,22 +48,22 @@ class Kind(NamedTuple):
     """The same value as TOML has it."""
 
 
-def read_policy(domain: str, keywords: Mapping[str, Any]) -> Policy:
-    """The policy that code describes by keyword.
+def read_policy(name: str, keywords: Mapping[str, Any], *, of: str = "domain") -> Policy:
+    """The policy that code describes by keyword, of a domain or of a host.
 
     Raises one :class:`~fakemail.errors.DeclarationError` that tells all that is wrong with it.
     """
-    policy, mistakes = read(keywords)
+    policy, mistakes = read(keywords, usual=DEFAULT_POLICY if of == "domain" else SUBMISSION_POLICY)
     if mistakes:
         told = list(mistakes.values())
         if len(told) == 1:
-            raise DeclarationError(f"domain {domain!r}: {told[0]}")
+            raise DeclarationError(f"{of} {name!r}: {told[0]}")
         lines = "".join(f"\n  {each}" for each in told)
-        raise DeclarationError(f"domain {domain!r}: {len(told)} mistakes in its policy:{lines}")
+        raise DeclarationError(f"{of} {name!r}: {len(told)} mistakes in its policy:{lines}")
     return policy
 
 
-def read(keywords: Mapping[str, Any]) -> tuple[Policy, dict[str, str]]:
+def read(keywords: Mapping[str, Any], *, usual: Policy = DEFAULT_POLICY) -> tuple[Policy, dict[str, str]]:
     """The policy, of what could be read, and a sentence for each keyword that could not."""
     kinds = policy_kinds()
     found: dict[str, Any] = {}
@@ -81,12 +81,11 @@ def read(keywords: Mapping[str, Any]) -> tuple[Policy, dict[str, str]]:
             mistakes[name] = f"{name!r} {wrong}"
         except DeclarationError as error:  # a value with rules of its own
             mistakes[name] = f"{name!r}: {error}"
-    return Policy(**found), mistakes
+    return replace(usual, **found), mistakes
 
 
-def write(policy: Policy) -> dict[str, Any]:
+def write(policy: Policy, *, usual: Policy = DEFAULT_POLICY) -> dict[str, Any]:
     """What of a policy is not as usual, as plain values."""
-    usual = Policy()
     return {
         name: kind.write(getattr(policy, name))
         for name, kind in policy_kinds().items()

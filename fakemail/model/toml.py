@@ -29,7 +29,7 @@ from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import SERVICES, Personality
 from fakemail.model.mailing_list import MailingList
-from fakemail.model.policy import Policy
+from fakemail.model.policy import SUBMISSION_POLICY, Policy
 from fakemail.model.policy_reading import read as read_policy
 from fakemail.model.toml_dkim import DKIM_KEYS, read_dkim
 from fakemail.model.toml_lines import Lines, Path
@@ -90,6 +90,7 @@ HOST_KEYS: Final[Mapping[str, Kind]] = {
     "smarthost": FLAG,
     "routes": TABLE,
     "relay_from": TEXTS,
+    "policy": TABLE,
 }
 ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
     "address": TEXT,
@@ -359,7 +360,16 @@ class _Reader:
             tuple(self.table(routes, inner, dict.fromkeys(routes, TEXT)).items()),
             frozenset(found.get("relay_from", ())),
             self.where(path),
+            self.host_policy(found, path),
         )
+
+    def host_policy(self, found: Mapping[str, Any], path: Path) -> Policy | None:
+        if "policy" not in found:
+            return None
+        policy, mistakes = read_policy(found["policy"], usual=SUBMISSION_POLICY)
+        for key, text in mistakes.items():
+            self.note((*path, "policy"), key, text)
+        return policy
 
     def account(self, path: Path, data: Mapping[str, Any]) -> AccountEntry | None:
         found = self.table(data, path, ACCOUNT_KEYS)

@@ -19,6 +19,7 @@ from fakemail.model.description import (
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
 from fakemail.model.host import Personality
+from fakemail.model.policy import SUBMISSION_POLICY
 from fakemail.model.policy_reading import write as write_policy
 from fakemail.model.toml_dkim import write_dkim
 from fakemail.model.toml_security import write_mta_sts
@@ -154,6 +155,9 @@ def _host(host: HostEntry) -> Iterator[_Pair]:
     for trait in personality_keys():
         if (value := getattr(host.personality, trait)) != getattr(usual, trait):
             yield trait, value
+    if host.policy is not None:
+        for key, value in write_policy(host.policy, usual=SUBMISSION_POLICY).items():
+            yield from _dotted(f"policy.{key}", value)
 
 
 def _account(account: AccountEntry) -> Iterator[_Pair]:

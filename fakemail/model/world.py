@@ -70,6 +70,7 @@ class World:
         smarthost: bool = False,
         routes: Mapping[str, str] | None = None,
         relay_from: Iterable[str] = (),
+        policy: Policy | None = None,
     ) -> Host:
         """Declare a host; free addresses are found where none is given."""
         name = _checked_name(name, "host")
@@ -86,6 +87,7 @@ class World:
             smarthost,
             _checked_routes(name, routes or {}),
             frozenset(_lower(each) for each in relay_from),
+            policy,
         )
         self.hosts[name] = host
         return host

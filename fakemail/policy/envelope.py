@@ -118,7 +118,14 @@ def _null_sender_recipients(facts: Facts, policy: Policy) -> Iterator[Finding]:
 # How much ---------------------------------------------------------------------------------------------
 
 
-RATES: Final = ("address_rate", "sender_rate", "domain_rate", "recipient_rate")
+RATES: Final = (
+    "address_rate",
+    "sender_rate",
+    "domain_rate",
+    "login_rate",
+    "login_recipient_rate",
+    "recipient_rate",
+)
 
 
 def counted(facts: Facts) -> Iterator[tuple[str, str, str]]:
@@ -127,6 +134,8 @@ def counted(facts: Facts) -> Iterator[tuple[str, str, str]]:
     if isinstance(facts.sender, Address):
         yield "sender_rate", facts.sender.key, f"<{facts.sender}>"
         yield "domain_rate", facts.sender.domain, facts.sender.domain
+    if facts.login:
+        yield "login_rate", facts.login.lower(), facts.login
 
 
 def _rate(keyword: str, facts: Facts, policy: Policy) -> Iterator[Finding]:
@@ -141,20 +150,41 @@ def _recipient_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
         yield from _room(facts, "recipient_rate", to.key, f"for <{to}>", policy.recipient_rate)
 
 
-def _room(facts: Facts, keyword: str, who: str, said: str, rate: Rate | None) -> Iterator[Finding]:
+def _login_recipient_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    if facts.login:
+        keyword, rate = "login_recipient_rate", policy.login_recipient_rate
+        said = f"from {facts.login}"
+        yield from _room(
+            facts, keyword, facts.login.lower(), said, rate, what="recipient", pending=len(facts.recipients)
+        )
+
+
+def _room(
+    facts: Facts,
+    keyword: str,
+    who: str,
+    said: str,
+    rate: Rate | None,
+    *,
+    what: str = "message",
+    pending: int = 0,
+) -> Iterator[Finding]:
     if rate is None:
         return
     kind = f"{keyword} of {facts.host}"
-    if not facts.surroundings.throughput.has_room(kind, who, rate, now=facts.now):
-        taken = "1 message" if rate.most == 1 else f"{rate.most} messages"
+    if not facts.surroundings.throughput.has_room(kind, who, rate, now=facts.now, pending=pending):
+        taken = f"1 {what}" if rate.most == 1 else f"{rate.most} {what}s"
         sentence = f"{taken} {said} {'was' if rate.most == 1 else 'were'} taken within {rate.span}"
         yield Finding(keyword, Status.POLICY, sentence, Reason.RATE_LIMITED)
 
 
 def count_taken(facts: Facts, policies: Iterable[Policy], recipients: Iterable[Address]) -> None:
     """Note that a message was taken, once for each rate that any of the policies has."""
-    whom = {(keyword, who) for keyword, who, _ in counted(facts)}
-    whom |= {("recipient_rate", each.key) for each in recipients}
+    named = list(recipients)
+    whom = [*dict.fromkeys((keyword, who) for keyword, who, _ in counted(facts))]
+    whom += dict.fromkeys(("recipient_rate", each.key) for each in named)
+    if facts.login:
+        whom += [("login_recipient_rate", facts.login.lower())] * len(named)
     rates: dict[str, list[Rate]] = {}
     for policy in policies:
         for keyword in RATES:
@@ -211,6 +241,8 @@ LINKS: Final = (
     Link("address_rate", Stage.SMTP_MAIL, partial(_rate, "address_rate"), otherwise=Outcome.DEFER),
     Link("sender_rate", Stage.SMTP_MAIL, partial(_rate, "sender_rate"), otherwise=Outcome.DEFER),
     Link("domain_rate", Stage.SMTP_MAIL, partial(_rate, "domain_rate"), otherwise=Outcome.DEFER),
+    Link("login_rate", Stage.SMTP_MAIL, partial(_rate, "login_rate"), otherwise=Outcome.DEFER),
+    Link("login_recipient_rate", Stage.SMTP_RCPT, _login_recipient_rate, otherwise=Outcome.DEFER),
     Link("recipient_rate", Stage.SMTP_RCPT, _recipient_rate, otherwise=Outcome.DEFER),
     Link("greylist", Stage.SMTP_RCPT, _greylist, otherwise=Outcome.DEFER, is_spared=True),
     Link("null_sender", Stage.SMTP_DATA, _null_sender_recipients),

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from spftrace import BaseResolver, DnsError, DnsQueryRecord, EvaluationSession, Evaluator, Event, Limits
+from spftrace import parser as spftrace_parser
 from spftrace.errors import SpfError
 from spftrace.macros import MacroContext, expand, truncate_domain
 from spftrace.parser import Term
@@ -28,6 +29,20 @@ from fakemail.terms.address import Address
 from fakemail.terms.reason import Reason
 
 _T = TypeVar("_T")
+
+
+class _Re:
+    """``re`` for spftrace's parser, which gives ``maxsplit`` by position: Python 3.13 and later warn of that at each
+    record, and where warnings are errors the check would end in one."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(re, name)
+
+    def split(self, pattern: str, text: str, maxsplit: int = 0) -> list[str | Any]:
+        return re.split(pattern, text, maxsplit=maxsplit)
+
+
+vars(spftrace_parser)["re"] = _Re()
 
 # RFC 7208 §7.2: "t" is the current timestamp; digits and "r" change nothing of a value without a dot.
 _TIMESTAMP: Final = re.compile(r"%\{[tT]\d{0,3}[rR]?[.\-+,/_=]*\}")

@@ -15,14 +15,15 @@ class Throughput:
     def __init__(self) -> None:
         self._passed: dict[tuple[str, str], deque[datetime]] = {}
 
-    def has_room(self, kind: str, who: str, rate: Rate, *, now: datetime) -> bool:
-        """Whether one more may pass now. Who is turned away does not count, so that a patient client gets in."""
+    def has_room(self, kind: str, who: str, rate: Rate, *, now: datetime, pending: int = 0) -> bool:
+        """Whether one more may pass now, beside those that are on their way. Who is turned away does not count, so
+        that a patient client gets in."""
         passed = self._passed.get((kind, who))
         if passed is None:
-            return rate.most > 0
+            return rate.most > pending
         # One kind can be counted under several rates, so what is too old for this one is not forgotten.
         recent = sum(1 for moment in passed if now - moment < rate.span)
-        return recent < rate.most
+        return recent + pending < rate.most
 
     def count(self, kind: str, who: str, rates: Iterable[Rate], *, now: datetime) -> None:
         """Note that one has passed; what none of the rates that count it reaches any more is forgotten."""

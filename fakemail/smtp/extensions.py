@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
-from fakemail.model.host import Host, Personality, Security, Service
+from fakemail.model.host import LOCAL, SUBMISSION_SERVICES, Host, Personality, Security, Service
 from fakemail.model.peers import is_among
 from fakemail.sasl.offering import offered
 from fakemail.smtp.xclient import ATTRIBUTES
@@ -33,12 +33,12 @@ class Profile:
     @cached_property
     def is_submission(self) -> bool:
         """Whether this is a port for message submission (RFC 6409) and not for relaying."""
-        return self.service.name in ("submission", "submissions", "local")
+        return self.service.name in SUBMISSION_SERVICES
 
     @cached_property
     def needs_login(self) -> bool:
         """Whether MAIL is refused before AUTH (RFC 6409 §4.3)."""
-        return self.is_submission and self.service.name != "local" and self.personality.require_auth
+        return self.is_submission and self.service not in LOCAL and self.personality.require_auth
 
     def offers(self, keyword: str) -> bool:
         """Whether a keyword, or ``AUTH=MECHANISM``, is not hidden."""

@@ -6,7 +6,20 @@ import smtplib
 
 import pytest
 
-from fakemail import Bounced, Reason, Refused, Reply, Stage
+from fakemail import (
+    Bounced,
+    DeclarationError,
+    Delivered,
+    Discarded,
+    MailNet,
+    Queued,
+    Reason,
+    Refused,
+    Reply,
+    Stage,
+    hours,
+    samples,
+)
 
 
 @pytest.fixture
@@ -104,3 +117,131 @@ def test_relays_refuse_domains_that_do_not_exist_as_well(mailnet):
         assert client.rcpt("bob@odd.test") == (550, b"5.1.2 <bob@odd.test>: no such domain")
         mailnet.domain("odd.test")
         assert client.rcpt("bob@odd.test")[0] == 250
+
+
+# A policy for what is submitted ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(mailnet):
+    return mailnet.account("hello@shop.test")
+
+
+def replies(account, *to, content=b"Subject: Hello\r\n\r\nHello.\r\n", sender=None):
+    """What a submission server says to MAIL, to each RCPT and to the message; the end of it is left out."""
+    with account.submission.smtplib() as client:
+        said = [client.mail(sender or account.address)]
+        if said[0][0] == 250:
+            said += [client.rcpt(each) for each in to]
+            if any(code == 250 for code, _ in said[1:]):
+                said.append(client.data(content))
+        return [(code, text.decode().split(" ")[0]) for code, text in said]
+
+
+GOOD = [(250, "2.1.0"), (250, "2.1.5"), (250, "2.0.0")]
+
+
+@pytest.mark.parametrize("rate", ["login_rate", "sender_rate", "domain_rate", "address_rate"])
+def test_a_sending_quota_is_for_as_many_messages_and_begins_anew(mailnet, shop, rate):
+    bob = mailnet.account("bob@example.org")
+    shop.submission.server.policy(**{rate: (2, hours(1))})
+    assert replies(shop, bob.address) == GOOD
+    assert replies(shop, bob.address) == GOOD
+    assert replies(shop, bob.address) == [(450, "4.7.1")]
+    mailnet.clock.advance(hours(1))
+    assert replies(shop, bob.address) == GOOD
+    mailnet.settle()
+    assert len(bob.inbox) == 3
+    shop.submission.server.policy()
+    assert replies(shop, bob.address) == GOOD
+
+
+def test_a_quota_is_that_of_an_account_on_both_ports_and_nobody_elses(mailnet, shop):
+    other = mailnet.account("other@shop.test")
+    bob = mailnet.account("bob@example.org")
+    shop.submission.server.policy(login_rate=(1, hours(1)))
+    with shop.submissions.smtplib() as client:
+        client.sendmail(shop.address, [bob.address], "Subject: Hi\n\nHello")
+    assert replies(shop, bob.address) == [(450, "4.7.1")]
+    assert replies(other, bob.address) == GOOD
+    with mailnet.mx("shop.test").smtplib() as client:  # its other services are as they were
+        client.sendmail(bob.address, [shop.address], "Subject: Hi\n\nHello")
+        client.sendmail(bob.address, [shop.address], "Subject: Hi\n\nHello")
+
+
+def test_a_quota_of_recipients_counts_each_of_them(mailnet, shop):
+    people = [account.address for account in mailnet.accounts(*(f"p{n}@example.org" for n in range(3)))]
+    shop.submission.server.policy(login_recipient_rate=(4, hours(24)))
+    assert replies(shop, *people)[-1][0] == 250
+    assert replies(shop, *people) == [
+        (250, "2.1.0"),
+        (250, "2.1.5"),
+        (450, "4.7.1"),
+        (450, "4.7.1"),
+        (250, "2.0.0"),
+    ]
+    assert replies(shop, people[0]) == [(250, "2.1.0"), (450, "4.7.1")]
+    mailnet.clock.advance(hours(24))
+    assert replies(shop, people[0])[-1][0] == 250
+
+
+def test_sizes_and_recipients_are_limited_at_submission(mailnet, shop):
+    bob = mailnet.account("bob@example.org")
+    shop.submission.server.change(max_message_size=1000, max_recipients=1)
+    assert replies(shop, bob.address, "ann@example.org")[1:3] == [(250, "2.1.5"), (452, "4.5.3")]
+    with shop.submission.smtplib() as client, pytest.raises(smtplib.SMTPSenderRefused) as refused:
+        client.sendmail(shop.address, [bob.address], samples.large(size=2000))
+    assert refused.value.smtp_code == 552
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "fate"),
+    [
+        ("refuse", 552, Refused),
+        ("defer", 451, Refused),
+        ("bounce", 250, Bounced),
+        ("discard", 250, Discarded),
+        ("quarantine", 250, Queued),
+        ("delay", 250, Queued),
+        ("tag", 250, Delivered),
+        ("accept", 250, Delivered),
+    ],
+)
+def test_content_is_looked_at_before_it_leaves(mailnet, shop, outcome, code, fate):
+    bob = mailnet.account("bob@example.org")
+    shop.submission.server.policy(
+        content={"attachment_extension": outcome}, subject_tag="[ODD]", delay=hours(1)
+    )
+    said = replies(shop, bob.address, content=samples.with_attachment(sender=shop.address, filename="a.exe"))
+    assert said[-1][0] == code
+    mailnet.settle()
+    assert isinstance(mailnet.journey(to=bob).fate, fate)
+    assert len(shop.inbox) == (outcome == "bounce")
+    if outcome == "quarantine":  # as Postfix's HOLD: it stays until somebody lets it go
+        mailnet.clock.advance(hours(2))
+        assert bob.inbox.is_empty
+        mailnet.queue.flush()
+        mailnet.settle()
+    if outcome == "delay":
+        mailnet.clock.advance(hours(1))
+    if outcome in ("quarantine", "delay", "tag", "accept"):
+        mail = bob.inbox.one()
+        assert mail.subject.startswith("[ODD]") is (outcome == "tag")
+        assert mail.auth.dkim.result == "pass"
+
+
+def test_a_host_without_submission_has_no_such_policy(mailnet):
+    mailnet.domain("example.org")
+    with pytest.raises(DeclarationError, match=r"host 'mx1\.example\.org' has no submission service"):
+        mailnet.host("mx1.example.org").policy(login_rate=(1, hours(1)))
+    with pytest.raises(DeclarationError, match=r"host 'smtp\.example\.org': there is no policy 'login_rat'"):
+        mailnet.host("smtp.example.org").policy(login_rat=(1, hours(1)))
+
+
+def test_it_is_configured_as_it_is_declared(mailnet, tmp_path):
+    mailnet.account("a@shop.test")
+    mailnet.host("smtp.shop.test").policy(login_rate=(5, hours(1)), sender_domain="refuse")
+    text = mailnet.to_toml()
+    assert "policy.login_rate = [5, 3600]" in text
+    with MailNet(config=text) as again:
+        assert again.to_toml() == text

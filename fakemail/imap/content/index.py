@@ -230,7 +230,7 @@ def _addresses(body: bytes) -> str:
         return address_needle(_written(first.name, first.mailbox, first.host))
     written: list[str] = []
     group, among = "", written
-    for item in split_addresses(unfold(body)):
+    for item in read_addresses(body):
         if item.kind is Kind.GROUP_START:
             group, among = decode_words(item.name), []
         elif item.kind is Kind.GROUP_END:
