@@ -145,6 +145,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "UnknownName",
             "NoNamespace",
             "PortInUse",
+            "TooManyOpenFiles",
             "ServerError",
             "ClosedError",
             "WrongFace",

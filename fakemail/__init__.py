@@ -32,6 +32,7 @@ from fakemail.errors import (
     NoNamespace,
     PortInUse,
     ServerError,
+    TooManyOpenFiles,
     UnknownName,
     WrongFace,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "ServerError",
     "Settings",
     "Stage",
+    "TooManyOpenFiles",
     "Underway",
     "UnknownName",
     "WrongFace",

@@ -4,6 +4,7 @@
     ├── DeclarationError            the described internet cannot be: what, where, nearest valid name
     │   └── UnknownName             a name that was never declared
     ├── PortInUse                   a fixed port is taken by another program
+    ├── TooManyOpenFiles            the process has no file descriptor left: what for, how many it may have
     ├── NoNamespace                 the system lets nobody make a network namespace: why, and what else there is
     ├── ProtocolError               bytes that break a protocol's grammar (used inside the protocol cores)
     ├── ServerError                 fakemail's own server code failed; a defect of ours, with the cause
@@ -35,6 +36,10 @@ class UnknownName(DeclarationError, LookupError):
 
 class PortInUse(FakemailError):
     """A fixed port could not be bound because another program holds it."""
+
+
+class TooManyOpenFiles(FakemailError):
+    """The process has no file descriptor left for what the text says."""
 
 
 class NoNamespace(FakemailError):

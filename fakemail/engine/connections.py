@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from fakemail.engine.network import Endpoint
 from fakemail.engine.stalls import PeerWait
+from fakemail.errors import TooManyOpenFiles
 from fakemail.model.host import SMTP
 from fakemail.mta.demands import Demand
 from fakemail.smtp.dialogue import Dialogue, Greeted, Outgoing, PeerFailure, Tls
@@ -120,7 +121,12 @@ class Connections:
             dialogue = await self._run(call, link, outgoing)
             if not dialogue.is_stale:
                 return dialogue, call.demand.refusal
-        link = self._link(call, target)
+        try:
+            link = self._link(call, target)
+        except TooManyOpenFiles as error:
+            dialogue = Dialogue(outgoing)
+            dialogue.never_began(PeerFailure(Reason.LOCAL_ERROR, str(error)))
+            return dialogue, None
         dialogue = await self._run(call, link, outgoing)
         return dialogue, link.problems[0] if link.problems else call.demand.refusal
 

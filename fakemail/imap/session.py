@@ -147,10 +147,12 @@ class Session(Interference):
         return self._take_output()
 
     def close(self) -> None:
-        """The connection is gone: hear nothing more of mailboxes."""
+        """The connection is gone: hear nothing more of mailboxes, and let go of what knows this session."""
         self.closing = True
         self.has_more = False
-        self._lazy = self._rest = None
+        self._lazy = self._rest = self._going = self._compression = None
+        self._framer = Framer()
+        self.on_wake = lambda: None
         self.forget_login()
 
     @property

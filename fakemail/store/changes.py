@@ -118,6 +118,10 @@ Change = (
 Listener = Callable[[Change], None]
 
 
+def _nobody(_: Change) -> None:
+    """Listens no more."""
+
+
 class Subscription:
     """A listener's place; ``cancel`` it to hear nothing more, at any time, as often as you like."""
 
@@ -135,6 +139,7 @@ class Subscription:
     def cancel(self) -> None:
         """Tell the listener nothing more, not even what is being told just now."""
         among, self._among = self._among, None
+        self.listener = _nobody  # who listens usually holds this place, and should go when it goes
         if among is not None:
             among.places = tuple(place for place in among.places if place is not self)
 

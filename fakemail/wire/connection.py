@@ -155,7 +155,15 @@ class Connection(asyncio.BufferedProtocol):
         if self._performance is not None:
             self._performance.cancel()
         self.site.connections.discard(self)
-        self._transport = None
+        # What the session holds, a message of megabytes that never ended perhaps, goes now: session and connection
+        # know each other, and would wait for the collector of cycles.
+        self._transport = self._timer = self._performance = self._tls = None
+        core, self._core = self._core, None
+        if core is not None:
+            self.core_ended(core)
+
+    def core_ended(self, core: Core) -> None:
+        """The session is over; each protocol lets go what it has taken for it."""
 
     def pause_writing(self) -> None:
         """The client does not read: stop reading from it, so that what it causes stays bounded."""
@@ -504,14 +512,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def _watch_idleness(self) -> None:
         """One timer for a connection's life; it looks when somebody was last heard and sets itself again."""
-        loop = asyncio.get_running_loop()
         self._heard = self._time()
+        self._timer = asyncio.get_running_loop().call_later(self.site.idle_timeout, self._look)
 
-        def look() -> None:
-            left = self._heard + self.site.idle_timeout - self._time()
-            if left > 0 or self._is_waiting():
-                self._timer = loop.call_later(max(left, 1.0), look)
-            else:
-                self.hang_up(Reason.TIMEOUT)
-
-        self._timer = loop.call_later(self.site.idle_timeout, look)
+    def _look(self) -> None:
+        left = self._heard + self.site.idle_timeout - self._time()
+        if left > 0 or self._is_waiting():
+            self._timer = asyncio.get_running_loop().call_later(max(left, 1.0), self._look)
+        else:
+            self.hang_up(Reason.TIMEOUT)

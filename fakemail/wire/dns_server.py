@@ -317,8 +317,12 @@ def _bind_both(address: str, port: int) -> tuple[socket.socket, socket.socket]:
     """
     for left in reversed(range(_PORT_TRIES if port == 0 else 1)):
         tcp = bound_socket(address, port, purpose=_OVER_TCP)
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         number = tcp.getsockname()[1]
+        try:
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        except OSError as error:
+            tcp.close()
+            raise port_error(address, number, "DNS over UDP", error) from None
         try:
             udp.setblocking(False)
             udp.bind((address, number))

@@ -13,9 +13,10 @@ from typing import Final
 
 import h11
 
-from fakemail.errors import FakemailError
+from fakemail.errors import FakemailError, TooManyOpenFiles
 from fakemail.terms.stage import Stage
 from fakemail.tls.layer import ClientLayer
+from fakemail.wire.ports import stream_socket
 
 _READ: Final = 64 * 1024
 
@@ -55,7 +56,11 @@ async def fetch(
     made.
     Raises :class:`FetchFailed`.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+    try:
+        sock = stream_socket(f"{name} could not be connected to")
+    except TooManyOpenFiles as error:
+        raise FetchFailed(str(error)) from None
+    with sock:
         sock.setblocking(False)
         try:
             sock.bind((source, 0))

@@ -52,11 +52,10 @@ class ImapConnection(Connection):
         if self._has_news:
             self._tell_news()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def core_ended(self, core: Core) -> None:
         """The connection is gone, and hears nothing more of any mailbox."""
-        super().connection_lost(exc)
-        if isinstance(self._core, Session):
-            self._core.close()
+        if isinstance(core, Session):
+            core.close()
 
     def _wake(self) -> None:
         # The mailbox is in the middle of telling everybody: take the turn after that.

@@ -28,8 +28,7 @@ class Pop3Connection(Connection):
         """A session with the host's accounts behind it."""
         return self._pop3_site.open(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def core_ended(self, core: Core) -> None:
         """The connection is gone, and the maildrop is free again; nothing is removed from it (RFC 1939 §6)."""
-        super().connection_lost(exc)
-        if isinstance(self._core, Session):
-            self._core.release()
+        if isinstance(core, Session):
+            core.release()

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Final, Protocol
 
-from fakemail.errors import PortInUse
+from fakemail.errors import PortInUse, TooManyOpenFiles
 
 
 class Ground(Protocol):
@@ -67,7 +67,7 @@ def bound_socket(address: str, port: int, *, purpose: str) -> socket.socket:
 
     Raises :class:`~fakemail.errors.PortInUse` with the port and whom to ask.
     """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock = stream_socket(f"port {port} on {address} for {purpose} could not be opened")
     try:
         # Connections of the last run in TIME_WAIT must not keep a fixed port from being used again.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -90,6 +90,36 @@ def knocking_socket(address: str, port: int) -> socket.socket:
     return sock
 
 
+def stream_socket(what: str) -> socket.socket:
+    """A TCP socket. Raises :class:`~fakemail.errors.TooManyOpenFiles`, which begins with ``what``."""
+    try:
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise too_many_open_files(error, what) or error from None
+
+
+def too_many_open_files(error: OSError, what: str) -> TooManyOpenFiles | None:
+    """The exception for a socket that could not be had; ``None`` where it was not for want of descriptors."""
+    if error.errno not in (errno.EMFILE, errno.ENFILE):
+        return None
+    if error.errno == errno.ENFILE:
+        return TooManyOpenFiles(f"{what}: the system has no file descriptor left.")
+    limit = _descriptor_limit()
+    return TooManyOpenFiles(
+        f"{what}: this process has no file descriptor left{f' of {limit}' if limit else ''}. Close connections "
+        "and files that are no longer used, or raise the limit with 'ulimit -n'."
+    )
+
+
+def _descriptor_limit() -> int:
+    """How many descriptors the process may have, 0 where nobody knows."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 class _ThisMachine:
     """This process's own network; see :class:`Ground`."""
 
@@ -110,7 +140,7 @@ def port_error(address: str, port: int, purpose: str, error: OSError) -> Excepti
         return PortInUse(
             f"{where} may not be used by this user; ports below 1024 are for root on most systems."
         )
-    return error
+    return too_many_open_files(error, f"{where} could not be opened") or error
 
 
 class Acceptor:
@@ -160,8 +190,10 @@ class Acceptor:
                 self._retry = self._loop.call_later(
                     _RETRY, self._loop.add_reader, self._socket.fileno(), self._accept
                 )
+                what = f"a connection to port {self._socket.getsockname()[1]} could not be accepted"
+                full = too_many_open_files(error, what)
                 self._loop.call_exception_handler(
-                    {"message": "a connection could not be accepted", "exception": error}
+                    {"message": str(full)} if full is not None else {"message": what, "exception": error}
                 )
                 return
             self._take_in(connection)

@@ -17,6 +17,7 @@ from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
 from fakemail.tls.layer import ClientLayer
+from fakemail.wire.ports import stream_socket
 
 _READ: Final = 64 * 1024
 _WRITE: Final = 256 * 1024  # octets that are handed to the system at once, and waited for
@@ -43,10 +44,12 @@ class SmtpClient:
         check: Callable[[ClientLayer], PeerFailure | None] = lambda _: None,
         wait: Callable[[Stage], AbstractAsyncContextManager[None]],
     ) -> None:
-        """``wait`` is around each single wait, and raises ``TimeoutError`` when it has lasted long enough.
+        """Raises :class:`~fakemail.errors.TooManyOpenFiles`.
+
+        ``wait`` is around each single wait, and raises ``TimeoutError`` when it has lasted long enough.
         ``connected_from`` is told our own end before the connection is made, so that the server can tell who calls,
-        and ``hung_up`` when it is closed. ``check`` looks at TLS after its handshake, and says why it is not good
-        enough."""
+        and ``hung_up`` when it is closed; neither should keep hold of this client. ``check`` looks at TLS after its
+        handshake, and says why it is not good enough."""
         self._target = target
         self._source = source
         self._tls_context = tls_context
@@ -60,7 +63,7 @@ class SmtpClient:
         self._tls: ClientLayer | None = None
         self._own_end: tuple[str, int] | None = None
         self._is_connected = False
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket = stream_socket("no connection to another server could be made")
         self._stage = Stage.CONNECT
         self.owes_quit = False
         """Whether the dialogue is over, and the server has still to be told: see :meth:`leave`."""
