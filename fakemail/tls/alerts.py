@@ -58,6 +58,8 @@ _SENT = {
     "NO_SUITABLE_SIGNATURE_ALGORITHM": "handshake_failure",
     "UNSUPPORTED_PROTOCOL": "protocol_version",
     "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "bad_record_mac",
+    # All that OpenSSL 3.6 says of a record that cannot be decrypted.
+    "RECORD_LAYER_FAILURE": "bad_record_mac",
     "BAD_SIGNATURE": "decrypt_error",
     "DIGEST_CHECK_FAILED": "decrypt_error",
     "UNEXPECTED_MESSAGE": "unexpected_message",

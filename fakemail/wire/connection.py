@@ -145,6 +145,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_busy():
             return True  # _regulate closes when everything has been answered
         self._note_end("client", Reason.CONNECTION_LOST if self.whereabouts else None)
+        if self._tls is not None:
+            # RFC 8446 §6.1: also to a client that said none. Without it the end looks like an attack, and OpenSSL 3.6
+            # tells the client of a broken pipe where it wants to complain.
+            self._tls.close_notify()
+            self._flush()
         return False  # lets asyncio write what is left and close
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -450,3 +450,18 @@ def test_a_reader_may_be_silent_for_half_an_hour(net, bob):
         client.send(b"wait IDLE\r\n")
         assert client.rest().endswith(b"* BYE Disconnected for inactivity.\r\n")
     assert net.wait_for(Stage.DISCONNECT)[-1].reason is Reason.TIMEOUT
+
+
+@pytest.mark.parametrize("service", ["imaps", "pop3s", "submissions"])
+def test_the_end_of_tls_is_said_to_a_client_that_did_not_say_it(net, bob, service):
+    """RFC 8446 §6.1: what comes before the end of the connection is all that the server had to say."""
+    settings = getattr(bob, service)
+    with (
+        socket.create_connection((settings.host, settings.port), timeout=10) as plain,
+        settings.ssl_context.wrap_socket(
+            plain, server_hostname=settings.host, suppress_ragged_eofs=False
+        ) as client,
+    ):
+        assert client.recv(1000)
+        socket.socket.shutdown(client, socket.SHUT_WR)
+        assert client.recv(1000) == b""
