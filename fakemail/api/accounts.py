@@ -146,7 +146,7 @@ class BaseInbox(Suggests):
         return True  # a mailbox is there even when nothing is in it; ask is_empty
 
     def __repr__(self) -> str:
-        return f"<{self.name} of {self._address}: {len(self)} messages>"
+        return f"<{self.name} of {self._address.shown}: {len(self)} messages>"
 
 
 class Inbox(BaseInbox):
@@ -444,7 +444,7 @@ class BaseAccount(Suggests, Generic[_Box]):
         return self.address
 
     def __repr__(self) -> str:
-        return f"<Account {self._address}>"
+        return f"<Account {self._address.shown}>"
 
 
 class Account(BaseAccount[Inbox]):

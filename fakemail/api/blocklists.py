@@ -12,6 +12,7 @@ from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4, APP_IPV6
 from fakemail.policy.blocklists import address_name, domain_name
 from fakemail.terms.address import is_domain_name
+from fakemail.terms.domains import u_labels
 from fakemail.terms.peer import is_ip_address
 from fakemail.terms.suggestions import Suggests
 
@@ -100,7 +101,7 @@ class Blocklist(Suggests):
         self._net.call(put)
 
     def __repr__(self) -> str:
-        return f"<Blocklist {self.zone}>"
+        return f"<Blocklist {u_labels(self.zone)}>"
 
 
 _CODES = ip_network("127.0.0.0/8")

@@ -9,6 +9,7 @@ from fakemail.dns.names import ancestors, name_key, parent_of
 from fakemail.dns.records import Record, record
 from fakemail.errors import DeclarationError, nearest
 from fakemail.record.events import Query
+from fakemail.terms.domains import a_labels
 from fakemail.terms.stage import Stage
 from fakemail.terms.suggestions import Suggests
 
@@ -129,7 +130,7 @@ class Dns(Suggests):
 
     def queries(self, *, name: str | None = None, type: str | None = None) -> Results[Query]:
         """The questions that were asked, with their answers, oldest first."""
-        wanted = name.lower().rstrip(".") if name is not None else None
+        wanted = a_labels(name) if name is not None else None
         found = [
             event
             for event in self._net.internet.log.events(Stage.DNS_QUERY)

@@ -12,6 +12,7 @@ from fakemail.record import journey as journeys
 from fakemail.record.refusals import refusals, refused_lines
 from fakemail.record.transcript import Order, transcript
 from fakemail.terms.address import NullPath
+from fakemail.terms.domains import u_labels
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseInbox
@@ -38,12 +39,12 @@ def missing(
     """The text for mail that is not there."""
     amount = "a message" if number == 1 else f"{number} messages"
     waited = "" if seconds is None else f" within {seconds:g} s"
-    lines = [f"wanted: {amount} to {box.address}{wanted}{waited}"]
+    lines = [f"wanted: {amount} to {u_labels(box.address)}{wanted}{waited}"]
     if messages:
-        lines.append(f"found:  {_count(messages)} in {box.name} of {box.address}")
+        lines.append(f"found:  {_count(messages)} in {box.name} of {u_labels(box.address)}")
         lines += [f"        {message!r}{_but(wanted, message)}" for message in messages[:_SHOWN]]
     else:
-        lines.append(f"found:  nothing in {box.name} of {box.address}")
+        lines.append(f"found:  nothing in {box.name} of {u_labels(box.address)}")
     lines += _elsewhere(net, box, wanted)
     lines += _late(net, box, wanted, messages, seconds, number)
     lines += _journeys(net, box)
@@ -53,12 +54,12 @@ def missing(
 
 def missing_event(net: AnyNet, address: str, stage: Stage, said: Sequence[Event], seconds: float) -> str:
     """The text for a stage that no program of an account has come to."""
-    lines = [f"wanted: a program logged in as {address} at {stage} within {seconds:g} s"]
+    lines = [f"wanted: a program logged in as {u_labels(address)} at {stage} within {seconds:g} s"]
     if said:
         told = transcript(said, order=Order.TIME).splitlines()[-_SHOWN:]
         lines += ["found:  it is logged in, and has come this far", *(f"        {line}" for line in told)]
     else:
-        lines.append(f"found:  nobody is logged in as {address} now")
+        lines.append(f"found:  nobody is logged in as {u_labels(address)} now")
         refused = refused_lines(net.internet.log.events(), services=_LOGGED_INTO)
         lines += [f"last:   {refused[0]}", *(f"        {line}" for line in refused[1:])] if refused else []
     lines.append(f"again:  {net.again}")
@@ -68,8 +69,8 @@ def missing_event(net: AnyNet, address: str, stage: Stage, said: Sequence[Event]
 def ambiguous(box: BaseInbox, wanted: Wanted, messages: Sequence[Message]) -> str:
     """The text for more mail than the one message that was asked for."""
     lines = [
-        f"wanted: one message to {box.address}{wanted}",
-        f"found:  {len(messages)} that fit, in {box.name} of {box.address}",
+        f"wanted: one message to {u_labels(box.address)}{wanted}",
+        f"found:  {len(messages)} that fit, in {box.name} of {u_labels(box.address)}",
         *(f"        {message!r}" for message in messages[:_SHOWN]),
         "Say more about the one that is meant (subject=, sender=, to=, matching=), or take them all with wait_for(n).",
     ]
@@ -80,7 +81,7 @@ def unexpected(box: BaseInbox, messages: Sequence[Message]) -> str:
     """The text for mail where none should be."""
     return "\n".join(
         [
-            f"wanted: nothing in {box.name} of {box.address}",
+            f"wanted: nothing in {box.name} of {u_labels(box.address)}",
             f"found:  {_count(messages)}",
             *(f"        {message!r}" for message in messages[:_SHOWN]),
         ]
@@ -99,7 +100,7 @@ def _but(wanted: Wanted, message: Message) -> str:
 def _elsewhere(net: AnyNet, box: BaseInbox, wanted: Wanted) -> list[str]:
     """Messages that fit but are in other mailboxes: what most often came closest."""
     found = [
-        f"        {message!r} in {other.name} of {other.address}"
+        f"        {message!r} in {other.name} of {u_labels(other.address)}"
         for other in net.other_inboxes(box)
         for message in other.messages()
         if wanted.fits(message) and not _is_notice(message)
@@ -152,7 +153,9 @@ def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
         )
     is_mine = any(each.latest == last.latest and each.recipient == last.recipient for each in mine)
     (told,) = with_notes(net.internet, [last], call=net.call)
-    head = f"last:   the journey to {told.recipient}" + ("" if is_mine else f" (none went to {box.address})")
+    head = f"last:   the journey to {told.recipient.shown}" + (
+        "" if is_mine else f" (none went to {u_labels(box.address)})"
+    )
     lines = [head, *(f"        {line}" for line in told.table().splitlines())]
     refused = refused_lines(events, since=last.latest, services=_HANDED_IN)
     if refused:

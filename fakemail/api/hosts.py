@@ -25,6 +25,7 @@ from fakemail.model.policy_reading import read_policy
 from fakemail.model.traits import read_traits
 from fakemail.model.transport_security import MtaSts
 from fakemail.terms.address import Address, address
+from fakemail.terms.domains import a_labels, u_labels
 from fakemail.terms.stage import Stage
 from fakemail.terms.suggestions import Suggests
 from fakemail.tls.dane import Kind
@@ -126,7 +127,7 @@ class Host(Suggests):
         internet = self._net.internet
 
         async def change() -> None:
-            if name.lower().rstrip(".") not in internet.world.hosts:
+            if a_labels(name) not in internet.world.hosts:
                 internet.world.add_host(name)
             internet.world.add_route(self.name, domain, name)
             internet.route(self.name)
@@ -224,7 +225,7 @@ class Host(Suggests):
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return f"<Host {self.name} [{self.ipv4}]>"
+        return f"<Host {u_labels(self.name)} [{self.ipv4}]>"
 
 
 class Domain(Signs):
@@ -440,7 +441,7 @@ class Domain(Signs):
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return f"<Domain {self.name}>"
+        return f"<Domain {u_labels(self.name)}>"
 
 
 def read_address(who: str | Address | BaseAccount[Any]) -> Address:

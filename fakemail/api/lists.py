@@ -89,4 +89,4 @@ class MailingList(Suggests):
         return self.address
 
     def __repr__(self) -> str:
-        return f"<MailingList {self._address} of {len(self.members)} members>"
+        return f"<MailingList {self._address.shown} of {len(self.members)} members>"

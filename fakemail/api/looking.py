@@ -20,6 +20,7 @@ from fakemail.record.refusals import refused_lines
 from fakemail.record.transcript import Order
 from fakemail.record.transcript import transcript as print_transcript
 from fakemail.terms.address import Address, address
+from fakemail.terms.domains import a_labels
 from fakemail.terms.stage import Stage
 from fakemail.terms.suggestions import Suggests
 
@@ -38,7 +39,7 @@ class Looking(Suggests):
 
     def events(self, stage: Stage | None = None, *, host: str | Host | None = None) -> Results[Event]:
         """What happened, oldest first: everything, or what happened at one stage or host."""
-        name = host.name if isinstance(host, Host) else host
+        name = None if host is None else _name_of(host)
         where = "".join([f" at {stage}" if stage else "", f" on {name}" if name else ""])
         return Results(self._net.internet.log.events(stage, host=name), question=f"the events{where}")
 
@@ -90,7 +91,7 @@ class Looking(Suggests):
         return print_transcript(
             self._net.internet.log.events(),
             connection=connection,
-            host=host.name if isinstance(host, Host) else host,
+            host=None if host is None else _name_of(host),
             order=Order.TIME if in_time else Order.CONNECTION,
         )
 
@@ -112,3 +113,7 @@ class Looking(Suggests):
             for owner, name in self._net.internet.store.mailboxes()
             if (owner.key, name) != (address(box.address).key, box.name)
         ]
+
+
+def _name_of(host: str | Host) -> str:
+    return host.name if isinstance(host, Host) else a_labels(host)

@@ -39,6 +39,7 @@ from fakemail.faults.rule import EVERYBODY
 from fakemail.model.host import SERVICES
 from fakemail.record.events import Event
 from fakemail.terms.address import Address
+from fakemail.terms.domains import a_labels
 from fakemail.terms.stage import Stage
 from fakemail.wire.loop import LoopThread, loop_thread
 
@@ -230,12 +231,12 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
 
         async def declare() -> None:
             world = self.internet.world
-            if name.lower().rstrip(".") not in world.domains:
+            if a_labels(name) not in world.domains:
                 await self.internet.run_domain(world.add_domain(name, mx=mx or ()))
 
-        known = name.lower().rstrip(".") in self.internet.world.domains
+        known = a_labels(name) in self.internet.world.domains
         self.perform(declare())
-        domain = Domain(self, name.lower().rstrip("."))
+        domain = Domain(self, a_labels(name))
         if known and mx is not None:
             domain.mx_hosts(*mx)
         return domain
@@ -255,7 +256,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         documentation ranges (RFC 5737, RFC 3849), free ones unless given. For the domains of
         ``relay_for`` (``"*"``: all) it takes mail from anybody and passes it on.
         """
-        key = name.lower().rstrip(".")
+        key = a_labels(name)
         if key in self.internet.world.hosts:
             return Host(self, key)
         for service in services:

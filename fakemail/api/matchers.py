@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fakemail.record.text import shown
+from fakemail.terms.address import address_key
 
 Wanted = str | re.Pattern[str]
 
@@ -323,7 +324,7 @@ def _contains(wanted: Wanted, value: str) -> bool:
 
 
 def _same_address(wanted: Wanted, value: str) -> bool:
-    return wanted.casefold() == value.casefold() if isinstance(wanted, str) else _equal(wanted, value)
+    return address_key(wanted) == address_key(value) if isinstance(wanted, str) else _equal(wanted, value)
 
 
 def _address(who: object) -> Wanted:

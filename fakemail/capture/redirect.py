@@ -22,6 +22,7 @@ from fakemail.capture.bundles import BUNDLE_VARIABLES, SUBMISSION_VARIABLES
 from fakemail.capture.children import HELD, Hold
 from fakemail.capture.escapes import Escape, Escaped, refused_command
 from fakemail.capture.patches import Patches
+from fakemail.terms.domains import a_labels
 
 DNS_PORT: Final = 53
 _INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
@@ -245,8 +246,8 @@ class Redirect:
         """Whether a name is looked up as ever: this machine itself, an address, or what is allowed."""
         if host is None:
             return True
-        name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
-        name = name.lower().rstrip(".")
+        name = host.decode("utf-8", "replace") if isinstance(host, bytes) else str(host)
+        name = a_labels(name)
         return is_here(name) or name in self._own_names or name in self._allowed or _literal(name) is not None
 
     def look_up(self, host: str, family: int) -> list[tuple[int, str]]:
@@ -431,7 +432,7 @@ def _plain(host: str) -> str:
         address = ip_address(host.partition("%")[0])
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         return str(mapped or address)
-    return host.lower().rstrip(".")
+    return a_labels(host)
 
 
 def is_here(host: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from fakemail.errors import DeclarationError
+from fakemail.terms.domains import split_dots, to_a_label
 
 Labels = tuple[bytes, ...]
 """A name as a sequence of labels, the root's empty label left out."""
@@ -41,17 +42,6 @@ def read_name(text: str) -> str:
 def name_key(text: str) -> str:
     """As :func:`read_name`, and lower-case: the form under which records are kept."""
     return read_name(text).lower()
-
-
-def a_labels(text: str) -> str:
-    """The name that a stranger wrote, in lower case and without letters beyond ASCII (RFC 5890 §2.3.2.1).
-
-    What is no name, and so has no A-labels, is only made lower-case.
-    """
-    try:
-        return text.lower() if text.isascii() else name_key(text)
-    except DeclarationError:
-        return text.lower()
 
 
 @lru_cache(maxsize=4096)
@@ -118,6 +108,7 @@ def _read_slowly(text: str) -> Labels:
         return ()
     labels: list[bytes] = []
     label = bytearray()
+    text = text if text.isascii() else split_dots(text)
     for match in _PIECE.finditer(text):
         decimal, character, plain, dot, stray = match.groups()
         if stray or (decimal and int(decimal) > 255):
@@ -153,9 +144,7 @@ def _checked(label: bytes, whole: str) -> bytes:
 
 def _to_a_label(label: bytes, whole: str) -> bytes:
     """RFC 5890 §2.3.2.1: DNS carries the A-label of an internationalised label."""
-    import idna  # only names beyond ASCII need its tables
-
     try:
-        return idna.encode(label.decode(), uts46=True)
-    except (UnicodeError, idna.IDNAError) as error:
+        return to_a_label(label.decode()).encode()
+    except ValueError as error:
         raise DeclarationError(f"{whole!r} is not a domain name: {error}.") from None

@@ -22,7 +22,7 @@ from fakemail.record.events import Redirected
 from fakemail.store.mailbox import INBOX
 from fakemail.store.message import Delivery, StoredMessage
 from fakemail.store.quota import MESSAGE
-from fakemail.terms.address import Address, NullPath
+from fakemail.terms.address import Address, NullPath, address_key
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 from fakemail.terms.verdict import ACCEPTED, Verdict, deferred, refused
@@ -103,7 +103,7 @@ class Agent:
             return refused(resolution.reason, resolution.detail or f"<{address}>")
         if resolution.forwards or resolution.lists:
             headers = work.headers
-            been = {value.strip().lower() for value in headers.all("Delivered-To")}
+            been = {address_key(value.strip()) for value in headers.all("Delivered-To")}
             world = self._internet.world
             for account in resolution.forwards:
                 if account.key in been:

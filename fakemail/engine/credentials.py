@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.model.domain import Domain
 from fakemail.model.host import READING
+from fakemail.terms.address import address_key
 
 if TYPE_CHECKING:
     from fakemail.engine.site import RunningHost
@@ -20,7 +21,7 @@ class Credentials:
     def _account(self, login: str) -> str | None:
         """The key of the account that may log in here with that name."""
         world = self._running.internet.world
-        account = world.accounts.get(login_key(login))
+        account = world.accounts.get(address_key(login))
         if account is None or account.disabled:
             return None
         domain = world.domains.get(account.address.domain)
@@ -37,7 +38,7 @@ class Credentials:
 
     def key_of(self, login: str) -> str:
         """The key of the account that a login means, if there is one."""
-        return login_key(login)
+        return address_key(login)
 
     def password_of(self, login: str) -> str | None:
         """The password of that login."""
@@ -57,10 +58,4 @@ class Credentials:
 
     def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
         """Whether one login may act as another: only as itself, in whatever case it is written."""
-        return login_key(authentication_id) == login_key(authorization_id)
-
-
-def login_key(login: str) -> str:
-    """The key of the account that a login means, in whatever case it is written."""
-    local, _, domain = login.rpartition("@")
-    return f"{local.casefold()}@{domain.lower()}"
+        return address_key(authentication_id) == address_key(authorization_id)

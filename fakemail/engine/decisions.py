@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from fakemail.engine.credentials import login_key
 from fakemail.engine.receiving import facts_of
 from fakemail.engine.resolving import Resolver
 from fakemail.engine.transfer import LocalCopy
@@ -23,8 +22,9 @@ from fakemail.smtp.extensions import Profile
 from fakemail.smtp.xclient import Introduction
 from fakemail.store.errors import OverQuota
 from fakemail.store.message import SEEN
-from fakemail.terms.address import Address, Path
+from fakemail.terms.address import Address, Path, address_key, local_key
 from fakemail.terms.channel import Channel
+from fakemail.terms.domains import a_labels
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
@@ -133,7 +133,7 @@ class Decisions:
         if personality.accept_any_login:
             return ACCEPTED
         world = self._internet.world
-        account = world.accounts.get(login_key(login))
+        account = world.accounts.get(address_key(login))
         if account is not None:
             separator = world.domains[account.address.domain].detail_separator
             if account.owns(sender, detail_separator=separator):
@@ -258,7 +258,7 @@ class Decisions:
             if all(each.judgement.outcome.is_final for each in decided):
                 return Receipt(judge.turned_away(decided))
             content = marked(decided, content)
-        account = self._internet.world.accounts.get(login_key(envelope.origin.login))
+        account = self._internet.world.accounts.get(address_key(envelope.origin.login))
         if account is not None and account.sent_copy:
             with suppress(OverQuota):  # a copy for the files is no reason to refuse the mail
                 self._internet.put(account.address, content, "Sent", flags={SEEN})
@@ -349,15 +349,15 @@ class Decisions:
         """The addresses behind an alias."""
         world = self._internet.world
         for address in self._addresses(name):
-            targets = world.domains[address.domain].aliases.get(address.local.casefold())
+            targets = world.domains[address.domain].aliases.get(local_key(address.local))
             if targets:
                 return targets
         return ()
 
     def _addresses(self, name: str) -> Iterable[Address]:
         local, _, domain = name.rpartition("@")
-        if local and self._is_home(domain.lower()):
-            yield Address(local, domain.lower())
+        if local and self._is_home(a_labels(domain)):
+            yield Address(local, domain)
         elif not local:
             for home in tuple(self._homes):
                 yield Address(name, home)

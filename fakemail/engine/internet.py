@@ -20,7 +20,6 @@ from fakemail.engine.agent import Agent
 from fakemail.engine.authenticating import Authentications
 from fakemail.engine.breaking import Breaking
 from fakemail.engine.connections import Connections
-from fakemail.engine.credentials import login_key
 from fakemail.engine.dmarc_reporting import DmarcReporting
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
@@ -55,7 +54,7 @@ from fakemail.record.log import Log
 from fakemail.store.mailbox import INBOX
 from fakemail.store.mailstore import MailStore
 from fakemail.store.message import NO_FLAGS, Delivery, StoredMessage
-from fakemail.terms.address import Address
+from fakemail.terms.address import Address, address_key
 from fakemail.terms.ids import Chance
 from fakemail.terms.peer import Peer
 from fakemail.terms.stage import Stage
@@ -211,7 +210,7 @@ class Internet:
 
     def past_connections_of(self, account: Address) -> set[int]:
         """The numbers of the connections on which an account has ever logged in."""
-        return {number for number, login in self.logins if login_key(login) == account.key}
+        return {number for number, login in self.logins if address_key(login) == account.key}
 
     def connections_of(self, account: Address) -> set[int]:
         """The numbers of the connections on which an account is logged in now."""
@@ -219,7 +218,7 @@ class Internet:
             connection.number
             for running in self.hosts.values()
             for connection in running.connections
-            if connection.login and login_key(connection.login) == account.key
+            if connection.login and address_key(connection.login) == account.key
         }
 
     def ensure_zone(self, origin: str) -> None:

@@ -20,6 +20,7 @@ from fakemail.mta import sts
 from fakemail.mta.demands import Demand, Facts, demand
 from fakemail.mta.routing import Addresses, Route
 from fakemail.terms.address import Address
+from fakemail.terms.domains import a_labels
 from fakemail.terms.peer import Peer
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import Problem, Tlsa, read_tlsa
@@ -183,4 +184,4 @@ def tls_is_optional(content: bytes) -> bool:
 
 
 def _key(name: str) -> str:
-    return name.lower().rstrip(".")
+    return a_labels(name)

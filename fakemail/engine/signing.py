@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from fakemail.dns.names import a_labels, ancestors, name_key
+from fakemail.dns.names import ancestors, name_key
 from fakemail.mail.addresses import mailboxes
 from fakemail.mail.fields import first_body, pick_fields
 from fakemail.mail.headers import body_offset
 from fakemail.mail.trace import prepend
 from fakemail.model.dkim import Dkim
-from fakemail.model.domain import Domain
 from fakemail.signing import dkim
 from fakemail.signing.keys import Key, process_key
+from fakemail.terms.domains import a_labels
 
 if TYPE_CHECKING:
     from fakemail.engine.internet import Internet
@@ -68,7 +68,7 @@ class Signing:
         It signs for the domains whose submission host it is; the smarthost for every domain.
         """
         world = self._internet.world
-        domain = _named(world.domains, author_domain(raw))
+        domain = world.domains.get(author_domain(raw))
         if domain is None or not (domain.submission_host == host or world.hosts[host].smarthost):
             return raw
         if domain.name in self.disguises:
@@ -94,17 +94,8 @@ class Signing:
         return dkim.signatures(raw, by, domain=name_key(domain), now=now)
 
 
-def _named(domains: Mapping[str, Domain], name: str) -> Domain | None:
-    """The domain of that name, whether its labels beyond ASCII are written as U-labels or as A-labels."""
-    found = domains.get(name)
-    if found is None and (not name.isascii() or "xn--" in name):
-        key = a_labels(name)
-        found = next((each for each in domains.values() if a_labels(each.name) == key), None)
-    return found
-
-
 def author_domain(raw: bytes) -> str:
-    """The domain of the first author, in lower case; empty where nobody is named (RFC 5322 §3.6.2)."""
+    """The domain of the first author, in canonical form; empty where nobody is named (RFC 5322 §3.6.2)."""
     found = first_body(raw, 0, body_offset(raw), "from")
     return "" if found is None else _domain_of(found)
 
@@ -112,7 +103,7 @@ def author_domain(raw: bytes) -> str:
 @lru_cache(maxsize=256)
 def _domain_of(field: bytes) -> str:
     for each in mailboxes(field):
-        domain = each.address.rpartition("@")[2].lower()
+        domain = a_labels(each.address.rpartition("@")[2])
         if domain:
             return domain
     return ""

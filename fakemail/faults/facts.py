@@ -8,7 +8,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
-from fakemail.terms.address import Path
+from fakemail.terms.address import Path, canonical
+from fakemail.terms.domains import u_labels
 from fakemail.terms.peer import Peer
 
 
@@ -86,7 +87,7 @@ class Where:
         for name in self.conditions:
             found = FOUND[name](facts)
             if not _meets(name, getattr(self, name), found):
-                shown = ", ".join(str(each) for each in found) or "nothing"
+                shown = u_labels(", ".join(str(each) for each in found)) or "nothing"
                 return f"{WORDS[name]} was {shown}"
         return None
 
@@ -119,6 +120,8 @@ FOUND: Final[dict[str, Any]] = {
     "transport": lambda facts: (facts.transport,),
 }
 """What the facts say to each condition; one of the values must meet it."""
+# The conditions about names of the DNS and addresses.
+_NAMES: Final = frozenset({"client", "login", "sender", "recipient", "query"})
 
 
 def _meets(name: str, wanted: Any, found: tuple[Any, ...]) -> bool:
@@ -130,8 +133,16 @@ def _meets(name: str, wanted: Any, found: tuple[Any, ...]) -> bool:
         wanted = f"*{wanted}"
     if name == "message" and wanted.isdecimal():
         return any(_holds(each, int(wanted)) for each in found)
+    if name in _NAMES:
+        return any(_is_named(wanted, canonical(str(each))) for each in found)
     pattern = _pattern(wanted)
     return any(pattern.fullmatch(str(each)) for each in found)
+
+
+def _is_named(wanted: str, name: str) -> bool:
+    """Whether a name is meant, in whichever form it is asked for; a pattern may be cut inside a U-label."""
+    pattern = _pattern(canonical(wanted))
+    return any(pattern.fullmatch(form) for form in (name, u_labels(name)))
 
 
 @lru_cache(maxsize=256)

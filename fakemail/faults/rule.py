@@ -9,6 +9,7 @@ from datetime import datetime
 from fakemail.faults.actions.action import Action
 from fakemail.faults.facts import EVERYWHERE, Facts, Where
 from fakemail.faults.when import ALWAYS, When, how_often
+from fakemail.terms.domains import u_labels
 from fakemail.terms.ids import Chance
 from fakemail.terms.stage import Stage
 
@@ -21,7 +22,9 @@ class Scope:
     domain: str = ""
 
     def __str__(self) -> str:
-        return self.host or (f"the hosts of {self.domain}" if self.domain else "every host")
+        return u_labels(self.host) or (
+            f"the hosts of {u_labels(self.domain)}" if self.domain else "every host"
+        )
 
 
 EVERYBODY = Scope()

@@ -15,6 +15,7 @@ from fakemail.smtp.commands import COMMANDS
 from fakemail.smtp.grammar import is_address_literal, read_path_argument
 from fakemail.smtp.parameters import extensions_of
 from fakemail.terms.address import Address, is_domain_name
+from fakemail.terms.domains import a_labels
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 
@@ -74,7 +75,7 @@ def _fault_in_name(name: str) -> str:
         pass
     else:
         return "helo_bare_address"
-    name = name.lower().removesuffix(".")
+    name = a_labels(name)
     if name == "localhost" or name.endswith((".localhost", ".localdomain")):
         return "helo_localhost"
     if not is_domain_name(name):

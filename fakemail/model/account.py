@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fakemail.terms.address import Address
+from fakemail.terms.address import Address, address_key, local_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Account:
     """Whether its mail goes into the mailbox, whatever it is, and nothing else happens."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "may_send_as", frozenset(map(address_key, self.may_send_as)))
         unusual = (self.quota, self.quota_messages, self.auto_reply, self.forward, self.moved_to)
         # Made here, because it is asked twice for each message.
         object.__setattr__(self, "is_plain", not self.disabled and unusual == (None,) * 5)
@@ -68,9 +69,9 @@ class Account:
         """
         mine = self.address
         base = sender.local.partition(detail_separator)[0] if detail_separator else sender.local
-        if sender.domain == mine.domain and mine.local.casefold() in (
-            sender.local.casefold(),
-            base.casefold(),
+        if sender.domain == mine.domain and local_key(mine.local) in (
+            local_key(sender.local),
+            local_key(base),
         ):
             return True
         allowed = self.may_send_as

@@ -20,6 +20,7 @@ from fakemail.model.policy import Policy
 from fakemail.model.transport_security import MtaSts, Signed
 from fakemail.model.world import World
 from fakemail.terms.address import Address, is_domain_name, quote_local
+from fakemail.terms.domains import a_labels
 
 DEFAULT_RECORD_TTL = 300
 """Seconds."""
@@ -202,7 +203,7 @@ def declare(
     for host in sorted(description.hosts, key=lambda entry: entry.ipv4 is None and entry.ipv6 is None):
         with problems.at(host.where):
             _declare_host(world, host)
-    domains = {entry.name.lower().rstrip("."): entry for entry in description.domains}
+    domains = {a_labels(entry.name): entry for entry in description.domains}
     for name, domain in domains.items():
         for host_name in _hosts_of(name, domain):
             if host_name not in world.hosts and _is_inside(host_name, name):
@@ -279,7 +280,7 @@ def _declare_domain(world: World, domain: DomainEntry) -> None:
 def _hosts_of(domain: str, entry: DomainEntry) -> Iterator[str]:
     """The complete names of the hosts that a domain names, those that are no names left out."""
     for written in (*entry.mx, *entry.behind, *([entry.submission] if entry.submission else [])):
-        name = written.lower().rstrip(".")
+        name = a_labels(written)
         name = name if "." in name else f"{name}.{domain}"
         if is_domain_name(name):
             yield name

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
+from fakemail.terms.domains import a_labels
 from fakemail.terms.peer import Peer
 
 
 def is_among(peer: Peer, allowed: Iterable[str]) -> bool:
     """Whether a list names a client: by its name (``app`` for the program under test), its address, a network
     that it is in, or ``*`` for everybody."""
-    return any(each == "*" or each.lower() == peer.name or _is_in(peer.address, each) for each in allowed)
+    return any(each == "*" or a_labels(each) == peer.name or _is_in(peer.address, each) for each in allowed)
 
 
 def _is_in(address: str, network: str) -> bool:

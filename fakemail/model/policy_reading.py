@@ -29,6 +29,7 @@ from fakemail.model.filtering import (
 )
 from fakemail.model.policy import DEFAULT_POLICY, SUBMISSION_POLICY, Asks, Outcome, Policy, Rate, Then
 from fakemail.terms.address import is_domain_name
+from fakemail.terms.domains import a_labels
 
 _LONGEST_SPAN: Final = timedelta(days=36_500)
 """A clock in which two of them follow each other does not run out of years."""
@@ -149,7 +150,7 @@ def _read_lists(value: Any) -> Then:
 
 
 def _zone(name: Any) -> str:
-    zone = name.lower().rstrip(".") if isinstance(name, str) else ""
+    zone = a_labels(name) if isinstance(name, str) else ""
     if not is_domain_name(zone):
         raise _Wrong(f"names lists by their zones, such as 'zen.example', not {name!r}.")
     return zone
@@ -248,7 +249,7 @@ def _read_clients(value: Any) -> tuple[str, ...]:
     """Addresses and networks of clients, addresses and domains of senders, and names of hosts."""
     texts = _read_texts(value)
     for each in texts:
-        if not _is_network(each) and not is_domain_name(each.rpartition("@")[2].lower()):
+        if not _is_network(each) and not is_domain_name(a_labels(each.rpartition("@")[2])):
             raise _Wrong(f"names networks, addresses, domains or hosts; {each!r} is none of them.")
     return texts
 

@@ -38,6 +38,7 @@ from fakemail.model.toml_words import header, in_words, place, syntax_error
 from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, WHOLE, Kind, personality_keys, read_traits
 from fakemail.model.transport_security import MtaSts, Signed, check_signed
 from fakemail.terms.address import Address, address, is_domain_name
+from fakemail.terms.domains import a_labels
 
 TABLE: Final = Kind("a table", lambda value: isinstance(value, dict))
 TABLES: Final = Kind(
@@ -239,7 +240,7 @@ class _Reader:
         self, name: str, path: Path, data: Mapping[str, Any], accounts: list[AccountEntry]
     ) -> DomainEntry | None:
         found = self.table(data, path, DOMAIN_KEYS)
-        name = name.lower().rstrip(".")
+        name = a_labels(name)
         if not is_domain_name(name):
             self.note(path, None, f"{name!r} is not a domain name.")
             return None
@@ -310,7 +311,7 @@ class _Reader:
 
     def zone(self, name: str, path: Path, data: Mapping[str, Any]) -> ZoneEntry:
         found = self.table(data, path, ZONE_KEYS)
-        return ZoneEntry(name.lower().rstrip("."), self.signed(found, path), self.where(path))
+        return ZoneEntry(a_labels(name), self.signed(found, path), self.where(path))
 
     def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
         """The table ``policy``, in which the key ``greylist`` of the domain itself stands as well."""
@@ -350,7 +351,7 @@ class _Reader:
         routes = found.get("routes", {})
         inner = (*path, "routes")
         return HostEntry(
-            name.lower().rstrip("."),
+            a_labels(name),
             tuple(SERVICES[each] for each in found.get("services", ()) if each in SERVICES),
             found.get("ipv4"),
             found.get("ipv6"),

@@ -19,7 +19,8 @@ from fakemail.model.domain import Domain, MxTarget, Routing
 from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, Host, Personality, Service
 from fakemail.model.mailing_list import ROLES, MailingList
 from fakemail.model.policy import DEFAULT_POLICY, Policy
-from fakemail.terms.address import Address, is_domain_name, quote_local
+from fakemail.terms.address import Address, is_domain_name, local_key, quote_local
+from fakemail.terms.domains import a_labels, u_labels
 
 _T = TypeVar("_T")
 
@@ -42,11 +43,11 @@ class World:
 
     def host(self, name: str) -> Host:
         """The host of that name; raises ``UnknownName`` with the nearest one."""
-        return _look_up(self.hosts, name.lower().rstrip("."), "host")
+        return _look_up(self.hosts, a_labels(name), "host")
 
     def domain(self, name: str) -> Domain:
         """The domain of that name; raises ``UnknownName`` with the nearest one."""
-        return _look_up(self.domains, name.lower().rstrip("."), "domain")
+        return _look_up(self.domains, a_labels(name), "domain")
 
     def account(self, address: Address) -> Account:
         """The account of that address; raises ``UnknownName`` with the nearest one."""
@@ -83,10 +84,10 @@ class World:
             own6,
             tuple(services),
             personality or Personality(),
-            frozenset(domain.lower() for domain in open_relay_for),
+            frozenset(a_labels(domain) for domain in open_relay_for),
             smarthost,
             _checked_routes(name, routes or {}),
-            frozenset(_lower(each) for each in relay_from),
+            frozenset(a_labels(each) for each in relay_from),
             policy,
         )
         self.hosts[name] = host
@@ -148,7 +149,7 @@ class World:
         """Let a host hand mail for a domain, or for all others with ``*``, to another host."""
         described = self.host(host)
         routes = {**described.routes, **_checked_routes(described.name, {domain: via})}
-        self._ensure_service(_lower(via), SMTP)
+        self._ensure_service(a_labels(via), SMTP)
         return self.change_host(replace(self.host(host), routes=MappingProxyType(routes)))
 
     def chain(self, hosts: Sequence[str], domain: str) -> None:
@@ -188,17 +189,17 @@ class World:
         """Declare an account of a declared domain. ``more`` are further fields of :class:`Account`."""
         if address.key in self.accounts:
             raise DeclarationError(
-                f"account {str(address)!r} is declared already; take it with mailnet.account({str(address)!r})."
+                f"account {address.shown!r} is declared already; take it with mailnet.account({address.shown!r})."
             )
         domain = self.domain(address.domain)
-        if address.local.casefold() in domain.aliases:
-            raise DeclarationError(f"account {str(address)!r}: an alias has that address already.")
+        if local_key(address.local) in domain.aliases:
+            raise DeclarationError(f"account {address.shown!r}: an alias has that address already.")
         if self.list_role(address) is not None:
-            raise DeclarationError(f"account {str(address)!r}: a mailing list has that address already.")
+            raise DeclarationError(f"account {address.shown!r}: a mailing list has that address already.")
         separator = domain.detail_separator
         if separator and separator in address.local:
             raise DeclarationError(
-                f"account {str(address)!r}: {separator!r} separates the detail from the account in "
+                f"account {address.shown!r}: {separator!r} separates the detail from the account in "
                 f"{domain.name!r} (RFC 5233), so mail for it would go to "
                 f"{quote_local(address.local.partition(separator)[0])}@{domain.name}."
             )
@@ -229,16 +230,16 @@ class World:
         """Let mail for one address go to others; declared again, it goes to the new ones instead."""
         domain = self.domain(alias.domain)
         if not targets:
-            raise DeclarationError(f"alias {str(alias)!r}: it stands for no address; name at least one.")
+            raise DeclarationError(f"alias {alias.shown!r}: it stands for no address; name at least one.")
         if alias.key in self.accounts:
-            raise DeclarationError(f"alias {str(alias)!r}: an account has that address already.")
+            raise DeclarationError(f"alias {alias.shown!r}: an account has that address already.")
         for target in targets:
             if target.domain in self.domains and not self._is_somebody(target):
                 raise DeclarationError(
-                    f"alias {str(alias)!r}: nobody has the address {str(target)!r}; "
-                    + nearest(target.key, self.accounts)
+                    f"alias {alias.shown!r}: nobody has the address {target.shown!r}; "
+                    + nearest(u_labels(target.key), map(u_labels, self.accounts))
                 )
-        aliases = {**domain.aliases, alias.local.casefold(): tuple(targets)}
+        aliases = {**domain.aliases, local_key(alias.local): tuple(targets)}
         return self._put_domain(replace(domain, aliases=MappingProxyType(aliases)))
 
     def put_list(self, mailing_list: MailingList) -> MailingList:
@@ -246,12 +247,12 @@ class World:
         address = mailing_list.address
         domain = self.domain(address.domain)
         for each in (address, *(mailing_list.role(role) for role in ROLES)):
-            if each.key in self.accounts or each.local.casefold() in domain.aliases:
+            if each.key in self.accounts or local_key(each.local) in domain.aliases:
                 raise DeclarationError(
-                    f"mailing list {str(address)!r}: the address {str(each)!r} is taken already."
+                    f"mailing list {address.shown!r}: the address {each.shown!r} is taken already."
                 )
         if any(member.key == address.key for member in mailing_list.members):
-            raise DeclarationError(f"mailing list {str(address)!r}: it cannot be its own member.")
+            raise DeclarationError(f"mailing list {address.shown!r}: it cannot be its own member.")
         self.lists[address.key] = mailing_list
         return mailing_list
 
@@ -259,7 +260,7 @@ class World:
         """The list that has an address, and for what: empty for its mail, else one of ``ROLES``."""
         if not self.lists:
             return None
-        local = address.local.casefold().partition("+")[0]
+        local = local_key(address.local).partition("+")[0]
         found = self.lists.get(f"{local}@{address.domain}")
         if found is not None:
             return found, ""
@@ -294,14 +295,14 @@ class World:
         known = self.undotted.get(undotted(address), address.key)
         if known != address.key:
             raise DeclarationError(
-                f"account {str(address)!r}: it differs from {known!r} in dots only, which "
+                f"account {address.shown!r}: it differs from {known!r} in dots only, which "
                 f"{address.domain!r} ignores."
             )
 
     def _is_somebody(self, address: Address) -> bool:
         """Whether mail for an address of a hosted domain finds anybody, loops of aliases apart."""
         domain = self.domains[address.domain]
-        local = address.local.casefold()
+        local = local_key(address.local)
         base = local.partition(domain.detail_separator)[0] if domain.detail_separator else local
         return (
             domain.catch_all is not None
@@ -329,7 +330,7 @@ class World:
         return tuple(MxTarget(10 * place, host) for place, host in enumerate(names, 1))
 
     def _qualified(self, domain: str, host: str) -> str:
-        host = host.lower().rstrip(".")
+        host = a_labels(host)
         return _checked_name(host if "." in host else f"{host}.{domain}", f"domain {domain!r}: host")
 
     def _require_hosts(self, domain: str, names: Sequence[str]) -> None:
@@ -356,16 +357,14 @@ def _look_up(known: dict[str, _T], name: str, kind: str) -> _T:
     try:
         return known[name]
     except KeyError:
-        raise UnknownName(f"no {kind} {name!r} is declared; {nearest(name, known)}") from None
+        shown = u_labels(name)
+        hint = nearest(shown, map(u_labels, known))
+        raise UnknownName(f"no {kind} {shown!r} is declared; {hint}") from None
 
 
 def undotted(address: Address) -> str:
     """The key of an address without the dots of its local part."""
-    return f"{address.local.casefold().replace('.', '')}@{address.domain}"
-
-
-def _lower(name: str) -> str:
-    return name.lower().rstrip(".")
+    return f"{local_key(address.local).replace('.', '')}@{address.domain}"
 
 
 def _checked_routes(host: str, routes: Mapping[str, str]) -> Mapping[str, str]:
@@ -379,7 +378,7 @@ def _checked_routes(host: str, routes: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _check_account(account: Account) -> None:
-    name = str(account.address)
+    name = account.address.shown
     match account.forward:
         case Forward(to=()):
             raise DeclarationError(
@@ -399,7 +398,7 @@ def _check_account(account: Account) -> None:
 
 
 def _checked_name(name: str, what: str) -> str:
-    name = name.lower().rstrip(".")
+    name = a_labels(name)
     if not is_domain_name(name):
         raise DeclarationError(
             f"{what} {name!r}: not a domain name; labels of letters, digits and inner hyphens, "
@@ -419,7 +418,7 @@ def _check_password(address: Address, password: str) -> None:
     for sign, word in (("\n", "a line feed"), ("\r", "a carriage return"), ("\0", "a NUL")):
         if sign in password:
             raise DeclarationError(
-                f"account {str(address)!r}: the password has {word} in it, which no client can send."
+                f"account {address.shown!r}: the password has {word} in it, which no client can send."
             )
     if not password:
-        raise DeclarationError(f"account {str(address)!r}: the password is empty.")
+        raise DeclarationError(f"account {address.shown!r}: the password is empty.")

@@ -11,7 +11,7 @@ from typing import Final
 
 from fakemail.mail.message import MessageView
 from fakemail.model.account import AutoReply
-from fakemail.terms.address import Address, Path
+from fakemail.terms.address import Address, Path, address_key
 
 # RFC 3834 §2: no answer to those who are, by their names, no people; RFC 5230 §4.6 has the list.
 _NO_PEOPLE: Final = re.compile(
@@ -40,7 +40,9 @@ def why_not(message: MessageView, sender: Path, own: Iterable[Address]) -> str:
     if any(name.lower().startswith("list-") for name in headers):
         return "it is mail of a list"
     mine = {address.key for address in own}
-    if not any(_key(each) in mine for each in (*message.to, *message.cc, *_resent(message))):
+    if not any(
+        address_key(each.replace('"', "")) in mine for each in (*message.to, *message.cc, *_resent(message))
+    ):
         return "it is not addressed to the account"
     return ""
 
@@ -78,11 +80,6 @@ def answer(
 def _word(value: str | None) -> str:
     """The first word of a field, lower-case."""
     return (value or "").partition(";")[0].strip().lower()
-
-
-def _key(text: str) -> str:
-    local, _, domain = text.rpartition("@")
-    return f"{local.strip(chr(34)).casefold()}@{domain.lower()}"
 
 
 def _resent(message: MessageView) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Final
 from fakemail.mail.headers import Headers, body_offset, split_fields
 from fakemail.model.mailing_list import MailingList
 from fakemail.mta.footer import add_footer, as_lines
+from fakemail.terms.address import address_key
 
 # Fields that the list writes itself, and those that are no longer true.
 _OWN: Final = re.compile(r"list-.*|precedence|subject|return-path|errors-to", re.IGNORECASE)
@@ -21,7 +22,8 @@ def is_looping(headers: Headers, mailing_list: MailingList) -> bool:
     """Whether a message has been through the list already."""
     mark = list_id(mailing_list)
     return any(mark in (field.text or "") for field in headers.fields_named("List-Id")) or any(
-        field.text.strip().lower() == mailing_list.address.key for field in headers.fields_named("X-Loop")
+        address_key(field.text.strip()) == mailing_list.address.key
+        for field in headers.fields_named("X-Loop")
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fakemail.model.world import World, undotted
-from fakemail.terms.address import Address
+from fakemail.terms.address import Address, local_key
 from fakemail.terms.reason import Reason
 
 
@@ -101,7 +101,7 @@ def resolve(
 def _one_step(world: World, address: Address, found: _Found) -> tuple[Address, ...]:
     """What an address of a hosted domain leads to next; an account found is written down."""
     domain = world.domains[address.domain]
-    local = address.local.casefold()
+    local = local_key(address.local)
     candidates = [local]
     if domain.detail_separator and domain.detail_separator in local[1:]:
         candidates.append(local.partition(domain.detail_separator)[0])  # RFC 5233 §3

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
+from fakemail.terms.domains import a_labels
 from fakemail.terms.ids import Chance
 from fakemail.terms.reason import Reason
 
@@ -135,6 +136,6 @@ def _in_order(records: list[MailHost], chance: Chance) -> list[MailHost]:
 def _before(records: list[MailHost], own_name: str) -> list[MailHost]:
     """The records that are preferred to the asking host's own, all if it is not among them."""
     for record in records:
-        if record.name.lower().rstrip(".") == own_name:
+        if a_labels(record.name) == own_name:
             return [other for other in records if other.preference < record.preference]
     return records

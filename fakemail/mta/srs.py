@@ -56,10 +56,10 @@ class Srs:
             made = (_ALPHABET.index(stamp[0]) << 5) + _ALPHABET.index(stamp[1])
             is_fresh = (_day(now) - made) % _DAYS <= GOOD_FOR
             is_ours = self._is(mark, stamp, domain, local)
-            return Address(local, domain.lower()) if is_fresh and is_ours else None
+            return Address(local, domain) if is_fresh and is_ours else None
         if match := _SRS1.fullmatch(address.local):
             mark, first, rest = match.groups()
-            return Address(f"SRS0{rest}", first.lower()) if self._is(mark, first, rest) else None
+            return Address(f"SRS0{rest}", first) if self._is(mark, first, rest) else None
         return None
 
     def _is(self, mark: str, *parts: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Final, cast
 from fakemail.errors import ProtocolError
 from fakemail.model.transport_security import LONGEST_AGE, STS_MODES, Mode
 from fakemail.terms.address import is_domain_name
+from fakemail.terms.domains import a_labels
 from fakemail.tls.dane import covers
 
 PATH: Final = "/.well-known/mta-sts.txt"
@@ -91,7 +92,7 @@ def read_policy(octets: bytes) -> Policy:
         if name == "mx":
             if not is_domain_name(value.removeprefix("*.")):
                 raise ProtocolError(f"line {number} of the policy: mx is no host name")
-            mx.append(value.lower())
+            mx.append(a_labels(value))
         else:
             known.setdefault(name, value)  # of a field that is repeated, the first counts
     return _checked(known, mx)
@@ -112,7 +113,7 @@ def _checked(known: dict[str, str], mx: Sequence[str]) -> Policy:
 
 def write_policy(policy: Policy) -> str:
     """The text of a policy file, with CRLF line ends."""
-    lines = ["version: STSv1", f"mode: {policy.mode}", *(f"mx: {host}" for host in policy.mx)]
+    lines = ["version: STSv1", f"mode: {policy.mode}", *(f"mx: {a_labels(host)}" for host in policy.mx)]
     return "".join(f"{line}\r\n" for line in [*lines, f"max_age: {policy.max_age}"])
 
 

@@ -22,6 +22,7 @@ from fakemail.policy.results import (
     SignatureResult,
     SpfResult,
 )
+from fakemail.terms.domains import a_labels
 
 # RFC 8601 §2.2: pvalue = [CFWS] ( ( value / [ [ local-part ] "@" ] domain-name ) ) [CFWS]; value is a token or
 # a quoted-string (RFC 2045 §5.1).
@@ -59,12 +60,12 @@ def received_spf(result: SpfResult, facts: Facts) -> bytes:
 
 def without_claims(raw: bytes, authserv_id: str) -> bytes:
     """The message without Authentication-Results fields that claim to be ours (RFC 8601 §5)."""
-    wanted = authserv_id.lower()
+    wanted = a_labels(authserv_id)
     kept, at = [], 0
     for field in split_fields(raw, 0, body_offset(raw)):
         if field.name.lower() != "authentication-results":
             continue
-        if _authserv_id(field.raw.decode("latin-1")).lower().rstrip(".") == wanted:
+        if a_labels(_authserv_id(field.raw.decode("utf-8", "replace"))) == wanted:
             end = raw.find(b"\n", field.end)
             kept.append(raw[at : field.start])
             at = len(raw) if end < 0 else end + 1

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from fakemail.dns.names import a_labels
 from fakemail.policy.dmarc import Dmarc
 from fakemail.policy.dmarc_discovery import Discovery, Method
 from fakemail.policy.facts import Facts, Resolve
@@ -24,6 +23,7 @@ from fakemail.policy.results import (
     SpfResult,
 )
 from fakemail.policy.txt import texts
+from fakemail.terms.domains import a_labels
 from fakemail.terms.reason import Reason
 from fakemail.terms.suggestions import Suggests
 

@@ -11,6 +11,7 @@ from fakemail.policy.chain import Link
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
 from fakemail.policy.txt import addresses, is_settled, names
+from fakemail.terms.domains import a_labels
 from fakemail.terms.peer import is_ip_address
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
@@ -85,7 +86,7 @@ def _reverse_dns(facts: Facts, _: Policy) -> Iterator[Finding]:
 
 def _hello(facts: Facts, _: Policy) -> Iterator[Finding]:
     """RFC 5321 §2.3.5, §4.1.4: a fully qualified name, or an address literal in its brackets (§4.1.3)."""
-    name = facts.helo.rstrip(".").lower()
+    name = a_labels(facts.helo)
     literal = name.startswith("[") and name.endswith("]")
     if _is_own_name(facts, name) and not facts.surroundings.is_inside:
         sentence = f"{facts.peer.address} calls itself {facts.helo}, which is this host"

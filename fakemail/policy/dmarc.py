@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fakemail.dns.names import a_labels
 from fakemail.mail.addresses import Kind, read_addresses
 from fakemail.mail.message import MessageView
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
@@ -17,6 +16,7 @@ from fakemail.policy.dmarc_record import POLICIES, DmarcRecord
 from fakemail.policy.finding import Status
 from fakemail.policy.results import DkimResult, DmarcResult, SpfResult
 from fakemail.terms.address import is_domain_name
+from fakemail.terms.domains import a_labels
 from fakemail.terms.reason import Reason
 
 MAX_AUTHOR_DOMAINS: Final = 5
@@ -31,7 +31,7 @@ def author_domains(message: MessageView) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for field in message.headers.fields_named("From"):
         for item in read_addresses(field.raw):
-            domain = item.domain.lower().rstrip(".")
+            domain = item.domain
             if item.kind is Kind.MAILBOX and is_domain_name(domain):
                 found[a_labels(domain)] = None
     return tuple(found)
@@ -176,7 +176,7 @@ class Dmarc:
         return tuple(aligned), " and ".join(good) if good else "; ".join(bad)
 
     def _is_aligned(self, domain: str, author: str, mode: str) -> bool:
-        domain = domain.lower().rstrip(".")
+        domain = a_labels(domain)
         if domain == author:
             return True
         if mode == "s":

@@ -14,7 +14,8 @@ from fakemail.policy.facts import Facts, Resolve
 from fakemail.policy.finding import Finding, Status
 from fakemail.policy.greylist import triplet
 from fakemail.policy.txt import addresses, is_settled, names
-from fakemail.terms.address import Address, NullPath
+from fakemail.terms.address import Address, NullPath, address_key
+from fakemail.terms.domains import a_labels
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
 
@@ -25,7 +26,7 @@ def _bad_domains(facts: Facts, policy: Policy) -> Iterator[Finding]:
     """RFC 5782 §3: lists of domains are asked for the domain itself."""
     sender = facts.sender
     wanted = dict.fromkeys(
-        name.lower().rstrip(".")
+        a_labels(name)
         for name in (sender.domain if isinstance(sender, Address) else "", facts.helo)
         if "." in name and not name.startswith("[")
     )
@@ -220,10 +221,10 @@ def _is_allowed(facts: Facts, allowed: tuple[str, ...]) -> bool:
     if not allowed:
         return False
     sender = facts.sender
-    known = {facts.peer.name.lower()}
+    known = {facts.peer.name}
     if isinstance(sender, Address):
         known |= {sender.key, sender.domain}
-    return any(each.lower() in known or _is_in(facts.peer.address, each) for each in allowed)
+    return any(address_key(each) in known or _is_in(facts.peer.address, each) for each in allowed)
 
 
 def _is_in(address: str, network: str) -> bool:

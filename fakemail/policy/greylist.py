@@ -25,7 +25,8 @@ def triplet(address: str, sender: Path | None, recipient: Address) -> Triplet:
     """The triplet of a RCPT."""
     prefix = _IPV6_PREFIX if ":" in address else _IPV4_PREFIX
     network = str(ip_network(f"{address}/{prefix}", strict=False))
-    return Triplet(network, "" if sender is None else str(sender).lower(), recipient.key)
+    who = sender.key if isinstance(sender, Address) else "" if sender is None else str(sender)
+    return Triplet(network, who, recipient.key)
 
 
 class Greylist:

@@ -14,6 +14,7 @@ from fakemail.model.policy import HONOUR, Policy
 from fakemail.policy.chain import Link
 from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Finding, Status
+from fakemail.terms.domains import a_labels
 from fakemail.terms.stage import Stage
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> s
     if not all(any(f".{name}".endswith(f".{each}") for each in trusted) for name in sealers):
         return ""
     said = _FREE_TEXT.sub("", found.arc.sets[0].authentication)
-    passed = [match[1].lower() for match in _PASSED.finditer(said)]
+    passed = [a_labels(match[1]) for match in _PASSED.finditer(said)]
     if found.dmarc.domain not in passed:
         return ""
     return f"it fails now, but {sealers[0]} has sealed that DMARC passed for {found.dmarc.domain} when it came there"

@@ -20,12 +20,12 @@ from spftrace.macros import MacroContext, expand, truncate_domain
 from spftrace.parser import Term
 from spftrace.trace import Trace
 
-from fakemail.dns.names import a_labels
 from fakemail.policy.facts import Facts, Resolve
 from fakemail.policy.finding import Status
 from fakemail.policy.results import SpfResult
 from fakemail.policy.txt import addresses, is_settled, names, texts
 from fakemail.terms.address import Address
+from fakemail.terms.domains import a_labels
 from fakemail.terms.reason import Reason
 
 _T = TypeVar("_T")
@@ -55,7 +55,7 @@ def check_spf(facts: Facts) -> SpfResult:
     sender = facts.sender
     identity = "mailfrom" if isinstance(sender, Address) else "helo"
     # §4.3: a name with letters beyond ASCII is asked for as the DNS has it.
-    domain = a_labels(sender.domain if isinstance(sender, Address) else facts.helo.rstrip("."))
+    domain = a_labels(sender.domain if isinstance(sender, Address) else facts.helo)
     who = f"{sender.local if isinstance(sender, Address) else 'postmaster'}@{domain}"
     evaluator = _Evaluator(facts)
     if not domain:
@@ -114,7 +114,7 @@ class _Session(EvaluationSession):
         self._resolve = resolve
 
     async def query(self, name: str, rtype: str) -> tuple[str, list[str]]:
-        key = (name.lower().rstrip("."), rtype)
+        key = (a_labels(name), rtype)
         known = self._cache.get(key)
         if known is not None:
             return known

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from fakemail.terms.domains import a_labels
+
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
@@ -18,7 +20,7 @@ def registered_domain(name: str) -> str:
 
     Lower-case, without the final dot. A top-level domain that the list does not have is a public suffix.
     """
-    return _registered(name.rstrip(".").lower())
+    return _registered(a_labels(name))
 
 
 @lru_cache(maxsize=1024)
@@ -37,11 +39,12 @@ def _list() -> PublicSuffixList:
 def organization(name: str, *, own_suffixes: Collection[str] = ()) -> str:
     """The organizational domain of a name (RFC 7489 §3.2); a public suffix stands for itself.
 
-    ``own_suffixes`` are public suffixes of a fake internet, lower-case, which the list does not have.
+    ``own_suffixes`` are public suffixes of a fake internet, which the list does not have.
     """
-    key = name.rstrip(".").lower()
+    key = a_labels(name)
     labels = key.split(".")
+    own = frozenset(map(a_labels, own_suffixes))
     for at in range(len(labels)):
-        if ".".join(labels[at:]) in own_suffixes:
+        if ".".join(labels[at:]) in own:
             return ".".join(labels[max(at - 1, 0) :])
     return _registered(key) or key

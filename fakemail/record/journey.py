@@ -16,6 +16,7 @@ from fakemail.record.text import columns, shown
 from fakemail.record.tracing import Trace, traces
 from fakemail.terms import fate as fates
 from fakemail.terms.address import Address, NullPath, Path
+from fakemail.terms.domains import u_labels
 from fakemail.terms.fate import Fate
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -124,8 +125,8 @@ class Journey(Suggests):
         rows = [
             (
                 f"{step.number:3}",
-                step.host,
-                shown(step.what),
+                u_labels(step.host),
+                shown(u_labels(step.what)),
                 "" if step.reply is None else shown(str(step.reply)),
             )
             for step in self.steps
@@ -140,7 +141,7 @@ class Journey(Suggests):
         return self.table()
 
     def __repr__(self) -> str:
-        return f"<Journey to {self.recipient}: {self.fate}{self.note.partition(chr(10))[0]}>"
+        return f"<Journey to {self.recipient.shown}: {self.fate}{self.note.partition(chr(10))[0]}>"
 
 
 def journeys(events: Iterable[Event]) -> list[Journey]:

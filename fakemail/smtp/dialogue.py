@@ -14,10 +14,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 from fakemail.errors import FakemailError, ProtocolError
 from fakemail.mail.envelope import Body, Recipient
+from fakemail.mail.headers import body_offset
 from fakemail.mail.seven_bit import to_seven_bit
 from fakemail.smtp.expected import ReplyClass, classify, is_success
 from fakemail.smtp.grammar import encode_xtext
-from fakemail.terms.address import NullPath, Path
+from fakemail.terms.address import Address, NullPath, Path
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply, read_reply
@@ -377,7 +378,7 @@ class Dialogue:
 
     def _check_names(self) -> None:
         """UTF-8 in addresses and header is for those only who offer it (RFC 6531 §3.5)."""
-        if self._message.smtputf8 and "SMTPUTF8" not in self._keywords:
+        if self._message.smtputf8 and "SMTPUTF8" not in self._keywords and _needs_smtputf8(self._message):
             why = "the server does not offer SMTPUTF8"
             raise _Stop(Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, why, "5.6.7")
 
@@ -454,7 +455,7 @@ class Dialogue:
                     Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, "the server does not offer BINARYMIME"
                 )
             said += " BODY=BINARYMIME"
-        if message.smtputf8:
+        if message.smtputf8 and "SMTPUTF8" in keywords:
             said += " SMTPUTF8"
         if message.requiretls:
             if "REQUIRETLS" in keywords:
@@ -547,3 +548,11 @@ class ReplyReader:
                 self._lines, self._size = [], 0
         if len(self._buffer) > MAX_REPLY_LINE:
             raise ProtocolError("the reply is too long")
+
+
+def _needs_smtputf8(message: Outgoing) -> bool:
+    """Whether a message for which SMTPUTF8 was asked is really one that needs it (RFC 6531 §3.4, RFC 6532 §3.2)."""
+    paths = (message.sender, *(each.address for each in message.recipients))
+    if any(isinstance(path, Address) and not path.is_ascii for path in paths):
+        return True
+    return not message.content[: body_offset(message.content)].isascii()

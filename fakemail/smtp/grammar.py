@@ -101,7 +101,7 @@ def _mailbox(match: re.Match[str], length: int) -> Address:
             raise ProtocolError("the address literal is malformed")
     elif not is_domain_name(domain):
         raise ProtocolError("the domain is malformed")
-    return Address(local, domain.lower())
+    return Address(local, domain)
 
 
 def is_address_literal(text: str) -> bool:

@@ -34,6 +34,7 @@ from fakemail.smtp.transaction import Transaction, origin_of
 from fakemail.smtp.xclient import read_xclient
 from fakemail.terms.address import Address
 from fakemail.terms.channel import Channel
+from fakemail.terms.domains import a_labels
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
@@ -233,6 +234,8 @@ class Session(Interference):
         if not is_greeting_name(argument):
             raise ungrammatical("syntax: EHLO name")
         argument = self._said_helo or argument
+        if not argument.isascii():
+            argument = a_labels(argument)  # RFC 6531 §3.3 has U-labels; a reply and a trace field have none
         answer = self._backend.check_hello(argument, self._channel)
         self._go_on_if(answer, self._hello_accepted, argument, extended)
 
@@ -377,7 +380,7 @@ class Session(Interference):
         if isinstance(sender, Address):
             if not sender.domain:
                 raise ungrammatical("the address has no domain")
-            if not options.smtputf8 and not sender.is_ascii:
+            if not options.smtputf8 and not argument.isascii():
                 raise Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options.size is not None and options.size > personality.max_message_size:
             raise no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
@@ -437,7 +440,7 @@ class Session(Interference):
         if not isinstance(path, Address):
             raise ungrammatical("a recipient cannot be empty")
         options = options_of(read_rcpt_options, parameters, self._offers) if parameters else None
-        if not path.is_ascii and not transaction.options.smtputf8:
+        if not argument.isascii() and not transaction.options.smtputf8:
             raise Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options is not None:
             recipient = Recipient(path, options.notify, options.original)

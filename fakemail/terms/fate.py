@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from fakemail.terms.address import Address
+from fakemail.terms.domains import u_labels
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
@@ -32,7 +33,7 @@ class Delivered(Fate):
     mailbox: str = "INBOX"
 
     def __str__(self) -> str:
-        return f"delivered to {self.to}, {self.mailbox}"
+        return f"delivered to {self.to.shown}, {self.mailbox}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Forwarded(Fate):
     host: str = field(default="", compare=False, kw_only=True)
 
     def __str__(self) -> str:
-        return f"sent on{_by(self.host)} to {', '.join(map(str, self.to)) or 'nobody'}"
+        return f"sent on{_by(self.host)} to {', '.join(each.shown for each in self.to) or 'nobody'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Relayed(Fate):
     host: str = field(default="", compare=False, kw_only=True)
 
     def __str__(self) -> str:
-        return f"handed to {self.host}, a server outside of the fake internet"
+        return f"handed to {u_labels(self.host)}, a server outside of the fake internet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +175,11 @@ class Underway(Fate):
 
 
 def _by(host: str) -> str:
-    return f" by {host}" if host else ""
+    return f" by {u_labels(host)}" if host else ""
 
 
 def _of(host: str) -> str:
-    return f" of {host}" if host else ""
+    return f" of {u_labels(host)}" if host else ""
 
 
 def _why(reply: Reply | None, reason: Reason | None) -> str:

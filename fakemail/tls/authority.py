@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fakemail.clock import machine_time
 from fakemail.folders import Folder
+from fakemail.terms.domains import a_labels
 from fakemail.tls.reissue import Usage, reissue, rsa_key
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Authority:
 
         The dates are about a year around the real clock unless given.
         """
-        identities = tuple(dict.fromkeys([*(name.lower().rstrip(".") for name in names), *addresses]))
+        identities = tuple(dict.fromkeys([*(a_labels(name) for name in names), *addresses]))
         if not identities:
             raise ValueError("a certificate needs at least one name or address; give the host's name")
         return self._leaf(identities, key_type, not_before, not_after)

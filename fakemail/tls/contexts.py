@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from fakemail.terms.domains import a_labels
 from fakemail.tls.authority import ANY_STRENGTH, Authority, KeyType, Leaf, process_authority
 
 ClientCertificates = Literal["ignore", "ask", "require"]
@@ -40,7 +41,7 @@ class ServerContext(ssl.SSLContext):
 
     def for_name(self, asked: str | None) -> ServerContext:
         """The context for a client that asks for a name: the one of that name, or this one."""
-        name = (asked or "").lower().rstrip(".")
+        name = a_labels(asked or "")
         if name not in self._others:
             return self
         # Made at the first question: most names are never asked for.
@@ -91,7 +92,7 @@ def server_context(
 
     context = make(own)
     if leaf is None and len(names) > 1:
-        context._others = {name.lower().rstrip("."): None for name in names}
+        context._others = {a_labels(name): None for name in names}
         context._make = lambda name: make(authority.leaf(name, addresses=addresses, key_type=key_type))
     return context
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fakemail.terms.domains import a_labels
+
 if TYPE_CHECKING:
     from cryptography import x509
 
@@ -168,7 +170,7 @@ def _unfit(leaf: x509.Certificate) -> str:
 
 def covers(pattern: str, name: str) -> bool:
     """Whether a name in a certificate, ``*.example.org`` perhaps, means a host (RFC 6125 §6.4)."""
-    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
+    pattern, name = a_labels(pattern), a_labels(name)
     if pattern.startswith("*."):
         # §6.4.3: the wildcard is the whole leftmost label, and stands for exactly one.
         return "." in name and name.partition(".")[2] == pattern[2:]

@@ -34,13 +34,14 @@ from fakemail.model.toml_writer import to_toml
 from fakemail.model.transport_security import DNSSEC_FLAWS, LONGEST_AGE, STS_FLAWS, STS_MODES, MtaSts
 from fakemail.model.world import World
 from fakemail.terms.address import Address, quote_local
+from fakemail.terms.domains import a_labels
 
 # Anything that UTF-8 can carry, and what is hard for TOML more often than chance has it.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text(
     "\"'\\\n\r\t#=[]\x7f ", max_size=6
 )
 labels = st.sampled_from(["a", "b", "mx1", "x-y", "ünïcode", "123"])
-domain_names = st.builds("{}.{}".format, labels, st.sampled_from(["test", "example"]))
+domain_names = st.builds("{}.{}".format, labels, st.sampled_from(["test", "example"])).map(a_labels)
 host_names = labels | st.builds("{}.{}".format, labels, domain_names)
 locals_ = st.sampled_from(["ann", "bob", "Ann.Lee", "two words", 'q"u\\ote', "ö", "o'b"])
 addresses = st.builds(Address, locals_, domain_names)

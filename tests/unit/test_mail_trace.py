@@ -39,7 +39,7 @@ def test_return_path() -> None:
     assert return_path(address("bob@example.org")) == b"Return-Path: <bob@example.org>\r\n"
     assert return_path(address("bøb@example.org")) == "Return-Path: <bøb@example.org>\r\n".encode()
     assert return_path(Address("a>\r\nX: y", "b.test")).count(b"\n") == 1
-    assert return_path(Address("a", "b.test>\r\nX: <y")) == b"Return-Path: <a@b.test???X:??y>\r\n"
+    assert return_path(Address("a", "b.test>\r\nX: <y")) == b"Return-Path: <a@b.test???x:??y>\r\n"
 
 
 def test_received_in_full() -> None:

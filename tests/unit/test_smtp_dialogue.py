@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,7 @@ from fakemail.smtp.dialogue import (
     Tls,
     stuff_dots,
 )
-from fakemail.terms.address import NULL_PATH, Address
+from fakemail.terms.address import NULL_PATH, Address, address
 from fakemail.terms.channel import Channel
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
@@ -337,16 +338,29 @@ def test_parameters_that_are_offered_are_used() -> None:
 
 @pytest.mark.parametrize(
     ("options", "detail"),
-    [({"smtputf8": True}, "the server does not offer SMTPUTF8"),
+    [({"smtputf8": True, "content": "Subject: Grüße\r\n\r\nx\r\n".encode()}, "the server does not offer SMTPUTF8"),
+     ({"smtputf8": True, "sender": address("jörg@app.test")}, "the server does not offer SMTPUTF8"),
+     ({"smtputf8": True, "recipients": (Recipient(address("jörg@b.test")),)}, "the server does not offer SMTPUTF8"),
      ({"body": Body.BINARY}, "the server does not offer BINARYMIME")],
 )  # fmt: skip
 @pytest.mark.parametrize("hello", [PLAIN, PIPELINING])
 def test_message_that_the_server_cannot_take(options: dict[str, object], detail: str, hello: str) -> None:
-    dialogue = Dialogue(outgoing(**options))
+    dialogue = Dialogue(replace(outgoing(), **options))  # type: ignore[arg-type]
     steps = drive(dialogue, ["220 hi", hello, "221 bye"])
     assert lines(steps)[2:] == ["QUIT\r\n"]
     (outcome,) = dialogue.outcomes
     assert (outcome.at, outcome.reason, outcome.detail) == (Stage.SMTP_MAIL, Reason.NOT_NEGOTIATED, detail)
+
+
+def test_what_needs_no_smtputf8_goes_without() -> None:
+    """Asked for, and then not needed (RFC 6531 §3.4): all is ASCII but the body, and the domain is A-labels."""
+    bob = Recipient(address("bob@bücher.example"))
+    message = replace(outgoing(bob, smtputf8=True), content="Subject: Hi\r\n\r\nGrüße\r\n".encode())
+    steps = drive(Dialogue(message), ["220 hi", PLAIN, "250 a", "250 b", "354 go", "250 ok", "221 bye"])
+    assert lines(steps)[2:4] == [
+        "MAIL FROM:<a@app.test> SIZE=24\r\n",
+        "RCPT TO:<bob@xn--bcher-kva.example>\r\n",
+    ]
 
 
 @pytest.mark.parametrize("pipelined", [True, False])

@@ -20,6 +20,7 @@ from fakemail.policy.facts import Facts
 from fakemail.policy.finding import Status
 from fakemail.policy.results import DkimResult, DmarcResult, IprevResult, Result, SpfResult
 from fakemail.policy.suffixes import registered_domain
+from fakemail.terms.domains import a_labels
 from fakemail.terms.reason import Reason
 
 # RFC 2369 §3.2: URLs in angle brackets.
@@ -68,7 +69,7 @@ class Case:
     @property
     def domain(self) -> str:
         """The domain of the author, ``""`` if there is none."""
-        return self.facts.message.sender.rpartition("@")[2].lower()
+        return a_labels(self.facts.message.sender.rpartition("@")[2])
 
 
 class Flaw(NamedTuple):

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from fakemail.model.filtering import listed
 from fakemail.policy.content.matter import Matter
 from fakemail.policy.suffixes import registered_domain
+from fakemail.terms.domains import a_labels
 
 # What in the text of a link is read as an address of the web.
 _SAID: Final = re.compile(
@@ -96,7 +97,7 @@ def _host(url: str) -> str:
     if found is None or found.scheme not in ("http", "https"):
         return ""
     try:
-        return (found.hostname or "").rstrip(".").lower()
+        return a_labels(found.hostname or "")
     except ValueError:
         return ""
 
