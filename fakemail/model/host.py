@@ -69,8 +69,14 @@ BOUNCE_STYLES: Final = ("standard", "postfix", "exchange", "gmail", "qmail", "pl
 
 ALTERATIONS: Final = ("footer", "whitespace", "subject", "folding", "from", "second_from", "signatures")
 """What a host can do to messages that it passes on."""
+AUTH_MECHANISMS: Final = (
+    *("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER", "CRAM-MD5", "EXTERNAL"),
+    *("SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"),
+)
+ALL_MECHANISMS: Final = "all"
 WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
+        "auth_mechanisms": (*AUTH_MECHANISMS, ALL_MECHANISMS),
         "bounces": BOUNCE_STYLES,
         "alters": ALTERATIONS,
         "sending_tls": SENDING_TLS,
@@ -106,8 +112,11 @@ class Personality:
     """Refuse MAIL in clear text with 530 (RFC 3207 §4)."""
     require_auth: bool = True
     """On the submission ports: refuse MAIL before AUTH with 530 (RFC 6409 §4.3)."""
+    auth_mechanisms: frozenset[str] = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
+    """The SASL mechanisms that it offers, by every protocol: those that providers have. ``all`` stands for each there
+    is, so that a client takes the strongest it can."""
     auth_in_clear: bool = False
-    """Offer AUTH, with every mechanism, before TLS."""
+    """Offer AUTH before TLS as well."""
     accept_any_login: bool = False
     """Let every name and password in, and send as anybody; offered are the mechanisms that can work so."""
     own_senders_only: bool = True

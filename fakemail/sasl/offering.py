@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from fakemail.model.host import Personality
+from fakemail.model.host import ALL_MECHANISMS, Personality
 from fakemail.sasl.exchange import Credentials, ServerFacts
 from fakemail.sasl.mechanisms import MECHANISMS
 from fakemail.terms.channel import Channel
@@ -21,10 +21,12 @@ def offered(
     """The mechanisms on such a connection, the strongest first; ``knows("AUTH=PLAIN")`` says which there are."""
     if channel is None and not personality.auth_in_clear:
         return ()
+    wanted = personality.auth_mechanisms
     return tuple(
         row.name
         for row in MECHANISMS.values()
-        if knows(f"AUTH={row.name}")
+        if (row.name in wanted or ALL_MECHANISMS in wanted)
+        and knows(f"AUTH={row.name}")
         and not (personality.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
         and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
         and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))

@@ -4,7 +4,7 @@ A file is read line by line:
 
 ``# text``         a comment; say which section of which RFC the dialogue shows
 ``@ port NAME``    the service that is talked to: smtp (the default), submission, submissions
-``@ hide WORDS``   keywords that the host hides; ``@ FIELD=VALUE`` sets another field of its personality
+``@ hide WORDS``   keywords that the host hides, ``@ auth_mechanisms WORDS`` those it offers; ``@ FIELD=VALUE`` sets another field of its personality
 ``C: line``        the client sends a line, CRLF is added; it begins a new segment
 ``C+ line``        the same, in the segment of the line before (pipelined)
 ``C= octets``      octets without CRLF, in the segment of the line before
@@ -95,8 +95,8 @@ def read_script(path: Path) -> Script:
             word, _, rest = text.partition(" ")
             if word == "port":
                 port = rest
-            elif word == "hide":
-                fields["hide"] = frozenset(rest.split())
+            elif word in ("hide", "auth_mechanisms"):
+                fields[word] = frozenset(rest.split())
             else:
                 name, _, value = word.partition("=")
                 fields[name] = int(value) if value.isdigit() else value == "True"

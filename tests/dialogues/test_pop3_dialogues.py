@@ -77,8 +77,8 @@ def read_script(path: Path) -> Script:
             word, _, rest = text.partition(" ")
             if word == "port":
                 port = rest
-            elif word == "hide":
-                fields["hide"] = frozenset(rest.split())
+            elif word in ("hide", "auth_mechanisms"):
+                fields[word] = frozenset(rest.split())
             else:
                 name, _, value = word.partition("=")
                 fields[name] = int(value) if value.isdigit() else value == "True"

@@ -81,6 +81,7 @@ def test_curl_appends_and_gives_commands(bob, program, tmp_path):
 
 @pytest.mark.parametrize("mechanism", ["AUTH=PLAIN", "AUTH=LOGIN", "AUTH=CRAM-MD5"])
 def test_curl_logs_in(net, bob, program, mechanism):
+    bob.imaps.server.change(auth_mechanisms="all")
     assert curl(program, bob.imaps, "", "--login-options", mechanism)
     assert net.events(Stage.IMAP_AUTHENTICATE)[-1].status == "OK"
 

@@ -29,6 +29,7 @@ def test_curl_logs_in_and_sends(net, program, mechanism):
     curl = program("curl")
     shop, bob = net.accounts("hello@shop.test", "bob@example.org")
     settings = shop.submission
+    settings.server.change(auth_mechanisms="all")
     done = run(
         curl,
         "--silent",
@@ -98,6 +99,7 @@ def test_swaks_talks_to_the_mx_with_pipelining_and_tls(net, program):
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 def test_swaks_logs_in(net, program, mechanism):
     shop, bob = net.accounts("hello@shop.test", "bob@example.org")
+    shop.submission.server.change(auth_mechanisms="all")
     done = run(
         program("swaks"),
         *("--server", shop.submission.host),
@@ -132,6 +134,7 @@ def test_dig_sees_the_zones(net, program):
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"])
 def test_gnu_sasl_logs_in(net, program, mechanism):
     settings = net.account("hello@shop.test").submission
+    settings.server.change(auth_mechanisms="all")
     done = run(
         program("gsasl"),
         "--smtp",
@@ -181,3 +184,30 @@ def test_swaks_speaks_the_proxy_protocol(net, program, version):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[203.0.113.77]" in bob.inbox.wait_for_one().headers["Received"]
     assert f"PROXY v{version} of app" in net.transcript()
+
+
+def test_mutt_logs_in_without_being_told_how(net, program, tmp_path):
+    """It sends by SMTP and files a copy by IMAP, each with the mechanism that it finds best."""
+    shop, bob = net.accounts("hello@example.net", "bob@example.org")
+    smtp, imap = shop.submission, shop.imaps
+    (tmp_path / "muttrc").write_text(
+        f"""
+set from = "{shop.address}"
+set ssl_ca_certificates_file = "{smtp.ca_file}"
+set ssl_force_tls = yes
+set ssl_verify_host = no
+set smtp_url = "smtp://{smtp.username}@{smtp.host}:{smtp.port}/"
+set smtp_pass = "{smtp.password}"
+set imap_user = "{imap.username}"
+set imap_pass = "{imap.password}"
+set record = "imaps://{imap.host}:{imap.port}/Sent"
+"""
+    )
+    done = run(
+        *(program("mutt"), "-n", "-F", str(tmp_path / "muttrc"), "-s", "from mutt", "--", bob.address),
+        stdin="Hello\n",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr + net.transcript()
+    assert bob.inbox.wait_for_one().subject == "from mutt"
+    assert shop.folder("Sent").one().subject == "from mutt"
+    assert net.events(Stage.SMTP_AUTH)[-1].reply.code == 235

@@ -29,7 +29,9 @@ def net() -> Iterator[MailNet]:
 
 @pytest.fixture
 def bob(net):
-    return net.account("bob@example.org", password="pä$$ wörd")
+    account = net.account("bob@example.org", password="pä$$ wörd")
+    account.pop3.server.change(auth_mechanisms="all")
+    return account
 
 
 def implicit(settings, context=None):

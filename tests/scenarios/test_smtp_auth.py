@@ -20,7 +20,9 @@ def net():
 
 @pytest.fixture
 def shop(net):
-    return net.account("hello@shop.test", password="pä$$ wörd")
+    account = net.account("hello@shop.test", password="pä$$ wörd")
+    account.submission.server.change(auth_mechanisms="all")
+    return account
 
 
 def connect(settings, context=None):
@@ -32,6 +34,14 @@ def connect(settings, context=None):
 
 def send_mail(client, account):
     assert client.sendmail(account.address, ["bob@example.org"], b"Subject: x\r\n\r\n") == {}
+
+
+def test_what_providers_offer_is_offered_by_default(net):
+    account = net.account("hello@example.org", password="secret")
+    with connect(account.submission) as client:
+        assert client.esmtp_features["auth"].split() == ["OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"]
+        client.login(account.address, account.password)
+    assert "AUTH PLAIN" in net.transcript()
 
 
 def test_the_strongest_mechanism_comes_first(shop):
@@ -52,6 +62,7 @@ def test_the_strongest_mechanism_comes_first(shop):
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 def test_passwords_with_smtplib(net, mechanism):
     shop = net.account("hello@shop.test", password="p$ss w0rd")  # smtplib sends ASCII only
+    shop.submission.server.change(auth_mechanisms="all")
     with connect(shop.submission) as client:
         client.user, client.password = shop.address, shop.password
         method = getattr(client, f"auth_{mechanism.lower().replace('-', '_')}")
@@ -155,6 +166,7 @@ def test_implicit_tls_offers_auth_at_once(shop):
 
 def test_no_secret_reaches_the_record(net):
     shop = net.account("hello@shop.test", password="verysecret")
+    shop.submission.server.change(auth_mechanisms="all")
     for mechanism in ("plain", "login", "cram_md5"):
         with connect(shop.submission) as client:
             client.user, client.password = shop.address, shop.password
