@@ -27,6 +27,7 @@ _REVEALING: Final = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 _PATH: Final = {"MAIL": "FROM:", "RCPT": "TO:"}
 _COLON: Final = re.compile(r"(?:FROM|TO)(?:[ \t]+:|:[ \t]+)", re.IGNORECASE)
 _BRACKET: Final = re.compile(r"(?:FROM|TO):[^<]", re.IGNORECASE)
+_FINAL_DOT: Final = re.compile(r"(?:FROM|TO):[ \t]*<?[^ >]*@[^ >]*\.>?(?: |$)", re.IGNORECASE)
 _ROUTE: Final = re.compile(r"(?:FROM|TO):[ \t]*<@[^>]*:", re.IGNORECASE)
 
 
@@ -159,6 +160,8 @@ def _path(turn: Turn) -> Iterator[Hit]:
         yield Hit("space_after_colon", exchange, exchange.line)
     elif _BRACKET.match(argument):
         yield Hit("no_angle_brackets", exchange, exchange.line)
+    if _FINAL_DOT.match(argument):
+        yield Hit("final_dot", exchange, exchange.line)
     if _ROUTE.match(argument):
         yield Hit("source_route", exchange, exchange.line)
 

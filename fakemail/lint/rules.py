@@ -203,6 +203,14 @@ _ROWS: Final = (
         "write MAIL FROM:<address>",
     ),
     Rule(
+        "final_dot",
+        _E,
+        "sent a path whose domain ends with a dot",
+        "the grammar has none there; servers that go by it answer 501",
+        "RFC 5321 §2.3.5, §4.1.2",
+        "write MAIL FROM:<ann@example.org>",
+    ),
+    Rule(
         "source_route",
         _W,
         "sent a path with a source route",

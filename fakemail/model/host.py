@@ -145,6 +145,9 @@ class Personality:
     """Names below which different owners register, beside those of the Public Suffix List."""
     max_hops: int = 100
     """Received fields in a message before it is refused as going round in circles (RFC 5321 §6.3)."""
+    strict_envelopes: bool = False
+    """Refuse paths in MAIL and RCPT that RFC 5321 §4.1.2 does not have and most servers take: ``MAIL FROM: <a@b>``,
+    ``MAIL FROM:a@b``, a domain with a final dot."""
     accept_bare_line_ends: bool = False
     """Take messages with a bare CR or LF in them instead of refusing them."""
     bounces: str = "standard"

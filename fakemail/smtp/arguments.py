@@ -16,10 +16,10 @@ Parameters = Mapping[str, str | None]
 Offers = Callable[[str], bool]
 
 
-def path_of(argument: str, prefix: str) -> PathArgument:
+def path_of(argument: str, prefix: str, *, strict: bool) -> PathArgument:
     """The path behind ``FROM:`` or ``TO:``, and the parameters."""
     try:
-        return read_path_argument(argument, prefix)
+        return read_path_argument(argument, prefix, strict=strict)
     except ProtocolError as error:
         raise ungrammatical(str(error)) from None
 

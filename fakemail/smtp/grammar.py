@@ -24,12 +24,14 @@ _ATEXT = rf"A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}"
 #   Local-part = Dot-string / Quoted-string
 #   Quoted-string = DQUOTE *QcontentSMTP DQUOTE
 #   quoted-pairSMTP = %d92 %d32-126 ; qtextSMTP = %d32-33 / %d35-91 / %d93-126
-_PATH = re.compile(
-    rf"<(?:@[^,:<> ]+(?:,@[^,:<> ]+)*:)?"
+_MAILBOX = (
     rf"(?:(?P<dotted>[{_ATEXT}]+(?:\.[{_ATEXT}]+)*)"
     rf'|"(?P<quoted>(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*)")'
-    rf"(?:@(?P<domain>[A-Za-z0-9.\-{_UTF8}]+|\[[A-Za-z0-9.:\-]+\]))?>"
+    rf"(?:@(?P<domain>[A-Za-z0-9.\-{_UTF8}]+|\[[A-Za-z0-9.:\-]+\]))?"
 )
+_PATH = re.compile(rf"<(?:@[^,:<> ]+(?:,@[^,:<> ]+)*:)?{_MAILBOX}>")
+# Not in the grammar, and yet taken by nearly every server unless it is told not to.
+_BARE_PATH = re.compile(rf"{_MAILBOX}(?= |$)")
 # RFC 5321 §4.1.2: esmtp-param = esmtp-keyword ["=" esmtp-value]
 #   esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 #   esmtp-value   = 1*(%d33-60 / %d62-126) ; UTF-8 as well with RFC 6531 §3.3
@@ -51,21 +53,24 @@ class PathArgument(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def read_path_argument(argument: str, prefix: str) -> PathArgument:
+def read_path_argument(argument: str, prefix: str, *, strict: bool = False) -> PathArgument:
     """Read ``FROM:<path> [parameters]`` or ``TO:<path> [parameters]``.
 
-    ``prefix`` is ``FROM:`` or ``TO:``. Keywords come back in upper case, values as they are.
+    ``prefix`` is ``FROM:`` or ``TO:``. Keywords come back in upper case, values as they are. Unless it is ``strict``,
+    it takes what the grammar does not have and most servers take: spaces before the path, a path without its brackets,
+    a domain with a final dot.
     Raises :class:`~fakemail.errors.ProtocolError` with a sentence for the client. What was read is kept, because a
     test says the same few again and again.
     """
     if argument[: len(prefix)].upper() != prefix:
         raise ProtocolError(f"write {prefix}<address>")
     rest = argument[len(prefix) :]
-    if rest.startswith((" ", "\t")):
+    if strict and rest.startswith(" "):
         raise ProtocolError(f"no space is allowed after {prefix}")  # RFC 5321 §3.3
-    if not rest.startswith("<"):
+    rest = rest.lstrip(" ")
+    if strict and not rest.startswith("<"):
         raise ProtocolError(f"the address must stand in angle brackets: {prefix}<address>")
-    path, end = _read_path(rest)
+    path, end = _read_path(rest, strict)
     tail = rest[end:]
     if not tail:
         return PathArgument(path, {})
@@ -74,17 +79,17 @@ def read_path_argument(argument: str, prefix: str) -> PathArgument:
     return PathArgument(path, _read_parameters(tail))
 
 
-def _read_path(text: str) -> tuple[Path, int]:
+def _read_path(text: str, strict: bool) -> tuple[Path, int]:
     """The path at the start of a text, and where it ends."""
     if text.startswith("<>"):
         return NULL_PATH, 2
-    match = _PATH.match(text)
+    match = _PATH.match(text) if text.startswith("<") else _BARE_PATH.match(text)
     if match is None:
         raise ProtocolError("the address is malformed")
-    return _mailbox(match, match.end()), match.end()
+    return _mailbox(match, match.end(), strict), match.end()
 
 
-def _mailbox(match: re.Match[str], length: int) -> Address:
+def _mailbox(match: re.Match[str], length: int, strict: bool) -> Address:
     dotted, quoted, domain = match.group("dotted", "quoted", "domain")
     local = dotted if dotted is not None else re.sub(r"\\(.)", r"\1", quoted)
     if domain is None:
@@ -99,7 +104,7 @@ def _mailbox(match: re.Match[str], length: int) -> Address:
     if domain[0] == "[":
         if not is_address_literal(domain):
             raise ProtocolError("the address literal is malformed")
-    elif not is_domain_name(domain):
+    elif not is_domain_name(domain if strict else domain.removesuffix(".")):
         raise ProtocolError("the domain is malformed")
     return Address(local, domain)
 

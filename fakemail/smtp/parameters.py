@@ -88,7 +88,9 @@ def _auth(text: str | None) -> Path:
     if decoded == "<>":
         return NULL_PATH
     # RFC 4954 §5: AUTH=mailbox is written without brackets.
-    path, junk = read_path_argument(f"FROM:<{decoded.removeprefix('<').removesuffix('>')}>", "FROM:")
+    path, junk = read_path_argument(
+        f"FROM:<{decoded.removeprefix('<').removesuffix('>')}>", "FROM:", strict=True
+    )
     if junk:
         raise ProtocolError("its value is an address or <>, as xtext")
     return path

@@ -370,7 +370,7 @@ class Session(Interference):
             raise no(Reason.TLS_REQUIRED)
         if self.profile.needs_login and not self.login:
             raise no(Reason.AUTH_REQUIRED)
-        sender, parameters = path_of(argument, "FROM:")
+        sender, parameters = path_of(argument, "FROM:", strict=personality.strict_envelopes)
         self._address = sender
         if self._faults.in_force:
             self._interfere(Stage.SMTP_MAIL)
@@ -429,7 +429,7 @@ class Session(Interference):
         if len(transaction.recipients) >= self._personality.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in a transaction of its own.
             raise no(Reason.TOO_MANY_RECIPIENTS)
-        path, parameters = path_of(argument, "TO:")
+        path, parameters = path_of(argument, "TO:", strict=self._personality.strict_envelopes)
         self._address = path
         if self._faults.in_force:
             self._interfere(Stage.SMTP_RCPT)

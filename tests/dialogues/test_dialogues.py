@@ -4,7 +4,8 @@ A file is read line by line:
 
 ``# text``         a comment; say which section of which RFC the dialogue shows
 ``@ port NAME``    the service that is talked to: smtp (the default), submission, submissions
-``@ hide WORDS``   keywords that the host hides, ``@ auth_mechanisms WORDS`` those it offers; ``@ FIELD=VALUE`` sets another field of its personality
+``@ hide WORDS``   keywords that the host hides; ``@ FIELD=VALUE`` sets another field of its personality
+``@ auth_mechanisms WORDS``  the SASL mechanisms that it offers
 ``C: line``        the client sends a line, CRLF is added; it begins a new segment
 ``C+ line``        the same, in the segment of the line before (pipelined)
 ``C= octets``      octets without CRLF, in the segment of the line before

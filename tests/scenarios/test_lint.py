@@ -325,6 +325,7 @@ CASES: dict[str, tuple[tuple[Run, ...], tuple[Run, ...]]] = {
     ),
     "space_after_colon": ((said(EHLO, "MAIL FROM: <ann@shop.test>"),), (said(EHLO, MAIL),)),
     "no_angle_brackets": ((said(EHLO, "MAIL FROM:ann@shop.test"),), (said(EHLO, MAIL),)),
+    "final_dot": ((said(EHLO, "MAIL FROM:<ann@shop.test.>"),), (said(EHLO, MAIL),)),
     "source_route": (
         (said(EHLO, MAIL, "RCPT TO:<@mx.test,@mx2.test:bob@example.org>"),),
         (said(EHLO, MAIL, RCPT),),
