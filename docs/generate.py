@@ -501,7 +501,12 @@ def _said(row: ImapPersonality) -> str:
         (not row.volunteers_capabilities, "tells its capabilities only when it is asked"),
         (row.literal_minus, "takes literals unasked up to 4096 octets only"),
         (row.append_limit is not None, f"takes messages of up to {row.append_limit or 0:_} octets"),
-        (row.uses_labels, "mailboxes are labels: a message has one where a copy of it lies"),
+        (
+            row.uses_labels,
+            "mailboxes are labels: a message has one where a copy of it lies; All Mail has all",
+        ),
+        (row.seven_bit, "refuses octets beyond ASCII in quoted strings until UTF-8 is enabled"),
+        (row.charsets is not None, f"searches in {', '.join(sorted(row.charsets or ()))} only"),
         (bool(row.extra), f"lists {', '.join(row.extra)} as well, without any meaning"),
         (bool(row.without), f"has no {', '.join(sorted(row.without))}"),
     )

@@ -152,12 +152,16 @@ CAPABILITIES: Final = (
     Row("UIDONLY", "RFC 9586", offered=_with("ENABLE")),
     Row("UNAUTHENTICATE", "RFC 8437"),
     Row("X-GM-EXT-1", "Google, IMAP Extensions", offered=_gmail),
+    Row("XLIST", "Google, IMAP Extensions", Shown.ALWAYS, _gmail),
 )
 NAMES: Final = frozenset(row.name for row in CAPABILITIES)
 
 
 def listed(facts: Facts) -> Iterator[str]:
     """The words of a CAPABILITY response, in order (RFC 9051 §7.2.2)."""
+    if facts.profile.imap.before_login and not facts.authenticated:
+        yield from _before_login(facts)
+        return
     hidden = Shown.BEFORE if facts.authenticated else Shown.AFTER
     for row in CAPABILITIES:
         if row.shown is not hidden and facts.profile.knows(row.name):
@@ -168,6 +172,24 @@ def listed(facts: Facts) -> Iterator[str]:
         yield from (f"AUTH={name}" for name in mechanisms(facts.profile, facts.channel))
     has_auth = not facts.authenticated and may_log_in(facts)
     yield from (word for word in facts.profile.imap.extra if has_auth or not word.startswith("AUTH="))
+
+
+def _before_login(facts: Facts) -> Iterator[str]:
+    """The words of a kind that has an order of its own, with what the connection adds."""
+    imap = facts.profile.imap
+    usual = {f"AUTH={name}" for name in mechanisms(facts.profile, facts.channel)}
+    for word in imap.before_login:
+        row = _BY_NAME.get(word)
+        if word.startswith("AUTH="):
+            if word in usual or (word in imap.extra and may_log_in(facts)):
+                yield word
+        elif row is None:
+            yield word
+        elif facts.profile.knows(word) and (more := row.offered(facts)) is not None:
+            yield word + more
+    for word in ("STARTTLS", "LOGINDISABLED"):
+        if facts.profile.knows(word) and _BY_NAME[word].offered(facts) is not None:
+            yield word
 
 
 def offers(facts: Facts, capability: str) -> bool:

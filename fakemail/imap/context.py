@@ -124,7 +124,8 @@ class Context:
         self.utf8 = self.rev2 or "UTF8=ACCEPT" in enabled
         self.condstore = self.condstore or self.qresync or "CONDSTORE" in enabled
         self.says_vanished = self.qresync or self.uid_only
-        self.dialect = Dialect(utf8=self.utf8, strict=self.profile.imap.strict)
+        imap = self.profile.imap
+        self.dialect = Dialect(self.utf8, imap.strict, imap.seven_bit, imap.charsets)
         # Without what is active already: a second COMPRESS is to be told so, not to be unknown (RFC 4978 §3).
         facts = Facts(self.profile, self.channel, self.account is not None)
         self.offered = frozenset(name for name in capabilities.NAMES if capabilities.offers(facts, name))

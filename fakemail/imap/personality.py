@@ -27,6 +27,12 @@ class ImapPersonality:
     """Capabilities that it has not."""
     extra: tuple[str, ...] = ()
     """Words that it lists besides, without any meaning here."""
+    before_login: tuple[str, ...] = ()
+    """What it lists before the login, in its order; empty for what it has, in ours."""
+    charsets: frozenset[str] | None = None
+    """The only character sets that SEARCH takes; ``None`` for all that are known."""
+    seven_bit: bool = False
+    """Refuse octets beyond ASCII in quoted strings before UTF-8 was enabled (RFC 3501 §9)."""
     strict: bool = False
     """Refuse what the grammar does not have, instead of reading it as other servers do."""
     greeting: str = "fakemail ready."
@@ -120,6 +126,7 @@ _ROWS: Final = (
                 "ID",
                 "CHILDREN",
                 "X-GM-EXT-1",
+                "XLIST",
                 "UIDPLUS",
                 "COMPRESS=DEFLATE",
                 "ENABLE",
@@ -138,7 +145,12 @@ _ROWS: Final = (
                 "AUTH=OAUTHBEARER",
             ]
         ),
-        extra=("XLIST", "XYZZY", "AUTH=PLAIN-CLIENTTOKEN"),
+        extra=("XYZZY", "AUTH=PLAIN-CLIENTTOKEN"),
+        before_login=(
+            *("IMAP4rev1", "UNSELECT", "IDLE", "NAMESPACE", "QUOTA", "ID", "XLIST", "CHILDREN", "X-GM-EXT-1"),
+            *("SASL-IR", "AUTH=XOAUTH2", "AUTH=PLAIN", "AUTH=PLAIN-CLIENTTOKEN", "AUTH=OAUTHBEARER"),
+        ),
+        seven_bit=True,
         greeting="Gimap ready for requests",
         folders=_GMAIL_FOLDERS,
         append_limit=35_651_584,
@@ -166,6 +178,12 @@ _ROWS: Final = (
             ]
         ),
         extra=("IMAP4", "CLIENTACCESSRULES", "CLIENTNETWORKPRESENCELOCATION", "BACKENDAUTHENTICATE"),
+        before_login=(
+            *("IMAP4", "IMAP4rev1", "AUTH=PLAIN", "AUTH=XOAUTH2", "SASL-IR", "UIDPLUS", "ID", "UNSELECT"),
+            *("CHILDREN", "IDLE", "NAMESPACE", "LITERAL+"),
+        ),
+        charsets=frozenset({"US-ASCII"}),
+        seven_bit=True,
         greeting="The Microsoft Exchange IMAP4 service is ready.",
         folders=_OUTLOOK_FOLDERS,
         volunteers_capabilities=False,
@@ -178,6 +196,7 @@ _ROWS: Final = (
                 "STARTTLS",
                 "LOGINDISABLED",
                 "ID",
+                "IDLE",
                 "MOVE",
                 "NAMESPACE",
                 "UIDPLUS",
@@ -193,7 +212,19 @@ _ROWS: Final = (
                 "AUTH=OAUTHBEARER",
             ]
         ),
-        extra=("XAPPLEPUSHSERVICE",),
+        before_login=(
+            *(
+                "IMAP4rev1",
+                "SASL-IR",
+                "AUTH=PLAIN",
+                "AUTH=LOGIN",
+                "AUTH=XOAUTH2",
+                "AUTH=OAUTHBEARER",
+                "ID",
+                "MOVE",
+            ),
+            *("NAMESPACE", "UIDPLUS", "LITERAL+", "CHILDREN", "UNSELECT", "OBJECTID", "IDLE", "APPENDLIMIT"),
+        ),
         greeting="Yahoo-like IMAP server ready",
         folders=_YAHOO_FOLDERS,
         append_limit=41_697_280,

@@ -98,6 +98,7 @@ _ROWS: Final = (
     Row("UNSUBSCRIBE", _INSIDE, folders.unsubscribe),
     Row("LIST", _INSIDE, listing.list_mailboxes),
     Row("LSUB", _INSIDE, listing.list_subscribed, ("IMAP4rev1",)),
+    Row("XLIST", _INSIDE, listing.list_for_gmail, ("XLIST",)),
     Row("NAMESPACE", _INSIDE, folders.namespace, ("NAMESPACE", _REV2)),
     Row("STATUS", _INSIDE, status.status),
     Row("APPEND", _INSIDE, append.append, has_target=True),

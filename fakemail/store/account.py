@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from fakemail.store import names
+from fakemail.store.all_mail import AllMail
 from fakemail.store.changes import (
     Change,
     Listener,
@@ -82,7 +83,8 @@ class AccountStore:
         folders: Mapping[str, str] = DEFAULT_FOLDERS,
         creates_parents: bool = False,
     ) -> None:
-        """``folders`` are names with their special use (or ``""``); they are subscribed, as INBOX is.
+        """``folders`` are names with their special use (or ``""``); they are subscribed, as INBOX is. One with
+        ``\\All`` holds every message, by itself, and cannot be deleted or renamed.
 
         With ``creates_parents``, CREATE of ``a/b`` makes a mailbox ``a`` too; without, ``a`` is a
         name that does not exist and has a child, as with Dovecot (Maildir++).
@@ -103,8 +105,11 @@ class AccountStore:
         self._threaded: dict[str, int] = {}
         self._shared.home.place_in_thread = Threads(self._unthreaded).place
         for name, use in {INBOX: "", **folders}.items():
-            self._make(name, frozenset({use}) if use else NO_FLAGS)
+            self._make(name, frozenset({use}) if use else NO_FLAGS, is_all=use == "\\All")
         self._subscribed = dict.fromkeys(self._boxes)
+        self._all_mail = self.with_use("\\All")
+        if self._all_mail is not None:
+            self._shared.announcer.everything.add(AllMail(self._all_mail).hear)
 
     # Looking -------------------------------------------------------------------------------------
 
@@ -208,12 +213,12 @@ class AccountStore:
             if holder is not None and holder.name != name:
                 raise SpecialUseRefused(name, f"{use} is the special use of {holder.name!r} already.")
 
-    def _make(self, name: str, uses: frozenset[str]) -> Mailbox:
+    def _make(self, name: str, uses: frozenset[str], *, is_all: bool = False) -> Mailbox:
         box = Mailbox(
             name,
             uid_validity=self._next_validity(),
             mailbox_id=f"F{self._serial()}",
-            shared=self._shared,
+            shared=self._shared.beside_quota() if is_all else self._shared,
             special_use=uses,
         )
         self._boxes[name] = box
@@ -232,6 +237,7 @@ class AccountStore:
         box = self._boxes.get(name)
         if box is None:
             raise HasChildren(name) if self._below(name) else NoSuchMailbox(name)
+        self._require_movable(box)
         del self._boxes[name]
         self._listing = None
         box.is_gone = True
@@ -265,6 +271,8 @@ class AccountStore:
                 raise MailboxExists(target)
         above = self._missing_parents(new)
         self.quota.check(mailboxes=len(above))
+        for name in moving:
+            self._require_movable(self._boxes[name])
         boxes = [self._boxes.pop(name) for name in moving]
         for box, target in zip(boxes, targets, strict=True):
             box.name = target
@@ -275,6 +283,10 @@ class AccountStore:
             self._tell(MailboxRenamed(box, name, target), box)
         for box in made:
             self._tell(MailboxCreated(box, box.name), box)
+
+    def _require_movable(self, box: Mailbox) -> None:
+        if box is self._all_mail:
+            raise NotAllowed(box.name, f"{box.name!r} holds all mail, and stays where it is.")
 
     def _below(self, name: str) -> list[str]:
         return [known for known in self._boxes if names.is_below(known, name)]

@@ -69,6 +69,7 @@ class Stage(Enum, metaclass=SuggestsMembers):
     IMAP_UNSUBSCRIBE = "imap.unsubscribe"
     IMAP_LIST = "imap.list"
     IMAP_LSUB = "imap.lsub"
+    IMAP_XLIST = "imap.xlist"
     IMAP_NAMESPACE = "imap.namespace"
     IMAP_STATUS = "imap.status"
     IMAP_APPEND = "imap.append"

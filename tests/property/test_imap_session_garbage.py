@@ -27,6 +27,7 @@ WORDS = [
     "DONE",
     "LIST",
     "LSUB",
+    "XLIST",
     "STATUS",
     "NOTIFY",
     "SET",

@@ -255,6 +255,7 @@ strategies: dict[type[Command], st.SearchStrategy[Any]] = {
         st.just(()) | status_items,
     ),
     m.Lsub: st.builds(m.Lsub, plain_names, plain_names),
+    m.Xlist: st.builds(m.Xlist, plain_names, plain_names),
     m.Status: st.builds(m.Status, names, status_items),
     m.Append: st.builds(m.Append, names, st.lists(messages, min_size=1, max_size=3).map(tuple)),
     m.GetQuota: st.builds(m.GetQuota, texts),
@@ -408,7 +409,7 @@ class Printer:
                 options += [b"STATUS " + self.status(status)] if status else []
                 if options or (command.extended and not select and len(written) == 1):
                     yield from (b"RETURN", p.parenthesised(options))
-            case m.Lsub(reference, pattern):
+            case m.Lsub(reference, pattern) | m.Xlist(reference, pattern):
                 yield from (self.pattern(reference), self.pattern(pattern))
             case m.Status(mailbox, items):
                 yield from (self.mailbox(mailbox), self.status(items))

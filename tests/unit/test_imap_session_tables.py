@@ -33,6 +33,7 @@ EXAMPLES = {
     "UNSUBSCRIBE": "UNSUBSCRIBE Archive",
     "LIST": 'LIST "" *',
     "LSUB": 'LSUB "" *',
+    "XLIST": 'XLIST "" *',
     "NAMESPACE": "NAMESPACE",
     "STATUS": "STATUS INBOX (MESSAGES)",
     "APPEND": "APPEND INBOX {3+}\r\none",
@@ -64,8 +65,10 @@ EXAMPLES = {
 }
 
 
-def in_state(state: State, channel: Channel | None = CHANNEL, **traits: object) -> Session:
-    host = Host(**traits)
+def in_state(
+    state: State, channel: Channel | None = CHANNEL, kind: str = "default", **traits: object
+) -> Session:
+    host = Host(kind, **traits)
     host.account.inbox.append(b"Subject: 1\r\n\r\n")
     if state is State.SELECTED:
         return host.selected()
@@ -82,7 +85,8 @@ def test_there_is_an_example_of_every_command() -> None:
 @pytest.mark.parametrize("state", State, ids=lambda state: state.value)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands_in_states(name: str, state: State) -> None:
-    session = in_state(state, None if name == "STARTTLS" else CHANNEL, auth_in_clear=True)
+    kind = "gmail-like" if name == "XLIST" else "default"
+    session = in_state(state, None if name == "STARTTLS" else CHANNEL, kind, auth_in_clear=True)
     out = say(session, f"tag {EXAMPLES[name]}")
     last = out.splitlines()[-1]
     if state in COMMANDS[name].states:
@@ -156,6 +160,7 @@ NEEDS: dict[str, tuple[str, bytes]] = {
     "UIDONLY": ("ENABLE UIDONLY", b"ENABLED UIDONLY"),
     "UNAUTHENTICATE": ("UNAUTHENTICATE", b"OK UNAUTHENTICATE"),
     "X-GM-EXT-1": ("FETCH 1 X-GM-MSGID", b"X-GM-MSGID"),
+    "XLIST": ('XLIST "" *', b"\\AllMail"),
     "LITERAL+": ("CREATE {5000+}\r\n" + "x" * 5000, b"too long"),
     "LITERAL-": ("CREATE {3+}\r\nNew", b"OK"),
     "IMAP4rev1": ("CHECK", b"OK CHECK"),
@@ -194,7 +199,7 @@ def test_offered_capabilities_work(name: str) -> None:
     elif name in SILENT:
         return
     else:
-        host = Host("gmail-like" if name in ("X-GM-EXT-1", "LITERAL-") else "default")
+        host = Host("gmail-like" if name in ("X-GM-EXT-1", "XLIST", "LITERAL-") else "default")
         host.account.inbox.append(b"Subject: 1\r\n\r\n")
         session = host.selected()
         if name in ("IMAP4rev2", "UTF8=ACCEPT"):
@@ -215,7 +220,7 @@ def test_hidden_capabilities_are_not_there(name: str) -> None:
         hidden |= {"LITERAL+", "IMAP4rev2"}
     elif name == "QUOTA=RES-MESSAGE":
         hidden.add("IMAP4rev2")  # which has STATUS (DELETED) too
-    host = Host("gmail-like" if name == "X-GM-EXT-1" else "default", hide=frozenset(hidden))
+    host = Host("gmail-like" if name in ("X-GM-EXT-1", "XLIST") else "default", hide=frozenset(hidden))
     host.account.inbox.append(b"Subject: 1\r\n\r\n")
     stranger = host.connect()
     session = host.connect()

@@ -68,6 +68,7 @@ ROWS: Final = (
         for stage in (
             Stage.IMAP_LIST,
             Stage.IMAP_LSUB,
+            Stage.IMAP_XLIST,
             Stage.IMAP_NAMESPACE,
             Stage.IMAP_NOTIFY,
             Stage.IMAP_GETQUOTA,

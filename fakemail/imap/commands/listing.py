@@ -222,3 +222,25 @@ def list_subscribed(session: Session, command: mailbox_commands.Lsub) -> Done:
         )
     )
     return Done()
+
+
+# What XLIST calls the special uses that have other names in RFC 6154.
+_XLIST_USES: Final = {"\\All": "\\AllMail", "\\Junk": "\\Spam", "\\Flagged": "\\Starred"}
+
+
+def list_for_gmail(session: Session, command: mailbox_commands.Xlist) -> Done:
+    """XLIST: as LIST, with special uses by other names, and INBOX marked."""
+    if not command.pattern:
+        session.say(_ROOT.replace(b"LIST", b"XLIST"))
+        return Done()
+    matches = Pattern(command.reference, (command.pattern,))
+    for entry in session.mailboxes.entries():
+        if not matches(entry.name) or (entry.mailbox is None and not entry.has_children):
+            continue
+        words = list_attributes(entry, subscribed=False, special_use=True, children=True, rev1=True).decode()
+        shown = [_XLIST_USES.get(word, word) for word in words.split()]
+        if entry.name == "INBOX":
+            shown.append("\\Inbox")
+        name = printing.mailbox(entry.name, utf8=session.utf8)
+        session.say(b'* XLIST (%b) "/" %b\r\n' % (" ".join(shown).encode(), name))
+    return Done()

@@ -151,6 +151,15 @@ class Lsub(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Xlist(Command):
+    """What Gmail had before SPECIAL-USE (RFC 6154)."""
+
+    name: ClassVar[str] = "XLIST"
+    reference: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class Namespace(Command):
     """RFC 9051 §6.3.10."""
 

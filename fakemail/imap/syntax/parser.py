@@ -120,6 +120,7 @@ _READERS: Final[dict[str, Callable[[Scanner], Command]]] = {
     "UNSUBSCRIBE": _for_mailbox(mailbox_commands.Unsubscribe),
     "LIST": mailbox.read_list,
     "LSUB": mailbox.read_lsub,
+    "XLIST": mailbox.read_xlist,
     "STATUS": mailbox.read_status,
     "APPEND": mailbox.read_append,
     "ESEARCH": search.read_esearch,

@@ -150,6 +150,14 @@ def read_lsub(scan: Scanner) -> Command:
     return mailbox_commands.Lsub(reference, scan.pattern())
 
 
+def read_xlist(scan: Scanner) -> Command:
+    """ "XLIST" SP mailbox SP list-mailbox, as LIST had it before it was extended."""
+    scan.space()
+    reference = scan.pattern()
+    scan.space()
+    return mailbox_commands.Xlist(reference, scan.pattern())
+
+
 def read_list(scan: Scanner) -> Command:
     """ "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts] (RFC 5258 §6)."""
     scan.space()

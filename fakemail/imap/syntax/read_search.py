@@ -146,10 +146,10 @@ def _program(scan: Scanner) -> tuple[str | None, SearchKey]:
 def _charset(scan: Scanner) -> str:
     """charset = atom / quoted."""
     charset = scan.octets("a charset").upper()
-    if charset not in _CHARSETS:
-        scan.refuse(
-            f"Charset {charset[:40]!a} is not known.", response="NO", code="BADCHARSET (US-ASCII UTF-8)"
-        )
+    known = scan.dialect.charsets
+    if charset not in (_CHARSETS if known is None else known):
+        told = "US-ASCII UTF-8" if known is None else " ".join(sorted(known))
+        scan.refuse(f"Charset {charset[:40]!a} is not known.", response="NO", code=f"BADCHARSET ({told})")
     return charset
 
 

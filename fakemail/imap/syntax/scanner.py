@@ -68,11 +68,14 @@ class Dialect:
 
     ``utf8`` is the state after ENABLE IMAP4rev2 or UTF8=ACCEPT: mailbox names are UTF-8 (RFC 6855 §3).
     ``strict`` refuses what servers in use let pass: several spaces, spaces at the end of a line or inside
-    parentheses, needless backslashes, one-digit days, 8-bit octets in quoted strings before ``utf8``.
+    parentheses, needless backslashes, one-digit days, 8-bit octets in quoted strings before ``utf8``; ``seven_bit``
+    refuses the last alone. ``charsets`` are the only ones that SEARCH takes, ``None`` for all that are known.
     """
 
     utf8: bool = False
     strict: bool = False
+    seven_bit: bool = False
+    charsets: frozenset[str] | None = None
 
 
 class Scanner:
@@ -224,7 +227,8 @@ class Scanner:
         if found is None:
             self.fail(f"{what} as a closed quoted string" if text.startswith('"', at) else what)
         inner = found[1]
-        if self.dialect.strict and not self.dialect.utf8 and not inner.isascii():
+        dialect = self.dialect
+        if (dialect.strict or dialect.seven_bit) and not dialect.utf8 and not inner.isascii():
             self.fail(f"{what} in US-ASCII")
         self.at = found.end()
         return _QUOTED_PAIR.sub(r"\1", inner) if "\\" in inner else inner
