@@ -770,7 +770,9 @@ def lint() -> Iterator[str]:
 
 
 def _default(value: object) -> str:
-    return "nothing" if value == frozenset() else f"{value:_}" if type(value) is int else str(value)
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "nothing"
+    return f"{value:_}" if type(value) is int else str(value)
 
 
 def faults() -> Iterator[str]:

@@ -8,6 +8,7 @@ import smtplib as _smtplib
 import ssl
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -280,7 +281,8 @@ class Settings(Suggests):
             if self.username:
                 client.login(self.username, self.password)
         except BaseException:
-            client.shutdown()
+            with suppress(OSError):  # after a failed handshake there is no socket any more
+                client.shutdown()
             raise
         return client
 

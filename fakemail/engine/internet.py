@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -94,6 +94,8 @@ class Internet:
         self.supervisor = Supervisor()
         self.ticking = Ticking(clock, self.supervisor)
         self.hosts: dict[str, RunningHost] = {}
+        self.certified: dict[str, datetime] = {}
+        """Since when the hosts of a domain have certificates, by what stands behind their first label."""
         self._real_ports = RealPorts(self.network) if real_ports else None
         self.plan: PortPlan = self._real_ports or (
             own_ports(self.network)

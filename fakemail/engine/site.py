@@ -20,7 +20,7 @@ from fakemail.model.peers import is_among
 from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.stage import Stage
-from fakemail.tls.authority import Leaf, process_authority
+from fakemail.tls.authority import LIFETIME, KeyType, Leaf, process_authority
 from fakemail.tls.contexts import VERSIONS, ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.wire.connection import Connection
@@ -217,6 +217,9 @@ class RunningHost:
         self.revision = object()
         """Another one after each change that those must not miss who keep a connection."""
         self._flaw: str | None = None
+        # Since when it has its certificate: as long as the first of its domain, for some are started when needed only.
+        self._certified = internet.certified.setdefault(host.name.partition(".")[2], internet.clock.now())
+        self._is_outlived = False
         self._contexts: dict[Context, ServerContext] = {}
         self._leaves: dict[str, Leaf] = {}
 
@@ -326,6 +329,7 @@ class RunningHost:
                 f"host {self.name!r}: there is no certificate flaw {flaw!r}; {nearest(flaw, FLAWS)}"
             )
         self._flaw = flaw
+        self._certified, self._is_outlived = self.internet.clock.now(), False
         self.revision = object()
         self._forget_contexts()
         self._revoke(flaw)
@@ -336,17 +340,32 @@ class RunningHost:
             self._leaf(flaw)
 
     def _forget_contexts(self) -> None:
-        self.__dict__.pop("tls_context", None)
+        self.__dict__.pop("_usual_context", None)
         self._contexts.clear()
         self._leaves.clear()
 
-    @cached_property
+    @property
     def tls_context(self) -> ServerContext:
-        """The server's side of TLS; the certificate is good for the name and the loopback address."""
+        """The server's side of TLS; the certificate is good for the name and the loopback address.
+
+        When the fake internet's clock has been moved past its end, one is presented that is over by the machine's
+        clock too, since that is what the TLS of every client looks at.
+        """
+        self._let_age()
+        return self._usual_context
+
+    @cached_property
+    def _usual_context(self) -> ServerContext:
         return self._context(self._flaw)
+
+    def _let_age(self) -> None:
+        if not self._is_outlived and self.internet.clock.now() - self._certified > LIFETIME:
+            self._is_outlived = True
+            self._forget_contexts()
 
     def context_with(self, fault: Context) -> ServerContext:
         """The server's side of TLS as a fault wants it."""
+        self._let_age()
         context = self._contexts.get(fault)
         if context is None:
             context = self._contexts[fault] = self._make_context(fault)
@@ -366,12 +385,17 @@ class RunningHost:
                 raise TypeError(f"no TLS context is like {fault}")
 
     def _context(self, flaw: str | None, **options: Any) -> ServerContext:
+        leaf = None if flaw is None else self._leaf(flaw)
+        if leaf is None and self._is_outlived:
+            key_type: KeyType = options.get("key_type", "ecdsa")
+            usual = process_authority().leaf(self.name, addresses=self._loopback(), key_type=key_type)
+            leaf = process_authority().outlived(usual)
         return server_context(
             self.name,
             addresses=self._loopback(),
             authority=process_authority(),
             client_certificates="ask",
-            leaf=None if flaw is None else self._leaf(flaw),
+            leaf=leaf,
             **options,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -32,11 +33,12 @@ def reissue(
     key_pem: bytes | None = None,
     usage: Usage | None = None,
     alternative_names: bool = True,
+    age: timedelta = timedelta(),
 ) -> Leaf:
     """The same certificate with a new serial number, signed by the authority's key, or by itself if ``None``.
 
     It is for another key if ``key_pem`` is given, good for nothing but ``usage`` (RFC 5280 §4.2.1.12), and, without
-    ``alternative_names``, names its owner in the subject only.
+    ``alternative_names``, names its owner in the subject only. Its dates are earlier by ``age``.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -56,8 +58,8 @@ def reissue(
         .issuer_name(old.subject if signed_by is None else old.issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(old.not_valid_before_utc)
-        .not_valid_after(old.not_valid_after_utc)
+        .not_valid_before(old.not_valid_before_utc - age)
+        .not_valid_after(old.not_valid_after_utc - age)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     for extension in old.extensions:
