@@ -153,6 +153,9 @@ def _secure(net: AnyNet, description: Description, problems: Problems) -> None:
         if zone.dnssec is not False:
             with problems.at(zone.where):
                 net.dns.sign(zone.name, flaw=_flaw(zone.dnssec))
+        if zone.allow_transfer:
+            with problems.at(zone.where):
+                net.dns.allow_transfer(zone.name, *zone.allow_transfer)
 
 
 def _flaw(signed: Signed) -> str | None:
@@ -179,6 +182,11 @@ def write_down(net: AnyNet) -> Description:
             for origin in internet.zones.origins()
             if (zone := internet.zones.zone_of(origin)) is not None and zone.signer is not None
         }
+        transfers = {
+            origin: zone.transfer_to
+            for origin in internet.zones.origins()
+            if (zone := internet.zones.zone_of(origin)) is not None and zone.transfer_to
+        }
         return Description(
             tuple(
                 replace(each, dnssec=signed.pop(each.name, False))
@@ -191,7 +199,12 @@ def write_down(net: AnyNet) -> Description:
             seed=whole.seed,
             hygiene=net.hygiene or None,
             lists=whole.lists,
-            zones=tuple(ZoneEntry(*each) for each in signed.items()),
+            zones=tuple(
+                ZoneEntry(
+                    origin, signed.get(origin, False), allow_transfer=transfers.get(origin, frozenset())
+                )
+                for origin in dict.fromkeys([*signed, *transfers])
+            ),
             faults=tuple(
                 FaultEntry(table)
                 for rule in internet.faults.rules()

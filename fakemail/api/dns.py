@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import dns.resolver
 
     from fakemail.api.blocklists import Blocklist
+    from fakemail.api.hosts import Host
     from fakemail.api.mailnet import AnyNet
     from fakemail.api.presets.dns import DnsFaults
 
@@ -95,6 +96,15 @@ class Dns(Suggests):
     def unsign(self, zone: str) -> None:
         """Take the signatures of a zone away, and the DS record above it."""
         self._net.call(lambda: self._net.internet.zones.unsign(zone))
+
+    def allow_transfer(self, zone: str, *clients: str | Host) -> None:
+        """Let some clients have all of a zone by AXFR over TCP (RFC 5936), and no others; none by default.
+
+        A client is a host or its name (``"app"`` for the program under test), an address, a network, or ``"*"`` for
+        everybody. Without clients it ends. Raises :class:`~fakemail.errors.UnknownName` for what is no zone.
+        """
+        names = [each if isinstance(each, str) else each.name for each in clients]
+        self._net.call(lambda: self._net.internet.zones.allow_transfer(zone, names))
 
     def trust_anchor(self, *zones: str, form: str = "bind") -> str:
         """The public keys of signed zones, of all unless some are named, as the text of a trust anchor file.

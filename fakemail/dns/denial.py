@@ -78,9 +78,9 @@ def _signed(zones: Zones, records: Sequence[Record]) -> list[Record]:
         if zone is None or signer is None or (type == "NS" and name != zone.origin):
             continue
         stored = zone.nodes.get(name, {}).get(type, members)
-        signature = signer.signature(stored)
+        signature = signer.negative_signature(stored, members[0].ttl)
         if signature is not None:
-            found.append(replace(signature, ttl=members[0].ttl))
+            found.append(signature)
     return found
 
 
@@ -131,6 +131,7 @@ class Chain:
             if cuts
             else places
         )
+        self._records: dict[int, Record] = {}
 
     @classmethod
     def of(cls, zone: Zone) -> Chain:
@@ -146,7 +147,28 @@ class Chain:
 
     def covering(self, name: str) -> Record:
         """The NSEC record at a name, or the one whose span it lies in."""
-        at = max(bisect_right(self._places, _order(name)) - 1, 0)
+        return self._at(max(bisect_right(self._places, _order(name)) - 1, 0))
+
+    def everything(self) -> list[Record]:
+        """Every record of the zone, with signatures and this chain (RFC 4035 §3.1.5)."""
+        spans = {record.name: record for record in map(self._at, range(len(self._places)))}
+        found: list[Record] = []
+        for name, node in self._zone.nodes.items():
+            span = spans.get(name)
+            for type, records in node.items():
+                # Of a cut the DS records are signed; its NS records, and what lies below it, are not the zone's.
+                is_own = span is not None and (name == self._zone.origin or "NS" not in node or type == "DS")
+                found += self.signed(*records) if is_own else records
+            found += self.signed(span) if span is not None else ()
+        return found
+
+    def _at(self, at: int) -> Record:
+        known = self._records.get(at)
+        if known is None:
+            known = self._records[at] = self._span(at)
+        return known
+
+    def _span(self, at: int) -> Record:
         here, following = self._places[at], self._places[(at + 1) % len(self._places)]
         owner = labels_to_text(tuple(reversed(here)))
         node = self._zone.nodes[owner]

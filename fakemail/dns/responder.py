@@ -8,7 +8,8 @@ from typing import Literal
 
 from fakemail.dns.codec import IN, Question, Rejection, decode_query, encode_reply, error_reply
 from fakemail.dns.lookup import Answer, Step, failure, lookup
-from fakemail.dns.zones import Zones
+from fakemail.dns.transfer import TYPES, transfer
+from fakemail.dns.zones import Zone, Zones
 from fakemail.faults import steps
 
 Transport = Literal["udp", "tcp"]
@@ -29,15 +30,24 @@ class Response:
     """The answer section, type and data of each record: ``MX 10 mx1.example.org.``"""
     truncated: bool = False
     script: tuple[steps.Step, ...] | None = None
-    """What a fault does in place of sending ``wire``."""
+    """What is sent in place of ``wire``: the messages of a zone transfer, or what a fault does."""
 
 
 Spoil = Callable[[Question, Answer], Response | None]
 """Makes the reply where something may go wrong; ``None`` when nothing does."""
 
 
+MayTransfer = Callable[[Zone], bool]
+"""Whether the client may have all of a zone."""
+
+
 def respond(
-    zones: Zones, packet: bytes, *, transport: Transport, spoil: Spoil | None = None
+    zones: Zones,
+    packet: bytes,
+    *,
+    transport: Transport,
+    spoil: Spoil | None = None,
+    may_transfer: MayTransfer = lambda _: False,
 ) -> Response | None:
     """Reply to a packet; ``None`` when it deserves silence. Any octets at all may be given."""
     question = decode_query(packet)
@@ -50,15 +60,27 @@ def respond(
         )
     answer = decide(zones, question)
     spoiled = spoil(question, answer) if spoil is not None else None
+    if spoiled is None and question.type in TYPES and transport == "tcp":
+        spoiled = _transferred(zones, question, may_transfer)
     return spoiled or reply(question, answer, transport=transport)
+
+
+def _transferred(zones: Zones, question: Question, may_transfer: MayTransfer) -> Response | None:
+    zone = zones.zone_of(question.name)
+    if zone is None or zone.origin != question.name or question.qclass != IN or not may_transfer(zone):
+        return None
+    messages = transfer(zone, question)
+    if not messages:
+        return None
+    return Response(messages[0], question.name, question.type, "NOERROR", script=messages)
 
 
 def decide(zones: Zones, question: Question) -> Answer:
     """The answer to a question that could be read."""
     if question.qclass != IN:
         return failure("REFUSED")
-    # RFC 5936 §2.2.1: whoever may not transfer a zone is told REFUSED.
-    if question.type in ("AXFR", "IXFR"):
+    # RFC 5936 §2.2.1: whoever may not transfer a zone is told REFUSED; over UDP that is everybody (§4.2).
+    if question.type in TYPES:
         return failure("REFUSED")
     trail: list[Step] = []
     answer = lookup(zones, question.name, question.type, trail)

@@ -7,6 +7,7 @@ for, and again when they have changed. What proves that something is absent is i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -45,6 +46,7 @@ class Signer:
         """What is wrong with the signatures, ``None`` for nothing."""
         self._validity = validity
         self._signed: dict[tuple[str, str], tuple[tuple[Record, ...], Record]] = {}
+        self._shorter: dict[tuple[str, str], Record] = {}
 
     @cached_property
     def _private(self) -> ec.EllipticCurvePrivateKey:
@@ -83,6 +85,17 @@ class Signer:
         signed = self._sign(records)
         self._signed[name, type] = (records, signed)
         return signed
+
+    def negative_signature(self, records: tuple[Record, ...], ttl: int) -> Record | None:
+        """The same with the TTL of negative answers (RFC 2308 §3), made once: each takes long to write."""
+        signed = self.signature(records)
+        if signed is None or signed.ttl == ttl:
+            return signed
+        key = (signed.name, records[0].type)
+        known = self._shorter.get(key)
+        if known is None or (known.ttl, known.value) != (ttl, signed.value):
+            known = self._shorter[key] = replace(signed, ttl=ttl)
+        return known
 
     def _sign(self, records: tuple[Record, ...]) -> Record:
         import dns.dnssec

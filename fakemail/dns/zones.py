@@ -48,6 +48,8 @@ class Zone:
         """Who signs it; ``None`` while it is not signed."""
         self.chain: object | None = None
         """What :mod:`fakemail.dns.denial` has made of its present names."""
+        self.transfer_to: frozenset[str] = frozenset()
+        """Who may have all of it (AXFR): names of clients, addresses, networks, ``*``."""
         self._copy: Zone | None = None
 
     def exists(self, name: str) -> bool:
@@ -93,6 +95,7 @@ class Zone:
             other.nodes = {name: dict(node) for name, node in self.nodes.items()}
             other._below = dict(self._below)
             other.cuts, other.signer = self.cuts, self.signer
+            other.transfer_to = self.transfer_to
         return self._copy
 
     def _count(self, name: str, step: int) -> None:
@@ -194,6 +197,15 @@ class Zones:
     def keys(self) -> tuple[Record, ...]:
         """The DNSKEY record of each signed zone."""
         return tuple(zone.signer.key for zone in self._zones.values() if zone.signer is not None)
+
+    def allow_transfer(self, origin: str, clients: Iterable[str]) -> None:
+        """Let some have all of a zone, and nobody else. Raises :class:`~fakemail.errors.UnknownName`."""
+        key = name_key(origin)
+        zone = self._zones.get(key)
+        if zone is None:
+            raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
+        self._change()
+        zone.transfer_to, zone._copy = frozenset(clients), None
 
     def _delegate(self, parent: Zone, child: Zone) -> None:
         """Let a zone say that a part of it is a zone of its own, signed or not (RFC 4035 §2.3, §2.4)."""

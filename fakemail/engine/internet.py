@@ -47,6 +47,7 @@ from fakemail.mail.envelope import Envelope, Recipient
 from fakemail.mail.headers import head_of
 from fakemail.model.domain import Domain, Routing
 from fakemail.model.host import Host
+from fakemail.model.peers import is_among
 from fakemail.model.world import World
 from fakemail.policy.facts import Surroundings
 from fakemail.record.events import Delivered, Query, Queued, Struck
@@ -137,6 +138,9 @@ class Internet:
             on_query=self._note_query,
             on_error=self.supervisor.report,
             spoils=self.spoiled_dns.spoils,
+            may_transfer=lambda address, port, zone: is_among(
+                self.network.who(address, port), zone.transfer_to
+            ),
         )
 
     # Life ----------------------------------------------------------------------------------------

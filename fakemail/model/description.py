@@ -130,11 +130,13 @@ class RecordEntry:
 
 @dataclass(frozen=True, slots=True)
 class ZoneEntry:
-    """A zone that is no mail domain's, and whether it is signed."""
+    """A zone, whether it is signed (that of a mail domain says so itself), and who may have it."""
 
     name: str
     dnssec: Signed = False
     where: str = field(default="", compare=False)
+    allow_transfer: frozenset[str] = frozenset()
+    """Who may have all of it (AXFR)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,7 +311,12 @@ class _Reader:
 
     def zone(self, name: str, path: Path, data: Mapping[str, Any]) -> ZoneEntry:
         found = self.table(data, path, ZONE_KEYS)
-        return ZoneEntry(a_labels(name), self.signed(found, path), self.where(path))
+        return ZoneEntry(
+            a_labels(name),
+            self.signed(found, path),
+            self.where(path),
+            frozenset(found.get("allow_transfer", ())),
+        )
 
     def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
         """The table ``policy``, in which the key ``greylist`` of the domain itself stands as well."""

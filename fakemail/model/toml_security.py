@@ -10,7 +10,7 @@ from fakemail.model.traits import TEXT, TEXTS, WHOLE, Kind
 from fakemail.model.transport_security import MtaSts
 
 SIGNED: Final = Kind("true, false or the name of a flaw", lambda value: isinstance(value, bool | str))
-ZONE_KEYS: Final[Mapping[str, Kind]] = {"dnssec": SIGNED}
+ZONE_KEYS: Final[Mapping[str, Kind]] = {"dnssec": SIGNED, "allow_transfer": TEXTS}
 MTA_STS_KEYS: Final[Mapping[str, Kind]] = {"mode": TEXT, "max_age": WHOLE, "mx": TEXTS, "flaw": TEXT}
 
 

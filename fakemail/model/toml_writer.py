@@ -46,7 +46,12 @@ def to_toml(description: Description) -> str:
         for each in description.lists
     ]
     blocks += [
-        _table(f"[zones.{write_key(each.name)}]", [("dnssec", each.dnssec)]) for each in description.zones
+        _table(
+            f"[zones.{write_key(each.name)}]",
+            [("dnssec", each.dnssec)]
+            + ([("allow_transfer", each.allow_transfer)] if each.allow_transfer else []),
+        )
+        for each in description.zones
     ]
     blocks += [_table("[[records]]", _record(each)) for each in description.records]
     blocks += [_table("[[faults]]", each.table.items()) for each in description.faults]

@@ -11,10 +11,11 @@ import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, cast
 
 from fakemail.dns.responder import Response, Spoil, Transport, failed, respond
-from fakemail.dns.zones import Zones
+from fakemail.dns.zones import Zone, Zones
 from fakemail.errors import ServerError
 from fakemail.faults.steps import End, Step, Wait
 from fakemail.wire.performing import reset
@@ -24,6 +25,8 @@ OnQuery = Callable[[str, int, Transport, Response], None]
 """Told of each reply: the client's address and port, the transport, the reply."""
 Spoils = Callable[[str, int, Transport], Spoil | None]
 """Asked before each answer what may go wrong with it: for a client's address and port, and a transport."""
+MayHave = Callable[[str, int, Zone], bool]
+"""Asked whether a client's address and port may have all of a zone."""
 OnError = Callable[[BaseException], None]
 """Told of each exception in our own code."""
 
@@ -44,6 +47,7 @@ class DnsServer:
         on_query: OnQuery,
         on_error: OnError,
         spoils: Spoils = lambda *_: None,
+        may_transfer: MayHave = lambda *_: False,
         idle_timeout: float = 30.0,
         max_connections: int = 256,
     ) -> None:
@@ -58,6 +62,7 @@ class DnsServer:
         self._on_query = on_query
         self._on_error = on_error
         self._spoils = spoils
+        self._may_transfer = may_transfer
         self._acceptor: Acceptor | None = None
         self._udp: _Datagrams | None = None
         self._elsewhere: list[Acceptor | _Datagrams] = []
@@ -132,7 +137,10 @@ class DnsServer:
         """
         try:
             spoil = self._spoils(client, port, transport)
-            response = respond(self.zones, packet, transport=transport, spoil=spoil)
+            may_transfer = partial(self._may_transfer, client, port)
+            response = respond(
+                self.zones, packet, transport=transport, spoil=spoil, may_transfer=may_transfer
+            )
         except Exception as error:
             self._on_error(error)
             response = failed(packet)
@@ -289,7 +297,7 @@ class _Connection(asyncio.Protocol):
         del buffer[:at]
 
     def _perform(self, steps: tuple[Step, ...]) -> None:
-        """Do what a fault makes of a reply."""
+        """Send the messages of a transfer, or do what a fault makes of a reply."""
         for place, step in enumerate(steps):
             if self._transport is None:
                 return

@@ -131,6 +131,25 @@ def test_dig_sees_the_zones(net, program):
     assert "BADVERS" in run(dig, *where, "+edns=1", "+noednsnegotiation", "MX", "example.org").stdout
 
 
+def test_dig_transfers_a_zone(net, program):
+    dig = program("dig")
+    net.domain("example.org")
+    where = [f"@{net.dns.host}", "-p", str(net.dns.port), "example.org", "AXFR"]
+    assert "; Transfer failed." in run(dig, *where).stdout
+    net.dns.allow_transfer("example.org", "app")
+    for number in range(800):
+        net.dns.add(f"host{number}.example.org", "TXT", "x" * 50)
+    found = run(dig, *where, "+noall", "+answer").stdout.splitlines()
+    assert found[0] == found[-1]
+    assert "SOA" in found[0].split()
+    assert (
+        len(found)
+        == len(net.internet.zones.records())
+        - sum(not each.name.endswith("example.org") for each in net.internet.zones.records())
+        + 1
+    )
+
+
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"])
 def test_gnu_sasl_logs_in(net, program, mechanism):
     settings = net.account("hello@shop.test").submission

@@ -82,6 +82,7 @@ INSIDE = {
     Stage.IMAP_UNSUBSCRIBE: "UNSUBSCRIBE INBOX",
     Stage.IMAP_LIST: 'LIST "" *',
     Stage.IMAP_LSUB: 'LSUB "" *',
+    Stage.IMAP_XLIST: 'XLIST "" *',
     Stage.IMAP_NAMESPACE: "NAMESPACE",
     Stage.IMAP_STATUS: "STATUS INBOX (MESSAGES)",
     Stage.IMAP_APPEND: "APPEND INBOX {1+}\r\nx",
@@ -137,6 +138,8 @@ def say(client: imaplib.IMAP4, command: str) -> bytes:
 )
 def test_every_stage_can_fail(bob, host, stage):
     command = STRANGER.get(stage) or INSIDE[stage]
+    if stage is Stage.IMAP_XLIST:
+        host.change(imap="gmail-like")
 
     def enter(bob):
         return stranger(bob) if stage in STRANGER else reader(bob, select=stage is not Stage.IMAP_SELECT)
