@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fakemail.api.env_styles import STYLES
-from fakemail.capture.bundles import trust_variables
 from fakemail.engine.naming import SMARTHOST
 from fakemail.engine.network import LOCALHOST
 from fakemail.errors import ClosedError, DeclarationError, nearest
@@ -132,6 +131,8 @@ class Settings(Suggests):
         instead: ``"django"``, ``"flask"`` (Flask-Mail, FastAPI-Mail), ``"laravel"``, ``"rails"``, ``"spring"`` or
         ``"symfony"``.
         """
+        from fakemail.capture.bundles import trust_variables  # few tests start a program
+
         if style is not None:
             return {**self._style(style), **trust_variables(self.ca_file)}
         prefix = self._protocol.upper() if prefix is None else prefix
