@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 from fakemail.api.failures import ambiguous, missing, missing_event, unexpected
+from fakemail.api.handles import Handle
 from fakemail.api.hosts import Domain, read_address
 from fakemail.api.messages import Message
 from fakemail.api.presets.account import AccountFaults
@@ -22,7 +23,6 @@ from fakemail.record.transcript import transcript
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
 from fakemail.terms.stage import Stage
-from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import Leaf, process_authority
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 _DELIVERIES = frozenset({Stage.DELIVER})
 
 
-class BaseInbox(Suggests):
-    """The messages of one mailbox. Iterating and counting look at it as it is now."""
+class BaseInbox(Handle):
+    """The messages of one mailbox. Iterating, counting and its truth look at it as it is now: false while empty."""
 
     def __init__(self, net: AnyNet, address: Address, name: str) -> None:
         self._net = net
@@ -142,11 +142,11 @@ class BaseInbox(Suggests):
             number = index + 1 if index >= 0 else -index
             raise MailExpectation(missing(self._net, self, Wanted(), messages, None, number=number)) from None
 
-    def __bool__(self) -> bool:
-        return True  # a mailbox is there even when nothing is in it; ask is_empty
+    def _name(self) -> str:
+        return f"{self.name} of {self._address.shown}"
 
-    def __repr__(self) -> str:
-        return f"<{self.name} of {self._address.shown}: {len(self)} messages>"
+    def _state(self) -> str:
+        return f": {len(self)} messages"
 
 
 class Inbox(BaseInbox):
@@ -207,7 +207,7 @@ class AsyncInbox(BaseInbox):
 _Box = TypeVar("_Box", bound=BaseInbox)
 
 
-class BaseAccount(Suggests, Generic[_Box]):
+class BaseAccount(Handle, Generic[_Box]):
     """Somebody with a mailbox. Two handles on the same account are equal."""
 
     _new_box: Callable[[AnyNet, Address, str], _Box]
@@ -443,8 +443,8 @@ class BaseAccount(Suggests, Generic[_Box]):
     def __str__(self) -> str:
         return self.address
 
-    def __repr__(self) -> str:
-        return f"<Account {self._address.shown}>"
+    def _name(self) -> str:
+        return f"Account {self._address.shown}"
 
 
 class Account(BaseAccount[Inbox]):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from fakemail.api.handles import Handle
 from fakemail.api.waits import arrive, require_blocking_allowed
-from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
 
 
-class BaseClock(Suggests):
+class BaseClock(Handle):
     """What both faces have in common."""
 
     def __init__(self, net: AnyNet) -> None:
@@ -39,8 +39,11 @@ class BaseClock(Suggests):
             ) from None
         return span
 
-    def __repr__(self) -> str:
-        return f"<Clock at {self.now():%Y-%m-%d %H:%M:%S} UTC>"
+    def _name(self) -> str:
+        return "Clock"
+
+    def _state(self) -> str:
+        return f" at {self.now():%Y-%m-%d %H:%M:%S} UTC"
 
 
 class Clock(BaseClock):

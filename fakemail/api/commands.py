@@ -11,6 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
+from fakemail.api.handles import Handle
 from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.engine.network import Endpoint, real_endpoint
 from fakemail.errors import ClosedError, DeclarationError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-class BaseNamespace(Suggests):
+class BaseNamespace(Handle):
     """What both faces of a namespace have in common."""
 
     def __init__(self, net: AnyNet, settlement: Settlement) -> None:
@@ -35,9 +36,10 @@ class BaseNamespace(Suggests):
 
     @property
     def _inside(self) -> Settlement:
-        if self._settlement is None or self._settlement not in self._net.internet.settlements:
+        settlement, net = self._settlement, self._net
+        if settlement is None or not net.is_running or settlement not in net.internet.settlements:
             raise ClosedError("this namespace has been closed.")
-        return self._settlement
+        return settlement
 
     def expose(self, *services: str) -> Self:
         """Let services of this machine be reached inside, under the same loopback address and port.
@@ -108,6 +110,8 @@ class BaseNamespace(Suggests):
                 process.wait()
                 raise
             done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        if done.returncode < 0:
+            _ = self._inside  # killed, because the namespace was closed meanwhile: then that is the error
         if check:
             done.check_returncode()
         return done
@@ -126,9 +130,11 @@ class BaseNamespace(Suggests):
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        where = "closed" if self._settlement is None else ", ".join(self._settlement.addresses)
-        return f"<{type(self).__name__} {self.name}: {where}>"
+    def _name(self) -> str:
+        return f"{type(self).__name__} {self.name}"
+
+    def _state(self) -> str:
+        return f": {', '.join(self._inside.addresses)}"
 
 
 class Namespace(BaseNamespace):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.fault_rules import read_rule
+from fakemail.api.handles import Handle
 from fakemail.api.presets.adding import Adds
 from fakemail.api.presets.http import HttpPresets
 from fakemail.api.presets.reading import ReadingPresets
@@ -66,8 +68,8 @@ class Fault(Suggests):
         return f"<Fault of {self._rule.scope}: {self._rule}>"
 
 
-class Faults(Adds):
-    """What goes wrong somewhere: put in force, listed, lifted."""
+class Faults(Handle, Adds):
+    """What goes wrong somewhere: put in force, listed, lifted. Iterate it for what is in force."""
 
     def __init__(self, net: AnyNet, scope: Scope) -> None:
         self._net = net
@@ -194,8 +196,17 @@ class Faults(Adds):
                 "what works is refuse_connections(), for what our hosts send to it."
             )
 
-    def __repr__(self) -> str:
-        return f"<Faults of {self._scope}: {len(self.all())}>"
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self.all())
+
+    def __len__(self) -> int:
+        return len(self.all())
+
+    def _name(self) -> str:
+        return f"Faults of {self._scope}"
+
+    def _state(self) -> str:
+        return f": {len(self)}"
 
 
 class HostFaults(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fakemail import faults
 from fakemail.api.faults import HostFaults
+from fakemail.api.handles import Handle
 from fakemail.api.settings import Settings
 from fakemail.api.signing import DkimKey, Signs
 from fakemail.dns.rdata import txt
@@ -27,7 +28,6 @@ from fakemail.model.transport_security import MtaSts
 from fakemail.terms.address import Address, address
 from fakemail.terms.domains import a_labels, u_labels
 from fakemail.terms.stage import Stage
-from fakemail.terms.suggestions import Suggests
 from fakemail.tls.dane import Kind
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from fakemail.engine.site import RunningHost
 
 
-class Host(Suggests):
+class Host(Handle):
     """A machine of the fake internet. Two handles on the same host are equal."""
 
     def __init__(self, net: AnyNet, name: str) -> None:
@@ -224,8 +224,11 @@ class Host(Suggests):
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def __repr__(self) -> str:
-        return f"<Host {u_labels(self.name)} [{self.ipv4}]>"
+    def _name(self) -> str:
+        return f"Host {u_labels(self.name)}"
+
+    def _state(self) -> str:
+        return f" [{self.ipv4}]"
 
 
 class Domain(Signs):

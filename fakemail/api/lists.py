@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.accounts import BaseInbox
+from fakemail.api.handles import Handle
 from fakemail.api.hosts import Host, read_address
 from fakemail.model.mailing_list import MailingList as DescribedList
 from fakemail.mta.lists import unsubscribe_url
 from fakemail.store.mailbox import INBOX
 from fakemail.terms.address import Address
-from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
     from fakemail.api.mailnet import AnyNet
 
 
-class MailingList(Suggests):
+class MailingList(Handle):
     """An address that sends what it gets to its members, as mailing list programs do.
 
     The subject gets a prefix and the text a footer, which breaks the author's DKIM signature; the fields are
@@ -88,5 +88,8 @@ class MailingList(Suggests):
     def __str__(self) -> str:
         return self.address
 
-    def __repr__(self) -> str:
-        return f"<MailingList {self._address.shown} of {len(self.members)} members>"
+    def _name(self) -> str:
+        return f"MailingList {self._address.shown}"
+
+    def _state(self) -> str:
+        return f" of {len(self.members)} members"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from fakemail.api.handles import Handle
 from fakemail.api.results import Results
 from fakemail.api.spans import require_span
 from fakemail.engine.queue import Entry
@@ -116,7 +117,7 @@ class QueuedMail(Suggests):
         return f"<QueuedMail {self.queue_id} at {self._entry.message.host}, {self.sender} to {to}{why}>"
 
 
-class Queue(Suggests):
+class Queue(Handle):
     """Everything that waits, at all hosts, oldest first."""
 
     def __init__(self, net: AnyNet) -> None:
@@ -205,5 +206,8 @@ class Queue(Suggests):
 
         self._net.call(change)
 
-    def __repr__(self) -> str:
-        return f"<Queue of {len(self)} messages>"
+    def _name(self) -> str:
+        return "Queue"
+
+    def _state(self) -> str:
+        return f" of {len(self)} messages"

@@ -28,7 +28,8 @@ def watch(
     """A future for the first result of ``check`` that is not ``None``; ``None`` when time is up.
 
     ``check`` is called at once, then after each event at one of the ``stages`` (``None``: every
-    event, and every end of a task), always in the loop's thread. ``timeout`` is in real seconds.
+    event, and every end of a task), always in the loop's thread. ``timeout`` is in real seconds. It fails with
+    :class:`~fakemail.errors.ClosedError` as soon as the fake internet is closed.
     """
     future: Future[_T | None] = Future()
 
@@ -45,6 +46,7 @@ def watch(
             if future.done():
                 return
             try:
+                internet.require_running()
                 found = check()
             except BaseException as error:
                 future.set_exception(error)
@@ -62,6 +64,8 @@ def watch(
         look()
         if future.done():
             return
+        internet.on_stop.append(look)
+        cleanup.append(lambda: internet.on_stop.remove(look))
         cleanup.append(internet.log.subscribe(heard))
         cleanup.append(thread.loop.call_later(timeout, finish, None).cancel)
         if stages is None:

@@ -38,7 +38,7 @@ from fakemail.engine.spoiled_dns import SpoiledDns
 from fakemail.engine.stalls import Stalls
 from fakemail.engine.ticking import Ticking
 from fakemail.engine.transfer import LocalCopy, QueuedMessage
-from fakemail.errors import MailExpectation, ServerError
+from fakemail.errors import ClosedError, MailExpectation, ServerError
 from fakemail.faults.facts import Facts
 from fakemail.faults.register import Register
 from fakemail.faults.rule import Rule
@@ -125,6 +125,9 @@ class Internet:
         """Where else its servers listen: inside namespaces."""
         self._homes: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """Host to the domains for which it takes mail: keys only, in the order of their declaration."""
+        self.is_stopped = False
+        self.on_stop: list[Callable[[], object]] = []
+        """Called when it begins to stop, to wake whoever waits in it."""
         self._signs = False
         self._advancing = asyncio.Lock()  # it takes the loop in which it is first waited for
         self.authentications = Authentications(self)
@@ -159,6 +162,9 @@ class Internet:
 
     async def stop(self) -> None:
         """End everything at once. Ports are free and tasks have ended when it returns."""
+        self.is_stopped = True
+        for wake in tuple(self.on_stop):
+            wake()
         for settlement in tuple(self.settlements):
             settlement.leave()
         for running in self.hosts.values():
@@ -170,6 +176,13 @@ class Internet:
         await self.dns.stop()
         # Whatever was dropped closes its socket in the next turn of the loop, behind which we are then.
         await asyncio.sleep(0)
+
+    def require_running(self) -> None:
+        """Raise :class:`~fakemail.errors.ClosedError` for whoever waits in what has been stopped."""
+        if self.is_stopped:
+            raise ClosedError(
+                "this fake internet was closed while something waited in it; what was to come never will."
+            )
 
     @property
     def is_settled(self) -> bool:
@@ -423,18 +436,22 @@ class Internet:
     async def quiet(self, *, patience: float) -> None:
         """Wait until our side is quiet (see :attr:`is_settled`), for that many real seconds at most.
 
-        Raises :class:`~fakemail.errors.MailExpectation` when it does not become quiet.
+        Raises :class:`~fakemail.errors.MailExpectation` when it does not become quiet, and
+        :class:`~fakemail.errors.ClosedError` when it is stopped meanwhile.
         """
+        self.require_running()
         if self.is_settled:
             return
         woken = asyncio.Event()
         unsubscribe = self.log.subscribe(lambda _: woken.set())
         self.supervisor.on_end.append(woken.set)
+        self.on_stop.append(woken.set)
         try:
             async with asyncio.timeout(patience):
                 while not self.is_settled:
                     woken.clear()
                     await woken.wait()
+                    self.require_running()
         except TimeoutError:
             raise MailExpectation(
                 f"the fake internet did not become quiet within {patience:g} s: {self.activity}."
@@ -442,6 +459,7 @@ class Internet:
         finally:
             unsubscribe()
             self.supervisor.on_end.remove(woken.set)
+            self.on_stop.remove(woken.set)
 
     async def advance(self, by: timedelta, *, patience: float) -> None:
         """Run all that is due in a span, in order, becoming quiet after each; then stand at its end.

@@ -199,6 +199,7 @@ async def settle(internet: Internet, host: str | None) -> Settlement:
         internet.network.moved_out(*addresses)
         raise
     try:
+        internet.require_running()  # it may have been closed meanwhile
         await settlement.open()
     except BaseException:
         settlement.leave()

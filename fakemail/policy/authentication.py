@@ -157,6 +157,9 @@ class SenderAuthentication(Suggests):
     def __iter__(self) -> Iterator[Result]:
         return (getattr(self, name) for name in METHODS)
 
+    def __len__(self) -> int:
+        return len(METHODS)
+
     def __str__(self) -> str:
         return "\n".join(result.tell() for result in self)
 

@@ -61,7 +61,10 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Deliverability:
-    """What receivers of every kind would say of a message. Iterate it for what they would mind; print it."""
+    """What receivers of every kind would say of a message. Iterate it for what they would mind; print it.
+
+    It is as long as what they would mind, so it is false when nobody would mind anything; see also :attr:`ok`.
+    """
 
     message: str
     """Which message it is about."""
@@ -98,6 +101,9 @@ class Deliverability:
 
     def __iter__(self) -> Iterator[Objection]:
         return iter(self.objections)
+
+    def __len__(self) -> int:
+        return len(self.objections)
 
     def __str__(self) -> str:
         lines = [f"{self.message}, {self.sent}", self.authentication]

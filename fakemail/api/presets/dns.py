@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.faults import Fault, Faults
+from fakemail.api.handles import Handle
 from fakemail.api.results import Results
 from fakemail.api.spans import require_span
 from fakemail.dns.lookup import lookup
@@ -18,13 +20,12 @@ from fakemail.faults.actions.answers import Delay, Garbage
 from fakemail.faults.actions.connections import NoReply, Reset
 from fakemail.faults.rule import Scope
 from fakemail.terms.stage import Stage
-from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
 
 
-class DnsFaults(Suggests):
+class DnsFaults(Handle):
     """What goes wrong with the answers of the name server.
 
     Each takes a name (``"example.org"``, a pattern with ``*``, or none for all names) and ``type``, and
@@ -45,6 +46,18 @@ class DnsFaults(Suggests):
     def all(self) -> Results[Fault]:
         """The faults of the name server that are in force."""
         return self._faults.all()
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._faults)
+
+    def __len__(self) -> int:
+        return len(self._faults)
+
+    def _name(self) -> str:
+        return "Faults of the name server"
+
+    def _state(self) -> str:
+        return f": {len(self)}"
 
     def lift(self, *faults: Fault) -> None:
         """End these faults, or all of the name server if none is named."""
