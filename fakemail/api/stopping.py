@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from fakemail.api.waits import in_trio
+from fakemail.api.waits import is_trio_running
 
 # The system ignores it where nobody handles it, so that one which comes late does no harm.
 _SIGNAL: Final = getattr(signal, "SIGURG", None)
@@ -56,7 +56,7 @@ class Stopper:
         return True
 
     def _stop_here(self, number: int, frame: FrameType | None) -> None:
-        if not self._is_on or in_trio():
+        if not self._is_on or is_trio_running():
             return
         loop = asyncio._get_running_loop()
         if loop is None or asyncio.current_task(loop) is not None:
