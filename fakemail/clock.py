@@ -5,14 +5,62 @@ A clock holds jobs and tells which are due; running them is the engine's part, i
 
 from __future__ import annotations
 
+import datetime as _datetime
 import heapq
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count
+from types import ModuleType
+
+__all__ = [
+    "Clock",
+    "Job",
+    "RealClock",
+    "VirtualClock",
+    "date",
+    "datetime",
+    "keep_real_dates",
+    "machine_time",
+    "monotonic",
+    "real_dates",
+]
+
+# A test may put something else in the place of ``datetime.datetime`` for its app (freezegun, unittest.mock,
+# monkeypatch), and what is imported for the first time meanwhile keeps that for good. So modules of ours that are
+# loaded late take ``date`` and ``datetime`` from here, and other packages that keep them are loaded in real_dates().
+_REAL_DATES = ModuleType("datetime", _datetime.__doc__)
+_REAL_DATES.__dict__.update(vars(_datetime))
+
+
+@contextmanager
+def real_dates() -> Iterator[None]:
+    """Within it, what is imported for the first time gets the real ``datetime``, whatever a test has made of it.
+
+    Nobody else sees a difference but those who import ``datetime`` itself at that very moment.
+    """
+    given = sys.modules["datetime"]
+    if vars(given).get("datetime") is _REAL_DATES.datetime:
+        yield
+        return
+    sys.modules["datetime"] = _REAL_DATES
+    try:
+        yield
+    finally:
+        sys.modules["datetime"] = given
+
+
+def keep_real_dates(packages: Iterable[str]) -> None:
+    """Let the loaded modules of these packages use the real ``datetime`` from now on, whenever they are called."""
+    wanted = tuple(packages)
+    for name, module in tuple(sys.modules.items()):
+        if name.partition(".")[0] in wanted and isinstance(vars(module).get("datetime"), ModuleType):
+            vars(module)["datetime"] = _REAL_DATES
 
 
 def machine_time() -> datetime:

@@ -6,6 +6,7 @@ A folder is locked as long as its process lives, so whoever can lock it may take
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -22,22 +23,37 @@ _PREFIX: Final = "fakemail-"
 _LOCK: Final = ".owner"
 
 
+class SystemCalls:
+    """The system's own calls, where no test that fakes the file system for its app replaces them: OpenSSL, and the
+    programs that are given a path, are in the real one."""
+
+    mkdir = staticmethod(os.mkdir)
+    open = staticmethod(os.open)
+    write = staticmethod(os.write)
+    close = staticmethod(os.close)
+    chmod = staticmethod(os.chmod)
+    replace = staticmethod(os.replace)
+    if sys.platform != "win32":
+        flock = staticmethod(fcntl.flock)
+
+
 class Folder:
     """A new folder, mode 0700; whoever made it takes it away again, or the next process does."""
 
     def __init__(self) -> None:
         place = tempfile.gettempdir()
         sweep(place)
-        self.name = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+        self.name = os.path.join(place, f"{_PREFIX}{secrets.token_hex(8)}")
         """Its path."""
+        SystemCalls.mkdir(self.name, 0o700)
         self._owner = os.getpid()
         self._lock = -1
         if sys.platform != "win32":
             # It gets its name when it is locked, for a sweep by another process may come in between.
-            lock = Path(self.name, _LOCK)
-            self._lock = os.open(f"{lock}.new", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            os.rename(f"{lock}.new", lock)
+            lock = os.path.join(self.name, _LOCK)
+            self._lock = SystemCalls.open(f"{lock}.new", os.O_RDWR | os.O_CREAT, 0o600)
+            SystemCalls.flock(self._lock, fcntl.LOCK_EX)
+            SystemCalls.replace(f"{lock}.new", lock)
 
     def cleanup(self) -> None:
         """Take it away with everything in it; in a process that was forked from its owner this does nothing."""
@@ -47,6 +63,20 @@ class Folder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def draft(directory: str | Path, content: bytes, *, public: bool) -> str:
+    """A complete file, to be moved into place, so that nobody ever reads half of it. Mode 0600, or 0644 if public."""
+    path = os.path.join(directory, f".draft-{secrets.token_hex(8)}")
+    file = SystemCalls.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        while content:
+            content = content[SystemCalls.write(file, content) :]
+    finally:
+        SystemCalls.close(file)
+    if public:
+        SystemCalls.chmod(path, 0o644)
+    return path
 
 
 @cache

@@ -18,6 +18,7 @@ from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.deliverability import Foreseeing
 from fakemail.api.dns import Dns
+from fakemail.api.early import load_early
 from fakemail.api.faults import HostFaults
 from fakemail.api.hosts import Domain, Host, read_address
 from fakemail.api.hygiene import RETRIES, read_hygiene, refuse_for_now
@@ -166,6 +167,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
     def _start(self) -> None:
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
+        load_early()
         internet = Internet(
             seed=self.seed,
             clock=self._clock,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fakemail.clock import datetime, real_dates
 from fakemail.dns.names import text_to_labels
 from fakemail.dns.records import DEFAULT_TTL, Record
 from fakemail.model.transport_security import check_signed
@@ -57,9 +58,8 @@ class Signer:
 
     @cached_property
     def _public(self) -> DNSKEY:
-        from dns.dnssec import make_dnskey
-
-        return make_dnskey(self._private.public_key(), _ALGORITHM, _ZONE_KEY_AND_ENTRY_POINT)
+        key: DNSKEY = _dnssec().make_dnskey(self._private.public_key(), _ALGORITHM, _ZONE_KEY_AND_ENTRY_POINT)
+        return key
 
     @cached_property
     def key(self) -> Record:
@@ -69,9 +69,7 @@ class Signer:
     @cached_property
     def key_digest(self) -> Record:
         """The DS record that the parent publishes for the key, SHA-256 (RFC 4509)."""
-        from dns.dnssec import make_ds
-
-        ds = make_ds(_name(self.origin), self._public, "SHA256")
+        ds = _dnssec().make_ds(_name(self.origin), self._public, "SHA256")
         return Record(self.origin, "DS", DEFAULT_TTL, _one_spelling(ds))
 
     def signature(self, records: tuple[Record, ...]) -> Record | None:
@@ -98,14 +96,12 @@ class Signer:
         return known
 
     def _sign(self, records: tuple[Record, ...]) -> Record:
-        import dns.dnssec
-
         since, until = self._validity()
         # The key itself stays as it should be, so that what is wrong is the data's.
         flaw = self.flaw if records[0].type != "DNSKEY" else None
         if flaw == "expired":
             since, until = since - 30 * _DAY, since - _DAY
-        signature = dns.dnssec.sign(
+        signature = _dnssec().sign(
             _set(records),
             self._private,
             _name(self.origin),
@@ -120,6 +116,13 @@ class Signer:
         else:
             text = _one_spelling(signature)
         return Record(records[0].name, "RRSIG", records[0].ttl, text)
+
+
+def _dnssec() -> Any:
+    """dnspython's module of that name, which keeps the class of dates that it meets when it is loaded."""
+    with real_dates():
+        import dns.dnssec
+    return dns.dnssec
 
 
 def _name(key: str) -> dns.name.Name:

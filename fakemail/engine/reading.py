@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from fakemail.clock import datetime
 from fakemail.store.account import AccountStore
 from fakemail.terms.ids import Chance
 

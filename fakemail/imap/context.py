@@ -6,10 +6,10 @@ Commands read and change this. How octets come and go lives in :mod:`fakemail.im
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from fakemail.clock import datetime
 from fakemail.imap import capabilities
 from fakemail.imap.capabilities import Facts
 from fakemail.imap.notifying import Notifications

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_tz
 from typing import Final, NamedTuple, overload
 
 from fakemail.mail.decoding import field_text
@@ -200,11 +200,14 @@ class Headers(Suggests):
 def parse_date(text: str) -> datetime | None:
     """The time of a Date field, with its zone (UTC where it names none), or None (RFC 5322 §3.3)."""
     try:
-        when = parsedate_to_datetime(text[:_DATE_OCTETS])
+        # Not parsedate_to_datetime(): it would look for datetime where a test may have put something else.
+        found = parsedate_tz(text[:_DATE_OCTETS])
+        if found is None:
+            return None
+        # RFC 5322 §3.3: "-0000" is universal time, from a system that does not know its own zone.
+        return datetime(*found[:6], tzinfo=timezone(timedelta(seconds=found[9] or 0)))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    # RFC 5322 §3.3: "-0000" is universal time, from a system that does not know its own zone.
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when
 
 
 def message_ids(text: str) -> list[str]:

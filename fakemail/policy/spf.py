@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -20,6 +19,7 @@ from spftrace.macros import MacroContext, expand, truncate_domain
 from spftrace.parser import Term
 from spftrace.trace import Trace
 
+from fakemail.clock import datetime
 from fakemail.policy.facts import Facts, Resolve
 from fakemail.policy.finding import Status
 from fakemail.policy.results import SpfResult

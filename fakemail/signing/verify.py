@@ -11,11 +11,11 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
+from fakemail.clock import datetime
 from fakemail.mail.headers import Field, body_offset, split_fields
 from fakemail.signing.canonical import BODY
 from fakemail.signing.covered import FieldStack, signed_header

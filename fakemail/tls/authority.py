@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
-import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fakemail.clock import machine_time
-from fakemail.folders import Folder
+from fakemail.folders import Folder, SystemCalls, draft
 from fakemail.terms.domains import a_labels
 from fakemail.tls.reissue import Usage, reissue, rsa_key
 
@@ -54,25 +53,15 @@ class PrivateFiles:
     def directory(self) -> Path:
         """The directory, mode 0711: others can open what they may read, and not look around."""
         folder = Folder()
-        os.chmod(folder.name, 0o711)
+        SystemCalls.chmod(folder.name, 0o711)
         weakref.finalize(self, folder.cleanup)
         return Path(folder.name)
 
     def write(self, name: str, content: bytes, *, public: bool = False) -> Path:
         """Write a file, mode 0600, or 0644 for what everybody may know, and return its path."""
         path = self.directory / name
-        os.replace(draft(self.directory, content, public=public), path)
+        SystemCalls.replace(draft(self.directory, content, public=public), str(path))
         return path
-
-
-def draft(directory: Path, content: bytes, *, public: bool) -> str:
-    """A complete file, to be moved into place, so that nobody ever reads half of it."""
-    handle, path = tempfile.mkstemp(dir=directory, prefix=".draft-")  # mode 0600
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    if public:
-        os.chmod(path, 0o644)
-    return path
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +125,7 @@ class Authority:
         known = self._made.get("ca")
         if known is not None:
             return known
-        import trustme
+        from fakemail.tls.certificates import trustme
 
         return self._made.setdefault("ca", trustme.CA(organization_name=_ORGANIZATION))
 
@@ -149,20 +138,21 @@ class Authority:
     def java_truststore(self) -> bytes:
         """The same as Java reads it: a PKCS #12 file that needs no password, as its own has been since JDK 18."""
         from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
-        from cryptography.x509 import load_pem_x509_certificate
 
-        certificate = pkcs12.PKCS12Certificate(load_pem_x509_certificate(self.ca_pem), b"fakemail")
+        from fakemail.tls.certificates import x509
+
+        certificate = pkcs12.PKCS12Certificate(x509.load_pem_x509_certificate(self.ca_pem), b"fakemail")
         return pkcs12.serialize_java_truststore([certificate], NoEncryption())
 
     @cached_property
     def subject_hash(self) -> str:
         """The name under which OpenSSL looks for it in a directory, without the number behind it."""
-        from cryptography.x509 import Name, NameAttribute, load_pem_x509_certificate
+        from fakemail.tls.certificates import x509
 
         # OpenSSL's x509_name_canon: small letters, single spaces, UTF-8, and without the outermost header.
-        subject = load_pem_x509_certificate(self.ca_pem).subject
-        plain = [NameAttribute(each.oid, " ".join(str(each.value).lower().split())) for each in subject]
-        encoded = Name(plain).public_bytes()
+        subject = x509.load_pem_x509_certificate(self.ca_pem).subject
+        plain = [x509.NameAttribute(each.oid, " ".join(str(each.value).lower().split())) for each in subject]
+        encoded = x509.Name(plain).public_bytes()
         header = 2 + (encoded[1] & 0x7F if encoded[1] & 0x80 else 0)
         digest = hashlib.sha1(encoded[header:], usedforsecurity=False).digest()
         return digest[3::-1].hex()
@@ -377,8 +367,9 @@ def keep_through_forks() -> None:
 
 def tls_server_end_point(der: bytes) -> bytes:
     """The ``tls-server-end-point`` channel binding of a server's certificate, DER (RFC 5929 §4.1)."""
-    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
+
+    from fakemail.tls.certificates import x509
 
     # RFC 5929 §4.1: the hash of the signature algorithm, but SHA-256 in place of MD5 and SHA-1. Where the
     # signature has no one hash (Ed25519) the binding is undefined; implementations take SHA-256.

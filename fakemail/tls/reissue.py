@@ -8,9 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    from cryptography import x509
-
     from fakemail.tls.authority import Leaf
+    from fakemail.tls.certificates import x509
 
 Usage = Literal["client", "email"]
 
@@ -40,9 +39,10 @@ def reissue(
     It is for another key if ``key_pem`` is given, good for nothing but ``usage`` (RFC 5280 §4.2.1.12), and, without
     ``alternative_names``, names its owner in the subject only. Its dates are earlier by ``age``.
     """
-    from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+    from fakemail.tls.certificates import x509
 
     def load(pem: bytes) -> CertificateIssuerPrivateKeyTypes:
         # We made the key ourselves, and validating an RSA key takes as long as making one.
@@ -78,8 +78,7 @@ def reissue(
 
 
 def _usage(usage: Usage) -> x509.ExtendedKeyUsage:
-    from cryptography import x509
-    from cryptography.x509.oid import ExtendedKeyUsageOID
+    from fakemail.tls.certificates import oid, x509
 
-    meant = {"client": ExtendedKeyUsageOID.CLIENT_AUTH, "email": ExtendedKeyUsageOID.EMAIL_PROTECTION}
+    meant = {"client": oid.ExtendedKeyUsageOID.CLIENT_AUTH, "email": oid.ExtendedKeyUsageOID.EMAIL_PROTECTION}
     return x509.ExtendedKeyUsage([meant[usage]])

@@ -15,9 +15,10 @@ _UNTIL: Final = timedelta(days=396)
 
 def revocation_list(ca_pem: bytes, ca_key_pem: bytes, revoked: Iterable[bytes]) -> bytes:
     """The list of an authority, PEM; ``revoked`` are certificates, DER. It may be empty."""
-    from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
+
+    from fakemail.tls.certificates import x509
 
     authority = x509.load_pem_x509_certificate(ca_pem)
     key = serialization.load_pem_private_key(ca_key_pem, None)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
 
+_FIXTURES = frozenset(__all__)
+
 _MARKER = (
     "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, hygiene, redirect, children, real_ports, "
     "faults): the fake internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and "
@@ -190,8 +192,13 @@ def pytest_report_from_serializable() -> Generator[None, object, object]:
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Remember where the test begins in the worlds that several tests share; refuse a sweep that cannot work."""
+    if "pyfakefs" in sys.modules and not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        from fakemail.api.early import load_early
+
+        load_early()  # before its fixture fs is there
     if TRIAL in item.stash:
         from pytest_fakemail.sweeping import check
 

@@ -29,6 +29,6 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyfile(shop=_APP)
     pytester.makeini(
         "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
-        "addopts = --strict-markers -p no:cacheprovider -p no:hypothesispytest\n"
+        "addopts = --strict-markers -p no:cacheprovider -p no:hypothesispytest -p no:playwright\n"
     )
     return pytester

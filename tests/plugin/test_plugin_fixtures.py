@@ -174,3 +174,26 @@ def test_unittest_classes(project: pytest.Pytester) -> None:
     run = project.runpytest()
     run.assert_outcomes(passed=1, failed=1)
     run.stdout.fnmatch_lines(["*fakemail journey*", "Fate: delivered to bob@example.org, INBOX"])
+
+
+@pytest.mark.parametrize("names", ["fs, mailnet", "mailnet, fs"])
+def test_a_fake_file_system_in_the_same_test(project: pytest.Pytester, names: str) -> None:
+    pytest.importorskip("pyfakefs")
+    project.makepyfile(
+        f"""
+        from shop import send
+
+        def test_first({names}):
+            bob = mailnet.account("bob@example.org")
+            send(bob.submission, bob.address, sender=bob.address)
+            bob.inbox.wait_for_one()
+            assert not fs.exists(bob.submission.ca_file)
+
+        def test_then(mailnet):
+            bob = mailnet.account("bob@example.org")
+            send(bob.submission, bob.address, sender=bob.address)
+            bob.inbox.wait_for_one()
+        """
+    )
+    # In a process of its own, where nothing has been loaded yet.
+    project.runpytest_subprocess().assert_outcomes(passed=2)

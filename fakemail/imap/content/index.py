@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Final, NamedTuple, Protocol
 
+from fakemail.clock import date, datetime
 from fakemail.imap.content.envelope import PLAIN_ADDRESS
 from fakemail.mail.addresses import Kind, read_addresses
 from fakemail.mail.decoding import decode_words, field_text, unfold, unfolded

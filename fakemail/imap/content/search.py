@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from fakemail.clock import date, datetime
 from fakemail.imap.content.index import HasMessage, address_needle, collation_key, index_of
 from fakemail.imap.content.text import body_contains, header_contains
 from fakemail.imap.syntax.search_keys import (

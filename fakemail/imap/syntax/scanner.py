@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from fakemail.clock import date as any_date
+from fakemail.clock import datetime as any_moment
 from fakemail.imap.syntax.errors import CommandError
 from fakemail.imap.syntax.framing import LITERAL_MARK, Frame, Literal
 from fakemail.imap.syntax.sets import SAVED_RESULT, STAR, NumberSet, PartialRange, SequenceSet
@@ -379,7 +381,7 @@ class Scanner:
         if quoted and not self.try_mark('"'):
             self.fail("'\"' after a date")
         try:
-            return datetime.date(*_day(found))
+            return any_date(*_day(found))
         except ValueError:
             self.at = start
             self.fail("a date that exists")
@@ -395,7 +397,7 @@ class Scanner:
             offset = datetime.timedelta(hours=hours, minutes=minutes)
             zone = datetime.timezone(offset if found[7] == "+" else -offset)
             clock = int(found[4]), int(found[5]), int(found[6])
-            return datetime.datetime(*_day(found), *clock, tzinfo=zone)
+            return any_moment(*_day(found), *clock, tzinfo=zone)
         except ValueError:
             self.at = start
             self.fail("a date, time and zone that exist")
