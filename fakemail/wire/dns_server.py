@@ -18,6 +18,7 @@ from fakemail.dns.responder import Response, Spoil, Transport, failed, respond
 from fakemail.dns.zones import Zone, Zones
 from fakemail.errors import ServerError
 from fakemail.faults.steps import End, Step, Wait
+from fakemail.wire.forks import own
 from fakemail.wire.performing import reset
 from fakemail.wire.ports import Acceptor, bound_socket, port_error
 
@@ -184,7 +185,7 @@ class _Datagrams:
 
     def __init__(self, server: DnsServer, sock: socket.socket) -> None:
         self._server = server
-        self._socket = sock
+        self._socket = own(sock)
         self._loop = asyncio.get_running_loop()
         self._late: set[asyncio.TimerHandle] = set()
         self._loop.add_reader(sock.fileno(), self._answer)  # with the socket itself, each look-up prints it

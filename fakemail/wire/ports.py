@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, Final, Protocol
 
 from fakemail.errors import PortInUse, TooManyOpenFiles
+from fakemail.wire.forks import own, stop_listening
 
 
 class Ground(Protocol):
@@ -79,7 +80,7 @@ def bound_socket(address: str, port: int, *, purpose: str) -> socket.socket:
         sock.close()
         raise port_error(address, port, purpose, error) from error
     sock.setblocking(False)
-    return sock
+    return own(sock)
 
 
 def knocking_socket(address: str, port: int) -> socket.socket:
@@ -87,13 +88,13 @@ def knocking_socket(address: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setblocking(False)
     sock.connect_ex((address, port))
-    return sock
+    return own(sock)
 
 
 def stream_socket(what: str) -> socket.socket:
     """A TCP socket. Raises :class:`~fakemail.errors.TooManyOpenFiles`, which begins with ``what``."""
     try:
-        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        return own(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     except OSError as error:
         raise too_many_open_files(error, what) or error from None
 
@@ -157,7 +158,7 @@ class Acceptor:
         Raises ``OSError`` if another socket listens there already.
         """
         sock.listen(BACKLOG)
-        self._socket = sock
+        self._socket = own(sock)
         self._factory = factory
         self._loop = asyncio.get_running_loop()
         self._arriving: set[Coroutine[Any, Any, object]] = set()
@@ -173,7 +174,7 @@ class Acceptor:
         self._loop.remove_reader(self._socket.fileno())
         if self._retry is not None:
             self._retry.cancel()
-        self._socket.close()
+        stop_listening(self._socket)
         for work in tuple(self._arriving):
             work.close()  # closes the transport
         self._arriving.clear()
@@ -196,7 +197,7 @@ class Acceptor:
                     {"message": str(full)} if full is not None else {"message": what, "exception": error}
                 )
                 return
-            self._take_in(connection)
+            self._take_in(own(connection))
 
     def _take_in(self, connection: socket.socket) -> None:
         """Make the transport now; its protocol hears of it in the next turn of the loop."""
@@ -294,7 +295,7 @@ class Listener:
         self._release_backlog()
         if self._acceptor is not None:
             self._acceptor.close()
-        self._socket.close()
+        stop_listening(self._socket)
         self._acceptor = None
         self._socket = self._bind(self.address, self.port)
 
@@ -305,7 +306,7 @@ class Listener:
             self._acceptor = None
         else:
             self._release_backlog()
-            self._socket.close()
+            stop_listening(self._socket)
 
     def _release_backlog(self) -> None:
         for filler in self._fillers:

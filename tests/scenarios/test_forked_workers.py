@@ -1,0 +1,123 @@
+"""Hosts stop, refuse and come back although a worker that was forked meanwhile lives on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fakemail import MailNet, Stage
+from namespaces import require_low_ports
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+_SERVICES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    """A forked process that lives until the end of the block."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+        os._exit(0)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _is_open(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=20).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_a_host_stops_and_starts(service: str) -> None:
+    with MailNet() as net:
+        host = net.host("mx1.example.org", services=[service])
+        there = host.settings(service)
+        with _worker():
+            host.stop()
+            assert not _is_open(there.host, there.port)
+            host.start()
+            assert _is_open(there.host, there.port)
+            with host.faults.refuse_connections():
+                assert not _is_open(there.host, there.port)
+                with _worker():
+                    pass
+            assert _is_open(there.host, there.port)
+
+
+def test_a_worker_that_was_forked_while_the_host_rested() -> None:
+    with MailNet() as net:
+        there = net.domain("example.org").mx
+        there.server.stop()
+        with _worker():
+            there.server.start()
+            assert _is_open(there.host, there.port)
+            there.server.stop()
+            assert not _is_open(there.host, there.port)
+            with there.server.faults.hang_connections():
+                there.server.start()
+            assert _is_open(there.host, there.port)
+
+
+@pytest.mark.parametrize("how", ["drop", "stop"])
+def test_clients_see_the_end_of_their_connections(how: str) -> None:
+    with MailNet() as net:
+        there = net.domain("example.org").mx
+        if how == "drop":
+            there.faults.drop(Stage.SMTP_HELO)
+        with socket.create_connection((there.host, there.port), timeout=20) as client:
+            assert client.recv(1000).startswith(b"220")
+            with _worker():
+                if how == "stop":
+                    there.server.stop()
+                    assert client.recv(1000).startswith(b"421")
+                else:
+                    client.sendall(b"EHLO x.test\r\n")
+                assert client.recv(1000) == b""
+
+
+def test_fixed_ports_are_free_for_the_next_fake_internet() -> None:
+    offset = _free_offset()
+    with MailNet(port_offset=offset) as net:
+        first = net.domain("example.org").mx
+        child = _worker()
+        child.__enter__()
+    try:
+        assert not _is_open(first.host, first.port)
+        with MailNet(port_offset=offset) as net:
+            again = net.domain("example.org").mx
+            assert (again.host, again.port) == (first.host, first.port)
+            assert net.dns.resolver().resolve("example.org", "MX")
+    finally:
+        child.__exit__(None, None, None)
+
+
+def _free_offset() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1]) - 1000
+
+
+def test_real_ports_are_free_for_the_next_fake_internet() -> None:
+    require_low_ports()
+    with MailNet(real_ports=True) as net:
+        first = net.domain("example.org").mx
+        child = _worker()
+        child.__enter__()
+    try:
+        assert not _is_open(first.host, first.port)
+        with MailNet(real_ports=True) as net:
+            assert net.domain("example.org").mx.host == first.host
+    finally:
+        child.__exit__(None, None, None)
