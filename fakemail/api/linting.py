@@ -5,6 +5,7 @@ The rules are those of :mod:`fakemail.lint.rules`; nothing is looked for before 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,8 @@ class Linting(Suggests):
         """What the app did on the wire that a stricter server would mind, in the order in which it did so.
 
         Of one rule with ``name``; with ``severity="warning"`` those as bad as that or worse; without the
-        rules that ``allow`` names. Raises :class:`~fakemail.errors.DeclarationError` for a rule or a
-        severity that there is not.
+        rules that ``allow`` names. A greeting with the name that this machine has is never more than a hint.
+        Raises :class:`~fakemail.errors.DeclarationError` for a rule or a severity that there is not.
         """
         from fakemail.lint.linting import lint
 
@@ -59,7 +60,7 @@ class Linting(Suggests):
         left_out = frozenset(allow)
         found = [
             finding
-            for finding in lint(net.internet.log.events())
+            for finding in lint(net.internet.log.events(), machine_names=lambda: _machine_names(net))
             if finding.name not in left_out
             and finding.severity in wanted
             and name in (None, finding.name)
@@ -67,6 +68,12 @@ class Linting(Suggests):
             and connection in (None, finding.connection)
         ]
         return Results(found, question=f"the findings{'' if name is None else f' of {name}'}")
+
+
+def _machine_names(net: AnyNet) -> frozenset[str]:
+    """How the machine calls itself where the app runs: here, or in a namespace."""
+    names = [socket.gethostname(), socket.getfqdn(), *(each.name for each in net.internet.settlements)]
+    return frozenset(name.lower().removesuffix(".") for name in names)
 
 
 def check_names(names: Iterable[str]) -> None:

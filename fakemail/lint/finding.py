@@ -44,6 +44,8 @@ class LintFinding:
     why: str
     fix: str
     """What to do instead."""
+    is_machines: bool = False
+    """Whether the machine is at fault, whose own name the app took: a hint then, for which no test fails."""
 
     def __str__(self) -> str:
         where = f"connection {self.connection} to {self.host} ({self.service})"

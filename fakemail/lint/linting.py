@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from fakemail.lint import commands, connections, content, reading
 from fakemail.lint.conversations import Conversation, conversations
 from fakemail.lint.finding import Hit, LintFinding, explain
-from fakemail.lint.rules import RULES
+from fakemail.lint.rules import RULES, Severity
 from fakemail.record.events import Event
 from fakemail.record.secrets import mask_line
 
@@ -26,8 +27,42 @@ _CHECKS: Final = {
 }
 
 
-def lint(events: Iterable[Event]) -> list[LintFinding]:
-    """What the app did that a stricter server would mind, in the order in which it shows."""
+# How programs greet that are not told a name: they ask the machine for its own.
+_OF_THE_MACHINE: Final = frozenset(
+    {"helo_localhost", "helo_unqualified", "helo_malformed", "helo_bare_address"}
+)
+
+
+def lint(
+    events: Iterable[Event], *, machine_names: Callable[[], Collection[str]] = frozenset
+) -> list[LintFinding]:
+    """What the app did that a stricter server would mind, in the order in which it shows.
+
+    ``machine_names`` is asked, where it matters, how the machine calls itself, in lower case.
+    """
+    found = _lint(events)
+    if any(finding.name in _OF_THE_MACHINE for finding in found):
+        names = machine_names()
+        found = [_of_machine(finding) if _greets_as(finding, names) else finding for finding in found]
+    return found
+
+
+def _greets_as(finding: LintFinding, names: Collection[str]) -> bool:
+    greeting = finding.line.partition(" ")[2].strip().lower().removesuffix(".")
+    return finding.name in _OF_THE_MACHINE and greeting in names
+
+
+def _of_machine(finding: LintFinding) -> LintFinding:
+    """It would be another one, or none, on another machine."""
+    return replace(
+        finding,
+        severity=Severity.HINT.value,
+        is_machines=True,
+        what=f"{finding.what}, which is what this machine calls itself",
+    )
+
+
+def _lint(events: Iterable[Event]) -> list[LintFinding]:
     found: list[LintFinding] = []
     everything = conversations(events)
     for conversation in everything:

@@ -123,7 +123,7 @@ _ROWS: Final = (
     ),
     Rule(
         "helo_localhost",
-        _W,
+        _H,  # it judges the machine, whose name most programs take, rather than the app
         "greeted as localhost",
         "that is the name of every machine; many servers refuse it or count it for spam",
         "RFC 5321 §2.3.5",
@@ -131,7 +131,7 @@ _ROWS: Final = (
     ),
     Rule(
         "helo_unqualified",
-        _W,
+        _H,  # it judges the machine, whose name most programs take, rather than the app
         "greeted with a name that has no domain",
         "a name without a dot cannot be looked up; Postfix has a rule to refuse it",
         "RFC 5321 §2.3.5",

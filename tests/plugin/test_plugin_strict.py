@@ -166,3 +166,34 @@ def test_a_wrong_mark_says_what_is_right(project: pytest.Pytester, arguments: st
     run = project.runpytest()
     run.assert_outcomes(errors=1)
     run.stdout.fnmatch_lines([f"*{text}".replace("[", "[[]")])
+
+
+@pytest.mark.parametrize(("name", "errors"), [("localhost", 0), ("app.example.org", 1)])
+def test_the_name_of_the_machine_fails_no_test(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str, errors: int
+) -> None:
+    """Django greets with the name of the machine as it is."""
+    monkeypatch.setattr("socket.getfqdn", lambda *_: name)
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    project.makepyfile(
+        """
+        from django.conf import settings
+        from django.core import mail
+        from django.core.mail.utils import DNS_NAME
+
+        if not settings.configured:
+            settings.configure(USE_I18N=False)
+
+        def test_django(mailnet, monkeypatch):
+            monkeypatch.setattr(DNS_NAME, "_fqdn", "localhost", raising=False)
+            shop = mailnet.account("hello@shop.test")
+            mailnet.account("bob@example.org")
+            monkeypatch.setenv("SSL_CERT_FILE", shop.submission.ca_file)
+            for key, value in shop.submission.django_settings().items():
+                monkeypatch.setattr(settings, key, value, raising=False)
+            mail.get_connection("django.core.mail.backends.smtp.EmailBackend").send_messages(
+                [mail.EmailMessage("Hi", "Text", shop.address, ["bob@example.org"])]
+            )
+        """
+    )
+    project.runpytest("--mailnet-strict").assert_outcomes(passed=1, errors=errors)

@@ -488,17 +488,48 @@ def test_names_that_are_none_are_refused() -> None:
             net.lint(severity="errors")
 
 
-def test_a_finding_reads_well() -> None:
+def test_a_finding_reads_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    _called("app.example.org", monkeypatch)
     with _net() as net:
         said("EHLO localhost")(net)
         assert str(net.lint().one()) == (
-            "helo_localhost (warning): the app greeted as localhost\n"
+            "helo_localhost (hint): the app greeted as localhost\n"
             "  where: connection 1 to mx1.example.org (smtp)\n"
             "  line:  EHLO localhost\n"
             "  why:   that is the name of every machine; many servers refuse it or count it for spam "
             "(RFC 5321 §2.3.5)\n"
             "  fix:   say the full host name: smtplib.SMTP(..., local_hostname='app.example.org')"
         )
+
+
+def _called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine has that name."""
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    monkeypatch.setattr(socket, "getfqdn", lambda *_: name)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("localhost", "helo_localhost"),
+        ("Localhost.Localdomain", "helo_localhost"),
+        ("laptop", "helo_unqualified"),
+        ("ci_runner.example.org", "helo_malformed"),
+        ("192.0.2.7", "helo_bare_address"),
+    ],
+)
+def test_the_name_of_the_machine_is_not_the_fault_of_the_app(
+    name: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _net() as net:
+        said(f"EHLO {name}")(net)
+        _called(name, monkeypatch)
+        found = net.lint().one()
+        assert (found.name, found.severity, found.is_machines) == (rule, "hint", True)
+        assert "which is what this machine calls itself" in str(found)
+        _called("app.example.org", monkeypatch)
+        found = net.lint().one()
+        assert (found.name, found.severity, found.is_machines) == (rule, RULES[rule].severity.value, False)
 
 
 def test_no_secret_is_told() -> None:
