@@ -435,7 +435,7 @@ class BaseAccount(Handle, Generic[_Box]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseAccount):
             return NotImplemented
-        return self._net is other._net and self._address == other._address
+        return self._net.is_one_with(other._net) and self._address == other._address
 
     def __hash__(self) -> int:
         return hash(self._address)

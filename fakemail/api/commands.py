@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
 
 from fakemail.api.handles import Handle
 from fakemail.api.waits import arrive, require_blocking_allowed
@@ -233,7 +233,10 @@ class Commands(Suggests, Generic[_N]):
         with self._making_own:
             if self._own_namespace is None:
                 self._own_namespace = self.namespace()
-        return self._own_namespace.expose(*_several(expose)).publish(*_several(publish))
+        own: BaseNamespace = self._own_namespace
+        # The other face of this fake internet may have made it.
+        namespace = own if type(own) is self._new_namespace else self._new_namespace(self._net, own._inside)
+        return cast(_N, namespace.expose(*_several(expose)).publish(*_several(publish)))
 
     def published(self, port: int) -> tuple[str, int]:
         """The address and port at which a server that a command runs is reached; see ``publish`` of :meth:`popen`."""

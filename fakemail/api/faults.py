@@ -54,7 +54,7 @@ class Fault(Suggests):
 
     def lift(self) -> None:
         """End it."""
-        _lift(self._net, [self._rule, *(other._rule for other in self._others)])
+        lift(self._net, [self._rule, *(other._rule for other in self._others)])
 
     def __enter__(self) -> Fault:
         return self
@@ -161,7 +161,7 @@ class Faults(Handle, Adds):
     def lift(self, *faults: Fault) -> None:
         """End these faults, or all that were declared here if none is named."""
         rules = [fault._rule for fault in faults]
-        _lift(self._net, rules or [fault._rule for fault in self.all()])
+        lift(self._net, rules or [fault._rule for fault in self.all()])
 
     def _must_fire(self, wanted: bool | None, action: Action) -> bool:
         if isinstance(action, UNCOUNTED):
@@ -213,9 +213,11 @@ class HostFaults(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets):
     """What goes wrong at a host, at the hosts of a domain, or everywhere."""
 
 
-def _lift(net: AnyNet, rules: list[Rule]) -> None:
-    async def lift() -> None:
+def lift(net: AnyNet, rules: list[Rule]) -> None:
+    """End these rules."""
+
+    async def end() -> None:
         net.internet.faults.lift(*rules)
         await net.internet.heed_faults()
 
-    net.perform(lift())
+    net.perform(end())

@@ -219,7 +219,7 @@ class Host(Handle):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Host):
             return NotImplemented
-        return self._net is other._net and self.name == other.name
+        return self._net.is_one_with(other._net) and self.name == other.name
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -438,7 +438,7 @@ class Domain(Signs):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Domain):
             return NotImplemented
-        return self._net is other._net and self.name == other.name
+        return self._net.is_one_with(other._net) and self.name == other.name
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -51,6 +51,7 @@ DEFAULT_TIMEOUT = 5.0
 
 _T = TypeVar("_T")
 _A = TypeVar("_A", bound=BaseAccount[Any])
+_F = TypeVar("_F", bound="AnyNet")
 
 
 class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, Generic[_A]):
@@ -95,7 +96,8 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         self._clock: Clock = clock or VirtualClock()
         self.thread: LoopThread = loop_thread()
         self._internet: Internet | None = None
-        self._accounts: dict[str, _A] = {}
+        self._accounts: dict[tuple[type[Any], str], Any] = {}
+        """By face, and by the key of the address."""
         self.dns = Dns(self)
         self.queue = Queue(self)
         self.faults = HostFaults(self, EVERYBODY)
@@ -129,6 +131,33 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         if self.is_running:
             with suppress(TimeoutError):  # a loop that stands still has a log all the same
                 self._settled(MOMENT).result(10 * MOMENT)
+
+    def as_blocking(self) -> MailNet:
+        """This very fake internet with waits that block."""
+        return self._face(MailNet)
+
+    def as_async(self) -> AsyncMailNet:
+        """This very fake internet with waits to be awaited."""
+        return self._face(AsyncMailNet)
+
+    def _face(self, kind: type[_F]) -> _F:
+        """The faces differ in their methods only; whatever one remembers, the other does too."""
+        if isinstance(self, kind):
+            return self
+        face = object.__new__(kind)
+        face.__dict__ = self.__dict__
+        return face
+
+    def is_one_with(self, other: AnyNet) -> bool:
+        """Whether both are the same fake internet, whatever their faces."""
+        return self.__dict__ is other.__dict__
+
+    def reset(self) -> None:
+        """Empty all mailboxes, the queue and the log, for tests that share it. What is under way is dropped.
+
+        Accounts, domains, hosts, DNS, what receivers remember (greylists, rates), faults and the clock stay.
+        """
+        self.perform(self.internet.reset())
 
     @property
     def is_running(self) -> bool:
@@ -207,13 +236,12 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         that differs from the one the account has.
         """
         wanted = read_address(who)
-        known = self._accounts.get(wanted.key)
+        key = type(self), wanted.key
+        known: _A | None = self._accounts.get(key)
         if known is None:
             self.thread.run_at_once(self._declare([wanted], password))
-            known = self._accounts[wanted.key] = self._new_account(
-                self, self.internet.world.account(wanted).address
-            )
-        elif password is not None and password != known.password:
+            known = self._accounts[key] = self._new_account(self, self.internet.world.account(wanted).address)
+        if password is not None and password != known.password:
             raise DeclarationError(f"account {known.address!r} has another password already.")
         return known
 

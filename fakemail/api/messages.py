@@ -85,7 +85,7 @@ class Message(MessageView):
             return NotImplemented
         mine, its = self._stored, other._stored
         return (
-            self._net is other._net
+            self._net.is_one_with(other._net)
             and mine.content is its.content
             and (mine.mailbox_id, mine.uid) == (its.mailbox_id, its.uid)
         )

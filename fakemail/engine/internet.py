@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fakemail.clock import Clock, Job, RealClock
 from fakemail.dns.responder import Response, Transport
@@ -23,7 +23,7 @@ from fakemail.engine.connections import Connections
 from fakemail.engine.dmarc_reporting import DmarcReporting
 from fakemail.engine.fixed_ports import DNS_PORT, FixedPorts, shifted
 from fakemail.engine.naming import INFRASTRUCTURE, NAME_SERVER, LateNaming
-from fakemail.engine.network import Network, PortPlan, own_ports
+from fakemail.engine.network import Endpoint, Network, PortPlan, own_ports
 from fakemail.engine.protection import Protection
 from fakemail.engine.protocols import PROTOCOLS, READABLE
 from fakemail.engine.queue import MailQueue, own_envelope
@@ -69,6 +69,10 @@ from fakemail.wire.supervisor import Supervisor
 if TYPE_CHECKING:
     from fakemail.dns.signing import Validity
     from fakemail.engine.settlement import Settlement
+
+
+_INTRODUCTIONS: Final = frozenset({Stage.CONNECT, Stage.TLS_HANDSHAKE, Stage.SMTP_BANNER, Stage.SMTP_HELO})
+"""What a connection that goes on must have in the log, for whoever reads later what was said on it."""
 
 
 class Internet:
@@ -176,6 +180,27 @@ class Internet:
         await self.dns.stop()
         # Whatever was dropped closes its socket in the next turn of the loop, behind which we are then.
         await asyncio.sleep(0)
+
+    async def reset(self) -> None:
+        """Forget all mail, wherever it is, and everything that happened. What is declared stays."""
+        # What is open between our hosts, at this end of theirs.
+        own = [each for each in self._connections() if self.network.is_ours(Endpoint(*each.remote_end))]
+        self.mail_queue.forget()
+        await self.supervisor.cancel("transfer ")
+        self.connections.close()
+        for connection in own:
+            connection.abort()
+        await asyncio.sleep(0)  # they hear of it in the next turn of the loop
+        for owner, name in self.store.mailboxes():
+            box = self.store.find(owner, name)
+            if box is not None:
+                box.expunge(box.uids())
+        live = {connection.number for connection in self._connections()}
+        self.logins = [(number, login) for number, login in self.logins if number in live]
+        self.log.clear(keep=lambda event: event.connection in live and event.stage in _INTRODUCTIONS)
+
+    def _connections(self) -> list[Connection]:
+        return [connection for running in self.hosts.values() for connection in running.connections]
 
     def require_running(self) -> None:
         """Raise :class:`~fakemail.errors.ClosedError` for whoever waits in what has been stopped."""

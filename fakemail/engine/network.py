@@ -128,6 +128,10 @@ class Network:
         """A connection from that real endpoint is made by a fake host."""
         self._callers[endpoint] = caller
 
+    def is_ours(self, endpoint: Endpoint) -> bool:
+        """Whether a fake host has made the connection from that real endpoint."""
+        return endpoint in self._callers
+
     def hung_up(self, endpoint: Endpoint) -> None:
         """The connection from that endpoint is over."""
         self._callers.pop(endpoint, None)

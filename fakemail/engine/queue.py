@@ -112,6 +112,13 @@ class MailQueue:
                 self._note_returned(entry, dropped, expired=False, report="")
             entry.waiting.clear()
 
+    def forget(self) -> None:
+        """Be empty, as if nothing had ever been taken in."""
+        for entry in self.entries.values():
+            if entry.job is not None:
+                entry.job.cancel()
+        self.entries.clear()
+
     def tell(
         self, message: QueuedMessage, arrived: datetime, action: dsn.Action, results: Sequence[Result]
     ) -> dict[Address, str]:

@@ -76,6 +76,15 @@ class Log:
         self._now = clock.now
         self._events: list[Event] = []
         self._subscribers: list[_Seat] = []
+        self.times_cleared = 0
+        """How often it began anew: numbers of events from before mean nothing then."""
+
+    def clear(self, *, keep: Callable[[Event], bool]) -> None:
+        """Forget everything but some events, which are numbered anew."""
+        kept = [event for event in self._events if keep(event)]
+        # The list stays the same: each open connection has it.
+        self._events[:] = [event._replace(number=number) for number, event in enumerate(kept, start=1)]
+        self.times_cleared += 1
 
     def append(
         self, kind: type[_E], stage: Stage, host: str, connection: int, message: str, *facts: object

@@ -1,4 +1,4 @@
-"""The certificate authority: one for each process, made when first asked. The one door to trustme.
+"""The certificate authority: one for each process, made when first asked.
 
 Certificates and key files live here; what uses them lives in ``contexts``. trustme and cryptography
 are imported inside functions, so that a fake internet without TLS does not pay for them.
@@ -24,7 +24,7 @@ from fakemail.terms.domains import a_labels
 from fakemail.tls.reissue import Usage, reissue, rsa_key
 
 if TYPE_CHECKING:
-    import trustme
+    from fakemail.tls.certificates import trustme
 
 KeyType = Literal["ecdsa", "rsa"]
 ANY_STRENGTH = "DEFAULT:@SECLEVEL=0"

@@ -1,4 +1,4 @@
-"""cryptography's X.509 and trustme, loaded when first needed and out of reach of tests that replace the clock.
+"""The one door to trustme and to X.509 in cryptography: loaded late, and out of reach of tests that replace the clock.
 
 cryptography keeps the class of dates that it meets first; were that the one of a frozen clock, no certificate
 could be made or read in this process any more. Everybody here who needs them imports them from this module.

@@ -46,13 +46,13 @@ class Supervisor:
         """The names of the tasks that run."""
         return sorted(task.get_name() for task in self._tasks)
 
+    async def cancel(self, prefix: str) -> None:
+        """Cancel the tasks whose names begin so, and wait until each has ended."""
+        await _end([task for task in self._tasks if task.get_name().startswith(prefix)])
+
     async def aclose(self) -> None:
         """Cancel every task and wait until each has ended."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(list(self._tasks))
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -60,3 +60,10 @@ class Supervisor:
             self.report(error)
         for watcher in self.on_end[:]:
             watcher()
+
+
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -18,7 +18,9 @@ from pytest_fakemail.fixtures import (
     SHARED,
     TRIAL,
     WORLDS,
+    _mailnet_world,
     async_mailnet,
+    async_mailnet_factory,
     mailnet,
     mailnet_factory,
 )
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_fakemail.worlds import World
 
-__all__ = ["async_mailnet", "mailnet", "mailnet_factory"]
+__all__ = ["_mailnet_world", "async_mailnet", "async_mailnet_factory", "mailnet", "mailnet_factory"]
 
 _FIXTURES = frozenset(__all__)
 
@@ -210,6 +212,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Faults that a fixture declares which outlives the test stay as long as it does, or as their world."""
+    if fixturedef.scope == "function":
+        return (yield)
+    before = {world: world.number_of_faults for world in request.config.stash.get(SHARED, None) or ()}
+    try:
+        return (yield)
+    finally:
+        for world in request.config.stash.get(SHARED, None) or ():
+            world.keep_faults(before.get(world, 0))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that passed although a fault that it declared never struck."""
     __tracebackhide__ = True
@@ -244,16 +261,19 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         result = yield
     except Exception:
-        _raise_shared(item)
+        _end_shared(item)
         raise
-    _raise_shared(item)
+    _end_shared(item)
     _judge_shared(item)
     return result
 
 
-def _raise_shared(item: pytest.Item) -> None:
+def _end_shared(item: pytest.Item) -> None:
     __tracebackhide__ = True
-    for world in item.config.stash.get(SHARED, None) or []:
+    worlds = item.config.stash.get(SHARED, None) or []
+    for world in worlds:
+        world.end_test()
+    for world in worlds:
         world.raise_errors()
 
 

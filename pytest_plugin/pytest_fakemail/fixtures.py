@@ -33,8 +33,10 @@ SHARED: pytest.StashKey[list[World]] = pytest.StashKey()
 
 
 @pytest.fixture
-def mailnet(request: pytest.FixtureRequest) -> Iterator[MailNet]:
-    """A fake internet of the test's own (fakemail.MailNet), new and empty. Mark: mailnet(...)."""
+def _mailnet_world(request: pytest.FixtureRequest) -> Iterator[MailNet]:
+    """The fake internet of a test, whichever faces of it the test and its fixtures ask for."""
+    # Starting and stopping are quick and need no loop of the test's, so that this works under every
+    # async plugin and depends on none.
     __tracebackhide__ = True
     from fakemail import MailNet
     from pytest_fakemail.strictness import judge_own
@@ -50,29 +52,34 @@ def mailnet(request: pytest.FixtureRequest) -> Iterator[MailNet]:
 
 
 @pytest.fixture
-def async_mailnet(request: pytest.FixtureRequest) -> Iterator[AsyncMailNet]:
-    """The same with waits to be awaited, under asyncio or trio (fakemail.AsyncMailNet)."""
-    # Starting and stopping are quick and need no loop of the test's, so that this works under every
-    # async plugin and depends on none.
-    __tracebackhide__ = True
-    from fakemail import AsyncMailNet
-    from pytest_fakemail.strictness import judge_own
-    from pytest_fakemail.worlds import conclude, open_own
+def mailnet(_mailnet_world: MailNet) -> MailNet:
+    """A fake internet of the test's own (fakemail.MailNet), new and empty. Mark: mailnet(...)."""
+    return _mailnet_world
 
-    net = open_own(AsyncMailNet, request.node)
-    try:
-        yield net
-        judge_own(request.node, net)
-    finally:
-        conclude(request.node, net)
-        net.close()
+
+@pytest.fixture
+def async_mailnet(_mailnet_world: MailNet) -> AsyncMailNet:
+    """The same one with waits to be awaited, under asyncio or trio (fakemail.AsyncMailNet)."""
+    return _mailnet_world.as_async()
 
 
 @pytest.fixture(scope="session")
-def mailnet_factory(request: pytest.FixtureRequest) -> Iterator[Factory]:
+def mailnet_factory(request: pytest.FixtureRequest) -> Iterator[Factory[MailNet]]:
     """A maker of fake internets that live longer than a test: mailnet_factory(timeout=..., accounts=[...], ...)."""
     __tracebackhide__ = True
+    from fakemail import MailNet
     from pytest_fakemail.worlds import Factory
 
-    with Factory(request.config) as factory:
+    with Factory(request.config, MailNet, "mailnet_factory") as factory:
+        yield factory
+
+
+@pytest.fixture(scope="session")
+def async_mailnet_factory(request: pytest.FixtureRequest) -> Iterator[Factory[AsyncMailNet]]:
+    """The same for fakemail.AsyncMailNet: a call needs no await; its worlds are closed, or used in 'async with'."""
+    __tracebackhide__ = True
+    from fakemail import AsyncMailNet
+    from pytest_fakemail.worlds import Factory
+
+    with Factory(request.config, AsyncMailNet, "async_mailnet_factory") as factory:
         yield factory

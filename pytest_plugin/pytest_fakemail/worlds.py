@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import pytest
 
-from fakemail import DeclarationError, MailNet
+from fakemail import DeclarationError
 from fakemail.api.config import load
 from fakemail.api.fault_tables import declare
+from fakemail.api.faults import lift
 from fakemail.api.progress import with_notes
 from pytest_fakemail.fixtures import CALLED, SHARED, TRIAL, WORLDS
 from pytest_fakemail.options import Options, of_item, read
@@ -35,10 +36,10 @@ class World:
         self.again = net.again
         self.allow = tuple(allow)
         """The lint rules that may be broken in it."""
-        self.start = 0
-        """How many events had happened when the present test began."""
+        self._began = (0, 0)
         self.known_faults = 0
-        """How many faults had been declared then."""
+        """How many faults had been declared when the present test began."""
+        self._lasting: set[Rule] = set()
 
     @property
     def is_open(self) -> bool:
@@ -47,8 +48,29 @@ class World:
 
     def begin_test(self) -> None:
         """A test begins: what happened so far is not its doing."""
-        self.start = len(self.log)
+        self._began = (self.log.times_cleared, len(self.log))
         self.known_faults = len(self._internet.faults.added)
+
+    @property
+    def start(self) -> int:
+        """How many events had happened when the present test began."""
+        times_cleared, number = self._began
+        return number if times_cleared == self.log.times_cleared else 0
+
+    @property
+    def number_of_faults(self) -> int:
+        """How many were ever declared."""
+        return len(self._internet.faults.added)
+
+    def keep_faults(self, since: int) -> None:
+        """Those declared since there were that many belong to no test, and stay in force when it ends."""
+        self._lasting.update(self._internet.faults.added[since:])
+
+    def end_test(self) -> None:
+        """A test is over: the faults that it declared, in itself or in fixtures of its own, end with it."""
+        rules = [rule for rule in self.new_faults if rule not in self._lasting]
+        if rules and self.net.is_running:
+            lift(self.net, rules)
 
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""
@@ -154,16 +176,18 @@ def _arguments(options: Options) -> dict[str, Any]:
     return arguments
 
 
-class Factory:
+class Factory(Generic[_Net]):
     """Makes worlds that live until they are closed, at the latest until the end of the session."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, kind: type[_Net], name: str) -> None:
         self._config = config
+        self._kind = kind
+        self._name = name
         self._worlds: list[World] = config.stash.setdefault(SHARED, [])
         self._number = count(1)
         self._exits = ExitStack()
 
-    def __call__(self, **options: Any) -> MailNet:
+    def __call__(self, **options: Any) -> _Net:
         """A new fake internet that runs already: for a ``with`` block, or to be left to the session's end.
 
         The options are those of the mark ``mailnet``; a relative ``config=`` starts at pytest's rootdir.
@@ -173,15 +197,16 @@ class Factory:
             options,
             config=self._config,
             base=self._config.rootpath,
-            seed_text=f"mailnet_factory {next(self._number)}",
-            where="mailnet_factory()",
+            seed_text=f"{self._name} {next(self._number)}",
+            where=f"{self._name}()",
         )
-        net = _open(MailNet, wanted, self._worlds)
+        net = _open(self._kind, wanted, self._worlds)
+        self._worlds[-1].keep_faults(0)
         self._worlds[-1].expect_strikes(self._config.stash.get(CALLED, False))
         self._exits.callback(net.close)
         return net
 
-    def __enter__(self) -> Factory:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
