@@ -202,10 +202,11 @@ def test_our_queue_delivers_to_it_as_a_mail_host(net: MailNet, exim: Exim, liste
         client.sendmail(
             shop.address, ["ann@real.test", "refused@real.test"], b"Subject: to Exim\r\n\r\n.dots\r\n"
         )
-    net.settle(timeout=30)
+    shop.inbox.wait_for_one(timeout=30)  # it is real, and may be slow
+    net.settle()
     assert "Subject: to Exim" in exim.mail
     assert "\n.dots\n" in exim.mail
     refused = net.journey(to="refused@real.test")
     assert refused.fate == Bounced(Stage.SMTP_RCPT, Reply(550), None)
-    assert shop.inbox.wait_for_one().delivery_report is not None
+    assert shop.inbox.one().delivery_report is not None
     assert net.journey(to="ann@real.test").fate == Relayed()
