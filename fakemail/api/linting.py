@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.api.results import Results
 from fakemail.errors import DeclarationError, nearest
+from fakemail.terms.domains import a_labels
 from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Linting(Suggests):
         wanted = SEVERITIES if severity is None else at_least(severity)
         for _ in range(_ROUNDS):
             net.call(lambda: None)
-        where = None if host is None else host if isinstance(host, str) else host.name
+        where = None if host is None else a_labels(host if isinstance(host, str) else host.name)
         left_out = frozenset(allow)
         found = [
             finding

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.terms.domains import a_labels
 
 CHECK_GROUPS: Final = MappingProxyType(
     {
@@ -242,7 +243,7 @@ def read_rules(changes: Mapping[str, Any], *, where: str = "") -> Rules:
         elif name == "url_blocklists":
             read[name] = tuple(_texts(value, what))
         else:
-            read[name] = frozenset(each.lower().lstrip(".") for each in _texts(value, what))
+            read[name] = frozenset(a_labels(each).lstrip(".") for each in _texts(value, what))
     for name, _ in read.get("points", ()):
         if name not in CHECK_NAMES:
             raise DeclarationError(f"{where}there is no check {name!r}; {nearest(name, CHECK_NAMES)}")
