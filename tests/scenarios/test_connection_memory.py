@@ -99,12 +99,17 @@ def test_a_pop3_session_in_the_middle_of_a_message(mailnet, bob):
     assert client.still_held() == []
 
 
+def clients():
+    """What our own clients are made of, in this whole process."""
+    return [each for each in gc.get_objects() if type(each) in (SmtpClient, Dialogue)]
+
+
 @pytest.mark.parametrize("stage", [Stage.SMTP_BANNER, Stage.SMTP_DATA, Stage.SMTP_END])
 def test_our_own_client_of_a_server_that_hung_up(mailnet, bob, stage):
+    earlier = {id(each): each for each in clients()}  # of other tests
     mailnet.mx("example.org").faults.close(stage)
     shop = mailnet.account("shop@shop.test")
     with shop.submission.smtplib() as client:
         client.sendmail(shop.address, [bob.address], b"Subject: x\r\n\r\n" + HALF)
     mailnet.settle()
-    kinds = (SmtpClient, Dialogue)
-    assert mailnet.call(lambda: [each for each in gc.get_objects() if type(each) in kinds]) == []
+    assert mailnet.call(lambda: [each for each in clients() if id(each) not in earlier]) == []
