@@ -6,21 +6,23 @@ A folder is locked as long as its process lives, so whoever can lock it may take
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 if sys.platform != "win32":
     import fcntl
 
 _PREFIX: Final = "fakemail-"
 _LOCK: Final = ".owner"
+_NUMBERS: Final = count()
+_T = TypeVar("_T")
 
 
 class SystemCalls:
@@ -43,9 +45,8 @@ class Folder:
     def __init__(self) -> None:
         place = tempfile.gettempdir()
         sweep(place)
-        self.name = os.path.join(place, f"{_PREFIX}{secrets.token_hex(8)}")
+        self.name = _first(place, _PREFIX, lambda path: SystemCalls.mkdir(path, 0o700))[0]
         """Its path."""
-        SystemCalls.mkdir(self.name, 0o700)
         self._owner = os.getpid()
         self._lock = -1
         if sys.platform != "win32":
@@ -67,8 +68,8 @@ class Folder:
 
 def draft(directory: str | Path, content: bytes, *, public: bool) -> str:
     """A complete file, to be moved into place, so that nobody ever reads half of it. Mode 0600, or 0644 if public."""
-    path = os.path.join(directory, f".draft-{secrets.token_hex(8)}")
-    file = SystemCalls.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    path, file = _first(directory, ".draft-", lambda path: SystemCalls.open(path, flags, 0o600))
     try:
         while content:
             content = content[SystemCalls.write(file, content) :]
@@ -77,6 +78,15 @@ def draft(directory: str | Path, content: bytes, *, public: bool) -> str:
     if public:
         SystemCalls.chmod(path, 0o644)
     return path
+
+
+def _first(directory: str | Path, prefix: str, make: Callable[[str], _T]) -> tuple[str, _T]:
+    """Make something under the first name of this process that is free, and return both."""
+    for number in _NUMBERS:
+        path = os.path.join(directory, f"{prefix}{os.getpid()}-{number}")
+        with suppress(FileExistsError):  # another user's, or one that was left behind
+            return path, make(path)
+    raise AssertionError("numbers do not end")
 
 
 @cache
