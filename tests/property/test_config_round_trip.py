@@ -93,7 +93,7 @@ policies = st.builds(
     st.none() | st.lists(host_names, min_size=1, max_size=2).map(tuple),
     st.none() | st.sampled_from(STS_FLAWS),
 )
-zone_entries = st.builds(ZoneEntry, domain_names, signed)
+zone_entries = st.builds(ZoneEntry, domain_names, signed, allow_transfer=sets)
 personalities = st.builds(
     Personality,
     hide=sets,
@@ -104,7 +104,7 @@ personalities = st.builds(
 )
 host_entries = st.builds(
     HostEntry,
-    st.builds("{}.{}".format, labels, domain_names),
+    st.builds("{}.{}".format, labels, domain_names).map(a_labels),
     st.lists(st.sampled_from(list(SERVICES.values())), unique=True).map(tuple),
     st.none() | st.integers(1, 200).map("198.51.100.{}".format),
     st.none() | st.integers(1, 200).map("2001:db8::{:x}".format),
