@@ -79,6 +79,9 @@ def test_clients_see_the_end_of_their_connections(how: str) -> None:
             there.faults.drop(Stage.SMTP_HELO)
         with socket.create_connection((there.host, there.port), timeout=20) as client:
             assert client.recv(1000).startswith(b"220")
+            if how == "stop":
+                client.sendall(b"NOOP\r\n")
+                assert client.recv(1000).startswith(b"250")
             with _worker():
                 if how == "stop":
                     there.server.stop()
@@ -105,19 +108,22 @@ def test_fixed_ports_are_free_for_the_next_fake_internet() -> None:
 
 
 def _free_offset() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1]) - 1000
+    """Away from the ports that systems give to clients (RFC 6335 §6, and 32768 on in Linux)."""
+    return 10_000 + os.getpid() % 20_000
 
 
 def test_real_ports_are_free_for_the_next_fake_internet() -> None:
     require_low_ports()
     with MailNet(real_ports=True) as net:
         first = net.domain("example.org").mx
+        name_server = net.dns.host, net.dns.port
         child = _worker()
         child.__enter__()
     try:
         assert not _is_open(first.host, first.port)
-        with MailNet(real_ports=True) as net:
-            assert net.domain("example.org").mx.host == first.host
+        for kind, place in ((socket.SOCK_STREAM, (first.host, 25)), (socket.SOCK_DGRAM, name_server)):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind == socket.SOCK_STREAM))
+                probe.bind(place)
     finally:
         child.__exit__(None, None, None)
