@@ -20,11 +20,16 @@ _SERVICES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3
 
 @contextmanager
 def _worker() -> Iterator[None]:
-    """A forked process that lives until the end of the block."""
+    """A forked process that runs already, and lives until the end of the block."""
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        os.write(writer, b".")
         signal.pause()
         os._exit(0)
+    assert os.read(reader, 1) == b"."
+    os.close(reader)
+    os.close(writer)
     try:
         yield
     finally:
