@@ -143,8 +143,8 @@ def _sending_host(net: AnyNet, sender: Path, via: str | Host | None) -> Host:
         return via if isinstance(via, Host) else net.existing_host(via)
     if not isinstance(sender, Address):
         raise DeclarationError(
-            "the message has no author whose address can be read; say who sends it, sender='news@shop.test', or "
-            "which host, via='smtp.shop.test'."
+            "the message has no author whose address can be read; say who sends it, sender='news@example.com', or "
+            "which host, via='smtp.example.com'."
         )
     domain = net.internet.world.domains.get(sender.domain)
     return net.submission.server if domain is None else net.existing_host(domain.submission_host)

@@ -41,7 +41,7 @@ class DkimKey(Suggests):
 
     @property
     def name(self) -> str:
-        """Where its record belongs: ``mail._domainkey.shop.test``."""
+        """Where its record belongs: ``mail._domainkey.example.com``."""
         return f"{self.selector}._domainkey.{self.domain}"
 
     @property

@@ -189,7 +189,7 @@ async def settle(internet: Internet, host: str | None) -> Settlement:
     if not internet.network.lives_inside(name, *addresses):
         raise DeclarationError(
             f"there is a namespace with the address {addresses[0]} of {name!r} already; close that "
-            "one, use it for both commands, or give this one a host of its own: host='app2.shop.test'."
+            "one, use it for both commands, or give this one a host of its own: host='app2.example.com'."
         )
     try:
         # The keeper takes some milliseconds to come up, and the servers need not stand still for that.

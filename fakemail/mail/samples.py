@@ -30,7 +30,7 @@ class HasAddress(Protocol):
 
 Who = str | HasAddress
 
-_SENDER: Final = "hello@shop.test"
+_SENDER: Final = "hello@example.com"
 _TO: Final = "bob@example.org"
 _DATE: Final = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
 # One pixel, so that a picture is a picture.
@@ -70,8 +70,8 @@ def html(
     sender: Who = _SENDER,
     to: Who | Sequence[Who] = _TO,
     subject: str = "Welcome, Bob",
-    html: str = '<p>Welcome, Bob.</p><p><a href="https://shop.test/confirm/4711">Confirm</a></p>',
-    text: str | None = "Welcome, Bob.\n\nConfirm: https://shop.test/confirm/4711\n",
+    html: str = '<p>Welcome, Bob.</p><p><a href="https://example.com/confirm/4711">Confirm</a></p>',
+    text: str | None = "Welcome, Bob.\n\nConfirm: https://example.com/confirm/4711\n",
     date: datetime = _DATE,
 ) -> bytes:
     """A message of HTML with a plain text beside it; ``text=None`` sends the HTML alone."""
@@ -87,7 +87,7 @@ def html(
 def question(
     *,
     sender: Who = _TO,
-    to: Who | Sequence[Who] = "desk@shop.test",
+    to: Who | Sequence[Who] = "desk@example.com",
     subject: str = "Where is my parcel?",
     text: str = "Hello,\n\nmy parcel has not come yet. Where is it?\n\nBob\n",
     date: datetime = _DATE,
@@ -98,19 +98,19 @@ def question(
 
 def newsletter(
     *,
-    sender: Who = "news@shop.test",
+    sender: Who = "news@example.com",
     to: Who | Sequence[Who] = _TO,
     subject: str = "News",
     date: datetime = _DATE,
 ) -> bytes:
     """Bulk mail with the fields that large receivers ask for (RFC 2369, RFC 8058, RFC 2919)."""
     fields = [
-        ("List-Id", "News of the shop <news.shop.test>"),
-        ("List-Unsubscribe", "<https://shop.test/unsubscribe/4711>, <mailto:unsubscribe@shop.test>"),
+        ("List-Id", "News of the shop <news.example.com>"),
+        ("List-Unsubscribe", "<https://example.com/unsubscribe/4711>, <mailto:unsubscribe@example.com>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ("Precedence", "bulk"),
     ]
-    text = "All socks are blue this week.\n\nUnsubscribe: https://shop.test/unsubscribe/4711\n"
+    text = "All socks are blue this week.\n\nUnsubscribe: https://example.com/unsubscribe/4711\n"
     return plain(sender=sender, to=to, subject=subject, text=text, date=date, headers=fields)
 
 
@@ -217,9 +217,9 @@ def inline_picture(
     date: datetime = _DATE,
 ) -> bytes:
     """HTML that shows a picture from the same message (RFC 2387, RFC 2392)."""
-    picture = _file("image/png", "pixel.png", _PNG, inline="<pixel@shop.test>")
+    picture = _file("image/png", "pixel.png", _PNG, inline="<pixel@example.com>")
     page = _part(
-        "text/html; charset=utf-8", "8bit", _lines('<p>Look: <img src="cid:pixel@shop.test" alt="dot"></p>')
+        "text/html; charset=utf-8", "8bit", _lines('<p>Look: <img src="cid:pixel@example.com" alt="dot"></p>')
     )
     return _multipart("related", sender, to, subject, date, [page, picture])
 

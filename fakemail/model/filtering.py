@@ -162,7 +162,7 @@ class Rules:
     shorteners: frozenset[str] = SHORTENERS
     """Domains that hide where a link leads."""
     url_blocklists: tuple[str, ...] = ()
-    """Zones that list domains of links: ``shop.test`` is listed where ``shop.test.ZONE`` has an address."""
+    """Zones that list domains of links: ``example.com`` is listed where ``example.com.ZONE`` has an address."""
     min_words: int = 10
     """Words that a message with pictures should have."""
 

@@ -57,7 +57,7 @@ def _folding(raw: bytes, host: str) -> bytes:
 
 def _from(raw: bytes, host: str) -> bytes:
     def change(field: Field) -> Field:
-        # As forwarders do it to be aligned with themselves: hello@shop.test becomes hello=shop.test@ the host.
+        # As forwarders do it to be aligned with themselves: hello@example.com becomes hello=example.com@ the host.
         found = mailboxes(field.raw)
         own = ", ".join(f"<{each.address.replace('@', '=')}@{host}>" for each in found)
         return field._replace(raw=b" " + own.encode("utf-8", "replace")) if own else field

@@ -101,7 +101,7 @@ def complaint(
     *,
     kind: str = "abuse",
     recipient: Who | None = None,
-    to: Who = "abuse@shop.test",
+    to: Who = "abuse@example.com",
     host: str = "fbl.example.org",
     source_ip: str = "198.51.100.1",
     is_redacted: bool = False,

@@ -306,9 +306,9 @@ class KeptAuthority(Authority):
     def __init__(self, directory: Path) -> None:
         """Made in the directory unless it is there. Raises ``OSError`` where that cannot be, and ``ValueError`` for
         files that are no authority."""
-        super().__init__()
-        import trustme
+        from fakemail.tls.certificates import trustme
 
+        super().__init__()
         if not directory.is_dir():
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o755)  # whatever the umask: others are to read ca.pem

@@ -55,7 +55,7 @@ def test_recipients_on_the_command_line(mailnet, bob):
     assert str(mail.envelope.sender) == "hello@shop.test"
     assert mail.headers["From"] == "hello@shop.test"
     took = mailnet.journey(subject="News").hops[0]
-    assert (took.host, took.peer.name) == ("smtp.mailnet.test", "app")
+    assert (took.host, took.peer.name) == ("smtp.mailnet.example.net", "app")
 
 
 @pytest.mark.parametrize("command", [SENDMAIL, "/usr/lib/sendmail", "sendmail"])
@@ -190,7 +190,7 @@ def test_no_server(mailnet, bob):
 def test_smtp_on_the_standard_streams(mailnet, bob):
     said = f"EHLO app\nMAIL FROM:<a@shop.test>\nRCPT TO:<{bob.address}>\nDATA\nSubject: By hand\n\nHi.\n.\nQUIT\n"
     done = sendmail(mailnet, "-bs", text=said.replace("\n", "\r\n"))
-    assert done.stdout.startswith(b"220 smtp.mailnet.test")
+    assert done.stdout.startswith(b"220 smtp.mailnet.example.net")
     assert b"\r\n221 " in done.stdout
     assert bob.inbox.wait_for_one().subject == "By hand"
 

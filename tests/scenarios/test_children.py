@@ -210,12 +210,16 @@ def test_a_mail_server_is_on_localhost(mailnet, port):
     with mailnet.redirect():
         for name in ("localhost", "127.0.0.1", "::1", socket.gethostname()):
             with smtplib.SMTP(name, port) as client:
-                assert b"smtp.mailnet.test" in client.ehlo()[1]
+                assert b"smtp.mailnet.example.net" in client.ehlo()[1]
                 client.sendmail("hello@shop.test", [bob.address], MAIL)
         assert said(*python(SEND, "127.0.0.1", port, bob.address)).startswith("127.0.0.1 ")
     assert len(bob.inbox.wait_for(5)) == 5
     took = mailnet.journeys(subject="News")[0].hops[0]
-    assert (took.host, took.peer.name, took.peer.address) == ("smtp.mailnet.test", "app", "203.0.113.250")
+    assert (took.host, took.peer.name, took.peer.address) == (
+        "smtp.mailnet.example.net",
+        "app",
+        "203.0.113.250",
+    )
 
 
 def test_logging_by_mail(mailnet):

@@ -69,7 +69,7 @@ def test_to_one_that_stands_on_its_usual_port(bob):
         pytest.skip(f"another one stands here: {error}")
     try:
         ann = net.account("ann@example.org")
-        net.account("app@mailnet.test", password="app-password")
+        net.account("app@mailnet.example.net", password="app-password")
         assert net.submission.port == 1587
         assert submit("-i", ann.address).returncode == 0
         assert ann.inbox.wait_for_one().subject == "News"

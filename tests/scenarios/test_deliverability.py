@@ -23,10 +23,10 @@ def policy(net: MailNet, like: str, **more: Any) -> None:
 
 
 def shop(net: MailNet) -> Any:
-    return net.account("news@shop.test")
+    return net.account("news@example.com")
 
 
-def submit(net: MailNet, raw: bytes, sender: str = "news@shop.test") -> Any:
+def submit(net: MailNet, raw: bytes, sender: str = "news@example.com") -> Any:
     """Send a message through the account's submission; the journey."""
     with net.account(sender).submission.smtplib() as client:
         client.sendmail(sender, ["bob@example.org"], raw)
@@ -50,11 +50,11 @@ def test_a_good_newsletter_gets_through(mailnet: MailNet, like: str) -> None:
 
 
 def no_spf(net: MailNet) -> None:
-    net.domain("shop.test").publish(spf="")
+    net.domain("example.com").publish(spf="")
 
 
 def no_dkim(net: MailNet) -> None:
-    net.domain("shop.test").dkim(sign=False)
+    net.domain("example.com").dkim(sign=False)
 
 
 def neither(net: MailNet) -> None:
@@ -63,16 +63,16 @@ def neither(net: MailNet) -> None:
 
 
 def no_dmarc(net: MailNet) -> None:
-    net.domain("shop.test").publish(dmarc="")
+    net.domain("example.com").publish(dmarc="")
 
 
 def no_name(net: MailNet) -> None:
-    address = net.domain("shop.test").submission_host.ipv4
+    address = net.domain("example.com").submission_host.ipv4
     net.dns.remove(".".join(reversed(address.split("."))) + ".in-addr.arpa", "PTR")
 
 
 def no_tls(net: MailNet) -> None:
-    net.domain("shop.test").submission_host.change(sending_tls="none")
+    net.domain("example.com").submission_host.change(sending_tls="none")
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,14 @@ def test_somebody_elses_domain_is_not_aligned(mailnet: MailNet) -> None:
     shop(mailnet)
     mailnet.account("ann@other.test")
     raw = samples.newsletter(sender="ann@other.test")
-    signed = mailnet.sign(raw, domain="shop.test")
+    signed = mailnet.sign(raw, domain="example.com")
     with mailnet.submission.smtplib() as client:
-        client.sendmail("news@shop.test", ["bob@example.org"], signed)
+        client.sendmail("news@example.com", ["bob@example.org"], signed)
     mailnet.settle()
-    mailnet.domain("shop.test").publish(spf="v=spf1 +all")
-    report = mailnet.deliverability(signed, sender="news@shop.test", via="smtp.shop.test").for_("gmail-like")
+    mailnet.domain("example.com").publish(spf="v=spf1 +all")
+    report = mailnet.deliverability(signed, sender="news@example.com", via="smtp.example.com").for_(
+        "gmail-like"
+    )
     assert [each.rule for each in report] == ["alignment"]
     assert next(iter(report)).reason is Reason.NOT_ALIGNED
 
@@ -142,11 +144,11 @@ def test_what_follows_can_be_something_else(mailnet: MailNet) -> None:
 def test_nobody_may_pretend_to_be_the_receiver(mailnet: MailNet) -> None:
     policy(mailnet, "gmail-like")
     shop(mailnet)
-    raw = mailnet.sign(samples.newsletter(sender="team@example.org"), domain="shop.test")
+    raw = mailnet.sign(samples.newsletter(sender="team@example.org"), domain="example.com")
     spared = dict.fromkeys(("alignment", "spf", "tls", "reverse_dns"), "accept")
     policy(mailnet, "gmail-like", outcomes={**spared, "impersonation": "refuse"})
     with mailnet.mx("example.org").smtplib() as client, pytest.raises(smtplib.SMTPDataError) as refused:
-        client.sendmail("news@shop.test", ["bob@example.org"], raw)
+        client.sendmail("news@example.com", ["bob@example.org"], raw)
     assert refused.value.smtp_code == 550
     assert mailnet.journey(to="bob@example.org").reason is Reason.IMPERSONATION
 
@@ -185,7 +187,7 @@ def test_what_our_own_hosts_pass_on_has_been_judged(mailnet: MailNet) -> None:
 def test_dns_that_fails_defers(mailnet: MailNet) -> None:
     policy(mailnet, "gmail-like")
     shop(mailnet)
-    mailnet.dns.faults.servfail(name="shop.test", type="TXT")
+    mailnet.dns.faults.servfail(name="example.com", type="TXT")
     journey = submit(mailnet, NEWS)
     assert reply_of(journey)[0] == 451
 
@@ -195,10 +197,10 @@ def test_dns_that_fails_defers(mailnet: MailNet) -> None:
 
 def message() -> EmailMessage:
     news = EmailMessage()
-    news["From"], news["To"], news["Subject"] = "Shop <news@shop.test>", "bob@example.org", "News"
-    news["List-Unsubscribe"] = "<https://shop.test/u/1>"
+    news["From"], news["To"], news["Subject"] = "Shop <news@example.com>", "bob@example.org", "News"
+    news["List-Unsubscribe"] = "<https://example.com/u/1>"
     news["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    news.set_content("All socks are blue this week.\n\nUnsubscribe: https://shop.test/u/1\n")
+    news.set_content("All socks are blue this week.\n\nUnsubscribe: https://example.com/u/1\n")
     return news
 
 
@@ -225,11 +227,11 @@ def test_a_report_says_what_to_do(mailnet: MailNet) -> None:
     assert not report.ok
     assert report.refused_by == BULK_PACKS
     assert str(report.for_("gmail-like")) == (
-        "'News' from news@shop.test, as if sent by smtp.shop.test [198.51.100.3]\n"
+        "'News' from news@example.com, as if sent by smtp.example.com [198.51.100.3]\n"
         "spf=pass, dkim=pass, dmarc=none, iprev=pass\n"
         "gmail-like: would turn it away\n"
-        "  dmarc_record (refuse): shop.test publishes no DMARC record\n"
-        "    reply: 550 5.7.40 blocked: shop.test has no DMARC record with a policy\n"
+        "  dmarc_record (refuse): example.com publishes no DMARC record\n"
+        "    reply: 550 5.7.40 blocked: example.com has no DMARC record with a policy\n"
         "    to do: publish v=DMARC1; p=none at _dmarc below the author's domain\n"
         "  one_click (required): List-Unsubscribe-Post does not say List-Unsubscribe=One-Click\n"
         "    to do: write List-Unsubscribe with an https link, List-Unsubscribe-Post: List-Unsubscribe=One-Click, "
@@ -239,7 +241,7 @@ def test_a_report_says_what_to_do(mailnet: MailNet) -> None:
 
 def test_a_receipt_needs_no_way_to_unsubscribe(mailnet: MailNet) -> None:
     shop(mailnet)
-    receipt = samples.plain(sender="news@shop.test")
+    receipt = samples.plain(sender="news@example.com")
     assert not mailnet.deliverability(receipt).ok
     assert mailnet.deliverability(receipt, transactional=True).ok
 
@@ -257,7 +259,7 @@ def test_a_delivered_message_is_judged_as_it_came(mailnet: MailNet) -> None:
     bob = mailnet.account("bob@example.org")
     shop(mailnet)
     with mailnet.mx("example.org").smtplib() as client:
-        client.sendmail("news@shop.test", ["bob@example.org"], NEWS)
+        client.sendmail("news@example.com", ["bob@example.org"], NEWS)
     report = mailnet.deliverability(bob.inbox.one())
     assert report.sent.startswith("as mx1.example.org got it from app [")
     assert "spf=fail, dkim=none" in report.authentication
@@ -269,7 +271,7 @@ def test_a_delivered_message_is_judged_as_it_came(mailnet: MailNet) -> None:
 def test_a_message_in_a_mailbox_that_nobody_sent(mailnet: MailNet) -> None:
     desk = shop(mailnet)
     desk.inbox.put(NEWS)
-    assert mailnet.deliverability(desk.inbox.one()).sent.startswith("as if sent by smtp.shop.test")
+    assert mailnet.deliverability(desk.inbox.one()).sent.startswith("as if sent by smtp.example.com")
 
 
 def test_via_another_host_with_another_sender(mailnet: MailNet) -> None:
@@ -305,6 +307,6 @@ def test_wrong_questions(mailnet: MailNet) -> None:
 @pytest.mark.parametrize("raw", [b"", b"\xff" * 1000, b"From: \r\n\r\n", *samples.malformed().values()])
 def test_any_octets_get_a_report(mailnet: MailNet, raw: bytes) -> None:
     shop(mailnet)
-    report = mailnet.deliverability(raw, via="smtp.shop.test")
+    report = mailnet.deliverability(raw, via="smtp.example.com")
     assert not report.ok
     assert str(report)

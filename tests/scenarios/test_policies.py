@@ -107,7 +107,9 @@ def test_who_was_turned_away_may_only_leave(net):
 def test_who_waits_for_the_mail_hears_of_it(net):
     policy(net, dnsbl="zen.example")
     net.dns.blocklist("zen.example").add("app", reason="b\u00e4d\r\n250 OK")
-    said = f"mx1.example.org turned app [{APP}] away at smtp.banner: 554 5.7.1 on a blocklist: {APP} is on zen.example"
+    said = (
+        f"mx1.example.org, smtp, connection 1: smtp.banner: 554 5.7.1 on a blocklist: {APP} is on zen.example"
+    )
     assert send(net) == (554, f"5.7.1 on a blocklist: {APP} is on zen.example (127.0.0.2: b?d 250 OK)")
     with pytest.raises(MailExpectation) as nothing:
         net.journey(to="bob@example.org")

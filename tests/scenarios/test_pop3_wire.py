@@ -14,6 +14,7 @@ import pytest
 from scramp import ScramClient
 
 from fakemail import DeclarationError, MailNet, Reason, Stage, minutes, samples
+from fakemail.capture.bundles import BUNDLE_VARIABLES
 from fakemail.record.events import Told
 from fakemail.sasl.passwords import cram_md5_response
 from fakemail.tls.authority import tls_server_end_point
@@ -299,7 +300,7 @@ def test_settings(net, bob):
     assert (bob.pop3.security, bob.pop3s.security) == ("starttls", "tls")
     assert set(bob.pop3.env()) == {
         *(f"POP3_{name}" for name in ("HOST", "PORT", "USERNAME", "PASSWORD", "SECURITY", "URL")),
-        "SSL_CERT_FILE",
+        *BUNDLE_VARIABLES,
     }
     assert "MAIL_HOST" in bob.pop3.env("MAIL")
 

@@ -22,16 +22,16 @@ def rich(html: str) -> MessageView:
 
 def test_the_header_at_a_glance() -> None:
     mail = MessageView(
-        b"From: Shop <hello@shop.test>, x@y.test\r\nTo: bob@example.org\r\nTo: Ann <ann@b.test>\r\nCc: c@d.test\r\n"
-        b"Bcc: e@f.test\r\nReply-To: help@shop.test\r\nSubject: =?utf-8?q?Welcome?=\r\nMessage-ID: <1@shop.test>\r\n"
+        b"From: Shop <hello@example.com>, x@y.test\r\nTo: bob@example.org\r\nTo: Ann <ann@b.test>\r\nCc: c@d.test\r\n"
+        b"Bcc: e@f.test\r\nReply-To: help@example.com\r\nSubject: =?utf-8?q?Welcome?=\r\nMessage-ID: <1@e.test>\r\n"
         b"In-Reply-To: <0@b.test>\r\nReferences: <a@b> <0@b.test>\r\nX-Foo: bar\r\n\r\nHello\r\n"
     )
     assert mail.subject == "Welcome"
-    assert mail.sender == "hello@shop.test"
-    assert mail.from_ == [Mailbox("Shop", "hello@shop.test"), Mailbox("", "x@y.test")]
+    assert mail.sender == "hello@example.com"
+    assert mail.from_ == [Mailbox("Shop", "hello@example.com"), Mailbox("", "x@y.test")]
     assert (mail.to, mail.cc, mail.bcc) == (["bob@example.org", "ann@b.test"], ["c@d.test"], ["e@f.test"])
-    assert mail.reply_to == ["help@shop.test"]
-    assert (mail.message_id, mail.in_reply_to) == ("<1@shop.test>", "<0@b.test>")
+    assert mail.reply_to == ["help@example.com"]
+    assert (mail.message_id, mail.in_reply_to) == ("<1@e.test>", "<0@b.test>")
     assert mail.references == ["<a@b>", "<0@b.test>"]
     assert mail.headers["x-foo"] == "bar"
     assert mail.date is None
@@ -48,7 +48,7 @@ def test_what_is_absent_is_empty() -> None:
 def test_repr_is_short_and_useful() -> None:
     raw = samples.html()
     assert repr(MessageView(raw)) == (
-        f"<Message 'Welcome, Bob' from hello@shop.test to bob@example.org, {len(raw)} octets>"
+        f"<Message 'Welcome, Bob' from hello@example.com to bob@example.org, {len(raw)} octets>"
     )
     many = MessageView(samples.plain(to=[f"u{n}@b.test" for n in range(9)], subject="x" * 100))
     assert "u2@b.test and 6 more" in repr(many)
@@ -57,7 +57,7 @@ def test_repr_is_short_and_useful() -> None:
 
 def test_text_and_html_of_an_alternative() -> None:
     mail = MessageView(samples.html())
-    assert mail.text == "Welcome, Bob.\n\nConfirm: https://shop.test/confirm/4711\n"
+    assert mail.text == "Welcome, Bob.\n\nConfirm: https://example.com/confirm/4711\n"
     assert mail.html.startswith("<p>Welcome")
     assert mail.attachments == []
 
@@ -88,7 +88,7 @@ def test_a_text_that_is_attached_is_not_the_text() -> None:
 def test_an_inline_picture() -> None:
     mail = MessageView(samples.inline_picture())
     (picture,) = mail.attachments
-    assert (picture.filename, picture.content_id, picture.inline) == ("pixel.png", "pixel@shop.test", True)
+    assert (picture.filename, picture.content_id, picture.inline) == ("pixel.png", "pixel@example.com", True)
     assert picture.content.startswith(b"\x89PNG")
     assert mail.text == "Look: dot\n"
 
@@ -404,23 +404,23 @@ HARMLESS = r"\x1b[31mred\x9b\u202e\x07"
 
 
 def test_what_fails_shows_no_terminal_its_orders() -> None:
-    text = f"A line\n{HOSTILE}\nhttps://shop.test/{HOSTILE}"
+    text = f"A line\n{HOSTILE}\nhttps://example.com/{HOSTILE}"
     mail = view(text)
     with pytest.raises(MailExpectation) as no_code:
         mail.code()
     assert HARMLESS in str(no_code.value)
     assert "A line\n" in str(no_code.value)
-    page = rich(f'<a href="https://shop.test/{HOSTILE}">Confirm {HOSTILE}</a>')
+    page = rich(f'<a href="https://example.com/{HOSTILE}">Confirm {HOSTILE}</a>')
     with pytest.raises(MailExpectation) as no_link:
         page.link("Nothing")
-    assert "https://shop.test/" in str(no_link.value)
+    assert "https://example.com/" in str(no_link.value)
     for told in (no_code, no_link):
         assert all(char.isprintable() or char == "\n" for char in str(told.value))
 
 
 def test_what_fails_is_not_endless() -> None:
     page = rich(
-        "".join(f'<a href="https://shop.test/{at}/{"x" * 50_000}">{"y" * 50_000}</a>' for at in range(40))
+        "".join(f'<a href="https://example.com/{at}/{"x" * 50_000}">{"y" * 50_000}</a>' for at in range(40))
     )
     with pytest.raises(MailExpectation) as caught:
         page.link("Nothing")

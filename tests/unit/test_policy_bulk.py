@@ -25,7 +25,7 @@ from fakemail.terms.verdict import deferred
 from judging import NOW, facts
 
 LISTS = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
-SIGNED = SignatureResult(Status.PASS, domain="shop.test", signed=LISTS)
+SIGNED = SignatureResult(Status.PASS, domain="example.com", signed=LISTS)
 NEWS = samples.newsletter()
 TLS = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 
@@ -42,12 +42,12 @@ class Auth:
 
 # Everything is as it should be.
 GOOD = Auth(
-    SpfResult(Status.PASS, domain="shop.test"),
-    DkimResult(Status.PASS, domain="shop.test", signatures=(SIGNED,)),
+    SpfResult(Status.PASS, domain="example.com"),
+    DkimResult(Status.PASS, domain="example.com", signatures=(SIGNED,)),
     DmarcResult(Status.PASS, policy="none", aligned=("spf", "dkim")),
     IprevResult(Status.PASS),
 )
-NO_SPF = replace(GOOD, spf=SpfResult(Status.FAIL, "192.0.2.9 is not in it", "shop.test"))
+NO_SPF = replace(GOOD, spf=SpfResult(Status.FAIL, "192.0.2.9 is not in it", "example.com"))
 NO_DKIM = replace(GOOD, dkim=DkimResult(Status.NONE, "there is no DKIM signature in it"))
 NEITHER = replace(NO_SPF, dkim=NO_DKIM.dkim)
 NO_DMARC = replace(GOOD, dmarc=DmarcResult(Status.NONE, aligned=("spf",)))
@@ -65,20 +65,20 @@ def without(name: bytes, raw: bytes = NEWS) -> bytes:
     return b"".join(line for line in raw.splitlines(True) if not line.startswith(name + b":"))
 
 
-HTTPS = b"<https://shop.test/unsubscribe/4711>, "
+HTTPS = b"<https://example.com/unsubscribe/4711>, "
 ROWS = [
     ("authenticated", case(auth=NEITHER), "spf=fail: 192.0.2.9 is not in it; dkim=none"),
     ("spf", case(auth=NO_SPF), "spf=fail: 192.0.2.9 is not in it"),
     ("dkim", case(auth=NO_DKIM), "dkim=none: there is no DKIM signature in it"),
-    ("dmarc_record", case(auth=NO_DMARC), "there is no DMARC record for shop.test"),
-    ("alignment", case(auth=UNALIGNED), "the author's domain is shop.test; SPF pass for shop.test"),
+    ("dmarc_record", case(auth=NO_DMARC), "there is no DMARC record for example.com"),
+    ("alignment", case(auth=UNALIGNED), "the author's domain is example.com; SPF pass for example.com"),
     ("reverse_dns", case(auth=NO_NAME), "iprev=permerror: 192.0.2.9 has no name in reverse DNS"),
     ("tls", case(channel=None), "without TLS"),
     ("format", case(without(b"Date")), "no Date field"),
     ("format", case(b"Subject: two\r\n" + NEWS), "Subject (2 times)"),
     ("message_id", case(without(b"Message-ID")), "no Message-ID"),
-    ("one_author", case(NEWS.replace(b"news@shop.test", b"news@shop.test, ann@shop.test", 1)), "2 addresses"),
-    ("impersonation", case(auth=UNALIGNED, own_domains={"shop.test"}), "the receiver's own domain"),
+    ("one_author", case(NEWS.replace(b"news@example.com", b"news@example.com, ann@example.com", 1)), "2 addresses"),
+    ("impersonation", case(auth=UNALIGNED, own_domains={"example.com"}), "the receiver's own domain"),
     ("unsubscribe", case(without(b"List-Unsubscribe")), "no List-Unsubscribe field with a link"),
     ("one_click", case(without(b"List-Unsubscribe")), "no List-Unsubscribe field with an https link"),
     ("one_click", case(NEWS.replace(HTTPS, b"")), "no List-Unsubscribe field with an https link"),
@@ -156,7 +156,7 @@ def test_replies_are_of_the_receivers_kind(
 def test_a_reply_names_the_domain_and_the_address() -> None:
     reply = first("microsoft-like", case(auth=NO_SPF))[2]
     assert reply is not None
-    assert reply.text.startswith("access denied: shop.test does not meet")
+    assert reply.text.startswith("access denied: example.com does not meet")
     reply = first("gmail-like", case(auth=NO_NAME))[2]
     assert reply is not None
     assert "192.0.2.9" in reply.text
@@ -190,14 +190,14 @@ def test_what_cannot_be_looked_up_is_no_failure() -> None:
 
 def test_messages_of_a_day_are_counted_and_never_forgotten() -> None:
     volume = Volume()
-    assert [volume.count("example.org", "shop.test", now=NOW) for _ in range(3)] == [1, 2, 3]
+    assert [volume.count("example.org", "example.com", now=NOW) for _ in range(3)] == [1, 2, 3]
     assert volume.count("example.org", "other.test", now=NOW) == 1
-    assert volume.count("example.com", "shop.test", now=NOW) == 1
-    assert volume.count("example.org", "shop.test", now=NOW + timedelta(days=2)) == 3
+    assert volume.count("example.com", "example.com", now=NOW) == 1
+    assert volume.count("example.org", "example.com", now=NOW + timedelta(days=2)) == 3
 
 
 def test_an_author_cannot_write_a_reply() -> None:
-    raw = NEWS.replace(b"news@shop.test", '"x"@sh\u00f6p\u202e.test'.encode(), 1)
+    raw = NEWS.replace(b"news@example.com", '"x"@sh\u00f6p\u202e.test'.encode(), 1)
     reply = first("microsoft-like", case(raw, NO_SPF))[2]
     assert reply is not None
     assert reply.text.isascii()
@@ -207,5 +207,5 @@ def test_an_author_cannot_write_a_reply() -> None:
 @given(st.binary(max_size=300) | st.binary(max_size=60).map(lambda value: b"From: " + value + b"\r\n" + NEWS))
 def test_any_octets_get_an_answer(raw: bytes) -> None:
     for pack in PACKS.values():
-        for _, found in check(case(raw, own_domains={"shop.test"}), pack):
+        for _, found in check(case(raw, own_domains={"example.com"}), pack):
             assert found.sentence.isprintable()

@@ -381,7 +381,7 @@ def test_binary_message_goes_in_a_chunk(pipelined: bool) -> None:
 def test_a_message_that_needs_smtputf8_says_so_in_its_status() -> None:
     """RFC 6531 §3.5: 5.6.7, and before anything that could be encoded away is looked at."""
     dialogue = Dialogue(
-        Outgoing("relay.test", SENDER, (BOB,), "ü\r\n".encode(), Body.EIGHT_BIT, smtputf8=True)
+        Outgoing("relay.test", SENDER, (BOB,), "Subject: ü\r\n\r\n".encode(), Body.EIGHT_BIT, smtputf8=True)
     )
     assert lines(drive(dialogue, ["220 hi", PLAIN, "221 bye"]))[-1] == "QUIT\r\n"
     assert (dialogue.outcomes[0].reason, dialogue.outcomes[0].status) == (Reason.NOT_NEGOTIATED, "5.6.7")

@@ -90,6 +90,7 @@ def test_files_are_private_and_removed_with_the_authority() -> None:
     assert {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()} == {
         ca.name: 0o644,
         leaf.name: 0o600,
+        ".owner": 0o600,
     }
     del authority
     gc.collect()
