@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from html.entities import html5
 from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
@@ -49,8 +50,15 @@ _RAW_END: Final = {
     for name in ("script", "style", "title", "textarea")
 }
 _SPACE: Final = re.compile(r"\s+")
-# RFC 3986 §3.1 and the two characters after which no URL in running text goes on.
-_BARE_URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"]++|mailto:[^\s<>\"]++", re.IGNORECASE)
+# WHATWG HTML §13.2.5.73: in an attribute a name without its semicolon is no reference in front of "=" or, as no
+# name goes on there, of a letter: "?a=1&copy=2" is what it says.
+_REFERENCE: Final = re.compile(r"&(?:#(?:[xX][0-9A-Fa-f]++|[0-9]++);?|[A-Za-z][A-Za-z0-9]*+(?:;|(?!=)))")
+# RFC 3986 §3.1; no URL in running text goes on behind white space, a bracket of §C, a quotation mark of whatever
+# language, or the punctuation of a language that puts no blank behind it.
+_UNTIL: Final = r"[^\s<>\"“”„«»‹›「」『』【】（），、。]++"
+_BARE_URL: Final = re.compile(rf"(?:https?|ftp)://{_UNTIL}|mailto:{_UNTIL}", re.IGNORECASE)
+# RFC 3986 appendix C: an old way to say that a URL follows.
+_URL_PREFIX: Final = re.compile(r"<URL:[ \t]*+(?=(?:https?|ftp)://|mailto:)", re.IGNORECASE)
 # RFC 3986 appendix C: between angle brackets a URL may be folded, and the white space is no part of it.
 _FOLDED_URL: Final = re.compile(r"<((?:https?|ftp)://[^<>\"\r\n]++(?:\r?\n[^<>\"\r\n]++)+)>", re.IGNORECASE)
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
@@ -97,7 +105,7 @@ def bare_links(text: str) -> list[Link]:
     """
     links: list[Link] = []
     above = ""
-    for line in _FOLDED_URL.sub(_unfolded, text[:MAX_READ]).splitlines():
+    for line in _FOLDED_URL.sub(_unfolded, _URL_PREFIX.sub("<", text[:MAX_READ])).splitlines():
         if len(links) >= MAX_TAGS:
             break
         end = 0
@@ -121,7 +129,7 @@ def _unfolded(match: re.Match[str]) -> str:
 
 
 def _label(text: str) -> str:
-    return _SPACE.sub(" ", text).strip(" \t.,:;!?-–>*<([)]\"'")
+    return _SPACE.sub(" ", text).strip(" \t.,:;!?-–>*<([)]\"'“”„«»‹›‘’「」『』【】（），：、。…")
 
 
 def _trim(url: str) -> str:
@@ -133,7 +141,7 @@ def _trim(url: str) -> str:
         mark = url[end - 1]
         if mark in _PAIRS and closed[mark] > opened[_PAIRS[mark]]:
             closed[mark] -= 1
-        elif mark not in ".,:;!?'*":
+        elif mark not in ".,:;!?'*’‘…":
             break
         end -= 1
     return url[:end]
@@ -301,5 +309,10 @@ def _attribute(attributes: str, name: str) -> str | None:
     """The value of an attribute, entities decoded, or None. The first of two counts."""
     for match in _ATTRIBUTE.finditer(attributes):
         if match[1].lower() == name:
-            return unescape(match[2] or match[3] or match[4] or "").strip()
+            return _REFERENCE.sub(_character, match[2] or match[3] or match[4] or "").strip()
     return None
+
+
+def _character(reference: re.Match[str]) -> str:
+    found = reference[0]
+    return unescape(found) if found[1] == "#" else html5.get(found[1:], found)

@@ -184,6 +184,14 @@ def test_links_of_plain_text_are_named_by_the_words_before_them() -> None:
         ("Confirm: <https://a.test/a\r\n  /b?c=\n1>", "Confirm", "https://a.test/a/b?c=1"),
         ("Confirm: <https://a.test/a\n\nBye>", "Confirm", "https://a.test/a"),
         ("Confirm:\nhttps://a.test/a\nBye\n", "Confirm", "https://a.test/a"),
+        ("Confirm: <URL:https://a.test/a>", "Confirm", "https://a.test/a"),
+        ("Confirm: <url: https://a.test/a\n  /b>", "Confirm", "https://a.test/a/b"),
+        ("„Bestätigen“: „https://a.test/ü“.", "Bestätigen", "https://a.test/ü"),
+        ("Confirm: “https://a.test/a”, or not", "Confirm or not", "https://a.test/a"),
+        ("Confirmer : « https://a.test/a »", "Confirmer", "https://a.test/a"),
+        ("Confirm https://a.test/a…", "Confirm", "https://a.test/a"),
+        ("確認：https://a.test/a。", "確認", "https://a.test/a"),
+        ("「https://a.test/a」、確認", "確認", "https://a.test/a"),
     ],
 )
 def test_a_link_in_plain_text_is_named_by_its_line(text: str, label: str, url: str) -> None:
@@ -208,6 +216,14 @@ def test_several_links_on_a_line_of_plain_text() -> None:
             "https://a.test/c",
         ),
         ('<a href="c"><base href=https://a.test>', "https://a.test/c"),
+        (
+            '<a href="https://a.test/?a=1&region=eu&copy=2&section=3&param=4&notify=5">',
+            "https://a.test/?a=1&region=eu&copy=2&section=3&param=4&notify=5",
+        ),
+        (
+            "<a href='https://a.test/?a&amp;b&#38;c&#x26;d&eacute;&copyx;&copy'>",
+            "https://a.test/?a&b&c&dé&copyx;©",
+        ),
         ('<base href="https://a.test/"><a href="mailto:b@c.test">', "mailto:b@c.test"),
         ('<base href="https://a.test/"><a href="https://b.test/c">', "https://b.test/c"),
         ('<base href="https://a.test/"><a href="http://[x">', "http://[x"),
