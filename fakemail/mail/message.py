@@ -338,8 +338,8 @@ def _is_prose(part: Part, root: Part, *, is_first: bool) -> bool:
     """Whether a leaf is to be read, and no file."""
     if part.disposition == "attachment":
         return False
-    # What has a name is a file, but for a text that says it is to be shown, and comes before any other.
-    if part.filename and not (is_first and part.disposition == "inline"):
+    # What has a name is a file, but for a text that comes before any other (RFC 8621 §4.1.4).
+    if part.filename and not is_first:
         return False
     if part.content_type in ("text/plain", "text/html"):
         return True

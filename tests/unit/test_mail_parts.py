@@ -80,6 +80,7 @@ BOTH = multipart("alternative", leaf(PLAIN, "plain"), leaf(HTML, "<p>rich"), mar
             [("notes", False)],
         ),
         (leaf(_NAMED, "hello"), "hello", "", []),
+        (leaf("Content-Type: text/plain; name=n.txt", "hello"), "hello", "", []),
         (multipart("mixed", leaf(_PICTURE, "png"), leaf(_NAMED, "hello")), "hello", "", [("png", True)]),
         (leaf(_FILE, "notes"), "", "", [("notes", False)]),
         (
