@@ -23,6 +23,8 @@ _FAILURE: Final = re.compile(
     r"|returned mail|delivery status notification|could not deliver|mail delivery failed",
     re.IGNORECASE,
 )
+# Exim: the address of a list or an alias that the one before it came from, which has not failed.
+_ORIGIN: Final = re.compile(r"\((?:ultimately )?generated from [^\s()]++\)")
 _DAEMON: Final = re.compile(r"(?:mailer-daemon|postmaster|mail-daemon|mailerdaemon)@", re.IGNORECASE)
 # What comes behind is the message that was sent, and full of addresses that mean nothing here.
 _QUOTED: Final = re.compile(
@@ -57,7 +59,7 @@ def read_plain(
         return None
     quoted = _QUOTED.search(text)
     told = text[: quoted.start()] if quoted else text
-    lead, sections = _sections(told, own)
+    lead, sections = _sections(_ORIGIN.sub("", told), own)
     if not sections:
         return None
     # What is said before the first recipient, or of nobody else, is about all of them.

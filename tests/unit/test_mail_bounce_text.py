@@ -94,6 +94,11 @@ def test_a_reply_for_each_recipient_is_that_recipients():
             ],
         ),
         (
+            "Mail delivery failed:\n\n  a@x.test\n    (generated from all@x.test)\n    550 5.1.1 unknown\n"
+            "  b@x.test\n    (ultimately generated from all@x.test)\n    mailbox is full\n",
+            [("a@x.test", "5.1.1", "550 5.1.1 unknown"), ("b@x.test", "5.0.0", "")],
+        ),
+        (
             "Not delivered: a@x.test: 550 5.1.1 unknown; b@x.test: gone\n",
             [("a@x.test", "5.1.1", "550 5.1.1 unknown"), ("b@x.test", "5.0.0", "")],
         ),
