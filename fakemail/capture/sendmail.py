@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from email.utils import formataddr, getaddresses, parseaddr
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
@@ -263,7 +263,9 @@ class Letter:
 
     def __init__(self, asked: Asked, stream: Iterable[bytes]) -> None:
         fields, body = header_and_body(list(lines_of(stream, dot_ends=asked.dot_ends)))
-        header = BytesHeaderParser().parsebytes(b"\r\n".join(fields) + b"\r\n\r\n")
+        # As text, because the parser of octets gives no addresses beyond ASCII (RFC 6532 §3.2).
+        text = b"\r\n".join(fields).decode("utf-8", "surrogateescape")
+        header = HeaderParser().parsestr(f"{text}\r\n\r\n")
         self.recipients = list(asked.recipients)
         if asked.from_header:
             again = [f"resent-{name}" for name in ("to", "cc", "bcc")]

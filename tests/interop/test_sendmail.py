@@ -72,6 +72,17 @@ def test_recipients_in_the_header(mailnet, bob, command):
         assert mail.headers["From"] == "Shop <hello@shop.test>"
 
 
+def test_recipients_beyond_ascii(mailnet):
+    """RFC 6532 §3.2: in a header in UTF-8, as on the command line."""
+    bob, ann = mailnet.accounts("bob@bücher.example", "änn@example.org")
+    text = "From: Shop <hello@käse.test>\nTo: Jürgen <bob@bücher.example>\nCc: änn@example.org\nSubject: {}\n\nHi\n"
+    assert sendmail(mailnet, "-t", "-f", "hello@käse.test", text=text.format("Header")).returncode == 0
+    words = ("-f", "hello@käse.test", "bob@bücher.example", "änn@example.org")
+    assert sendmail(mailnet, *words, text=text.format("Words")).returncode == 0
+    mailnet.settle()
+    assert [mail.subject for mail in bob.inbox] == [mail.subject for mail in ann.inbox] == ["Header", "Words"]
+
+
 def test_it_submits_as_the_host_of_its_namespace(mailnet, bob):
     with mailnet.namespace(host="crm.shop.test") as crm:
         assert sendmail(crm, bob.address).returncode == 0
