@@ -1,7 +1,8 @@
 """DNSSEC signatures: the keys of a zone, and what they say about its sets of records (RFC 4034).
 
-A door to dnspython, which is loaded when a zone is first signed. Sets are signed when they are first asked
-for, and again when they have changed. What proves that something is absent is in :mod:`fakemail.dns.denial`.
+A door to dnspython, which is loaded when a zone is first signed. Sets are signed when they are first asked for, and
+again when they have changed, or half of the time is over for which the signature is good. What proves that something
+is absent is in :mod:`fakemail.dns.denial`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _ALGORITHM: Final = 13  # ECDSAP256SHA256, RFC 6605; RFC 8624 §3.1: every validator knows it
 _ZONE_KEY_AND_ENTRY_POINT: Final = 257  # RFC 4034 §2.1.1
 _DAY: Final = timedelta(days=1)
+GOOD_FOR: Final = 365 * _DAY
+"""How long signatures are good, of the latest clock that they are for."""
+_RENEWED_AFTER: Final = GOOD_FOR / 2  # RFC 6781 §4.4.2: long before they end
 
 
 class Validity(NamedTuple):
@@ -46,7 +50,7 @@ class Signer:
         self.flaw = flaw
         """What is wrong with the signatures, ``None`` for nothing."""
         self._validity = validity
-        self._signed: dict[tuple[str, str], tuple[tuple[Record, ...], Record]] = {}
+        self._signed: dict[tuple[str, str], tuple[tuple[Record, ...], Record, datetime]] = {}
         self._shorter: dict[tuple[str, str], Record] = {}
 
     @cached_property
@@ -75,13 +79,14 @@ class Signer:
     def signature(self, records: tuple[Record, ...]) -> Record | None:
         """The RRSIG record of one set of records; ``None`` where the flaw is that there is none."""
         name, type = records[0].name, records[0].type
-        known = self._signed.get((name, type))
-        if known is not None and known[0] == records:
-            return known[1]
         if self.flaw == "missing_signature" and type != "DNSKEY":
             return None
-        signed = self._sign(records)
-        self._signed[name, type] = (records, signed)
+        now = self._validity()
+        known = self._signed.get((name, type))
+        if known is not None and known[0] == records and now.until - known[2] < _RENEWED_AFTER:
+            return known[1]
+        signed = self._sign(records, now)
+        self._signed[name, type] = (records, signed, now.until)
         return signed
 
     def negative_signature(self, records: tuple[Record, ...], ttl: int) -> Record | None:
@@ -95,8 +100,8 @@ class Signer:
             known = self._shorter[key] = replace(signed, ttl=ttl)
         return known
 
-    def _sign(self, records: tuple[Record, ...]) -> Record:
-        since, until = self._validity()
+    def _sign(self, records: tuple[Record, ...], validity: Validity) -> Record:
+        since, until = validity
         # The key itself stays as it should be, so that what is wrong is the data's.
         flaw = self.flaw if records[0].type != "DNSKEY" else None
         if flaw == "expired":

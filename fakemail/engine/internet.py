@@ -279,10 +279,10 @@ class Internet:
 
     def _validity(self) -> Validity:
         """Good for those who go by the fake internet's clock, and for real validators, who go by the real one."""
-        from fakemail.dns.signing import Validity
+        from fakemail.dns.signing import GOOD_FOR, Validity
 
         both = (self.clock.now(), RealClock().now())
-        return Validity(min(both) - timedelta(days=1), max(both) + timedelta(days=365))
+        return Validity(min(both) - timedelta(days=1), max(both) + GOOD_FOR)
 
     def raise_errors(self) -> None:
         """Raise the first error of our own code, if there was one."""

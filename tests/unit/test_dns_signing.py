@@ -16,7 +16,7 @@ import pytest
 from fakemail.dns.denial import Chain
 from fakemail.dns.records import record
 from fakemail.dns.responder import respond
-from fakemail.dns.signing import Signer, Validity
+from fakemail.dns.signing import GOOD_FOR, Signer, Validity
 from fakemail.dns.zones import Zones
 from fakemail.errors import DeclarationError, UnknownName
 
@@ -166,6 +166,32 @@ def test_changes_are_signed_anew_and_nothing_else_is() -> None:
     zones.add(record("nobody.example.org", "A", "192.0.2.10"))
     assert check(zones, ask(zones, "nobody.example.org", "A")) == [("nobody.example.org.", "A")]
     assert ("nobody.example.org.", "NSEC") in check(zones, ask(zones, "nobody2.example.org", "A"))
+
+
+@pytest.mark.parametrize(
+    ("name", "type"), [("example.org", "MX"), ("no.example.org", "A"), ("mx1.example.org", "TXT")]
+)
+def test_what_was_signed_long_ago_is_signed_anew(name: str, type: str) -> None:
+    """A server that signs by itself lets no signature end, however far the clock of a test goes."""
+    clock = [NOW]
+    zones = signed()
+    zones.sign(
+        "example.org",
+        Signer("example.org", validity=lambda: Validity(NOW - timedelta(days=1), clock[0] + GOOD_FOR)),
+    )
+
+    def until() -> set[int]:
+        answer = ask(zones, name, type)
+        sets = [each for each in (*answer.answer, *answer.authority) if each.rdtype == dns.rdatatype.RRSIG]
+        assert sets
+        return {signature.expiration for each in sets for signature in each}
+
+    for _ in range(12):
+        first = until()
+        clock[0] += timedelta(days=1)
+        assert until() == first
+        clock[0] += timedelta(days=182)
+        assert until() == {int((clock[0] + GOOD_FOR).timestamp())}
 
 
 def test_a_child_is_vouched_for_by_its_parent() -> None:
