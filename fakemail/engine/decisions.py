@@ -338,20 +338,24 @@ class Decisions:
         return known[1]
 
     def verify(self, name: str) -> tuple[Address, ...]:
-        """The accounts that a name or an address stands for here (RFC 5321 §3.5)."""
+        """The addresses that a name or an address stands for here, of whatever kind (RFC 5321 §3.5)."""
         found: dict[str, Address] = {}
         for address in self._addresses(name):
-            for account in resolve(self._internet.world, address).accounts:
-                found[account.key] = account
+            behind = resolve(self._internet.world, address)
+            kinds = (behind.accounts, behind.forwards, behind.onward, behind.lists, behind.list_mail)
+            found.update((each.key, each) for kind in kinds for each in kind)
         return tuple(found.values())
 
     def expand(self, name: str) -> tuple[Address, ...]:
-        """The addresses behind an alias."""
+        """The addresses behind an alias or a mailing list."""
         world = self._internet.world
         for address in self._addresses(name):
             targets = world.domains[address.domain].aliases.get(local_key(address.local))
             if targets:
                 return targets
+            role = world.list_role(address)
+            if role is not None and not role[1]:
+                return role[0].members
         return ()
 
     def _addresses(self, name: str) -> Iterable[Address]:

@@ -449,3 +449,31 @@ def test_a_bounce_to_somebody_at_the_same_host_arrives(net):
     net.settle()
     assert bob.inbox.one().delivery_report.recipient == "gone@nowhere.test"
     assert not any(isinstance(journey.fate, Discarded) for journey in net.journeys())
+
+
+@pytest.mark.parametrize(
+    ("name", "verified", "expanded"),
+    [
+        ("team", ["ann@example.org", "ext@example.com"], ["ann@example.org", "ext@example.com"]),
+        ("list", ["list@example.org"], ["ann@example.org", "ext@example.com"]),
+        ("list@example.org", ["list@example.org"], ["ann@example.org", "ext@example.com"]),
+        ("list-owner", ["list-owner@example.org"], []),
+        ("away", ["away@example.org"], []),
+        ("ann+news", ["ann@example.org"], []),
+        ("nobody", [], []),
+    ],
+)
+def test_what_takes_mail_is_verified_and_expanded(net, name, verified, expanded):
+    """RFC 5321 §3.5.1, §3.5.2: VRFY says of no address that takes mail that it is unknown; EXPN lists a list."""
+    ann, away, ext = net.accounts("ann@example.org", "away@example.org", "ext@example.com")
+    net.domain("example.org").alias("team", ann, ext)
+    net.mailing_list("list@example.org", members=[ann, ext])
+    away.forward(ext)
+    with net.mx("example.org").smtplib() as client:
+        client.ehlo()
+        for verb, addresses in (("VRFY", verified), ("EXPN", expanded)):
+            code, text = client.docmd(verb, name)
+            assert (code, re.findall("<(.*?)>", text.decode())) == (250 if addresses else 550, addresses)
+        client.mail("a@example.net")
+        recipient = name if "@" in name else f"{name}@example.org"
+        assert client.rcpt(recipient)[0] == (250 if verified else 550)
