@@ -5,11 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 # Loaded before any test: pytester gives the modules back as they were before its runs, and of a library
 # that is loaded twice, objects of the one are no objects of the other.
 import cryptography.x509  # noqa: F401
+import pytest
 import trustme  # noqa: F401
 from hypothesis import HealthCheck, settings
 
@@ -28,3 +30,17 @@ settings.register_profile(
     "fakemail", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("fakemail")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bytecode_of_children() -> None:
+    """Tests start many interpreters. Where none may write bytecode, those share a directory that goes with the run.
+
+    Otherwise each would compile everything again, and pytest in them rewrite all of the package. The
+    processes that run the tests themselves are left as they are.
+    """
+    if sys.dont_write_bytecode:
+        os.environ.setdefault(
+            "PYTHONPYCACHEPREFIX", os.path.join(os.environ["FAKEMAIL_TEST_STATE"], "bytecode")
+        )
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
