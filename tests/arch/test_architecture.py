@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,20 +21,26 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 LONGEST = 700
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), str(path))
 
 
-def calls(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Everything in a file; found once, since most of the time of these tests would go into that."""
+    return list(ast.walk(tree(path)))
+
+
+@cache
+def calls(path: Path) -> list[tuple[int, str]]:
     """Every call in a file: its line and what is called, with dots."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func)
+    return [(node.lineno, ast.unparse(node.func)) for node in nodes(path) if isinstance(node, ast.Call)]
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Every absolute module that a file imports from, anywhere in it."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -108,9 +115,7 @@ def test_only_the_supervisor_makes_tasks():
 def test_nothing_is_asserted_barely():
     # pytest rewrites a bare assert of an editable install and not one of a wheel.
     def wrong(path):
-        return (
-            (node.lineno, ast.unparse(node)) for node in ast.walk(tree(path)) if isinstance(node, ast.Assert)
-        )
+        return ((node.lineno, ast.unparse(node)) for node in nodes(path) if isinstance(node, ast.Assert))
 
     assert offences(wrong) == ""
 
