@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-import fakemail  # noqa: F401 - loaded once here, and not again in each run inside this process
+# Loaded once here, and not again in each run inside this process.
+import fakemail
+import pytest_fakemail.options
+import pytest_fakemail.report
+import pytest_fakemail.strictness
+import pytest_fakemail.unfired
+import pytest_fakemail.worlds  # noqa: F401
 
 _APP = """
 import smtplib
@@ -29,6 +35,6 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyfile(shop=_APP)
     pytester.makeini(
         "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
-        "addopts = --strict-markers -p no:cacheprovider -p no:hypothesispytest -p no:playwright\n"
+        "addopts = --strict-markers -p no:cacheprovider -p no:hypothesispytest -p no:playwright -p no:fakefs\n"
     )
     return pytester

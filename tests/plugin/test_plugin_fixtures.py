@@ -196,4 +196,4 @@ def test_a_fake_file_system_in_the_same_test(project: pytest.Pytester, names: st
         """
     )
     # In a process of its own, where nothing has been loaded yet.
-    project.runpytest_subprocess().assert_outcomes(passed=2)
+    project.runpytest_subprocess("-p", "fakefs").assert_outcomes(passed=2)
