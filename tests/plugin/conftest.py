@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 # Loaded once here, and not again in each run inside this process.
-import fakemail
+import fakemail  # noqa: F401
 import pytest_fakemail.options
 import pytest_fakemail.report
 import pytest_fakemail.strictness
@@ -30,11 +30,14 @@ def send(smtp, to, subject="Welcome, Bob", sender="hello@shop.test"):
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """An empty project with the app ``shop.send``; warnings are errors."""
+    # Said where an ini file of a test's own leaves it as it is: each of them would be loaded in each run anew.
+    needless = ("cacheprovider", "hypothesispytest", "playwright", "fakefs")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{each}" for each in needless))
     pytester.makepyfile(shop=_APP)
     pytester.makeini(
         "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
-        "addopts = --strict-markers -p no:cacheprovider -p no:hypothesispytest -p no:playwright -p no:fakefs\n"
+        "addopts = --strict-markers\n"
     )
     return pytester
