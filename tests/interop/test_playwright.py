@@ -68,6 +68,7 @@ _TEST = """
 """
 
 
+@pytest.mark.slow
 def test_waits_work_beside_a_browser(pytester: pytest.Pytester, program: Callable[[str], str]) -> None:
     pytest.importorskip("pytest_playwright")
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
