@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 GOOD = {
@@ -19,10 +19,19 @@ GOOD = {
     "RSET": b"250 reset\r\n",
     "QUIT": b"221 bye\r\n",
 }
+OUT_OF_ORDER = {
+    ("RCPT", False, False),
+    ("DATA", False, False),
+    ("DATA", True, False),
+}
+"""What is refused: the command, whether MAIL was answered well, and whether a RCPT was."""
 
 
 class ScriptedServer:
-    """Answers ``at`` one command with ``reply``: ``None`` is nothing at all, now and ever."""
+    """Answers ``at`` one command with ``reply``: ``None`` is nothing at all, now and ever.
+
+    It means what it says: who was not told yes is no recipient, and without one there is no DATA.
+    """
 
     def __init__(
         self,
@@ -32,10 +41,12 @@ class ScriptedServer:
         times: int = 1_000_000,
         keywords: tuple[str, ...] = (),
         stops_reading: bool = False,
+        hangs_up_after: str = "QUIT",
     ) -> None:
         self._at, self._reply, self._left = at, reply, times
         self._keywords = keywords
         self._stops_reading = stops_reading
+        self._last = hangs_up_after
         self.messages: list[bytes] = []
         """What it has taken."""
         self.commands: list[str] = []
@@ -66,20 +77,35 @@ class ScriptedServer:
     def _talk(self, connection: socket.socket) -> None:
         with suppress(OSError, ValueError), connection, connection.makefile("rb") as lines:
             self._answer(connection, "greeting")
+            is_begun = has_recipients = False
             while line := lines.readline():
                 verb = line.split(b" ")[0].strip().decode("latin-1").upper()
                 self.commands.append(verb)
                 verb = verb if verb in GOOD else "RSET"
+                if verb != self._at and (verb, is_begun, has_recipients) in OUT_OF_ORDER:
+                    connection.sendall(b"503 out of order\r\n")
+                    continue
                 said = self._answer(connection, verb)
                 if verb == "DATA" and said.startswith(b"354"):
                     if self._stops_reading:
                         self._over.wait()
-                    self._take(connection, b"".join(iter(lines.readline, b".\r\n")))
-                elif verb == "QUIT":
+                    self._take(connection, lines)
+                elif verb == self._last:
                     return
+                if verb == "RCPT":
+                    has_recipients = has_recipients or said.startswith(b"2")
+                else:
+                    is_begun, has_recipients = verb == "MAIL" and said.startswith(b"2"), False
 
-    def _take(self, connection: socket.socket, content: bytes) -> None:
-        self.messages.append(content)
+    def _take(self, connection: socket.socket, lines: Iterable[bytes]) -> None:
+        content: list[bytes] = []
+        for line in lines:
+            if line == b".\r\n":
+                break
+            content.append(line)
+        else:
+            return  # the client is gone, and an unfinished message is none (RFC 5321 §4.1.1.4)
+        self.messages.append(b"".join(content))
         if not self._answer(connection, "end").startswith(b"2"):
             self.messages.pop()
 
