@@ -79,11 +79,12 @@ class Transaction:
         for exchange in (self.mail, self.recipients[key], self.refusal):
             if exchange is not None and exchange.reply is not None and not exchange.reply.is_positive:
                 return Outcome(End.REFUSED, exchange, exchange.reason)
-        if _is_cut(self.last):
+        if _is_cut(self.last) and not self.queue_id:
             return Outcome(End.CUT, self.last, self.last.reason)
         if self.end is not None:
             own = self.recipients[key]
-            if own.reason is Reason.FAULT and self.end.reply is not None and self.end.reply.is_positive:
+            is_pretended = own.reason is Reason.FAULT and own.reply is not None
+            if is_pretended and (self.queue_id or _is_positive(self.end)):
                 return Outcome(End.LOST, own, own.reason)  # accepted by a fault, which meant nothing by it
             return self._final(self.end)
         end = End.UNDERWAY if self.is_open else End.ABANDONED
