@@ -263,9 +263,11 @@ class Transfer:
         reasons = {outcome.reason for outcome in tried.dialogue.outcomes}
         if demand.tls is Tls.IF_OFFERED and reasons == {Reason.TLS_FAILED}:
             # Opportunistic TLS: better in clear text than not at all (RFC 7435 §1).
-            problem = Problem("validation-failure", tried.dialogue.outcomes[0].detail)
+            outcome = tried.dialogue.outcomes[0]
             in_clear = await self._run(outgoing, Tls.NEVER, candidate, demand)
-            return in_clear._replace(problem=problem)
+            if outcome.at is Stage.SMTP_STARTTLS:
+                return in_clear  # which tells by itself that there was no TLS
+            return in_clear._replace(problem=Problem("validation-failure", outcome.detail))
         return tried
 
     def _not_tried(self, dialogue: Dialogue, failure: PeerFailure) -> _Try:

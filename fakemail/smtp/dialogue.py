@@ -163,6 +163,8 @@ class Dialogue:
         self._dismissed = False  # the server said 421: it closes the connection (RFC 5321 §3.8)
         self._is_broken = False  # the server said what answers nothing: there is no talking with it any more
         self._is_begun = False  # the server took MAIL, and has not answered the end of the message
+        self._has_taken_any = False  # a RCPT of the group was answered with a yes of any kind
+        self._is_tls_refused = False  # the server said no to STARTTLS, and nothing since then
         self.refusals = 0
         """How many 4yz and 5yz replies there were, of which servers bear so many and no more."""
         self.channel: Channel | None = None if greeted is None else greeted.channel
@@ -257,13 +259,17 @@ class Dialogue:
         except PeerFailure as failure:
             if self._is_untried and failure.reason is Reason.CONNECTION_LOST and not failure.in_answer:
                 raise _Stale from None
+            if self._is_tls_refused and not failure.in_answer:
+                # Some hang up after their no, or wait for TLS all the same: they are talked to without STARTTLS.
+                self._is_broken = True
+                raise _Stop(Stage.SMTP_STARTTLS, None, Reason.TLS_FAILED, failure.detail) from None
             raise
         if isinstance(answer, Channel):
             raise TypeError("the driver answered a Send with a Channel")
         # The end of the message is never in the first group, so that nothing is sent twice.
         if self._is_untried and answer[0].code == 421:
             raise _Stale
-        self._is_untried = False
+        self._is_untried = self._is_tls_refused = False
         for stage, reply in zip(send.stages, answer, strict=True):
             self._dismissed = self._dismissed or reply.code == 421
             self.refusals += not reply.is_positive
@@ -300,6 +306,7 @@ class Dialogue:
                 raise _Stop(Stage.SMTP_STARTTLS, ready)  # nobody listens any more
             if not ready.is_positive:
                 self._settle_for_clear_text(f"the server answered STARTTLS with {ready.code}")
+                self._is_tls_refused = True
                 return
             self._at = Stage.TLS_HANDSHAKE
             answer = yield StartTls()
@@ -345,9 +352,7 @@ class Dialogue:
             yield from self._name_in_turn(mail, rcpts)
         if not self._open:
             if go_ahead is not None and go_ahead.is_positive:
-                # RFC 2920 §3.1: end the empty message
-                yield from self._exchange(Send(b".\r\n", (Stage.SMTP_END,)))
-                self._is_begun = False
+                yield from self._end_empty_message()
             return
         if not chunked:
             if go_ahead is None:
@@ -412,12 +417,26 @@ class Dialogue:
         group = [mail, *rcpts, *(["DATA"] if data else [])]
         stages = (Stage.SMTP_MAIL, *[Stage.SMTP_RCPT] * len(rcpts), *([Stage.SMTP_DATA] if data else []))
         replies = yield from self._exchange(Send("\r\n".join([*group, ""]).encode(), stages))
+        named = replies[1 : len(rcpts) + 1]
+        self._has_taken_any = any(reply.is_positive for reply in named)
         self._is_begun = replies[0].is_positive
         if not self._is_begun:
             self._settle(self._open, Stage.SMTP_MAIL, replies[0])
-        for recipient, reply in zip(list(self._open), replies[1:], strict=False):
+        for recipient, reply in zip(list(self._open), named, strict=False):
             self._settle_unless_taken(recipient, reply)
         return replies[-1] if data else None
+
+    def _end_empty_message(self) -> Generator[Step, Answer, None]:
+        """Send nothing to a server that waits for the message though there is nobody to send it to (RFC 2920 §3.1).
+
+        A server that refused all recipients gives the empty message to nobody (§3.2). Where it was told of one,
+        or may have been, hanging up is all that keeps the empty message from him.
+        """
+        if self._dismissed or self._has_taken_any:
+            self._is_broken = True
+            return
+        yield from self._exchange(Send(b".\r\n", (Stage.SMTP_END,)))
+        self._is_begun = False
 
     def _name_in_turn(self, mail: str, rcpts: Sequence[str]) -> Generator[Step, Answer, None]:
         """Say sender and recipients one after the other."""

@@ -124,6 +124,11 @@ class Interference(Framing):
         if steps and isinstance(steps[-1], End):
             self.closing = True
 
+    @property
+    def _is_heard(self) -> bool:
+        """Whether the client can read the next answer."""
+        return not isinstance(self._struck, OnAnswer) or self._struck.arrives
+
     def _spoil(self, reply: Reply) -> Reply | None:
         """Answer as the fault wants it; returns what the client sees of the reply."""
         action, self._struck = self._struck, None

@@ -451,6 +451,7 @@ class Session(Interference):
 
     def _recipient_accepted(self, transaction: Transaction, recipient: Recipient) -> None:
         transaction.recipients.append(recipient)
+        transaction.is_told = transaction.is_told or self._is_heard
         self.state = State.RECIPIENTS
         self._say(replies.RECIPIENT_OK)
 
@@ -544,6 +545,8 @@ class Session(Interference):
             raise no(Reason.BAD_SEQUENCE)
         if too_big:
             raise no(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
+        if not (content or transaction.is_told or transaction.pretended):
+            raise no(Reason.NO_VALID_RECIPIENTS)  # RFC 2920 §3.2: the client knows of nobody
         options = transaction.options
         lenient = self._personality.accept_bare_line_ends or options.body is Body.BINARY
         if not lenient and has_bare_line_ends(content):

@@ -24,7 +24,7 @@ def origin_of(
 class Transaction:
     """What the client has said since MAIL."""
 
-    __slots__ = ("_chunks", "chunked", "options", "pretended", "recipients", "sender")
+    __slots__ = ("_chunks", "chunked", "is_told", "options", "pretended", "recipients", "sender")
 
     def __init__(self, sender: Path, options: MailOptions) -> None:
         self.sender = sender
@@ -32,6 +32,8 @@ class Transaction:
         self.recipients: list[Recipient] = []
         self.pretended: list[Path] = []
         """Those who were accepted by a fault, and get nothing."""
+        self.is_told = False
+        """Whether the client was told of anybody that he is accepted, in words that it can read."""
         self._chunks: list[bytes] = []
         self.chunked = 0
         """Octets that have come by BDAT."""

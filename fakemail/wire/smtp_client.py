@@ -22,8 +22,8 @@ from fakemail.wire.ports import stream_socket
 _READ: Final = 64 * 1024
 _WRITE: Final = 256 * 1024  # octets that are handed to the system at once, and waited for
 _QUIT: Final = Send(b"QUIT\r\n", (Stage.SMTP_QUIT,))
-# Up to here, more replies than commands leave open which answers which. Behind STARTTLS they are in clear text and
-# thrown away (RFC 3207 §5); when the message is handed over, its reply has told all there is to know.
+# Up to here, more replies than commands leave open which answers which. Behind a yes to STARTTLS they are in clear
+# text and thrown away (RFC 3207 §5); when the message is handed over, its reply has told all there is to know.
 _IN_STEP: Final = frozenset(
     {Stage.SMTP_BANNER, Stage.SMTP_HELO, Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA}
 )
@@ -165,7 +165,10 @@ class SmtpClient:
                     break
                 raise PeerFailure(failure.reason, failure.detail, in_answer=bool(self._ready)) from None
         answers, self._ready = self._ready[: step.replies], self._ready[step.replies :]
-        if self._ready and self._ready[0].code != 421 and step.stages[-1] in _IN_STEP:
+        is_in_step = step.stages[-1] in _IN_STEP or (
+            step.stages[-1] is Stage.SMTP_STARTTLS and not answers[-1].is_positive
+        )
+        if self._ready and self._ready[0].code != 421 and is_in_step:
             raise PeerFailure(
                 Reason.PROTOCOL_ERROR, "more replies than commands", in_answer=True, is_out_of_step=True
             )
