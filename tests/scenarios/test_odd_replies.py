@@ -3,11 +3,15 @@ delivered, queued or bounced, and its fate says which (RFC 5321 §4.2.1, §4.3.2
 
 from __future__ import annotations
 
+from contextlib import suppress
+from smtplib import SMTPException
+
 import pytest
 
 from fakemail import (
     Bounced,
     Delivered,
+    Discarded,
     Expired,
     MailNet,
     Queued,
@@ -64,9 +68,13 @@ VERBS = {
 }
 
 
-def expected(stage: Stage, name: str) -> type:
+# A host of ours on which the fault strikes says the odd reply to HELO as well.
+TAKEN_BY_OUR_OWN = {**TAKEN, Stage.SMTP_HELO: TAKEN[Stage.SMTP_HELO] - {"550"}}
+
+
+def expected(stage: Stage, name: str, taken: dict[Stage, set[str]] = TAKEN) -> type:
     """The fate while the server goes on like that."""
-    if name in TAKEN[stage]:
+    if name in taken[stage]:
         return Relayed
     return Bounced if name in ("550", "554") else Queued
 
@@ -87,12 +95,13 @@ def bounced_to_shop(net: MailNet) -> set[str]:
 
 def check(net: MailNet, stage: Stage, *, now: bool, taken: type) -> None:
     """Each fate is as it should be, and the queue and the sender's mailbox say the same."""
+    table = TAKEN if taken is Relayed else TAKEN_BY_OUR_OWN
     wrong: dict[str, str] = {}
     waiting = {address for entry in net.queue for address in entry.recipients}
     bounced = bounced_to_shop(net)
     for name, domain in domains().items():
         bob = f"bob@{domain}"
-        wanted = expected(stage, name)
+        wanted = expected(stage, name, table)
         wanted = taken if wanted is Relayed else wanted if now or wanted is not Queued else Expired
         fate = net.journey(to=bob).fate
         is_right = (
@@ -149,8 +158,57 @@ def test_one_of_our_own_hosts_says_something_odd(stage, pipelining):
         check(net, stage, now=False, taken=Delivered)
         assert net.queue.is_empty
         for name, inbox in for_now.items():
-            # At the end of the message the host has taken it, whatever it says then.
-            assert bool(len(inbox)) is (stage is Stage.SMTP_END or name in TAKEN[stage]), name
+            # At the end of the message the host has taken it, whatever it says then. Nobody gets an empty message.
+            assert bool(inbox) is (stage is Stage.SMTP_END or name in TAKEN_BY_OUR_OWN[stage]), name
+            assert all("Thank you." in mail.text for mail in inbox), name
+
+
+@pytest.mark.parametrize("odd", ["500 what?", "502 what?", "550 what?"])
+def test_our_own_host_that_refuses_ehlo_is_told_helo(odd):
+    with MailNet(seed=1) as net:
+        bob = net.account("bob@example.org")
+        net.mx("example.org").faults.add(Stage.SMTP_HELO, faults.garbage(f"{odd}\r\n"), times=1)
+        send(net, bob.address)
+        net.settle()
+        assert isinstance(net.journey(to=bob).fate, Delivered)
+
+
+@pytest.mark.parametrize("reply", [b"250 fine\r\n", b"354 what?\r\n", b"550 no\r\n", b"odd\r\n"])
+def test_what_a_host_took_from_an_app_is_delivered_whatever_it_said_then(reply):
+    with MailNet(seed=1) as net:
+        bob = net.account("bob@example.org")
+        net.host("smtp.shop.test").faults.add(Stage.SMTP_END, faults.garbage(reply))
+        with suppress(SMTPException):
+            send(net, bob.address)
+        net.settle()
+        assert isinstance(net.journey(to=bob).fate, Delivered)
+        assert len(bob.inbox) == 1
+
+
+def test_a_recipient_who_was_pretended_to_be_one_is_lost_whatever_is_said_then():
+    with MailNet(seed=1) as net:
+        ann, bob = net.accounts("ann@example.org", "bob@example.org")
+        server = net.host("smtp.shop.test")
+        server.faults.add(Stage.SMTP_RCPT, faults.pretend_success(), to=bob)
+        server.faults.add(Stage.SMTP_END, faults.garbage("250 fine\r\n"))
+        send(net, ann.address, bob.address)
+        net.settle()
+        assert isinstance(net.journey(to=ann).fate, Delivered)
+        assert isinstance(net.journey(to=bob).fate, Discarded)
+
+
+def test_a_real_server_that_says_no_to_starttls_and_hangs_up_gets_the_mail_in_clear_text():
+    refuses = ScriptedServer(
+        "STARTTLS", b"454 not now\r\n", keywords=("STARTTLS",), hangs_up_after="STARTTLS"
+    )
+    with scripted(refuses) as [server], MailNet(seed=1) as net:
+        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.domain("real.test", mx=["mx.real.test"])
+        send(net, "bob@real.test")
+        net.settle()
+        assert net.journey(to="bob@real.test").fate == Relayed()
+        assert len(server.messages) == 1
+        assert server.commands.count("STARTTLS") == 1
 
 
 @pytest.mark.parametrize("stage", TAKEN, ids=str)
@@ -195,6 +253,37 @@ def test_two_replies_for_one_command_blame_nobody(stage, pipelining):
         assert gone.reason is Reason.NO_SUCH_USER
         assert bounced_to_shop(net) == {"gone@example.org"}
         assert len(shop.inbox) == 1
+
+
+@pytest.mark.parametrize("stage", [Stage.SMTP_MAIL, Stage.SMTP_RCPT], ids=str)
+@pytest.mark.parametrize("odd", ["354", "421", "450", "550"])
+def test_nobody_gets_an_empty_message_where_the_answers_to_a_group_do_not_fit(stage, odd):
+    """The host has taken sender and recipient and waits for the message (RFC 2920 §3.2)."""
+    with MailNet(seed=1) as net:
+        bob, shop = net.accounts("bob@example.org", "shop@shop.test")
+        net.mx("example.org").faults.add(stage, faults.garbage(REPLIES[odd]), times=1)
+        send(net, bob.address)
+        net.settle()
+        assert not bob.inbox
+        net.clock.advance(hours(1))
+        is_bounced = odd == "550"
+        assert isinstance(net.journey(to=bob).fate, Bounced if is_bounced else Delivered)
+        assert [mail.text.strip() for mail in bob.inbox] == ([] if is_bounced else ["Thank you."])
+        assert len(shop.inbox) == is_bounced
+
+
+def test_two_refusals_of_starttls_are_no_reply_to_mail():
+    refuses = ScriptedServer("STARTTLS", b"554 no\r\n554 no\r\n", times=1, keywords=("STARTTLS",))
+    with scripted(refuses) as [server], MailNet(seed=1) as net:
+        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.domain("real.test", mx=["mx.real.test"])
+        send(net, "bob@real.test")
+        net.settle()
+        fate = net.journey(to="bob@real.test").fate
+        assert isinstance(fate, Queued)
+        assert (fate.last_reply, fate.reason) == (None, Reason.PROTOCOL_ERROR)
+        net.clock.advance(hours(1))
+        assert net.journey(to="bob@real.test").fate == Relayed()
 
 
 def test_an_odd_reply_for_one_recipient_keeps_the_others_going():

@@ -157,6 +157,24 @@ def test_starttls_refused_goes_on_in_clear_text() -> None:
     assert dialogue.outcomes[0].is_accepted
 
 
+@pytest.mark.parametrize("reason", [Reason.CONNECTION_LOST, Reason.TIMEOUT, Reason.PROTOCOL_ERROR])
+def test_a_server_that_is_lost_after_its_no_to_starttls_may_be_tried_without(reason: Reason) -> None:
+    dialogue = Dialogue(outgoing(ANN, BOB))
+    drive(dialogue, ["220 hi", "250-mx\r\n250 STARTTLS", "454 not now", PeerFailure(reason, "gone")])
+    assert [(each.at, each.reason, each.detail) for each in dialogue.outcomes] == [
+        (Stage.SMTP_STARTTLS, Reason.TLS_FAILED, "gone")
+    ] * 2
+
+
+def test_a_connection_that_is_lost_later_is_not_lost_by_its_no_to_starttls() -> None:
+    dialogue = Dialogue(outgoing())
+    failure = PeerFailure(Reason.CONNECTION_LOST, "gone")
+    drive(dialogue, ["220 hi", "250-mx\r\n250 STARTTLS", "454 not now", "250 a", failure])
+    assert [(each.at, each.reason) for each in dialogue.outcomes] == [
+        (Stage.SMTP_RCPT, Reason.CONNECTION_LOST)
+    ]
+
+
 def test_failed_handshake() -> None:
     dialogue = Dialogue(outgoing())
     drive(dialogue, ["220 hi", "250-mx\r\n250 STARTTLS", "220 go", PeerFailure(Reason.TLS_FAILED, "bad")])
@@ -192,6 +210,25 @@ def test_nobody_accepted_in_a_pipelined_group(data: str) -> None:
         (Stage.SMTP_RCPT, 550),
         (Stage.SMTP_RCPT, 450),
     ]
+
+
+@pytest.mark.parametrize(
+    ("group", "codes"),
+    [
+        ("421 bye\r\n250 b\r\n250 c\r\n354 go", [421, 421]),
+        ("450 no\r\n250 b\r\n503 c\r\n354 go", [450, 450]),
+        ("250 a\r\n354 b\r\n550 c\r\n354 go", [354, 550]),
+        ("250 a\r\n550 b\r\n421 c\r\n354 go", [550, 421]),
+    ],
+)
+def test_nobody_gets_an_empty_message_from_a_server_that_may_know_of_him(
+    group: str, codes: list[int]
+) -> None:
+    dialogue = Dialogue(outgoing(ANN, BOB), stay=lambda: True)
+    steps = drive(dialogue, ["220 hi", PIPELINING, group])
+    assert lines(steps)[-1].endswith("DATA\r\n")
+    assert [each.reply and each.reply.code for each in dialogue.outcomes] == codes
+    assert not dialogue.stays
 
 
 @pytest.mark.parametrize("pipelined", [True, False])
