@@ -33,7 +33,7 @@ from fakemail.tls.dane import Kind
 if TYPE_CHECKING:
     from fakemail.api.accounts import Account, BaseAccount
     from fakemail.api.mailnet import AnyNet
-    from fakemail.engine.site import RunningHost
+    from fakemail.engine.site import RunningHost, Site
 
 
 class Host(Handle):
@@ -193,23 +193,26 @@ class Host(Handle):
 
     def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
         """How to reach one of its services (``"smtp"``, ``"submission"``, ``"submissions"``, ``"pop3"``...)."""
-        if service not in SERVICES:
-            raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
-        sites = self._net.internet.hosts[self.name].sites
         endpoint = self._net.internet.network.attached(self.name, service)
         if endpoint is None:
-            if service not in sites:
-                raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, sites)}")
-            endpoint = sites[service].endpoint
+            endpoint = self._site(service).endpoint
         security = SERVICES[service].security.value
         return Settings(endpoint.address, endpoint.port, security, self, username, password, service)
+
+    def _site(self, service: str) -> Site:
+        """Where the service runs; raises :class:`~fakemail.errors.DeclarationError` for one that does not."""
+        sites = self._net.internet.hosts[self.name].sites
+        if service not in SERVICES:
+            raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
+        if service not in sites:
+            raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, sites)}")
+        return sites[service]
 
     def listen_on_localhost(self, service: str) -> int:
         """Let a service listen on 127.0.0.1 as well, and return the port there; see :attr:`Settings.localhost`."""
         endpoint = self._net.internet.network.attached(self.name, service)
         if endpoint is None:
-            site = self._net.internet.hosts[self.name].sites[service]
-            return self._net.perform(site.listen_on_localhost())
+            return self._net.perform(self._site(service).listen_on_localhost())
         if endpoint.address != LOOPBACK:
             raise DeclarationError(
                 f"host {self.name!r} is an external server at {endpoint.address}, and not at localhost ({LOOPBACK})."
