@@ -66,10 +66,22 @@ class MailExpectation(AssertionError):
     """What a test expected of its mail did not hold; the text says what was found instead."""
 
 
+def _close(name: str, names: list[str], limit: int) -> list[str]:
+    """The names that look like it in whatever case, or else have a word in common with it."""
+    folded: dict[str, list[str]] = {}
+    for each in names:
+        folded.setdefault(each.lower(), []).append(each)
+    close = difflib.get_close_matches(name.lower(), folded, n=limit, cutoff=0.6)
+    if not close:
+        words = {word for word in name.lower().split("_") if len(word) > 2}
+        close = [each for each in folded if words & set(each.split("_"))]
+    return [each for key in close for each in folded[key]][:limit]
+
+
 def nearest(name: str, known: Iterable[str], *, limit: int = 3) -> str:
     """Return a sentence that helps with a mistyped name: the closest known ones, or all of a short list."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=limit, cutoff=0.6)
+    close = _close(name, names, limit)
     if close:
         return "did you mean " + " or ".join(repr(match) for match in close) + "?"
     if not names:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fakemail.api.progress import with_notes
 from fakemail.api.wanted import Wanted
-from fakemail.model.host import READING, SERVICES
+from fakemail.model.host import READING
 from fakemail.record import journey as journeys
 from fakemail.record.refusals import refusals, refused_lines
 from fakemail.record.transcript import Order, transcript
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from fakemail.terms.stage import Stage
 
 _LOGGED_INTO = frozenset(service.name for service in READING)
-_HANDED_IN = frozenset(SERVICES) - _LOGGED_INTO
 _SHOWN = 10  # messages or journeys listed before the rest is only counted
 
 
@@ -62,6 +61,22 @@ def missing_event(net: AnyNet, address: str, stage: Stage, said: Sequence[Event]
         lines.append(f"found:  nobody is logged in as {u_labels(address)} now")
         refused = refused_lines(net.internet.log.events(), services=_LOGGED_INTO)
         lines += [f"last:   {refused[0]}", *(f"        {line}" for line in refused[1:])] if refused else []
+    lines.append(f"again:  {net.again}")
+    return "\n".join(lines)
+
+
+def missing_anywhere(
+    net: AnyNet, stage: Stage, host: str | None, said: Sequence[Event], number: int, seconds: float
+) -> str:
+    """The text for a stage that nobody has come to, or too few."""
+    amount = "an event" if number == 1 else f"{number} events"
+    place = f" on {u_labels(host)}" if host else ""
+    lines = [f"wanted: {amount} at {stage}{place} within {seconds:g} s", f"found:  {len(said) or 'none'}"]
+    events = net.internet.log.events()
+    told = transcript(events, order=Order.TIME).splitlines()[-_SHOWN:] or ["nothing"]
+    lines += [f"last:   {told[0]}", *(f"        {line}" for line in told[1:])]
+    if refused := refused_lines(events):
+        lines += [f"then:   {refused[0]}", *(f"        {line}" for line in refused[1:])]
     lines.append(f"again:  {net.again}")
     return "\n".join(lines)
 
@@ -144,7 +159,7 @@ def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
     mine = journeys.find(events, to=box.address)
     last = _last(mine, journeys.journeys(events))
     if last is None:
-        refused = refused_lines(events, services=_HANDED_IN)
+        refused = refused_lines(events)
         head = "last:   no client has sent any mail in this test so far"
         return (
             [f"{head}, and what was refused is", *(f"        {line}" for line in refused)]
@@ -157,10 +172,10 @@ def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
         "" if is_mine else f" (none went to {u_labels(box.address)})"
     )
     lines = [head, *(f"        {line}" for line in told.table().splitlines())]
-    refused = refused_lines(events, since=last.latest, services=_HANDED_IN)
+    refused = refused_lines(events, since=last.latest)
     if refused:
         return [*lines, f"then:   {refused[0]}", *(f"        {line}" for line in refused[1:])]
-    advice = [each.advice for each in refusals(events, services=_HANDED_IN) if each.number in last.numbers]
+    advice = [each.advice for each in refusals(events) if each.number in last.numbers]
     return [*lines, *(f"        do: {text}" for text in advice[-1:] if text)]
 
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from fakemail.api import clock as clocks
 from fakemail.api import config as configuration
+from fakemail.api import failures
 from fakemail.api import sweep as sweeps
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.commands import AwaitedCommands, BlockingCommands
@@ -348,6 +349,11 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
     def _until(
         self, stage: Stage, host: str | Host | None, number: int, timeout: float | None
     ) -> Future[Results[Event] | None]:
+        if not isinstance(stage, Stage):  # or it would wait for what cannot come
+            raise DeclarationError(
+                f"a stage is one of Stage, such as Stage.SMTP_RCPT (smtp.rcpt), not {stage!r}."
+            )
+
         def check() -> Results[Event] | None:
             found = self.events(stage, host=host)
             return found if len(found) >= number else None
@@ -356,23 +362,20 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         return watch(self.internet, self.thread, check, stages={stage}, timeout=seconds)
 
     def _judge_until(
-        self, stage: Stage, number: int, found: Results[Event] | None, timeout: float | None
+        self,
+        stage: Stage,
+        host: str | Host | None,
+        number: int,
+        found: Results[Event] | None,
+        timeout: float | None,
     ) -> Results[Event]:
         __tracebackhide__ = True
         if found is not None:
             return found
         seconds = self.timeout if timeout is None else timeout
-        seen = len(self.events(stage))
-        last = self.transcript(in_time=True).splitlines()[-10:] or ["nothing"]
+        name = None if host is None else str(getattr(host, "name", host))
         raise MailExpectation(
-            "\n".join(
-                [
-                    f"wanted: {number} events at {stage} within {seconds:g} s",
-                    f"found:  {seen}",
-                    "last:   " + "\n        ".join(last),
-                    f"again:  {self.again}",
-                ]
-            )
+            failures.missing_anywhere(self, stage, name, self.events(stage, host=host), number, seconds)
         )
 
     def _settled(self, timeout: float | None) -> Future[bool | None]:
@@ -425,7 +428,8 @@ class MailNet(BaseNet[Account], BlockingCommands):
         """
         __tracebackhide__ = True
         require_blocking_allowed("wait_for")
-        return self._judge_until(stage, number, self._until(stage, host, number, timeout).result(), timeout)
+        found = self._until(stage, host, number, timeout).result()
+        return self._judge_until(stage, host, number, found, timeout)
 
     def sweep(
         self,
@@ -484,7 +488,7 @@ class AsyncMailNet(BaseNet[AsyncAccount], AwaitedCommands):
         """See :meth:`MailNet.wait_for`."""
         __tracebackhide__ = True
         future = self._until(stage, host, number, timeout)
-        return self._judge_until(stage, number, await arrive(future), timeout)
+        return self._judge_until(stage, host, number, await arrive(future), timeout)
 
     async def sweep(
         self,

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from fakemail.record.text import shown
 from fakemail.terms.address import address_key
+from fakemail.terms.suggestions import Suggests
 
 Wanted = str | re.Pattern[str]
 
@@ -75,7 +76,7 @@ class Readable(Protocol):
     def links(self) -> Sequence[LinkView]: ...
 
 
-class Matcher:
+class Matcher(Suggests):
     """The base of all matchers. A subclass says what is different, or that nothing is."""
 
     def mismatch(self, message: Readable) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fakemail.terms.address import Address, Path
 from fakemail.terms.peer import Peer
+from fakemail.terms.suggestions import Suggests, suggests_fields
 
 
 class Body(Enum):
@@ -18,6 +19,7 @@ class Body(Enum):
     BINARY = "BINARYMIME"
 
 
+@suggests_fields
 class Recipient(NamedTuple):
     """One RCPT: the forward-path and its DSN parameters (RFC 3461 §4.1, §4.2)."""
 
@@ -29,7 +31,7 @@ class Recipient(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Suggests):
     """Where a message came from: the connection, as the receiving host saw it."""
 
     helo: str
@@ -43,6 +45,7 @@ class Origin:
     """The account that authenticated, empty for none."""
 
 
+@suggests_fields
 class Envelope(NamedTuple):
     """A complete envelope. Recipients keep their order, repetitions included."""
 

@@ -28,8 +28,10 @@ from fakemail.terms.peer import Peer
 from fakemail.terms.reason import Reason
 from fakemail.terms.reply import Reply
 from fakemail.terms.stage import Stage
+from fakemail.terms.suggestions import suggests_fields
 
 
+@suggests_fields
 class Connected(NamedTuple):
     """A client connected (:attr:`Stage.CONNECT`)."""
 
@@ -46,6 +48,7 @@ class Connected(NamedTuple):
     """Whether octets of the client were there before the server had said anything; not known under TLS."""
 
 
+@suggests_fields
 class Introduced(NamedTuple):
     """A client that may do so has said for whom it speaks (:attr:`Stage.PROXY`)."""
 
@@ -63,6 +66,7 @@ class Introduced(NamedTuple):
     """Who it is said to be."""
 
 
+@suggests_fields
 class Disconnected(NamedTuple):
     """A connection ended (:attr:`Stage.DISCONNECT`)."""
 
@@ -78,6 +82,7 @@ class Disconnected(NamedTuple):
     detail: str
 
 
+@suggests_fields
 class Handshake(NamedTuple):
     """A TLS handshake ended, well or badly (:attr:`Stage.TLS_HANDSHAKE`)."""
 
@@ -101,6 +106,7 @@ class Handshake(NamedTuple):
     detail: str
 
 
+@suggests_fields
 class Octets(NamedTuple):
     """What neither the line nor the reply of an exchange tells of what the client sent."""
 
@@ -118,6 +124,7 @@ KEPT = 32 * 1024
 """Octets of a message that its exchange remembers; of large ones it would cost a tenth to keep all."""
 
 
+@suggests_fields
 class Exchange(NamedTuple):
     """A command and the reply to it, of any line protocol.
 
@@ -140,6 +147,7 @@ class Exchange(NamedTuple):
     """``None`` where there is nothing to say that the line does not say."""
 
 
+@suggests_fields
 class Told(NamedTuple):
     """A command and the end of its answer, where that is not one reply of SMTP: IMAP and POP3.
 
@@ -168,6 +176,7 @@ class Told(NamedTuple):
     """Why it was refused; ``None`` if it was not."""
 
 
+@suggests_fields
 class Query(NamedTuple):
     """A question to a DNS server and the answer to it (:attr:`Stage.DNS_QUERY`)."""
 
@@ -190,6 +199,7 @@ class Query(NamedTuple):
     """The answer section, each record in zone-file form without its owner name."""
 
 
+@suggests_fields
 class Queued(NamedTuple):
     """A host took responsibility for a message (:attr:`Stage.QUEUE`)."""
 
@@ -219,6 +229,7 @@ class Queued(NamedTuple):
         return field_in_head(self.head, "subject")
 
 
+@suggests_fields
 class Routed(NamedTuple):
     """A domain was looked up to find its mail hosts (:attr:`Stage.ROUTE`)."""
 
@@ -235,6 +246,7 @@ class Routed(NamedTuple):
     detail: str
 
 
+@suggests_fields
 class Attempt(NamedTuple):
     """A queued message was tried at one mail host for one recipient (:attr:`Stage.ATTEMPT`)."""
 
@@ -267,6 +279,7 @@ class Attempt(NamedTuple):
     when no host was tried."""
 
 
+@suggests_fields
 class Deferred(NamedTuple):
     """A recipient will be tried again (:attr:`Stage.DEFER`)."""
 
@@ -285,6 +298,7 @@ class Deferred(NamedTuple):
     reason: Reason | None
 
 
+@suggests_fields
 class Returned(NamedTuple):
     """A host gave a recipient up (:attr:`Stage.RETURN`)."""
 
@@ -307,6 +321,7 @@ class Returned(NamedTuple):
     """The host that gave the reply, empty for none."""
 
 
+@suggests_fields
 class Delivered(NamedTuple):
     """A message was put into a mailbox (:attr:`Stage.DELIVER`)."""
 
@@ -336,6 +351,7 @@ class Delivered(NamedTuple):
         return field_in_head(self.head, "subject")
 
 
+@suggests_fields
 class Found(NamedTuple):
     """What one check of a mail host found, and what follows from it."""
 
@@ -356,6 +372,7 @@ class Found(NamedTuple):
         return f"{self.check}{about} {self.status}{f' ({self.sentence})' if self.sentence else ''}"
 
 
+@suggests_fields
 class Judged(NamedTuple):
     """A host judged a client or what came from it by the policies of its domains, at any stage of SMTP."""
 
@@ -375,6 +392,7 @@ class Judged(NamedTuple):
     """Each check that was made at this stage, in order."""
 
 
+@suggests_fields
 class Redirected(NamedTuple):
     """A host sent a message on for a recipient (:attr:`Stage.REDIRECT`)."""
 
@@ -393,6 +411,7 @@ class Redirected(NamedTuple):
     """The queue ids under which it goes on."""
 
 
+@suggests_fields
 class Struck(NamedTuple):
     """A fault of the test struck, at its stage."""
 

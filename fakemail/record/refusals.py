@@ -107,16 +107,23 @@ def _read(dialogue: _Dialogue, event: Exchange | Told | Handshake | Disconnected
                 what = f"{mask_line(event.stage, event.line) or event.stage}: {said}"
                 dialogue.refuse(event, shown(what), _advice(dialogue, event.reason))
         case Disconnected():
-            if (hello := dialogue.waits_for_tls) is not None:
-                what = f"{shown(hello.line)}, and went away: AUTH is not among the keywords"
-                dialogue.refuse(hello, what, _advice(dialogue, Reason.TLS_REQUIRED))
+            _judge_leaving(dialogue)
             if not dialogue.has_spoken and dialogue.connected.protocol in _CLEAR:
                 dialogue.has_spoken = True
                 dialogue.refuse(event, "connected, and went away without a word", _silent(dialogue))
 
 
+def _judge_leaving(dialogue: _Dialogue) -> None:
+    """Whether it goes because it could not log in."""
+    if (hello := dialogue.waits_for_tls) is not None:
+        what = f"{shown(hello.line)}, and went away: AUTH is not among the keywords"
+        dialogue.refuse(hello, what, _advice(dialogue, Reason.TLS_REQUIRED))
+
+
 def _exchange(dialogue: _Dialogue, event: Exchange) -> None:
     reply = event.reply
+    if event.stage is Stage.SMTP_QUIT:
+        _judge_leaving(dialogue)
     if event.stage is Stage.SMTP_HELO and reply is not None and reply.is_positive:
         keywords = {line.partition(" ")[0].upper() for line in reply.lines[1:]}
         dialogue.waits_for_tls = event if "STARTTLS" in keywords and "AUTH" not in keywords else None

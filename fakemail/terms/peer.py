@@ -5,7 +5,10 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from fakemail.terms.suggestions import suggests_fields
 
+
+@suggests_fields
 class Peer(NamedTuple):
     """A client, by the address that it has in the fake internet."""
 

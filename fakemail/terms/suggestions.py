@@ -36,6 +36,14 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "add_account": "account(address)",
         "create_account": "account(address)",
         "user": "account(address)",
+        "users": "account(address)",
+        "mailboxes": "account(address).inbox",
+        "now": "clock.now()",
+        "time": "clock.now()",
+        "tick": "clock.advance(hours(1))",
+        "env": "submission.env()",
+        "url": "submission.url",
+        "ca_path": "ca_file",
         "add_domain": "domain(name)",
         "server": "host(name)",
         "advance": "clock.advance(hours(1))",
@@ -78,6 +86,11 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "mailbox": "inbox",
         "mails": "inbox",
         "folders": "folder(name)",
+        "sent": "folder('Sent')",
+        "junk": "folder('Junk')",
+        "spam": "folder('Junk')",
+        "quota": "change(quota=...)",
+        "set_quota": "change(quota=...)",
         "send": "submission.smtplib()",
         "ca_file": "submission.ca_file",
     },
@@ -94,6 +107,16 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "author": "sender",
         "recipient": "to",
         "recipients": "to",
+        "mail_from": "envelope.sender",
+        "return_path": "envelope.sender",
+        "rcpt_to": "envelope.recipients",
+        "rcpt_tos": "envelope.recipients",
+        "spf": "auth.spf",
+        "dkim": "auth.dkim",
+        "dmarc": "auth.dmarc",
+        "urls": "links",
+        "url": "link()",
+        "size": "len(mail.raw)",
         "seen": "flags",
         "is_read": "flags",
         "id": "uid",
@@ -114,6 +137,8 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "dsn": "url",
         "ca": "ca_file",
         "cafile": "ca_file",
+        "ca_path": "ca_file",
+        "cert": "ca_file",
         "connect": "smtplib()",
         "client": "smtplib()",
         "django": "django_settings()",
@@ -162,7 +187,31 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "response": "reply",
         "error": "reason",
     },
+    "Envelope": {
+        "from_": "sender",
+        "mail_from": "sender",
+        "return_path": "sender",
+        "to": "recipients",
+        "rcpt": "recipients",
+        "rcpt_to": "recipients",
+        "rcpt_tos": "recipients",
+        "peer": "origin.peer",
+        "helo": "origin.helo",
+        "tls": "origin.tls",
+        "login": "origin.login",
+    },
+    "Queue": {
+        "size": "len(queue)",
+        "count": "len(queue)",
+        "messages": "all()",
+        "items": "all()",
+        "clear": "drop()",
+        "retry": "flush()",
+        "run": "flush()",
+    },
     "Clock": {
+        "forward": "advance(hours(1))",
+        "wait": "advance(hours(1))",
         "time": "now()",
         "tick": "advance(minutes(1))",
         "move": "advance(hours(1))",
@@ -175,6 +224,7 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "SMTP_GREETING": "SMTP_BANNER",
         "GREETING": "SMTP_BANNER",
         "SMTP_EHLO": "SMTP_HELO",
+        "EHLO": "SMTP_HELO",
         "SMTP_MAIL_FROM": "SMTP_MAIL",
         "SMTP_RCPT_TO": "SMTP_RCPT",
         "SMTP_DOT": "SMTP_END",
@@ -215,7 +265,7 @@ KEYWORDS: Final[Mapping[str, str]] = {
     "limit": "times",
     "chance": "probability",
     "after_messages": "skip",
-    "name": "query",
+    "name": "query filename",
     "qname": "name query",
     "qtype": "type query_type",
     "rrtype": "type query_type",
@@ -349,7 +399,14 @@ class Suggests:
                 # A property of ours has raised AttributeError itself: that is what is wrong.
                 return object.__getattribute__(self, name)
             kinds = [each.__name__ for each in kind.__mro__]
-            raise NoSuchName(f"{kind.__name__!r} object", name, lambda: dir(kind), kinds)
+            raise NoSuchName(f"{kind.__name__!r} object", name, lambda: object.__dir__(self), kinds)
+
+
+def suggests_fields(kind: type[_R]) -> type[_R]:
+    """A class decorator for named tuples, which can inherit from nothing else: their unknown fields answered so."""
+    if not TYPE_CHECKING:
+        kind.__getattr__ = Suggests.__getattr__
+    return kind
 
 
 class SuggestsMembers(EnumMeta):

@@ -11,11 +11,21 @@ import ssl
 import subprocess
 import sys
 import textwrap
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 
-from fakemail import AsyncMailNet, HasText, MailExpectation, MailNet, Stage, faults, minutes, samples
+from fakemail import (
+    AsyncMailNet,
+    DeclarationError,
+    HasText,
+    MailExpectation,
+    MailNet,
+    Stage,
+    faults,
+    minutes,
+    samples,
+)
 
 
 @pytest.fixture
@@ -244,7 +254,41 @@ def clear_text_where_tls_begins(shop, bob):
             pass
 
 
+def reader_without_trust(shop, bob):
+    imaplib.IMAP4_SSL(bob.imaps.host, bob.imaps.port, ssl_context=ssl.create_default_context())
+
+
+def pop_reader_without_trust(shop, bob):
+    with closing(poplib.POP3(bob.pop3.host, bob.pop3.port)) as client:
+        client.stls(ssl.create_default_context())
+
+
+def reader_with_a_wrong_password(shop, bob):
+    settings = bob.imaps
+    with imaplib.IMAP4_SSL(settings.host, settings.port, ssl_context=settings.ssl_context) as client:
+        client.login("bob", "x")
+
+
+def pop_reader_before_tls(shop, bob):
+    with closing(poplib.POP3(bob.pop3.host, bob.pop3.port)) as client:
+        client.user(bob.address)
+
+
+def reader_at_the_wrong_port(shop, bob):
+    imaplib.IMAP4_SSL(bob.imap.host, bob.imap.port, ssl_context=bob.imap.ssl_context)
+
+
+def reader_that_waits_for_a_greeting(shop, bob):
+    imaplib.IMAP4(bob.imaps.host, bob.imaps.port, timeout=0.2)
+
+
 REFUSED = [
+    (reader_without_trust, "TLS handshake refused by the client (unknown_ca)", "trust mailnet.ca_file"),
+    (pop_reader_without_trust, "TLS handshake refused by the client (unknown_ca)", "trust mailnet.ca_file"),
+    (reader_with_a_wrong_password, "NO [AUTHENTICATIONFAILED]", "the login is account.address"),
+    (pop_reader_before_tls, "start TLS first", "or use account.pop3s\n"),
+    (reader_at_the_wrong_port, "a TLS ClientHello where TLS has not begun", "use account.imaps"),
+    (reader_that_waits_for_a_greeting, "the client sent nothing", "uses account.imap\n"),
     (no_trust, "TLS handshake refused by the client (unknown_ca)", "trust mailnet.ca_file"),
     (no_trust_at_once, "TLS handshake refused by the client (unknown_ca)", "trust mailnet.ca_file"),
     (wrong_name, "TLS handshake refused by the client (bad_certificate)", "connect to settings.host"),
@@ -277,7 +321,9 @@ REFUSED = [
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("app", "what", "advice"), REFUSED, ids=lambda value: getattr(value, "__name__", ""))
 def test_who_was_refused_before_a_message_was_named_is_told_of(net, shop, bob, app, what, advice):
-    with suppress(OSError, smtplib.SMTPException):  # what the app makes of it
+    with suppress(
+        OSError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto
+    ):  # what the app makes of it
         app(shop, bob)
     net.settle()
     text = text_of(bob.inbox.one)
@@ -310,6 +356,47 @@ def test_a_refusal_after_the_last_mail_is_told_as_well(net, shop, bob):
     assert "last:   the journey to bobby@example.org" in text
     assert text.index("then:   smtp.shop.example.com, submission") > text.index("Fate: bounced")
     assert "535 5.7.8" in text
+
+
+def test_a_reader_that_was_refused_the_mail_it_should_answer(net, shop, bob):
+    with shop.submission.smtplib() as client:
+        client.sendmail(shop.address, [bob.address], "Subject: W\r\n\r\nx")
+    net.settle()
+    with pytest.raises(imaplib.IMAP4.error):
+        reader_with_a_wrong_password(shop, bob)
+    text = text_of(shop.inbox.one)
+    assert "last:   the journey to bob@example.org (none went to hello@shop.example.com)" in text
+    assert "then:   mail.example.org, imaps, connection " in text
+    assert "do: the login is account.address" in text
+
+
+def test_a_journey_that_was_never_begun_tells_who_was_refused(net, shop, bob):
+    with pytest.raises(smtplib.SMTPNotSupportedError), connected(shop.submission) as client:
+        client.login(shop.address, shop.password)
+    assert "do: AUTH is offered after STARTTLS" in text_of(net.journey, to=bob)
+
+
+def test_events_that_never_come(net, shop, bob):
+    with pytest.raises(smtplib.SMTPNotSupportedError), connected(shop.submission) as client:
+        client.login(shop.address, shop.password)
+    text = text_of(net.wait_for, Stage.SMTP_MAIL, timeout=0.01)
+    assert text.startswith("wanted: an event at smtp.mail within 0.01 s\nfound:  none\nlast:   ")
+    assert "then:   smtp.shop.example.com, submission, connection 1:" in text
+    assert "do: AUTH is offered after STARTTLS" in text
+    assert text.endswith("again:  MailNet(seed=7)")
+
+
+def test_events_of_another_host_are_not_counted(net, shop, bob):
+    with net.mx("example.org").smtplib() as client:
+        client.sendmail("a@b.example", [bob.address], "Subject: W\r\n\r\nx")
+    text = text_of(net.wait_for, Stage.SMTP_MAIL, host="smtp.shop.example.com", timeout=0.01)
+    assert "wanted: an event at smtp.mail on smtp.shop.example.com within" in text
+    assert "found:  none\n" in text
+
+
+def test_a_stage_by_its_text_is_refused_at_once(net):
+    with pytest.raises(DeclarationError, match=r"such as Stage.SMTP_RCPT \(smtp.rcpt\), not 'smtp.rcpt'"):
+        net.wait_for("smtp.rcpt")
 
 
 def test_a_refusal_that_a_journey_tells_gets_its_advice(net, bob):

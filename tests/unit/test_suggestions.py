@@ -9,8 +9,22 @@ import pickle
 import pytest
 
 import fakemail
-from fakemail import AsyncMailNet, Fate, MailNet, Message, Reason, Settings, Stage, faults, samples
+from fakemail import (
+    AsyncMailNet,
+    Fate,
+    HasAttachment,
+    HasLink,
+    HasSubject,
+    MailNet,
+    Message,
+    Reason,
+    Settings,
+    Stage,
+    faults,
+    samples,
+)
 from fakemail.api.faults import Faults
+from fakemail.mail.envelope import Envelope
 from fakemail.record.journey import Journey
 from fakemail.terms.suggestions import GUESSES, KEYWORDS, Suggests
 
@@ -30,7 +44,7 @@ def every_kind(kind: type) -> set[type]:
     return {kind}.union(*(every_kind(each) for each in kind.__subclasses__()))
 
 
-KINDS = {each.__name__: each for each in every_kind(Suggests)} | {"Stage": Stage}
+KINDS = {each.__name__: each for each in every_kind(Suggests)} | {"Stage": Stage, "Envelope": Envelope}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +103,13 @@ def test_every_keyword_that_is_meant_is_taken_by_something(meant):
         (lambda net, bob: fakemail.MailNett, "'MailNet'"),
         (lambda net, bob: faults.dorp, "'drop'"),
         (lambda net, bob: samples.plian, "'plain'"),
+        (lambda net, bob: net.queue_, "'queue'"),  # what is set when it is made
+        (lambda net, bob: net.clok, "'clock'"),
+        (lambda net, bob: bob.inbox.put("Subject: Hi\n\nHello").raw_, "'raw'"),
+        (lambda net, bob: Stage.smtp_rcpt, "'SMTP_RCPT'"),  # whatever the case
+        (lambda net, bob: bob.Password, "'password'"),
+        (lambda net, bob: net.faults.starttls_fail, "'inject_after_starttls' or 'refuse_starttls'"),
+        (lambda net, bob: HasSubject("Hi").matchs, "'matches'"),
     ],
 )
 def test_a_name_that_is_not_there(net, bob, look, meant):
@@ -105,6 +126,23 @@ def test_a_journey_and_its_fate(net, bob):
         _ = journey.status
     with pytest.raises(AttributeError, match="did you mean 'mailbox'"):
         _ = journey.fate.mailbx
+
+
+def test_an_envelope_and_events(net, bob):
+    with net.mx("example.org").smtplib() as client:
+        client.sendmail("a@b.example", [bob.address], "Subject: Hi\n\nHello")
+    envelope = bob.inbox.one().envelope
+    for look, meant in [
+        (lambda: envelope.mail_from, "'sender'"),
+        (lambda: envelope.rcpt_to, "'recipients'"),
+        (lambda: envelope.recipients[0].adress, "'address'"),
+        (lambda: envelope.origin.elho, "'helo'"),
+        (lambda: envelope.origin.peer.adress, "'address'"),
+        (lambda: net.events(Stage.SMTP_RCPT)[0].rply, "'reply'"),
+    ]:
+        with pytest.raises(AttributeError, match=f"did you mean {meant}"):
+            look()
+    assert copy.deepcopy(envelope) == pickle.loads(pickle.dumps(envelope)) == envelope
 
 
 def test_both_faces_answer_alike():
@@ -149,6 +187,9 @@ def test_who_asks_politely_is_answered_politely(net, bob):
         (lambda net, bob: bob.change(pasword="x"), "'password'"),
         (lambda net, bob: bob.domain.policy(greylst=1), "'greylist'"),
         (lambda net, bob: bob.domain.policy(spff="fail"), "'spf'"),
+        (lambda net, bob: bob.domain.policy(rate=1), "'address_rate' or 'connection_rate'"),
+        (lambda net, bob: HasAttachment(name="a.pdf"), "'filename'"),
+        (lambda net, bob: HasLink(txt="a"), "'text'"),
         (lambda net, bob: bob.domain.hosts[0].change(hid={"PIPELINING"}), "'hide'"),
         (lambda net, bob: bob.domain.publish(spff=""), "'spf'"),
         (lambda net, bob: bob.inbox.one(title="Hi"), "'subject'"),
