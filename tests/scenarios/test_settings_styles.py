@@ -158,6 +158,13 @@ def test_a_reader_at_the_name_localhost(shop, service):
     client.logout() if service.startswith("imap") else client.quit()
 
 
+def test_a_service_that_is_not_there_is_not_at_localhost(shop):
+    with pytest.raises(DeclarationError, match="there is no service 'smpt'; did you mean 'smtp'"):
+        shop.submission.server.listen_on_localhost("smpt")
+    with pytest.raises(DeclarationError, match="host 'smtp.shop.test' runs no 'imap'"):
+        shop.submission.server.listen_on_localhost("imap")
+
+
 def test_a_certificate_is_the_same_before_and_after(mailnet, shop):
     before = mailnet.existing_host("smtp.shop.test").running.tls_context.leaf
     assert {"smtp.shop.test", "localhost", "127.0.0.1", shop.submission.host} == set(before.names)
