@@ -313,7 +313,10 @@ class KeptAuthority(Authority):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o755)  # whatever the umask: others are to read ca.pem
         key_file, self._kept_file = directory / "ca-key.pem", directory / "ca.pem"
+        has_file = self._kept_file.exists()  # asked before the key, which another process makes first
         if not key_file.exists():
+            if has_file:
+                raise ValueError(f"{self._kept_file} is of another authority, whose key is not beside it")
             new = trustme.CA(organization_name=_ORGANIZATION)
             made = draft(directory, new.private_key_pem.bytes() + new.cert_pem.bytes(), public=False)
             with suppress(FileExistsError):  # or another process was faster: its authority is the one

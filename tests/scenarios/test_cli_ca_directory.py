@@ -100,6 +100,18 @@ def test_a_file_that_is_no_authority_is_named(tmp_path, content):
     )
 
 
+def test_the_file_of_another_authority_is_left_alone(tmp_path):
+    (tmp_path / "ca.pem").write_bytes(b"mine")
+    command = [sys.executable, "-m", "fakemail", "up", "--ephemeral", "--ca-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Error: {tmp_path}/ca.pem is of another authority, whose key is not beside it; remove it, or name another "
+        "directory with --ca-dir.\n"
+    )
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"ca.pem": b"mine"}
+
+
 def test_a_directory_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
     command = [
