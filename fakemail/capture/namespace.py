@@ -7,6 +7,7 @@ where they are. No daemon, no set-uid helper; an ordinary user can do it where t
 from __future__ import annotations
 
 import array
+import errno
 import json
 import os
 import shlex
@@ -203,11 +204,15 @@ class Namespace:
 
     def _ask(self, request: object) -> tuple[dict[str, Any], list[int]]:
         self._control.send(json.dumps(request).encode())
-        message, extra, _, _ = self._control.recvmsg(65536, socket.CMSG_SPACE(4 * _MOST_FILES))
+        message, extra, flags, _ = self._control.recvmsg(65536, socket.CMSG_SPACE(4 * _MOST_FILES))
         files = array.array("i")
         for level, kind, octets in extra:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 files.frombytes(octets[: len(octets) - len(octets) % files.itemsize])
+        if flags & socket.MSG_CTRUNC:  # the kernel gives as many as this process may have
+            for file in files:
+                os.close(file)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         for file in files:
             os.set_inheritable(file, False)
         return json.loads(message) if message else {"failed": "keeper", "errno": 0}, list(files)

@@ -245,7 +245,10 @@ class Listener:
         self.address, self.port = self._socket.getsockname()[:2]
 
     def _bind(self, address: str, port: int) -> socket.socket:
-        sock = self._ground.bind(address, port, purpose=self._purpose)
+        try:
+            sock = self._ground.bind(address, port, purpose=self._purpose)
+        except OSError as error:
+            raise port_error(address, port, self._purpose, error) from None
         if self._window is not None:
             # Both, and before anybody connects: with the segments of loopback, larger than the window, each would
             # wait for a timer of the system's.

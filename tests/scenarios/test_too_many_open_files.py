@@ -106,3 +106,27 @@ def test_a_host_that_cannot_connect_keeps_the_mail():
         """)
     assert "this process has no file descriptor left of 128" in told
     assert "['first', 'second']" in told
+
+
+def test_no_port_can_be_opened_in_a_namespace():
+    told, _ = run("""
+        from fakemail import NoNamespace
+        with MailNet() as net:
+            net.account("ann@example.org")
+            try:
+                net.run(["true"], check=True)
+            except NoNamespace:
+                print("no namespace")
+            else:
+                taken = use_up(1)  # enough for the port on this machine
+                try:
+                    net.host("relay.example.net", services=["smtp"])
+                except TooManyOpenFiles as error:
+                    give_back(taken)
+                    print(error)
+        """)
+    if told == "no namespace\n":
+        pytest.skip("no namespace can be made here")
+    assert (
+        "for smtp of relay.example.net could not be opened: this process has no file descriptor left" in told
+    )
