@@ -161,7 +161,7 @@ def test_a_reader_at_the_name_localhost(shop, service):
 def test_a_service_that_is_not_there_is_not_at_localhost(shop):
     with pytest.raises(DeclarationError, match="there is no service 'smpt'; did you mean 'smtp'"):
         shop.submission.server.listen_on_localhost("smpt")
-    with pytest.raises(DeclarationError, match="host 'smtp.shop.test' runs no 'imap'"):
+    with pytest.raises(DeclarationError, match=r"host 'smtp\.shop\.test' runs no 'imap'"):
         shop.submission.server.listen_on_localhost("imap")
 
 
