@@ -183,12 +183,13 @@ class Internet:
 
     async def reset(self) -> None:
         """Forget all mail, wherever it is, and everything that happened. What is declared stays."""
-        # What is open between our hosts, at this end of theirs.
-        own = [each for each in self._connections() if self.network.is_ours(Endpoint(*each.remote_end))]
+        # What is open between our hosts, at this end of theirs; of the app's, what is in the midst of a message.
+        dropped = [each for each in self._connections() if self.network.is_ours(Endpoint(*each.remote_end))]
+        dropped += [each for each in self._busy_connections() if each not in dropped]
         self.mail_queue.forget()
         await self.supervisor.cancel("transfer ")
         self.connections.close()
-        for connection in own:
+        for connection in dropped:
             connection.abort()
         await asyncio.sleep(0)  # they hear of it in the next turn of the loop
         for owner, name in self.store.mailboxes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import smtplib
 
 import pytest
 
@@ -114,3 +115,22 @@ def test_a_connection_that_goes_on_is_known_afterwards() -> None:
         net.settle()
         assert len(net.journeys()) == 1
         assert "app" in net.journey().steps[0].what
+
+
+def test_a_message_of_the_app_that_is_half_handed_in_is_dropped() -> None:
+    with MailNet() as net:
+        bob = net.account("bob@example.org")
+        idle = bob.submission.smtplib()
+        client = bob.submission.smtplib()
+        client.mail(bob.address)
+        client.rcpt(bob.address)
+        net.reset()
+        net.settle()
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.data(_MESSAGE)
+        client.close()
+        assert idle.noop()[0] == 250  # who hands in nothing stays
+        idle.quit()
+        net.settle()
+        assert not bob.inbox
+        assert not net.journeys()
