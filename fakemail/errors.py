@@ -66,13 +66,16 @@ class MailExpectation(AssertionError):
     """What a test expected of its mail did not hold; the text says what was found instead."""
 
 
+_SHOWN = 10
+
+
 def _close(name: str, names: list[str], limit: int) -> list[str]:
-    """The names that look like it in whatever case, or else have a word in common with it."""
+    """The names that look like it in whatever case, or else, of many, have a word in common with it."""
     folded: dict[str, list[str]] = {}
     for each in names:
         folded.setdefault(each.lower(), []).append(each)
     close = difflib.get_close_matches(name.lower(), folded, n=limit, cutoff=0.6)
-    if not close:
+    if not close and len(names) > _SHOWN:  # a short list is better told whole
         words = {word for word in name.lower().split("_") if len(word) > 2}
         close = [each for each in folded if words & set(each.split("_"))]
     return [each for key in close for each in folded[key]][:limit]
@@ -86,5 +89,5 @@ def nearest(name: str, known: Iterable[str], *, limit: int = 3) -> str:
         return "did you mean " + " or ".join(repr(match) for match in close) + "?"
     if not names:
         return "none is declared."
-    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     return f"known: {shown}."

@@ -69,9 +69,8 @@ def missing_anywhere(
     net: AnyNet, stage: Stage, host: str | None, said: Sequence[Event], number: int, seconds: float
 ) -> str:
     """The text for a stage that nobody has come to, or too few."""
-    amount = "an event" if number == 1 else f"{number} events"
     place = f" on {u_labels(host)}" if host else ""
-    lines = [f"wanted: {amount} at {stage}{place} within {seconds:g} s", f"found:  {len(said) or 'none'}"]
+    lines = [f"wanted: {number} events at {stage}{place} within {seconds:g} s", f"found:  {len(said)}"]
     events = net.internet.log.events()
     told = transcript(events, order=Order.TIME).splitlines()[-_SHOWN:] or ["nothing"]
     lines += [f"last:   {told[0]}", *(f"        {line}" for line in told[1:])]
