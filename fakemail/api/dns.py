@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fakemail.api.handles import Handle
 from fakemail.api.results import Results
 from fakemail.dns.names import ancestors, name_key, parent_of
 from fakemail.dns.records import Record, record
@@ -11,7 +12,6 @@ from fakemail.errors import DeclarationError, nearest
 from fakemail.record.events import Query
 from fakemail.terms.domains import a_labels
 from fakemail.terms.stage import Stage
-from fakemail.terms.suggestions import Suggests
 
 if TYPE_CHECKING:
     import dns.asyncresolver
@@ -23,11 +23,17 @@ if TYPE_CHECKING:
     from fakemail.api.presets.dns import DnsFaults
 
 
-class Dns(Suggests):
+class Dns(Handle):
     """The zones of the fake internet and its name server."""
 
     def __init__(self, net: AnyNet) -> None:
         self._net = net
+
+    def _name(self) -> str:
+        return "Dns"
+
+    def _state(self) -> str:
+        return f" at {self.host} port {self.port}"
 
     @property
     def host(self) -> str:

@@ -55,11 +55,14 @@ def test_every_handle_can_be_printed_when_it_has_ended() -> None:
     ended = [repr(each) for each in handles]
     assert "<INBOX of bob@example.org: 1 messages>" in running
     for name in (
-        *("INBOX of bob@example.org", "Clock", "Queue", "Host mx1.example.org", "MailNet"),
+        *("INBOX of bob@example.org", "Clock", "Queue", "Dns", "Host mx1.example.org", "MailNet"),
         *("MailingList friends@example.org", "Faults of mx1.example.org", "Faults of the name server"),
     ):
         assert f"<{name}, not running>" in ended
-    for each in ("<Account bob@example.org>", "<Domain example.org>", "<Blocklist zen.example>"):
+    for each in (
+        *("<Account bob@example.org>", "<Faults of bob@example.org>"),
+        *("<Domain example.org>", "<Blocklist zen.example>"),
+    ):
         assert each in running
         assert each in ended
 

@@ -24,6 +24,9 @@ class AccountFaults(ReadingPresets):
         self._faults = Faults(net, Scope(host))
         self._login = login
 
+    def __repr__(self) -> str:
+        return f"<Faults of {self._login}>"
+
     def add(self, stage: Stage, do: Action, **where_and_when: Any) -> Fault:
         """Let something happen at a stage of IMAP or POP3; see :meth:`fakemail.api.faults.Faults.add`."""
         return self._faults.add(stage, do, **{**where_and_when, "login": self._login})
