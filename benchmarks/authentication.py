@@ -32,9 +32,9 @@ def letter(size: int) -> bytes:
 
 def checks() -> list[tuple[str, float]]:
     """Milliseconds of processor time for each check of one message, and for what it costs to look none up."""
-    from fakemail.engine.authenticating import as_it_came
-    from fakemail.engine.resolving import Resolver
-    from fakemail.policy.facts import Facts
+    from fakemail.engine.resolvers import Resolver
+    from fakemail.engine.sender_auth_results import as_it_came
+    from fakemail.policy.transaction_facts import TransactionFacts
 
     with MailNet() as net:
         ann, bob = net.accounts("ann@shop.test", "bob@example.org")
@@ -48,7 +48,7 @@ def checks() -> list[tuple[str, float]]:
         origin, content = mail.envelope.origin, as_it_came(mail.raw)
         spent: dict[str, list[float]] = {"spf": [], "dkim": [], "dmarc": []}
         for _ in range(ROUNDS):
-            facts = Facts(
+            facts = TransactionFacts(
                 mail.received_by.name,
                 origin.peer,
                 internet.clock.now(),
@@ -90,7 +90,7 @@ def imported() -> str:
         "    mx = net.mx('example.org')\n"
         "    with smtplib.SMTP(mx.host, mx.port) as smtp:\n"
         "        smtp.sendmail('a@b.test', [bob.address], b'Subject: x\\r\\n\\r\\nx\\r\\n')\n"
-        "    names = ('spftrace', 'dkim', 'publicsuffixlist', 'fakemail.policy.spf', 'fakemail.signing.verify')\n"
+        "    names = ('spftrace', 'dkim', 'publicsuffixlist', 'fakemail.policy.spf', 'fakemail.dkim.dkim_verify')\n"
         "    print(' '.join(name for name in names if name in sys.modules) or 'nothing')\n"
     )
     return subprocess.run(

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from measure import Stopwatch, median, print_table, verdict
 
 from fakemail.dns.lookup import failure
-from fakemail.mail import samples
-from fakemail.model.filtering import Rules
+from fakemail.message import samples
+from fakemail.model.content_rules import ContentRules
 from fakemail.policy.content.checks import find
 from fakemail.policy.content.scorer import score
-from fakemail.policy.facts import Facts
-from fakemail.terms.peer import Peer
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.peer import Peer
 
 BUDGET = 5.0  # milliseconds of processor time for a message of 10 KiB
 ROUNDS = 100
@@ -46,14 +46,14 @@ def cost(raw: bytes, rounds: int) -> float:
     times = []
     for _ in range(rounds):
         with Stopwatch() as watch:
-            facts = Facts(
+            facts = TransactionFacts(
                 "mx1.example.org",
                 Peer("192.0.2.9", 0, "app"),
                 datetime(2024, 5, 17, tzinfo=UTC),
                 lambda name, type: failure("NXDOMAIN"),
                 content=raw,
             )
-            score(find(facts, Rules()))
+            score(find(facts, ContentRules()))
         times.append(watch.cpu * 1000)
     return median(times)
 

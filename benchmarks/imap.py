@@ -230,7 +230,7 @@ def serve() -> None:
     mail: list[bytes] = []
     with MailNet() as net:
         bob = net.account(USER, password=PASSWORD)
-        bob.imap.server.change(auth_in_clear=True)
+        bob.imap.server.configure(auth_in_clear=True)
         store = net.internet.store.account(bob._address)
 
         def fill(size: int) -> None:

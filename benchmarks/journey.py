@@ -79,9 +79,9 @@ def hops(number: int, relays: int, *, kept: bool) -> float:
             net.route("shop.test", via=names)
         submission = net.domain("shop.test").submission_host
         for host in (submission, *map(net.host, names)):
-            host.change(keep_connections=kept)
+            host.configure(keep_connections=kept)
         # What the client does is the same for the peer: clear text, no AUTH.
-        submission.change(require_auth=False)
+        submission.configure(require_auth=False)
         settings = submission.settings("submission")
         hand_in(settings.host, settings.port, bob.address, 1)  # each host makes its certificate
         net.settle()

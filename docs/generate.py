@@ -18,62 +18,61 @@ from typing import Any
 
 import fakemail
 from fakemail.api.blocklists import Blocklist
+from fakemail.api.dkim_signing import DkimKey
 from fakemail.api.dns import Dns
-from fakemail.api.faults import Fault, HostFaults
-from fakemail.api.presets.dns import DnsFaults
+from fakemail.api.faults import Fault, FaultPresets
+from fakemail.api.presets.dns import DnsPresets
 from fakemail.api.results import Results
-from fakemail.api.signing import DkimKey
 from fakemail.api.sweep import SweepReport
 from fakemail.api.wanted import MessageQuery
-from fakemail.engine.breaking import FLAWS
-from fakemail.faults import facts, table
-from fakemail.faults.actions.action import Action
-from fakemail.faults.when import PER, When
-from fakemail.hygiene.variety import VARIETIES
+from fakemail.engine.auth_flaws import FLAWS
+from fakemail.events.journey import Journey
+from fakemail.faults import catalogue, context
+from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.schedule import PER, Schedule
+from fakemail.grease.grease import VARIETIES
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
-from fakemail.imap.capabilities import Facts as ImapFacts
-from fakemail.imap.capabilities import Row as ImapCapability
+from fakemail.imap.capabilities import CapabilityContext as ImapFacts
+from fakemail.imap.capabilities import CapabilityRow as ImapCapability
 from fakemail.imap.capabilities import listed as imap_listed
-from fakemail.imap.context import State as ImapState
-from fakemail.imap.personality import PERSONALITIES, ImapPersonality
-from fakemail.imap.personality import Profile as ImapProfile
+from fakemail.imap.context import ImapState
+from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile, ServerKind
 from fakemail.imap.states import COMMANDS as IMAP_COMMANDS
 from fakemail.lint.finding import LintFinding
 from fakemail.lint.rules import RULES, Severity
-from fakemail.model.filtering import CHECK_GROUPS, Rules
-from fakemail.model.host import IMAP, Host, Personality
-from fakemail.model.policy import Outcome, Policy
-from fakemail.model.policy_reading import policy_kinds
+from fakemail.model.content_rules import CHECK_GROUPS, ContentRules
+from fakemail.model.host import IMAP, HostOptions, HostSpec
+from fakemail.model.policy import Disposition, Policy
+from fakemail.model.policy_schema import policy_kinds
 from fakemail.mta.alterations import ALTERATIONS
 from fakemail.policy.authentication import SenderAuthentication
-from fakemail.policy.bulk.packs import PACKS, Pack
+from fakemail.policy.bulk.receivers import PACKS, ReceiverRules
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
 from fakemail.policy.checks import LINKS
 from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.deliverability import Deliverability, Objection
+from fakemail.policy.deliverability import Deliverability, DeliverabilityFinding
 from fakemail.policy.results import (
     ArcResult,
     ArcSetResult,
+    AuthResult,
     BimiResult,
     DkimResult,
     DmarcResult,
     IprevResult,
-    Result,
     SignatureResult,
     SpfResult,
 )
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
-from fakemail.pop3.commands import State as Pop3State
-from fakemail.record.journey import Journey
+from fakemail.pop3.commands import Pop3State
 from fakemail.sasl.mechanisms import MECHANISMS, Mechanism
 from fakemail.smtp import replies
-from fakemail.smtp.commands import COMMANDS, State
+from fakemail.smtp.commands import COMMANDS, SmtpState
 from fakemail.smtp.extensions import EXTENSIONS
 from fakemail.sweep.verdict import SweepOutcome
-from fakemail.terms import reason, stage
-from fakemail.terms.channel import Channel
-from fakemail.terms.reason import Reason
+from fakemail.types import reason, stage
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
 
 PAGES = Path(__file__).parent / "reference"
 NOTE = "<!-- Printed by docs/generate.py; change the code and not this page. -->"
@@ -115,8 +114,8 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "Refused",
             "Queued",
             "Relayed",
-            "Underway",
-            "Abandoned",
+            "InProgress",
+            "Dropped",
             "Bounced",
             "Expired",
             "Discarded",
@@ -139,16 +138,16 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Exceptions": (
         "",
         (
-            "MailExpectation",
+            "MailAssertionError",
             "FakemailError",
             "DeclarationError",
-            "UnknownName",
-            "NoNamespace",
+            "UnknownNameError",
+            "NamespaceUnavailable",
             "PortInUse",
             "TooManyOpenFiles",
             "ServerError",
             "ClosedError",
-            "WrongFace",
+            "BlockingCallInLoop",
         ),
     ),
 }
@@ -178,7 +177,7 @@ RETURNED: tuple[tuple[str, type], ...] = (
     ("mailnet.dns.blocklist()", Blocklist),
     ("domain.dkim_key()", DkimKey),
     ("message.auth", SenderAuthentication),
-    ("Results of authentication", Result),
+    ("Results of authentication", AuthResult),
     ("auth.spf", SpfResult),
     ("auth.dkim", DkimResult),
     ("auth.dkim.signatures", SignatureResult),
@@ -188,7 +187,7 @@ RETURNED: tuple[tuple[str, type], ...] = (
     ("auth.iprev", IprevResult),
     ("auth.bimi", BimiResult),
     ("mailnet.deliverability()", Deliverability),
-    ("Objection", Objection),
+    ("Objection", DeliverabilityFinding),
     ("A fault in force", Fault),
     ("Journey", Journey),
     ("LintFinding", LintFinding),
@@ -352,11 +351,11 @@ def smtp() -> Iterator[str]:
     yield "The servers run by these tables."
     yield from ("", "## Commands", "")
     words = {
-        State.FRESH: "connected",
-        State.READY: "greeted",
-        State.SENDER: "after MAIL",
-        State.RECIPIENTS: "after RCPT",
-        State.CHUNKS: "after BDAT",
+        SmtpState.CONNECTED: "connected",
+        SmtpState.READY: "greeted",
+        SmtpState.SENDER: "after MAIL",
+        SmtpState.RECIPIENTS: "after RCPT",
+        SmtpState.CHUNKS: "after BDAT",
     }
     yield from _table(
         ("command", "legal when", "argument", "line at most", "needs", "stage"),
@@ -364,8 +363,8 @@ def smtp() -> Iterator[str]:
             (
                 f"`{row.syntax}`",
                 "always"
-                if row.states == frozenset(State)
-                else ", ".join(words[state] for state in State if state in row.states),
+                if row.states == frozenset(SmtpState)
+                else ", ".join(words[state] for state in SmtpState if state in row.states),
                 row.argument.value,
                 f"{row.limit} octets",
                 f"`{row.keyword}`" if row.keyword else "",
@@ -377,11 +376,11 @@ def smtp() -> Iterator[str]:
     yield ""
     yield "*Connected* is before EHLO or HELO, and again after STARTTLS. Out of order, a command gets 503."
     yield from ("", "## Extensions", "")
-    yield 'In the order of the reply to EHLO. Each can be hidden: `host.change(hide={"PIPELINING"})`.'
+    yield 'In the order of the reply to EHLO. Each can be hidden: `host.configure(hide={"PIPELINING"})`.'
     yield ""
     yield from _table(("keyword", "source"), ((f"`{row.keyword}`", row.source) for row in EXTENSIONS))
     yield from ("", "## AUTH mechanisms", "")
-    yield 'The strongest first, on the submission ports. Each can be hidden: `host.change(hide={"AUTH=LOGIN"})`.'
+    yield 'The strongest first, on the submission ports. Each can be hidden: `host.configure(hide={"AUTH=LOGIN"})`.'
     yield ""
     yield from _table(
         ("mechanism", "source", "the client has a", "offered"),
@@ -426,7 +425,7 @@ def pop3() -> Iterator[str]:
         ),
     )
     yield from ("", "## Capabilities", "")
-    yield 'What CAPA lists, in this order. Each can be hidden, and APOP and CAPA as well: `host.change(hide={"TOP"})`.'
+    yield 'What CAPA lists, in this order. Each can be hidden, as can APOP and CAPA: `host.configure(hide={"TOP"})`.'
     yield ""
     yield from _table(("capability", "source"), ((f"`{row.keyword}`", row.source) for row in CAPABILITIES))
     yield ""
@@ -442,8 +441,8 @@ def imap() -> Iterator[str]:
     yield from ("", "## Commands", "")
     words = {
         frozenset(ImapState): "always",
-        frozenset({ImapState.STRANGER}): "before the login",
-        frozenset(ImapState) - {ImapState.STRANGER}: "after the login",
+        frozenset({ImapState.NOT_AUTHENTICATED}): "before the login",
+        frozenset(ImapState) - {ImapState.NOT_AUTHENTICATED}: "after the login",
         frozenset({ImapState.SELECTED}): "a mailbox is selected",
     }
     yield from _table(
@@ -462,7 +461,7 @@ def imap() -> Iterator[str]:
     yield "FETCH, STORE, COPY, MOVE, SEARCH, SORT, THREAD, EXPUNGE and REPLACE have a form with UID in front, whose"
     yield "stage is the same. A command that needs a capability does not exist where that is hidden."
     yield from ("", "## Capabilities", "")
-    yield 'What CAPABILITY lists, in this order. Each can be hidden: `host.change(hide={"IDLE"})`.'
+    yield 'What CAPABILITY lists, in this order. Each can be hidden: `host.configure(hide={"IDLE"})`.'
     yield ""
     yield from _table(
         ("capability", "source", "listed"),
@@ -471,7 +470,7 @@ def imap() -> Iterator[str]:
     yield ""
     yield "Before the login, AUTH= lists the mechanisms of [SMTP](smtp.md#auth-mechanisms)."
     yield from ("", "## Kinds of servers", "")
-    yield '`host.change(imap="gmail-like")` makes a host one of these. They differ in what they offer, in the'
+    yield '`host.configure(imap="gmail-like")` makes a host one of these. They differ in what they offer, in the'
     yield "mailboxes that an account starts with, and in:"
     yield ""
     yield from _table(
@@ -479,7 +478,7 @@ def imap() -> Iterator[str]:
     )
     for row in PERSONALITIES.values():
         yield from ("", f"### {row.name}", "")
-        profile = ImapProfile(Host("mail.example.org", "192.0.2.1", "2001:db8::1"), IMAP, row)
+        profile = ImapProfile(HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1"), IMAP, row)
         secure = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x")
         for when, channel, inside in (
             ("in clear text", None, False),
@@ -495,7 +494,7 @@ def _listed(row: ImapCapability) -> str:
     return row.shown.value.replace("login", "the login")
 
 
-def _said(row: ImapPersonality) -> str:
+def _said(row: ServerKind) -> str:
     differences = (
         (row.strict, "refuses what the grammar does not have"),
         (not row.volunteers_capabilities, "tells its capabilities only when it is asked"),
@@ -573,17 +572,17 @@ def traits() -> Iterator[str]:
     """The fields of a personality."""
     yield "# Traits of a host"
     yield ""
-    yield markdown(Personality.__doc__)
+    yield markdown(HostOptions.__doc__)
     yield ""
-    yield "`host.change(max_recipients=100)` changes one; connections made from then on see it. The host behind"
+    yield "`host.configure(max_recipients=100)` changes one; connections made from then on see it. The host behind"
     yield "some settings is `settings.server`."
     yield ""
-    said = dict(_said_of_members(Personality))
+    said = dict(_said_of_members(HostOptions))
     yield from _table(
         ("trait", "default", ""),
         (
             (f"`{field.name}`", f"`{_default(field.default)}`", said[field.name])
-            for field in dataclasses.fields(Personality)
+            for field in dataclasses.fields(HostOptions)
         ),
     )
 
@@ -612,8 +611,8 @@ def policies() -> Iterator[str]:
     yield ""
     yield "Of several findings the heaviest counts. The lightest first:"
     yield ""
-    said = dict(_said_of_members(Outcome))
-    yield from _table(("word", ""), ((f"`{outcome}`", said[outcome.name]) for outcome in Outcome))
+    said = dict(_said_of_members(Disposition))
+    yield from _table(("word", ""), ((f"`{outcome}`", said[outcome.name]) for outcome in Disposition))
     yield ""
     yield "A word by itself is for what fails. In a table of words what a check can find, or how it came out,"
     yield 'has a word of its own: `helo={"own_name": "refuse", "not_fqdn": "tag"}`. What could not be looked up'
@@ -624,7 +623,7 @@ def broken() -> Iterator[str]:
     """The ways to break sender authentication, and what hosts do to messages."""
     yield "# Broken sender authentication"
     yield ""
-    yield '`domain.break_authentication("spf_two_records")`, and what a receiver finds then for mail that an account'
+    yield '`domain.add_auth_flaw("spf_two_records")`, and what a receiver finds then for mail that an account'
     yield "of the domain hands in, when nothing else is wrong."
     yield ""
     yield from _table(
@@ -635,7 +634,7 @@ def broken() -> Iterator[str]:
         ),
     )
     yield from ("", "## What hosts do to mail", "")
-    yield '`host.change(alters={"footer"})`: done to all that the host passes on, in this order.'
+    yield '`host.configure(alters={"footer"})`: done to all that the host passes on, in this order.'
     yield ""
     yield from _table(
         ("word", "what is done"), ((f"`{name}`", each.says) for name, each in ALTERATIONS.items())
@@ -680,13 +679,13 @@ def checks() -> Iterator[str]:
         "The limits, lists and points that the checks go by. A test can give others.",
         "",
     )
-    said = dict(_said_of_members(Rules))
-    usual = Rules()
+    said = dict(_said_of_members(ContentRules))
+    usual = ContentRules()
     yield from _table(
         ("rule", "usually", ""),
         (
             (f"`{field.name}`", _rule(getattr(usual, field.name)), said[field.name])
-            for field in dataclasses.fields(Rules)
+            for field in dataclasses.fields(ContentRules)
         ),
     )
 
@@ -719,12 +718,12 @@ def receivers() -> Iterator[str]:
     yield "A refusal with no code here has that of its [reason](reasons.md)."
 
 
-def _demand(pack: Pack, rule: str) -> str:
+def _demand(pack: ReceiverRules, rule: str) -> str:
     demand = next((each for each in pack.demands if each.rule == rule), None)
     if demand is None:
         return ""
     said = demand.outcome.value
-    if demand.outcome is Outcome.ACCEPT:
+    if demand.outcome is Disposition.ACCEPT:
         said = "required" if demand.is_required else "advised"
     if demand.reply is not None:
         said = f"{said} `{demand.reply[0]} {demand.reply[1]}`"
@@ -739,11 +738,11 @@ def _rule(value: Any) -> str:
     return ", ".join(f"`{each}`" for each in sorted(value)) or "none"
 
 
-def hygiene() -> Iterator[str]:
-    """What varies in hygiene mode."""
-    yield "# What varies in hygiene mode"
+def grease() -> Iterator[str]:
+    """What varies in grease mode."""
+    yield "# What varies in grease mode"
     yield ""
-    yield "All of it is legal: [Rely on nothing but the standards](../how-to/hygiene.md)."
+    yield "All of it is legal: [Rely on nothing but the standards](../how-to/grease.md)."
     yield ""
     yield from _table(
         ("what", "protocol", "how", "source"),
@@ -782,30 +781,31 @@ def faults() -> Iterator[str]:
     yield "How to use them: [Let things go wrong](../how-to/faults.md). A fault at a stage where its action or one of"
     yield "its conditions is not possible is refused where it is declared."
     yield from ("", "## Stages", "")
-    yield f"*The usual ends* are {_actions(table.ENDINGS)}. *The usual answers* are {_actions(table.ON_ANSWERS)}."
+    yield f"*The usual ends* are {_actions(catalogue.ENDINGS)}."
+    yield f"*The usual answers* are {_actions(catalogue.ON_ANSWERS)}."
     yield ""
-    usual = (("the usual ends", table.ENDINGS), ("the usual answers", table.ON_ANSWERS))
+    usual = (("the usual ends", catalogue.ENDINGS), ("the usual answers", catalogue.ON_ANSWERS))
     yield from _table(
         ("stage", "what can happen", "whom it can be about"),
         (
             (
                 f"`Stage.{row.stage.name}`",
                 ", ".join(filter(None, _sorted_out(row.actions, usual))),
-                ", ".join(f"`{_condition(name)}`" for name in facts.CONDITIONS if name in row.conditions),
+                ", ".join(f"`{_condition(name)}`" for name in context.CONDITIONS if name in row.conditions),
             )
-            for row in table.rows().values()
+            for row in catalogue.rows().values()
         ),
     )
     yield from ("", "These can be watched only:", "")
     yield from _table(
         ("stage", "because, or instead"),
-        ((f"`Stage.{stage.name}`", why) for stage, why in table.WATCHED.items()),
+        ((f"`Stage.{stage.name}`", why) for stage, why in catalogue.WATCHED.items()),
     )
     yield from ("", "## Actions", "")
     yield "Those with brackets are functions of `fakemail.faults`, for `host.faults.add(stage, do=faults.drop())`."
     yield "The others have plain names at a handle only."
     yield ""
-    kinds = dict.fromkeys(kind for row in table.rows().values() for kind in row.actions)
+    kinds = dict.fromkeys(kind for row in catalogue.rows().values() for kind in row.actions)
     makers = {name: maker for name, maker in vars(fakemail.faults).items() if inspect.isfunction(maker)}
     yield from _table(
         ("action", "what happens"),
@@ -818,25 +818,25 @@ def faults() -> Iterator[str]:
         ),
     )
     yield from ("", "## Whom it concerns", "")
-    yield markdown(facts.Where.__doc__)
+    yield markdown(context.Match.__doc__)
     yield ""
     yield from _table(
         ("condition", "at"),
         (
             (
                 f"`{_condition(name)}`",
-                ", ".join(f"`{row.stage}`" for row in table.rows().values() if name in row.conditions),
+                ", ".join(f"`{row.stage}`" for row in catalogue.rows().values() if name in row.conditions),
             )
-            for name in facts.CONDITIONS
+            for name in context.CONDITIONS
         ),
     )
     yield from ("", "## When it strikes", "")
-    said = dict(_said_of_members(When))
+    said = dict(_said_of_members(Schedule))
     yield from _table(
         ("option", ""),
         (
             ("`nth`", "The fitting moment of that number, and no other."),
-            *((f"`{field.name}`", said[field.name]) for field in dataclasses.fields(When)),
+            *((f"`{field.name}`", said[field.name]) for field in dataclasses.fields(Schedule)),
             (
                 "`must_fire`",
                 "Whether a test in which it never strikes fails: yes, for one that the test itself declares.",
@@ -850,9 +850,9 @@ def faults() -> Iterator[str]:
     yield "and `mailnet.faults` for every host."
     yield "Each is one line of `add()`, and takes the same options."
     yield ""
-    yield from _presets(HostFaults)
+    yield from _presets(FaultPresets)
     yield from ("", "At `mailnet.dns.faults`:", "")
-    yield from _presets(DnsFaults)
+    yield from _presets(DnsPresets)
 
 
 def _presets(kind: type) -> Iterator[str]:
@@ -865,12 +865,12 @@ def _condition(name: str) -> str:
     return "to" if name == "recipient" else name
 
 
-def _actions(kinds: Iterable[type[Action]]) -> str:
+def _actions(kinds: Iterable[type[FaultAction]]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(kind.name for kind in kinds))
 
 
 def _sorted_out(
-    kinds: frozenset[type[Action]], groups: Iterable[tuple[str, frozenset[type[Action]]]]
+    kinds: frozenset[type[FaultAction]], groups: Iterable[tuple[str, frozenset[type[FaultAction]]]]
 ) -> Iterator[str]:
     """The actions, with those that come together under one word."""
     for word, members in groups:
@@ -889,7 +889,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "reasons.md": reasons,
     "traits.md": traits,
     "lint.md": lint,
-    "hygiene.md": hygiene,
+    "grease.md": grease,
     "policies.md": policies,
     "checks.md": checks,
     "receivers.md": receivers,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fakemail import faults
 from fakemail.api.accounts import Account, AsyncAccount, AsyncInbox, Inbox
-from fakemail.api.commands import AsyncNamespace, Namespace
 from fakemail.api.hosts import Domain, Host
 from fakemail.api.lists import MailingList
 from fakemail.api.mailnet import AsyncMailNet, MailNet
@@ -22,58 +21,60 @@ from fakemail.api.matchers import (
     SentTo,
 )
 from fakemail.api.messages import Message
+from fakemail.api.namespaces import AsyncNamespace, Namespace
 from fakemail.api.redirection import Redirection
 from fakemail.api.settings import Settings
 from fakemail.errors import (
+    BlockingCallInLoop,
     ClosedError,
     DeclarationError,
     FakemailError,
-    MailExpectation,
-    NoNamespace,
+    MailAssertionError,
+    NamespaceUnavailable,
     PortInUse,
     ServerError,
     TooManyOpenFiles,
-    UnknownName,
-    WrongFace,
+    UnknownNameError,
 )
-from fakemail.mail import samples
+from fakemail.message import samples
 from fakemail.mta import notices
-from fakemail.terms.address import NULL_PATH, Address
-from fakemail.terms.duration import days, hours, minutes, seconds
-from fakemail.terms.fate import (
-    Abandoned,
+from fakemail.types.address import NULL_PATH, Address
+from fakemail.types.duration import days, hours, minutes, seconds
+from fakemail.types.fate import (
     Bounced,
     Delivered,
     Discarded,
+    Dropped,
     Expired,
     Fate,
     Forwarded,
+    InProgress,
     Quarantined,
     Queued,
     Refused,
     Relayed,
-    Underway,
 )
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.suggestions import suggesting
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
+from fakemail.types.suggestions import suggesting
 
 __all__ = [
     "NULL_PATH",
-    "Abandoned",
     "Account",
     "Address",
     "AsyncAccount",
     "AsyncInbox",
     "AsyncMailNet",
     "AsyncNamespace",
+    "BlockingCallInLoop",
     "Bounced",
     "ClosedError",
     "DeclarationError",
     "Delivered",
     "Discarded",
     "Domain",
+    "Dropped",
     "Expired",
     "FakemailError",
     "Fate",
@@ -85,13 +86,14 @@ __all__ = [
     "HasSubject",
     "HasText",
     "Host",
+    "InProgress",
     "Inbox",
-    "MailExpectation",
+    "MailAssertionError",
     "MailNet",
     "MailingList",
     "Message",
     "Namespace",
-    "NoNamespace",
+    "NamespaceUnavailable",
     "PortInUse",
     "Quarantined",
     "Queued",
@@ -106,9 +108,7 @@ __all__ = [
     "Settings",
     "Stage",
     "TooManyOpenFiles",
-    "Underway",
-    "UnknownName",
-    "WrongFace",
+    "UnknownNameError",
     "days",
     "faults",
     "hours",

@@ -19,9 +19,9 @@ from itertools import count
 from types import ModuleType
 
 __all__ = [
-    "Clock",
     "Job",
     "RealClock",
+    "TimeSource",
     "VirtualClock",
     "date",
     "datetime",
@@ -100,7 +100,7 @@ class Job:
         return f"<Job {self.name!r} at {self.due:%Y-%m-%d %H:%M:%S}>"
 
 
-class Clock:
+class TimeSource:
     """Tells the time of the fake internet, always in UTC, and holds what is due when."""
 
     is_virtual: bool
@@ -154,7 +154,7 @@ class Clock:
         return [job for _, _, job in sorted(self._jobs) if not job.is_cancelled]
 
 
-class VirtualClock(Clock):
+class VirtualClock(TimeSource):
     """A clock that stands still until it is moved."""
 
     is_virtual = True
@@ -174,7 +174,7 @@ class VirtualClock(Clock):
         self.on_change()
 
 
-class RealClock(Clock):
+class RealClock(TimeSource):
     """The machine's own clock, which can be ahead of it but never behind."""
 
     is_virtual = False

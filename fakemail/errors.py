@@ -2,17 +2,17 @@
 
     FakemailError
     ├── DeclarationError            the described internet cannot be: what, where, nearest valid name
-    │   └── UnknownName             a name that was never declared
+    │   └── UnknownNameError             a name that was never declared
     ├── PortInUse                   a fixed port is taken by another program
     ├── TooManyOpenFiles            the process has no file descriptor left: what for, how many it may have
-    ├── NoNamespace                 the system lets nobody make a network namespace: why, and what else there is
+    ├── NamespaceUnavailable             the system lets nobody make a network namespace: why, and what else there is
     ├── ProtocolError               bytes that break a protocol's grammar (used inside the protocol cores)
     ├── ServerError                 fakemail's own server code failed; a defect of ours, with the cause
     ├── StoreError                  a mailbox refused; it and its kinds are in fakemail.store.errors
     ├── ClosedError                 the fake internet has been closed already
-    └── WrongFace                   a blocking wait was called where it would stop an event loop
+    └── BlockingCallInLoop                   a blocking wait was called where it would stop an event loop
 
-Expectations that fail (``inbox.one()`` with no mail in it) raise :class:`MailExpectation`, an
+Expectations that fail (``inbox.one()`` with no mail in it) raise :class:`MailAssertionError`, an
 ``AssertionError``, so that every test runner reports them as failures and not as errors.
 """
 
@@ -30,7 +30,7 @@ class DeclarationError(FakemailError):
     """The described internet cannot exist; the text says what, where, and what would be valid."""
 
 
-class UnknownName(DeclarationError, LookupError):
+class UnknownNameError(DeclarationError, LookupError):
     """A host, domain, account or mailbox was named that nobody declared."""
 
 
@@ -42,7 +42,7 @@ class TooManyOpenFiles(FakemailError):
     """The process has no file descriptor left for what the text says."""
 
 
-class NoNamespace(FakemailError):
+class NamespaceUnavailable(FakemailError):
     """The system does not let this process make a network of its own; the text says why and what else would serve."""
 
 
@@ -58,11 +58,11 @@ class ClosedError(FakemailError):
     """The fake internet was used after it had been closed."""
 
 
-class WrongFace(FakemailError):
+class BlockingCallInLoop(FakemailError):
     """A blocking wait was called from inside a running event loop; the text names the async verb."""
 
 
-class MailExpectation(AssertionError):
+class MailAssertionError(AssertionError):
     """What a test expected of its mail did not hold; the text says what was found instead."""
 
 

@@ -18,7 +18,7 @@ def test_an_invoice_whose_acknowledgement_is_lost_is_sent_again_and_can_be_told(
 ) -> None:
     bob = mailnet.account("bob@example.org")
     smtp = mailnet.mx("example.org")
-    fault = smtp.faults.lose_final_reply(how, times=1)
+    fault = smtp.faults.drop_final_reply(how, times=1)
     outbox = Outbox(smtp.host, smtp.port)
     outbox.add(bob.address, 17)
 

@@ -11,19 +11,19 @@ from fakemail.api.failures import ambiguous, missing, missing_event, unexpected
 from fakemail.api.handles import Handle
 from fakemail.api.hosts import Domain, read_address
 from fakemail.api.messages import Message
-from fakemail.api.presets.account import AccountFaults
+from fakemail.api.presets.account import AccountPresets
 from fakemail.api.settings import Settings
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.api.wanted import MessageQuery, Wanted
-from fakemail.errors import MailExpectation
-from fakemail.model.account import Account as DescribedAccount
-from fakemail.model.account import AutoReply, Forward
-from fakemail.record.events import Connected, Event, Told
-from fakemail.record.transcript import transcript
+from fakemail.errors import MailAssertionError
+from fakemail.events.kinds import CommandCompleted, Connected, Event
+from fakemail.events.transcript import transcript
+from fakemail.model.account import AccountSpec as DescribedAccount
+from fakemail.model.account import AutoReply, ForwardTo
 from fakemail.store.mailbox import INBOX
-from fakemail.terms.address import Address
-from fakemail.terms.stage import Stage
 from fakemail.tls.authority import Leaf, process_authority
+from fakemail.types.address import Address
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -67,7 +67,7 @@ class BaseInbox(Handle):
     def one(self, **query: Unpack[MessageQuery]) -> Message:
         """The only message that fits everything given (``subject``, ``sender``, ``to``, ``matching``).
 
-        Raises :class:`~fakemail.errors.MailExpectation` if there is none, or another.
+        Raises :class:`~fakemail.errors.MailAssertionError` if there is none, or another.
         """
         __tracebackhide__ = True
         wanted = Wanted.of(query)
@@ -76,15 +76,15 @@ class BaseInbox(Handle):
         if len(found) == 1:
             return found[0]
         if not found:
-            raise MailExpectation(missing(self._net, self, wanted, messages, None))
-        raise MailExpectation(ambiguous(self, wanted, found))
+            raise MailAssertionError(missing(self._net, self, wanted, messages, None))
+        raise MailAssertionError(ambiguous(self, wanted, found))
 
     def expect_empty(self) -> None:
-        """Insist that nothing is in it. Raises :class:`~fakemail.errors.MailExpectation` with what is."""
+        """Insist that nothing is in it. Raises :class:`~fakemail.errors.MailAssertionError` with what is."""
         __tracebackhide__ = True
         messages = self.messages()
         if messages:
-            raise MailExpectation(unexpected(self, messages))
+            raise MailAssertionError(unexpected(self, messages))
 
     def put(self, message: bytes | str) -> Message:
         """Put a message into the mailbox as if it had arrived, and return it. Line ends become CRLF."""
@@ -110,9 +110,9 @@ class BaseInbox(Handle):
     def _judge_one(self, wanted: Wanted, found: list[Message] | None, timeout: float | None) -> Message:
         __tracebackhide__ = True
         if found is None:
-            raise MailExpectation(self._timed_out(wanted, 1, timeout))
+            raise MailAssertionError(self._timed_out(wanted, 1, timeout))
         if len(found) > 1:
-            raise MailExpectation(ambiguous(self, wanted, found))
+            raise MailAssertionError(ambiguous(self, wanted, found))
         return found[0]
 
     def _judge(
@@ -120,7 +120,7 @@ class BaseInbox(Handle):
     ) -> list[Message]:
         __tracebackhide__ = True
         if found is None:
-            raise MailExpectation(self._timed_out(wanted, number, timeout))
+            raise MailAssertionError(self._timed_out(wanted, number, timeout))
         return found
 
     def _timed_out(self, wanted: Wanted, number: int, timeout: float | None) -> str:
@@ -140,7 +140,9 @@ class BaseInbox(Handle):
             return messages[index]
         except IndexError:
             number = index + 1 if index >= 0 else -index
-            raise MailExpectation(missing(self._net, self, Wanted(), messages, None, number=number)) from None
+            raise MailAssertionError(
+                missing(self._net, self, Wanted(), messages, None, number=number)
+            ) from None
 
     def _name(self) -> str:
         return f"{self.name} of {self._address.shown}"
@@ -157,7 +159,7 @@ class Inbox(BaseInbox):
 
         What can be given is ``subject``, ``sender``, ``to`` (an account, an address) and ``matching``, a matcher.
         ``timeout`` is in real seconds, by default that of the fake internet. Raises
-        :class:`~fakemail.errors.MailExpectation` when time is up, or when several fit.
+        :class:`~fakemail.errors.MailAssertionError` when time is up, or when several fit.
         """
         __tracebackhide__ = True
         require_blocking_allowed("wait_for_one")
@@ -235,8 +237,8 @@ class BaseAccount(Handle, Generic[_Box]):
     def token(self) -> str:
         """An OAuth 2.0 access token that is good for it, for XOAUTH2 and OAUTHBEARER (RFC 7628)."""
         if not self._described.tokens:
-            token = self._net.internet.chance.token(32)
-            self.change(tokens=frozenset({token}))
+            token = self._net.internet.random.token(32)
+            self.configure(tokens=frozenset({token}))
         return min(self._described.tokens)
 
     @property
@@ -249,7 +251,7 @@ class BaseAccount(Handle, Generic[_Box]):
         """A new client context that trusts the fake internet and shows the account's certificate."""
         return process_authority().client_context(certificate=self.client_certificate)
 
-    def change(
+    def configure(
         self,
         *,
         password: str | None = None,
@@ -283,11 +285,11 @@ class BaseAccount(Handle, Generic[_Box]):
         def change() -> None:
             world.change_account(replace(self._described, **changes))
             if quota is not None or quota_messages is not None:
-                self._net.internet.agent.limit(self._address)
+                self._net.internet.delivery_agent.limit(self._address)
 
         self._net.call(change)
 
-    def auto_reply(self, text: str | None, *, subject: str | None = None, days: int = 7) -> None:
+    def set_auto_reply(self, text: str | None, *, subject: str | None = None, days: int = 7) -> None:
         """Answer for its owner, who is away (RFC 3834); ``None`` for the text ends that.
 
         Each sender is answered once in that many days of the fake internet's clock. Bounces, bulk mail, lists
@@ -303,7 +305,7 @@ class BaseAccount(Handle, Generic[_Box]):
         reply = None if text is None else AutoReply(text, subject, days)
         self._change_described(auto_reply=reply)
 
-    def forward(
+    def set_forwarding(
         self,
         to: str | Address | BaseAccount[Any] | Sequence[str | Address | BaseAccount[Any]] | None,
         *,
@@ -323,9 +325,9 @@ class BaseAccount(Handle, Generic[_Box]):
             return
         several = [to] if isinstance(to, str | Address | BaseAccount) else to
         targets = tuple(read_address(each) for each in several)
-        self._change_described(forward=Forward(targets, keep_copy, srs, arc))
+        self._change_described(forward=ForwardTo(targets, keep_copy, srs, arc))
 
-    def moved_to(self, to: str | Address | BaseAccount[Any] | None) -> None:
+    def set_moved(self, to: str | Address | BaseAccount[Any] | None) -> None:
         """Refuse its mail and tell the sender where its owner is now (551, RFC 5321 §3.4); ``None`` ends that."""
         self._change_described(moved_to=None if to is None else read_address(to))
 
@@ -381,12 +383,12 @@ class BaseAccount(Handle, Generic[_Box]):
         return self._reading("pop3s")
 
     @property
-    def faults(self) -> AccountFaults:
+    def faults(self) -> AccountPresets:
         """What goes wrong for its owner where mail is read: nothing, unless it is asked for."""
-        return AccountFaults(self._net, self.domain.reading_host.name, str(self.address))
+        return AccountPresets(self._net, self.domain.imap_host.name, str(self.address))
 
     def _reading(self, service: str) -> Settings:
-        host = self.domain.reading_host
+        host = self.domain.imap_host
         return host.settings(service, username=self.address, password=self.password)
 
     def _settings(self, service: str) -> Settings:
@@ -430,7 +432,7 @@ class BaseAccount(Handle, Generic[_Box]):
         seconds = self._net.timeout if timeout is None else timeout
         numbers = self._net.internet.connections_of(self._address)
         said = [event for event in self._net.internet.log.events() if event.connection in numbers]
-        raise MailExpectation(missing_event(self._net, self.address, stage, said, seconds))
+        raise MailAssertionError(missing_event(self._net, self.address, stage, said, seconds))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseAccount):
@@ -457,7 +459,7 @@ class Account(BaseAccount[Inbox]):
 
         ``desk.wait_for(Stage.IMAP_IDLE)`` waits until the app under test idles; an IDLE that is over does not
         count. ``timeout`` is in real
-        seconds. Raises :class:`~fakemail.errors.MailExpectation` when time is up.
+        seconds. Raises :class:`~fakemail.errors.MailAssertionError` when time is up.
         """
         __tracebackhide__ = True
         require_blocking_allowed("wait_for")
@@ -488,7 +490,7 @@ def _idling(events: list[Event]) -> list[Event]:
     """The go-aheads of those IDLE commands that have not ended; what is told meanwhile does not end one."""
     open_ones: dict[int, Event] = {}
     for event in events:
-        if isinstance(event, Told) and event.status != "*":
+        if isinstance(event, CommandCompleted) and event.status != "*":
             open_ones.pop(event.connection, None)
             if event.status == "+":
                 open_ones[event.connection] = event

@@ -11,10 +11,10 @@ from fakemail.dns.records import record
 from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4, APP_IPV6
 from fakemail.policy.blocklists import address_name, domain_name
-from fakemail.terms.address import is_domain_name
-from fakemail.terms.domains import u_labels
-from fakemail.terms.peer import is_ip_address
-from fakemail.terms.suggestions import Suggests
+from fakemail.types.address import is_domain_name
+from fakemail.types.domains import u_labels
+from fakemail.types.peer import is_ip_address
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host

@@ -55,7 +55,7 @@ class Clock(BaseClock):
         Retries, bounces and all else that waits happen on the way, with real messages over real
         sockets, so five days take milliseconds. Raises ``TypeError`` for what is no span, ``ValueError`` for a
         negative one and for one past the end of the calendar, and
-        :class:`~fakemail.errors.MailExpectation` when our side does not become quiet in time.
+        :class:`~fakemail.errors.MailAssertionError` when our side does not become quiet in time.
         """
         __tracebackhide__ = True
         require_blocking_allowed("clock.advance")

@@ -18,9 +18,9 @@ from fakemail.dns.names import name_key
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
-from fakemail.engine import securing
-from fakemail.engine.hideable import spelled, unknown_words
-from fakemail.engine.naming import INFRASTRUCTURE, Naming
+from fakemail.engine import tls_policy_records
+from fakemail.engine.option_words import spelled, unknown_words
+from fakemail.engine.zone_provisioning import INFRASTRUCTURE, ZoneProvisioning
 from fakemail.errors import DeclarationError
 from fakemail.model.description import (
     Description,
@@ -37,7 +37,7 @@ from fakemail.mta import sts
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
-    from fakemail.engine.internet import Internet
+    from fakemail.engine.simulation import Simulation
 
 Config: TypeAlias = str | Path | Description
 """A file, its text, or what was read from it already."""
@@ -75,7 +75,7 @@ def apply(net: AnyNet, description: Description) -> None:
         lambda: declare(
             internet.world,
             description,
-            password=lambda _: internet.chance.token(12),
+            password=lambda _: internet.random.token(12),
             problems=problems,
         )
     )
@@ -98,7 +98,7 @@ async def _run(net: AnyNet) -> None:
             await internet.run_host(host)
     for account in internet.world.accounts.values():
         if account.quota is not None or account.quota_messages is not None:
-            internet.agent.limit(account.address)
+            internet.delivery_agent.limit(account.address)
 
 
 def _with_known_hidden(description: Description, problems: Problems) -> Description:
@@ -130,7 +130,7 @@ def _publish(net: AnyNet, description: Description, problems: Problems) -> None:
         with problems.at(domain.where):
             handle = Domain(net, domain.name).publish(spf=domain.spf, dmarc=domain.dmarc)
             if domain.broken:
-                handle.break_authentication(*domain.broken)
+                handle.add_auth_flaw(*domain.broken)
     for text, origin, where in _zone_texts(description):
         with problems.at(where):
             net.dns.zone_text(text, origin=origin)
@@ -146,13 +146,13 @@ def _secure(net: AnyNet, description: Description, problems: Problems) -> None:
     for domain in description.domains:
         with problems.at(domain.where):
             if domain.mta_sts is not None:
-                net.perform(securing.publish_sts(net.internet, domain.name, domain.mta_sts))
+                net.perform(tls_policy_records.publish_sts(net.internet, domain.name, domain.mta_sts))
             if domain.dnssec is not False:
-                Domain(net, domain.name).sign(flaw=_flaw(domain.dnssec))
+                Domain(net, domain.name).enable_dnssec(flaw=_flaw(domain.dnssec))
     for zone in description.zones:
         if zone.dnssec is not False:
             with problems.at(zone.where):
-                net.dns.sign(zone.name, flaw=_flaw(zone.dnssec))
+                net.dns.enable_dnssec(zone.name, flaw=_flaw(zone.dnssec))
         if zone.allow_transfer:
             with problems.at(zone.where):
                 net.dns.allow_transfer(zone.name, *zone.allow_transfer)
@@ -197,7 +197,7 @@ def write_down(net: AnyNet) -> Description:
             tuple(each for each in whole.accounts if not _is_ours(each.address.domain)),
             whole.records,
             seed=whole.seed,
-            hygiene=net.hygiene or None,
+            grease=net.grease or None,
             lists=whole.lists,
             zones=tuple(
                 ZoneEntry(
@@ -223,7 +223,7 @@ def _unusual(net: AnyNet) -> Iterator[RecordEntry]:
     """The records that differ from those that the world has without being asked."""
     internet = net.internet
     usual = Zones()
-    naming = Naming(internet.world, usual, internet.keys)
+    naming = ZoneProvisioning(internet.world, usual, internet.keys)
     for origin in internet.zones.origins():
         if not usual.has_zone(origin):
             naming.ensure_zone(origin)
@@ -245,7 +245,7 @@ def _unusual(net: AnyNet) -> Iterator[RecordEntry]:
         yield from _entries(name, type, records)
 
 
-def _is_secured(internet: Internet, name: str, type: str, records: tuple[Record, ...]) -> bool:
+def _is_secured(internet: Simulation, name: str, type: str, records: tuple[Record, ...]) -> bool:
     """Whether records come anew with a policy or with a signature: the id of one, the certificate of the other."""
     label, _, rest = name.partition(".")
     if type == "TXT" and label == "_mta-sts":
@@ -253,7 +253,7 @@ def _is_secured(internet: Internet, name: str, type: str, records: tuple[Record,
         texts = [each.wire[1:] for each in records]  # one string, its length in front (RFC 1035 §3.3.14)
         return domain is not None and domain.mta_sts is not None and sts.read_id(texts) is not None
     if type == "TLSA" and name.startswith("_25._tcp."):
-        return records == (securing.usual_tlsa(internet, name.removeprefix("_25._tcp.")),)
+        return records == (tls_policy_records.usual_tlsa(internet, name.removeprefix("_25._tcp.")),)
     return False
 
 

@@ -7,20 +7,20 @@ from contextlib import suppress
 from email.message import Message as StandardMessage
 from typing import TYPE_CHECKING, Any
 
+from fakemail.api.dkim_signing import read_octets
 from fakemail.api.hosts import Host, read_address
 from fakemail.api.messages import Message
-from fakemail.api.signing import read_octets
-from fakemail.dns.lookup import Answer, failure, lookup
+from fakemail.dns.lookup import LookupAnswer, failure, lookup
 from fakemail.dns.names import name_key
 from fakemail.errors import DeclarationError
-from fakemail.mail.message import MessageView
-from fakemail.mail.trace import complete
-from fakemail.model.filtering import USUAL_RULES, read_rules
-from fakemail.policy.facts import Facts
-from fakemail.terms.address import NULL_PATH, Address, Path
-from fakemail.terms.channel import Channel
-from fakemail.terms.peer import Peer
-from fakemail.terms.suggestions import Suggests
+from fakemail.message.message import MessageView
+from fakemail.message.trace import complete
+from fakemail.model.content_rules import USUAL_RULES, read_rules
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.address import NULL_PATH, Address, Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
@@ -54,7 +54,7 @@ class Foreseeing(Suggests):
         ``via`` names another host that sends. ``transactional`` mail, such as a
         receipt, needs no way to unsubscribe. ``rules`` are those of the checks of content, as in
         ``domain.policy(content_rules=...)``. Raises :class:`~fakemail.errors.DeclarationError` for a message without
-        an author unless ``sender`` or ``via`` is given, and :class:`~fakemail.errors.UnknownName` for a host that
+        an author unless ``sender`` or ``via`` is given, and :class:`~fakemail.errors.UnknownNameError` for a host that
         is not there.
         """
         from fakemail.policy.deliverability import report
@@ -75,13 +75,13 @@ class Foreseeing(Suggests):
         )
 
 
-def _received(net: AnyNet, message: Message) -> tuple[Facts | None, str]:
+def _received(net: AnyNet, message: Message) -> tuple[TransactionFacts | None, str]:
     """A delivered message as its host saw it; none for one that the test put into a mailbox."""
     envelope, host = message.envelope, message.received_by
     if envelope is None or host is None:
         return None, ""
     origin = envelope.origin
-    facts = Facts(
+    facts = TransactionFacts(
         host.name,
         origin.peer,
         message.received_at,
@@ -108,7 +108,7 @@ def _submitted(
     message: Message | StandardMessage | bytes | str,
     sender: str | Address | BaseAccount[Any] | None,
     via: str | Host | None,
-) -> tuple[Facts, str]:
+) -> tuple[TransactionFacts, str]:
     """A message as the first mail host would see it that the sending host connects to."""
     raw = message.raw if isinstance(message, MessageView) else read_octets(message)
     author = MessageView(raw).sender
@@ -124,8 +124,8 @@ def _submitted(
     now = internet.clock.now()
     if any(name.startswith("submission") for name in host.services):
         raw = complete(raw, date=now, message_id=f"<deliverability@{host.name}>")
-        raw = net.call(lambda: internet.signing.submitted(host.name, raw))
-    facts = Facts(
+        raw = net.call(lambda: internet.dkim_signer.submitted(host.name, raw))
+    facts = TransactionFacts(
         host.name,
         Peer(described.ipv4, 0, host.name),
         now,
@@ -140,14 +140,14 @@ def _submitted(
 
 def _sending_host(net: AnyNet, sender: Path, via: str | Host | None) -> Host:
     if via is not None:
-        return via if isinstance(via, Host) else net.existing_host(via)
+        return via if isinstance(via, Host) else net.find_host(via)
     if not isinstance(sender, Address):
         raise DeclarationError(
             "the message has no author whose address can be read; say who sends it, sender='news@example.com', or "
             "which host, via='smtp.example.com'."
         )
     domain = net.internet.world.domains.get(sender.domain)
-    return net.submission.server if domain is None else net.existing_host(domain.submission_host)
+    return net.submission.server if domain is None else net.find_host(domain.submission_host)
 
 
 class _Questions:
@@ -156,7 +156,7 @@ class _Questions:
     def __init__(self, net: AnyNet) -> None:
         self._zones = net.internet.zones
 
-    def __call__(self, name: str, type: str) -> Answer:
+    def __call__(self, name: str, type: str) -> LookupAnswer:
         try:
             return lookup(self._zones, name_key(name), type)
         except DeclarationError:

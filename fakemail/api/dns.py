@@ -9,9 +9,9 @@ from fakemail.api.results import Results
 from fakemail.dns.names import ancestors, name_key, parent_of
 from fakemail.dns.records import Record, record
 from fakemail.errors import DeclarationError, nearest
-from fakemail.record.events import Query
-from fakemail.terms.domains import a_labels
-from fakemail.terms.stage import Stage
+from fakemail.events.kinds import Query
+from fakemail.types.domains import a_labels
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     import dns.asyncresolver
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fakemail.api.blocklists import Blocklist
     from fakemail.api.hosts import Host
     from fakemail.api.mailnet import AnyNet
-    from fakemail.api.presets.dns import DnsFaults
+    from fakemail.api.presets.dns import DnsPresets
 
 
 class Dns(Handle):
@@ -46,11 +46,11 @@ class Dns(Handle):
         return self._net.internet.dns.port
 
     @property
-    def faults(self) -> DnsFaults:
+    def faults(self) -> DnsPresets:
         """What goes wrong with its answers: nothing, unless it is asked for."""
-        from fakemail.api.presets.dns import DnsFaults
+        from fakemail.api.presets.dns import DnsPresets
 
-        return DnsFaults(self._net)
+        return DnsPresets(self._net)
 
     def add(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
         """Publish records beside those that are there. A zone is made where none is.
@@ -90,16 +90,16 @@ class Dns(Handle):
         """The records of a name, in zone-file form."""
         return self._net.call(lambda: tuple(map(str, self._net.internet.zones.records(name, type))))
 
-    def sign(self, zone: str, *, flaw: str | None = None) -> None:
+    def enable_dnssec(self, zone: str, *, flaw: str | None = None) -> None:
         """Sign a zone with DNSSEC, whose records are signed from now on; it is made if it is not there.
 
         Where the zone above it is here too, that one publishes a DS record. ``flaw`` is ``"expired"``,
         ``"bogus"`` or ``"missing_signature"``: validation fails, so this name server answers SERVFAIL, and the
-        data only to those who set CD. Signing again makes a new key. See ``domain.sign()``.
+        data only to those who set CD. Signing again makes a new key. See ``domain.enable_dnssec()``.
         """
-        self._net.call(lambda: self._net.internet.sign(name_key(zone), flaw))
+        self._net.call(lambda: self._net.internet.enable_dnssec(name_key(zone), flaw))
 
-    def unsign(self, zone: str) -> None:
+    def disable_dnssec(self, zone: str) -> None:
         """Take the signatures of a zone away, and the DS record above it."""
         self._net.call(lambda: self._net.internet.zones.unsign(zone))
 
@@ -107,7 +107,7 @@ class Dns(Handle):
         """Let some clients have all of a zone by AXFR over TCP (RFC 5936), and no others; none by default.
 
         A client is a host or its name (``"app"`` for the program under test), an address, a network, or ``"*"`` for
-        everybody. Without clients it ends. Raises :class:`~fakemail.errors.UnknownName` for what is no zone.
+        everybody. Without clients it ends. Raises :class:`~fakemail.errors.UnknownNameError` for what is no zone.
         """
         names = [each if isinstance(each, str) else each.name for each in clients]
         self._net.call(lambda: self._net.internet.zones.allow_transfer(zone, names))

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 _TOOL: Final = "pyfakefs"
 # The command line is a program of its own, and what is in capture is loaded by those who ask for it.
-_APART: Final = ("fakemail.__main__", "fakemail.sandbox", "fakemail.capture")
+_APART: Final = ("fakemail.__main__", "fakemail.sandbox", "fakemail.intercept")
 # What others of ours load when they are called.
 _OTHERS: Final = ("dns.asyncresolver", "dns.dnssec", "dns.zonefile", "xml.etree.ElementTree", "zipfile")
 

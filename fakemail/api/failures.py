@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from fakemail.api.progress import with_notes
 from fakemail.api.wanted import Wanted
+from fakemail.events import journey as journeys
+from fakemail.events.refusals import refusals, refused_lines
+from fakemail.events.transcript import Order, transcript
 from fakemail.model.host import READING
-from fakemail.record import journey as journeys
-from fakemail.record.refusals import refusals, refused_lines
-from fakemail.record.transcript import Order, transcript
-from fakemail.terms.address import NullPath
-from fakemail.terms.domains import u_labels
+from fakemail.types.address import NullPath
+from fakemail.types.domains import u_labels
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseInbox
     from fakemail.api.mailnet import AnyNet
     from fakemail.api.messages import Message
-    from fakemail.record.events import Event
-    from fakemail.record.journey import Journey
-    from fakemail.terms.stage import Stage
+    from fakemail.events.journey import Journey
+    from fakemail.events.kinds import Event
+    from fakemail.types.stage import Stage
 
 _LOGGED_INTO = frozenset(service.name for service in READING)
 _SHOWN = 10  # messages or journeys listed before the rest is only counted

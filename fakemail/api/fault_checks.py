@@ -14,9 +14,9 @@ from fakemail.dns.records import record
 from fakemail.dns.rrtypes import RCODES, read_type
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions import dns, http, reading, smtp, tls
-from fakemail.faults.actions.action import Action
-from fakemail.faults.facts import Where
-from fakemail.faults.rule import Scope
+from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.context import Match
+from fakemail.faults.rule import FaultScope
 from fakemail.tls.alerts import ALERTS
 from fakemail.tls.contexts import VERSIONS
 from fakemail.tls.flaws import FLAWS
@@ -25,7 +25,7 @@ _ERRORS: Final = tuple(rcode for rcode in RCODES if rcode != "NOERROR")
 _LONGEST_STRING: Final = 255  # RFC 1035 §3.3, in octets
 
 
-def require_sense(scope: Scope, action: Action, where: Where) -> None:
+def require_sense(scope: FaultScope, action: FaultAction, where: Match) -> None:
     """Raise :class:`~fakemail.errors.DeclarationError` for what an action cannot do."""
     check = _CHECKS.get(type(action))
     try:
@@ -45,7 +45,7 @@ def _number(what: str, given: object, least: int, most: int) -> None:
         raise DeclarationError(f"{what} is a number from {least} to {most}, not {given!r}.")
 
 
-def _versions(action: tls.OnlyVersions, where: Where) -> None:
+def _versions(action: tls.OnlyVersions, where: Match) -> None:
     for version in action.versions:
         _known("version of TLS", version, VERSIONS)
     places = sorted(list(VERSIONS).index(version) for version in action.versions)
@@ -56,7 +56,7 @@ def _versions(action: tls.OnlyVersions, where: Where) -> None:
         )
 
 
-def _ciphers(action: tls.OnlyCiphers, where: Where) -> None:
+def _ciphers(action: tls.OnlyCiphers, where: Match) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(f"{action.ciphers}:@SECLEVEL=0")
     except ssl.SSLError:
@@ -70,7 +70,7 @@ def _not_zero(what: str, given: object) -> None:
         raise DeclarationError(f"{what} is a whole number from 1 on, or from -1 down, not {given!r}.")
 
 
-def _unasked(action: reading.SayUnasked, where: Where) -> None:
+def _unasked(action: reading.SendUntagged, where: Match) -> None:
     if not action.responses or any("\r" in each or "\n" in each for each in action.responses):
         raise DeclarationError("untagged responses are given without '* ' and without line ends.")
 
@@ -88,17 +88,17 @@ def _told(*texts: str) -> None:
             raise DeclarationError(f"what a server says here is one line, not {text!r}.")
 
 
-def _refusal(action: reading.Refuse, where: Where) -> None:
+def _refusal(action: reading.Refuse, where: Match) -> None:
     _known("status of a refusal", action.status, ("NO", "BAD"))
     _told(action.code, action.text)
 
 
-def _data_ends(action: smtp.EndDataAt, where: Where) -> None:
+def _data_ends(action: smtp.AcceptSmuggledEnd, where: Match) -> None:
     if not all(action.ends):
         raise DeclarationError("the end of a message is some octets, such as '\\n.\\n', not none.")
 
 
-def _records(values: Collection[str], where: Where) -> None:
+def _records(values: Collection[str], where: Match) -> None:
     if where.query_type is None or "*" in where.query_type:
         raise DeclarationError("records are of one type, so the fault needs query_type.")
     name = where.query if where.query and "*" not in where.query else "example.org"
@@ -106,32 +106,32 @@ def _records(values: Collection[str], where: Where) -> None:
         record(name, read_type(where.query_type), value)
 
 
-def _in_turn(action: dns.AnswerInTurn, where: Where) -> None:
+def _in_turn(action: dns.RotateRecords, where: Match) -> None:
     if not action.sets:
         raise DeclarationError("give the answers, one after the other.")
     for values in action.sets:
         _records(values, where)
 
 
-_CHECKS: Final[Mapping[type[Action], Callable[[Any, Where], None]]] = MappingProxyType(
+_CHECKS: Final[Mapping[type[FaultAction], Callable[[Any, Match], None]]] = MappingProxyType(
     {
         tls.PresentCertificate: lambda action, _: _known("certificate flaw", action.flaw, FLAWS),
         tls.SendAlert: lambda action, _: _known("TLS alert", action.alert, ALERTS.values()),
         tls.OnlyVersions: _versions,
         tls.OnlyCiphers: _ciphers,
-        dns.GiveRcode: lambda action, _: _known("DNS response code of an error", action.rcode, _ERRORS),
-        dns.GiveRecords: lambda action, where: _records(action.values, where),
-        dns.AnswerInTurn: _in_turn,
+        dns.Rcode: lambda action, _: _known("DNS response code of an error", action.rcode, _ERRORS),
+        dns.Records: lambda action, where: _records(action.values, where),
+        dns.RotateRecords: _in_turn,
         dns.SplitText: lambda action, _: _number("the length of a string", action.size, 1, _LONGEST_STRING),
-        dns.GiveTtl: lambda action, _: _number("a time to live of DNS", action.ttl, 0, 2**32 - 1),
+        dns.Ttl: lambda action, _: _number("a time to live of DNS", action.ttl, 0, 2**32 - 1),
         reading.RemoveMessage: lambda action, _: _not_zero("the number of a message", action.number),
         reading.WrongSize: lambda action, _: _not_zero("what a size is wrong by", action.by),
-        reading.SayUnasked: _unasked,
+        reading.SendUntagged: _unasked,
         reading.Refuse: _refusal,
-        reading.ByeInside: lambda action, _: _told(action.code, action.text),
+        reading.ByeMidResponse: lambda action, _: _told(action.code, action.text),
         smtp.Hide: lambda action, _: _words("the keywords to hide", action.keywords),
         smtp.Advertise: lambda action, _: _words("the keywords to advertise", action.keywords),
-        smtp.EndDataAt: _data_ends,
-        http.GiveStatus: lambda action, _: _number("a status of HTTP", action.status, 200, 599),
+        smtp.AcceptSmuggledEnd: _data_ends,
+        http.HttpStatus: lambda action, _: _number("a status of HTTP", action.status, 200, 599),
     }
 )

@@ -7,18 +7,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from fakemail.api.fault_checks import require_sense
-from fakemail.engine.naming import NAME_SERVER
+from fakemail.engine.zone_provisioning import NAME_SERVER
 from fakemail.errors import DeclarationError, nearest
-from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.connections import UNCOUNTED
-from fakemail.faults.actions.smtp import GiveReply
-from fakemail.faults.facts import CONDITIONS, Where
-from fakemail.faults.rule import Rule, Scope
-from fakemail.faults.table import WATCHED, rows
-from fakemail.faults.when import PER, When
+from fakemail.faults.actions.smtp import SendReply
+from fakemail.faults.catalogue import WATCHED, rows
+from fakemail.faults.context import CONDITIONS, Match
+from fakemail.faults.rule import FaultRule, FaultScope
+from fakemail.faults.schedule import PER, Schedule
 from fakemail.model.host import SERVICES
-from fakemail.terms.address import address
-from fakemail.terms.stage import Stage
+from fakemail.types.address import address
+from fakemail.types.stage import Stage
 
 # How tests write the conditions of a rule.
 _NAMES: Final = {name: name for name in CONDITIONS} | {"recipient": "to"}
@@ -40,14 +40,14 @@ _POSITIVE: Final = {
 
 
 def read_rule(
-    scope: Scope,
+    scope: FaultScope,
     stage: object,
     action: object,
     *,
     where: dict[str, Any],
     when: dict[str, Any],
     must_fire: bool = False,
-) -> Rule:
+) -> FaultRule:
     """A rule. Raises :class:`~fakemail.errors.DeclarationError` for one that could never strike, or means nothing."""
     known, action = _read_what(scope, stage, action)
     given = {name: value for name, value in where.items() if value is not None}
@@ -63,12 +63,12 @@ def read_rule(
             scope, action, [*given, *(name for name, value in when.items() if value is not None)]
         )
     read = {name: _read_condition(scope, name, value) for name, value in given.items()}
-    where_read = Where(**read)
+    where_read = Match(**read)
     require_sense(scope, action, where_read)
-    return Rule(known, action, where_read, _read_when(scope, known, when), scope, must_fire)
+    return FaultRule(known, action, where_read, _read_when(scope, known, when), scope, must_fire)
 
 
-def _require_place(scope: Scope, stage: Stage) -> None:
+def _require_place(scope: FaultScope, stage: Stage) -> None:
     """DNS has one server, and it is no host."""
     if stage is Stage.DNS_QUERY and (scope.domain or scope.host not in ("", NAME_SERVER)):
         raise DeclarationError(
@@ -77,7 +77,7 @@ def _require_place(scope: Scope, stage: Stage) -> None:
         )
 
 
-def _require_no_choice(scope: Scope, action: Action, given: list[str]) -> None:
+def _require_no_choice(scope: FaultScope, action: FaultAction, given: list[str]) -> None:
     """The system takes connections in, or does not, and asks nobody about the one at hand."""
     for name in given:
         if name not in _FOR_ALL:
@@ -88,7 +88,7 @@ def _require_no_choice(scope: Scope, action: Action, given: list[str]) -> None:
             )
 
 
-def _read_what(scope: Scope, stage: object, action: object) -> tuple[Stage, Action]:
+def _read_what(scope: FaultScope, stage: object, action: object) -> tuple[Stage, FaultAction]:
     if not isinstance(stage, Stage):
         raise DeclarationError(
             f"{scope}: the stage of a fault is one of Stage, such as Stage.SMTP_RCPT (smtp.rcpt), not {stage!r}."
@@ -100,7 +100,7 @@ def _read_what(scope: Scope, stage: object, action: object) -> tuple[Stage, Acti
         raise DeclarationError(
             f"{scope}: no fault can strike at {stage}; it can at {', '.join(map(str, rows()))}."
         )
-    if not isinstance(action, Action):
+    if not isinstance(action, FaultAction):
         raise DeclarationError(
             f"{scope}: what a fault does is an action of fakemail.faults, such as faults.drop(), not {action!r}."
         )
@@ -110,12 +110,12 @@ def _read_what(scope: Scope, stage: object, action: object) -> tuple[Stage, Acti
             f"{scope}: {action.name!r} is not possible at {stage}. Possible there: "
             f"{_kinds(row.actions)}. It is possible at {', '.join(places) or 'no stage'}."
         )
-    if isinstance(action, GiveReply) and action.reply.is_positive:
+    if isinstance(action, SendReply) and action.reply.is_positive:
         _require_good_reply(scope, stage, action)
     return stage, action
 
 
-def _require_good_reply(scope: Scope, stage: Stage, action: GiveReply) -> None:
+def _require_good_reply(scope: FaultScope, stage: Stage, action: SendReply) -> None:
     """After a positive reply the client goes on, so it can only stand in place of one that the server has itself."""
     wanted = _POSITIVE.get(stage)
     if wanted == action.reply.code // 100:
@@ -128,7 +128,7 @@ def _require_good_reply(scope: Scope, stage: Stage, action: GiveReply) -> None:
     )
 
 
-def _kinds(actions: Iterable[type[Action]]) -> str:
+def _kinds(actions: Iterable[type[FaultAction]]) -> str:
     return ", ".join(sorted(action.name for action in actions))
 
 
@@ -136,7 +136,7 @@ def _where_known(name: str) -> str:
     return ", ".join(str(stage) for stage, row in rows().items() if name in row.conditions)
 
 
-def _read_condition(scope: Scope, name: str, value: Any) -> Any:
+def _read_condition(scope: FaultScope, name: str, value: Any) -> Any:
     if name == "service" and value not in SERVICES and "*" not in str(value):
         raise DeclarationError(f"{scope}: there is no service {value!r}; {nearest(str(value), SERVICES)}")
     if name in ("connection", "after"):
@@ -162,7 +162,7 @@ def _read_condition(scope: Scope, name: str, value: Any) -> Any:
     return text
 
 
-def _read_when(scope: Scope, stage: Stage, given: dict[str, Any]) -> When:
+def _read_when(scope: FaultScope, stage: Stage, given: dict[str, Any]) -> Schedule:
     when = {name: value for name, value in given.items() if value is not None}
     if (nth := when.pop("nth", None)) is not None:
         _require_count(scope, "nth", nth, least=1)
@@ -194,10 +194,10 @@ def _read_when(scope: Scope, stage: Stage, given: dict[str, Any]) -> When:
             )
     if "since" in when and "until" in when and when["until"] <= when["since"]:
         raise DeclarationError(f"{scope}: a fault ends after it has begun, but until is not after since.")
-    return When(**when)
+    return Schedule(**when)
 
 
-def _require_count(scope: Scope, name: str, count: object, *, least: int) -> int:
+def _require_count(scope: FaultScope, name: str, count: object, *, least: int) -> int:
     if not isinstance(count, int) or isinstance(count, bool) or count < least:
         raise DeclarationError(
             f"{scope}: {name} of a fault is a whole number from {least} on, not {count!r}."

@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fakemail.api.faults import Fault, Faults, HostFaults
+from fakemail.api.faults import Fault, FaultPresets, Faults
 from fakemail.errors import DeclarationError, nearest
-from fakemail.faults.facts import CONDITIONS
-from fakemail.faults.plain import read_action, write_action
-from fakemail.faults.rule import Rule, Scope
-from fakemail.terms.stage import Stage
+from fakemail.faults.context import CONDITIONS
+from fakemail.faults.plain_values import read_action, write_action
+from fakemail.faults.rule import FaultRule, FaultScope
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
@@ -37,11 +37,11 @@ def declare(net: AnyNet, table: Mapping[str, Any]) -> Fault:
     scope = _read_scope(net, given.pop("host", ""), given.pop("domain", ""))
     stage, action = _read_stage(given.pop("stage")), read_action(given.pop("do"))
     if isinstance(given.get("must_fire", False), bool):
-        return HostFaults(net, scope).add(stage, action, **given)
+        return FaultPresets(net, scope).add(stage, action, **given)
     raise DeclarationError(f"must_fire of a fault is true or false, not {given['must_fire']!r}.")
 
 
-def write(rule: Rule) -> dict[str, object] | None:
+def write(rule: FaultRule) -> dict[str, object] | None:
     """The table of a rule; ``None`` for one that cannot be written down."""
     action = write_action(rule.action)
     if action is None:
@@ -60,13 +60,15 @@ def write(rule: Rule) -> dict[str, object] | None:
     return table | ({"must_fire": True} if rule.must_fire else {})
 
 
-def _read_scope(net: AnyNet, host: object, domain: object) -> Scope:
+def _read_scope(net: AnyNet, host: object, domain: object) -> FaultScope:
     world = net.internet.world
     if host and domain:
         raise DeclarationError("a fault is of a 'host' or of a 'domain'; leave one of them out.")
     if host:
-        return Scope(host=world.host(str(getattr(host, "name", host))).name)
-    return Scope(domain=world.domain(str(getattr(domain, "name", domain))).name) if domain else Scope()
+        return FaultScope(host=world.host(str(getattr(host, "name", host))).name)
+    return (
+        FaultScope(domain=world.domain(str(getattr(domain, "name", domain))).name) if domain else FaultScope()
+    )
 
 
 def _read_stage(given: object) -> Stage:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from fakemail.api.fault_rules import read_rule
 from fakemail.api.handles import Handle
-from fakemail.api.presets.adding import Adds
+from fakemail.api.presets.adding import FaultTarget
 from fakemail.api.presets.http import HttpPresets
 from fakemail.api.presets.reading import ReadingPresets
 from fakemail.api.presets.smtp import SmtpPresets
 from fakemail.api.presets.tls import TlsPresets
 from fakemail.api.results import Results
 from fakemail.errors import DeclarationError
-from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.connections import UNCOUNTED, RefuseConnections
-from fakemail.faults.rule import Rule, Scope
-from fakemail.terms.stage import Stage
-from fakemail.terms.suggestions import Suggests
+from fakemail.faults.rule import FaultRule, FaultScope
+from fakemail.types.stage import Stage
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Fault(Suggests):
     """A fault in force. Use it in a ``with`` block to have it lifted at the end of the block."""
 
-    def __init__(self, net: AnyNet, rule: Rule) -> None:
+    def __init__(self, net: AnyNet, rule: FaultRule) -> None:
         self._net = net
         self._rule = rule
         self._others: list[Fault] = []
@@ -48,11 +48,11 @@ class Fault(Suggests):
         return self._rule.fired + sum(other.fired for other in self._others)
 
     @property
-    def reached(self) -> int:
+    def evaluated(self) -> int:
         """How often its stage was reached while it was in force, whether it struck or not."""
-        return self._rule.reached
+        return self._rule.evaluated
 
-    def lift(self) -> None:
+    def remove(self) -> None:
         """End it."""
         lift(self._net, [self._rule, *(other._rule for other in self._others)])
 
@@ -62,23 +62,23 @@ class Fault(Suggests):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.lift()
+        self.remove()
 
     def __repr__(self) -> str:
         return f"<Fault of {self._rule.scope}: {self._rule}>"
 
 
-class Faults(Handle, Adds):
+class Faults(Handle, FaultTarget):
     """What goes wrong somewhere: put in force, listed, lifted. Iterate it for what is in force."""
 
-    def __init__(self, net: AnyNet, scope: Scope) -> None:
+    def __init__(self, net: AnyNet, scope: FaultScope) -> None:
         self._net = net
         self._scope = scope
 
     def add(  # type: ignore[override]  # it names what presets pass on
         self,
         stage: Stage,
-        do: Action,
+        do: FaultAction,
         *,
         to: str | BaseAccount[Any] | None = None,
         sender: str | BaseAccount[Any] | None = None,
@@ -158,12 +158,12 @@ class Faults(Handle, Adds):
         rules = self._net.call(lambda: self._net.internet.faults.rules(self._scope))
         return Results([Fault(self._net, rule) for rule in rules], question=f"the faults of {self._scope}")
 
-    def lift(self, *faults: Fault) -> None:
+    def clear(self, *faults: Fault) -> None:
         """End these faults, or all that were declared here if none is named."""
         rules = [fault._rule for fault in faults]
         lift(self._net, rules or [fault._rule for fault in self.all()])
 
-    def _must_fire(self, wanted: bool | None, action: Action) -> bool:
+    def _must_fire(self, wanted: bool | None, action: FaultAction) -> bool:
         if isinstance(action, UNCOUNTED):
             if wanted:
                 raise DeclarationError(
@@ -173,7 +173,7 @@ class Faults(Handle, Adds):
             return False
         return self._net.faults_must_fire if wanted is None else wanted
 
-    def _put_in_force(self, rule: Rule) -> Fault:
+    def _put_in_force(self, rule: FaultRule) -> Fault:
         internet = self._net.internet
         self._require_own(rule)
 
@@ -184,7 +184,7 @@ class Faults(Handle, Adds):
         self._net.perform(add())
         return Fault(self._net, rule)
 
-    def _require_own(self, rule: Rule) -> None:
+    def _require_own(self, rule: FaultRule) -> None:
         """A real server that a test attached does what it wants."""
         name, internet = self._scope.host, self._net.internet
         if not name or not internet.network.is_foreign(name) or isinstance(rule.action, RefuseConnections):
@@ -209,15 +209,15 @@ class Faults(Handle, Adds):
         return f": {len(self)}"
 
 
-class HostFaults(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets):
+class FaultPresets(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets):
     """What goes wrong at a host, at the hosts of a domain, or everywhere."""
 
 
-def lift(net: AnyNet, rules: list[Rule]) -> None:
+def lift(net: AnyNet, rules: list[FaultRule]) -> None:
     """End these rules."""
 
     async def end() -> None:
-        net.internet.faults.lift(*rules)
+        net.internet.faults.remove(*rules)
         await net.internet.heed_faults()
 
     net.perform(end())

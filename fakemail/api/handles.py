@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fakemail.errors import ClosedError
-from fakemail.terms.suggestions import Suggests
+from fakemail.types.suggestions import Suggests
 
 
 class Handle(Suggests):

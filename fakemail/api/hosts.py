@@ -7,33 +7,33 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fakemail import faults
-from fakemail.api.faults import HostFaults
+from fakemail.api.dkim_signing import DkimKey, Signs
+from fakemail.api.faults import FaultPresets
 from fakemail.api.handles import Handle
 from fakemail.api.settings import Settings
-from fakemail.api.signing import DkimKey, Signs
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
-from fakemail.engine import securing
-from fakemail.engine.hideable import spelled, unknown_words
+from fakemail.engine import tls_policy_records
 from fakemail.engine.network import LOOPBACK
+from fakemail.engine.option_words import spelled, unknown_words
 from fakemail.errors import DeclarationError, nearest
-from fakemail.faults.rule import Scope
-from fakemail.model.domain import Domain as DescribedDomain
+from fakemail.faults.rule import FaultScope
+from fakemail.model.domain import DomainSpec as DescribedDomain
 from fakemail.model.domain import Routing
-from fakemail.model.host import SERVICES, SUBMISSION_SERVICES, Personality
-from fakemail.model.host import Host as DescribedHost
-from fakemail.model.policy_reading import read_policy
-from fakemail.model.traits import read_traits
+from fakemail.model.host import SERVICES, SUBMISSION_SERVICES, HostOptions
+from fakemail.model.host import HostSpec as DescribedHost
+from fakemail.model.host_options import read_traits
+from fakemail.model.policy_schema import read_policy
 from fakemail.model.transport_security import MtaSts
-from fakemail.terms.address import Address, address
-from fakemail.terms.domains import a_labels, u_labels
-from fakemail.terms.stage import Stage
-from fakemail.tls.dane import Kind
+from fakemail.tls.dane import TlsaUsage
+from fakemail.types.address import Address, address
+from fakemail.types.domains import a_labels, u_labels
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import Account, BaseAccount
     from fakemail.api.mailnet import AnyNet
-    from fakemail.engine.site import RunningHost, Site
+    from fakemail.engine.service_port import RunningHost, ServicePort
 
 
 class Host(Handle):
@@ -53,9 +53,9 @@ class Host(Handle):
         return self._net.internet.hosts[self.name]
 
     @property
-    def faults(self) -> HostFaults:
+    def faults(self) -> FaultPresets:
         """What goes wrong here: nothing, unless it is asked for."""
-        return HostFaults(self._net, Scope(host=self.name))
+        return FaultPresets(self._net, FaultScope(host=self.name))
 
     @property
     def ipv4(self) -> str:
@@ -73,15 +73,15 @@ class Host(Handle):
         return tuple(service.name for service in self._described.services)
 
     @property
-    def personality(self) -> Personality:
+    def personality(self) -> HostOptions:
         """What is particular about it."""
         return self._described.personality
 
-    def change(self, **changes: Any) -> Host:
+    def configure(self, **changes: Any) -> Host:
         """Change its personality; connections made from now on see it.
 
-        The keywords are the fields of :class:`~fakemail.model.host.Personality`:
-        ``host.change(hide={"PIPELINING"}, max_recipients=100)``. Returns the host. Raises
+        The keywords are the fields of :class:`~fakemail.model.host.HostOptions`:
+        ``host.configure(hide={"PIPELINING"}, max_recipients=100)``. Returns the host. Raises
         one :class:`~fakemail.errors.DeclarationError` that tells every trait, value and name to hide that there
         is not.
         """
@@ -141,7 +141,7 @@ class Host(Handle):
         """To which hosts it hands mail whatever DNS says, by domain; ``*`` stands for all others."""
         return dict(self._described.routes)
 
-    def handle_with(self, handler: object | None) -> Host:
+    def attach_handler(self, handler: object | None) -> Host:
         """Attach a handler written for aiosmtpd; ``None`` takes it away.
 
         Its ``handle_MAIL``, ``handle_RCPT`` and ``handle_DATA`` are awaited for what the host itself
@@ -163,7 +163,7 @@ class Host(Handle):
     def offer_starttls(self, offered: bool = True) -> Host:
         """Offer STARTTLS or hide it: ``change(hide={"STARTTLS"})`` and back, other hidden words kept."""
         hidden = self.personality.hide - {"STARTTLS"}
-        return self.change(hide=hidden if offered else hidden | {"STARTTLS"})
+        return self.configure(hide=hidden if offered else hidden | {"STARTTLS"})
 
     def publish_tlsa(
         self, *, usage: int = 3, selector: int = 1, matching: int = 1, port: int = 25, data: str | None = None
@@ -175,8 +175,8 @@ class Host(Handle):
         hexadecimal stands for something else. It counts only where the zone is signed.
         """
         self._net.call(
-            lambda: securing.publish_tlsa(
-                self._net.internet, self.name, Kind(usage, selector, matching), port=port, data=data
+            lambda: tls_policy_records.publish_tlsa(
+                self._net.internet, self.name, TlsaUsage(usage, selector, matching), port=port, data=data
             )
         )
         return self
@@ -199,7 +199,7 @@ class Host(Handle):
         security = SERVICES[service].security.value
         return Settings(endpoint.address, endpoint.port, security, self, username, password, service)
 
-    def _site(self, service: str) -> Site:
+    def _site(self, service: str) -> ServicePort:
         """Where the service runs; raises :class:`~fakemail.errors.DeclarationError` for one that does not."""
         sites = self._net.internet.hosts[self.name].sites
         if service not in SERVICES:
@@ -242,9 +242,9 @@ class Domain(Signs):
         self.name = name
 
     @property
-    def faults(self) -> HostFaults:
+    def faults(self) -> FaultPresets:
         """What goes wrong at the hosts that take its mail, and by IMAP and POP3 where it is read."""
-        return HostFaults(self._net, Scope(domain=self.name))
+        return FaultPresets(self._net, FaultScope(domain=self.name))
 
     @property
     def _described(self) -> DescribedDomain:
@@ -271,7 +271,7 @@ class Domain(Signs):
         return Host(self._net, self._described.submission_host)
 
     @property
-    def reading_host(self) -> Host:
+    def imap_host(self) -> Host:
         """The host where its accounts read their mail, ``mail`` inside the domain; made when first asked for."""
         return Host(self._net, self._net.perform(self._net.internet.run_reading_host(self.name)).name)
 
@@ -283,7 +283,7 @@ class Domain(Signs):
         self._route(Routing.MX, names)
         return self.hosts
 
-    def magic_addresses(self) -> Domain:
+    def enable_magic_addresses(self) -> Domain:
         """Let local parts say what shall happen to their mail, as those of ``mox localserve`` do.
 
         Mail for one that ends in ``temperror``, ``permerror`` or a code such as ``452`` is refused so, and for
@@ -383,12 +383,12 @@ class Domain(Signs):
             self._publish_key(selector, key)
         return self
 
-    def sign(self, *, flaw: str | None = None) -> Domain:
+    def enable_dnssec(self, *, flaw: str | None = None) -> Domain:
         """Sign its zone with DNSSEC. Its mail hosts in signed zones get TLSA records (DANE, RFC 7672).
 
-        ``flaw`` is ``"expired"``, ``"bogus"`` or ``"missing_signature"``; see ``mailnet.dns.sign()``.
+        ``flaw`` is ``"expired"``, ``"bogus"`` or ``"missing_signature"``; see ``mailnet.dns.enable_dnssec()``.
         """
-        self._net.call(lambda: securing.sign_domain(self._net.internet, self.name, flaw))
+        self._net.call(lambda: tls_policy_records.sign_domain(self._net.internet, self.name, flaw))
         return self
 
     def mta_sts(
@@ -409,14 +409,14 @@ class Domain(Signs):
         """
         internet = self._net.internet
         if mode is None:
-            self._net.call(lambda: securing.withdraw_sts(internet, self.name))
+            self._net.call(lambda: tls_policy_records.withdraw_sts(internet, self.name))
             return self
         try:
             names = (mx,) if isinstance(mx, str) else None if mx is None else tuple(mx)
             policy = MtaSts(mode, max_age, names, flaw)
         except DeclarationError as error:
             raise DeclarationError(f"domain {self.name!r}: {error}") from None
-        self._net.perform(securing.publish_sts(internet, self.name, policy))
+        self._net.perform(tls_policy_records.publish_sts(internet, self.name, policy))
         return self
 
     def tls_reports(self, to: str | Address | Account | None) -> Domain:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from fakemail.api.accounts import BaseInbox
 from fakemail.api.handles import Handle
 from fakemail.api.hosts import Host, read_address
-from fakemail.model.mailing_list import MailingList as DescribedList
+from fakemail.model.mailing_list import MailingListSpec as DescribedList
 from fakemail.mta.lists import unsubscribe_url
 from fakemail.store.mailbox import INBOX
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount

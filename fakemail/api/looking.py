@@ -10,19 +10,19 @@ from fakemail.api.accounts import BaseAccount, BaseInbox
 from fakemail.api.hosts import Host
 from fakemail.api.progress import with_notes
 from fakemail.api.results import Results
-from fakemail.errors import MailExpectation
+from fakemail.errors import MailAssertionError
+from fakemail.events import journey as journeys
+from fakemail.events.export import to_json_lines
+from fakemail.events.journey import Journey
+from fakemail.events.kinds import Event
+from fakemail.events.refusals import refused_lines
+from fakemail.events.transcript import Order
+from fakemail.events.transcript import transcript as print_transcript
 from fakemail.model.toml_writer import to_toml
-from fakemail.record import journey as journeys
-from fakemail.record.events import Event
-from fakemail.record.export import to_json_lines
-from fakemail.record.journey import Journey
-from fakemail.record.refusals import refused_lines
-from fakemail.record.transcript import Order
-from fakemail.record.transcript import transcript as print_transcript
-from fakemail.terms.address import Address, address
-from fakemail.terms.domains import a_labels
-from fakemail.terms.stage import Stage
-from fakemail.terms.suggestions import Suggests
+from fakemail.types.address import Address, address
+from fakemail.types.domains import a_labels
+from fakemail.types.stage import Stage
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
@@ -72,7 +72,7 @@ class Looking(Suggests):
         subject: str | None = None,
         message_id: str | None = None,
     ) -> Journey:
-        """The one journey that fits. Raises :class:`~fakemail.errors.MailExpectation` for none or several."""
+        """The one journey that fits. Raises :class:`~fakemail.errors.MailAssertionError` for none or several."""
         __tracebackhide__ = True
         found = self.journeys(to=to, sender=sender, subject=subject, message_id=message_id)
         if len(found) != 1:
@@ -81,7 +81,7 @@ class Looking(Suggests):
             lines += [f"  {journey!r}" for journey in every[:20]]
             if not found:
                 lines += [f"  {line}" for line in refused_lines(self._net.internet.log.events())]
-            raise MailExpectation("\n".join(lines))
+            raise MailAssertionError("\n".join(lines))
         return found[0]
 
     def transcript(

@@ -16,33 +16,33 @@ from fakemail.api import config as configuration
 from fakemail.api import failures
 from fakemail.api import sweep as sweeps
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
-from fakemail.api.commands import AwaitedCommands, BlockingCommands
 from fakemail.api.deliverability import Foreseeing
+from fakemail.api.dkim_signing import DkimSigning
 from fakemail.api.dns import Dns
 from fakemail.api.early import load_early
-from fakemail.api.faults import HostFaults
+from fakemail.api.faults import FaultPresets
+from fakemail.api.grease import RETRIES, read_grease, refuse_for_now
 from fakemail.api.hosts import Domain, Host, read_address
-from fakemail.api.hygiene import RETRIES, read_hygiene, refuse_for_now
-from fakemail.api.linting import Linting
+from fakemail.api.lint import Linting
 from fakemail.api.looking import Looking
+from fakemail.api.namespaces import AwaitedCommands, BlockingCommands
 from fakemail.api.queue import Queue
 from fakemail.api.redirection import Redirections
 from fakemail.api.results import Results
 from fakemail.api.settings import Settings
-from fakemail.api.signing import Signing
 from fakemail.api.trust import Trust
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.api.ways import Ways
-from fakemail.clock import Clock, VirtualClock
-from fakemail.engine.internet import Internet
+from fakemail.clock import TimeSource, VirtualClock
 from fakemail.engine.network import real_endpoint
-from fakemail.errors import ClosedError, DeclarationError, MailExpectation, nearest
+from fakemail.engine.simulation import Simulation
+from fakemail.errors import ClosedError, DeclarationError, MailAssertionError, nearest
+from fakemail.events.kinds import Event
 from fakemail.faults.rule import EVERYBODY
 from fakemail.model.host import SERVICES
-from fakemail.record.events import Event
-from fakemail.terms.address import Address
-from fakemail.terms.domains import a_labels
-from fakemail.terms.stage import Stage
+from fakemail.types.address import Address
+from fakemail.types.domains import a_labels
+from fakemail.types.stage import Stage
 from fakemail.wire.loop import LoopThread, loop_thread
 
 MOMENT = 0.3
@@ -55,7 +55,7 @@ _A = TypeVar("_A", bound=BaseAccount[Any])
 _F = TypeVar("_F", bound="AnyNet")
 
 
-class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, Generic[_A]):
+class BaseNet(Looking, Ways, Trust, DkimSigning, Foreseeing, Redirections, Linting, Generic[_A]):
     """What both faces have in common."""
 
     _new_account: Callable[[Any, Address], _A]
@@ -66,10 +66,10 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         config: configuration.Config | None = None,
         seed: int | None = None,
         timeout: float = DEFAULT_TIMEOUT,
-        clock: Clock | None = None,
+        clock: TimeSource | None = None,
         port_offset: int | None = None,
         real_ports: bool = False,
-        hygiene: bool | str | None = None,
+        grease: bool | str | None = None,
     ) -> None:
         """``config`` is a TOML file, or its text, with what shall be there from the start.
 
@@ -77,15 +77,15 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         ``timeout`` is the real seconds of a wait. With ``port_offset`` services listen on their real
         port plus that number, so that SMTP is at 1025 with 1000; with ``real_ports`` on the real ports, each
         host on a loopback address of its own, which needs root or a system that allows it; else the system chooses.
-        With ``hygiene=True`` its servers say to the app whatever the standards allow, by chance; with ``"retries"``
+        With ``grease=True`` its servers say to the app whatever the standards allow, by chance; with ``"retries"``
         they also refuse something for now, once; by default it is as in the configuration, or off.
         Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong in the configuration.
         """
         self._config = None if config is None else configuration.load(config)
-        if hygiene is None:
-            hygiene = (self._config.hygiene if self._config else None) or False
-        self.hygiene = hygiene
-        self._hygiene = read_hygiene(hygiene)
+        if grease is None:
+            grease = (self._config.grease if self._config else None) or False
+        self.grease = grease
+        self._grease = read_grease(grease)
         if seed is None:
             seed = (self._config.seed if self._config else None) or 0
         self.seed = seed
@@ -94,14 +94,14 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         self._port_offset = port_offset
         self._real_ports = real_ports
         self.timeout = timeout
-        self._clock: Clock = clock or VirtualClock()
+        self._clock: TimeSource = clock or VirtualClock()
         self.thread: LoopThread = loop_thread()
-        self._internet: Internet | None = None
+        self._internet: Simulation | None = None
         self._accounts: dict[tuple[type[Any], str], Any] = {}
         """By face, and by the key of the address."""
         self.dns = Dns(self)
         self.queue = Queue(self)
-        self.faults = HostFaults(self, EVERYBODY)
+        self.faults = FaultPresets(self, EVERYBODY)
         self.faults_must_fire = False
         self.again = f"{type(self).__name__}(seed={seed})"
         """How to run it again with the same chance, in the words of whoever made it."""
@@ -113,7 +113,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         return self
 
     @property
-    def internet(self) -> Internet:
+    def internet(self) -> Simulation:
         """The engine; raises :class:`~fakemail.errors.ClosedError` when it does not run."""
         if self._internet is None:
             raise ClosedError("this fake internet is not running; use it inside its 'with' block.")
@@ -198,16 +198,16 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         if self._internet is not None:
             raise ClosedError("this fake internet runs already.")
         load_early()
-        internet = Internet(
+        internet = Simulation(
             seed=self.seed,
             clock=self._clock,
             port_offset=self._port_offset,
             real_ports=self._real_ports,
-            hygiene=bool(self._hygiene),
+            grease=bool(self._grease),
         )
         self.thread.run_at_once(internet.start())
         self._internet = internet
-        if self._hygiene == RETRIES:
+        if self._grease == RETRIES:
             refuse_for_now(self)
         if self._config is not None:
             try:
@@ -309,7 +309,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         self.perform(declare())
         return Host(self, key)
 
-    def attach(self, name: str, address: str, port: int, *, service: str = "smtp") -> Host:
+    def add_external_host(self, name: str, address: str, port: int, *, service: str = "smtp") -> Host:
         """Let a real server, which listens at that loopback address and port, be a host of the fake internet.
 
         Our own servers reach it under the host's name and public address; the server itself knows
@@ -336,8 +336,8 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
             redirection.forget()
         return host
 
-    def existing_host(self, name: str) -> Host:
-        """The host of that name; raises :class:`~fakemail.errors.UnknownName` if there is none."""
+    def find_host(self, name: str) -> Host:
+        """The host of that name; raises :class:`~fakemail.errors.UnknownNameError` if there is none."""
         return Host(self, self.internet.world.host(name).name)
 
     def mx(self, domain: str) -> Settings:
@@ -374,7 +374,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
             return found
         seconds = self.timeout if timeout is None else timeout
         name = None if host is None else str(getattr(host, "name", host))
-        raise MailExpectation(
+        raise MailAssertionError(
             failures.missing_anywhere(self, stage, name, self.events(stage, host=host), number, seconds)
         )
 
@@ -392,7 +392,7 @@ class BaseNet(Looking, Ways, Trust, Signing, Foreseeing, Redirections, Linting, 
         __tracebackhide__ = True
         if settled is None:
             seconds = self.timeout if timeout is None else timeout
-            raise MailExpectation(
+            raise MailAssertionError(
                 f"the fake internet did not become quiet within {seconds:g} s: {self.internet.activity}."
             )
 
@@ -413,7 +413,7 @@ class MailNet(BaseNet[Account], BlockingCommands):
     def settle(self, *, timeout: float | None = None) -> None:
         """Wait until our side is quiet: no transfer runs, no session is between MAIL and its final reply.
 
-        ``timeout`` is in real seconds. Raises :class:`~fakemail.errors.MailExpectation` when time is up.
+        ``timeout`` is in real seconds. Raises :class:`~fakemail.errors.MailAssertionError` when time is up.
         """
         __tracebackhide__ = True
         require_blocking_allowed("settle")
@@ -424,7 +424,7 @@ class MailNet(BaseNet[Account], BlockingCommands):
     ) -> Results[Event]:
         """Wait until that many things have happened at a stage, and return all that did, oldest first.
 
-        ``timeout`` is in real seconds. Raises :class:`~fakemail.errors.MailExpectation` when time is up.
+        ``timeout`` is in real seconds. Raises :class:`~fakemail.errors.MailAssertionError` when time is up.
         """
         __tracebackhide__ = True
         require_blocking_allowed("wait_for")

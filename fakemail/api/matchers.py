@@ -15,9 +15,9 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from fakemail.record.text import shown
-from fakemail.terms.address import address_key
-from fakemail.terms.suggestions import Suggests
+from fakemail.events.text_layout import shown
+from fakemail.types.address import address_key
+from fakemail.types.suggestions import Suggests
 
 Wanted = str | re.Pattern[str]
 
@@ -54,7 +54,7 @@ class AttachmentView(Protocol):
 
 
 class Readable(Protocol):
-    """What matchers need of a message; :class:`fakemail.mail.message.MessageView` has it."""
+    """What matchers need of a message; :class:`fakemail.message.message.MessageView` has it."""
 
     @property
     def subject(self) -> str: ...

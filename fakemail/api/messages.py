@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fakemail.errors import MailExpectation
-from fakemail.mail.envelope import Envelope
-from fakemail.mail.message import MessageView
+from fakemail.errors import MailAssertionError
+from fakemail.message.envelope import Envelope
+from fakemail.message.message import MessageView
 from fakemail.store.message import StoredMessage
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Message(MessageView):
     @property
     def received_by(self) -> Host | None:
         """The host that delivered it; ``None`` if the test put it there itself."""
-        return self._net.existing_host(self._stored.host) if self._stored.host else None
+        return self._net.find_host(self._stored.host) if self._stored.host else None
 
     @property
     def received_at(self) -> datetime:
@@ -48,13 +48,13 @@ class Message(MessageView):
         """Who sent it, as the host that delivered it sees that: ``auth.spf``, ``.dkim``, ``.dmarc``, ``.arc``,
         ``.iprev``, ``.bimi``, each equal to its word (``mail.auth.spf == "pass"``) and with the reason.
 
-        Raises :class:`~fakemail.errors.MailExpectation` if no host received it: the test put it there, or an app
+        Raises :class:`~fakemail.errors.MailAssertionError` if no host received it: the test put it there, or an app
         by IMAP.
         """
         __tracebackhide__ = True
         found = self._net.internet.authentications.of(self._stored)
         if found is None:
-            raise MailExpectation(
+            raise MailAssertionError(
                 f"{self!r} was put into the mailbox by the test, or by an app over IMAP: no host received it, so "
                 "there is no client, envelope or moment to check. Send it over SMTP to look at its authentication."
             )

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fakemail.engine.internet import Internet
-from fakemail.record.journey import Journey
+from fakemail.engine.simulation import Simulation
+from fakemail.events.journey import Journey
 
 NOT_SETTLED = " (not settled)"
 
 
 def with_notes(
-    internet: Internet, found: list[Journey], *, call: Callable[[Callable[[], bool]], bool] | None = None
+    internet: Simulation, found: list[Journey], *, call: Callable[[Callable[[], bool]], bool] | None = None
 ) -> list[Journey]:
     """The journeys, with what is known about who sent each, and a note at each whose fate is still open.
 
@@ -29,7 +29,7 @@ def with_notes(
     ]
 
 
-def _with_senders(internet: Internet, journey: Journey) -> Journey:
+def _with_senders(internet: Simulation, journey: Journey) -> Journey:
     """A line for each check of the sender whose result somebody has looked at; the others are left alone."""
     known = internet.authentications
     lines = [
@@ -40,7 +40,7 @@ def _with_senders(internet: Internet, journey: Journey) -> Journey:
     return journey.told_also(lines) if lines else journey
 
 
-def _note(internet: Internet, journey: Journey, is_settled: bool) -> str:
+def _note(internet: Simulation, journey: Journey, is_settled: bool) -> str:
     entry = internet.mail_queue.entries.get(journey.queue_ids[-1]) if journey.queue_ids else None
     due, now = None if entry is None else entry.next_attempt, internet.clock.now()
     if due is not None and due > now:

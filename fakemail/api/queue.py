@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from fakemail.api.handles import Handle
 from fakemail.api.results import Results
 from fakemail.api.spans import require_span
-from fakemail.engine.queue import Entry
-from fakemail.engine.transfer import Result
+from fakemail.engine.queue import QueueEntry
+from fakemail.engine.transfer import RecipientResult
 from fakemail.errors import DeclarationError
-from fakemail.mta.schedule import Schedule
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.suggestions import Suggests
+from fakemail.mta.schedule import RetrySchedule
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class QueuedMail(Suggests):
     """A message that a host has taken and not yet handed on to everybody."""
 
-    def __init__(self, net: AnyNet, entry: Entry) -> None:
+    def __init__(self, net: AnyNet, entry: QueueEntry) -> None:
         self._net = net
         self._entry = entry
 
@@ -37,7 +37,7 @@ class QueuedMail(Suggests):
     @property
     def host(self) -> Host:
         """The host that has it."""
-        return self._net.existing_host(self._entry.message.host)
+        return self._net.find_host(self._entry.message.host)
 
     @property
     def sender(self) -> str:
@@ -66,7 +66,7 @@ class QueuedMail(Suggests):
         reasons = [result.reason for result in self._waiting_results() if result.reason is not None]
         return reasons[-1] if reasons else None
 
-    def _waiting_results(self) -> list[Result]:
+    def _waiting_results(self) -> list[RecipientResult]:
         entry = self._entry
         return [entry.last[each.address] for each in entry.waiting if each.address in entry.last]
 
@@ -140,7 +140,7 @@ class Queue(Handle):
         return Results([QueuedMail(self._net, entry) for entry in entries], question="the queued messages")
 
     def one(self) -> QueuedMail:
-        """The only message that waits. Raises :class:`~fakemail.errors.MailExpectation` for none or several."""
+        """The only message that waits. Raises :class:`~fakemail.errors.MailAssertionError` for none or several."""
         __tracebackhide__ = True
         return self.all().one()
 
@@ -198,7 +198,7 @@ class Queue(Handle):
 
         def change() -> None:
             old = queue.schedule
-            queue.schedule = Schedule(
+            queue.schedule = RetrySchedule(
                 old.gaps if gaps is None else tuple(gaps),
                 old.give_up_after if give_up_after is None else give_up_after,
                 old.warn_after if warn_after is None else warn_after,

@@ -8,17 +8,17 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from fakemail.engine.resolving import APP, Resolver
+from fakemail.engine.resolvers import APP, Resolver
 from fakemail.engine.smarthost import local_server
-from fakemail.errors import DeclarationError, MailExpectation, nearest
+from fakemail.errors import DeclarationError, MailAssertionError, nearest
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
 from fakemail.model.host import LOCAL
-from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import process_authority
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
-    from fakemail.capture.escapes import Escape
+    from fakemail.intercept.egress_attempts import EgressAttempt
 
 _LOCAL_PORTS = frozenset(service.port for service in LOCAL)
 _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
@@ -28,16 +28,16 @@ class Redirection(Suggests):
     """A redirect in force. Use it in a ``with`` block, or end it; closing the fake internet ends it as well."""
 
     def __init__(self, net: AnyNet, *, allow: Iterable[str], children: str) -> None:
-        from fakemail.capture.children import WAYS  # few processes are redirected
-        from fakemail.capture.redirect import InForce, Redirect
+        from fakemail.intercept.children import WAYS  # few processes are redirected
+        from fakemail.intercept.redirect import Redirect, RedirectActive
 
         if children not in WAYS:
             raise DeclarationError(f"children: there is no {children!r}; {nearest(children, WAYS)}")
-        there, ca_file = _Map(net), str(process_authority().ca_file())
+        there, ca_file = _WorldAddressMap(net), str(process_authority().ca_file())
         self._redirect = Redirect(there, ca_file=ca_file, allow=allow, children=children)
         try:
             self._redirect.install()
-        except InForce as error:
+        except RedirectActive as error:
             raise DeclarationError(
                 f"{error} Two fake internets cannot be the internet of one process."
             ) from None
@@ -45,7 +45,7 @@ class Redirection(Suggests):
         self._is_told = False
 
     @property
-    def escapes(self) -> tuple[Escape, ...]:
+    def escapes(self) -> tuple[EgressAttempt, ...]:
         """What the program tried to reach outside, oldest first, each with ``host`` and ``port``."""
         return tuple(self._redirect.escapes)
 
@@ -60,11 +60,11 @@ class Redirection(Suggests):
         self._redirect.forget()
 
     def require_none_escaped(self) -> None:
-        """Raise :class:`~fakemail.errors.MailExpectation` if something led out of the fake internet."""
+        """Raise :class:`~fakemail.errors.MailAssertionError` if something led out of the fake internet."""
         __tracebackhide__ = True
         if self.escapes and not self._is_told:
             self._is_told = True
-            raise MailExpectation(told(self.escapes))
+            raise MailAssertionError(told(self.escapes))
 
     def __enter__(self) -> Redirection:
         return self
@@ -78,9 +78,9 @@ class Redirection(Suggests):
             self.require_none_escaped()
 
 
-def told(escapes: Iterable[Escape]) -> str:
+def told(escapes: Iterable[EgressAttempt]) -> str:
     """The text of a failure: what was tried, and what to do."""
-    from fakemail.capture.escapes import counted
+    from fakemail.intercept.egress_attempts import counted
 
     return "\n".join(
         [
@@ -93,7 +93,7 @@ def told(escapes: Iterable[Escape]) -> str:
     )
 
 
-class _Map:
+class _WorldAddressMap:
     """A fake internet, as a redirect asks about it. Zones are looked at in the loop's thread."""
 
     def __init__(self, net: AnyNet) -> None:
@@ -104,37 +104,37 @@ class _Map:
         self.name_server = (internet.dns.address, internet.dns.port)
 
     def addresses(self, name: str, family: int) -> list[str]:
-        """See :class:`~fakemail.capture.redirect.Map`."""
+        """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         type = _TYPES[socket.AddressFamily(family)]
         answer = self._net.call(lambda: self._resolver(name, type))
         if answer.kind not in ("NOERROR", "NODATA"):
-            from fakemail.capture.redirect import Unknown
+            from fakemail.intercept.redirect import NameNotResolved
 
-            raise Unknown(is_temporary=answer.kind != "NXDOMAIN")
+            raise NameNotResolved(is_temporary=answer.kind != "NXDOMAIN")
         return [record.value for record in answer.answer if record.type == type]
 
     def name(self, address: str) -> str | None:
-        """See :class:`~fakemail.capture.redirect.Map`."""
+        """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         answer = self._net.call(lambda: self._resolver(ip_address(address).reverse_pointer, "PTR"))
         return next((each.value.rstrip(".") for each in answer.answer if each.type == "PTR"), None)
 
     def covers(self, address: str) -> bool:
-        """See :class:`~fakemail.capture.redirect.Map`."""
+        """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         parsed = ip_address(address)
         if parsed.version == 6:
             return parsed in IPV6_RANGE
         return any(parsed in network for network in IPV4_RANGES)
 
     def find(self, address: str, port: int) -> tuple[str, int] | None:
-        """See :class:`~fakemail.capture.redirect.Map`."""
+        """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         return self._network.find(address, port)
 
     def is_serving(self) -> bool:
-        """See :class:`~fakemail.capture.redirect.Map`."""
+        """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         return self._net.thread.is_current
 
     def local(self, address: str, port: int) -> tuple[str, int] | None:
-        """See :class:`~fakemail.capture.redirect.Map`."""
+        """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         if port not in _LOCAL_PORTS or self._network.is_at(address, port):
             return None
         return self._net.perform(local_server(self._net.internet)).endpoint

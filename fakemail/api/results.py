@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from fakemail.errors import MailExpectation
-from fakemail.terms.suggestions import Suggests
+from fakemail.errors import MailAssertionError
+from fakemail.types.suggestions import Suggests
 
 _T = TypeVar("_T")
 
@@ -19,11 +19,11 @@ class Results(list[_T], Suggests, Generic[_T]):
         self.question = question
 
     def one(self) -> _T:
-        """The only entry. Raises :class:`~fakemail.errors.MailExpectation` if there is none, or another."""
+        """The only entry. Raises :class:`~fakemail.errors.MailAssertionError` if there is none, or another."""
         __tracebackhide__ = True
         if len(self) == 1:
             return self[0]
         if not self:
-            raise MailExpectation(f"expected one of {self.question}, but there is none.")
+            raise MailAssertionError(f"expected one of {self.question}, but there is none.")
         lines = "\n".join(f"  {entry}" for entry in self[:20])
-        raise MailExpectation(f"expected one of {self.question}, but there are {len(self)}:\n{lines}")
+        raise MailAssertionError(f"expected one of {self.question}, but there are {len(self)}:\n{lines}")

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fakemail.api.env_styles import STYLES
-from fakemail.engine.naming import SMARTHOST
 from fakemail.engine.network import LOCALHOST
+from fakemail.engine.zone_provisioning import SMARTHOST
 from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.model.host import SERVICES, Security
-from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import process_authority
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
-    from fakemail.api.faults import HostFaults
+    from fakemail.api.faults import FaultPresets
     from fakemail.api.hosts import Host
 
 # How long a client of ours waits for a server in this very process, in real seconds.
@@ -53,7 +53,7 @@ class Settings(Suggests):
     """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
 
     @property
-    def faults(self) -> HostFaults:
+    def faults(self) -> FaultPresets:
         """What goes wrong at the host behind the address."""
         return self.server.faults
 
@@ -131,7 +131,7 @@ class Settings(Suggests):
         instead: ``"django"``, ``"flask"`` (Flask-Mail, FastAPI-Mail), ``"laravel"``, ``"rails"``, ``"spring"`` or
         ``"symfony"``.
         """
-        from fakemail.capture.bundles import trust_variables  # few tests start a program
+        from fakemail.intercept.ca_bundles import trust_variables  # few tests start a program
 
         if style is not None:
             return {**self._style(style), **trust_variables(self.ca_file)}

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 from fakemail.api.results import Results
 from fakemail.api.stopping import Stopped, take_back_cancellation
 from fakemail.api.watchdog import Watchdog
-from fakemail.errors import DeclarationError, MailExpectation
-from fakemail.record.events import Event
-from fakemail.sweep.points import Point, counters, points
+from fakemail.errors import DeclarationError, MailAssertionError
+from fakemail.events.kinds import Event
+from fakemail.sweep.points import FailurePoint, counters, points
 from fakemail.sweep.verdict import Mail, Run, SweepOutcome, deliveries, judge, table
-from fakemail.terms.address import Address
-from fakemail.terms.address import address as read_address
+from fakemail.types.address import Address
+from fakemail.types.address import address as read_address
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
-    from fakemail.faults.rule import Rule
+    from fakemail.faults.rule import FaultRule
 
 PATIENCE: Final = 2.0
 """Real seconds without any event after which an app is said to hang."""
@@ -43,10 +43,10 @@ class SweepReport(Results[SweepOutcome]):
         return Results(found, question="the mishandled points of the sweep")
 
     def check(self) -> None:
-        """Raise :class:`~fakemail.errors.MailExpectation` with the whole table if anything was mishandled."""
+        """Raise :class:`~fakemail.errors.MailAssertionError` with the whole table if anything was mishandled."""
         __tracebackhide__ = True
         if self.mishandled:
-            raise MailExpectation(f"not every failure was handled:\n{self}")
+            raise MailAssertionError(f"not every failure was handled:\n{self}")
 
     def __str__(self) -> str:
         return table(self)
@@ -58,11 +58,11 @@ class SweepReport(Results[SweepOutcome]):
 class Trial:
     """One run in a fake internet of its own: the first, or one with a fault."""
 
-    def __init__(self, point: Point | None, *, patience: float, first: Trial | None = None) -> None:
+    def __init__(self, point: FailurePoint | None, *, patience: float, first: Trial | None = None) -> None:
         self.point = point
         self._patience = patience
         self._first = first
-        self._rules: list[Rule] = counters() if point is None else [point.rule]
+        self._rules: list[FaultRule] = counters() if point is None else [point.rule]
         self._watchdog: Watchdog | None = None
         self._error: BaseException | None = None
         self._told: frozenset[str] = frozenset()
@@ -112,7 +112,7 @@ class Trial:
         return "" if self._watchdog is None else self._watchdog.told
 
     @property
-    def points(self) -> list[Point]:
+    def points(self) -> list[FailurePoint]:
         """The points of the journey, after the first run."""
         return points(self._rules)
 
@@ -159,7 +159,7 @@ class Sweep:
             yield trial
             self.outcomes.append(self.judge(trial))
 
-    def trial(self, point: Point) -> Trial:
+    def trial(self, point: FailurePoint) -> Trial:
         """The run in which that fails."""
         return Trial(point, patience=self._patience, first=self.first)
 
@@ -167,7 +167,7 @@ class Sweep:
         """What the app made of it."""
         return trial.judge(self.first, self._handles)
 
-    def chosen(self) -> list[Point]:
+    def chosen(self) -> list[FailurePoint]:
         """The points that are wanted, after the first run."""
         found = self.first.points
         if self._only is None:
@@ -230,6 +230,6 @@ async def sweep_awaiting(
 
 def fresh(net: AnyNet) -> Any:
     """A new fake internet with the options of this one, and nothing in it but what its configuration has."""
-    world = type(net)(config=net._config, seed=net.seed, timeout=net.timeout, hygiene=net.hygiene)
+    world = type(net)(config=net._config, seed=net.seed, timeout=net.timeout, grease=net.grease)
     world.again = net.again
     return world

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ssl
 
-from fakemail.terms.suggestions import Suggests
 from fakemail.tls.authority import process_authority
+from fakemail.types.suggestions import Suggests
 
 
 class Trust(Suggests):

@@ -9,17 +9,17 @@ from concurrent.futures import Future
 from types import FrameType
 from typing import Any, TypeVar
 
-from fakemail.engine.internet import Internet
-from fakemail.errors import WrongFace
-from fakemail.record.events import Event
-from fakemail.terms.stage import Stage
+from fakemail.engine.simulation import Simulation
+from fakemail.errors import BlockingCallInLoop
+from fakemail.events.kinds import Event
+from fakemail.types.stage import Stage
 from fakemail.wire.loop import LoopThread
 
 _T = TypeVar("_T")
 
 
 def watch(
-    internet: Internet,
+    internet: Simulation,
     thread: LoopThread,
     check: Callable[[], _T | None],
     *,
@@ -79,10 +79,10 @@ def watch(
 
 
 def require_blocking_allowed(verb: str) -> None:
-    """Raise :class:`~fakemail.errors.WrongFace` where a blocking wait would stop an event loop."""
+    """Raise :class:`~fakemail.errors.BlockingCallInLoop` where a blocking wait would stop an event loop."""
     __tracebackhide__ = True
     if in_asyncio() or in_trio():
-        raise WrongFace(
+        raise BlockingCallInLoop(
             f"{verb}() blocks, and a task of an event loop runs here: whatever it waits for could never "
             f"happen. Use the fixture 'async_mailnet' (or AsyncMailNet) and 'await ...{verb}()'."
         )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from fakemail.api.matchers import HasSubject, Matcher, SentBy, SentTo
-from fakemail.terms.suggestions import suggests_keywords
+from fakemail.types.suggestions import suggests_keywords
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
     from fakemail.api.messages import Message
-    from fakemail.terms.address import Address
+    from fakemail.types.address import Address
 
 
 class MessageQuery(TypedDict, total=False):

@@ -12,9 +12,9 @@ from fakemail.api.lists import MailingList
 from fakemail.api.settings import Settings
 from fakemail.engine.smarthost import USER, smarthost
 from fakemail.errors import DeclarationError
-from fakemail.model.mailing_list import MailingList as DescribedList
-from fakemail.terms.address import Address
-from fakemail.terms.suggestions import Suggests
+from fakemail.model.mailing_list import MailingListSpec as DescribedList
+from fakemail.types.address import Address
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
@@ -112,7 +112,7 @@ class Ways(Suggests):
                 await net.internet.run_host(host)
 
         net.perform(change())
-        return tuple(net.existing_host(name) for name in names)
+        return tuple(net.find_host(name) for name in names)
 
     @property
     def submission(self) -> Settings:
@@ -124,7 +124,7 @@ class Ways(Suggests):
         """The same smarthost with implicit TLS (port 465)."""
         return self._smarthost("submissions")
 
-    def settings(self, monkeypatch: _SetsEnvironment, *, account: BaseAccount[Any] | None = None) -> Settings:
+    def set_env(self, monkeypatch: _SetsEnvironment, *, account: BaseAccount[Any] | None = None) -> Settings:
         """Set every usual environment variable for sending mail, for the time of a test, and return the settings.
 
         ``monkeypatch`` is pytest's. Mail goes by the ready smarthost, or by the submission host of ``account``. Set

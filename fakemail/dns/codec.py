@@ -14,7 +14,7 @@ from typing import Any, Final
 from dnslib.buffer import BufferError as ShortMessage
 from dnslib.label import DNSBuffer, DNSLabel
 
-from fakemail.dns.lookup import Answer, failure
+from fakemail.dns.lookup import LookupAnswer, failure
 from fakemail.dns.names import Labels, labels_to_text
 from fakemail.dns.records import Record
 from fakemail.dns.rrtypes import RCODES, rcode_name, type_name, type_number
@@ -42,7 +42,7 @@ class Edns:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DnsQuestion:
     """One query: what is asked, and how the reply has to look."""
 
     id: int
@@ -66,33 +66,33 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class UnanswerableQuery:
     """A message that is no query which could be answered, and the reply it gets."""
 
-    question: Question | None
+    question: DnsQuestion | None
     """As far as it could be read."""
     rcode: str
     wire: bytes
 
 
-def decode_query(packet: bytes) -> Question | Rejection | None:
+def decode_query(packet: bytes) -> DnsQuestion | UnanswerableQuery | None:
     """Read a query. ``None`` when it deserves silence: too short for a header, or itself a reply."""
     if len(packet) < 12:
         return None
     id, flags, questions, *_ = _HEADER.unpack_from(packet)
     if flags & _QR:
         return None
-    question: Question | None = None
+    question: DnsQuestion | None = None
     try:
         if flags & _OPCODE:
-            return Rejection(None, "NOTIMP", error_reply(packet, "NOTIMP"))
+            return UnanswerableQuery(None, "NOTIMP", error_reply(packet, "NOTIMP"))
         if questions != 1:
-            return Rejection(None, "FORMERR", error_reply(packet, "FORMERR"))
+            return UnanswerableQuery(None, "FORMERR", error_reply(packet, "FORMERR"))
         buffer = DNSBuffer(packet)
         buffer.offset = 12
         labels = _take_name(buffer)
         rtype, qclass = buffer.unpack("!HH")
-        question = Question(
+        question = DnsQuestion(
             id,
             labels,
             labels_to_text(labels).lower(),
@@ -105,17 +105,17 @@ def decode_query(packet: bytes) -> Question | Rejection | None:
         )
         edns = _take_edns(buffer, packet)
     except (ProtocolError, ShortMessage):
-        return Rejection(question, "FORMERR", error_reply(packet, "FORMERR", question))
+        return UnanswerableQuery(question, "FORMERR", error_reply(packet, "FORMERR", question))
     if edns is None:
         return question
     question = replace(question, edns=edns)
     # RFC 6891 §6.1.3: only version 0 exists.
     if edns.version > 0:
-        return Rejection(question, "BADVERS", encode_reply(question, failure("BADVERS")))
+        return UnanswerableQuery(question, "BADVERS", encode_reply(question, failure("BADVERS")))
     return question
 
 
-def encode_query(question: Question) -> bytes:
+def encode_query(question: DnsQuestion) -> bytes:
     """The message that asks a question."""
     flags = question.opcode << 11 | _RD * question.recursion_desired | _CD * question.checking_disabled
     flags |= _AD * question.wants_authentic
@@ -127,7 +127,7 @@ def encode_query(question: Question) -> bytes:
     return bytes(buffer.data)
 
 
-def encode_reply(question: Question, answer: Answer, *, limit: int = 0xFFFF) -> bytes:
+def encode_reply(question: DnsQuestion, answer: LookupAnswer, *, limit: int = 0xFFFF) -> bytes:
     """The message that answers a question, of at most ``limit`` octets.
 
     What does not fit loses its additional section first (RFC 2181 §9); then it is truncated: TC is set,
@@ -143,7 +143,7 @@ def encode_reply(question: Question, answer: Answer, *, limit: int = 0xFFFF) -> 
     return wire
 
 
-def error_reply(packet: bytes, rcode: str, question: Question | None = None) -> bytes:
+def error_reply(packet: bytes, rcode: str, question: DnsQuestion | None = None) -> bytes:
     """The reply to a packet of at least a header, whether or not its question could be read."""
     if question is not None:
         return encode_reply(question, failure(rcode))
@@ -341,7 +341,7 @@ def _strings(raw: bytes) -> list[bytes]:
 # Writing
 
 
-def _encode(question: Question, answer: Answer, *, truncated: bool, limit: int) -> bytes:
+def _encode(question: DnsQuestion, answer: LookupAnswer, *, truncated: bool, limit: int) -> bytes:
     buffer = DNSBuffer()
     edns = question.edns
     rcode = RCODES[answer.rcode]
@@ -366,12 +366,12 @@ def _encode(question: Question, answer: Answer, *, truncated: bool, limit: int) 
     return bytes(buffer.data)
 
 
-def _put_question(buffer: Any, question: Question) -> None:
+def _put_question(buffer: Any, question: DnsQuestion) -> None:
     buffer.encode_name(DNSLabel(question.labels))
     buffer.pack("!HH", type_number(question.type), question.qclass)
 
 
-def _put_record(buffer: Any, record: Record, question: Question) -> None:
+def _put_record(buffer: Any, record: Record, question: DnsQuestion) -> None:
     # An owner that was asked for has the case of the question; names in data keep their own.
     _put_name(buffer, question.labels if record.name == question.name else record.labels)
     buffer.pack("!HHIH", record.number, IN, record.ttl, 0)  # the length is put in when it is known

@@ -19,7 +19,7 @@ MAX_CHAIN: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LookupAnswer:
     """The answer to a question, before it becomes a message."""
 
     rcode: str
@@ -35,7 +35,7 @@ class Answer:
     """Whether all of it is signed, and validates (RFC 4035 §3.2.3)."""
 
 
-class Step(NamedTuple):
+class LookupStep(NamedTuple):
     """One name that a lookup came to."""
 
     zone: Zone | None
@@ -45,12 +45,12 @@ class Step(NamedTuple):
     """Whose records were taken: its own, or those of a wildcard; ``None`` when the name does not exist."""
 
 
-def failure(rcode: str) -> Answer:
+def failure(rcode: str) -> LookupAnswer:
     """An answer without records."""
-    return Answer(rcode, rcode)
+    return LookupAnswer(rcode, rcode)
 
 
-def lookup(zones: Zones, name: str, type: str, trail: list[Step] | None = None) -> Answer:
+def lookup(zones: Zones, name: str, type: str, trail: list[LookupStep] | None = None) -> LookupAnswer:
     """Answer a question. ``name`` is a key: lower-case, without the final dot.
 
     ``trail`` is given the names that the lookup came to, in order.
@@ -64,14 +64,14 @@ def lookup(zones: Zones, name: str, type: str, trail: list[Step] | None = None) 
     while zone is not None:
         cut = _delegation(zone, name, type)
         if cut:
-            trail.append(Step(zone, name, None))
+            trail.append(LookupStep(zone, name, None))
             if chain:
                 break
-            return Answer("NOERROR", "REFERRAL", (), cut, _addresses(zones, cut))
+            return LookupAnswer("NOERROR", "REFERRAL", (), cut, _addresses(zones, cut))
         source, node = _node(zone, name)
-        trail.append(Step(zone, name, source))
+        trail.append(LookupStep(zone, name, source))
         if node is None:
-            return Answer("NXDOMAIN", "NXDOMAIN", tuple(chain), zone.negative, (), authoritative)
+            return LookupAnswer("NXDOMAIN", "NXDOMAIN", tuple(chain), zone.negative, (), authoritative)
         aliases = node.get("CNAME") if type not in ("CNAME", "ANY") else None
         target = aliases[0].target if aliases else None
         if not aliases or target is None:
@@ -87,8 +87,8 @@ def lookup(zones: Zones, name: str, type: str, trail: list[Step] | None = None) 
         # An alias into a delegation that leads nowhere: a resolver could not finish.
         return failure("SERVFAIL")
     # A domain that nobody declared does not exist.
-    trail.append(Step(None, name, None))
-    return Answer("NXDOMAIN", "NXDOMAIN", tuple(chain), (ROOT_SOA,), (), authoritative)
+    trail.append(LookupStep(None, name, None))
+    return LookupAnswer("NXDOMAIN", "NXDOMAIN", tuple(chain), (ROOT_SOA,), (), authoritative)
 
 
 def _zone_for(zones: Zones, name: str, type: str) -> Zone | None:
@@ -132,15 +132,15 @@ def _node(zone: Zone, name: str) -> tuple[str | None, Node | None]:
     return wildcard, node or {}
 
 
-def _found(zones: Zones, zone: Zone, name: str, type: str, node: Node, chain: list[Record]) -> Answer:
+def _found(zones: Zones, zone: Zone, name: str, type: str, node: Node, chain: list[Record]) -> LookupAnswer:
     if type == "ANY":
         matches = tuple([each for records in list(node.values()) for each in records])
     else:
         matches = node.get(type, ())
     if not matches:
-        return Answer("NOERROR", "NODATA", tuple(chain), zone.negative, (), True)
+        return LookupAnswer("NOERROR", "NODATA", tuple(chain), zone.negative, (), True)
     answer = (*chain, *_owned(matches, name))
-    return Answer("NOERROR", "NOERROR", answer, (), _addresses(zones, answer), True)
+    return LookupAnswer("NOERROR", "NOERROR", answer, (), _addresses(zones, answer), True)
 
 
 def _owned(records: tuple[Record, ...], name: str) -> tuple[Record, ...]:

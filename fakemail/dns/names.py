@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from fakemail.errors import DeclarationError
-from fakemail.terms.domains import split_dots, to_a_label
+from fakemail.types.domains import split_dots, to_a_label
 
 Labels = tuple[bytes, ...]
 """A name as a sequence of labels, the root's empty label left out."""

@@ -115,7 +115,7 @@ def read_zone_text(text: str, origin: str, ttl: int) -> list[ZoneLine]:
 
     lines: list[ZoneLine] = []
     tokens = Tokens(text, "zone text", idna_codec=dns.name.IDNA_2008_Practical)
-    collector = cast("dns.transaction.Transaction", _Collector(lines, lambda: tokens.start))
+    collector = cast("dns.transaction.Transaction", _RecordTransaction(lines, lambda: tokens.start))
     reader = dns.zonefile.Reader(tokens, dns.rdataclass.IN, collector)
     reader.current_origin = reader.last_name = dns.name.Name((*text_to_labels(origin), b""))
     # RFC 1035 §5.1: an omitted TTL is the last one stated.
@@ -155,7 +155,7 @@ def _in_entry(line: str) -> str:
     return f"in the {type} record {quoted!r}; one is written such as '{type} {_SAMPLES[type]}'"
 
 
-class _Collector:
+class _RecordTransaction:
     """Takes records from dnspython's reader in its transaction's stead, which scans all for each."""
 
     def __init__(self, lines: list[ZoneLine], line: Callable[[], int]) -> None:

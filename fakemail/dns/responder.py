@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from fakemail.dns.codec import IN, Question, Rejection, decode_query, encode_reply, error_reply
-from fakemail.dns.lookup import Answer, Step, failure, lookup
+from fakemail.dns.codec import IN, DnsQuestion, UnanswerableQuery, decode_query, encode_reply, error_reply
+from fakemail.dns.lookup import LookupAnswer, LookupStep, failure, lookup
 from fakemail.dns.transfer import TYPES, transfer
 from fakemail.dns.zones import Zone, Zones
-from fakemail.faults import steps
+from fakemail.faults import write_script
 
 Transport = Literal["udp", "tcp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class DnsResponse:
     """A reply, and what it says."""
 
     wire: bytes
@@ -29,11 +29,11 @@ class Response:
     records: tuple[str, ...] = ()
     """The answer section, type and data of each record: ``MX 10 mx1.example.org.``"""
     truncated: bool = False
-    script: tuple[steps.Step, ...] | None = None
+    script: tuple[write_script.Step, ...] | None = None
     """What is sent in place of ``wire``: the messages of a zone transfer, or what a fault does."""
 
 
-Spoil = Callable[[Question, Answer], Response | None]
+Spoil = Callable[[DnsQuestion, LookupAnswer], DnsResponse | None]
 """Makes the reply where something may go wrong; ``None`` when nothing does."""
 
 
@@ -48,14 +48,14 @@ def respond(
     transport: Transport,
     spoil: Spoil | None = None,
     may_transfer: MayTransfer = lambda _: False,
-) -> Response | None:
+) -> DnsResponse | None:
     """Reply to a packet; ``None`` when it deserves silence. Any octets at all may be given."""
     question = decode_query(packet)
     if question is None:
         return None
-    if isinstance(question, Rejection):
+    if isinstance(question, UnanswerableQuery):
         asked = question.question
-        return Response(
+        return DnsResponse(
             question.wire, asked.name if asked else "", asked.type if asked else "", question.rcode
         )
     answer = decide(zones, question)
@@ -65,30 +65,30 @@ def respond(
     return spoiled or reply(question, answer, transport=transport)
 
 
-def _transferred(zones: Zones, question: Question, may_transfer: MayTransfer) -> Response | None:
+def _transferred(zones: Zones, question: DnsQuestion, may_transfer: MayTransfer) -> DnsResponse | None:
     zone = zones.zone_of(question.name)
     if zone is None or zone.origin != question.name or question.qclass != IN or not may_transfer(zone):
         return None
     messages = transfer(zone, question)
     if not messages:
         return None
-    return Response(messages[0], question.name, question.type, "NOERROR", script=messages)
+    return DnsResponse(messages[0], question.name, question.type, "NOERROR", script=messages)
 
 
-def decide(zones: Zones, question: Question) -> Answer:
+def decide(zones: Zones, question: DnsQuestion) -> LookupAnswer:
     """The answer to a question that could be read."""
     if question.qclass != IN:
         return failure("REFUSED")
     # RFC 5936 §2.2.1: whoever may not transfer a zone is told REFUSED; over UDP that is everybody (§4.2).
     if question.type in TYPES:
         return failure("REFUSED")
-    trail: list[Step] = []
+    trail: list[LookupStep] = []
     answer = lookup(zones, question.name, question.type, trail)
     if answer.kind == "REFERRAL" and question.recursion_desired:
         # A resolver would go on to those name servers, and there is nobody (RFC 1034 §5.3.3).
         return failure("SERVFAIL")
     if zones.is_signed:
-        from fakemail.dns.denial import secured  # only signed zones need it
+        from fakemail.dns.nsec import secured  # only signed zones need it
 
         proofs = question.edns is not None and question.edns.dnssec_ok
         judge = not question.checking_disabled
@@ -96,14 +96,14 @@ def decide(zones: Zones, question: Question) -> Answer:
     return answer
 
 
-def reply(question: Question, answer: Answer, *, transport: Transport) -> Response:
+def reply(question: DnsQuestion, answer: LookupAnswer, *, transport: Transport) -> DnsResponse:
     """Make the reply that carries an answer, truncated if the transport demands it."""
     wire = encode_reply(question, answer, limit=question.udp_limit if transport == "udp" else 0xFFFF)
     records = tuple([record.text for record in answer.answer])
-    return Response(wire, question.name, question.type, answer.kind, records, bool(wire[2] & 0x02))
+    return DnsResponse(wire, question.name, question.type, answer.kind, records, bool(wire[2] & 0x02))
 
 
-def failed(packet: bytes) -> Response | None:
+def failed(packet: bytes) -> DnsResponse | None:
     """The SERVFAIL for a packet that our own code failed on; ``None`` when it is too short to be a query."""
     if len(packet) < 12:
         return None
@@ -112,6 +112,6 @@ def failed(packet: bytes) -> Response | None:
     except Exception:
         # That was what failed, and it has been reported.
         question = None
-    if isinstance(question, Question):
+    if isinstance(question, DnsQuestion):
         return reply(question, failure("SERVFAIL"), transport="udp")
-    return Response(error_reply(packet, "SERVFAIL"), "", "", "SERVFAIL")
+    return DnsResponse(error_reply(packet, "SERVFAIL"), "", "", "SERVFAIL")

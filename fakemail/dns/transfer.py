@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fakemail.dns.codec import Question, encode_reply
-from fakemail.dns.lookup import Answer
+from fakemail.dns.codec import DnsQuestion, encode_reply
+from fakemail.dns.lookup import LookupAnswer
 from fakemail.dns.records import Record
 from fakemail.dns.zones import Zone
 
@@ -17,14 +17,14 @@ TYPES = frozenset({"AXFR", "IXFR"})
 _OCTETS = 16_000  # in one message, so that pointers reach every name in it (RFC 1035 §4.1.4)
 
 
-def transfer(zone: Zone, question: Question) -> tuple[bytes, ...]:
+def transfer(zone: Zone, question: DnsQuestion) -> tuple[bytes, ...]:
     """The messages, the SOA record first and last (RFC 5936 §2.2); none for a zone that has no SOA."""
     soa = zone.nodes.get(zone.origin, {}).get("SOA", ())
     if not soa:
         return ()
     records = [*soa, *(each for each in _contents(zone) if each not in soa), *soa]
     return tuple(
-        encode_reply(question, Answer("NOERROR", "NOERROR", answer=tuple(some), authoritative=True))
+        encode_reply(question, LookupAnswer("NOERROR", "NOERROR", answer=tuple(some), authoritative=True))
         for some in _portions(records)
     )
 
@@ -36,9 +36,9 @@ def _contents(zone: Zone) -> Iterator[Record]:
             for records in node.values():
                 yield from records
         return
-    from fakemail.dns.denial import Chain
+    from fakemail.dns.nsec import NsecChain
 
-    yield from Chain.of(zone).everything()
+    yield from NsecChain.of(zone).everything()
 
 
 def _portions(records: list[Record]) -> Iterator[list[Record]]:

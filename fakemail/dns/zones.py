@@ -15,10 +15,10 @@ from fakemail.dns.names import name_key, parent_of, read_name
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record, require_room
 from fakemail.dns.rrtypes import read_type
-from fakemail.errors import DeclarationError, UnknownName, nearest
+from fakemail.errors import DeclarationError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
-    from fakemail.dns.signing import Signer
+    from fakemail.dns.dnssec import ZoneSigner
 
 Node = dict[str, tuple[Record, ...]]
 """The records of one name, by type."""
@@ -44,10 +44,10 @@ class Zone:
         self.cuts = 0
         """How many names below the apex have NS records."""
         self._negative: tuple[Record, ...] | None = None
-        self.signer: Signer | None = None
+        self.signer: ZoneSigner | None = None
         """Who signs it; ``None`` while it is not signed."""
         self.chain: object | None = None
-        """What :mod:`fakemail.dns.denial` has made of its present names."""
+        """What :mod:`fakemail.dns.nsec` has made of its present names."""
         self.transfer_to: frozenset[str] = frozenset()
         """Who may have all of it (AXFR): names of clients, addresses, networks, ``*``."""
         self._copy: Zone | None = None
@@ -162,15 +162,15 @@ class Zones:
             self._delegate(parent, zone)
         return zone
 
-    def sign(self, origin: str, signer: Signer) -> None:
+    def enable_dnssec(self, origin: str, signer: ZoneSigner) -> None:
         """Sign a zone, or sign it anew; where its parent is here too, the parent vouches for the key.
 
-        Raises :class:`~fakemail.errors.UnknownName` when there is no such zone.
+        Raises :class:`~fakemail.errors.UnknownNameError` when there is no such zone.
         """
         key = name_key(origin)
         zone = self._zones.get(key)
         if zone is None:
-            raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
+            raise UnknownNameError(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
         self._change()
         zone.signer = signer
         self.is_signed = True
@@ -199,11 +199,11 @@ class Zones:
         return tuple(zone.signer.key for zone in self._zones.values() if zone.signer is not None)
 
     def allow_transfer(self, origin: str, clients: Iterable[str]) -> None:
-        """Let some have all of a zone, and nobody else. Raises :class:`~fakemail.errors.UnknownName`."""
+        """Let some have all of a zone, and nobody else. Raises :class:`~fakemail.errors.UnknownNameError`."""
         key = name_key(origin)
         zone = self._zones.get(key)
         if zone is None:
-            raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
+            raise UnknownNameError(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
         self._change()
         zone.transfer_to, zone._copy = frozenset(clients), None
 
@@ -216,12 +216,12 @@ class Zones:
     def remove_zone(self, origin: str) -> tuple[Record, ...]:
         """Remove a zone, and return the records that were in it.
 
-        Raises :class:`~fakemail.errors.UnknownName` when there is no such zone.
+        Raises :class:`~fakemail.errors.UnknownNameError` when there is no such zone.
         """
         key = name_key(origin)
         zone = self._zones.get(key)
         if zone is None:
-            raise UnknownName(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
+            raise UnknownNameError(f"there is no zone {key or '.'}; {nearest(key, self._zones)}")
         self._change()
         del self._zones[key]
         return tuple(_all_records(zone))

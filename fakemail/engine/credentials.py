@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakemail.model.domain import Domain
+from fakemail.model.domain import DomainSpec
 from fakemail.model.host import READING
-from fakemail.terms.address import address_key
+from fakemail.types.address import address_key
 
 if TYPE_CHECKING:
-    from fakemail.engine.site import RunningHost
+    from fakemail.engine.service_port import RunningHost
 
 
-class Credentials:
+class HostCredentials:
     """Who may log in at a host, with which secret."""
 
     def __init__(self, running: RunningHost) -> None:
@@ -28,10 +28,10 @@ class Credentials:
         at_home = domain is not None and self._is_home_of(domain)
         return account.address.key if at_home or self._running.host.smarthost else None
 
-    def _is_home_of(self, domain: Domain) -> bool:
+    def _is_home_of(self, domain: DomainSpec) -> bool:
         """Whether the accounts of a domain log in here: to hand in mail, or to read it."""
         running = self._running
-        if running.name in (domain.submission_host, domain.reading_host):
+        if running.name in (domain.submission_host, domain.imap_host):
             return True
         is_inside = running.name.partition(".")[2] == domain.name
         return is_inside and any(service in READING for service in running.host.services)

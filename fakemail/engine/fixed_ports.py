@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fakemail.engine.naming import INFRASTRUCTURE
 from fakemail.engine.network import LOOPBACK, Endpoint, Network
-from fakemail.model.domain import Domain
-from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS, Host, Service
-from fakemail.model.world import World, usual_reading_host
+from fakemail.engine.zone_provisioning import INFRASTRUCTURE
+from fakemail.model.domain import DomainSpec
+from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS, HostSpec, Service
+from fakemail.model.world import WorldSpec, usual_reading_host
 
 DNS_PORT = 53
 _HIGHEST = 65535
@@ -22,14 +22,14 @@ class FixedPorts:
     no further loopback addresses, the system chooses the ports of all other hosts.
     """
 
-    def __init__(self, network: Network, world: World, *, offset: int) -> None:
+    def __init__(self, network: Network, world: WorldSpec, *, offset: int) -> None:
         self._network = network
         self._world = world
         self._offset = offset
         self._first: str | None = None
         self._first_reading: str | None = None
 
-    def __call__(self, host: Host, service: Service) -> Endpoint:
+    def __call__(self, host: HostSpec, service: Service) -> Endpoint:
         """See :data:`~fakemail.engine.network.PortPlan`."""
         port = shifted(service.port, self._offset)
         if (
@@ -41,7 +41,7 @@ class FixedPorts:
         own = self._network.loopback_of(host.name)
         return Endpoint(own, 0 if own == LOOPBACK else port)
 
-    def _is_first(self, host: Host, service: Service) -> bool:
+    def _is_first(self, host: HostSpec, service: Service) -> bool:
         if service is not SMTP:
             return False
         if self._first is None:
@@ -50,7 +50,7 @@ class FixedPorts:
             self._first = next((each.mail_hosts[0] for each in homes if each.mail_hosts), None)
         return host.name == self._first
 
-    def _is_first_reading(self, host: Host, service: Service) -> bool:
+    def _is_first_reading(self, host: HostSpec, service: Service) -> bool:
         if service not in READING:
             return False
         if self._first_reading is None:
@@ -58,14 +58,14 @@ class FixedPorts:
             self._first_reading = next(filter(None, map(self._reading_host, homes)), None)
         return host.name == self._first_reading
 
-    def _reading_host(self, domain: Domain) -> str:
+    def _reading_host(self, domain: DomainSpec) -> str:
         """Where the mail of a domain is read, or will be: its services may be declared before that is asked."""
         usual = usual_reading_host(domain.name)
         declared = self._world.hosts.get(usual)
         is_usual = declared is not None and any(service in READING for service in declared.services)
-        return domain.reading_host or (usual if is_usual else "")
+        return domain.imap_host or (usual if is_usual else "")
 
-    def _is_smarthost(self, host: Host, service: Service) -> bool:
+    def _is_smarthost(self, host: HostSpec, service: Service) -> bool:
         ours = self._world.domains.get(INFRASTRUCTURE)
         return ours is not None and host.name == ours.submission_host and service in (SUBMISSION, SUBMISSIONS)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4
-from fakemail.model.host import Host, Service
-from fakemail.terms.peer import Peer
+from fakemail.model.host import HostSpec, Service
+from fakemail.types.peer import Peer
 from fakemail.wire.ports import has_loopback_range
 
 LOOPBACK = "127.0.0.1"
@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
     port: int
 
 
-PortPlan: TypeAlias = Callable[[Host, Service], Endpoint]
+PortPlan: TypeAlias = Callable[[HostSpec, Service], Endpoint]
 """Says where a service of a host shall listen; port 0 lets the system choose."""
 
 
@@ -77,13 +77,13 @@ class Network:
             known = self._loopback[host] = own if has_loopback_range() else LOOPBACK
         return known
 
-    def publish(self, host: Host, service: Service, endpoint: Endpoint) -> None:
+    def publish(self, host: HostSpec, service: Service, endpoint: Endpoint) -> None:
         """A service of a host is at that endpoint from now on."""
         for public in (host.ipv4, host.ipv6):
             self._endpoints[public, service.port] = endpoint
             self._owners[public] = host.name
 
-    def attach(self, host: Host, service: Service, endpoint: Endpoint) -> None:
+    def attach(self, host: HostSpec, service: Service, endpoint: Endpoint) -> None:
         """A service of a host is run by a real server there."""
         self._attached[host.name, service.name] = endpoint
         self._foreign.update(dict.fromkeys([(host.ipv4, service.port), (host.ipv6, service.port)], host.name))
@@ -161,7 +161,7 @@ class Network:
 def own_ports(network: Network) -> PortPlan:
     """Every host on its loopback address, on ports that the system chooses."""
 
-    def plan(host: Host, _: Service) -> Endpoint:
+    def plan(host: HostSpec, _: Service) -> Endpoint:
         return Endpoint(network.loopback_of(host.name), 0)
 
     return plan

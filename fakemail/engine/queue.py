@@ -11,22 +11,22 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fakemail.clock import Job
-from fakemail.engine.transfer import QueuedMessage, Result, Transfer
-from fakemail.mail.envelope import Envelope, Origin, Recipient
+from fakemail.engine.transfer import MessageTransfer, QueuedMessage, RecipientResult
+from fakemail.events.kinds import Deferred, Returned
+from fakemail.message.envelope import Envelope, Origin, Recipient
 from fakemail.mta import bounce_styles, dsn
-from fakemail.mta.schedule import Next, Schedule, judge
-from fakemail.record.events import Deferred, Returned
-from fakemail.terms.address import NULL_PATH, Address
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.mta.schedule import NextStep, RetrySchedule, judge
+from fakemail.types.address import NULL_PATH, Address
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
-    from fakemail.engine.internet import Internet
+    from fakemail.engine.simulation import Simulation
 
 
 @dataclass
-class Entry:
+class QueueEntry:
     """A message for which a host is responsible, and how its recipients stand."""
 
     message: QueuedMessage
@@ -39,7 +39,7 @@ class Entry:
     is_frozen: bool = False
     was_warned: bool = False
     job: Job | None = None
-    last: dict[Address, Result] = field(default_factory=dict)
+    last: dict[Address, RecipientResult] = field(default_factory=dict)
     """How the last attempt ended for each recipient."""
 
     @property
@@ -51,17 +51,17 @@ class Entry:
 class MailQueue:
     """Every queued message of the fake internet, by its queue id."""
 
-    def __init__(self, internet: Internet) -> None:
+    def __init__(self, internet: Simulation) -> None:
         self._internet = internet
-        self.entries: dict[str, Entry] = {}
-        self.schedule = Schedule()
+        self.entries: dict[str, QueueEntry] = {}
+        self.schedule = RetrySchedule()
         self.is_held = False
         """Whether new messages wait instead of being tried at once."""
 
     def add(self, message: QueuedMessage, *, after: timedelta | None = None, is_held: bool = False) -> None:
         """Take a message in, and try it at once, or ``after`` some time, or when it is flushed (``is_held``)."""
         clock = self._internet.clock
-        entry = Entry(message, clock.now(), list(message.recipients), is_held=is_held or self.is_held)
+        entry = QueueEntry(message, clock.now(), list(message.recipients), is_held=is_held or self.is_held)
         self.entries[message.queue_id] = entry
         if after is None:
             self._start(entry)
@@ -69,46 +69,48 @@ class MailQueue:
             due = clock.now() + after
             entry.job = clock.at(due, lambda: self._start(entry), name=f"delivery {message.queue_id}")
 
-    def give_back(self, message: QueuedMessage, results: Sequence[Result]) -> None:
+    def give_back(self, message: QueuedMessage, results: Sequence[RecipientResult]) -> None:
         """Return a message that was taken and will not be delivered, for those recipients."""
-        entry = Entry(message, self._internet.clock.now(), [])
+        entry = QueueEntry(message, self._internet.clock.now(), [])
         self._return(entry, [(result, False) for result in results])
 
-    def flush(self, entries: Iterable[Entry] | None = None) -> None:
+    def flush(self, entries: Iterable[QueueEntry] | None = None) -> None:
         """Try messages now instead of when they are due; held ones are released."""
         for entry in list(self.entries.values() if entries is None else entries):
             entry.is_held = False
             self._start(entry)
 
-    def freeze(self, entries: Iterable[Entry]) -> None:
+    def freeze(self, entries: Iterable[QueueEntry]) -> None:
         """Do not try these messages until they are thawed, not even when all are flushed."""
         for entry in entries:
             entry.is_frozen = True
             if entry.job is not None:
                 entry.job.cancel()
 
-    def thaw(self, entries: Iterable[Entry]) -> None:
+    def thaw(self, entries: Iterable[QueueEntry]) -> None:
         """Try frozen messages again, now."""
         for entry in list(entries):
             if entry.is_frozen:
                 entry.is_frozen = False
                 self._start(entry)
 
-    def hold(self, entries: Iterable[Entry]) -> None:
+    def hold(self, entries: Iterable[QueueEntry]) -> None:
         """Do not try these messages until they are flushed; they grow older all the same."""
         for entry in entries:
             entry.is_held = True
             if entry.job is not None:
                 entry.job.cancel()
 
-    def drop(self, entries: Iterable[Entry]) -> None:
+    def drop(self, entries: Iterable[QueueEntry]) -> None:
         """Throw messages away without a word to anybody."""
         for entry in list(entries):
             if entry.job is not None:
                 entry.job.cancel()
             self.entries.pop(entry.message.queue_id, None)
             for recipient in entry.waiting:
-                dropped = Result(recipient, Stage.QUEUE, None, Reason.DROPPED, "", "", reports_delivery=False)
+                dropped = RecipientResult(
+                    recipient, Stage.QUEUE, None, Reason.DROPPED, "", "", reports_delivery=False
+                )
                 self._note_returned(entry, dropped, expired=False, report="")
             entry.waiting.clear()
 
@@ -120,7 +122,11 @@ class MailQueue:
         self.entries.clear()
 
     def tell(
-        self, message: QueuedMessage, arrived: datetime, action: dsn.Action, results: Sequence[Result]
+        self,
+        message: QueuedMessage,
+        arrived: datetime,
+        action: dsn.DsnAction,
+        results: Sequence[RecipientResult],
     ) -> dict[Address, str]:
         """Send the sender a report about those recipients for whom one is due; return its queue id for each."""
         internet, envelope = self._internet, message.envelope
@@ -129,15 +135,15 @@ class MailQueue:
         if not due or not isinstance(sender, Address):
             return {}
         now = internet.clock.now()
-        queue_id = internet.chance.queue_id()
+        queue_id = internet.random.queue_id()
         style = internet.world.hosts[message.host].personality.bounces
-        until = arrived + self.schedule.give_up_after if action is dsn.Action.DELAYED else None
+        until = arrived + self.schedule.give_up_after if action is dsn.DsnAction.DELAYED else None
         raw = bounce_styles.write(
-            dsn.Report(
+            dsn.DeliveryStatusReport(
                 host=message.host,
                 to=sender,
                 statuses=tuple(
-                    dsn.Status(
+                    dsn.RecipientStatus(
                         result.recipient,
                         action,
                         result.reply,
@@ -168,7 +174,7 @@ class MailQueue:
 
     # Inside --------------------------------------------------------------------------------------
 
-    def _start(self, entry: Entry) -> None:
+    def _start(self, entry: QueueEntry) -> None:
         if entry.is_held or entry.is_frozen or entry.is_running or entry.message.queue_id not in self.entries:
             return
         if entry.job is not None:
@@ -177,9 +183,9 @@ class MailQueue:
         entry.is_running = True
         self._internet.supervisor.spawn(self._attempt(entry), f"transfer {entry.message.queue_id}")
 
-    async def _attempt(self, entry: Entry) -> None:
+    async def _attempt(self, entry: QueueEntry) -> None:
         entry.attempts += 1
-        transfer = Transfer(self._internet, replace(entry.message, recipients=tuple(entry.waiting)))
+        transfer = MessageTransfer(self._internet, replace(entry.message, recipients=tuple(entry.waiting)))
         try:
             await transfer.run()
         finally:
@@ -187,31 +193,31 @@ class MailQueue:
         if entry.message.queue_id in self.entries:  # and not dropped meanwhile
             self._conclude(entry, transfer.results)
 
-    def _conclude(self, entry: Entry, results: Sequence[Result]) -> None:
+    def _conclude(self, entry: QueueEntry, results: Sequence[RecipientResult]) -> None:
         """Act on what came of an attempt."""
         now = self._internet.clock.now()
-        retries: list[tuple[Result, datetime]] = []
-        returns: list[tuple[Result, bool]] = []
-        relayed: list[Result] = []
+        retries: list[tuple[RecipientResult, datetime]] = []
+        returns: list[tuple[RecipientResult, bool]] = []
+        relayed: list[RecipientResult] = []
         for result in results:
             entry.last[result.recipient.address] = result
             tried = judge(result.reply, result.reason, at=result.at)
             step, gap = self.schedule.decide(tried, age=now - entry.arrived, attempts=entry.attempts)
-            if step is Next.RETRY:
+            if step is NextStep.RETRY:
                 retries.append((result, now + gap))
-            elif step is not Next.DONE:
-                returns.append((result, step is Next.EXPIRE))
+            elif step is not NextStep.DONE:
+                returns.append((result, step is NextStep.EXPIRE))
             elif not result.reports_delivery:
                 relayed.append(result)
         entry.waiting = [result.recipient for result, _ in retries]
         self._return(entry, returns)
-        self.tell(entry.message, entry.arrived, dsn.Action.RELAYED, relayed)
+        self.tell(entry.message, entry.arrived, dsn.DsnAction.RELAYED, relayed)
         if retries:
             self._defer(entry, retries)
         else:
             del self.entries[entry.message.queue_id]
 
-    def _defer(self, entry: Entry, retries: Sequence[tuple[Result, datetime]]) -> None:
+    def _defer(self, entry: QueueEntry, retries: Sequence[tuple[RecipientResult, datetime]]) -> None:
         clock = self._internet.clock
         until = min(due for _, due in retries)
         for result, _ in retries:
@@ -230,17 +236,21 @@ class MailQueue:
         warn_after = self.schedule.warn_after
         if warn_after is not None and not entry.was_warned and clock.now() - entry.arrived >= warn_after:
             entry.was_warned = True
-            self.tell(entry.message, entry.arrived, dsn.Action.DELAYED, [result for result, _ in retries])
+            self.tell(entry.message, entry.arrived, dsn.DsnAction.DELAYED, [result for result, _ in retries])
         if not (entry.is_held or entry.is_frozen):
             entry.job = clock.at(until, lambda: self._start(entry), name=f"retry {entry.message.queue_id}")
 
-    def _return(self, entry: Entry, returns: Sequence[tuple[Result, bool]]) -> None:
-        told = self.tell(entry.message, entry.arrived, dsn.Action.FAILED, [result for result, _ in returns])
+    def _return(self, entry: QueueEntry, returns: Sequence[tuple[RecipientResult, bool]]) -> None:
+        told = self.tell(
+            entry.message, entry.arrived, dsn.DsnAction.FAILED, [result for result, _ in returns]
+        )
         for result, expired in returns:
             report = told.get(result.recipient.address, "")
             self._note_returned(entry, result, expired=expired, report=report)
 
-    def _note_returned(self, entry: Entry, result: Result, *, expired: bool, report: str) -> None:
+    def _note_returned(
+        self, entry: QueueEntry, result: RecipientResult, *, expired: bool, report: str
+    ) -> None:
         self._internet.log.append(
             Returned,
             Stage.RETURN,

@@ -8,7 +8,7 @@ import os
 from fakemail.engine.fixed_ports import DNS_PORT
 from fakemail.engine.network import Endpoint, Network
 from fakemail.errors import DeclarationError, PortInUse
-from fakemail.model.host import Host, Service
+from fakemail.model.host import HostSpec, Service
 from fakemail.wire.dns_server import DnsServer
 from fakemail.wire.ports import has_loopback_range
 
@@ -22,7 +22,7 @@ class RealPorts:
     def __init__(self, network: Network) -> None:
         self._network = network
 
-    def __call__(self, host: Host, service: Service) -> Endpoint:
+    def __call__(self, host: HostSpec, service: Service) -> Endpoint:
         """The host's own address, and the service's own port."""
         return Endpoint(self._network.loopback_of(host.name), service.port)
 

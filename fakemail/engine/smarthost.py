@@ -8,20 +8,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fakemail.engine.naming import INFRASTRUCTURE, SMARTHOST
 from fakemail.engine.network import LOOPBACK, Endpoint
-from fakemail.engine.site import RunningHost, Site
+from fakemail.engine.service_port import RunningHost, ServicePort
+from fakemail.engine.zone_provisioning import INFRASTRUCTURE, SMARTHOST
 from fakemail.model.host import LOCAL
-from fakemail.terms.address import address
+from fakemail.types.address import address
 
 if TYPE_CHECKING:
-    from fakemail.engine.internet import Internet
+    from fakemail.engine.simulation import Simulation
 
 USER: Final = address(SMARTHOST)
 """Who may log in there."""
 
 
-async def smarthost(internet: Internet) -> RunningHost:
+async def smarthost(internet: Simulation) -> RunningHost:
     """The smarthost, made when somebody first asks. It waits for nothing."""
     world = internet.world
     ours = world.domains.get(INFRASTRUCTURE)
@@ -34,7 +34,7 @@ async def smarthost(internet: Internet) -> RunningHost:
     return internet.hosts[world.domain(INFRASTRUCTURE).submission_host]
 
 
-async def local_server(internet: Internet) -> Site:
+async def local_server(internet: Simulation) -> ServicePort:
     """The own mail server of this machine, as programs in this process see it, on a port that the system chooses."""
     running = await smarthost(internet)
     known = [site for site in running.local if site.is_here]

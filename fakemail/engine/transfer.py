@@ -10,22 +10,22 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from fakemail.engine.connections import Call
-from fakemail.engine.protection import Sts
-from fakemail.mail.envelope import Envelope, Recipient
+from fakemail.engine.connection_pool import Destination
+from fakemail.engine.outbound_tls import StsState
+from fakemail.events.kinds import Attempt, Routed, SmtpCommand
+from fakemail.message.envelope import Envelope, Recipient
 from fakemail.model.host import SMTP
-from fakemail.mta.demands import FAILURES, Demand
-from fakemail.mta.routing import Ask, Found, MailHost, Route, find_addresses, find_route, leads_back
-from fakemail.record.events import Attempt, Exchange, Routed
-from fakemail.smtp.dialogue import Dialogue, Outcome, Outgoing, PeerFailure, Tls
+from fakemail.mta.routing import DnsAnswer, DnsQuery, MailHost, Route, find_addresses, find_route, leads_back
+from fakemail.mta.tls_requirements import FAILURES, TlsRequirement
+from fakemail.smtp.client import ClientTransaction, Outgoing, PeerFailure, RecipientOutcome, TlsUse
 from fakemail.smtp.replies import reply_to
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.tls.dane import Problem
+from fakemail.tls.dane import DaneFailure
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
-    from fakemail.engine.internet import Internet
+    from fakemail.engine.simulation import Simulation
 
 _T = TypeVar("_T")
 _DELIVERED = Reply(250, "2.0.0", "delivered")
@@ -54,7 +54,7 @@ class QueuedMessage:
     """What the host's own accounts get, by the key of the address, where that is not ``content``."""
 
 
-class Result(NamedTuple):
+class RecipientResult(NamedTuple):
     """How an attempt ended for one recipient."""
 
     recipient: Recipient
@@ -77,25 +77,25 @@ class _Candidate(NamedTuple):
     """The domain of the recipients."""
     host: str
     address: str
-    demand: Demand | None
+    demand: TlsRequirement | None
     """``None`` when DNS failed to say."""
 
 
-class _Try(NamedTuple):
+class _Attempt(NamedTuple):
     """A connection to a candidate, and what was wrong with its TLS."""
 
-    dialogue: Dialogue
-    problem: Problem | None
+    dialogue: ClientTransaction
+    problem: DaneFailure | None
 
 
-class Transfer:
+class MessageTransfer:
     """The transfer of one message from one host."""
 
-    def __init__(self, internet: Internet, message: QueuedMessage) -> None:
+    def __init__(self, internet: Simulation, message: QueuedMessage) -> None:
         self._internet = internet
         self._message = message
         self._since = 0
-        self.results: list[Result] = []
+        self.results: list[RecipientResult] = []
         """One for each recipient, once :meth:`run` has ended."""
 
     async def run(self) -> None:
@@ -122,7 +122,7 @@ class Transfer:
         failed = dict(
             failure
             for copy, group in groups.items()
-            for failure in self._internet.agent.deliver(
+            for failure in self._internet.delivery_agent.deliver(
                 name, message.queue_id, message.envelope, copy.content, group, is_junk=copy.is_junk
             ).failed
         )
@@ -145,10 +145,12 @@ class Transfer:
                 True,
             )
             self.results.append(
-                Result(recipient, Stage.DELIVER, reply, verdict.reason, "", name, reports_delivery=True)
+                RecipientResult(
+                    recipient, Stage.DELIVER, reply, verdict.reason, "", name, reports_delivery=True
+                )
             )
         self.results += [
-            Result(recipient, Stage.DELIVER, _DELIVERED, None, "", name, reports_delivery=True)
+            RecipientResult(recipient, Stage.DELIVER, _DELIVERED, None, "", name, reports_delivery=True)
             for recipient in recipients
             if recipient not in failed
         ]
@@ -158,7 +160,7 @@ class Transfer:
         if own_route is not None:
             route = Route((MailHost(0, own_route),), detail="by its own table of routes")
         else:
-            route = await self._ask(find_route(domain, own_name=self._message.host, chance=internet.chance))
+            route = await self._ask(find_route(domain, own_name=self._message.host, chance=internet.random))
         internet.log.append(
             Routed,
             Stage.ROUTE,
@@ -173,15 +175,15 @@ class Transfer:
         if route.reason is not None:
             self._give_up(recipients, route)
             return
-        sts = Sts()
+        sts = StsState()
         if internet.world.hosts[self._message.host].personality.mta_sts:
-            sts = await internet.protection.policy_of(self._message.host, domain)
+            sts = await internet.outbound_tls.policy_of(self._message.host, domain)
         candidates: list[_Candidate] = []
         failed = False
         back: list[str] = []
         for host in route.hosts:
             addresses = await self._ask(find_addresses(host.name))
-            demand = await internet.protection.demand(
+            demand = await internet.outbound_tls.demand(
                 self._message, host.name, domain, route=route, addresses=addresses, policy=sts.policy
             )
             candidates += [
@@ -203,7 +205,7 @@ class Transfer:
         await self._try_hosts(domain, candidates, recipients, sts)
 
     async def _try_hosts(
-        self, domain: str, candidates: list[_Candidate], recipients: list[Recipient], sts: Sts
+        self, domain: str, candidates: list[_Candidate], recipients: list[Recipient], sts: StsState
     ) -> None:
         while candidates:
             candidate, *candidates = candidates
@@ -218,17 +220,17 @@ class Transfer:
             final = not candidates or (dialogue.was_greeted and not failed_demand)
             for outcome in dialogue.outcomes:
                 self._note(candidate, outcome, dialogue, final=final)
-            self._report(domain, candidate, _Try(dialogue, problem), sts)
+            self._report(domain, candidate, _Attempt(dialogue, problem), sts)
             if dialogue.left:
                 # RFC 9422 §4.1: more recipients than it takes at once; the others follow.
                 candidates, recipients = [candidate, *candidates], dialogue.left
             elif final:
                 return
 
-    def _report(self, domain: str, candidate: _Candidate, tried: _Try, sts: Sts) -> None:
+    def _report(self, domain: str, candidate: _Candidate, tried: _Attempt, sts: StsState) -> None:
         """Count it for the report to the domain (RFC 8460 §4.4)."""
         if candidate.demand is not None:
-            self._internet.reporting.note(
+            self._internet.tlsrpt_sender.note(
                 self._message,
                 domain,
                 candidate.demand,
@@ -239,7 +241,7 @@ class Transfer:
                 sts=sts,
             )
 
-    async def _talk(self, candidate: _Candidate, recipients: list[Recipient]) -> _Try:
+    async def _talk(self, candidate: _Candidate, recipients: list[Recipient]) -> _Attempt:
         envelope = self._message.envelope
         outgoing = Outgoing(
             self._message.host,
@@ -255,32 +257,38 @@ class Transfer:
         demand = candidate.demand
         if demand is None:
             failure = PeerFailure(Reason.DNS_TEMPORARY, f"TLSA of {candidate.host}")
-            return self._not_tried(Dialogue(outgoing), failure)
+            return self._not_tried(ClientTransaction(outgoing), failure)
         if demand.refusal is not None and demand.failure is not None:
-            tried = self._not_tried(Dialogue(outgoing), PeerFailure(demand.failure, demand.refusal.detail))
+            tried = self._not_tried(
+                ClientTransaction(outgoing), PeerFailure(demand.failure, demand.refusal.detail)
+            )
             return tried._replace(problem=demand.refusal)
         tried = await self._run(outgoing, demand.tls, candidate, demand)
         reasons = {outcome.reason for outcome in tried.dialogue.outcomes}
-        if demand.tls is Tls.IF_OFFERED and reasons == {Reason.TLS_FAILED}:
+        if demand.tls is TlsUse.IF_OFFERED and reasons == {Reason.TLS_FAILED}:
             # Opportunistic TLS: better in clear text than not at all (RFC 7435 §1).
             outcome = tried.dialogue.outcomes[0]
-            in_clear = await self._run(outgoing, Tls.NEVER, candidate, demand)
+            in_clear = await self._run(outgoing, TlsUse.NEVER, candidate, demand)
             if outcome.at is Stage.SMTP_STARTTLS:
                 return in_clear  # which tells by itself that there was no TLS
-            return in_clear._replace(problem=Problem("validation-failure", outcome.detail))
+            return in_clear._replace(problem=DaneFailure("validation-failure", outcome.detail))
         return tried
 
-    def _not_tried(self, dialogue: Dialogue, failure: PeerFailure) -> _Try:
+    def _not_tried(self, dialogue: ClientTransaction, failure: PeerFailure) -> _Attempt:
         self._since = len(self._internet.log)
         dialogue.never_began(failure)
-        return _Try(dialogue, None)
+        return _Attempt(dialogue, None)
 
-    async def _run(self, outgoing: Outgoing, tls: Tls, candidate: _Candidate, demand: Demand) -> _Try:
+    async def _run(
+        self, outgoing: Outgoing, tls: TlsUse, candidate: _Candidate, demand: TlsRequirement
+    ) -> _Attempt:
         self._since = len(self._internet.log)
-        call = Call(self._message.host, candidate.domain, candidate.host, candidate.address, demand, tls)
-        return _Try(*await self._internet.connections.talk(call, outgoing))
+        call = Destination(
+            self._message.host, candidate.domain, candidate.host, candidate.address, demand, tls
+        )
+        return _Attempt(*await self._internet.connection_pool.talk(call, outgoing))
 
-    async def _ask(self, questions: Generator[Ask, Found, _T]) -> _T:
+    async def _ask(self, questions: Generator[DnsQuery, DnsAnswer, _T]) -> _T:
         """Put a generator's questions to the fake DNS."""
         client = self._internet.dns_client(self._message.host)
         try:
@@ -288,12 +296,14 @@ class Transfer:
             while True:
                 answer = await client.query(ask.name, ask.type)
                 remembered = answer.transport == "memory"
-                ask = questions.send(Found(answer.kind, answer.values(), answer.authentic, remembered))
+                ask = questions.send(DnsAnswer(answer.kind, answer.values(), answer.authentic, remembered))
         except StopIteration as end:
             result: _T = end.value
             return result
 
-    def _note(self, candidate: _Candidate, outcome: Outcome, dialogue: Dialogue, *, final: bool) -> None:
+    def _note(
+        self, candidate: _Candidate, outcome: RecipientOutcome, dialogue: ClientTransaction, *, final: bool
+    ) -> None:
         known = None
         if outcome.reply is not None and outcome.is_accepted and not self._is_external(candidate.address):
             known = _QUEUE_ID.search(outcome.reply.text)
@@ -322,7 +332,7 @@ class Transfer:
         )
         if final:
             self.results.append(
-                Result(
+                RecipientResult(
                     outcome.recipient,
                     outcome.at,
                     outcome.reply,
@@ -339,11 +349,11 @@ class Transfer:
         network = self._internet.network
         return network.attached(network.owner(address), SMTP.name) is not None
 
-    def _reason_given(self, host: str, outcome: Outcome) -> Reason | None:
+    def _reason_given(self, host: str, outcome: RecipientOutcome) -> Reason | None:
         """Why one of our own hosts said no: it wrote it down when it did."""
         for event in reversed(self._internet.log.events(outcome.at, host=host, since=self._since)):
             if (
-                isinstance(event, Exchange)
+                isinstance(event, SmtpCommand)
                 and event.reply == outcome.reply
                 and (outcome.at is not Stage.SMTP_RCPT or event.address == outcome.recipient.address)
             ):
@@ -369,5 +379,7 @@ class Transfer:
                 True,
             )
             self.results.append(
-                Result(recipient, Stage.ROUTE, None, route.reason, route.detail, "", reports_delivery=False)
+                RecipientResult(
+                    recipient, Stage.ROUTE, None, route.reason, route.detail, "", reports_delivery=False
+                )
             )

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fakemail.errors import DeclarationError
-from fakemail.faults import magic as _magic
+from fakemail.faults import magic_addresses as _magic
 from fakemail.faults.actions import answers as _answers
 from fakemail.faults.actions import connections as _connections
 from fakemail.faults.actions import dns as _dns
@@ -23,40 +23,40 @@ from fakemail.faults.actions import http as _http
 from fakemail.faults.actions import reading as _reading
 from fakemail.faults.actions import smtp as _smtp
 from fakemail.faults.actions import tls as _tls
-from fakemail.faults.actions.action import Action
-from fakemail.faults.steps import read_end
-from fakemail.terms.reply import Reply
-from fakemail.terms.suggestions import suggesting
+from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.write_script import read_end
+from fakemail.types.reply import Reply
+from fakemail.types.suggestions import suggesting
 
 # Connections --------------------------------------------------------------------------------------
 
 
-def refuse_connections() -> Action:
+def refuse_connections() -> FaultAction:
     """Do not listen: the system refuses whoever connects."""
     return _connections.RefuseConnections()
 
 
-def hang_connections() -> Action:
+def hang_connections() -> FaultAction:
     """Let whoever connects wait, as a server does whose backlog is full."""
     return _connections.HangConnections()
 
 
-def close() -> Action:
+def close() -> FaultAction:
     """Say 421 (BYE in IMAP) instead of an answer, and end the connection."""
-    return _connections.Close()
+    return _connections.CloseConnection()
 
 
-def drop() -> Action:
+def drop() -> FaultAction:
     """End the connection instead of answering."""
     return _connections.Drop()
 
 
-def reset() -> Action:
+def reset() -> FaultAction:
     """Reset the connection (a TCP segment with RST) instead of answering."""
     return _connections.Reset()
 
 
-def no_reply() -> Action:
+def no_reply() -> FaultAction:
     """Say nothing, now and ever, and keep the connection open."""
     return _connections.NoReply()
 
@@ -64,202 +64,202 @@ def no_reply() -> Action:
 # Answers ------------------------------------------------------------------------------------------
 
 
-def delay(span: timedelta) -> Action:
+def delay(span: timedelta) -> FaultAction:
     """Answer late: by the fake clock to hosts of the fake internet, in real time to everybody else."""
     return _answers.Delay(_span(span))
 
 
-def trickle(pause: timedelta = _answers.PAUSE) -> Action:
+def trickle(pause: timedelta = _answers.PAUSE) -> FaultAction:
     """Answer octet by octet, with a real pause between them."""
     return _answers.Trickle(_span(pause))
 
 
-def throttle(rate: int) -> Action:
+def throttle(rate: int) -> FaultAction:
     """Answer at so many octets a second."""
     return _answers.Throttle(_count("rate", rate, least=1))
 
 
-def half_reply(then: str = "drop") -> Action:
+def partial_reply(then: str = "drop") -> FaultAction:
     """Send half of the answer, and ``"drop"`` or ``"reset"`` the connection, or ``"hang"``."""
-    return _answers.HalfReply(read_end(then))
+    return _answers.PartialReply(read_end(then))
 
 
-def garbage(octets: bytes | str = _answers.NONSENSE) -> Action:
+def garbage(octets: bytes | str = _answers.NONSENSE) -> FaultAction:
     """Send these octets instead of the answer."""
     return _answers.Garbage(_octets(octets))
 
 
-def overlong(octets: int = _answers.LONG) -> Action:
+def oversized_line(octets: int = _answers.LONG) -> FaultAction:
     """Make the last line of the answer so much longer."""
-    return _answers.Overlong(_count("octets", octets, least=1))
+    return _answers.OversizedLine(_count("octets", octets, least=1))
 
 
-def malformed() -> Action:
+def malformed() -> FaultAction:
     """Leave out the first octet of each line of the answer: a code of two digits, a wrong tag, no plus sign."""
     return _answers.Malformed()
 
 
-def wrong_line_ends() -> Action:
+def wrong_line_ends() -> FaultAction:
     """End the lines of the answer with LF alone."""
     return _answers.WrongLineEnds()
 
 
-def duplicate_reply() -> Action:
+def duplicate_reply() -> FaultAction:
     """Answer twice: the client takes the second for the answer to its next command."""
     return _answers.DuplicateReply()
 
 
-def lose_reply(how: str = "drop") -> Action:
+def drop_reply(how: str = "drop") -> FaultAction:
     """Do what was asked and, instead of saying so, ``"drop"`` or ``"reset"`` the connection, or ``"hang"``."""
-    return _answers.LoseReply(read_end(how))
+    return _answers.DropReply(read_end(how))
 
 
-def inject(octets: bytes | str) -> Action:
+def inject(octets: bytes | str) -> FaultAction:
     """Send these octets right behind the answer: in clear text where that answers STARTTLS."""
-    return _answers.Inject(_octets(octets))
+    return _answers.InjectBytes(_octets(octets))
 
 
 # SMTP ---------------------------------------------------------------------------------------------
 
 
-def reply(code: int | Reply, enhanced: str | None = None, text: str = "") -> Action:
+def reply(code: int | Reply, enhanced: str | None = None, text: str = "") -> FaultAction:
     """Answer so. A command that is answered with 4yz or 5yz is not carried out."""
     if isinstance(code, Reply):
-        return _smtp.GiveReply(code)
+        return _smtp.SendReply(code)
     if not isinstance(code, int):
         raise DeclarationError(f'a reply is written faults.reply(452, "4.2.2", "full"), not with {code!r}.')
-    return _smtp.GiveReply(Reply(code, enhanced, text))
+    return _smtp.SendReply(Reply(code, enhanced, text))
 
 
-def as_address_says() -> Action:
-    """Answer as the local part says (``bob-452``, ``rcptto-timeout``): see ``domain.magic_addresses()``."""
+def as_address_says() -> FaultAction:
+    """Answer as the local part says (``bob-452``, ``rcptto-timeout``): see ``domain.enable_magic_addresses()``."""
     return _magic.AsAddressSays()
 
 
-def hide(*keywords: str) -> Action:
+def hide(*keywords: str) -> FaultAction:
     """Leave these keywords out of the reply to EHLO, and know nothing of them."""
     return _smtp.Hide(frozenset(map(str.upper, keywords)))
 
 
-def advertise(*keywords: str) -> Action:
+def advertise(*keywords: str) -> FaultAction:
     """Put these keywords into the reply to EHLO, though nothing stands behind them."""
     return _smtp.Advertise(keywords)
 
 
-def keep_plaintext() -> Action:
+def starttls_injection() -> FaultAction:
     """Take what came in clear text behind STARTTLS for commands given over TLS."""
-    return _smtp.KeepPlaintext()
+    return _smtp.StarttlsInjection()
 
 
-def pretend_success() -> Action:
+def pretend_success() -> FaultAction:
     """Say yes, and let the message disappear; at RCPT for that recipient."""
     return _smtp.PretendSuccess()
 
 
-def deliver_twice() -> Action:
+def deliver_twice() -> FaultAction:
     """Take the message twice, and tell the client of one."""
     return _smtp.DeliverTwice()
 
 
-def corrupt() -> Action:
+def corrupt() -> FaultAction:
     """Take the message with one letter of its body changed."""
     return _smtp.Corrupt()
 
 
-def truncate(keep: int | None = None) -> Action:
+def truncate(keep: int | None = None) -> FaultAction:
     """Take the message with so many octets of its body, half of them unless told otherwise."""
     return _smtp.Truncate(None if keep is None else _count("keep", keep, least=0))
 
 
-def reorder() -> Action:
+def reorder() -> FaultAction:
     """Take the message with the lines of its body in the opposite order."""
     return _smtp.Reorder()
 
 
-def end_data_at(*ends: bytes | str) -> Action:
+def accept_smuggled_end(*ends: bytes | str) -> FaultAction:
     """Take these octets for the end of the message as well: all known kinds of SMTP smuggling unless some are given."""
-    return _smtp.EndDataAt(tuple(map(_octets, ends)) or _smtp.SMUGGLING)
+    return _smtp.AcceptSmuggledEnd(tuple(map(_octets, ends)) or _smtp.SMUGGLING)
 
 
 # DNS ----------------------------------------------------------------------------------------------
 
 
-def give_rcode(rcode: str) -> Action:
+def rcode(rcode: str) -> FaultAction:
     """Answer with a response code (``"SERVFAIL"``, ``"NXDOMAIN"``...) and no records."""
-    return _dns.GiveRcode(rcode)
+    return _dns.Rcode(rcode)
 
 
-def no_data() -> Action:
+def no_data() -> FaultAction:
     """Say that the name exists, and has no records of that type."""
     return _dns.NoData()
 
 
-def give_records(*values: str, ttl: int = 300) -> Action:
+def records(*values: str, ttl: int = 300) -> FaultAction:
     """Answer with these records, in zone-file form."""
-    return _dns.GiveRecords(values, ttl)
+    return _dns.Records(values, ttl)
 
 
-def answer_in_turn(*sets: Sequence[str], ttl: int = 300) -> Action:
+def rotate_records(*sets: Sequence[str], ttl: int = 300) -> FaultAction:
     """Answer with the first of these sets of records, next time with the second, and so round and round."""
-    return _dns.AnswerInTurn(tuple(map(tuple, sets)), ttl)
+    return _dns.RotateRecords(tuple(map(tuple, sets)), ttl)
 
 
-def cname_loop() -> Action:
+def cname_loop() -> FaultAction:
     """Say that the name stands for another, and that one for the first."""
     return _dns.CnameLoop()
 
 
-def lame_delegation() -> Action:
+def lame_delegation() -> FaultAction:
     """Know nothing of the zone, and point back to the root."""
     return _dns.LameDelegation()
 
 
-def split_text(size: int = 20) -> Action:
+def split_text(size: int = 20) -> FaultAction:
     """Cut the text of TXT records into strings of so many octets."""
     return _dns.SplitText(size)
 
 
-def shuffle_records() -> Action:
+def shuffle_records() -> FaultAction:
     """Give the records in an order of chance."""
     return _dns.ShuffleRecords()
 
 
-def duplicate_records() -> Action:
+def duplicate_records() -> FaultAction:
     """Give each record twice."""
     return _dns.DuplicateRecords()
 
 
-def give_ttl(ttl: int) -> Action:
+def ttl(ttl: int) -> FaultAction:
     """Give the records this time to live, in seconds."""
-    return _dns.GiveTtl(ttl)
+    return _dns.Ttl(ttl)
 
 
-def no_additional() -> Action:
+def no_additional() -> FaultAction:
     """Leave out the addresses of the hosts that the answer names."""
     return _dns.NoAdditional()
 
 
-def claim_authentic() -> Action:
+def claim_authentic() -> FaultAction:
     """Say that the answer was validated with DNSSEC, which it was not."""
     return _dns.ClaimAuthentic()
 
 
-def truncate_answer() -> Action:
+def truncate_answer() -> FaultAction:
     """Say over UDP that the answer does not fit, so that it is asked for again over TCP."""
     return _dns.TruncateAnswer()
 
 
-def wrong_id() -> Action:
+def wrong_id() -> FaultAction:
     """Answer under another message id."""
     return _dns.WrongId()
 
 
-def wrong_question() -> Action:
+def wrong_question() -> FaultAction:
     """Answer another question than the one that was asked."""
     return _dns.WrongQuestion()
 
 
-def malformed_answer() -> Action:
+def malformed_answer() -> FaultAction:
     """End the message in the middle of a record."""
     return _dns.MalformedAnswer()
 
@@ -267,22 +267,22 @@ def malformed_answer() -> Action:
 # TLS ----------------------------------------------------------------------------------------------
 
 
-def send_alert(alert: str = "handshake_failure") -> Action:
+def send_alert(alert: str = "handshake_failure") -> FaultAction:
     """Refuse the handshake with an alert of RFC 8446 §6."""
     return _tls.SendAlert(alert)
 
 
-def present_certificate(flaw: str) -> Action:
+def present_certificate(flaw: str) -> FaultAction:
     """Present a certificate with a flaw: ``"expired"``, ``"wrong_name"``, ``"revoked"``..."""
     return _tls.PresentCertificate(flaw)
 
 
-def only_versions(*versions: str) -> Action:
+def only_versions(*versions: str) -> FaultAction:
     """Speak these versions of TLS only, such as ``"TLSv1.1"``."""
     return _tls.OnlyVersions(versions)
 
 
-def only_ciphers(ciphers: str) -> Action:
+def only_ciphers(ciphers: str) -> FaultAction:
     """Know these ciphers only, by the names of OpenSSL, in TLS 1.2."""
     return _tls.OnlyCiphers(ciphers)
 
@@ -290,77 +290,77 @@ def only_ciphers(ciphers: str) -> Action:
 # IMAP and POP3 ------------------------------------------------------------------------------------
 
 
-def refuse(code: str = "", text: str = "not today", status: str = "NO") -> Action:
+def refuse(code: str = "", text: str = "not today", status: str = "NO") -> FaultAction:
     """Refuse a command with a response code: NO (or BAD) in IMAP, ``-ERR`` in POP3."""
     return _reading.Refuse(code, text, status)
 
 
-def say_yes() -> Action:
+def fake_success() -> FaultAction:
     """Say that the command was carried out, and do nothing."""
-    return _reading.SayYes()
+    return _reading.FakeSuccess()
 
 
-def remove_message(number: int = 1) -> Action:
+def remove_message(number: int = 1) -> FaultAction:
     """Let somebody else remove a message of the mailbox before the command is carried out."""
     return _reading.RemoveMessage(number)
 
 
-def renew_uids() -> Action:
+def bump_uidvalidity() -> FaultAction:
     """Give the mailbox another UIDVALIDITY and other uids before the command is carried out."""
-    return _reading.RenewUids()
+    return _reading.BumpUidvalidity()
 
 
-def end_behind(then: str = "drop") -> Action:
+def close_after_reply(then: str = "drop") -> FaultAction:
     """Answer, and ``"drop"`` or ``"reset"`` the connection behind that, or ``"hang"``."""
-    return _reading.EndBehind(read_end(then))
+    return _reading.CloseAfterReply(read_end(then))
 
 
-def wrong_size(by: int = 1) -> Action:
+def wrong_size(by: int = 1) -> FaultAction:
     """Say of a message that it is so many octets longer than it is."""
     return _reading.WrongSize(by)
 
 
-def bye_inside(code: str = "UNAVAILABLE", text: str = "The server is going down.") -> Action:
+def bye_mid_response(code: str = "UNAVAILABLE", text: str = "The server is going down.") -> FaultAction:
     """Say BYE in the middle of an answer of IMAP, and close."""
-    return _reading.ByeInside(code, text)
+    return _reading.ByeMidResponse(code, text)
 
 
-def cut_literal(then: str = "drop") -> Action:
+def truncate_literal(then: str = "drop") -> FaultAction:
     """End the connection, or hang, in the middle of a literal of IMAP."""
-    return _reading.CutLiteral(read_end(then))
+    return _reading.TruncateLiteral(read_end(then))
 
 
-def hide_news() -> Action:
+def suppress_untagged() -> FaultAction:
     """Say nothing of messages that have come or gone: no EXISTS, no EXPUNGE."""
-    return _reading.HideNews()
+    return _reading.SuppressUntagged()
 
 
-def say_unasked(*responses: str) -> Action:
+def send_untagged(*responses: str) -> FaultAction:
     """Say these untagged responses before an answer of IMAP: ``"3 EXISTS"``."""
-    return _reading.SayUnasked(responses)
+    return _reading.SendUntagged(responses)
 
 
-def no_final_dot() -> Action:
+def no_final_dot() -> FaultAction:
     """Leave out the dot that ends a long answer of POP3."""
     return _reading.NoFinalDot()
 
 
-def other_uidl(prefix: str = "other-") -> Action:
+def change_uidl(prefix: str = "other-") -> FaultAction:
     """Call each message otherwise in UIDL than before."""
-    return _reading.OtherUidl(prefix)
+    return _reading.ChangeUidl(prefix)
 
 
 # HTTPS --------------------------------------------------------------------------------------------
 
 
-def give_status(status: int) -> Action:
+def http_status(status: int) -> FaultAction:
     """Answer a request over HTTPS with this status, and an empty document."""
-    return _http.GiveStatus(status)
+    return _http.HttpStatus(status)
 
 
-def give_body(body: bytes | str) -> Action:
+def http_body(body: bytes | str) -> FaultAction:
     """Answer a request over HTTPS with another document."""
-    return _http.GiveBody(_octets(body))
+    return _http.HttpBody(_octets(body))
 
 
 def _octets(given: bytes | str) -> bytes:

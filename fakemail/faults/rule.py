@@ -6,16 +6,16 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fakemail.faults.actions.action import Action
-from fakemail.faults.facts import EVERYWHERE, Facts, Where
-from fakemail.faults.when import ALWAYS, When, how_often
-from fakemail.terms.domains import u_labels
-from fakemail.terms.ids import Chance
-from fakemail.terms.stage import Stage
+from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.context import EVERYWHERE, FaultContext, Match
+from fakemail.faults.schedule import ALWAYS, Schedule, how_often
+from fakemail.types.domains import u_labels
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class FaultScope:
     """Whose fault it is: one host's, a domain's, or everybody's."""
 
     host: str = ""
@@ -27,25 +27,25 @@ class Scope:
         )
 
 
-EVERYBODY = Scope()
+EVERYBODY = FaultScope()
 
 
 @dataclass(eq=False)
-class Rule:
+class FaultRule:
     """A fault, with its counts."""
 
     stage: Stage
-    action: Action
-    where: Where = EVERYWHERE
-    when: When = ALWAYS
-    scope: Scope = EVERYBODY
+    action: FaultAction
+    where: Match = EVERYWHERE
+    when: Schedule = ALWAYS
+    scope: FaultScope = EVERYBODY
     must_fire: bool = False
     """Whether a test in which it never strikes is wrong."""
-    chance: Chance | None = None
+    chance: SeededRandom | None = None
     """Its own, so that what one rule draws does not shift what others do."""
-    allies: list[Rule] = field(default_factory=list, init=False, repr=False)
+    allies: list[FaultRule] = field(default_factory=list, init=False, repr=False)
     """Those that are parts of one fault with it: when one has struck, the fault has."""
-    reached: int = field(default=0, init=False)
+    evaluated: int = field(default=0, init=False)
     """How often the stage was reached while it was in force, whatever the facts."""
     occasions: int = field(default=0, init=False)
     """How often everything fitted."""
@@ -56,9 +56,9 @@ class Rule:
     _met: int = field(default=-1, init=False, repr=False)
     _struck: set[Hashable] = field(default_factory=set, init=False, repr=False)
 
-    def strikes(self, facts: Facts) -> bool:
+    def fires(self, facts: FaultContext) -> bool:
         """Whether it strikes now; counted either way."""
-        self.reached += 1
+        self.evaluated += 1
         missed = self.where.first_miss(facts)
         if missed is not None:
             self._note_miss(facts, missed)
@@ -96,8 +96,8 @@ class Rule:
         """Whether it can strike at that time."""
         return not self.is_used_up and self.when.is_on(now)
 
-    def _note_miss(self, facts: Facts, missed: str) -> None:
-        met = sum(Where(**{name: getattr(self.where, name)}).fits(facts) for name in self.where.conditions)
+    def _note_miss(self, facts: FaultContext, missed: str) -> None:
+        met = sum(Match(**{name: getattr(self.where, name)}).fits(facts) for name in self.where.conditions)
         if met > self._met:
             self._met, self.closest = met, missed
 

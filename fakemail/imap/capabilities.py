@@ -2,7 +2,7 @@
 
 CAPABILITY, the documentation and the tests are made from it. A capability that a host hides is neither offered
 nor understood; which commands need one is told in :mod:`fakemail.imap.states`, and which arguments in
-:mod:`fakemail.imap.needs`.
+:mod:`fakemail.imap.required_capabilities`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fakemail.imap.personality import Profile
+from fakemail.imap.server_kinds import ImapProfile
 from fakemail.model.host import Security
-from fakemail.sasl.offering import offered
-from fakemail.terms.channel import Channel
+from fakemail.sasl.server_mechanisms import offered
+from fakemail.types.channel import Channel
 
 
-class Shown(Enum):
+class ListedIn(Enum):
     """In which state a capability is listed."""
 
     ALWAYS = "always"
@@ -27,67 +27,67 @@ class Shown(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CapabilityContext:
     """What the list of a session depends on."""
 
-    profile: Profile
+    profile: ImapProfile
     channel: Channel | None
     authenticated: bool
     compressed: bool = False
 
 
-class Row(NamedTuple):
+class CapabilityRow(NamedTuple):
     """One capability."""
 
     name: str
     source: str
-    shown: Shown = Shown.AFTER
-    offered: Callable[[Facts], str | None] = lambda facts: ""
+    shown: ListedIn = ListedIn.AFTER
+    offered: Callable[[CapabilityContext], str | None] = lambda facts: ""
     """What is written behind the name, ``None`` where it is not offered."""
 
 
-def may_log_in(facts: Facts) -> bool:
+def may_log_in(facts: CapabilityContext) -> bool:
     """Whether a password may be told on this connection."""
     personality = facts.profile.host.personality
     return facts.channel is not None or personality.auth_in_clear
 
 
-def mechanisms(profile: Profile, channel: Channel | None) -> tuple[str, ...]:
+def mechanisms(profile: ImapProfile, channel: Channel | None) -> tuple[str, ...]:
     """The SASL mechanisms offered on a connection, the strongest first."""
     return offered(profile.host.personality, channel, profile.knows)
 
 
-def _starttls(facts: Facts) -> str | None:
+def _starttls(facts: CapabilityContext) -> str | None:
     can = facts.profile.service.security is Security.STARTTLS and facts.channel is None
     return "" if can else None
 
 
-def _login_disabled(facts: Facts) -> str | None:
+def _login_disabled(facts: CapabilityContext) -> str | None:
     return None if may_log_in(facts) else ""
 
 
-def _append_limit(facts: Facts) -> str | None:
+def _append_limit(facts: CapabilityContext) -> str | None:
     return f"={facts.profile.max_message_size}"
 
 
-def _compress(facts: Facts) -> str | None:
+def _compress(facts: CapabilityContext) -> str | None:
     return None if facts.compressed else ""
 
 
-def _with(*others: str) -> Callable[[Facts], str | None]:
+def _with(*others: str) -> Callable[[CapabilityContext], str | None]:
     """Offered where some other capabilities are."""
     return lambda facts: "" if all(facts.profile.knows(other) for other in others) else None
 
 
-def _literal_plus(facts: Facts) -> str | None:
+def _literal_plus(facts: CapabilityContext) -> str | None:
     return None if facts.profile.imap.literal_minus else ""
 
 
-def _literal_minus(facts: Facts) -> str | None:
+def _literal_minus(facts: CapabilityContext) -> str | None:
     return "" if facts.profile.imap.literal_minus or not facts.profile.knows("LITERAL+") else None
 
 
-def _gmail(facts: Facts) -> str | None:
+def _gmail(facts: CapabilityContext) -> str | None:
     return "" if facts.profile.imap.uses_labels else None
 
 
@@ -98,71 +98,73 @@ _IN_REV2: Final = (
 )
 
 CAPABILITIES: Final = (
-    Row("IMAP4rev2", "RFC 9051", Shown.ALWAYS, _with(*_IN_REV2)),
-    Row("IMAP4rev1", "RFC 3501", Shown.ALWAYS),
-    Row("STARTTLS", "RFC 9051 §6.2.1", Shown.BEFORE, _starttls),
-    Row("LOGINDISABLED", "RFC 9051 §6.2.3", Shown.BEFORE, _login_disabled),
-    Row("LITERAL+", "RFC 7888", Shown.ALWAYS, _literal_plus),
-    Row("LITERAL-", "RFC 7888", Shown.ALWAYS, _literal_minus),
-    Row("SASL-IR", "RFC 4959", Shown.BEFORE),
-    Row("ID", "RFC 2971", Shown.ALWAYS),
-    Row("ENABLE", "RFC 5161", Shown.ALWAYS),
-    Row("IDLE", "RFC 2177"),
-    Row("NAMESPACE", "RFC 2342"),
-    Row("CHILDREN", "RFC 3348"),
-    Row("UIDPLUS", "RFC 4315"),
-    Row("UNSELECT", "RFC 3691"),
-    Row("MOVE", "RFC 6851"),
-    Row("MULTIAPPEND", "RFC 3502"),
-    Row("LIST-EXTENDED", "RFC 5258"),
-    Row("LIST-STATUS", "RFC 5819"),
-    Row("LIST-MYRIGHTS", "RFC 8440", offered=_with("ACL")),
-    Row("SPECIAL-USE", "RFC 6154"),
-    Row("CREATE-SPECIAL-USE", "RFC 6154 §3", offered=_with("SPECIAL-USE")),
-    Row("STATUS=SIZE", "RFC 8438"),
-    Row("ESEARCH", "RFC 4731"),
-    Row("SEARCHRES", "RFC 5182"),
-    Row("WITHIN", "RFC 5032"),
-    Row("SORT", "RFC 5256"),
-    Row("SORT=DISPLAY", "RFC 5957", offered=_with("SORT")),
-    Row("THREAD=REFERENCES", "RFC 5256"),
-    Row("THREAD=ORDEREDSUBJECT", "RFC 5256"),
-    Row("ESORT", "RFC 5267", offered=_with("SORT")),
-    Row("PARTIAL", "RFC 9394"),
-    Row("MULTISEARCH", "RFC 7377"),
-    Row("BINARY", "RFC 3516"),
-    Row("CONDSTORE", "RFC 7162"),
-    Row("QRESYNC", "RFC 7162", offered=_with("CONDSTORE", "ENABLE")),
-    Row("QUOTA", "RFC 9208"),
-    Row("QUOTA=RES-STORAGE", "RFC 9208 §5.1", offered=_with("QUOTA")),
-    Row("QUOTA=RES-MESSAGE", "RFC 9208 §5.2", offered=_with("QUOTA")),
-    Row("QUOTA=RES-MAILBOX", "RFC 9208 §5.3", offered=_with("QUOTA")),
-    Row("QUOTASET", "RFC 9208 §4.1.3", offered=_with("QUOTA")),
-    Row("METADATA", "RFC 5464"),
-    Row("ACL", "RFC 4314"),
-    Row("RIGHTS=", "RFC 4314 §2.2", offered=lambda facts: "kxte" if facts.profile.knows("ACL") else None),
-    Row("NOTIFY", "RFC 5465"),
-    Row("COMPRESS=DEFLATE", "RFC 4978", offered=_compress),
-    Row("UTF8=ACCEPT", "RFC 6855", offered=_with("ENABLE")),
-    Row("APPENDLIMIT", "RFC 7889", offered=_append_limit),
-    Row("OBJECTID", "RFC 8474"),
-    Row("SAVEDATE", "RFC 8514"),
-    Row("PREVIEW", "RFC 8970"),
-    Row("REPLACE", "RFC 8508"),
-    Row("UIDONLY", "RFC 9586", offered=_with("ENABLE")),
-    Row("UNAUTHENTICATE", "RFC 8437"),
-    Row("X-GM-EXT-1", "Google, IMAP Extensions", offered=_gmail),
-    Row("XLIST", "Google, IMAP Extensions", Shown.ALWAYS, _gmail),
+    CapabilityRow("IMAP4rev2", "RFC 9051", ListedIn.ALWAYS, _with(*_IN_REV2)),
+    CapabilityRow("IMAP4rev1", "RFC 3501", ListedIn.ALWAYS),
+    CapabilityRow("STARTTLS", "RFC 9051 §6.2.1", ListedIn.BEFORE, _starttls),
+    CapabilityRow("LOGINDISABLED", "RFC 9051 §6.2.3", ListedIn.BEFORE, _login_disabled),
+    CapabilityRow("LITERAL+", "RFC 7888", ListedIn.ALWAYS, _literal_plus),
+    CapabilityRow("LITERAL-", "RFC 7888", ListedIn.ALWAYS, _literal_minus),
+    CapabilityRow("SASL-IR", "RFC 4959", ListedIn.BEFORE),
+    CapabilityRow("ID", "RFC 2971", ListedIn.ALWAYS),
+    CapabilityRow("ENABLE", "RFC 5161", ListedIn.ALWAYS),
+    CapabilityRow("IDLE", "RFC 2177"),
+    CapabilityRow("NAMESPACE", "RFC 2342"),
+    CapabilityRow("CHILDREN", "RFC 3348"),
+    CapabilityRow("UIDPLUS", "RFC 4315"),
+    CapabilityRow("UNSELECT", "RFC 3691"),
+    CapabilityRow("MOVE", "RFC 6851"),
+    CapabilityRow("MULTIAPPEND", "RFC 3502"),
+    CapabilityRow("LIST-EXTENDED", "RFC 5258"),
+    CapabilityRow("LIST-STATUS", "RFC 5819"),
+    CapabilityRow("LIST-MYRIGHTS", "RFC 8440", offered=_with("ACL")),
+    CapabilityRow("SPECIAL-USE", "RFC 6154"),
+    CapabilityRow("CREATE-SPECIAL-USE", "RFC 6154 §3", offered=_with("SPECIAL-USE")),
+    CapabilityRow("STATUS=SIZE", "RFC 8438"),
+    CapabilityRow("ESEARCH", "RFC 4731"),
+    CapabilityRow("SEARCHRES", "RFC 5182"),
+    CapabilityRow("WITHIN", "RFC 5032"),
+    CapabilityRow("SORT", "RFC 5256"),
+    CapabilityRow("SORT=DISPLAY", "RFC 5957", offered=_with("SORT")),
+    CapabilityRow("THREAD=REFERENCES", "RFC 5256"),
+    CapabilityRow("THREAD=ORDEREDSUBJECT", "RFC 5256"),
+    CapabilityRow("ESORT", "RFC 5267", offered=_with("SORT")),
+    CapabilityRow("PARTIAL", "RFC 9394"),
+    CapabilityRow("MULTISEARCH", "RFC 7377"),
+    CapabilityRow("BINARY", "RFC 3516"),
+    CapabilityRow("CONDSTORE", "RFC 7162"),
+    CapabilityRow("QRESYNC", "RFC 7162", offered=_with("CONDSTORE", "ENABLE")),
+    CapabilityRow("QUOTA", "RFC 9208"),
+    CapabilityRow("QUOTA=RES-STORAGE", "RFC 9208 §5.1", offered=_with("QUOTA")),
+    CapabilityRow("QUOTA=RES-MESSAGE", "RFC 9208 §5.2", offered=_with("QUOTA")),
+    CapabilityRow("QUOTA=RES-MAILBOX", "RFC 9208 §5.3", offered=_with("QUOTA")),
+    CapabilityRow("QUOTASET", "RFC 9208 §4.1.3", offered=_with("QUOTA")),
+    CapabilityRow("METADATA", "RFC 5464"),
+    CapabilityRow("ACL", "RFC 4314"),
+    CapabilityRow(
+        "RIGHTS=", "RFC 4314 §2.2", offered=lambda facts: "kxte" if facts.profile.knows("ACL") else None
+    ),
+    CapabilityRow("NOTIFY", "RFC 5465"),
+    CapabilityRow("COMPRESS=DEFLATE", "RFC 4978", offered=_compress),
+    CapabilityRow("UTF8=ACCEPT", "RFC 6855", offered=_with("ENABLE")),
+    CapabilityRow("APPENDLIMIT", "RFC 7889", offered=_append_limit),
+    CapabilityRow("OBJECTID", "RFC 8474"),
+    CapabilityRow("SAVEDATE", "RFC 8514"),
+    CapabilityRow("PREVIEW", "RFC 8970"),
+    CapabilityRow("REPLACE", "RFC 8508"),
+    CapabilityRow("UIDONLY", "RFC 9586", offered=_with("ENABLE")),
+    CapabilityRow("UNAUTHENTICATE", "RFC 8437"),
+    CapabilityRow("X-GM-EXT-1", "Google, IMAP Extensions", offered=_gmail),
+    CapabilityRow("XLIST", "Google, IMAP Extensions", ListedIn.ALWAYS, _gmail),
 )
 NAMES: Final = frozenset(row.name for row in CAPABILITIES)
 
 
-def listed(facts: Facts) -> Iterator[str]:
+def listed(facts: CapabilityContext) -> Iterator[str]:
     """The words of a CAPABILITY response, in order (RFC 9051 §7.2.2)."""
     if facts.profile.imap.before_login and not facts.authenticated:
         yield from _before_login(facts)
         return
-    hidden = Shown.BEFORE if facts.authenticated else Shown.AFTER
+    hidden = ListedIn.BEFORE if facts.authenticated else ListedIn.AFTER
     for row in CAPABILITIES:
         if row.shown is not hidden and facts.profile.knows(row.name):
             more = row.offered(facts)
@@ -174,7 +176,7 @@ def listed(facts: Facts) -> Iterator[str]:
     yield from (word for word in facts.profile.imap.extra if has_auth or not word.startswith("AUTH="))
 
 
-def _before_login(facts: Facts) -> Iterator[str]:
+def _before_login(facts: CapabilityContext) -> Iterator[str]:
     """The words of a kind that has an order of its own, with what the connection adds."""
     imap = facts.profile.imap
     usual = {f"AUTH={name}" for name in mechanisms(facts.profile, facts.channel)}
@@ -192,7 +194,7 @@ def _before_login(facts: Facts) -> Iterator[str]:
             yield word
 
 
-def offers(facts: Facts, capability: str) -> bool:
+def offers(facts: CapabilityContext, capability: str) -> bool:
     """Whether a capability is there to be used, whatever the state."""
     if not facts.profile.knows(capability):
         return False

@@ -11,40 +11,40 @@ from typing import Protocol
 
 from fakemail.clock import datetime
 from fakemail.imap import capabilities
-from fakemail.imap.capabilities import Facts
-from fakemail.imap.notifying import Notifications
-from fakemail.imap.personality import Profile
+from fakemail.imap.capabilities import CapabilityContext
+from fakemail.imap.notifications import Notifications
 from fakemail.imap.responses import bad
+from fakemail.imap.selected_mailbox import SelectedMailbox
+from fakemail.imap.server_kinds import ImapProfile
 from fakemail.imap.syntax.fetch_items import FetchItem
 from fakemail.imap.syntax.scanner import Dialect
-from fakemail.imap.view import View
-from fakemail.sasl.exchange import Credentials
+from fakemail.sasl.exchange import CredentialStore
 from fakemail.store.account import AccountStore
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
 
 
-class State(Enum):
+class ImapState(Enum):
     """RFC 9051 §3."""
 
-    STRANGER = "not authenticated"
+    NOT_AUTHENTICATED = "not authenticated"
     AUTHENTICATED = "authenticated"
     SELECTED = "selected"
 
 
-class Backend(Protocol):
+class ImapBackend(Protocol):
     """Everything a session asks of its host."""
 
     @property
-    def credentials(self) -> Credentials:
+    def credentials(self) -> CredentialStore:
         """Who may log in."""
         ...
 
     @property
-    def chance(self) -> Chance:
+    def chance(self) -> SeededRandom:
         """For what must not be guessed or repeated."""
         ...
 
@@ -57,8 +57,8 @@ class Backend(Protocol):
         ...
 
 
-class Recorder(Protocol):
-    """Writes down one command and the end of its answer (:class:`fakemail.record.events.Told`)."""
+class ImapRecorder(Protocol):
+    """Writes down one command and the end of its answer (:class:`fakemail.events.kinds.CommandCompleted`)."""
 
     def __call__(
         self,
@@ -75,17 +75,19 @@ class Recorder(Protocol):
         ...
 
 
-class Context:
+class ImapContext:
     """The state of one session, as commands see it."""
 
-    def __init__(self, profile: Profile, backend: Backend, peer: Peer, channel: Channel | None) -> None:
+    def __init__(
+        self, profile: ImapProfile, backend: ImapBackend, peer: Peer, channel: Channel | None
+    ) -> None:
         self.profile = profile
         self.backend = backend
         self.peer = peer
         self.channel = channel
         self.login = ""
         self.account: AccountStore | None = None
-        self.view: View | None = None
+        self.view: SelectedMailbox | None = None
         self.is_compressed = False
         """Whether COMPRESS was given."""
         self.leaving = False
@@ -127,24 +129,24 @@ class Context:
         imap = self.profile.imap
         self.dialect = Dialect(self.utf8, imap.strict, imap.seven_bit, imap.charsets)
         # Without what is active already: a second COMPRESS is to be told so, not to be unknown (RFC 4978 §3).
-        facts = Facts(self.profile, self.channel, self.account is not None)
+        facts = CapabilityContext(self.profile, self.channel, self.account is not None)
         self.offered = frozenset(name for name in capabilities.NAMES if capabilities.offers(facts, name))
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> CapabilityContext:
         """What the capabilities depend on."""
-        return Facts(self.profile, self.channel, self.account is not None, self.is_compressed)
+        return CapabilityContext(self.profile, self.channel, self.account is not None, self.is_compressed)
 
     def capability_words(self) -> str:
         """What stands behind CAPABILITY."""
         return " ".join(capabilities.listed(self.facts))
 
     @property
-    def state(self) -> State:
+    def state(self) -> ImapState:
         """Where the session stands."""
         if self.view is not None:
-            return State.SELECTED
-        return State.STRANGER if self.account is None else State.AUTHENTICATED
+            return ImapState.SELECTED
+        return ImapState.NOT_AUTHENTICATED if self.account is None else ImapState.AUTHENTICATED
 
     @property
     def tells_selected(self) -> bool:
@@ -170,7 +172,7 @@ class Context:
         return self.account
 
     @property
-    def selected(self) -> View:
+    def selected(self) -> SelectedMailbox:
         """The selected mailbox."""
         if self.view is None:
             raise bad("No mailbox is selected.", reason=Reason.BAD_SEQUENCE)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from fakemail.store import errors
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Completed:
     """The command was carried out."""
 
     text: str = ""
@@ -25,17 +25,17 @@ class Done:
     reason: Reason | None = None
 
 
-class Refused(Exception):
+class CommandRefused(Exception):
     """The command was not carried out: the tagged response is NO or BAD."""
 
     def __init__(
         self, status: str, text: str, *, code: str | bytes | None = None, reason: Reason | None = None
     ) -> None:
         super().__init__(text)
-        self.done = Done(text, code, status, reason)
+        self.done = Completed(text, code, status, reason)
 
 
-class Lazy:
+class Streaming:
     """A command whose untagged responses are made only as fast as the client takes them.
 
     ``batches`` are whole responses in order, some at a time, none behind a long one; ``end`` is looked at when they
@@ -44,12 +44,12 @@ class Lazy:
 
     __slots__ = ("batches", "end")
 
-    def __init__(self, batches: Iterator[list[bytes]], end: Done) -> None:
+    def __init__(self, batches: Iterator[list[bytes]], end: Completed) -> None:
         self.batches = batches
         self.end = end
 
 
-class Going:
+class AwaitContinuation:
     """A command that waits for a line of the client: a SASL response, or DONE.
 
     ``on_line`` gets the line without its end, one character for each octet.
@@ -57,25 +57,27 @@ class Going:
 
     __slots__ = ("on_line", "prompt")
 
-    def __init__(self, prompt: str | bytes, on_line: Callable[[str], Done | Lazy | Going]) -> None:
+    def __init__(
+        self, prompt: str | bytes, on_line: Callable[[str], Completed | Streaming | AwaitContinuation]
+    ) -> None:
         self.prompt = prompt
         self.on_line = on_line
 
 
-Outcome = Done | Lazy | Going
+Outcome = Completed | Streaming | AwaitContinuation
 
 
-def bad(text: str, *, code: str | bytes | None = None, reason: Reason = Reason.BAD_SYNTAX) -> Refused:
+def bad(text: str, *, code: str | bytes | None = None, reason: Reason = Reason.BAD_SYNTAX) -> CommandRefused:
     """What the client should not have sent."""
-    return Refused("BAD", text, code=code, reason=reason)
+    return CommandRefused("BAD", text, code=code, reason=reason)
 
 
-def no(reason: Reason, text: str, *, code: str | bytes | None = None) -> Refused:
+def no(reason: Reason, text: str, *, code: str | bytes | None = None) -> CommandRefused:
     """What cannot be done."""
-    return Refused("NO", text, code=code, reason=reason)
+    return CommandRefused("NO", text, code=code, reason=reason)
 
 
-def store_refusal(error: errors.StoreError, *, target: bool = False) -> Refused:
+def store_refusal(error: errors.StoreError, *, target: bool = False) -> CommandRefused:
     """What the store said, with the response code for it.
 
     ``target`` is set for APPEND, COPY, MOVE and REPLACE, whose client may create the missing mailbox (RFC 9051

@@ -10,27 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fakemail.faults.book import Book
-from fakemail.faults.facts import Idle
-from fakemail.imap import news
+from fakemail.events.secrets import SecretDetector, mask_line, mask_response
+from fakemail.faults.context import IdleMoment
+from fakemail.faults.host_faults import HostFaults
+from fakemail.imap import updates
 from fakemail.imap.compression import Compression
-from fakemail.imap.context import Backend, Recorder
-from fakemail.imap.interference import Interference
-from fakemail.imap.needs import first_missing
-from fakemail.imap.personality import Profile
-from fakemail.imap.responses import Done, Going, Lazy, Outcome, Refused, store_refusal
-from fakemail.imap.states import COMMANDS, UNKNOWN, Row
+from fakemail.imap.context import ImapBackend, ImapRecorder
+from fakemail.imap.fault_injector import ImapFaultInjector
+from fakemail.imap.required_capabilities import first_missing
+from fakemail.imap.responses import (
+    AwaitContinuation,
+    CommandRefused,
+    Completed,
+    Outcome,
+    Streaming,
+    store_refusal,
+)
+from fakemail.imap.server_kinds import ImapProfile
+from fakemail.imap.states import COMMANDS, UNKNOWN, ImapCommandRow
 from fakemail.imap.syntax import framing, printing
 from fakemail.imap.syntax.commands import Command
 from fakemail.imap.syntax.errors import CommandError, UnknownCommand
 from fakemail.imap.syntax.framing import LITERAL_MARK, Announced, ContinuationWanted, Frame, Framer
 from fakemail.imap.syntax.parser import parse
-from fakemail.record.secrets import Suspicion, mask_line, mask_response
 from fakemail.store.errors import StoreError
-from fakemail.terms.channel import Channel
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 CHUNK: Final = 64 * 1024
 """Octets of output after which others get their turn; ``more`` goes on."""
@@ -42,7 +49,7 @@ _SECRET: Final = frozenset({Stage.IMAP_LOGIN, Stage.IMAP_AUTHENTICATE, Stage.IMA
 _PROMPT: Final = printing.continuation("Ready for literal data.")
 
 
-class Session(Interference):
+class ImapSession(ImapFaultInjector):
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
 
     After each call look at ``has_more`` (call ``more`` when the client has taken the output), ``wants_tls`` (do the
@@ -52,13 +59,13 @@ class Session(Interference):
 
     def __init__(
         self,
-        profile: Profile,
-        backend: Backend,
-        record: Recorder,
+        profile: ImapProfile,
+        backend: ImapBackend,
+        record: ImapRecorder,
         peer: Peer,
         channel: Channel | None = None,
         *,
-        faults: Book | None = None,
+        faults: HostFaults | None = None,
         connection: int = 0,
     ) -> None:
         super().__init__(profile, backend, peer, channel, faults=faults, connection=connection)
@@ -75,13 +82,13 @@ class Session(Interference):
         """Clear text from behind STARTTLS, where a fault keeps it."""
         self._errors = 0
         # The command that is being answered
-        self._row: Row = UNKNOWN
+        self._row: ImapCommandRow = UNKNOWN
         self._tag: str | None = None
         self._line = ""
-        self._suspicion = Suspicion()
+        self._suspicion = SecretDetector()
         self._by_uid = False
-        self._lazy: Lazy | None = None
-        self._going: Going | None = None
+        self._lazy: Streaming | None = None
+        self._going: AwaitContinuation | None = None
         self._rest: memoryview | None = None
         self._responses = 0
         self._octets = 0
@@ -91,7 +98,7 @@ class Session(Interference):
     def greet(self) -> bytes:
         """The greeting (RFC 9051 §7.1)."""
         self._stage_unasked(Stage.IMAP_BANNER)
-        if self._faults.in_force and self._is_struck(Stage.IMAP_BANNER, ""):
+        if self._faults.active and self._is_struck(Stage.IMAP_BANNER, ""):
             return self._take_output()
         imap = self.profile.imap
         text = imap.greeting
@@ -161,7 +168,7 @@ class Session(Interference):
         return False
 
     @property
-    def whereabouts(self) -> str:
+    def in_progress(self) -> str:
         """What the session is in the middle of, in words; empty between commands."""
         if self._going is not None or self._lazy is not None:
             return f"inside {self._row.name}"
@@ -260,16 +267,16 @@ class Session(Interference):
                 self._command(event)
         else:
             self._begin(UNKNOWN, event.tag, "")
-            self._finish(Done(event.text, event.code, event.response, Reason.BAD_SYNTAX))
+            self._finish(Completed(event.text, event.code, event.response, Reason.BAD_SYNTAX))
             if event.closes:
                 self.bye("What follows cannot be understood.", reason=Reason.PROTOCOL_ERROR)
 
-    def _line_of(self, going: Going, text: str) -> None:
+    def _line_of(self, going: AwaitContinuation, text: str) -> None:
         """A line that the running command waits for."""
         secret = self._row.stage is Stage.IMAP_AUTHENTICATE
         self._line = mask_response(text) if secret else text[:_RECORDED]
         stage = self._row.stage
-        if self._faults.in_force and self._is_struck(stage, Idle.DONE.value):
+        if self._faults.active and self._is_struck(stage, IdleMoment.DONE.value):
             self._going, self.idling = None, False
             return
         self._run_handler(lambda: going.on_line(text))
@@ -278,7 +285,7 @@ class Session(Interference):
         line = _recorded(frame)
         tag: str | None
         command: Command | None = None
-        wrong: Done | None = None
+        wrong: Completed | None = None
         try:
             request = parse(frame, self.dialect)
             tag, command = request.tag, request.command
@@ -293,7 +300,7 @@ class Session(Interference):
                     line, text = masked, "There is no such command."  # the text may repeat the line
             unknown = isinstance(error, UnknownCommand)
             reason = Reason.UNKNOWN_COMMAND if unknown else Reason.BAD_SYNTAX
-            wrong = Done(text, error.code, error.response, reason)
+            wrong = Completed(text, error.code, error.response, reason)
         if row is not UNKNOWN:
             self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
         self._begin(row, tag, line)
@@ -302,8 +309,8 @@ class Session(Interference):
         if self.view is not None and self.view.lost:
             self.bye(self.view.lost)
             return
-        if self._faults.in_force:
-            argument = Idle.START.value if row.stage is Stage.IMAP_IDLE else _argument(line)
+        if self._faults.active:
+            argument = IdleMoment.START.value if row.stage is Stage.IMAP_IDLE else _argument(line)
             if self._is_struck(row.stage, argument, command):
                 return
         wrong = self._refusal(row, command) or wrong
@@ -312,15 +319,15 @@ class Session(Interference):
         else:
             self._run_handler(lambda: row.handler(self, command))
 
-    def _refusal(self, row: Row, command: Command | None) -> Done | None:
+    def _refusal(self, row: ImapCommandRow, command: Command | None) -> Completed | None:
         """What is wrong with a command before its grammar counts: it is not there, or not legal in this state."""
         missing = "" if command is None else first_missing(command, self.offered)
         if not row.exists(self.offered):
             missing = f"There is no command {row.name} here."
         if missing:
-            return Done(missing, None, "BAD", Reason.UNKNOWN_COMMAND)
+            return Completed(missing, None, "BAD", Reason.UNKNOWN_COMMAND)
         if row is not UNKNOWN and self.state not in row.states:
-            return Done(row.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE)
+            return Completed(row.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE)
         return None
 
     def _run_handler(self, handler: Callable[[], Outcome]) -> None:
@@ -328,15 +335,15 @@ class Session(Interference):
         self.is_acting = True
         try:
             outcome = handler()
-        except Refused as refused:
+        except CommandRefused as refused:
             outcome = refused.done
         except StoreError as error:
             outcome = store_refusal(error, target=self._row.has_target).done
         finally:
             self.is_acting = False
-        if isinstance(outcome, Done):
+        if isinstance(outcome, Completed):
             self._finish(outcome)
-        elif isinstance(outcome, Lazy):
+        elif isinstance(outcome, Streaming):
             self._lazy = outcome
         else:
             self._going = outcome
@@ -344,7 +351,7 @@ class Session(Interference):
             self._note("+", "", "")
             self._spoil_answer()
 
-    def _go_on(self, lazy: Lazy) -> None:
+    def _go_on(self, lazy: Streaming) -> None:
         """Make output, about a chunk of it."""
         if self._rest is not None:
             self._out.append(self._rest[:CHUNK])
@@ -361,23 +368,23 @@ class Session(Interference):
                 self.say(*batch)
                 if self._rest is not None or self._size >= CHUNK:
                     return
-        except Refused as refused:
+        except CommandRefused as refused:
             end = refused.done
         self._lazy = None
         self._finish(end)
 
-    def _begin(self, row: Row, tag: str | None, line: str) -> None:
+    def _begin(self, row: ImapCommandRow, tag: str | None, line: str) -> None:
         self._row, self._tag, self._line = row, tag, line
         self._responses = self._octets = 0
 
-    def _finish(self, done: Done) -> None:
+    def _finish(self, done: Completed) -> None:
         """The end of a command: what has happened meanwhile, then its tagged response."""
         if self._has_said_bye():
             return
         row, status = self._row, done.status
-        if self.view is not None and status != "BAD" and row.news is not news.News.NONE:
+        if self.view is not None and status != "BAD" and row.news is not updates.AllowedUpdates.NONE:
             if self.tells_selected:
-                news.tell(self, expunges=row.news is news.News.ALL or self._by_uid)
+                updates.tell(self, expunges=row.news is updates.AllowedUpdates.ALL or self._by_uid)
             if self._has_said_bye():
                 return
         text = done.text or f"{row.name} completed."
@@ -417,12 +424,12 @@ class Session(Interference):
         self._stage_unasked(stage)
         begun = len(self._out)
         if self.tells_selected:
-            news.tell(self, expunges=self.idling or (notifications is not None and notifications.at_once))
+            updates.tell(self, expunges=self.idling or (notifications is not None and notifications.at_once))
         if notifications is not None and not self.closing:
             notifications.tell(self)
         if self._responses and not self.closing:
             self._note("*", "", "")
-            if self._faults.in_force:
+            if self._faults.active:
                 self._spoil_news(stage, begun)
         self._row, self._tag, self._line = before
 
@@ -430,7 +437,7 @@ class Session(Interference):
         """Let a fault strike what is told unasked."""
         told = self._out[begun:]
         del self._out[begun:]
-        if not self._is_struck(stage, Idle.NEWS.value):
+        if not self._is_struck(stage, IdleMoment.NEWS.value):
             self._out += told
             self._spoil_answer()
 

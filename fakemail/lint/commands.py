@@ -8,16 +8,16 @@ from ipaddress import ip_address
 from typing import Final
 
 from fakemail.errors import ProtocolError
+from fakemail.events.kinds import SmtpCommand
 from fakemail.lint.conversations import Conversation, Turn, is_positive, is_refused, turns
-from fakemail.lint.finding import Hit
-from fakemail.record.events import Exchange
+from fakemail.lint.finding import RuleViolation
 from fakemail.smtp.commands import COMMANDS
 from fakemail.smtp.grammar import is_address_literal, read_path_argument
 from fakemail.smtp.parameters import extensions_of
-from fakemail.terms.address import Address, is_domain_name
-from fakemail.terms.domains import a_labels
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.address import Address, is_domain_name
+from fakemail.types.domains import a_labels
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 # RFC 2920 §3.1: EHLO, DATA, VRFY, EXPN, TURN, QUIT and NOOP end a group; RFC 3207 §4: so does STARTTLS;
 # RFC 4954 §4: and AUTH, whose answers each wait for a challenge.
@@ -31,7 +31,7 @@ _FINAL_DOT: Final = re.compile(r"(?:FROM|TO):[ \t]*<?[^ >]*@[^ >]*\.>?(?: |$)", 
 _ROUTE: Final = re.compile(r"(?:FROM|TO):[ \t]*<@[^>]*:", re.IGNORECASE)
 
 
-def check(conversation: Conversation) -> Iterator[Hit]:
+def check(conversation: Conversation) -> Iterator[RuleViolation]:
     """Everything that the commands of one SMTP connection show, in the order in which it was said."""
     said = list(turns(conversation))
     yield from _hello_kind(said)
@@ -43,27 +43,27 @@ def check(conversation: Conversation) -> Iterator[Hit]:
             yield from _general(turn)
 
 
-def verb_of(exchange: Exchange) -> str:
+def verb_of(exchange: SmtpCommand) -> str:
     """The verb of a command, in upper case."""
     return exchange.line.partition(" ")[0].upper()
 
 
-def _argument(exchange: Exchange) -> str:
+def _argument(exchange: SmtpCommand) -> str:
     return exchange.line.partition(" ")[2].strip(" ")
 
 
 # Greeting -----------------------------------------------------------------------------------------
 
 
-def _hello_kind(said: list[Turn]) -> Iterator[Hit]:
+def _hello_kind(said: list[Turn]) -> Iterator[RuleViolation]:
     hello = next((turn.exchange for turn in said if turn.exchange.stage is Stage.SMTP_HELO), None)
     if hello is not None and verb_of(hello) == "HELO":
-        yield Hit("helo_instead_of_ehlo", hello, hello.line)
+        yield RuleViolation("helo_instead_of_ehlo", hello, hello.line)
 
 
-def _name(turn: Turn) -> Iterator[Hit]:
+def _name(turn: Turn) -> Iterator[RuleViolation]:
     if turn.exchange.stage is Stage.SMTP_HELO and (rule := _fault_in_name(_argument(turn.exchange))):
-        yield Hit(rule, turn.exchange, turn.exchange.line)
+        yield RuleViolation(rule, turn.exchange, turn.exchange.line)
 
 
 def _fault_in_name(name: str) -> str:
@@ -87,18 +87,18 @@ def _fault_in_name(name: str) -> str:
 # How commands follow each other -------------------------------------------------------------------
 
 
-def _group(turn: Turn) -> Iterator[Hit]:
+def _group(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     if exchange.octets is None or not exchange.octets.was_hasty or exchange.stage is Stage.SMTP_END:
         return
     is_answer = exchange.stage is Stage.SMTP_AUTH and verb_of(exchange) != "AUTH"
     if is_answer or verb_of(exchange) in _BARRIERS:
-        yield Hit("pipelining_past_barrier", exchange, exchange.line)
+        yield RuleViolation("pipelining_past_barrier", exchange, exchange.line)
     elif verb_of(exchange) != "BDAT" and "PIPELINING" not in turn.offered:
-        yield Hit("pipelining_not_offered", exchange, exchange.line)
+        yield RuleViolation("pipelining_not_offered", exchange, exchange.line)
 
 
-def _went_on(turn: Turn) -> Iterator[Hit]:
+def _went_on(turn: Turn) -> Iterator[RuleViolation]:
     """Who pipelines cannot know of the refusal yet (RFC 2920 §3.1)."""
     exchange, mail = turn.exchange, turn.mail
     if not turn.waited or mail is None:
@@ -111,22 +111,22 @@ def _went_on(turn: Turn) -> Iterator[Hit]:
     else:
         return
     if ignored:
-        yield Hit("refusal_ignored", exchange, exchange.line)
+        yield RuleViolation("refusal_ignored", exchange, exchange.line)
 
 
 # Commands -----------------------------------------------------------------------------------------
 
 
-def _bare(turn: Turn) -> Iterator[Hit]:
+def _bare(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     if exchange.stage is Stage.SMTP_END:
         return  # the message shows it
     taken = exchange.octets is not None and exchange.octets.is_bare
     if taken or exchange.reason is Reason.BARE_LINE_END:
-        yield Hit("bare_line_end", exchange, exchange.line)
+        yield RuleViolation("bare_line_end", exchange, exchange.line)
 
 
-def _extension(turn: Turn) -> Iterator[Hit]:
+def _extension(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     verb = verb_of(exchange)
     row = COMMANDS.get(verb)
@@ -135,9 +135,9 @@ def _extension(turn: Turn) -> Iterator[Hit]:
     if verb in ("AUTH", "STARTTLS", "BDAT") and row.keyword not in turn.offered:
         # What is offered over TLS only is a matter of TLS.
         if not (verb == "AUTH" and "STARTTLS" in turn.offered) and exchange.reason is not Reason.BAD_SEQUENCE:
-            yield Hit("unnegotiated", exchange, exchange.line)
+            yield RuleViolation("unnegotiated", exchange, exchange.line)
     elif verb in _PATH and (keyword := _unknown_parameter(turn)):
-        yield Hit("unnegotiated", exchange, f"{exchange.line} ({keyword} was not offered)")
+        yield RuleViolation("unnegotiated", exchange, f"{exchange.line} ({keyword} was not offered)")
 
 
 def _unknown_parameter(turn: Turn) -> str:
@@ -151,48 +151,48 @@ def _unknown_parameter(turn: Turn) -> str:
     return ""
 
 
-def _path(turn: Turn) -> Iterator[Hit]:
+def _path(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     if exchange.stage not in (Stage.SMTP_MAIL, Stage.SMTP_RCPT):
         return
     argument = _argument(exchange)
     if _COLON.match(argument):
-        yield Hit("space_after_colon", exchange, exchange.line)
+        yield RuleViolation("space_after_colon", exchange, exchange.line)
     elif _BRACKET.match(argument):
-        yield Hit("no_angle_brackets", exchange, exchange.line)
+        yield RuleViolation("no_angle_brackets", exchange, exchange.line)
     if _FINAL_DOT.match(argument):
-        yield Hit("final_dot", exchange, exchange.line)
+        yield RuleViolation("final_dot", exchange, exchange.line)
     if _ROUTE.match(argument):
-        yield Hit("source_route", exchange, exchange.line)
+        yield RuleViolation("source_route", exchange, exchange.line)
 
 
-def _repeated(turn: Turn) -> Iterator[Hit]:
+def _repeated(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     if exchange.stage is not Stage.SMTP_RCPT or not isinstance(exchange.address, Address):
         return
     key = exchange.address.key
     earlier = (each.address for each in turn.recipients if is_positive(each))
     if is_positive(exchange) and any(isinstance(each, Address) and each.key == key for each in earlier):
-        yield Hit("recipient_repeated", exchange, exchange.line, (str(exchange.address),))
+        yield RuleViolation("recipient_repeated", exchange, exchange.line, (str(exchange.address),))
 
 
 # TLS and secrets ----------------------------------------------------------------------------------
 
 
-def _secret(turn: Turn) -> Iterator[Hit]:
+def _secret(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     if turn.is_secure or verb_of(exchange) != "AUTH":
         return
     if "STARTTLS" in turn.offered:
-        yield Hit("auth_before_tls", exchange, exchange.line)
+        yield RuleViolation("auth_before_tls", exchange, exchange.line)
     elif _argument(exchange).partition(" ")[0].upper() in _REVEALING:
-        yield Hit("password_in_clear", exchange, exchange.line)
+        yield RuleViolation("password_in_clear", exchange, exchange.line)
 
 
-def _clear_text(turn: Turn) -> Iterator[Hit]:
+def _clear_text(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     if exchange.stage is Stage.SMTP_END and not turn.is_secure and "STARTTLS" in turn.offered:
-        yield Hit("no_tls", exchange, "", turn.accepted)
+        yield RuleViolation("no_tls", exchange, "", turn.accepted)
 
 
 # What the server found ----------------------------------------------------------------------------
@@ -207,7 +207,7 @@ _GENERAL: Final = {
 }
 
 
-def _general(turn: Turn) -> Iterator[Hit]:
+def _general(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     rule = _GENERAL.get(exchange.reason) if exchange.reason is not None else None
     if rule == "out_of_order" and not turn.waited:
@@ -215,10 +215,10 @@ def _general(turn: Turn) -> Iterator[Hit]:
     if rule == "bad_syntax" and exchange.stage is Stage.SMTP_HELO and not _argument(exchange):
         rule = "helo_malformed"
     if rule is not None:
-        yield Hit(rule, exchange, exchange.line)
+        yield RuleViolation(rule, exchange, exchange.line)
 
 
-_CHECKS: Final[tuple[Callable[[Turn], Iterator[Hit]], ...]] = (
+_CHECKS: Final[tuple[Callable[[Turn], Iterator[RuleViolation]], ...]] = (
     _bare,
     _name,
     _group,

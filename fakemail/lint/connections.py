@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from fakemail.events.kinds import CommandCompleted, Disconnected, Handshake, SmtpCommand
 from fakemail.lint.conversations import Conversation, Turn, turns
-from fakemail.lint.finding import Hit
-from fakemail.mail.headers import field_in_head, head_of
-from fakemail.record.events import Disconnected, Exchange, Handshake, Told
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.lint.finding import RuleViolation
+from fakemail.message.headers import field_in_head, head_of
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 # RFC 8996 §2
 _OLD: Final = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.1"})
 _GOODBYES: Final = frozenset({Stage.SMTP_QUIT, Stage.POP3_QUIT, Stage.IMAP_LOGOUT})
 
 
-def check(conversation: Conversation) -> Iterator[Hit]:
+def check(conversation: Conversation) -> Iterator[RuleViolation]:
     """What one connection shows."""
     if conversation.connected.is_early:
-        yield Hit("early_talker", conversation.connected, "")
+        yield RuleViolation("early_talker", conversation.connected, "")
     for event in conversation.events:
         if isinstance(event, Handshake) and event.version in _OLD:
-            yield Hit("old_tls", event, event.version)
+            yield RuleViolation("old_tls", event, event.version)
     if conversation.end is not None and _left_without_a_word(conversation, conversation.end):
         rule = "no_logout" if conversation.service.startswith("imap") else "no_quit"
-        yield Hit(rule, conversation.end, _last_line(conversation))
+        yield RuleViolation(rule, conversation.end, _last_line(conversation))
 
 
 def _left_without_a_word(conversation: Conversation, end: Disconnected) -> bool:
@@ -38,7 +38,7 @@ def _left_without_a_word(conversation: Conversation, end: Disconnected) -> bool:
         return not last.refused_by
     if last.reason in (Reason.FAULT, Reason.SHUTTING_DOWN, Reason.TIMEOUT):
         return False
-    if isinstance(last, Exchange):
+    if isinstance(last, SmtpCommand):
         # Who is turned away by the banner should say QUIT, but hardly a library does (smtplib, aiosmtplib, curl).
         is_met_with_a_no = (
             last.stage is Stage.SMTP_BANNER and last.reply is not None and not last.reply.is_positive
@@ -51,12 +51,12 @@ def _left_without_a_word(conversation: Conversation, end: Disconnected) -> bool:
 
 def _last_line(conversation: Conversation) -> str:
     for event in reversed(conversation.events):
-        if isinstance(event, Exchange | Told):
+        if isinstance(event, SmtpCommand | CommandCompleted):
             return f"{'(end of message)' if event.stage is Stage.SMTP_END else event.line or '(banner)'}, then nothing"
     return ""
 
 
-def check_together(all_of_them: Iterable[Conversation]) -> Iterator[tuple[Conversation, Hit]]:
+def check_together(all_of_them: Iterable[Conversation]) -> Iterator[tuple[Conversation, RuleViolation]]:
     """What shows only when connections are looked at side by side."""
     sent: dict[tuple[str, str], list[tuple[Conversation, Turn]]] = {}
     for conversation in all_of_them:
@@ -73,5 +73,7 @@ def check_together(all_of_them: Iterable[Conversation]) -> Iterator[tuple[Conver
             conversation, turn = copies[-1]
             yield (
                 conversation,
-                Hit("connection_per_recipient", turn.exchange, f"Message-ID: {name}", tuple(recipients)),
+                RuleViolation(
+                    "connection_per_recipient", turn.exchange, f"Message-ID: {name}", tuple(recipients)
+                ),
             )

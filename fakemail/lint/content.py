@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from fakemail.errors import ProtocolError
+from fakemail.events.kinds import KEPT, SmtpCommand
 from fakemail.lint.conversations import Conversation, Turn, turns
-from fakemail.lint.finding import Hit
-from fakemail.mail.headers import ONCE_AT_MOST, Headers, blank_line, body_offset, parse_date, split_fields
-from fakemail.record.events import KEPT, Exchange
+from fakemail.lint.finding import RuleViolation
+from fakemail.message.headers import ONCE_AT_MOST, Headers, blank_line, body_offset, parse_date, split_fields
 from fakemail.smtp.body import has_bare_line_ends
 from fakemail.smtp.grammar import read_path_argument
-from fakemail.terms.stage import Stage
+from fakemail.types.stage import Stage
 
 # RFC 5322 §2.1.1: 998 octets and the CRLF.
 _LONG_LINE: Final = re.compile(rb"[^\r\n]{999}")
@@ -24,7 +24,7 @@ _FIELD_LINE: Final = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]")
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 
 
-class _Message(NamedTuple):
+class _LintedMessage(NamedTuple):
     octets: bytes
     body: int
     """Where the body begins."""
@@ -38,7 +38,7 @@ class _Message(NamedTuple):
         return self.octets[: self.body]
 
 
-def check(conversation: Conversation) -> Iterator[Hit]:
+def check(conversation: Conversation) -> Iterator[RuleViolation]:
     """Everything that the messages of one connection show, refused ones too."""
     for turn in turns(conversation):
         exchange = turn.exchange
@@ -47,10 +47,10 @@ def check(conversation: Conversation) -> Iterator[Hit]:
         message = _read(turn)
         for look in _CHECKS:
             for rule, line in look(message):
-                yield Hit(rule, exchange, line, turn.accepted)
+                yield RuleViolation(rule, exchange, line, turn.accepted)
 
 
-def _read(turn: Turn) -> _Message:
+def _read(turn: Turn) -> _LintedMessage:
     octets, is_unstuffed = b"", False
     if turn.exchange.octets is not None:
         octets, is_unstuffed = turn.exchange.octets.content, turn.exchange.octets.is_unstuffed
@@ -58,10 +58,10 @@ def _read(turn: Turn) -> _Message:
         octets = octets[: octets.rfind(b"\n") + 1] or octets
     body = body_offset(octets)
     headers = Headers(split_fields(octets, 0, body))
-    return _Message(octets, body, headers, _parameters(turn.mail), is_unstuffed)
+    return _LintedMessage(octets, body, headers, _parameters(turn.mail), is_unstuffed)
 
 
-def _parameters(mail: Exchange | None) -> frozenset[str]:
+def _parameters(mail: SmtpCommand | None) -> frozenset[str]:
     if mail is None:
         return frozenset()
     try:
@@ -80,7 +80,7 @@ def _text(octets: bytes) -> str:
 _Found = Iterator[tuple[str, str]]
 
 
-def _lines(message: _Message) -> _Found:
+def _lines(message: _LintedMessage) -> _Found:
     if "BODY=BINARYMIME" in message.parameters:
         return  # RFC 3030 §3: it has no lines
     if has_bare_line_ends(message.octets) and (bare := _BARE.search(message.octets)):
@@ -89,12 +89,12 @@ def _lines(message: _Message) -> _Found:
         yield "line_too_long", _text(long[0])
 
 
-def _dots(message: _Message) -> _Found:
+def _dots(message: _LintedMessage) -> _Found:
     if message.is_unstuffed:
         yield "missing_dot_stuffing", ""
 
 
-def _eight_bit(message: _Message) -> _Found:
+def _eight_bit(message: _LintedMessage) -> _Found:
     head, body = message.head, message.octets[message.body :]
     if not head.isascii() and "SMTPUTF8" not in message.parameters:
         line = next(line for line in head.splitlines() if not line.isascii())
@@ -104,7 +104,7 @@ def _eight_bit(message: _Message) -> _Found:
         yield "eight_bit_undeclared", _text(line)
 
 
-def _header(message: _Message) -> _Found:
+def _header(message: _LintedMessage) -> _Found:
     octets, body = message.octets, message.body
     if len(octets) - body > 0 and not blank_line(octets, 0, body):
         # The header ends with a line that is no field.
@@ -116,7 +116,7 @@ def _header(message: _Message) -> _Found:
             break
 
 
-def _fields(message: _Message) -> _Found:
+def _fields(message: _LintedMessage) -> _Found:
     headers = message.headers
     for name in ONCE_AT_MOST:
         if len(headers.fields_named(name)) > 1:
@@ -141,4 +141,4 @@ def _fields(message: _Message) -> _Found:
         yield "no_mime_version", f"Content-Type: {headers['Content-Type']}"
 
 
-_CHECKS: Final[tuple[Callable[[_Message], _Found], ...]] = (_lines, _dots, _eight_bit, _header, _fields)
+_CHECKS: Final[tuple[Callable[[_LintedMessage], _Found], ...]] = (_lines, _dots, _eight_bit, _header, _fields)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fakemail.record.events import Connected, Disconnected, Event, Exchange, Handshake, Told
-from fakemail.terms.address import Address
-from fakemail.terms.stage import Stage
+from fakemail.events.kinds import CommandCompleted, Connected, Disconnected, Event, Handshake, SmtpCommand
+from fakemail.types.address import Address
+from fakemail.types.stage import Stage
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Conversation:
     """One connection of the app."""
 
     connected: Connected
-    events: list[Exchange | Told | Handshake] = field(default_factory=list)
+    events: list[SmtpCommand | CommandCompleted | Handshake] = field(default_factory=list)
     """In order; the handshakes where they took place."""
     end: Disconnected | None = None
     """``None`` while it is open."""
@@ -37,7 +37,7 @@ def conversations(events: Iterable[Event]) -> list[Conversation]:
         if isinstance(event, Connected):
             if event.peer.is_app:
                 found[event.host, event.connection] = Conversation(event)
-        elif isinstance(event, Exchange | Told | Handshake):
+        elif isinstance(event, SmtpCommand | CommandCompleted | Handshake):
             if conversation := found.get((event.host, event.connection)):
                 conversation.events.append(event)
         elif isinstance(event, Disconnected) and (conversation := found.get((event.host, event.connection))):
@@ -48,16 +48,16 @@ def conversations(events: Iterable[Event]) -> list[Conversation]:
 class Turn(NamedTuple):
     """One SMTP exchange and what was so when the client spoke."""
 
-    exchange: Exchange
+    exchange: SmtpCommand
     is_secure: bool
     """Whether TLS was active."""
     offered: frozenset[str]
     """The keywords of the last reply to EHLO."""
-    mail: Exchange | None
+    mail: SmtpCommand | None
     """The MAIL of the transaction under way, accepted or not."""
-    recipients: tuple[Exchange, ...]
+    recipients: tuple[SmtpCommand, ...]
     """Its RCPT so far."""
-    before: Exchange | None
+    before: SmtpCommand | None
     """The exchange before this one."""
 
     @property
@@ -78,13 +78,13 @@ class Turn(NamedTuple):
 def turns(conversation: Conversation) -> Iterator[Turn]:
     """The exchanges of an SMTP connection, each with what was so then (RFC 5321 §3.3, §4.1.4)."""
     is_secure, offered, mail, before = False, frozenset[str](), None, None
-    recipients: tuple[Exchange, ...] = ()
+    recipients: tuple[SmtpCommand, ...] = ()
     for event in conversation.events:
         if isinstance(event, Handshake):
             # RFC 3207 §4.2: what was known before TLS is forgotten.
             is_secure, offered, mail, recipients = bool(event.version), frozenset(), None, ()
             continue
-        if not isinstance(event, Exchange):
+        if not isinstance(event, SmtpCommand):
             continue
         yield Turn(event, is_secure, offered, mail, recipients, before)
         before = event
@@ -101,7 +101,7 @@ def turns(conversation: Conversation) -> Iterator[Turn]:
             mail, recipients = None, ()
 
 
-def keywords(hello: Exchange) -> frozenset[str]:
+def keywords(hello: SmtpCommand) -> frozenset[str]:
     """The keywords in the reply to an EHLO."""
     if hello.reply is None:
         return frozenset()
@@ -109,11 +109,11 @@ def keywords(hello: Exchange) -> frozenset[str]:
     return frozenset(line.partition(" ")[0].upper() for line in hello.reply.text.split("\n")[1:])
 
 
-def is_positive(exchange: Exchange) -> bool:
+def is_positive(exchange: SmtpCommand) -> bool:
     """Whether the server said yes."""
     return exchange.reply is not None and exchange.reply.is_positive
 
 
-def is_refused(exchange: Exchange) -> bool:
+def is_refused(exchange: SmtpCommand) -> bool:
     """Whether the server said no."""
     return exchange.reply is not None and not exchange.reply.is_positive

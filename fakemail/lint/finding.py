@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fakemail.lint.rules import Rule
-from fakemail.record.events import Event
-from fakemail.record.text import shown
+from fakemail.events.kinds import Event
+from fakemail.events.text_layout import shown
+from fakemail.lint.rules import LintRule
 
 
-class Hit(NamedTuple):
+class RuleViolation(NamedTuple):
     """A rule that was broken, and the event at which it shows."""
 
     rule: str
@@ -61,6 +61,6 @@ class LintFinding:
         return f"<LintFinding {self.name} on connection {self.connection}>"
 
 
-def explain(rule: Rule) -> str:
+def explain(rule: LintRule) -> str:
     """Why a server would mind, with the source."""
     return f"{rule.why} ({rule.source})"

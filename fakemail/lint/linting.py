@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from fakemail.events.kinds import Event
+from fakemail.events.secrets import mask_line
 from fakemail.lint import commands, connections, content, reading
 from fakemail.lint.conversations import Conversation, conversations
-from fakemail.lint.finding import Hit, LintFinding, explain
+from fakemail.lint.finding import LintFinding, RuleViolation, explain
 from fakemail.lint.rules import RULES, Severity
-from fakemail.record.events import Event
-from fakemail.record.secrets import mask_line
 
-_Check = Callable[[Conversation], Iterator[Hit]]
+_Check = Callable[[Conversation], Iterator[RuleViolation]]
 _SMTP: Final[tuple[_Check, ...]] = (connections.check, commands.check, content.check)
 _READING: Final[tuple[_Check, ...]] = (connections.check, reading.check)
 _CHECKS: Final = {
@@ -72,7 +72,7 @@ def _lint(events: Iterable[Event]) -> list[LintFinding]:
     return sorted(found, key=lambda finding: finding.event)
 
 
-def _finding(conversation: Conversation, hit: Hit) -> LintFinding:
+def _finding(conversation: Conversation, hit: RuleViolation) -> LintFinding:
     rule = RULES[hit.rule]
     return LintFinding(
         name=rule.name,

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from fakemail.events.kinds import CommandCompleted, Handshake
 from fakemail.lint.conversations import Conversation
-from fakemail.lint.finding import Hit
-from fakemail.record.events import Handshake, Told
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.lint.finding import RuleViolation
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 # RFC 9051 §6.2.2, §6.2.3; RFC 1939 §7; RFC 5034 §4: what shows a password or a token.
 _SECRET: Final = re.compile(
@@ -27,14 +27,14 @@ _REASONS: Final = {
 }
 
 
-def check(conversation: Conversation) -> Iterator[Hit]:
+def check(conversation: Conversation) -> Iterator[RuleViolation]:
     """Everything that one connection to read mail shows."""
     is_secure = False
     for event in conversation.events:
         if isinstance(event, Handshake):
             is_secure = bool(event.version)
-        elif isinstance(event, Told):
+        elif isinstance(event, CommandCompleted):
             if not is_secure and event.stage in _LOGINS and _SECRET.match(event.line):
-                yield Hit("password_in_clear", event, event.line)
+                yield RuleViolation("password_in_clear", event, event.line)
             if event.reason in _REASONS and event.status in ("BAD", "-ERR"):
-                yield Hit(_REASONS[event.reason], event, event.line)
+                yield RuleViolation(_REASONS[event.reason], event, event.line)

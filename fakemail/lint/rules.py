@@ -20,7 +20,7 @@ class Severity(Enum):
     """It works everywhere, and could be done better."""
 
 
-class Rule(NamedTuple):
+class LintRule(NamedTuple):
     """Something that a client should not do."""
 
     name: str
@@ -39,7 +39,7 @@ _E, _W, _H = Severity.ERROR, Severity.WARNING, Severity.HINT
 
 _ROWS: Final = (
     # The connection
-    Rule(
+    LintRule(
         "early_talker",
         _E,
         "spoke before the server had",
@@ -47,7 +47,7 @@ _ROWS: Final = (
         "RFC 5321 §4.3.1",
         "read the banner before the first command",
     ),
-    Rule(
+    LintRule(
         "no_quit",
         _W,
         "closed the connection without QUIT",
@@ -55,7 +55,7 @@ _ROWS: Final = (
         "RFC 5321 §4.1.1.10, RFC 1939 §6",
         "send QUIT and wait for its reply; 'with smtplib.SMTP(...)' does so",
     ),
-    Rule(
+    LintRule(
         "no_logout",
         _H,
         "closed the connection without LOGOUT",
@@ -63,7 +63,7 @@ _ROWS: Final = (
         "RFC 9051 §6.1.3",
         "send LOGOUT; 'with imaplib.IMAP4(...)' does so",
     ),
-    Rule(
+    LintRule(
         "connection_per_recipient",
         _H,
         "sent the same message over a connection of its own for each recipient",
@@ -72,7 +72,7 @@ _ROWS: Final = (
         "send one message with several RCPT, or several messages over one connection",
     ),
     # TLS and secrets
-    Rule(
+    LintRule(
         "no_tls",
         _W,
         "sent a message in clear text although STARTTLS was offered",
@@ -80,7 +80,7 @@ _ROWS: Final = (
         "RFC 3207 §4, RFC 8314 §3",
         "send STARTTLS when the reply to EHLO has it",
     ),
-    Rule(
+    LintRule(
         "old_tls",
         _E,
         "used a version of TLS that is out of use",
@@ -88,7 +88,7 @@ _ROWS: Final = (
         "RFC 8996 §2",
         "allow TLS 1.2 and 1.3 only, as ssl.create_default_context() does",
     ),
-    Rule(
+    LintRule(
         "auth_before_tls",
         _E,
         "sent AUTH in clear text although STARTTLS was offered",
@@ -96,7 +96,7 @@ _ROWS: Final = (
         "RFC 4954 §4, RFC 8314 §3.3",
         "send STARTTLS first, or use the port for implicit TLS (465)",
     ),
-    Rule(
+    LintRule(
         "password_in_clear",
         _E,
         "sent a password or a token in clear text",
@@ -105,7 +105,7 @@ _ROWS: Final = (
         "log in over TLS only",
     ),
     # Greeting
-    Rule(
+    LintRule(
         "helo_instead_of_ehlo",
         _W,
         "said HELO without trying EHLO",
@@ -113,7 +113,7 @@ _ROWS: Final = (
         "RFC 5321 §4.1.1.1",
         "say EHLO, and HELO only after EHLO was refused",
     ),
-    Rule(
+    LintRule(
         "helo_bare_address",
         _E,
         "greeted with an IP address that has no brackets",
@@ -121,7 +121,7 @@ _ROWS: Final = (
         "RFC 5321 §4.1.3",
         "say the full host name, or [192.0.2.1]",
     ),
-    Rule(
+    LintRule(
         "helo_localhost",
         _H,  # it judges the machine, whose name most programs take, rather than the app
         "greeted as localhost",
@@ -129,7 +129,7 @@ _ROWS: Final = (
         "RFC 5321 §2.3.5",
         "say the full host name: smtplib.SMTP(..., local_hostname='app.example.org')",
     ),
-    Rule(
+    LintRule(
         "helo_unqualified",
         _H,  # it judges the machine, whose name most programs take, rather than the app
         "greeted with a name that has no domain",
@@ -137,7 +137,7 @@ _ROWS: Final = (
         "RFC 5321 §2.3.5",
         "say the full host name: smtplib.SMTP(..., local_hostname='app.example.org')",
     ),
-    Rule(
+    LintRule(
         "helo_malformed",
         _E,
         "greeted with what is neither a domain nor an address literal",
@@ -146,7 +146,7 @@ _ROWS: Final = (
         "say the full host name, or [192.0.2.1]",
     ),
     # Commands
-    Rule(
+    LintRule(
         "bare_line_end",
         _E,
         "ended a line with a bare CR or LF",
@@ -154,7 +154,7 @@ _ROWS: Final = (
         "RFC 5321 §2.3.8",
         "end each line with CRLF; give bytes with CRLF to smtplib, or use send_message()",
     ),
-    Rule(
+    LintRule(
         "line_too_long",
         _E,
         "sent a line that is too long",
@@ -162,7 +162,7 @@ _ROWS: Final = (
         "RFC 5321 §4.5.3.1",
         "encode the text (quoted-printable or base64), as email.message does",
     ),
-    Rule(
+    LintRule(
         "pipelining_not_offered",
         _E,
         "sent a command before the reply to the one before, and PIPELINING was not offered",
@@ -170,7 +170,7 @@ _ROWS: Final = (
         "RFC 2920 §3.1",
         "wait for each reply unless the reply to EHLO has PIPELINING",
     ),
-    Rule(
+    LintRule(
         "pipelining_past_barrier",
         _E,
         "sent something behind a command that must be the last of its group",
@@ -178,7 +178,7 @@ _ROWS: Final = (
         "RFC 2920 §3.1, RFC 3207 §4",
         "wait for the reply to that command",
     ),
-    Rule(
+    LintRule(
         "unnegotiated",
         _E,
         "used an extension that was not offered",
@@ -186,7 +186,7 @@ _ROWS: Final = (
         "RFC 5321 §2.2.1, §4.1.1.11",
         "look at the reply to the last EHLO before using SIZE, BODY, SMTPUTF8, DSN, AUTH, STARTTLS or BDAT",
     ),
-    Rule(
+    LintRule(
         "space_after_colon",
         _E,
         "put a space between FROM: or TO: and the path",
@@ -194,7 +194,7 @@ _ROWS: Final = (
         "RFC 5321 §3.3",
         "write MAIL FROM:<address>",
     ),
-    Rule(
+    LintRule(
         "no_angle_brackets",
         _E,
         "sent a path without angle brackets",
@@ -202,7 +202,7 @@ _ROWS: Final = (
         "RFC 5321 §4.1.2",
         "write MAIL FROM:<address>",
     ),
-    Rule(
+    LintRule(
         "final_dot",
         _E,
         "sent a path whose domain ends with a dot",
@@ -210,7 +210,7 @@ _ROWS: Final = (
         "RFC 5321 §2.3.5, §4.1.2",
         "write MAIL FROM:<ann@example.org>",
     ),
-    Rule(
+    LintRule(
         "source_route",
         _W,
         "sent a path with a source route",
@@ -218,7 +218,7 @@ _ROWS: Final = (
         "RFC 5321 §4.1.2, appendix C",
         "write the address alone: RCPT TO:<bob@example.org>",
     ),
-    Rule(
+    LintRule(
         "recipient_repeated",
         _H,
         "named a recipient twice in one transaction",
@@ -226,7 +226,7 @@ _ROWS: Final = (
         "RFC 5321 §4.1.1.3",
         "name each recipient once",
     ),
-    Rule(
+    LintRule(
         "refusal_ignored",
         _E,
         "went on after a refusal as if there had been none",
@@ -234,7 +234,7 @@ _ROWS: Final = (
         "RFC 5321 §3.3",
         "after a refused MAIL, or when every RCPT was refused, send RSET or QUIT",
     ),
-    Rule(
+    LintRule(
         "out_of_order",
         _E,
         "sent a command at the wrong place",
@@ -242,7 +242,7 @@ _ROWS: Final = (
         "RFC 5321 §4.1.4",
         "greet (again after STARTTLS), then MAIL, RCPT, DATA",
     ),
-    Rule(
+    LintRule(
         "unknown_command",
         _E,
         "sent something that is no command here",
@@ -250,7 +250,7 @@ _ROWS: Final = (
         "RFC 5321 §4.2.4",
         "look at what the transcript has before it",
     ),
-    Rule(
+    LintRule(
         "bad_syntax",
         _E,
         "sent a command that the grammar does not have",
@@ -259,7 +259,7 @@ _ROWS: Final = (
         "compare the line with the grammar",
     ),
     # The message
-    Rule(
+    LintRule(
         "missing_dot_stuffing",
         _E,
         "did not double the dot at the start of a line of the message",
@@ -267,7 +267,7 @@ _ROWS: Final = (
         "RFC 5321 §4.5.2",
         "put a dot before each line that starts with one",
     ),
-    Rule(
+    LintRule(
         "eight_bit_undeclared",
         _H,  # smtplib and Django do so with any text that is not ASCII, and nearly everybody takes it
         "sent octets above 127 in the body without BODY=8BITMIME",
@@ -275,7 +275,7 @@ _ROWS: Final = (
         "RFC 6152 §3, RFC 5321 §2.4",
         "declare it, as in smtplib's send_message(..., mail_options=['BODY=8BITMIME']), or encode the body",
     ),
-    Rule(
+    LintRule(
         "header_not_ascii",
         _E,
         "sent a header field that is not ASCII without SMTPUTF8",
@@ -283,7 +283,7 @@ _ROWS: Final = (
         "RFC 5322 §2.2, RFC 6531 §3.6",
         "encode it as RFC 2047 does; email.message does so by itself",
     ),
-    Rule(
+    LintRule(
         "malformed_header",
         _E,
         "sent a line in the header that is no field",
@@ -291,7 +291,7 @@ _ROWS: Final = (
         "RFC 5322 §2.2",
         "write each field as 'Name: value', and an empty line before the body",
     ),
-    Rule(
+    LintRule(
         "duplicate_field",
         _E,
         "sent a header field twice that may stand there once",
@@ -299,7 +299,7 @@ _ROWS: Final = (
         "RFC 5322 §3.6",
         "set it once; in email.message assignment adds a field, so delete the old one first",
     ),
-    Rule(
+    LintRule(
         "no_date",
         _E,
         "sent a message without Date",
@@ -307,7 +307,7 @@ _ROWS: Final = (
         "RFC 5322 §3.6",
         "message['Date'] = email.utils.localtime()",
     ),
-    Rule(
+    LintRule(
         "bad_date",
         _E,
         "sent a Date that cannot be read",
@@ -315,7 +315,7 @@ _ROWS: Final = (
         "RFC 5322 §3.3",
         "message['Date'] = email.utils.localtime()",
     ),
-    Rule(
+    LintRule(
         "no_message_id",
         _W,
         "sent a message without Message-ID",
@@ -323,7 +323,7 @@ _ROWS: Final = (
         "RFC 5322 §3.6.4",
         "message['Message-ID'] = email.utils.make_msgid(domain='example.org')",
     ),
-    Rule(
+    LintRule(
         "bad_message_id",
         _W,
         "sent a Message-ID that is not <left@right>",
@@ -331,7 +331,7 @@ _ROWS: Final = (
         "RFC 5322 §3.6.4",
         "message['Message-ID'] = email.utils.make_msgid(domain='example.org')",
     ),
-    Rule(
+    LintRule(
         "no_from",
         _E,
         "sent a message without From",
@@ -339,7 +339,7 @@ _ROWS: Final = (
         "RFC 5322 §3.6",
         "message['From'] = 'Shop <hello@example.org>'",
     ),
-    Rule(
+    LintRule(
         "no_to",
         _H,
         "sent a message with neither To nor Cc",
@@ -347,7 +347,7 @@ _ROWS: Final = (
         "RFC 5322 §3.6.3",
         "name somebody; 'undisclosed-recipients:;' will do",
     ),
-    Rule(
+    LintRule(
         "bcc_left_in",
         _E,
         "sent the Bcc field along",
@@ -355,7 +355,7 @@ _ROWS: Final = (
         "RFC 5322 §3.6.3",
         "take it out before sending; smtplib's send_message() does so",
     ),
-    Rule(
+    LintRule(
         "return_path_left_in",
         _W,
         "sent a Return-Path field",
@@ -363,7 +363,7 @@ _ROWS: Final = (
         "RFC 5321 §4.4",
         "leave it out; the envelope has the reverse-path",
     ),
-    Rule(
+    LintRule(
         "no_mime_version",
         _W,
         "sent Content fields without MIME-Version",

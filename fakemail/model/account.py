@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fakemail.terms.address import Address, address_key, local_key
+from fakemail.types.address import Address, address_key, local_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class AutoReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
+class ForwardTo:
     """Where mail for an account is sent on to."""
 
     to: tuple[Address, ...]
@@ -32,7 +32,7 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountSpec:
     """Somebody with a mailbox. The login is the whole address."""
 
     address: Address
@@ -50,7 +50,7 @@ class Account:
     sent_copy: bool = False
     """Whether the submission server puts what it sends into its mailbox ``Sent``, as some providers do."""
     auto_reply: AutoReply | None = None
-    forward: Forward | None = None
+    forward: ForwardTo | None = None
     moved_to: Address | None = None
     """Where its owner is now: its mail is refused, and the sender told that address (551, RFC 5321 §3.4)."""
     is_plain: bool = field(init=False, repr=False, compare=False)

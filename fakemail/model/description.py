@@ -1,7 +1,7 @@
 """A fake internet as somebody wrote it down: entries in the order of the text, nothing resolved, nothing run.
 
 How text becomes a description is in :mod:`fakemail.model.toml`. Here is how a description becomes part
-of a :class:`~fakemail.model.world.World`, by the same checked steps that everybody else uses, and back.
+of a :class:`~fakemail.model.world.WorldSpec`, by the same checked steps that everybody else uses, and back.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from fakemail.errors import DeclarationError
-from fakemail.model.account import Account, AutoReply, Forward
+from fakemail.model.account import AccountSpec, AutoReply, ForwardTo
 from fakemail.model.dkim import Dkim
-from fakemail.model.domain import Domain, Routing
-from fakemail.model.host import Host, Personality, Service
-from fakemail.model.mailing_list import MailingList
+from fakemail.model.domain import DomainSpec, Routing
+from fakemail.model.host import HostOptions, HostSpec, Service
+from fakemail.model.mailing_list import MailingListSpec
 from fakemail.model.policy import Policy
 from fakemail.model.transport_security import MtaSts, Signed
-from fakemail.model.world import World
-from fakemail.terms.address import Address, is_domain_name, quote_local
-from fakemail.terms.domains import a_labels
+from fakemail.model.world import WorldSpec
+from fakemail.types.address import Address, is_domain_name, quote_local
+from fakemail.types.domains import a_labels
 
 DEFAULT_RECORD_TTL = 300
 """Seconds."""
@@ -72,7 +72,7 @@ class HostEntry:
     ipv6: str | None = None
     relay_for: frozenset[str] = frozenset()
     smarthost: bool = False
-    personality: Personality = field(default_factory=Personality)
+    personality: HostOptions = field(default_factory=HostOptions)
     routes: tuple[tuple[str, str], ...] = ()
     """Domain, or ``*``, and the host that its mail is handed to."""
     relay_from: frozenset[str] = frozenset()
@@ -94,7 +94,7 @@ class AccountEntry:
     quota_messages: int | None = None
     sent_copy: bool = False
     auto_reply: AutoReply | None = None
-    forward: Forward | None = None
+    forward: ForwardTo | None = None
     moved_to: Address | None = None
     where: str = field(default="", compare=False)
 
@@ -103,7 +103,7 @@ class AccountEntry:
 class ListEntry:
     """A mailing list."""
 
-    mailing_list: MailingList
+    mailing_list: MailingListSpec
     where: str = field(default="", compare=False)
 
 
@@ -155,8 +155,8 @@ class Description:
     faults: tuple[FaultEntry, ...] = ()
     source: str = field(default="", compare=False)
     """The name of the file it was read from, empty for none."""
-    hygiene: bool | str | None = None
-    """What is legal and not usual: see :mod:`fakemail.hygiene`. ``None`` where nothing is said of it."""
+    grease: bool | str | None = None
+    """What is legal and not usual: see :mod:`fakemail.grease`. ``None`` where nothing is said of it."""
 
 
 class Problems:
@@ -194,7 +194,7 @@ class Problems:
 
 
 def declare(
-    world: World, description: Description, *, password: Callable[[Address], str], problems: Problems
+    world: WorldSpec, description: Description, *, password: Callable[[Address], str], problems: Problems
 ) -> None:
     """Declare in a world what a description names, in an order in which everything finds what it needs.
 
@@ -244,7 +244,7 @@ def declare(
     _declare_aliases(world, [entry for name, entry in domains.items() if name in world.domains], problems)
 
 
-def _declare_host(world: World, host: HostEntry) -> None:
+def _declare_host(world: WorldSpec, host: HostEntry) -> None:
     world.add_host(
         host.name,
         services=host.services,
@@ -259,7 +259,7 @@ def _declare_host(world: World, host: HostEntry) -> None:
     )
 
 
-def _declare_domain(world: World, domain: DomainEntry) -> None:
+def _declare_domain(world: WorldSpec, domain: DomainEntry) -> None:
     for host in _hosts_of(domain.name, domain):
         if host not in world.hosts:
             raise DeclarationError(
@@ -293,7 +293,7 @@ def _is_inside(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
 
 
-def _declare_aliases(world: World, domains: Iterable[DomainEntry], problems: Problems) -> None:
+def _declare_aliases(world: WorldSpec, domains: Iterable[DomainEntry], problems: Problems) -> None:
     entries = list(domains)
     good = []
     for entry in entries:
@@ -313,7 +313,9 @@ def _declare_aliases(world: World, domains: Iterable[DomainEntry], problems: Pro
 # Out of a world --------------------------------------------------------------------------------------
 
 
-def describe(world: World, *, records: Iterable[RecordEntry] = (), seed: int | None = None) -> Description:
+def describe(
+    world: WorldSpec, *, records: Iterable[RecordEntry] = (), seed: int | None = None
+) -> Description:
     """A description of what is declared in a world; declared anew, it gives an equal world.
 
     DNS records are no part of a world; whoever holds the zones names those that differ from the usual.
@@ -328,7 +330,7 @@ def describe(world: World, *, records: Iterable[RecordEntry] = (), seed: int | N
     )
 
 
-def _domain_entry(domain: Domain) -> DomainEntry:
+def _domain_entry(domain: DomainSpec) -> DomainEntry:
     return DomainEntry(
         domain.name,
         domain.routing,
@@ -346,12 +348,12 @@ def _domain_entry(domain: Domain) -> DomainEntry:
     )
 
 
-def _mta_sts(domain: Domain) -> MtaSts | None:
+def _mta_sts(domain: DomainSpec) -> MtaSts | None:
     policy = domain.mta_sts
     return policy if policy is None or policy.mx != domain.mail_hosts else replace(policy, mx=None)
 
 
-def _account_entry(account: Account) -> AccountEntry:
+def _account_entry(account: AccountSpec) -> AccountEntry:
     return AccountEntry(
         account.address,
         account.password,
@@ -367,7 +369,7 @@ def _account_entry(account: Account) -> AccountEntry:
     )
 
 
-def _host_entry(host: Host) -> HostEntry:
+def _host_entry(host: HostSpec) -> HostEntry:
     return HostEntry(
         host.name,
         host.services,

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from fakemail.model.dkim import Dkim
 from fakemail.model.policy import DEFAULT_POLICY, Policy
 from fakemail.model.transport_security import MtaSts
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 
 class Routing(Enum):
@@ -34,7 +34,7 @@ class MxTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
+class DomainSpec:
     """A mail domain. ``mx`` is empty unless ``routing`` is MX; with IMPLICIT it holds the one host."""
 
     name: str
@@ -48,7 +48,7 @@ class Domain:
     detail_separator: str = "+"
     """``bob+news`` is delivered to ``bob`` (RFC 5233); empty for none."""
     policy: Policy = DEFAULT_POLICY
-    reading_host: str = ""
+    imap_host: str = ""
     """The host where its accounts read their mail, empty until somebody asks for it."""
     ignore_dots: bool = False
     """Whether ``jane.doe`` and ``janedoe`` are one, as at some large providers."""
@@ -59,7 +59,7 @@ class Domain:
     mta_sts: MtaSts | None = None
     """The policy that it publishes."""
     broken: tuple[str, ...] = ()
-    """How its sender authentication is broken, by the names of ``domain.break_authentication``."""
+    """How its sender authentication is broken, by the names of ``domain.add_auth_flaw``."""
 
     @property
     def mail_hosts(self) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Personality:
+class HostOptions:
     """What is particular about a host's servers. The defaults are those of a careful modern server."""
 
     hide: frozenset[str] = field(default=frozenset())
@@ -185,14 +185,14 @@ def wrong_words(trait: str, value: str | Iterable[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostSpec:
     """A machine of the fake internet."""
 
     name: str
     ipv4: str
     ipv6: str
     services: tuple[Service, ...] = ()
-    personality: Personality = Personality()
+    personality: HostOptions = HostOptions()
     open_relay_for: frozenset[str] = field(default=frozenset())
     """Domains for which it takes mail from anybody and passes it on; its own need not be named."""
     smarthost: bool = False

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 ROLES: Final = ("bounces", "owner", "unsubscribe")
 """What stands behind the name of a list in the addresses that belong to it: ``friends-bounces``."""
 
 
 @dataclass(frozen=True, slots=True)
-class MailingList:
+class MailingListSpec:
     """A list and those who get its mail."""
 
     address: Address

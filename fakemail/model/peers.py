@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
-from fakemail.terms.domains import a_labels
-from fakemail.terms.peer import Peer
+from fakemail.types.domains import a_labels
+from fakemail.types.peer import Peer
 
 
 def is_among(peer: Peer, allowed: Iterable[str]) -> bool:

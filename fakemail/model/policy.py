@@ -1,7 +1,7 @@
 """What a domain's mail hosts check before they take mail for it, and what follows from what they find: as data.
 
 How the checks are made is told in :mod:`fakemail.policy`; how a policy is written down, in
-:mod:`fakemail.model.policy_reading`.
+:mod:`fakemail.model.policy_schema`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from fakemail.model.filtering import (
+from fakemail.model.content_rules import (
     CHECK_GROUPS,
     CHECK_NAMES,
     SCANNERS,
     USUAL_RULES,
     BulkSender,
-    Rules,
-    ScannerAt,
+    ContentRules,
+    ScannerAddress,
     Thresholds,
 )
 
 
-class Outcome(StrEnum):
+class Disposition(StrEnum):
     """What follows from a finding, the lightest first. Of several the heaviest counts."""
 
     ACCEPT = "accept"
@@ -52,20 +52,20 @@ class Outcome(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the client hears of it at once, so that nothing more needs to be looked at."""
-        return self in (Outcome.DEFER, Outcome.REFUSE)
+        return self in (Disposition.DEFER, Disposition.REFUSE)
 
 
-_WEIGHTS: Final = {outcome: place for place, outcome in enumerate(Outcome)}
+_WEIGHTS: Final = {outcome: place for place, outcome in enumerate(Disposition)}
 
 STATUSES: Final = ("fail", "softfail", "neutral", "none", "policy", "temperror", "permerror")
 """What can follow from a check by how it came out (the words of RFC 8601 §2.7, ``pass`` apart)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class DispositionMap:
     """What follows from one check, by what it found or by how it came out."""
 
-    pairs: tuple[tuple[str, Outcome], ...]
+    pairs: tuple[tuple[str, Disposition], ...]
     fails_open: bool = False
     """Whether nothing follows where it could not be found out, as for lists in the DNS."""
 
@@ -74,13 +74,13 @@ class Then:
         """What it speaks of: the zones of lists, for example."""
         return tuple(key for key, _ in self.pairs)
 
-    def of(self, status: str, about: str) -> Outcome:
+    def of(self, status: str, about: str) -> Disposition:
         """The outcome for a finding: first by what it is about, then by its status.
 
         What could not be looked up (``temperror``) defers where it would otherwise be turned away.
         """
         if status == "pass":
-            return Outcome.ACCEPT
+            return Disposition.ACCEPT
         for key, outcome in self.pairs:
             if key == about:
                 return outcome
@@ -88,10 +88,10 @@ class Then:
             if key == status or (key == "fail" and status == "policy"):
                 return outcome
         is_strict = not self.fails_open and any(outcome.is_final for _, outcome in self.pairs)
-        return Outcome.DEFER if status == "temperror" and is_strict else Outcome.ACCEPT
+        return Disposition.DEFER if status == "temperror" and is_strict else Disposition.ACCEPT
 
 
-class Rate(NamedTuple):
+class RateLimit(NamedTuple):
     """So many in any span of that length."""
 
     most: int
@@ -101,35 +101,41 @@ class Rate(NamedTuple):
         return f"{self.most} in {self.span}"
 
 
-HONOUR: Final = Then(
+HONOUR: Final = DispositionMap(
     (
-        ("reject", Outcome.REFUSE),
-        ("quarantine", Outcome.QUARANTINE),
-        ("temperror", Outcome.ACCEPT),  # nobody has asked for anything then
+        ("reject", Disposition.REFUSE),
+        ("quarantine", Disposition.QUARANTINE),
+        ("temperror", Disposition.ACCEPT),  # nobody has asked for anything then
     )
 )
 """What the sender's own DMARC policy asks for, and nothing beyond (RFC 9989 §5)."""
 
 
-SCANNED: Final = Then(
-    (("spamassassin", Outcome.QUARANTINE), ("rspamd", Outcome.QUARANTINE), ("clamav", Outcome.REFUSE))
+SCANNED: Final = DispositionMap(
+    (
+        ("spamassassin", Disposition.QUARANTINE),
+        ("rspamd", Disposition.QUARANTINE),
+        ("clamav", Disposition.REFUSE),
+    )
 )
 """Spam goes aside, a virus is not taken."""
 
 
-class Asks(NamedTuple):
+class CheckSwitch(NamedTuple):
     """How a check that a word turns on is asked for."""
 
     keys: tuple[str, ...]
     """What it can find, or how it can come out: what a table of words may speak of."""
-    words: Mapping[str, Then]
+    words: Mapping[str, DispositionMap]
     """What stands for a whole table."""
     is_listed: bool
     """Whether the lists that it looks at turn it on."""
 
 
-def _asks(*keys: str, words: Mapping[str, Then] | None = None, is_listed: bool = False) -> dict[str, Asks]:
-    return {"asks": Asks(keys or STATUSES, words or {}, is_listed)}
+def _asks(
+    *keys: str, words: Mapping[str, DispositionMap] | None = None, is_listed: bool = False
+) -> dict[str, CheckSwitch]:
+    return {"asks": CheckSwitch(keys or STATUSES, words or {}, is_listed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +143,21 @@ class Policy:
     """The checks of a domain; nothing but DMARC is checked unless it is asked for."""
 
     # Who is connecting
-    dnsbl: Then | None = field(default=None, metadata=_asks(is_listed=True))
+    dnsbl: DispositionMap | None = field(default=None, metadata=_asks(is_listed=True))
     """Lists of bad addresses in the DNS (RFC 5782): their zones, or each zone with what follows from being listed."""
     dnswl: tuple[str, ...] = ()
     """Lists of good addresses: who is on one is spared the checks of the client and greylisting."""
-    ptr: Then | None = field(default=None, metadata=_asks("missing", "mismatch", "temperror"))
+    ptr: DispositionMap | None = field(default=None, metadata=_asks("missing", "mismatch", "temperror"))
     """The client's address needs a name that leads back to it (FCrDNS, RFC 8601 §3)."""
-    helo: Then | None = field(
+    helo: DispositionMap | None = field(
         default=None, metadata=_asks("bare_address", "not_fqdn", "unknown_host", "own_name", "temperror")
     )
     """What is wrong with the name that the client gives itself."""
     max_connections: int | None = None
     """At the same time from one address; the next one is told 421."""
-    connection_rate: Rate | None = None
+    connection_rate: RateLimit | None = None
     """New connections from one address; the next one is told 421."""
-    address_rate: Rate | None = None
+    address_rate: RateLimit | None = None
     """Messages from one address; then MAIL is told 450."""
     greylist: timedelta | None = None
     """How long an unknown sender has to wait before a second try is taken (RFC 6647)."""
@@ -163,33 +169,33 @@ class Policy:
     """Who is never greylisted: addresses and networks of clients, and addresses and domains of senders."""
 
     # The envelope
-    rhsbl: Then | None = field(default=None, metadata=_asks(is_listed=True))
+    rhsbl: DispositionMap | None = field(default=None, metadata=_asks(is_listed=True))
     """Lists of bad domains in the DNS: the sender's and the one of HELO are looked up (RFC 5782 §2.3)."""
-    sender_domain: Then | None = field(default=None, metadata=_asks("fail", "temperror"))
+    sender_domain: DispositionMap | None = field(default=None, metadata=_asks("fail", "temperror"))
     """The sender's domain has to take mail: an MX record, or an address."""
-    sender_rate: Rate | None = None
+    sender_rate: RateLimit | None = None
     """Messages from one sender; then MAIL is told 450."""
-    domain_rate: Rate | None = None
+    domain_rate: RateLimit | None = None
     """Messages from one sender's domain; then MAIL is told 450."""
-    own_domain: Then | None = field(default=None, metadata=_asks("fail"))
+    own_domain: DispositionMap | None = field(default=None, metadata=_asks("fail"))
     """A sender of this domain who comes from outside."""
-    null_sender: Then | None = field(default=None, metadata=_asks("fail", "recipients"))
+    null_sender: DispositionMap | None = field(default=None, metadata=_asks("fail", "recipients"))
     """Mail from nobody, and (``recipients``) to more than one: a bounce goes to one alone (RFC 5321 §4.5.5)."""
-    login_rate: Rate | None = None
+    login_rate: RateLimit | None = None
     """Messages that one account submits; then MAIL is told 450."""
-    login_recipient_rate: Rate | None = None
+    login_recipient_rate: RateLimit | None = None
     """Recipients of all messages that one account submits; then RCPT is told 450."""
-    recipient_rate: Rate | None = None
+    recipient_rate: RateLimit | None = None
     """Messages to one recipient; then RCPT is told 450."""
-    unknown_user: Outcome = Outcome.REFUSE
+    unknown_user: Disposition = Disposition.REFUSE
     """A recipient whom nobody has: refused at RCPT, or taken first and then bounced or discarded."""
 
     # Sender authentication
-    spf: Then | None = field(default=None, metadata=_asks())
+    spf: DispositionMap | None = field(default=None, metadata=_asks())
     """SPF (RFC 7208) of the sender's domain, or of the name of HELO for mail from nobody."""
-    dkim: Then | None = field(default=None, metadata=_asks())
+    dkim: DispositionMap | None = field(default=None, metadata=_asks())
     """DKIM (RFC 6376): ``fail`` where no signature holds, ``none`` where there is none."""
-    dmarc: Then | None = field(
+    dmarc: DispositionMap | None = field(
         default=HONOUR,
         metadata=_asks(
             "reject", "quarantine", "fail", "none", "temperror", "permerror", words={"honour": HONOUR}
@@ -198,7 +204,7 @@ class Policy:
     """DMARC (RFC 9989): ``honour`` does what the sender's own policy asks for; or what follows from a failure under
     the policy ``reject``, under ``quarantine``, under any (``fail``), and where there is no policy (``none``). A table
     stands in place of ``honour``: what it does not name is accepted."""
-    trusted_sealers: tuple[str, ...] = ()
+    trusted_arc_signers: tuple[str, ...] = ()
     """Domains whose ARC seals are believed, with those below them: mail that fails DMARC is taken all the same if its
     chain is whole, all who sealed it are among them, and the first of them found that it passed (RFC 8617 §7.2)."""
     authentication_results: bool = False
@@ -207,15 +213,15 @@ class Policy:
     """Write a Received-SPF field (RFC 7208 §9.1) into what is delivered."""
 
     # Content
-    content: Then | None = field(default=None, metadata=_asks(*CHECK_NAMES, *CHECK_GROUPS))
+    content: DispositionMap | None = field(default=None, metadata=_asks(*CHECK_NAMES, *CHECK_GROUPS))
     """What follows from checks of content, by the name of the check or of its group; a word alone is for all."""
     spam: Thresholds | None = None
     """From how many points of all those checks together a message is tagged, quarantined or refused."""
-    content_rules: Rules = USUAL_RULES
+    content_rules: ContentRules = USUAL_RULES
     """The limits, lists and points that those checks go by."""
-    scanners: tuple[ScannerAt, ...] = ()
+    scanners: tuple[ScannerAddress, ...] = ()
     """Real scanners on this machine that are asked about each message."""
-    scan: Then | None = field(default=SCANNED, metadata=_asks(*SCANNERS, "temperror"))
+    scan: DispositionMap | None = field(default=SCANNED, metadata=_asks(*SCANNERS, "temperror"))
     """What follows where a scanner finds spam or a virus, by its name, and where it does not answer (``temperror``)."""
     bulk_sender: BulkSender | None = None
     """The rules of a large receiver for bulk senders."""

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from fakemail.errors import DeclarationError, nearest
-from fakemail.model.account import AutoReply, Forward
+from fakemail.model.account import AutoReply, ForwardTo
 from fakemail.model.description import (
     DEFAULT_RECORD_TTL,
     AccountEntry,
@@ -27,33 +27,44 @@ from fakemail.model.description import (
 )
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
-from fakemail.model.host import SERVICES, Personality
-from fakemail.model.mailing_list import MailingList
+from fakemail.model.host import SERVICES, HostOptions
+from fakemail.model.host_options import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    OptionKind,
+    personality_keys,
+    read_traits,
+)
+from fakemail.model.mailing_list import MailingListSpec
 from fakemail.model.policy import SUBMISSION_POLICY, Policy
-from fakemail.model.policy_reading import read as read_policy
+from fakemail.model.policy_schema import read as read_policy
 from fakemail.model.toml_dkim import DKIM_KEYS, read_dkim
 from fakemail.model.toml_lines import Lines, Path
 from fakemail.model.toml_security import MTA_STS_KEYS, SIGNED, ZONE_KEYS, read_mta_sts
 from fakemail.model.toml_words import header, in_words, place, syntax_error
-from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, WHOLE, Kind, personality_keys, read_traits
 from fakemail.model.transport_security import MtaSts, Signed, check_signed
-from fakemail.terms.address import Address, address, is_domain_name
-from fakemail.terms.domains import a_labels
+from fakemail.types.address import Address, address, is_domain_name
+from fakemail.types.domains import a_labels
 
-TABLE: Final = Kind("a table", lambda value: isinstance(value, dict))
-TABLES: Final = Kind(
+TABLE: Final = OptionKind("a table", lambda value: isinstance(value, dict))
+TABLES: Final = OptionKind(
     "an array of tables",
     lambda value: isinstance(value, list) and all(isinstance(each, dict) for each in value),
 )
-TABLE_OR_TABLES: Final = Kind(
+TABLE_OR_TABLES: Final = OptionKind(
     "a table, or an array of them", lambda value: TABLE.fits(value) or (TABLES.fits(value) and bool(value))
 )
 
-HYGIENE: Final = Kind("true, false or 'retries'", lambda value: isinstance(value, bool) or value == "retries")
+HYGIENE: Final = OptionKind(
+    "true, false or 'retries'", lambda value: isinstance(value, bool) or value == "retries"
+)
 
-TOP_KEYS: Final[Mapping[str, Kind]] = {
+TOP_KEYS: Final[Mapping[str, OptionKind]] = {
     "seed": WHOLE,
-    "hygiene": HYGIENE,
+    "grease": HYGIENE,
     "domains": TABLE,
     "hosts": TABLE,
     "accounts": TABLES,
@@ -63,7 +74,7 @@ TOP_KEYS: Final[Mapping[str, Kind]] = {
     "faults": TABLES,
     "zone": TEXT,
 }
-DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
+DOMAIN_KEYS: Final[Mapping[str, OptionKind]] = {
     "accounts": TEXTS,
     "aliases": TABLE,
     "catch_all": TEXT,
@@ -80,10 +91,10 @@ DOMAIN_KEYS: Final[Mapping[str, Kind]] = {
     "dkim": TABLE_OR_TABLES,
     "dnssec": SIGNED,
     "mta_sts": TABLE,
-    "break_authentication": TEXTS,
+    "add_auth_flaw": TEXTS,
     "zone": TEXT,
 }
-HOST_KEYS: Final[Mapping[str, Kind]] = {
+HOST_KEYS: Final[Mapping[str, OptionKind]] = {
     "ipv4": TEXT,
     "ipv6": TEXT,
     "services": TEXTS,
@@ -93,7 +104,7 @@ HOST_KEYS: Final[Mapping[str, Kind]] = {
     "relay_from": TEXTS,
     "policy": TABLE,
 }
-ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
+ACCOUNT_KEYS: Final[Mapping[str, OptionKind]] = {
     "address": TEXT,
     "password": TEXT,
     "may_send_as": TEXTS,
@@ -106,9 +117,9 @@ ACCOUNT_KEYS: Final[Mapping[str, Kind]] = {
     "forward": TABLE,
     "moved_to": TEXT,
 }
-AUTO_REPLY_KEYS: Final[Mapping[str, Kind]] = {"text": TEXT, "subject": TEXT, "days": WHOLE}
-FORWARD_KEYS: Final[Mapping[str, Kind]] = {"to": TEXTS, "keep_copy": FLAG, "srs": FLAG, "arc": FLAG}
-LIST_KEYS: Final[Mapping[str, Kind]] = {
+AUTO_REPLY_KEYS: Final[Mapping[str, OptionKind]] = {"text": TEXT, "subject": TEXT, "days": WHOLE}
+FORWARD_KEYS: Final[Mapping[str, OptionKind]] = {"to": TEXTS, "keep_copy": FLAG, "srs": FLAG, "arc": FLAG}
+LIST_KEYS: Final[Mapping[str, OptionKind]] = {
     "members": TEXTS,
     "name": TEXT,
     "prefix": TEXT,
@@ -116,7 +127,7 @@ LIST_KEYS: Final[Mapping[str, Kind]] = {
     "verp": FLAG,
     "arc": FLAG,
 }
-RECORD_KEYS: Final[Mapping[str, Kind]] = {
+RECORD_KEYS: Final[Mapping[str, OptionKind]] = {
     "name": TEXT,
     "type": TEXT,
     "value": TEXT,
@@ -127,7 +138,7 @@ RECORD_KEYS: Final[Mapping[str, Kind]] = {
 
 
 @cache
-def host_keys() -> Mapping[str, Kind]:
+def host_keys() -> Mapping[str, OptionKind]:
     """What may stand in the table of a host: what it is, and its traits."""
     return {**HOST_KEYS, **personality_keys()}
 
@@ -148,13 +159,13 @@ def read_toml(
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError(syntax_error(str(error), text, source)) from None
-    reader = _Reader(text, source, unknown_words)
+    reader = _TomlReader(text, source, unknown_words)
     found = reader.description(data)
     reader.problems.raise_all()
     return found
 
 
-class _Reader:
+class _TomlReader:
     """Reads parsed TOML, and takes note of all that is wrong."""
 
     def __init__(self, text: str, source: str, unknown_words: Callable[[str, Any], list[str]]) -> None:
@@ -177,7 +188,7 @@ class _Reader:
 
     # Tables
 
-    def table(self, data: Mapping[str, Any], path: Path, keys: Mapping[str, Kind]) -> dict[str, Any]:
+    def table(self, data: Mapping[str, Any], path: Path, keys: Mapping[str, OptionKind]) -> dict[str, Any]:
         """The values of a table that are what they should be; lone strings are made lists."""
         found: dict[str, Any] = {}
         for key, value in data.items():
@@ -233,7 +244,7 @@ class _Reader:
                 for n, each in enumerate(top.get("faults", []))
             ),
             self._source,
-            top.get("hygiene"),
+            top.get("grease"),
         )
 
     def domain(
@@ -278,7 +289,7 @@ class _Reader:
             dkim=self.dkim(found, path),
             mta_sts=self.mta_sts(found, path),
             dnssec=self.signed(found, path),
-            broken=tuple(found.get("break_authentication", ())),
+            broken=tuple(found.get("add_auth_flaw", ())),
         )
 
     def dkim(self, found: Mapping[str, Any], path: Path) -> tuple[Dkim, ...]:
@@ -362,7 +373,7 @@ class _Reader:
             found.get("ipv6"),
             frozenset(found.get("relay_for", ())),
             found.get("smarthost", False),
-            Personality(**traits),
+            HostOptions(**traits),
             tuple(self.table(routes, inner, dict.fromkeys(routes, TEXT)).items()),
             frozenset(found.get("relay_from", ())),
             self.where(path),
@@ -410,7 +421,7 @@ class _Reader:
             return None
         return AutoReply(reply["text"], reply.get("subject"), reply.get("days", 7))
 
-    def forward(self, found: Mapping[str, Any], path: Path) -> Forward | None:
+    def forward(self, found: Mapping[str, Any], path: Path) -> ForwardTo | None:
         if "forward" not in found:
             return None
         inner = (*path, "forward")
@@ -420,7 +431,7 @@ class _Reader:
             if "to" not in found["forward"] or found["forward"]["to"] == []:
                 self.note(path, "forward", "'forward' needs addresses in 'to'.")
             return None
-        return Forward(
+        return ForwardTo(
             tuple(filter(None, targets)),
             forward.get("keep_copy", True),
             forward.get("srs", False),
@@ -434,7 +445,7 @@ class _Reader:
         if who is None:
             return None
         return ListEntry(
-            MailingList(
+            MailingListSpec(
                 who,
                 tuple(filter(None, members)),
                 found.get("name", ""),

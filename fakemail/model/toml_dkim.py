@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from fakemail.errors import DeclarationError
 from fakemail.model.dkim import Dkim
-from fakemail.model.traits import FLAG, NUMBER, TEXT, TEXTS, Kind
+from fakemail.model.host_options import FLAG, NUMBER, TEXT, TEXTS, OptionKind
 
-DKIM_KEYS: Final[Mapping[str, Kind]] = {
+DKIM_KEYS: Final[Mapping[str, OptionKind]] = {
     "selector": TEXT,
     "algorithm": TEXT,
     "sign": FLAG,

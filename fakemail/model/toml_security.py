@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from fakemail.model.traits import TEXT, TEXTS, WHOLE, Kind
+from fakemail.model.host_options import TEXT, TEXTS, WHOLE, OptionKind
 from fakemail.model.transport_security import MtaSts
 
-SIGNED: Final = Kind("true, false or the name of a flaw", lambda value: isinstance(value, bool | str))
-ZONE_KEYS: Final[Mapping[str, Kind]] = {"dnssec": SIGNED, "allow_transfer": TEXTS}
-MTA_STS_KEYS: Final[Mapping[str, Kind]] = {"mode": TEXT, "max_age": WHOLE, "mx": TEXTS, "flaw": TEXT}
+SIGNED: Final = OptionKind("true, false or the name of a flaw", lambda value: isinstance(value, bool | str))
+ZONE_KEYS: Final[Mapping[str, OptionKind]] = {"dnssec": SIGNED, "allow_transfer": TEXTS}
+MTA_STS_KEYS: Final[Mapping[str, OptionKind]] = {"mode": TEXT, "max_age": WHOLE, "mx": TEXTS, "flaw": TEXT}
 
 
 def read_mta_sts(found: Mapping[str, Any]) -> MtaSts:

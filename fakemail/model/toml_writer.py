@@ -18,14 +18,14 @@ from fakemail.model.description import (
 )
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
-from fakemail.model.host import Personality
+from fakemail.model.host import HostOptions
+from fakemail.model.host_options import personality_keys
 from fakemail.model.policy import SUBMISSION_POLICY
-from fakemail.model.policy_reading import write as write_policy
+from fakemail.model.policy_schema import write as write_policy
 from fakemail.model.toml_dkim import write_dkim
 from fakemail.model.toml_security import write_mta_sts
 from fakemail.model.toml_words import write_key, write_text
-from fakemail.model.traits import personality_keys
-from fakemail.terms.address import quote_local
+from fakemail.types.address import quote_local
 
 _Pair = tuple[str, object]
 
@@ -36,7 +36,7 @@ def to_toml(description: Description) -> str:
     What is as usual is left out.
     """
     blocks: list[str] = []
-    top = [("seed", description.seed), ("hygiene", description.hygiene), ("zone", description.zone)]
+    top = [("seed", description.seed), ("grease", description.grease), ("zone", description.zone)]
     blocks.append(_table("", [pair for pair in top if pair[1] not in (None, "")]))
     blocks += [_table(f"[domains.{write_key(each.name)}]", _domain(each)) for each in description.domains]
     blocks += [_table(f"[hosts.{write_key(each.name)}]", _host(each)) for each in description.hosts]
@@ -117,7 +117,7 @@ def _domain(domain: DomainEntry) -> Iterator[_Pair]:
     if domain.mta_sts is not None:
         yield "mta_sts", write_mta_sts(domain.mta_sts)
     if domain.broken:
-        yield "break_authentication", domain.broken
+        yield "add_auth_flaw", domain.broken
     if domain.ignore_dots:
         yield "ignore_dots", True
     if domain.behind:
@@ -156,7 +156,7 @@ def _host(host: HostEntry) -> Iterator[_Pair]:
         yield f"routes.{write_key(domain)}", onward
     if host.relay_from:
         yield "relay_from", host.relay_from
-    usual = Personality()
+    usual = HostOptions()
     for trait in personality_keys():
         if (value := getattr(host.personality, trait)) != getattr(usual, trait):
             yield trait, value

@@ -12,28 +12,28 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from fakemail.errors import DeclarationError, UnknownName, nearest
-from fakemail.model.account import Account, Forward
+from fakemail.errors import DeclarationError, UnknownNameError, nearest
+from fakemail.model.account import AccountSpec, ForwardTo
 from fakemail.model.addresses import AddressPlan
-from fakemail.model.domain import Domain, MxTarget, Routing
-from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, Host, Personality, Service
-from fakemail.model.mailing_list import ROLES, MailingList
+from fakemail.model.domain import DomainSpec, MxTarget, Routing
+from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, HostOptions, HostSpec, Service
+from fakemail.model.mailing_list import ROLES, MailingListSpec
 from fakemail.model.policy import DEFAULT_POLICY, Policy
-from fakemail.terms.address import Address, is_domain_name, local_key, quote_local
-from fakemail.terms.domains import a_labels, u_labels
+from fakemail.types.address import Address, is_domain_name, local_key, quote_local
+from fakemail.types.domains import a_labels, u_labels
 
 _T = TypeVar("_T")
 
 
-class World:
+class WorldSpec:
     """Every declared thing by its name."""
 
     def __init__(self) -> None:
         self.addresses = AddressPlan()
-        self.hosts: dict[str, Host] = {}
-        self.domains: dict[str, Domain] = {}
-        self.accounts: dict[str, Account] = {}
-        self.lists: dict[str, MailingList] = {}
+        self.hosts: dict[str, HostSpec] = {}
+        self.domains: dict[str, DomainSpec] = {}
+        self.accounts: dict[str, AccountSpec] = {}
+        self.lists: dict[str, MailingListSpec] = {}
         self.has_policies = False
         """Whether any domain has a policy other than the usual one, so that mail is to be judged."""
         self.undotted: dict[str, str] = {}
@@ -41,19 +41,19 @@ class World:
 
     # Looking up ----------------------------------------------------------------------------------
 
-    def host(self, name: str) -> Host:
-        """The host of that name; raises ``UnknownName`` with the nearest one."""
+    def host(self, name: str) -> HostSpec:
+        """The host of that name; raises ``UnknownNameError`` with the nearest one."""
         return _look_up(self.hosts, a_labels(name), "host")
 
-    def domain(self, name: str) -> Domain:
-        """The domain of that name; raises ``UnknownName`` with the nearest one."""
+    def domain(self, name: str) -> DomainSpec:
+        """The domain of that name; raises ``UnknownNameError`` with the nearest one."""
         return _look_up(self.domains, a_labels(name), "domain")
 
-    def account(self, address: Address) -> Account:
-        """The account of that address; raises ``UnknownName`` with the nearest one."""
+    def account(self, address: Address) -> AccountSpec:
+        """The account of that address; raises ``UnknownNameError`` with the nearest one."""
         return _look_up(self.accounts, address.key, "account")
 
-    def mail_hosts(self, domain: Domain) -> tuple[Host, ...]:
+    def mail_hosts(self, domain: DomainSpec) -> tuple[HostSpec, ...]:
         """The hosts that take mail for a domain, the preferred first."""
         return tuple(self.hosts[name] for name in domain.mail_hosts)
 
@@ -66,24 +66,24 @@ class World:
         services: Sequence[Service] = (),
         ipv4: str | None = None,
         ipv6: str | None = None,
-        personality: Personality | None = None,
+        personality: HostOptions | None = None,
         open_relay_for: Iterable[str] = (),
         smarthost: bool = False,
         routes: Mapping[str, str] | None = None,
         relay_from: Iterable[str] = (),
         policy: Policy | None = None,
-    ) -> Host:
+    ) -> HostSpec:
         """Declare a host; free addresses are found where none is given."""
         name = _checked_name(name, "host")
         if name in self.hosts:
             raise DeclarationError(f"host {name!r} is declared already; take it with mailnet.host({name!r}).")
         own4, own6 = self.addresses.assign(name, ipv4=ipv4, ipv6=ipv6)
-        host = Host(
+        host = HostSpec(
             name,
             own4,
             own6,
             tuple(services),
-            personality or Personality(),
+            personality or HostOptions(),
             frozenset(a_labels(domain) for domain in open_relay_for),
             smarthost,
             _checked_routes(name, routes or {}),
@@ -103,7 +103,7 @@ class World:
         detail_separator: str = "+",
         ignore_dots: bool = False,
         behind: Sequence[str] = (),
-    ) -> Domain:
+    ) -> DomainSpec:
         """Declare a domain and the hosts of it that do not exist yet.
 
         ``mx`` names its mail hosts, the preferred first; a name without a dot is inside the domain.
@@ -123,7 +123,7 @@ class World:
             self._ensure_service(host, SMTP)
         for service in (SUBMISSION, SUBMISSIONS):
             self._ensure_service(submission, service)
-        domain = Domain(
+        domain = DomainSpec(
             name,
             routing,
             targets,
@@ -135,7 +135,7 @@ class World:
         self.domains[name] = domain
         return domain
 
-    def route_domain(self, name: str, routing: Routing, mx: Sequence[str] = ()) -> Domain:
+    def route_domain(self, name: str, routing: Routing, mx: Sequence[str] = ()) -> DomainSpec:
         """Change how mail finds the hosts of a domain."""
         domain = self.domain(name)
         _check_routing(domain.name, routing, mx)
@@ -145,7 +145,7 @@ class World:
             self._ensure_service(target.host, SMTP)
         return self._put_domain(replace(domain, routing=routing, mx=targets))
 
-    def add_route(self, host: str, domain: str, via: str) -> Host:
+    def add_route(self, host: str, domain: str, via: str) -> HostSpec:
         """Let a host hand mail for a domain, or for all others with ``*``, to another host."""
         described = self.host(host)
         routes = {**described.routes, **_checked_routes(described.name, {domain: via})}
@@ -168,13 +168,13 @@ class World:
             following = self.hosts[onward]
             self.hosts[onward] = replace(following, relay_from=following.relay_from | {name})
 
-    def ensure_reading_host(self, name: str, services: Sequence[Service]) -> Domain:
+    def ensure_reading_host(self, name: str, services: Sequence[Service]) -> DomainSpec:
         """Give a domain the host where its accounts read their mail, ``mail`` unless it has one."""
         domain = self.domain(name)
-        host = domain.reading_host or usual_reading_host(domain.name)
+        host = domain.imap_host or usual_reading_host(domain.name)
         for service in services:
             self._ensure_service(host, service)
-        return self._put_domain(replace(domain, reading_host=host))
+        return self._put_domain(replace(domain, imap_host=host))
 
     def add_account(
         self,
@@ -185,8 +185,8 @@ class World:
         tokens: Iterable[str] = (),
         disabled: bool = False,
         **more: Any,
-    ) -> Account:
-        """Declare an account of a declared domain. ``more`` are further fields of :class:`Account`."""
+    ) -> AccountSpec:
+        """Declare an account of a declared domain. ``more`` are further fields of :class:`AccountSpec`."""
         if address.key in self.accounts:
             raise DeclarationError(
                 f"account {address.shown!r} is declared already; take it with mailnet.account({address.shown!r})."
@@ -204,7 +204,7 @@ class World:
                 f"{quote_local(address.local.partition(separator)[0])}@{domain.name}."
             )
         _check_password(address, password)
-        account = Account(address, password, frozenset(may_send_as), frozenset(tokens), disabled, **more)
+        account = AccountSpec(address, password, frozenset(may_send_as), frozenset(tokens), disabled, **more)
         _check_account(account)
         if domain.ignore_dots:
             self._check_dots(address)
@@ -212,7 +212,7 @@ class World:
         self.undotted.setdefault(undotted(address), address.key)
         return account
 
-    def change_account(self, account: Account) -> Account:
+    def change_account(self, account: AccountSpec) -> AccountSpec:
         """Put a changed account in the place of the one with the same address."""
         self.account(account.address)
         _check_password(account.address, account.password)
@@ -220,13 +220,13 @@ class World:
         self.accounts[account.address.key] = account
         return account
 
-    def change_host(self, host: Host) -> Host:
+    def change_host(self, host: HostSpec) -> HostSpec:
         """Put a changed host in the place of the one with the same name."""
         self.host(host.name)
         self.hosts[host.name] = host
         return host
 
-    def add_alias(self, alias: Address, targets: Sequence[Address]) -> Domain:
+    def add_alias(self, alias: Address, targets: Sequence[Address]) -> DomainSpec:
         """Let mail for one address go to others; declared again, it goes to the new ones instead."""
         domain = self.domain(alias.domain)
         if not targets:
@@ -242,7 +242,7 @@ class World:
         aliases = {**domain.aliases, local_key(alias.local): tuple(targets)}
         return self._put_domain(replace(domain, aliases=MappingProxyType(aliases)))
 
-    def put_list(self, mailing_list: MailingList) -> MailingList:
+    def put_list(self, mailing_list: MailingListSpec) -> MailingListSpec:
         """Declare a mailing list of a declared domain, or put a changed one in the place of the old."""
         address = mailing_list.address
         domain = self.domain(address.domain)
@@ -256,7 +256,7 @@ class World:
         self.lists[address.key] = mailing_list
         return mailing_list
 
-    def list_role(self, address: Address) -> tuple[MailingList, str] | None:
+    def list_role(self, address: Address) -> tuple[MailingListSpec, str] | None:
         """The list that has an address, and for what: empty for its mail, else one of ``ROLES``."""
         if not self.lists:
             return None
@@ -268,7 +268,7 @@ class World:
         found = self.lists.get(f"{base}@{address.domain}") if role in ROLES else None
         return None if found is None else (found, role)
 
-    def change_domain(self, domain: Domain) -> Domain:
+    def change_domain(self, domain: DomainSpec) -> DomainSpec:
         """Put a changed domain in the place of the one with the same name."""
         self.domain(domain.name)
         if domain.ignore_dots:
@@ -277,11 +277,11 @@ class World:
                     self._check_dots(account.address)
         return self._put_domain(domain)
 
-    def set_policy(self, name: str, policy: Policy) -> Domain:
+    def set_policy(self, name: str, policy: Policy) -> DomainSpec:
         """Change what a domain's mail hosts check."""
         return self._put_domain(replace(self.domain(name), policy=policy))
 
-    def set_catch_all(self, name: str, account: Address | None) -> Domain:
+    def set_catch_all(self, name: str, account: Address | None) -> DomainSpec:
         """Let one account get the mail for every local part that nobody has."""
         domain = self.domain(name)
         if account is not None:
@@ -314,7 +314,7 @@ class World:
             )
         )
 
-    def _put_domain(self, domain: Domain) -> Domain:
+    def _put_domain(self, domain: DomainSpec) -> DomainSpec:
         self.domains[domain.name] = domain
         self.has_policies = any(each.policy != DEFAULT_POLICY for each in self.domains.values())
         return domain
@@ -359,7 +359,7 @@ def _look_up(known: dict[str, _T], name: str, kind: str) -> _T:
     except KeyError:
         shown = u_labels(name)
         hint = nearest(shown, map(u_labels, known))
-        raise UnknownName(f"no {kind} {shown!r} is declared; {hint}") from None
+        raise UnknownNameError(f"no {kind} {shown!r} is declared; {hint}") from None
 
 
 def undotted(address: Address) -> str:
@@ -377,14 +377,14 @@ def _checked_routes(host: str, routes: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def _check_account(account: Account) -> None:
+def _check_account(account: AccountSpec) -> None:
     name = account.address.shown
     match account.forward:
-        case Forward(to=()):
+        case ForwardTo(to=()):
             raise DeclarationError(
                 f"account {name!r}: it is to forward to nobody; name at least one address."
             )
-        case Forward(to=to) if any(target.key == account.address.key for target in to):
+        case ForwardTo(to=to) if any(target.key == account.address.key for target in to):
             raise DeclarationError(
                 f"account {name!r}: it cannot forward to itself; keep_copy=True keeps a copy."
             )

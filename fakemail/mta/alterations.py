@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from fakemail.mail.addresses import mailboxes
-from fakemail.mail.headers import Field, body_offset, split_fields
+from fakemail.message.addresses import mailboxes
+from fakemail.message.headers import Field, body_offset, split_fields
 from fakemail.mta.footer import add_footer, as_lines
 
 _FOOTER: Final = "--\r\nThis message was looked at on its way.\r\n"

@@ -9,9 +9,9 @@ from email.header import Header
 from email.utils import format_datetime
 from typing import Final
 
-from fakemail.mail.message import MessageView
+from fakemail.message.message import MessageView
 from fakemail.model.account import AutoReply
-from fakemail.terms.address import Address, Path, address_key
+from fakemail.types.address import Address, Path, address_key
 
 # RFC 3834 §2: no answer to those who are, by their names, no people; RFC 5230 §4.6 has the list.
 _NO_PEOPLE: Final = re.compile(

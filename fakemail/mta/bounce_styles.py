@@ -13,13 +13,13 @@ from email.utils import format_datetime
 from types import MappingProxyType
 from typing import Final
 
-from fakemail.mail.headers import body_offset
-from fakemail.mail.message import MessageView
+from fakemail.message.headers import body_offset
+from fakemail.message.message import MessageView
 from fakemail.mta.dsn import (
     SENTENCES,
-    Action,
-    Report,
-    Status,
+    DeliveryStatusReport,
+    DsnAction,
+    RecipientStatus,
     for_programs,
     join,
     one_line,
@@ -34,20 +34,20 @@ _Fields = list[tuple[str, str]]
 _FAILURES_ONLY: Final = frozenset({"qmail", "plain"})
 
 
-def write(report: Report, style: str) -> bytes | None:
+def write(report: DeliveryStatusReport, style: str) -> bytes | None:
     """The report as a message with CRLF line ends; ``None`` if such a server never reports that.
 
     ``style`` is one of :data:`~fakemail.model.host.BOUNCE_STYLES`.
     """
-    if style in _FAILURES_ONLY and report.action is not Action.FAILED:
+    if style in _FAILURES_ONLY and report.action is not DsnAction.FAILED:
         return None
     return _WRITERS[style](report)
 
 
-def _postfix(report: Report) -> bytes:
+def _postfix(report: DeliveryStatusReport) -> bytes:
     subjects = {
-        Action.FAILED: "Undelivered Mail Returned to Sender",
-        Action.DELAYED: "Delayed Mail (still being retried)",
+        DsnAction.FAILED: "Undelivered Mail Returned to Sender",
+        DsnAction.DELAYED: "Delayed Mail (still being retried)",
     }
     people = [f"This is the mail system at host {report.host}.", ""]
     people += ["Your message went no further. It is attached below; its problem follows.", ""]
@@ -70,7 +70,7 @@ def _postfix(report: Report) -> bytes:
     )
 
 
-def _said(status: Status, report: Report) -> str:
+def _said(status: RecipientStatus, report: DeliveryStatusReport) -> str:
     if status.reply is not None and status.remote:
         reply = one_line(str(status.reply))
         return f"<{status.recipient.address}>: host {status.remote} said: {reply} (in reply to a command)"
@@ -80,10 +80,10 @@ def _said(status: Status, report: Report) -> str:
     return f"<{status.recipient.address}>: {why}"
 
 
-def _exchange(report: Report) -> bytes:
+def _exchange(report: DeliveryStatusReport) -> bytes:
     subject = MessageView(report.original).subject
-    words = {Action.FAILED: "Undeliverable", Action.DELAYED: "Delivery delayed"}
-    word = words.get(report.action, "Delivered" if report.action is Action.DELIVERED else "Relayed")
+    words = {DsnAction.FAILED: "Undeliverable", DsnAction.DELAYED: "Delivery delayed"}
+    word = words.get(report.action, "Delivered" if report.action is DsnAction.DELIVERED else "Relayed")
     rows = [f"{word} to these recipients or groups:", ""]
     for status in report.statuses:
         rows += [
@@ -131,15 +131,15 @@ def _is_typed(line: str) -> bool:
     )
 
 
-def _gmail(report: Report) -> bytes:
-    words = {Action.FAILED: "Failure", Action.DELAYED: "Delay"}
+def _gmail(report: DeliveryStatusReport) -> bytes:
+    words = {DsnAction.FAILED: "Failure", DsnAction.DELAYED: "Delay"}
     word = words.get(report.action, "Success")
     who = ", ".join(str(status.recipient.address) for status in report.statuses)
     text: list[str] = []
     for status in report.statuses:
         text += [
             f"** {'Address not found' if status.code == '5.1.1' else 'Message not delivered'} **"
-            if report.action is Action.FAILED
+            if report.action is DsnAction.FAILED
             else f"** Delivery: {word} **",
             "",
             f"Your message to {status.recipient.address} {SENTENCES[status.action]}.",
@@ -177,7 +177,7 @@ def _gmail(report: Report) -> bytes:
     )
 
 
-def _qmail(report: Report) -> bytes:
+def _qmail(report: DeliveryStatusReport) -> bytes:
     # QSBMF: the first paragraph starts with these four words; each recipient has a paragraph that starts
     # with its address and a colon; the paragraph that starts with a hyphen ends them, the message follows.
     lines = [
@@ -204,7 +204,7 @@ def _qmail(report: Report) -> bytes:
     return _head(fields) + b"\r\n" + text + b"\r\n" + report.original
 
 
-def _plain(report: Report) -> bytes:
+def _plain(report: DeliveryStatusReport) -> bytes:
     message = MessageView(report.original)
     lines = ["Sorry, your message could not be delivered.", ""]
     for status in report.statuses:
@@ -226,7 +226,7 @@ def _plain(report: Report) -> bytes:
     return _head(fields) + b"\r\n" + "".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace")
 
 
-def _answer(status: Status) -> str:
+def _answer(status: RecipientStatus) -> str:
     """What the other server said, or why there is nothing to tell of it."""
     if status.reply is not None:
         return one_line(str(status.reply))
@@ -234,12 +234,12 @@ def _answer(status: Status) -> str:
     return one_line(f"{status.code} {why}")
 
 
-def _thread(report: Report) -> _Fields:
+def _thread(report: DeliveryStatusReport) -> _Fields:
     message_id = MessageView(report.original).message_id
     return [("In-Reply-To", message_id), ("References", message_id)] if message_id else []
 
 
-def _multipart(report: Report, fields: _Fields, parts: list[bytes]) -> bytes:
+def _multipart(report: DeliveryStatusReport, fields: _Fields, parts: list[bytes]) -> bytes:
     rows = [
         *fields,
         ("To", str(report.to)),
@@ -264,7 +264,7 @@ def _encoded(text: str) -> str:
     return title if title.isascii() else Header(title, "utf-8", header_name="Subject").encode(linesep="\r\n")
 
 
-_WRITERS: Final[Mapping[str, Callable[[Report], bytes]]] = MappingProxyType(
+_WRITERS: Final[Mapping[str, Callable[[DeliveryStatusReport], bytes]]] = MappingProxyType(
     {
         "standard": write_standard,
         "postfix": _postfix,

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from fakemail.errors import DeclarationError
-from fakemail.mail.headers import body_offset
-from fakemail.terms.address import Address, address
+from fakemail.message.headers import body_offset
+from fakemail.types.address import Address, address
 
 NAMESPACE: Final = "urn:ietf:params:xml:ns:dmarc-2.0"
 _MAILTO: Final = "mailto:"
@@ -41,7 +41,7 @@ def permission_name(policy_domain: str, destination: str) -> str:
     return f"{policy_domain}._report._dmarc.{destination}"
 
 
-class Signature(NamedTuple):
+class DkimAuthResult(NamedTuple):
     """How one DKIM signature came out."""
 
     domain: str
@@ -50,7 +50,7 @@ class Signature(NamedTuple):
     detail: str = ""
 
 
-class Row(NamedTuple):
+class AggregateRow(NamedTuple):
     """What messages have in common that are counted together."""
 
     source_ip: str
@@ -61,7 +61,7 @@ class Row(NamedTuple):
     header_from: str
     envelope_from: str
     envelope_to: str
-    signatures: tuple[Signature, ...]
+    signatures: tuple[DkimAuthResult, ...]
     spf_domain: str
     spf_scope: str
     """``mfrom`` or ``helo``."""
@@ -70,7 +70,7 @@ class Row(NamedTuple):
     """Why something else was done than the domain asks for: one word of the schema, and a comment."""
 
 
-class Published(NamedTuple):
+class PolicyPublished(NamedTuple):
     """The record that the messages were judged by."""
 
     domain: str
@@ -83,20 +83,20 @@ class Published(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AggregateReport:
     """What one host tells one domain about a day."""
 
     host: str
-    published: Published
+    published: PolicyPublished
     to: Address
     since: datetime
     until: datetime
     id: str
     """Unique; also the left side of the Message-ID."""
-    rows: Counter[Row]
+    rows: Counter[AggregateRow]
 
 
-def to_xml(report: Report) -> str:
+def to_xml(report: AggregateReport) -> str:
     """The report as the schema has it (RFC 9990 §3.1, Appendix A)."""
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -123,7 +123,7 @@ def to_xml(report: Report) -> str:
     return "\n".join([*lines, "</feedback>", ""])
 
 
-def _record(row: Row, count: int) -> Iterator[str]:
+def _record(row: AggregateRow, count: int) -> Iterator[str]:
     yield from ("<record>", "<row>", *_elements(source_ip=row.source_ip, count=count), "<policy_evaluated>")
     yield from _elements(disposition=row.disposition, dkim=row.dkim, spf=row.spf)
     for kind, comment in row.reasons:
@@ -159,7 +159,7 @@ def _printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
-def write(report: Report) -> bytes:
+def write(report: AggregateReport) -> bytes:
     """The report as a message (RFC 9990 §3.5, RFC 7489 §7.2.1.1), with CRLF line ends."""
     # A fixed time in it, so that one seed gives the same octets.
     packed = gzip.compress(to_xml(report).encode(), mtime=0)
@@ -197,7 +197,7 @@ def write(report: Report) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class AuthFailure:
     """One message that failed, as its domain is told at once."""
 
     host: str
@@ -217,14 +217,14 @@ class Failure:
     recipients: tuple[Address, ...]
     delivery: str
     """``delivered``, ``spam``, ``policy`` or ``reject`` (RFC 6591 §3.2.2)."""
-    signature: Signature | None
+    signature: DkimAuthResult | None
     """One that failed, if there was one."""
     spf_record: str
     """Where SPF was asked for, and what was there."""
     original: bytes
 
 
-def _feedback(failure: Failure) -> list[str]:
+def _feedback(failure: AuthFailure) -> list[str]:
     """What a program reads of the report (RFC 5965 §3, RFC 6591 §3.1, RFC 9991 §4)."""
     fields = [
         "Feedback-Type: auth-failure",
@@ -248,7 +248,7 @@ def _feedback(failure: Failure) -> list[str]:
     return fields
 
 
-def write_failure(failure: Failure) -> bytes:
+def write_failure(failure: AuthFailure) -> bytes:
     """The report as a message: ARF with what is special to DMARC, and the header of the original."""
     boundary = f"=_{failure.id}/{failure.host}"
     head = failure.original[: body_offset(failure.original)]

@@ -8,14 +8,14 @@ from email.utils import format_datetime
 from enum import Enum
 from typing import Final
 
-from fakemail.mail.envelope import Envelope, Recipient
-from fakemail.mail.headers import body_offset
-from fakemail.terms.address import Address, NullPath
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
+from fakemail.message.envelope import Envelope, Recipient
+from fakemail.message.headers import body_offset
+from fakemail.types.address import Address, NullPath
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
 
 
-class Action(Enum):
+class DsnAction(Enum):
     """What happened to a recipient (RFC 3464 §2.3.3)."""
 
     FAILED = "failed"
@@ -27,28 +27,28 @@ class Action(Enum):
 
 # RFC 3461 §4.1: which word of NOTIFY asks for which report. RELAYED and EXPANDED are kinds of success.
 _ASKED_BY: Final = {
-    Action.FAILED: "FAILURE",
-    Action.DELAYED: "DELAY",
-    Action.DELIVERED: "SUCCESS",
-    Action.RELAYED: "SUCCESS",
-    Action.EXPANDED: "SUCCESS",
+    DsnAction.FAILED: "FAILURE",
+    DsnAction.DELAYED: "DELAY",
+    DsnAction.DELIVERED: "SUCCESS",
+    DsnAction.RELAYED: "SUCCESS",
+    DsnAction.EXPANDED: "SUCCESS",
 }
 # RFC 3461 §4.1: without NOTIFY, failures are reported, and delays may be.
-_UNASKED: Final = frozenset({Action.FAILED, Action.DELAYED})
+_UNASKED: Final = frozenset({DsnAction.FAILED, DsnAction.DELAYED})
 
 _SUBJECTS: Final = {
-    Action.FAILED: "Undelivered mail returned to sender",
-    Action.DELAYED: "Delayed mail (still being retried)",
-    Action.DELIVERED: "Mail was delivered",
-    Action.RELAYED: "Mail was relayed",
-    Action.EXPANDED: "Mail was expanded to a list",
+    DsnAction.FAILED: "Undelivered mail returned to sender",
+    DsnAction.DELAYED: "Delayed mail (still being retried)",
+    DsnAction.DELIVERED: "Mail was delivered",
+    DsnAction.RELAYED: "Mail was relayed",
+    DsnAction.EXPANDED: "Mail was expanded to a list",
 }
 SENTENCES: Final = {
-    Action.FAILED: "could not be delivered, and will not be tried again",
-    Action.DELAYED: "has not been delivered yet; it is being tried again",
-    Action.DELIVERED: "was delivered",
-    Action.RELAYED: "was relayed to a server that sends no such notices",
-    Action.EXPANDED: "was sent on to the members of a list",
+    DsnAction.FAILED: "could not be delivered, and will not be tried again",
+    DsnAction.DELAYED: "has not been delivered yet; it is being tried again",
+    DsnAction.DELIVERED: "was delivered",
+    DsnAction.RELAYED: "was relayed to a server that sends no such notices",
+    DsnAction.EXPANDED: "was sent on to the members of a list",
 }
 # RFC 3463 §3: what a reason is called where no server gave a code.
 _STATUS: Final = {
@@ -75,11 +75,11 @@ _STATUS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class RecipientStatus:
     """One recipient of a report."""
 
     recipient: Recipient
-    action: Action
+    action: DsnAction
     reply: Reply | None = None
     reason: Reason | None = None
     detail: str = ""
@@ -92,23 +92,23 @@ class Status:
     @property
     def code(self) -> str:
         """The enhanced status code (RFC 3463)."""
-        succeeded = self.action in (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
+        succeeded = self.action in (DsnAction.DELIVERED, DsnAction.RELAYED, DsnAction.EXPANDED)
         # A positive reply that did not fit what was sent says nothing about why there is no delivery.
         reply = None if self.reply is None or self.reply.is_positive is not succeeded else self.reply
         if reply is not None and reply.enhanced is not None:
             # What is tried again has failed for now, whatever the server called it (RFC 3464 §2.3.4).
-            return f"4{reply.enhanced[1:]}" if self.action is Action.DELAYED else reply.enhanced
+            return f"4{reply.enhanced[1:]}" if self.action is DsnAction.DELAYED else reply.enhanced
         if self.status:
             return self.status
         if succeeded:
             return "2.0.0"
         digit = "5" if reply is None or reply.is_permanent else "4"
-        if self.action is Action.DELAYED:
+        if self.action is DsnAction.DELAYED:
             digit = "4"
         return f"{digit}.{_STATUS.get(self.reason, '0.0') if self.reason else '0.0'}"
 
 
-def is_due(action: Action, envelope: Envelope, recipient: Recipient) -> bool:
+def is_due(action: DsnAction, envelope: Envelope, recipient: Recipient) -> bool:
     """Whether the sender is told (RFC 3461 §4.1, §6.2). The null reverse-path is never told anything."""
     if isinstance(envelope.sender, NullPath):
         return False
@@ -118,12 +118,12 @@ def is_due(action: Action, envelope: Envelope, recipient: Recipient) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DeliveryStatusReport:
     """Everything that a report says."""
 
     host: str
     to: Address
-    statuses: tuple[Status, ...]
+    statuses: tuple[RecipientStatus, ...]
     original: bytes
     arrived: datetime
     now: datetime
@@ -137,12 +137,12 @@ class Report:
     """Of the message that it is about."""
 
     @property
-    def action(self) -> Action:
+    def action(self) -> DsnAction:
         """What happened to its recipients, all of them."""
         return self.statuses[0].action
 
 
-def write(report: Report) -> bytes:
+def write(report: DeliveryStatusReport) -> bytes:
     """The report as a message, with CRLF line ends."""
     action = report.action
     head = [
@@ -173,7 +173,7 @@ def join(parts: list[bytes], boundary: str) -> bytes:
     return body + f"--{boundary}--\r\n".encode()
 
 
-def status_type(report: Report) -> str:
+def status_type(report: DeliveryStatusReport) -> str:
     """The media type of the part for programs (RFC 6533 §3 beyond ASCII)."""
     is_ascii = all(status.recipient.address.is_ascii for status in report.statuses)
     return "message/delivery-status" if is_ascii else "message/global-delivery-status"
@@ -188,7 +188,7 @@ def part(content_type: str, lines: list[str], *fields: str) -> bytes:
     return f"{head}{text}\r\n".encode("utf-8", "surrogateescape")
 
 
-def _for_people(report: Report) -> list[str]:
+def _for_people(report: DeliveryStatusReport) -> list[str]:
     lines = [f"This is the mail system at host {report.host}.", ""]
     for status in report.statuses:
         lines.append(f"<{status.recipient.address}>: your message {SENTENCES[status.action]}.")
@@ -202,7 +202,7 @@ def _for_people(report: Report) -> list[str]:
     return lines
 
 
-def for_programs(report: Report) -> list[str]:
+def for_programs(report: DeliveryStatusReport) -> list[str]:
     """The fields of the part for programs."""
     # RFC 3464 §2.2: per-message-fields, a blank line before each group of per-recipient-fields.
     lines = [f"Reporting-MTA: dns; {report.host}"]
@@ -231,11 +231,11 @@ def for_programs(report: Report) -> list[str]:
     return lines
 
 
-def original(report: Report, *fields: str) -> bytes:
+def original(report: DeliveryStatusReport, *fields: str) -> bytes:
     """The part with the message that the report is about, or with its header."""
     more = "".join(f"{field}\r\n" for field in fields).encode()
     # RFC 3461 §4.3: RET concerns failures only; everything else returns the header fields.
-    if report.action is Action.FAILED and report.ret != "HDRS":
+    if report.action is DsnAction.FAILED and report.ret != "HDRS":
         eight_bit = "7bit" if report.original.isascii() else "8bit"
         head = f"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {eight_bit}\r\n\r\n"
         return more + head.encode() + report.original

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from fakemail.mail.headers import Field, body_offset, split_fields
-from fakemail.mail.mime import parse
+from fakemail.message.headers import Field, body_offset, split_fields
+from fakemail.message.mime import parse
 
 _CONTENT: Final = re.compile(r"content-.*|mime-version", re.IGNORECASE)
 

@@ -9,16 +9,16 @@ import re
 from email.header import Header
 from typing import Final
 
-from fakemail.mail.headers import Headers, body_offset, split_fields
-from fakemail.model.mailing_list import MailingList
+from fakemail.message.headers import Headers, body_offset, split_fields
+from fakemail.model.mailing_list import MailingListSpec
 from fakemail.mta.footer import add_footer, as_lines
-from fakemail.terms.address import address_key
+from fakemail.types.address import address_key
 
 # Fields that the list writes itself, and those that are no longer true.
 _OWN: Final = re.compile(r"list-.*|precedence|subject|return-path|errors-to", re.IGNORECASE)
 
 
-def is_looping(headers: Headers, mailing_list: MailingList) -> bool:
+def is_looping(headers: Headers, mailing_list: MailingListSpec) -> bool:
     """Whether a message has been through the list already."""
     mark = list_id(mailing_list)
     return any(mark in (field.text or "") for field in headers.fields_named("List-Id")) or any(
@@ -27,18 +27,18 @@ def is_looping(headers: Headers, mailing_list: MailingList) -> bool:
     )
 
 
-def list_id(mailing_list: MailingList) -> str:
+def list_id(mailing_list: MailingListSpec) -> str:
     """The identifier of a list, in its angle brackets (RFC 2919 §3)."""
     local = re.sub(r"[^A-Za-z0-9-]", "-", mailing_list.address.local)
     return f"<{local}.{mailing_list.address.domain}>"
 
 
-def unsubscribe_url(mailing_list: MailingList) -> str:
+def unsubscribe_url(mailing_list: MailingListSpec) -> str:
     """Where a member leaves the list by one click (RFC 8058 §3.1); nobody answers there."""
     return f"https://{mailing_list.address.domain}/unsubscribe/{mailing_list.address.local}"
 
 
-def rewrite(raw: bytes, mailing_list: MailingList) -> bytes:
+def rewrite(raw: bytes, mailing_list: MailingListSpec) -> bytes:
     """The message as it goes to the members."""
     end = body_offset(raw)
     fields = split_fields(raw, 0, end)
@@ -48,7 +48,7 @@ def rewrite(raw: bytes, mailing_list: MailingList) -> bytes:
     return add_footer(as_lines(kept) + own + b"\r\n" + raw[end:], _footer(mailing_list))
 
 
-def _own_fields(mailing_list: MailingList, subject: str) -> bytes:
+def _own_fields(mailing_list: MailingListSpec, subject: str) -> bytes:
     address, title = mailing_list.address, mailing_list.title
     prefix = f"[{title}]" if mailing_list.prefix is None else mailing_list.prefix
     if prefix and prefix.lower() not in subject.lower():
@@ -67,7 +67,7 @@ def _own_fields(mailing_list: MailingList, subject: str) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in rows).encode("utf-8", "replace")
 
 
-def _footer(mailing_list: MailingList) -> str:
+def _footer(mailing_list: MailingListSpec) -> str:
     if mailing_list.footer is not None:
         text = mailing_list.footer
     else:

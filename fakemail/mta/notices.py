@@ -12,17 +12,17 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fakemail.errors import DeclarationError, nearest
-from fakemail.mail.envelope import Recipient
-from fakemail.mail.headers import body_offset
-from fakemail.mail.message import MessageView
-from fakemail.mail.samples import Who, plain
+from fakemail.message.envelope import Recipient
+from fakemail.message.headers import body_offset
+from fakemail.message.message import MessageView
+from fakemail.message.samples import Who, plain
 from fakemail.model.account import AutoReply
 from fakemail.model.host import BOUNCE_STYLES
 from fakemail.mta import auto_reply, bounce_styles
-from fakemail.mta.dsn import Action, Report, Status, join
-from fakemail.terms.address import Address, address
-from fakemail.terms.reply import Reply
-from fakemail.terms.suggestions import suggesting
+from fakemail.mta.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, join
+from fakemail.types.address import Address, address
+from fakemail.types.reply import Reply
+from fakemail.types.suggestions import suggesting
 
 _DATE: Final = datetime(2024, 5, 17, 9, 45, tzinfo=UTC)
 _NO_USER: Final = "550 5.1.1 no such user here"
@@ -65,21 +65,21 @@ def bounce(
     view = MessageView(raw)
     if style not in BOUNCE_STYLES:
         raise DeclarationError(f"there are no bounces {style!r}; {nearest(style, BOUNCE_STYLES)}")
-    kind = Action(action)
+    kind = DsnAction(action)
     if reply is None:
-        reply = _NO_ANSWER if kind is Action.DELAYED else _NO_USER
+        reply = _NO_ANSWER if kind is DsnAction.DELAYED else _NO_USER
     code, _, text = reply.partition(" ")
     enhanced, _, rest = text.partition(" ")
     has_enhanced = enhanced.count(".") == 2 and enhanced.replace(".", "").isdigit()
     said = Reply(int(code), enhanced, rest) if has_enhanced else Reply(int(code), None, text)
     number = _number(b"bounce", raw, repr((str(recipient), reply, style, host, action)).encode())
-    status = Status(
+    status = RecipientStatus(
         Recipient(_who(recipient, view.to)),
         kind,
-        said if kind in (Action.FAILED, Action.DELAYED) else None,
+        said if kind in (DsnAction.FAILED, DsnAction.DELAYED) else None,
         remote=remote,
     )
-    report = Report(
+    report = DeliveryStatusReport(
         host=host,
         to=_who(to, [view.sender]),
         statuses=(status,),

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fakemail.model.world import World, undotted
-from fakemail.terms.address import Address, local_key
-from fakemail.terms.reason import Reason
+from fakemail.model.world import WorldSpec, undotted
+from fakemail.types.address import Address, local_key
+from fakemail.types.reason import Reason
 
 
 class Resolution(NamedTuple):
@@ -38,7 +38,7 @@ class Resolution(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Found:
+class _RecipientMatch:
     accounts: dict[str, Address] = field(default_factory=dict)
     onward: dict[str, Address] = field(default_factory=dict)
     forwards: dict[str, Address] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def _as_it_is(address: Address) -> Address | None:
 
 
 def resolve(
-    world: World,
+    world: WorldSpec,
     address: Address,
     *,
     is_home: Callable[[str], bool] = lambda _: True,
@@ -70,7 +70,7 @@ def resolve(
     direct = world.accounts.get(address.key)
     if direct is not None and direct.is_plain and is_home(address.domain):
         return Resolution((direct.address,), is_plain=True)  # nearly always
-    found = _Found()
+    found = _RecipientMatch()
     seen: set[str] = set()
     pending = [address]
     while pending:
@@ -98,7 +98,7 @@ def resolve(
     return Resolution(reason=found.reason, detail=found.detail) if resolution.is_nobody else resolution
 
 
-def _one_step(world: World, address: Address, found: _Found) -> tuple[Address, ...]:
+def _one_step(world: WorldSpec, address: Address, found: _RecipientMatch) -> tuple[Address, ...]:
     """What an address of a hosted domain leads to next; an account found is written down."""
     domain = world.domains[address.domain]
     local = local_key(address.local)

@@ -7,21 +7,21 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, TypeAlias
 
-from fakemail.terms.domains import a_labels
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
+from fakemail.types.domains import a_labels
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
-class Ask(NamedTuple):
+class DnsQuery(NamedTuple):
     """A question to DNS."""
 
     name: str
     type: str
 
 
-class Found(NamedTuple):
+class DnsAnswer(NamedTuple):
     """What DNS said: the kind of answer and the values of the type asked for.
 
     An MX value is ``(preference, exchange)``, an address value is text.
@@ -66,11 +66,11 @@ class Route(NamedTuple):
     """Whether MX records named the hosts."""
 
 
-Questions: TypeAlias = Generator[Ask, Found, Route]
-AddressQuestions: TypeAlias = Generator[Ask, Found, "Addresses"]
+Questions: TypeAlias = Generator[DnsQuery, DnsAnswer, Route]
+AddressQuestions: TypeAlias = Generator[DnsQuery, DnsAnswer, "Addresses"]
 
 
-def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
+def find_route(domain: str, *, own_name: str, chance: SeededRandom) -> Questions:
     """Ask for the MX records of a domain, and judge the answer.
 
     ``own_name`` is the host that asks: itself and all hosts that are less preferred are left out
@@ -78,7 +78,7 @@ def find_route(domain: str, *, own_name: str, chance: Chance) -> Questions:
     """
     if domain.startswith("["):
         return Route((MailHost(0, domain),))  # an address literal names its host (RFC 5321 §2.3.5)
-    found = yield Ask(domain, "MX")
+    found = yield DnsQuery(domain, "MX")
     source = "as it remembers" if found.remembered else ""
     if found.kind == "NXDOMAIN":
         detail = f"{domain} does not exist{source and ', '}{source}"
@@ -111,7 +111,7 @@ def find_addresses(host: str) -> AddressQuestions:
     addresses: list[str] = []
     failed, authentic = False, True
     for record_type in ("A", "AAAA"):
-        found = yield Ask(host, record_type)
+        found = yield DnsQuery(host, record_type)
         addresses += [value for value in found.values if isinstance(value, str)]
         failed = failed or found.kind not in ("NOERROR", "NODATA", "NXDOMAIN")
         authentic = authentic and found.authentic
@@ -125,7 +125,7 @@ def leads_back(address: str) -> bool:
     return read.is_loopback or read.is_unspecified
 
 
-def _in_order(records: list[MailHost], chance: Chance) -> list[MailHost]:
+def _in_order(records: list[MailHost], chance: SeededRandom) -> list[MailHost]:
     """By preference; equal preferences in random order (RFC 5321 §5.1)."""
     shuffled = list(records)
     if len({record.preference for record in records}) != len(records):

@@ -12,13 +12,13 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from fakemail.terms.duration import days, hours, minutes
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.types.duration import days, hours, minutes
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 
-class Tried(Enum):
+class AttemptResult(Enum):
     """How an attempt for one recipient ended."""
 
     TAKEN = "taken"
@@ -29,7 +29,7 @@ class Tried(Enum):
     """A 5yz reply, or no host can ever take it."""
 
 
-class Next(Enum):
+class NextStep(Enum):
     """What happens to the recipient then."""
 
     DONE = "done"
@@ -41,14 +41,14 @@ class Next(Enum):
 
 
 # (how it ended, whether the message is as old as it may get) -> what happens next
-TABLE: Final[Mapping[tuple[Tried, bool], Next]] = MappingProxyType(
+TABLE: Final[Mapping[tuple[AttemptResult, bool], NextStep]] = MappingProxyType(
     {
-        (Tried.TAKEN, False): Next.DONE,
-        (Tried.TAKEN, True): Next.DONE,
-        (Tried.NOT_NOW, False): Next.RETRY,
-        (Tried.NOT_NOW, True): Next.EXPIRE,
-        (Tried.NEVER, False): Next.RETURN,
-        (Tried.NEVER, True): Next.RETURN,
+        (AttemptResult.TAKEN, False): NextStep.DONE,
+        (AttemptResult.TAKEN, True): NextStep.DONE,
+        (AttemptResult.NOT_NOW, False): NextStep.RETRY,
+        (AttemptResult.NOT_NOW, True): NextStep.EXPIRE,
+        (AttemptResult.NEVER, False): NextStep.RETURN,
+        (AttemptResult.NEVER, True): NextStep.RETURN,
     }
 )
 
@@ -67,17 +67,17 @@ _FINAL_REASONS: Final = frozenset(
 )
 
 
-def judge(reply: Reply | None, reason: Reason | None, *, at: Stage = Stage.SMTP_END) -> Tried:
+def judge(reply: Reply | None, reason: Reason | None, *, at: Stage = Stage.SMTP_END) -> AttemptResult:
     """How an attempt ended, from the last reply and where it came, or from the reason if there was no reply.
 
     A positive reply with a reason is one that does not fit what was sent: the next host has taken nothing.
     """
     if reply is not None:
         if reply.is_positive:
-            return Tried.TAKEN if reason is None else Tried.NOT_NOW
+            return AttemptResult.TAKEN if reason is None else AttemptResult.NOT_NOW
         is_transient = reply.is_transient or (at is Stage.SMTP_RCPT and _means_too_many(reply))
-        return Tried.NOT_NOW if is_transient else Tried.NEVER
-    return Tried.NEVER if reason in _FINAL_REASONS else Tried.NOT_NOW
+        return AttemptResult.NOT_NOW if is_transient else AttemptResult.NEVER
+    return AttemptResult.NEVER if reason in _FINAL_REASONS else AttemptResult.NOT_NOW
 
 
 def _means_too_many(reply: Reply) -> bool:
@@ -93,7 +93,7 @@ def _means_too_many(reply: Reply) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class RetrySchedule:
     """The habits of a host that retries. The defaults are like those of large hosts."""
 
     gaps: tuple[timedelta, ...] = (
@@ -115,12 +115,12 @@ class Schedule:
         """The time from the attempt of that number (from 1) to the next."""
         return self.gaps[min(attempts, len(self.gaps)) - 1]
 
-    def decide(self, tried: Tried, *, age: timedelta, attempts: int) -> tuple[Next, timedelta]:
+    def decide(self, tried: AttemptResult, *, age: timedelta, attempts: int) -> tuple[NextStep, timedelta]:
         """What happens next, and for a retry in how long.
 
         The last retry is at the very end of the message's life, so that it is given its whole time.
         """
         step = TABLE[tried, age >= self.give_up_after]
-        if step is not Next.RETRY:
+        if step is not NextStep.RETRY:
             return step, timedelta()
         return step, min(self.gap(attempts), self.give_up_after - age)

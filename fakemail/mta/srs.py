@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 GOOD_FOR: Final = 21
 """Days in which a bounce comes back."""

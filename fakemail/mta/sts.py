@@ -13,9 +13,9 @@ from typing import Final, cast
 
 from fakemail.errors import ProtocolError
 from fakemail.model.transport_security import LONGEST_AGE, STS_MODES, Mode
-from fakemail.terms.address import is_domain_name
-from fakemail.terms.domains import a_labels
 from fakemail.tls.dane import covers
+from fakemail.types.address import is_domain_name
+from fakemail.types.domains import a_labels
 
 PATH: Final = "/.well-known/mta-sts.txt"
 MAX_SIZE: Final = 64 * 1024
@@ -54,7 +54,7 @@ def read_id(texts: Iterable[bytes]) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class StsPolicy:
     """What a domain demands of those who send mail to it."""
 
     mode: Mode
@@ -71,7 +71,7 @@ class Policy:
         return write_policy(self)
 
 
-def read_policy(octets: bytes) -> Policy:
+def read_policy(octets: bytes) -> StsPolicy:
     """Read a policy file (RFC 8461 §3.2). Raises :class:`~fakemail.errors.ProtocolError` when it is none."""
     if len(octets) > MAX_SIZE:
         raise ProtocolError(f"the policy has more than {MAX_SIZE} octets")
@@ -98,7 +98,7 @@ def read_policy(octets: bytes) -> Policy:
     return _checked(known, mx)
 
 
-def _checked(known: dict[str, str], mx: Sequence[str]) -> Policy:
+def _checked(known: dict[str, str], mx: Sequence[str]) -> StsPolicy:
     if known.get("version") != "STSv1":
         raise ProtocolError("the policy does not say version: STSv1")
     mode, max_age = known.get("mode"), known.get("max_age", "")
@@ -108,21 +108,21 @@ def _checked(known: dict[str, str], mx: Sequence[str]) -> Policy:
         raise ProtocolError("the policy has no max_age, or it is no number of seconds")
     if not mx and mode != "none":
         raise ProtocolError("the policy names no mx")
-    return Policy(cast(Mode, mode), min(int(max_age), LONGEST_AGE), tuple(mx))
+    return StsPolicy(cast(Mode, mode), min(int(max_age), LONGEST_AGE), tuple(mx))
 
 
-def write_policy(policy: Policy) -> str:
+def write_policy(policy: StsPolicy) -> str:
     """The text of a policy file, with CRLF line ends."""
     lines = ["version: STSv1", f"mode: {policy.mode}", *(f"mx: {a_labels(host)}" for host in policy.mx)]
     return "".join(f"{line}\r\n" for line in [*lines, f"max_age: {policy.max_age}"])
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedPolicy:
     """A policy in a sender's cache."""
 
     id: str
-    policy: Policy
+    policy: StsPolicy
     fetched: datetime
 
     def is_fresh(self, now: datetime) -> bool:

@@ -6,8 +6,8 @@ import re
 from email.header import Header
 from typing import Final
 
-from fakemail.mail.headers import body_offset, split_fields
-from fakemail.mail.trace import prepend, without_fields
+from fakemail.message.headers import body_offset, split_fields
+from fakemail.message.trace import prepend, without_fields
 
 _NOT_TEXT: Final = re.compile(r"[^\x20-\x7e]+")
 

@@ -17,7 +17,7 @@ from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 
 from fakemail.errors import DeclarationError
-from fakemail.terms.address import Address, address
+from fakemail.types.address import Address, address
 
 # RFC 8460 §3: tlsrpt-record = tlsrpt-version 1*(field-delim tlsrpt-field) [field-delim]
 _VERSION = re.compile(rb"v=TLSRPTv1[ \t]*;")
@@ -48,7 +48,7 @@ def read_recipients(texts: Iterable[bytes]) -> tuple[Address, ...]:
     return tuple(found)
 
 
-class Applied(NamedTuple):
+class AppliedPolicy(NamedTuple):
     """The policy that was applied to sessions (RFC 8460 §4.4)."""
 
     type: str
@@ -59,7 +59,7 @@ class Applied(NamedTuple):
     """The ``mx`` patterns of the policy file."""
 
 
-class Failure(NamedTuple):
+class TlsFailureDetail(NamedTuple):
     """One way in which sessions failed."""
 
     type: str
@@ -71,15 +71,15 @@ class Failure(NamedTuple):
 
 
 @dataclass
-class Count:
+class SessionCount:
     """Sessions with one domain under one policy."""
 
     successes: int = 0
-    failures: Counter[Failure] = field(default_factory=Counter)
+    failures: Counter[TlsFailureDetail] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TlsReportData:
     """What one host tells one domain about a day."""
 
     host: str
@@ -89,10 +89,10 @@ class Report:
     until: datetime
     id: str
     """Unique; also the left side of the Message-ID."""
-    counts: dict[Applied, Count]
+    counts: dict[AppliedPolicy, SessionCount]
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def to_json(report: TlsReportData) -> dict[str, Any]:
     """The report as RFC 8460 §4.4 has it."""
     return {
         "organization-name": report.host,
@@ -103,7 +103,7 @@ def to_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _policy(domain: str, applied: Applied, count: Count) -> dict[str, Any]:
+def _policy(domain: str, applied: AppliedPolicy, count: SessionCount) -> dict[str, Any]:
     policy: dict[str, Any] = {"policy-type": applied.type}
     if applied.strings:
         policy["policy-string"] = list(applied.strings)
@@ -122,7 +122,7 @@ def _policy(domain: str, applied: Applied, count: Count) -> dict[str, Any]:
     return told
 
 
-def _failure(failure: Failure, times: int) -> dict[str, Any]:
+def _failure(failure: TlsFailureDetail, times: int) -> dict[str, Any]:
     told = {
         "result-type": failure.type,
         "sending-mta-ip": failure.sending_ip,
@@ -138,7 +138,7 @@ def _instant(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def write(report: Report) -> bytes:
+def write(report: TlsReportData) -> bytes:
     """The report as a message (RFC 8460 §5.3), with CRLF line ends."""
     # A fixed time in it, so that one seed gives the same octets.
     packed = gzip.compress(json.dumps(to_json(report), indent=1).encode(), mtime=0)

@@ -9,20 +9,20 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fakemail.mail.headers import body_offset, split_fields
-from fakemail.policy.facts import Facts
-from fakemail.policy.finding import Status
+from fakemail.message.headers import body_offset, split_fields
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import (
     ArcResult,
+    AuthResult,
     BimiResult,
     DkimResult,
     DmarcResult,
     IprevResult,
-    Result,
     SignatureResult,
     SpfResult,
 )
-from fakemail.terms.domains import a_labels
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.domains import a_labels
 
 # RFC 8601 §2.2: pvalue = [CFWS] ( ( value / [ [ local-part ] "@" ] domain-name ) ) [CFWS]; value is a token or
 # a quoted-string (RFC 2045 §5.1).
@@ -35,14 +35,14 @@ _ID: Final = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 _LONGEST: Final = 200
 
 
-def authentication_results(authserv_id: str, results: Iterable[Result]) -> bytes:
+def authentication_results(authserv_id: str, results: Iterable[AuthResult]) -> bytes:
     """The field with one clause for each result, with its line end."""
     clauses = [clause for result in results for clause in _clauses(result)] or ["none"]
     text = ";\r\n\t".join([f"Authentication-Results: {_value(authserv_id)}", *clauses])
     return f"{text}\r\n".encode()
 
 
-def received_spf(result: SpfResult, facts: Facts) -> bytes:
+def received_spf(result: SpfResult, facts: TransactionFacts) -> bytes:
     """The field about one SPF check, with its line end (RFC 7208 §9.1)."""
     pairs = {
         "client-ip": facts.peer.address,
@@ -51,7 +51,9 @@ def received_spf(result: SpfResult, facts: Facts) -> bytes:
         "receiver": _value(facts.host),
         "identity": result.identity,
         "mechanism": _quoted(result.mechanism) if result.mechanism else "",
-        "problem": _quoted(result.sentence) if result.result in (Status.PERMERROR, Status.TEMPERROR) else "",
+        "problem": _quoted(result.sentence)
+        if result.result in (AuthStatus.PERMERROR, AuthStatus.TEMPERROR)
+        else "",
     }
     written = ";\r\n\t".join(f"{name}={value}" for name, value in pairs.items() if value)
     why = _NOT_IN_COMMENT.sub(" ", f"{facts.host}: {result.sentence}"[:_LONGEST])
@@ -96,15 +98,15 @@ def _without_comments(text: str) -> str:
 # Clauses -----------------------------------------------------------------------------------------
 
 
-def _clauses(result: Result) -> list[str]:
+def _clauses(result: AuthResult) -> list[str]:
     if isinstance(result, DkimResult) and result.signatures:
         return [_clause(each) for each in result.signatures]
     return [_clause(result)]
 
 
-def _clause(result: Result) -> str:
+def _clause(result: AuthResult) -> str:
     """``method=result reason="..." ptype.property=value`` (RFC 8601 §2.2)."""
-    is_plain = result.result in (Status.PASS, Status.NONE) or not result.sentence
+    is_plain = result.result in (AuthStatus.PASS, AuthStatus.NONE) or not result.sentence
     why = "" if is_plain else f" reason={_quoted(result.sentence)}"
     comment = (
         f" (p={result.policy} dis={result.disposition})"
@@ -124,7 +126,7 @@ def _of_spf(result: SpfResult) -> dict[str, str]:
 
 
 # RFC 8601 §2.7 and the IANA registry of its properties.
-_PROPERTIES: Final[dict[type[Result], Callable[..., dict[str, str]]]] = {
+_PROPERTIES: Final[dict[type[AuthResult], Callable[..., dict[str, str]]]] = {
     SpfResult: _of_spf,
     SignatureResult: lambda result: {
         "header.d": result.domain,
@@ -135,7 +137,7 @@ _PROPERTIES: Final[dict[type[Result], Callable[..., dict[str, str]]]] = {
     },
     DmarcResult: lambda result: {"header.from": result.domain, "policy.dmarc": result.policy},
     ArcResult: lambda result: {
-        "header.oldest-pass": str(result.oldest_pass) if result.result is Status.PASS else ""
+        "header.oldest-pass": str(result.oldest_pass) if result.result is AuthStatus.PASS else ""
     },
     IprevResult: lambda result: {"policy.iprev": result.address},
     BimiResult: lambda result: {"header.d": result.domain, "header.selector": result.selector},

@@ -7,29 +7,29 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from fakemail.policy.dmarc import Dmarc
+from fakemail.policy.dmarc import DmarcCheck
 from fakemail.policy.dmarc_discovery import Discovery, Method
-from fakemail.policy.facts import Facts, Resolve
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import (
     ArcResult,
     ArcSetResult,
+    AuthResult,
     BimiResult,
     DkimResult,
     DmarcResult,
     IprevResult,
-    Result,
     SignatureResult,
     SpfResult,
 )
+from fakemail.policy.transaction_facts import Resolve, TransactionFacts
 from fakemail.policy.txt import texts
-from fakemail.terms.domains import a_labels
-from fakemail.terms.reason import Reason
-from fakemail.terms.suggestions import Suggests
+from fakemail.types.domains import a_labels
+from fakemail.types.reason import Reason
+from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
-    from fakemail.signing.key_record import LookUp
-    from fakemail.signing.verify import Signature, SignedMessage
+    from fakemail.dkim.dkim_verify import SignatureCheck, SignedMessage
+    from fakemail.dkim.key_record import LookUp
 
 
 class SenderAuthentication(Suggests):
@@ -41,7 +41,7 @@ class SenderAuthentication(Suggests):
 
     def __init__(
         self,
-        facts: Facts,
+        facts: TransactionFacts,
         *,
         method: Method = Method.TREE_WALK,
         own_suffixes: Collection[str] = (),
@@ -53,7 +53,7 @@ class SenderAuthentication(Suggests):
         self._own_suffixes = own_suffixes
         self._draw = draw
 
-    def detach(self, resolve: Resolve) -> None:
+    def freeze(self, resolve: Resolve) -> None:
         """Keep the facts as they are now, whatever becomes of the connection they came from.
 
         ``resolve`` answers from now on as the DNS would have done now.
@@ -81,7 +81,7 @@ class SenderAuthentication(Suggests):
     @cached_property
     def dkim(self) -> DkimResult:
         """Whether a signature of the message is good (RFC 6376); ``.signatures`` has each of them."""
-        from fakemail.signing.verify import verify
+        from fakemail.dkim.dkim_verify import verify
 
         steps: list[str] = []
         found = verify(self._signed, self._look_up(steps), self._facts.now)
@@ -92,33 +92,33 @@ class SenderAuthentication(Suggests):
         """Whether the author's domain stands behind the message, and what it asks for if not (RFC 9989)."""
         if not self._dmarc.published:
             # There is no author, so that nothing else matters.
-            return self._dmarc.judge(SpfResult(Status.NONE), DkimResult(Status.NONE), self._draw)
+            return self._dmarc.judge(SpfResult(AuthStatus.NONE), DkimResult(AuthStatus.NONE), self._draw)
         return self._dmarc.judge(self.spf, self.dkim, self._draw)
 
     @cached_property
     def arc(self) -> ArcResult:
         """Whether the chain of those who passed the message on is whole (RFC 8617)."""
-        from fakemail.signing.arc_verify import verify_chain
+        from fakemail.dkim.arc_verify import verify_chain
 
         steps: list[str] = []
         chain = verify_chain(self._signed, self._look_up(steps))
         sets = tuple(
             ArcSetResult(
-                Status.PASS if each.seal == each.message_signature == "pass" else Status.FAIL,
+                AuthStatus.PASS if each.seal == each.message_signature == "pass" else AuthStatus.FAIL,
                 each.sentence,
                 each.domain,
                 instance=each.instance,
                 claim=each.claim,
                 selector=each.selector,
-                seal=Status(each.seal),
-                message_signature=Status(each.message_signature),
+                seal=AuthStatus(each.seal),
+                message_signature=AuthStatus(each.message_signature),
                 authentication=each.authentication,
             )
             for each in chain.sets
         )
         sealer = sets[-1].domain if sets else ""
         return ArcResult(
-            Status(chain.result),
+            AuthStatus(chain.result),
             chain.sentence,
             sealer,
             trace=tuple(steps),
@@ -150,18 +150,18 @@ class SenderAuthentication(Suggests):
             getattr(self, name)
 
     @property
-    def made(self) -> Iterator[Result]:
+    def made(self) -> Iterator[AuthResult]:
         """The checks that have been made."""
         return (self.__dict__[name] for name in METHODS if name in self.__dict__)
 
-    def __iter__(self) -> Iterator[Result]:
+    def __iter__(self) -> Iterator[AuthResult]:
         return (getattr(self, name) for name in METHODS)
 
     def __len__(self) -> int:
         return len(METHODS)
 
     def __str__(self) -> str:
-        return "\n".join(result.tell() for result in self)
+        return "\n".join(result.describe() for result in self)
 
     def __repr__(self) -> str:
         words = " ".join(f"{name}={getattr(self, name)}" for name in ("spf", "dkim", "dmarc"))
@@ -171,7 +171,7 @@ class SenderAuthentication(Suggests):
 
     @cached_property
     def _signed(self) -> SignedMessage:
-        from fakemail.signing.verify import SignedMessage
+        from fakemail.dkim.dkim_verify import SignedMessage
 
         return SignedMessage(self._facts.content)
 
@@ -180,8 +180,8 @@ class SenderAuthentication(Suggests):
         return Discovery(self._facts.resolve, self._method, self._own_suffixes)
 
     @cached_property
-    def _dmarc(self) -> Dmarc:
-        return Dmarc(self._facts.message, self._discovery)
+    def _dmarc(self) -> DmarcCheck:
+        return DmarcCheck(self._facts.message, self._discovery)
 
     @property
     def _authors(self) -> tuple[str, ...]:
@@ -189,14 +189,14 @@ class SenderAuthentication(Suggests):
 
     def _look_up(self, steps: list[str]) -> LookUp:
         """How keys are asked for, each once, with a note of what came."""
-        from fakemail.signing.key_record import Texts
+        from fakemail.dkim.key_record import TxtAnswer
 
-        known: dict[str, Texts] = {}
+        known: dict[str, TxtAnswer] = {}
 
-        def look_up(name: str) -> Texts:
+        def look_up(name: str) -> TxtAnswer:
             if name not in known:
                 answer = self._facts.resolve(name, "TXT")
-                found = known[name] = Texts(answer.kind, texts(answer))
+                found = known[name] = TxtAnswer(answer.kind, texts(answer))
                 shown = ", ".join(f'"{_short(text)}"' for text in found.texts) or answer.kind
                 steps.append(f"TXT {name}: {shown}")
             return known[name]
@@ -213,13 +213,19 @@ def _short(text: bytes) -> str:
     return shown if len(shown) <= 80 else f"{shown[:60]}...{shown[-16:]}"
 
 
-_BLAME: Final = {Status.TEMPERROR: Reason.DNS_TEMPORARY, Status.PASS: None, Status.NONE: None}
+_BLAME: Final = {AuthStatus.TEMPERROR: Reason.DNS_TEMPORARY, AuthStatus.PASS: None, AuthStatus.NONE: None}
 # Which of several signatures that are not good the message is judged by: the one that may yet be, first.
-_TELLING: Final = (Status.TEMPERROR, Status.FAIL, Status.POLICY, Status.NEUTRAL, Status.PERMERROR)
+_TELLING: Final = (
+    AuthStatus.TEMPERROR,
+    AuthStatus.FAIL,
+    AuthStatus.POLICY,
+    AuthStatus.NEUTRAL,
+    AuthStatus.PERMERROR,
+)
 
 
-def _of_signature(found: Signature) -> SignatureResult:
-    status = Status(found.result)
+def _of_signature(found: SignatureCheck) -> SignatureResult:
+    status = AuthStatus(found.result)
     return SignatureResult(
         status,
         found.sentence,
@@ -240,8 +246,8 @@ def _of_signatures(
 ) -> DkimResult:
     """The result for the message: of good signatures that of an author's domain, or the first."""
     if not found:
-        return DkimResult(Status.NONE, "there is no DKIM signature in it")
-    good = [each for each in found if each.result is Status.PASS]
+        return DkimResult(AuthStatus.NONE, "there is no DKIM signature in it")
+    good = [each for each in found if each.result is AuthStatus.PASS]
     good.sort(key=lambda each: each.domain not in authors)
     chosen = good[0] if good else min(found, key=lambda each: _TELLING.index(each.result))
     others = "" if len(found) == 1 else f" ({len(good)} of {len(found)} signatures are good)"

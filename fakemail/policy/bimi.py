@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fakemail.mail.message import MessageView
+from fakemail.message.message import MessageView
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import BimiResult, DmarcResult
 from fakemail.policy.txt import is_settled, texts
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 _VERSION: Final = re.compile(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|\Z)")
 _SELECTOR: Final = re.compile(
@@ -24,11 +24,13 @@ _SELECTOR: Final = re.compile(
 def check_bimi(message: MessageView, dmarc: DmarcResult, discovery: Discovery) -> BimiResult:
     """Look for the record, for a message that DMARC passes with a policy that is enforced."""
     selector = _selector(message)
-    if dmarc.result is not Status.PASS:
-        return BimiResult(Status.NONE, f"only mail that passes DMARC has a picture; this is {dmarc.result}")
+    if dmarc.result is not AuthStatus.PASS:
+        return BimiResult(
+            AuthStatus.NONE, f"only mail that passes DMARC has a picture; this is {dmarc.result}"
+        )
     if dmarc.policy == "none":
         return BimiResult(
-            Status.NONE,
+            AuthStatus.NONE,
             f"{dmarc.domain} publishes p=none, and a picture needs quarantine or reject",
             dmarc.domain,
         )
@@ -40,10 +42,15 @@ def check_bimi(message: MessageView, dmarc: DmarcResult, discovery: Discovery) -
                 return _read(found, domain, selector, steps)
     except DnsFailed as failed:
         return BimiResult(
-            Status.TEMPERROR, str(failed), dmarc.domain, Reason.DNS_TEMPORARY, tuple(steps), selector=selector
+            AuthStatus.TEMPERROR,
+            str(failed),
+            dmarc.domain,
+            Reason.DNS_TEMPORARY,
+            tuple(steps),
+            selector=selector,
         )
     why = f"{dmarc.domain} publishes no BIMI record for the selector {selector!r}"
-    return BimiResult(Status.NONE, why, dmarc.domain, trace=tuple(steps), selector=selector)
+    return BimiResult(AuthStatus.NONE, why, dmarc.domain, trace=tuple(steps), selector=selector)
 
 
 def _selector(message: MessageView) -> str:
@@ -69,13 +76,16 @@ def _read(text: str, domain: str, selector: str, steps: list[str]) -> BimiResult
         name, _, value = part.partition("=")
         tags.setdefault(name.strip().lower(), value.strip())
     location, evidence = tags.get("l"), tags.get("a", "")
-    status, why = Status.PASS, f"{domain} publishes the picture {location}"
+    status, why = AuthStatus.PASS, f"{domain} publishes the picture {location}"
     if location is None:
-        status, why = Status.PERMERROR, f"the BIMI record of {domain} has no l="
+        status, why = AuthStatus.PERMERROR, f"the BIMI record of {domain} has no l="
     elif not location:
-        status, why = Status.NONE, f"{domain} publishes that it wants no picture"
+        status, why = AuthStatus.NONE, f"{domain} publishes that it wants no picture"
     elif not location.lower().startswith("https://"):
-        status, why = Status.PERMERROR, f"the picture of {domain} is not at an https address: {location[:80]}"
+        status, why = (
+            AuthStatus.PERMERROR,
+            f"the picture of {domain} is not at an https address: {location[:80]}",
+        )
     return BimiResult(
         status, why, domain, trace=tuple(steps), selector=selector, location=location or "", evidence=evidence
     )

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from fakemail.model.policy import Outcome, Policy, Then
-from fakemail.policy.facts import Facts
-from fakemail.policy.finding import Finding, Status
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Action, Verdict
+from fakemail.model.policy import Disposition, DispositionMap, Policy
+from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import ACCEPTED, Verdict, VerdictAction
 
 STAGES: Final = (
     Stage.SMTP_BANNER,
@@ -30,20 +30,20 @@ STAGES: Final = (
 """Where mail is judged, in the order in which a session comes there."""
 
 
-class Link(NamedTuple):
+class Check(NamedTuple):
     """One check of the chain."""
 
     keyword: str
     """The field of :class:`~fakemail.model.policy.Policy` that asks for it."""
     stage: Stage
-    find: Callable[[Facts, Policy], Iterable[Finding]]
-    otherwise: Outcome = Outcome.REFUSE
+    find: Callable[[TransactionFacts, Policy], Iterable[Finding]]
+    otherwise: Disposition = Disposition.REFUSE
     """What follows from a failure where the policy has no word for it (a rate, a number)."""
     is_spared: bool = False
     """Whether a client that is on a list of good ones is spared it."""
     is_trusting: bool = False
     """Whether to pass it is to be on a list of good ones."""
-    weigh: Callable[[Policy, Finding], Outcome] | None = None
+    weigh: Callable[[Policy, Finding], Disposition] | None = None
     """What follows from a finding, where that is more than a word for each."""
 
     def is_asked(self, policy: Policy) -> bool:
@@ -51,16 +51,18 @@ class Link(NamedTuple):
         value = getattr(policy, self.keyword)
         return value is not None and value is not False and value != () and value != ""
 
-    def outcome(self, policy: Policy, finding: Finding) -> Outcome:
+    def outcome(self, policy: Policy, finding: Finding) -> Disposition:
         """What follows from a finding."""
         if self.weigh is not None:
             return self.weigh(policy, finding)
         then = getattr(policy, self.keyword)
-        if isinstance(then, Then):
+        if isinstance(then, DispositionMap):
             return then.of(finding.status, finding.about)
-        if finding.status is Status.TEMPERROR:
-            return Outcome.DEFER if self.otherwise.is_final else Outcome.ACCEPT
-        return self.otherwise if finding.status in (Status.FAIL, Status.POLICY) else Outcome.ACCEPT
+        if finding.status is AuthStatus.TEMPERROR:
+            return Disposition.DEFER if self.otherwise.is_final else Disposition.ACCEPT
+        return (
+            self.otherwise if finding.status in (AuthStatus.FAIL, AuthStatus.POLICY) else Disposition.ACCEPT
+        )
 
 
 _LONGEST: Final = 400
@@ -68,20 +70,20 @@ _LONGEST: Final = 400
 _NOT_PLAIN: Final = re.compile(r"[^ -~]")
 
 
-class Weighed(NamedTuple):
+class DisposedFinding(NamedTuple):
     """A finding, and what follows from it."""
 
     finding: Finding
-    outcome: Outcome
+    outcome: Disposition
 
 
-class Judgement(NamedTuple):
+class PolicyDecision(NamedTuple):
     """What came of the checks of one stage. Of several findings the heaviest counts, of those the first."""
 
-    outcome: Outcome = Outcome.ACCEPT
+    outcome: Disposition = Disposition.ACCEPT
     decisive: Finding | None = None
     """The finding on which it rests, ``None`` where mail is accepted."""
-    judged: tuple[Weighed, ...] = ()
+    judged: tuple[DisposedFinding, ...] = ()
     """All that was found, in order; after what defers or refuses nothing more is looked at."""
 
     @property
@@ -104,45 +106,45 @@ class Judgement(NamedTuple):
         """What the client is told: all that is neither deferred nor refused is taken."""
         if not self.outcome.is_final:
             return ACCEPTED
-        action = Action.DEFER if self.outcome is Outcome.DEFER else Action.REFUSE
+        action = VerdictAction.DEFER if self.outcome is Disposition.DEFER else VerdictAction.REFUSE
         # What strangers say is part of it, and must not say more than one line of a reply.
         detail = _NOT_PLAIN.sub("?", " ".join(self.sentence.split()))[:_LONGEST]
         return Verdict(action, self.reason, detail, self.reply)
 
 
-NOTHING: Final = Judgement()
+NOTHING: Final = PolicyDecision()
 
 
-def chain(links: Iterable[Link], policy: Policy, stage: Stage) -> tuple[Link, ...]:
+def chain(links: Iterable[Check], policy: Policy, stage: Stage) -> tuple[Check, ...]:
     """The checks that a policy asks for at a stage, in order."""
     return tuple(link for link in links if link.stage is stage and link.is_asked(policy))
 
 
-def judge(links: Sequence[Link], policy: Policy, facts: Facts) -> Judgement:
+def judge(links: Sequence[Check], policy: Policy, facts: TransactionFacts) -> PolicyDecision:
     """Make the checks until one of them turns the client away."""
-    judged: list[Weighed] = []
+    judged: list[DisposedFinding] = []
     for link in links:
         if link.is_spared and facts.is_trusted:
             continue
         for finding in link.find(facts, policy):
-            if link.is_trusting and finding.status is Status.PASS:
+            if link.is_trusting and finding.status is AuthStatus.PASS:
                 facts.is_trusted = True
             outcome = link.outcome(policy, finding)
-            judged.append(Weighed(finding, outcome))
+            judged.append(DisposedFinding(finding, outcome))
             if outcome.is_final:
-                return Judgement(outcome, finding, tuple(judged))
+                return PolicyDecision(outcome, finding, tuple(judged))
     return of(judged)
 
 
-def of(judged: Iterable[Weighed]) -> Judgement:
+def of(judged: Iterable[DisposedFinding]) -> PolicyDecision:
     """The judgement on what was found."""
     found = tuple(judged)
     heaviest = max(found, key=lambda each: each.outcome.weight, default=None)
-    if heaviest is None or heaviest.outcome is Outcome.ACCEPT:
-        return Judgement(judged=found)
-    return Judgement(heaviest.outcome, heaviest.finding, found)
+    if heaviest is None or heaviest.outcome is Disposition.ACCEPT:
+        return PolicyDecision(judged=found)
+    return PolicyDecision(heaviest.outcome, heaviest.finding, found)
 
 
-def heaviest(judgements: Iterable[Judgement]) -> Judgement:
+def heaviest(judgements: Iterable[PolicyDecision]) -> PolicyDecision:
     """The heaviest of several judgements, of equal ones the first."""
     return max(judgements, key=lambda each: each.outcome.weight, default=NOTHING)

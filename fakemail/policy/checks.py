@@ -11,20 +11,20 @@ from typing import Final
 
 from fakemail.model.policy import Policy
 from fakemail.policy import client, envelope, filters, sender
-from fakemail.policy.bulk import asking
-from fakemail.policy.chain import Link, chain
-from fakemail.terms.stage import Stage
+from fakemail.policy.bulk import bulk_check
+from fakemail.policy.chain import Check, chain
+from fakemail.types.stage import Stage
 
-LINKS: Final[tuple[Link, ...]] = (
+LINKS: Final[tuple[Check, ...]] = (
     *client.LINKS,
     *envelope.LINKS,
     *sender.LINKS,
-    *asking.LINKS,
+    *bulk_check.LINKS,
     *filters.LINKS,
 )
 
 
 @lru_cache(maxsize=256)
-def chain_of(policy: Policy, stage: Stage) -> tuple[Link, ...]:
+def chain_of(policy: Policy, stage: Stage) -> tuple[Check, ...]:
     """The checks that a policy asks for at a stage."""
     return chain(LINKS, policy, stage)

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fakemail.errors import DeclarationError, nearest
-from fakemail.model.filtering import BULK_PACKS, CHECK_GROUPS, Rules
-from fakemail.model.policy import Outcome
-from fakemail.policy.bulk.packs import PACKS, check, outcome_of
-from fakemail.policy.bulk.rules import RULES, Authentication, Case
+from fakemail.model.content_rules import BULK_PACKS, CHECK_GROUPS, ContentRules
+from fakemail.model.policy import Disposition
+from fakemail.policy.bulk.receivers import PACKS, check, outcome_of
+from fakemail.policy.bulk.rules import RULES, BulkMessage, SenderAuthView
 from fakemail.policy.content.checks import find
 from fakemail.policy.content.scorer import score
-from fakemail.policy.facts import Facts
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
+from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.smtp.replies import reply_to
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.verdict import Action, Verdict
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.verdict import Verdict, VerdictAction
 
 CONTENT: Final = "content"
 RECEIVERS: Final = (*BULK_PACKS, CONTENT)
@@ -29,7 +29,7 @@ _REQUIRED: Final = frozenset({*CHECK_GROUPS["form"], *CHECK_GROUPS["structure"],
 
 
 @dataclass(frozen=True, slots=True)
-class Objection:
+class DeliverabilityFinding:
     """Something that a receiver would mind."""
 
     receiver: str
@@ -72,7 +72,7 @@ class Deliverability:
     """As sent by whom."""
     authentication: str
     """How SPF, DKIM and DMARC came out, and reverse DNS."""
-    objections: tuple[Objection, ...]
+    objections: tuple[DeliverabilityFinding, ...]
     """What they would mind, receiver by receiver."""
     receivers: tuple[str, ...] = RECEIVERS
     """Which receivers were asked."""
@@ -80,7 +80,7 @@ class Deliverability:
     @property
     def ok(self) -> bool:
         """Whether everybody would take it into the inbox, and nothing that is required is missing."""
-        return not any(each.is_required or each.outcome != Outcome.ACCEPT for each in self.objections)
+        return not any(each.is_required or each.outcome != Disposition.ACCEPT for each in self.objections)
 
     @property
     def refused_by(self) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class Deliverability:
         found = tuple(each for each in self.objections if each.receiver == receiver)
         return replace(self, objections=found, receivers=(receiver,))
 
-    def __iter__(self) -> Iterator[Objection]:
+    def __iter__(self) -> Iterator[DeliverabilityFinding]:
         return iter(self.objections)
 
     def __len__(self) -> int:
@@ -117,7 +117,7 @@ class Deliverability:
         wanted = [each.receiver for each in self.objections if each.outcome in outcomes]
         return tuple(name for name in self.receivers if name in wanted)
 
-    def _verdict(self, name: str, found: list[Objection]) -> str:
+    def _verdict(self, name: str, found: list[DeliverabilityFinding]) -> str:
         if name in self.refused_by:
             return "would turn it away"
         if name in self.quarantined_by:
@@ -128,45 +128,51 @@ class Deliverability:
 
 
 def report(
-    facts: Facts, auth: Authentication, *, message: str, sent: str, rules: Rules, transactional: bool = False
+    facts: TransactionFacts,
+    auth: SenderAuthView,
+    *,
+    message: str,
+    sent: str,
+    rules: ContentRules,
+    transactional: bool = False,
 ) -> Deliverability:
     """Ask every receiver. ``transactional`` mail, such as a receipt, needs no way to unsubscribe."""
-    case = Case(facts, auth)
+    case = BulkMessage(facts, auth)
     objections = [*_of_packs(case, transactional), *_of_content(facts, rules)]
     results = (auth.spf, auth.dkim, auth.dmarc, auth.iprev)
     told = ", ".join(f"{each.method}={each.result}" for each in results)
     return Deliverability(message, sent, told, tuple(objections))
 
 
-def _of_packs(case: Case, transactional: bool) -> Iterator[Objection]:
+def _of_packs(case: BulkMessage, transactional: bool) -> Iterator[DeliverabilityFinding]:
     for pack in PACKS.values():
         for demand, finding in check(case, pack):
             rule = RULES[demand.rule]
-            if finding.status is Status.PASS or (
+            if finding.status is AuthStatus.PASS or (
                 transactional and rule.reason is Reason.UNSUBSCRIBE_REQUIRED
             ):
                 continue
             outcome = outcome_of(demand, finding)
             reply = None
             if outcome.is_final:
-                action = Action.DEFER if outcome is Outcome.DEFER else Action.REFUSE
+                action = VerdictAction.DEFER if outcome is Disposition.DEFER else VerdictAction.REFUSE
                 reply = reply_to(Verdict(action, rule.reason, finding.sentence, finding.reply))
             sentence = finding.sentence.removeprefix(f"{rule.name}: ")
-            yield Objection(
+            yield DeliverabilityFinding(
                 pack.name, rule.name, outcome, demand.is_required, sentence, rule.reason, reply, rule.advice
             )
 
 
-def _of_content(facts: Facts, rules: Rules) -> Iterator[Objection]:
-    found = [each for each in find(facts, rules) if each.status is not Status.PASS]
+def _of_content(facts: TransactionFacts, rules: ContentRules) -> Iterator[DeliverabilityFinding]:
+    found = [each for each in find(facts, rules) if each.status is not AuthStatus.PASS]
     for each in found:
         is_required = each.check in _REQUIRED and each.score > 0
-        yield Objection(
-            CONTENT, each.check, Outcome.ACCEPT, is_required, each.sentence, each.reason or Reason.SPAM
+        yield DeliverabilityFinding(
+            CONTENT, each.check, Disposition.ACCEPT, is_required, each.sentence, each.reason or Reason.SPAM
         )
     total = score(found, required=_SPAM_FROM)
     if total.is_spam:
         sentence = (
             f"{total.points:g} points, from {_SPAM_FROM:g} on filters call it spam: {', '.join(total.checks)}"
         )
-        yield Objection(CONTENT, "spam", Outcome.QUARANTINE, True, sentence, Reason.SPAM)
+        yield DeliverabilityFinding(CONTENT, "spam", Disposition.QUARANTINE, True, sentence, Reason.SPAM)

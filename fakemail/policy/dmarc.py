@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fakemail.mail.addresses import Kind, read_addresses
-from fakemail.mail.message import MessageView
+from fakemail.message.addresses import AddressItemKind, read_addresses
+from fakemail.message.message import MessageView
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import POLICIES, DmarcRecord
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import DkimResult, DmarcResult, SpfResult
-from fakemail.terms.address import is_domain_name
-from fakemail.terms.domains import a_labels
-from fakemail.terms.reason import Reason
+from fakemail.types.address import is_domain_name
+from fakemail.types.domains import a_labels
+from fakemail.types.reason import Reason
 
 MAX_AUTHOR_DOMAINS: Final = 5
 """Of how many author domains a message is judged; one with more authors has no policy of any."""
@@ -32,13 +32,13 @@ def author_domains(message: MessageView) -> tuple[str, ...]:
     for field in message.headers.fields_named("From"):
         for item in read_addresses(field.raw):
             domain = item.domain
-            if item.kind is Kind.MAILBOX and is_domain_name(domain):
+            if item.kind is AddressItemKind.MAILBOX and is_domain_name(domain):
                 found[a_labels(domain)] = None
     return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedDmarc:
     """What the author's domain asks for, before anything else was checked."""
 
     domain: str
@@ -54,7 +54,7 @@ class Published:
         return self.policy not in ("", "none") or bool(self.failure)
 
 
-class Dmarc:
+class DmarcCheck:
     """The DMARC check of one message, in two steps: what is published, and what follows."""
 
     def __init__(self, message: MessageView, discovery: Discovery) -> None:
@@ -62,30 +62,30 @@ class Dmarc:
         """The domains of the authors."""
         self._discovery = discovery
         self._has_from = bool(message.headers.fields_named("From"))
-        self._published: tuple[Published, ...] | None = None
+        self._published: tuple[PublishedDmarc, ...] | None = None
 
     @property
-    def published(self) -> tuple[Published, ...]:
+    def published(self) -> tuple[PublishedDmarc, ...]:
         """What each author's domain asks for: a question or two to the DNS, and nothing more."""
         if self._published is None:
             domains = self.domains if len(self.domains) <= MAX_AUTHOR_DOMAINS else ()
             self._published = tuple(self._look_up(domain) for domain in domains)
         return self._published
 
-    def _look_up(self, domain: str) -> Published:
+    def _look_up(self, domain: str) -> PublishedDmarc:
         discovery = self._discovery
         try:
             found = discovery.policy_for(domain)
             if found is None:
-                return Published(domain)
+                return PublishedDmarc(domain)
             where, record = found
             is_below = where != domain
             # Nobody is asked whether a name exists where the answer would change nothing.
             differs = record.np not in ("", record.sp or record.p)
             exists = discovery.exists(domain) if is_below and differs else True
         except DnsFailed as failed:
-            return Published(domain, failure=str(failed))
-        return Published(domain, where, record, record.policy_for(is_below=is_below, exists=exists))
+            return PublishedDmarc(domain, failure=str(failed))
+        return PublishedDmarc(domain, where, record, record.policy_for(is_below=is_below, exists=exists))
 
     @property
     def may_be_enforced(self) -> bool:
@@ -96,7 +96,7 @@ class Dmarc:
         """The result; of several author domains the one that asks for most (RFC 7489 §6.6.1)."""
         published = self.published
         if not published:
-            return DmarcResult(Status.NONE, self._no_author(), trace=tuple(self._discovery.trace))
+            return DmarcResult(AuthStatus.NONE, self._no_author(), trace=tuple(self._discovery.trace))
         results = [self._judge(each, spf, dkim, draw) for each in published]
         worst = max(results, key=_severity)
         if len(results) > 1:
@@ -111,23 +111,25 @@ class Dmarc:
             return "there is no address with a domain in the From field"
         return "there is no From field"
 
-    def _judge(self, published: Published, spf: SpfResult, dkim: DkimResult, draw: Draw) -> DmarcResult:
+    def _judge(self, published: PublishedDmarc, spf: SpfResult, dkim: DkimResult, draw: Draw) -> DmarcResult:
         domain, record = published.domain, published.record
         if published.failure:
-            return DmarcResult(Status.TEMPERROR, published.failure, domain, Reason.DNS_TEMPORARY)
+            return DmarcResult(AuthStatus.TEMPERROR, published.failure, domain, Reason.DNS_TEMPORARY)
         if record is None:
             broken = self._discovery.broken
             if broken:
                 where, why = next(iter(broken.items()))
-                return DmarcResult(Status.PERMERROR, f"the DMARC record of {where} is wrong: {why}", domain)
-            return DmarcResult(Status.NONE, f"{domain} publishes no DMARC record", domain)
+                return DmarcResult(
+                    AuthStatus.PERMERROR, f"the DMARC record of {where} is wrong: {why}", domain
+                )
+            return DmarcResult(AuthStatus.NONE, f"{domain} publishes no DMARC record", domain)
         try:
             organization = self._discovery.organization(domain)
             aligned, why = self._alignment(domain, record, spf, dkim)
         except DnsFailed as failed:
-            return DmarcResult(Status.TEMPERROR, str(failed), domain, Reason.DNS_TEMPORARY)
+            return DmarcResult(AuthStatus.TEMPERROR, str(failed), domain, Reason.DNS_TEMPORARY)
         known = DmarcResult(
-            Status.PASS,
+            AuthStatus.PASS,
             domain=domain,
             policy=published.policy,
             policy_domain=published.where,
@@ -137,15 +139,15 @@ class Dmarc:
         )
         if aligned:
             return replace(known, sentence=f"{why} and is aligned with {domain}")
-        if Status.TEMPERROR in (spf.result, dkim.result):
+        if AuthStatus.TEMPERROR in (spf.result, dkim.result):
             return replace(
-                known, result=Status.TEMPERROR, sentence=f"{domain}: {why}", reason=Reason.DNS_TEMPORARY
+                known, result=AuthStatus.TEMPERROR, sentence=f"{domain}: {why}", reason=Reason.DNS_TEMPORARY
             )
         disposition, mercy = self._disposition(published.policy, record, draw)
         asks = f"asks for {published.policy}" + (f", but {mercy}" if mercy else "")
         return replace(
             known,
-            result=Status.FAIL,
+            result=AuthStatus.FAIL,
             sentence=f"nothing that passed is aligned with {domain}, which {asks}: {why}",
             disposition=disposition,
             reason=_REASONS.get(disposition),
@@ -156,7 +158,7 @@ class Dmarc:
     ) -> tuple[tuple[str, ...], str]:
         """What passed and is aligned, and a sentence about it (RFC 9989 §4.4)."""
         aligned, good, bad = [], [], []
-        if spf.result is Status.PASS:
+        if spf.result is AuthStatus.PASS:
             if self._is_aligned(spf.domain, domain, record.aspf):
                 aligned.append("spf")
                 good.append(f"SPF passes for {spf.domain}")
@@ -203,7 +205,13 @@ def _strictly(mode: str) -> str:
     return ", and alignment has to be strict" if mode == "s" else ""
 
 
-_ORDER: Final = (Status.PASS, Status.NONE, Status.PERMERROR, Status.TEMPERROR, Status.FAIL)
+_ORDER: Final = (
+    AuthStatus.PASS,
+    AuthStatus.NONE,
+    AuthStatus.PERMERROR,
+    AuthStatus.TEMPERROR,
+    AuthStatus.FAIL,
+)
 
 
 def _severity(result: DmarcResult) -> tuple[int, int]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from fakemail.dns.lookup import Answer
+from fakemail.dns.lookup import LookupAnswer
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
-from fakemail.policy.facts import Resolve
+from fakemail.policy.transaction_facts import Resolve
 from fakemail.policy.txt import is_settled, texts
 
 MAX_LABELS: Final = 8
@@ -145,5 +145,5 @@ def _below(domain: str, suffix: str) -> str:
     return f"{label}.{suffix}"
 
 
-def _shown(answer: Answer, every: list[str]) -> str:
+def _shown(answer: LookupAnswer, every: list[str]) -> str:
     return ", ".join(f'"{text}"' for text in every) or answer.kind

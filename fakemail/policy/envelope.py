@@ -7,22 +7,22 @@ from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
-from fakemail.model.policy import Outcome, Policy, Rate
+from fakemail.model.policy import Disposition, Policy, RateLimit
 from fakemail.policy.blocklists import domain_name, look_up
-from fakemail.policy.chain import Link
-from fakemail.policy.facts import Facts, Resolve
-from fakemail.policy.finding import Finding, Status
+from fakemail.policy.chain import Check
+from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.policy.greylist import triplet
+from fakemail.policy.transaction_facts import Resolve, TransactionFacts
 from fakemail.policy.txt import addresses, is_settled, names
-from fakemail.terms.address import Address, NullPath, address_key
-from fakemail.terms.domains import a_labels
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.address import Address, NullPath, address_key
+from fakemail.types.domains import a_labels
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 # The sender -------------------------------------------------------------------------------------------
 
 
-def _bad_domains(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _bad_domains(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     """RFC 5782 §3: lists of domains are asked for the domain itself."""
     sender = facts.sender
     wanted = dict.fromkeys(
@@ -36,11 +36,11 @@ def _bad_domains(facts: Facts, policy: Policy) -> Iterator[Finding]:
             if found.codes:
                 why = f": {found.text}" if found.text else ""
                 sentence = f"{name} is on {zone} ({', '.join(found.codes)}{why})"
-                yield Finding("rhsbl", Status.FAIL, sentence, Reason.BLOCKLISTED, about=zone)
+                yield Finding("rhsbl", AuthStatus.FAIL, sentence, Reason.BLOCKLISTED, about=zone)
             elif found.failure:
-                yield Finding("rhsbl", Status.TEMPERROR, f"{zone} could not be asked: {found.failure}")
+                yield Finding("rhsbl", AuthStatus.TEMPERROR, f"{zone} could not be asked: {found.failure}")
             else:
-                yield Finding("rhsbl", Status.PASS, f"{name} is not on {zone}", about=zone)
+                yield Finding("rhsbl", AuthStatus.PASS, f"{name} is not on {zone}", about=zone)
 
 
 class MailRecords(NamedTuple):
@@ -69,7 +69,7 @@ def mail_records(domain: str, resolve: Resolve) -> MailRecords:
     return MailRecords("")
 
 
-def _sender_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
+def _sender_domain(facts: TransactionFacts, _: Policy) -> Iterator[Finding]:
     sender = facts.sender
     if not isinstance(sender, Address) or sender.domain.startswith("["):
         return
@@ -77,19 +77,19 @@ def _sender_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
     found = mail_records(domain, facts.resolve)
     if found.failure:
         sentence = f"{domain} could not be looked up: {found.failure}"
-        yield Finding("sender_domain", Status.TEMPERROR, sentence, Reason.SENDER_DOMAIN)
+        yield Finding("sender_domain", AuthStatus.TEMPERROR, sentence, Reason.SENDER_DOMAIN)
     elif found.is_null:
         # RFC 7505 §4.2: who takes no mail should not send any either.
         sentence = f"{domain} says that it takes no mail (a null MX)"
-        yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_TAKES_NO_MAIL)
+        yield Finding("sender_domain", AuthStatus.FAIL, sentence, Reason.SENDER_TAKES_NO_MAIL)
     elif found.type:
-        yield Finding("sender_domain", Status.PASS, f"{domain} has {found.type} records")
+        yield Finding("sender_domain", AuthStatus.PASS, f"{domain} has {found.type} records")
     else:
         sentence = f"{domain} has neither MX nor address records"
-        yield Finding("sender_domain", Status.FAIL, sentence, Reason.SENDER_DOMAIN)
+        yield Finding("sender_domain", AuthStatus.FAIL, sentence, Reason.SENDER_DOMAIN)
 
 
-def _own_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
+def _own_domain(facts: TransactionFacts, _: Policy) -> Iterator[Finding]:
     around, sender = facts.surroundings, facts.sender
     if (
         isinstance(sender, Address)
@@ -100,20 +100,20 @@ def _own_domain(facts: Facts, _: Policy) -> Iterator[Finding]:
         sentence = (
             f"<{sender}> is of this host's own domain, and {facts.peer.address} is not one of its hosts"
         )
-        yield Finding("own_domain", Status.FAIL, sentence, Reason.SENDER_FORGED)
+        yield Finding("own_domain", AuthStatus.FAIL, sentence, Reason.SENDER_FORGED)
 
 
-def _null_sender(facts: Facts, _: Policy) -> Iterator[Finding]:
+def _null_sender(facts: TransactionFacts, _: Policy) -> Iterator[Finding]:
     if isinstance(facts.sender, NullPath):
-        yield Finding("null_sender", Status.FAIL, "mail from <> is not taken here", Reason.NULL_SENDER)
+        yield Finding("null_sender", AuthStatus.FAIL, "mail from <> is not taken here", Reason.NULL_SENDER)
 
 
-def _null_sender_recipients(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _null_sender_recipients(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     """RFC 5321 §4.5.5, §6.1: a notification goes to the one reverse-path that it is about."""
     number = len({recipient.key for recipient in facts.recipients})
     if isinstance(facts.sender, NullPath) and number > 1:
         sentence = f"a bounce is for one recipient, and not for {number}"
-        yield Finding("null_sender", Status.FAIL, sentence, Reason.NULL_SENDER, about="recipients")
+        yield Finding("null_sender", AuthStatus.FAIL, sentence, Reason.NULL_SENDER, about="recipients")
 
 
 # How much ---------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ RATES: Final = (
 )
 
 
-def counted(facts: Facts) -> Iterator[tuple[str, str, str]]:
+def counted(facts: TransactionFacts) -> Iterator[tuple[str, str, str]]:
     """What a message counts for: the keyword of each rate, for whom, and that in words."""
     yield "address_rate", facts.peer.address, facts.peer.address
     if isinstance(facts.sender, Address):
@@ -139,19 +139,19 @@ def counted(facts: Facts) -> Iterator[tuple[str, str, str]]:
         yield "login_rate", facts.login.lower(), facts.login
 
 
-def _rate(keyword: str, facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _rate(keyword: str, facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     for name, who, said in counted(facts):
         if name == keyword:
             yield from _room(facts, name, who, f"from {said}", getattr(policy, name))
 
 
-def _recipient_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _recipient_rate(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     to = facts.recipient
     if to is not None:
         yield from _room(facts, "recipient_rate", to.key, f"for <{to}>", policy.recipient_rate)
 
 
-def _login_recipient_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _login_recipient_rate(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     if facts.login:
         keyword, rate = "login_recipient_rate", policy.login_recipient_rate
         said = f"from {facts.login}"
@@ -161,11 +161,11 @@ def _login_recipient_rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
 
 
 def _room(
-    facts: Facts,
+    facts: TransactionFacts,
     keyword: str,
     who: str,
     said: str,
-    rate: Rate | None,
+    rate: RateLimit | None,
     *,
     what: str = "message",
     pending: int = 0,
@@ -176,17 +176,17 @@ def _room(
     if not facts.surroundings.throughput.has_room(kind, who, rate, now=facts.now, pending=pending):
         taken = f"1 {what}" if rate.most == 1 else f"{rate.most} {what}s"
         sentence = f"{taken} {said} {'was' if rate.most == 1 else 'were'} taken within {rate.span}"
-        yield Finding(keyword, Status.POLICY, sentence, Reason.RATE_LIMITED)
+        yield Finding(keyword, AuthStatus.POLICY, sentence, Reason.RATE_LIMITED)
 
 
-def count_taken(facts: Facts, policies: Iterable[Policy], recipients: Iterable[Address]) -> None:
+def count_taken(facts: TransactionFacts, policies: Iterable[Policy], recipients: Iterable[Address]) -> None:
     """Note that a message was taken, once for each rate that any of the policies has."""
     named = list(recipients)
     whom = [*dict.fromkeys((keyword, who) for keyword, who, _ in counted(facts))]
     whom += dict.fromkeys(("recipient_rate", each.key) for each in named)
     if facts.login:
         whom += [("login_recipient_rate", facts.login.lower())] * len(named)
-    rates: dict[str, list[Rate]] = {}
+    rates: dict[str, list[RateLimit]] = {}
     for policy in policies:
         for keyword in RATES:
             if (rate := getattr(policy, keyword)) is not None:
@@ -200,7 +200,7 @@ def count_taken(facts: Facts, policies: Iterable[Policy], recipients: Iterable[A
 # Greylisting ------------------------------------------------------------------------------------------
 
 
-def _greylist(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _greylist(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     """RFC 6647 §2.1."""
     if policy.greylist is None or facts.recipient is None or _is_allowed(facts, policy.greylist_allow):
         return
@@ -213,10 +213,10 @@ def _greylist(facts: Facts, policy: Policy) -> Iterator[Finding]:
     )
     if left is not None:
         sentence = f"come back in {int(left.total_seconds())} seconds"
-        yield Finding("greylist", Status.POLICY, sentence, Reason.GREYLISTED)
+        yield Finding("greylist", AuthStatus.POLICY, sentence, Reason.GREYLISTED)
 
 
-def _is_allowed(facts: Facts, allowed: tuple[str, ...]) -> bool:
+def _is_allowed(facts: TransactionFacts, allowed: tuple[str, ...]) -> bool:
     """Whether a client or a sender is never greylisted (RFC 6647 §5: some never come back)."""
     if not allowed:
         return False
@@ -235,16 +235,16 @@ def _is_in(address: str, network: str) -> bool:
 
 
 LINKS: Final = (
-    Link("rhsbl", Stage.SMTP_MAIL, _bad_domains, is_spared=True),
-    Link("null_sender", Stage.SMTP_MAIL, _null_sender),
-    Link("own_domain", Stage.SMTP_MAIL, _own_domain),
-    Link("sender_domain", Stage.SMTP_MAIL, _sender_domain),
-    Link("address_rate", Stage.SMTP_MAIL, partial(_rate, "address_rate"), otherwise=Outcome.DEFER),
-    Link("sender_rate", Stage.SMTP_MAIL, partial(_rate, "sender_rate"), otherwise=Outcome.DEFER),
-    Link("domain_rate", Stage.SMTP_MAIL, partial(_rate, "domain_rate"), otherwise=Outcome.DEFER),
-    Link("login_rate", Stage.SMTP_MAIL, partial(_rate, "login_rate"), otherwise=Outcome.DEFER),
-    Link("login_recipient_rate", Stage.SMTP_RCPT, _login_recipient_rate, otherwise=Outcome.DEFER),
-    Link("recipient_rate", Stage.SMTP_RCPT, _recipient_rate, otherwise=Outcome.DEFER),
-    Link("greylist", Stage.SMTP_RCPT, _greylist, otherwise=Outcome.DEFER, is_spared=True),
-    Link("null_sender", Stage.SMTP_DATA, _null_sender_recipients),
+    Check("rhsbl", Stage.SMTP_MAIL, _bad_domains, is_spared=True),
+    Check("null_sender", Stage.SMTP_MAIL, _null_sender),
+    Check("own_domain", Stage.SMTP_MAIL, _own_domain),
+    Check("sender_domain", Stage.SMTP_MAIL, _sender_domain),
+    Check("address_rate", Stage.SMTP_MAIL, partial(_rate, "address_rate"), otherwise=Disposition.DEFER),
+    Check("sender_rate", Stage.SMTP_MAIL, partial(_rate, "sender_rate"), otherwise=Disposition.DEFER),
+    Check("domain_rate", Stage.SMTP_MAIL, partial(_rate, "domain_rate"), otherwise=Disposition.DEFER),
+    Check("login_rate", Stage.SMTP_MAIL, partial(_rate, "login_rate"), otherwise=Disposition.DEFER),
+    Check("login_recipient_rate", Stage.SMTP_RCPT, _login_recipient_rate, otherwise=Disposition.DEFER),
+    Check("recipient_rate", Stage.SMTP_RCPT, _recipient_rate, otherwise=Disposition.DEFER),
+    Check("greylist", Stage.SMTP_RCPT, _greylist, otherwise=Disposition.DEFER, is_spared=True),
+    Check("null_sender", Stage.SMTP_DATA, _null_sender_recipients),
 )

@@ -8,28 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fakemail.model.filtering import CHECK_GROUPS, CHECK_NAMES
-from fakemail.model.policy import Outcome, Policy, Then
-from fakemail.policy.chain import Link
-from fakemail.policy.facts import Facts
-from fakemail.policy.finding import Finding, Status
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.model.content_rules import CHECK_GROUPS, CHECK_NAMES
+from fakemail.model.policy import Disposition, DispositionMap, Policy
+from fakemail.policy.chain import Check
+from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 _SHOWN: Final = 6
 _GROUP_OF: Final = {name: group for group, names in CHECK_GROUPS.items() for name in names}
 
 
-def _scan(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _scan(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     asked = {scanner.name for scanner in policy.scanners}
     yield from (each.finding for each in facts.scans if each.scanner in asked)
 
 
-def _weigh_scan(policy: Policy, finding: Finding) -> Outcome:
-    return Outcome.ACCEPT if policy.scan is None else policy.scan.of(finding.status, finding.about)
+def _weigh_scan(policy: Policy, finding: Finding) -> Disposition:
+    return Disposition.ACCEPT if policy.scan is None else policy.scan.of(finding.status, finding.about)
 
 
-def _content(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _content(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     from fakemail.policy.content.checks import find
 
     then = policy.content
@@ -37,22 +37,22 @@ def _content(facts: Facts, policy: Policy) -> Iterator[Finding]:
         return
     names = tuple(name for name in CHECK_NAMES if _key(name, then))
     for finding in find(facts, policy.content_rules, names):
-        if finding.status is not Status.PASS:
+        if finding.status is not AuthStatus.PASS:
             yield finding
 
 
-def _weigh_content(policy: Policy, finding: Finding) -> Outcome:
+def _weigh_content(policy: Policy, finding: Finding) -> Disposition:
     then = policy.content
-    return Outcome.ACCEPT if then is None else dict(then.pairs)[_key(finding.check, then)]
+    return Disposition.ACCEPT if then is None else dict(then.pairs)[_key(finding.check, then)]
 
 
-def _key(name: str, then: Then) -> str:
+def _key(name: str, then: DispositionMap) -> str:
     """What a policy says of a check: by its name, by that of its group, or of all; empty where it says nothing."""
     said = dict(then.pairs)
     return next((key for key in (name, _GROUP_OF[name], "fail") if key in said), "")
 
 
-def _spam(facts: Facts, policy: Policy) -> Iterator[Finding]:
+def _spam(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     from fakemail.policy.content.checks import find
     from fakemail.policy.content.scorer import score
 
@@ -66,7 +66,7 @@ def _spam(facts: Facts, policy: Policy) -> Iterator[Finding]:
     step = thresholds.step(result.points)
     yield Finding(
         "spam",
-        Status.FAIL if step else Status.PASS,
+        AuthStatus.FAIL if step else AuthStatus.PASS,
         _told(result.points, found),
         Reason.SPAM if step else None,
         result.points,
@@ -82,12 +82,12 @@ def _told(points: float, found: list[Finding]) -> str:
     return f"{points:g} points" + (f" ({', '.join(named + more)})" if named else "")
 
 
-def _weigh_spam(_: Policy, finding: Finding) -> Outcome:
-    return Outcome(finding.about) if finding.about else Outcome.ACCEPT
+def _weigh_spam(_: Policy, finding: Finding) -> Disposition:
+    return Disposition(finding.about) if finding.about else Disposition.ACCEPT
 
 
 LINKS: Final = (
-    Link("scanners", Stage.SMTP_END, _scan, weigh=_weigh_scan),
-    Link("content", Stage.SMTP_END, _content, weigh=_weigh_content),
-    Link("spam", Stage.SMTP_END, _spam, weigh=_weigh_spam),
+    Check("scanners", Stage.SMTP_END, _scan, weigh=_weigh_scan),
+    Check("content", Stage.SMTP_END, _content, weigh=_weigh_content),
+    Check("spam", Stage.SMTP_END, _spam, weigh=_weigh_spam),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
 
 
-class Status(StrEnum):
+class AuthStatus(StrEnum):
     """The words of RFC 8601 §2.7 for how a check came out; each is equal to its own text."""
 
     PASS = "pass"
@@ -32,7 +32,7 @@ class Finding:
 
     check: str
     """Which check it was: ``spf``, ``dnsbl``, ``headers``..."""
-    status: Status
+    status: AuthStatus
     sentence: str = ""
     """Why, for people: what was looked at and what was found."""
     reason: Reason | None = None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import Final, NamedTuple
 
-from fakemail.terms.address import Address, Path
+from fakemail.types.address import Address, Path
 
 # RFC 6647 §4.1, §5: addresses of one network count as one client, since large senders retry from others.
 _IPV4_PREFIX: Final = 24

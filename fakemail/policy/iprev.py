@@ -6,11 +6,11 @@ from ipaddress import ip_address
 from typing import Final
 
 from fakemail.dns.names import reverse_name
-from fakemail.policy.facts import Resolve
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import IprevResult
+from fakemail.policy.transaction_facts import Resolve
 from fakemail.policy.txt import addresses, is_settled, names
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 MAX_NAMES: Final = 10
 """Of how many names the addresses are asked for (as RFC 7208 §4.6.4 has it for PTR)."""
@@ -27,7 +27,7 @@ def check_iprev(address: str, resolve: Resolve) -> IprevResult:
     if not found:
         # RFC 8601 §2.7.3: "permerror" is for an address without PTR data.
         return IprevResult(
-            Status.PERMERROR, f"{address} has no name in reverse DNS", trace=tuple(trace), address=address
+            AuthStatus.PERMERROR, f"{address} has no name in reverse DNS", trace=tuple(trace), address=address
         )
     type = "AAAA" if ":" in address else "A"
     wanted = ip_address(address)
@@ -40,12 +40,12 @@ def check_iprev(address: str, resolve: Resolve) -> IprevResult:
             unsettled = f"the addresses of {name} could not be looked up: {answer.kind}"
         elif any(_is_same(each, wanted) for each in back):
             why = f"{address} has the name {name}, which leads back to it"
-            return IprevResult(Status.PASS, why, name, trace=tuple(trace), address=address, names=found)
+            return IprevResult(AuthStatus.PASS, why, name, trace=tuple(trace), address=address, names=found)
     if unsettled:
         return _failed(address, unsettled, found, trace)
     shown = ", ".join(found[:3])
     return IprevResult(
-        Status.FAIL,
+        AuthStatus.FAIL,
         f"{address} has the name {shown}, which does not lead back to it",
         found[0],
         trace=tuple(trace),
@@ -56,7 +56,7 @@ def check_iprev(address: str, resolve: Resolve) -> IprevResult:
 
 def _failed(address: str, why: str, found: tuple[str, ...], trace: list[str]) -> IprevResult:
     return IprevResult(
-        Status.TEMPERROR,
+        AuthStatus.TEMPERROR,
         why,
         reason=Reason.DNS_TEMPORARY,
         trace=tuple(trace),

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fakemail.policy.finding import Finding, Status
-from fakemail.terms.reason import Reason
+from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.types.reason import Reason
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class AuthResult:
     """How one method came out (RFC 8601 §2.7)."""
 
     method: ClassVar[str] = ""
@@ -22,7 +22,7 @@ class Result:
     blame: ClassVar[Reason | None] = None
     """Why mail is turned away by whoever does not even take ``none`` or ``neutral``."""
 
-    result: Status
+    result: AuthStatus
     """The word: ``pass``, ``fail``, ``none``..."""
     sentence: str = ""
     """Why, for people."""
@@ -36,11 +36,11 @@ class Result:
     @property
     def finding(self) -> Finding:
         """The same for a chain of decisions."""
-        reason = self.reason or (None if self.result is Status.PASS else self.blame)
+        reason = self.reason or (None if self.result is AuthStatus.PASS else self.blame)
         return Finding(self.method, self.result, self.sentence, reason)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Result):
+        if isinstance(other, AuthResult):
             return (self.method, self.result, self.domain) == (other.method, other.result, other.domain)
         return self.result == other if isinstance(other, str) else NotImplemented
 
@@ -54,7 +54,7 @@ class Result:
         why = f": {self.sentence}" if self.sentence else ""
         return f"<{self.method}={self.result}{why}>"
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """All of it for people: the word, the sentence and every step."""
         return "\n".join(
             [f"{self.method}={self.result}: {self.sentence}", *(f"  {step}" for step in self.trace)]
@@ -62,7 +62,7 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpfResult(Result):
+class SpfResult(AuthResult):
     """Whether the client may send for the domain of the reverse-path (RFC 7208 §2.6)."""
 
     method: ClassVar[str] = "spf"
@@ -79,7 +79,7 @@ class SpfResult(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SignatureResult(Result):
+class SignatureResult(AuthResult):
     """How one DKIM signature came out (RFC 6376 §6.1)."""
 
     method: ClassVar[str] = "dkim"
@@ -100,7 +100,7 @@ class SignatureResult(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DkimResult(Result):
+class DkimResult(AuthResult):
     """How the DKIM signatures of a message came out: ``pass`` where one of them did."""
 
     method: ClassVar[str] = "dkim"
@@ -114,11 +114,11 @@ class DkimResult(Result):
     @property
     def passed(self) -> tuple[SignatureResult, ...]:
         """The signatures that are good."""
-        return tuple(each for each in self.signatures if each.result is Status.PASS)
+        return tuple(each for each in self.signatures if each.result is AuthStatus.PASS)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DmarcResult(Result):
+class DmarcResult(AuthResult):
     """Whether the author's domain stands behind a message, and what it asks for where not (RFC 9989)."""
 
     method: ClassVar[str] = "dmarc"
@@ -138,7 +138,7 @@ class DmarcResult(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ArcSetResult(Result):
+class ArcSetResult(AuthResult):
     """How one ARC set came out (RFC 8617 §5.2)."""
 
     method: ClassVar[str] = "arc"
@@ -148,16 +148,16 @@ class ArcSetResult(Result):
     claim: str = ""
     """What the sealer found the chain before it to be, ``cv=``."""
     selector: str = ""
-    seal: Status = Status.NONE
+    seal: AuthStatus = AuthStatus.NONE
     """How its ARC-Seal came out."""
-    message_signature: Status = Status.NONE
+    message_signature: AuthStatus = AuthStatus.NONE
     """How its ARC-Message-Signature came out."""
     authentication: str = ""
     """What the sealer says of the message as it got it: its ARC-Authentication-Results."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ArcResult(Result):
+class ArcResult(AuthResult):
     """Whether the chain of those who passed a message on is whole (RFC 8617 §5.2)."""
 
     method: ClassVar[str] = "arc"
@@ -169,7 +169,7 @@ class ArcResult(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class IprevResult(Result):
+class IprevResult(AuthResult):
     """Whether the client's address has a name that leads back to it (RFC 8601 §2.7.3)."""
 
     method: ClassVar[str] = "iprev"
@@ -181,7 +181,7 @@ class IprevResult(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BimiResult(Result):
+class BimiResult(AuthResult):
     """Which picture the author's domain publishes for its mail (BIMI)."""
 
     method: ClassVar[str] = "bimi"

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fakemail.model.policy import HONOUR, Policy
-from fakemail.policy.chain import Link
-from fakemail.policy.facts import Facts
-from fakemail.policy.finding import Finding, Status
-from fakemail.terms.domains import a_labels
-from fakemail.terms.stage import Stage
+from fakemail.policy.chain import Check
+from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.domains import a_labels
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.policy.authentication import SenderAuthentication
@@ -26,28 +26,28 @@ _FREE_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()"]*\)')
 _PASSED: Final = re.compile(r";\s*dmarc=pass\b[^;]*?\bheader\.from=([^\s;]+)", re.IGNORECASE)
 
 
-def _spf(facts: Facts, _: Policy) -> Iterable[Finding]:
+def _spf(facts: TransactionFacts, _: Policy) -> Iterable[Finding]:
     if not facts.surroundings.is_inside:
         yield facts.authentication.spf.finding
 
 
-def _dkim(facts: Facts, _: Policy) -> Iterable[Finding]:
+def _dkim(facts: TransactionFacts, _: Policy) -> Iterable[Finding]:
     if not facts.surroundings.is_inside:
         yield facts.authentication.dkim.finding
 
 
-def _dmarc(facts: Facts, policy: Policy) -> Iterable[Finding]:
+def _dmarc(facts: TransactionFacts, policy: Policy) -> Iterable[Finding]:
     """What hosts of ours pass on has been checked where it came in, and SPF would fail for them."""
     found = facts.authentication
     # One look at the record tells whether anything could follow. If not, the rest waits until somebody asks.
     if facts.surroundings.is_inside or (policy.dmarc == HONOUR and not found.may_be_enforced):
         return
-    if found.dmarc.result is not Status.FAIL:
+    if found.dmarc.result is not AuthStatus.FAIL:
         yield replace(found.dmarc.finding, about="")
         return
-    told = _told_by_sealers(found, policy.trusted_sealers)
+    told = _told_by_sealers(found, policy.trusted_arc_signers)
     if told:
-        yield Finding("dmarc", Status.PASS, told)
+        yield Finding("dmarc", AuthStatus.PASS, told)
     else:
         # "none" is what a policy calls a domain that publishes nothing, and not one that asks for nothing.
         asked = found.dmarc.disposition
@@ -56,7 +56,7 @@ def _dmarc(facts: Facts, policy: Policy) -> Iterable[Finding]:
 
 def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> str:
     """What those who passed it on say for it, empty unless all of them are believed (RFC 8617 §7.2)."""
-    if not trusted or found.arc.result is not Status.PASS:
+    if not trusted or found.arc.result is not AuthStatus.PASS:
         return ""
     sealers = [each.domain for each in found.arc.sets]
     if not all(any(f".{name}".endswith(f".{each}") for each in trusted) for name in sealers):
@@ -69,7 +69,7 @@ def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> s
 
 
 LINKS: Final = (
-    Link("spf", Stage.SMTP_MAIL, _spf),
-    Link("dkim", Stage.SMTP_END, _dkim),
-    Link("dmarc", Stage.SMTP_END, _dmarc),
+    Check("spf", Stage.SMTP_MAIL, _spf),
+    Check("dkim", Stage.SMTP_END, _dkim),
+    Check("dmarc", Stage.SMTP_END, _dmarc),
 )

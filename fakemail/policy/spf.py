@@ -20,13 +20,13 @@ from spftrace.parser import Term
 from spftrace.trace import Trace
 
 from fakemail.clock import datetime
-from fakemail.policy.facts import Facts, Resolve
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import SpfResult
+from fakemail.policy.transaction_facts import Resolve, TransactionFacts
 from fakemail.policy.txt import addresses, is_settled, names, texts
-from fakemail.terms.address import Address
-from fakemail.terms.domains import a_labels
-from fakemail.terms.reason import Reason
+from fakemail.types.address import Address
+from fakemail.types.domains import a_labels
+from fakemail.types.reason import Reason
 
 _T = TypeVar("_T")
 
@@ -50,7 +50,7 @@ _LONGEST_EXPLANATION: Final = 1000
 """Characters; what a stranger has to say goes into a reply."""
 
 
-def check_spf(facts: Facts) -> SpfResult:
+def check_spf(facts: TransactionFacts) -> SpfResult:
     """Check the domain of the reverse-path, or the HELO name where the reverse-path is null (RFC 7208 §2.4)."""
     sender = facts.sender
     identity = "mailfrom" if isinstance(sender, Address) else "helo"
@@ -61,16 +61,16 @@ def check_spf(facts: Facts) -> SpfResult:
     if not domain:
         # §4.3: no domain to ask about.
         return SpfResult(
-            Status.NONE, "there is neither a reverse-path nor a HELO name to check", identity=identity
+            AuthStatus.NONE, "there is neither a reverse-path nor a HELO name to check", identity=identity
         )
     try:
         found = _finish(evaluator.evaluate(facts.peer.address, who, facts.helo))
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or such: nothing that a record may hold (§4.6).
-        status, steps, explanation = Status.PERMERROR, list(evaluator.trace.events), ""
+        status, steps, explanation = AuthStatus.PERMERROR, list(evaluator.trace.events), ""
         why = f"the SPF record of {domain} cannot be read: {str(error)[:200]}"
     else:
-        status, steps, explanation = Status(found.result), found.trace.events, found.explanation or ""
+        status, steps, explanation = AuthStatus(found.result), found.trace.events, found.explanation or ""
         why = _sentence(status, facts.peer.address, domain, steps)
     return SpfResult(
         status,
@@ -87,10 +87,10 @@ def check_spf(facts: Facts) -> SpfResult:
 
 _REASONS: Final = MappingProxyType(
     {
-        Status.FAIL: Reason.SPF_FAIL,
-        Status.SOFTFAIL: Reason.SPF_FAIL,
-        Status.PERMERROR: Reason.SPF_ERROR,
-        Status.TEMPERROR: Reason.DNS_TEMPORARY,
+        AuthStatus.FAIL: Reason.SPF_FAIL,
+        AuthStatus.SOFTFAIL: Reason.SPF_FAIL,
+        AuthStatus.PERMERROR: Reason.SPF_ERROR,
+        AuthStatus.TEMPERROR: Reason.DNS_TEMPORARY,
     }
 )
 
@@ -106,7 +106,7 @@ def _finish(work: Coroutine[Any, Any, _T]) -> _T:
     raise RuntimeError("an SPF check waited for something, which nothing in it may do")
 
 
-class _Session(EvaluationSession):
+class _SpfDnsSession(EvaluationSession):
     """The DNS of one check: asked at once, and counted as RFC 7208 §4.6.4 says."""
 
     def __init__(self, resolve: Resolve, limits: Limits, trace: Trace) -> None:
@@ -145,7 +145,7 @@ class _Session(EvaluationSession):
 class _Evaluator(Evaluator):
     """One check of one transaction."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: TransactionFacts) -> None:
         self._resolve = facts.resolve
         self._now: datetime = facts.now
         # Time stands still, and ten terms of the record bound the questions: no other limit is needed.
@@ -155,7 +155,7 @@ class _Evaluator(Evaluator):
 
     def _begin(self) -> None:
         super()._begin()
-        self.session = _Session(self._resolve, self.limits, self.trace)
+        self.session = _SpfDnsSession(self._resolve, self.limits, self.trace)
 
     async def _explanation(self, ip: Any, domain: str, sender: str, helo: str, exp_term: Term) -> str | None:
         """RFC 7208 §6.2: the text that ``exp=`` names; none where anything is wrong with it."""
@@ -185,7 +185,7 @@ def _decided_by(steps: list[Event]) -> str:
     return str(matched[-1].data["raw"]) if matched else ""
 
 
-def _sentence(status: Status, address: str, domain: str, steps: list[Event]) -> str:
+def _sentence(status: AuthStatus, address: str, domain: str, steps: list[Event]) -> str:
     last = [step for step in steps if step.kind == "exit"]
     if last:
         why = str(last[-1].data["reason"])
@@ -194,11 +194,11 @@ def _sentence(status: Status, address: str, domain: str, steps: list[Event]) -> 
         return _EXITS.get(status, "{why}").format(domain=domain, why=why)
     term = _decided_by(steps)
     match status:
-        case Status.PASS:
+        case AuthStatus.PASS:
             return f"{domain} lets {address} send for it ({term})"
-        case Status.FAIL:
+        case AuthStatus.FAIL:
             return f"{domain} does not let {address} send for it ({term})"
-        case Status.SOFTFAIL:
+        case AuthStatus.SOFTFAIL:
             return f"{domain} rather does not let {address} send for it ({term})"
     why = f"({term})" if term else "(no term of its record matches)"
     return f"{domain} does not say whether {address} may send for it {why}"
@@ -206,9 +206,9 @@ def _sentence(status: Status, address: str, domain: str, steps: list[Event]) -> 
 
 _EXITS: Final = MappingProxyType(
     {
-        Status.NONE: "{domain} publishes no SPF record",
-        Status.PERMERROR: "the SPF record of {domain} is wrong: {why}",
-        Status.TEMPERROR: "the SPF record of {domain} could not be evaluated now: {why}",
+        AuthStatus.NONE: "{domain} publishes no SPF record",
+        AuthStatus.PERMERROR: "the SPF record of {domain} is wrong: {why}",
+        AuthStatus.TEMPERROR: "the SPF record of {domain} could not be evaluated now: {why}",
     }
 )
 

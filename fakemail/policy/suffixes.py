@@ -9,7 +9,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fakemail.terms.domains import a_labels
+from fakemail.types.domains import a_labels
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList

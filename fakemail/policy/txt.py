@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from fakemail.dns.lookup import Answer
+from fakemail.dns.lookup import LookupAnswer
 from fakemail.dns.records import Record
 
 _SETTLED: Final = frozenset({"NOERROR", "NODATA", "NXDOMAIN"})
 
 
-def is_settled(answer: Answer) -> bool:
+def is_settled(answer: LookupAnswer) -> bool:
     """Whether the DNS has answered at all; anything else may be different at the next try."""
     return answer.kind in _SETTLED
 
 
-def texts(answer: Answer) -> tuple[bytes, ...]:
+def texts(answer: LookupAnswer) -> tuple[bytes, ...]:
     """The text of each TXT record, its strings joined without a space (RFC 7208 §3.3, RFC 6376 §3.6.2.2)."""
     return tuple(_joined(record.wire) for record in answer.answer if record.type == "TXT")
 
@@ -28,12 +28,12 @@ def joined(value: str) -> str:
     return value.replace('" "', "")
 
 
-def addresses(answer: Answer, type: str) -> tuple[str, ...]:
+def addresses(answer: LookupAnswer, type: str) -> tuple[str, ...]:
     """The values of the address records of that type."""
     return tuple(_plain(record) for record in answer.answer if record.type == type)
 
 
-def names(answer: Answer, type: str) -> tuple[str, ...]:
+def names(answer: LookupAnswer, type: str) -> tuple[str, ...]:
     """The names that PTR or MX records point to, without the final dot; those that point nowhere left out."""
     found = []
     for record in answer.answer:

@@ -10,24 +10,24 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 
-from fakemail.pop3.replies import CHALLENGE, Answer, refusal
-from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, Step, Success
+from fakemail.pop3.replies import CHALLENGE, Pop3Reply, refusal
+from fakemail.sasl.exchange import Challenge, CredentialStore, ExchangeSucceeded, ServerExchange, Step
 from fakemail.sasl.mechanisms import MECHANISMS
-from fakemail.sasl.offering import Stranger, facts_of
 from fakemail.sasl.passwords import check_password
-from fakemail.sasl.prepare import comparable
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
+from fakemail.sasl.saslprep import comparable
+from fakemail.sasl.server_mechanisms import ProbingCredentials, facts_of
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
 
 
-class Authentication:
+class Pop3Authentication:
     """One AUTH command under way. After each step look at ``answer`` and ``login``."""
 
-    def __init__(self, exchange: ServerExchange, stranger: Stranger | None) -> None:
+    def __init__(self, exchange: ServerExchange, stranger: ProbingCredentials | None) -> None:
         self._exchange = exchange
         self._stranger = stranger
-        self.answer: Answer | None = None
+        self.answer: Pop3Reply | None = None
         """A challenge or a refusal; ``None`` when it succeeded."""
         self.login = ""
         """Who authenticated, empty until then."""
@@ -37,13 +37,13 @@ class Authentication:
         cls,
         argument: str,
         offered: tuple[str, ...],
-        credentials: Credentials,
-        chance: Chance,
+        credentials: CredentialStore,
+        chance: SeededRandom,
         host: str,
         channel: Channel | None,
         *,
         anybody: bool = False,
-    ) -> Authentication | None:
+    ) -> Pop3Authentication | None:
         """Start with the argument of AUTH; ``None`` when its mechanism is not offered.
 
         With ``anybody`` every login is let in, whatever its password.
@@ -52,7 +52,7 @@ class Authentication:
         mechanism = MECHANISMS.get(name.upper())
         if mechanism is None or mechanism.name not in offered:
             return None
-        stranger = Stranger(credentials) if anybody else None
+        stranger = ProbingCredentials(credentials) if anybody else None
         facts = facts_of(channel, offered, credentials=stranger or credentials, chance=chance, host=host)
         self = cls(mechanism.server(facts), stranger)
         octets = None
@@ -85,8 +85,8 @@ class Authentication:
 
     def _take(self, step: Step) -> None:
         if isinstance(step, Challenge):
-            self.answer = Answer(CHALLENGE, b64encode(step.data).decode())
-        elif isinstance(step, Success):
+            self.answer = Pop3Reply(CHALLENGE, b64encode(step.data).decode())
+        elif isinstance(step, ExchangeSucceeded):
             self.answer, self.login = None, step.authorization_id
         elif self._stranger is not None and self._stranger.login and not step.protocol_error:
             self.answer, self.login = None, self._stranger.login
@@ -96,13 +96,13 @@ class Authentication:
             self.answer = refusal(Reason.AUTH_FAILED)
 
 
-def login_of_password(credentials: Credentials, name: str, password: str) -> str:
+def login_of_password(credentials: CredentialStore, name: str, password: str) -> str:
     """Who USER and PASS prove to be, empty for nobody."""
     outcome = check_password(credentials, name, password)
-    return outcome.authorization_id if isinstance(outcome, Success) else ""
+    return outcome.authorization_id if isinstance(outcome, ExchangeSucceeded) else ""
 
 
-def login_of_digest(credentials: Credentials, name: str, digest: str, timestamp: str) -> str:
+def login_of_digest(credentials: CredentialStore, name: str, digest: str, timestamp: str) -> str:
     """Who APOP proves to be, empty for nobody.
 
     RFC 1939 §7: the MD5 of the timestamp of the banner, angle brackets included, and the shared secret.

@@ -10,20 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from fakemail.model.host import Host, Personality, Security, Service
-from fakemail.sasl.offering import offered
-from fakemail.terms.channel import Channel
+from fakemail.model.host import HostOptions, HostSpec, Security, Service
+from fakemail.sasl.server_mechanisms import offered
+from fakemail.types.channel import Channel
 
 
 @dataclass(frozen=True)
-class Profile:
+class Pop3Profile:
     """What one POP3 port of one host is like. Made once for each listener, shared by its sessions."""
 
-    host: Host
+    host: HostSpec
     service: Service
 
     @property
-    def personality(self) -> Personality:
+    def personality(self) -> HostOptions:
         """The host's own."""
         return self.host.personality
 
@@ -47,50 +47,52 @@ class Profile:
         return tuple(f"{keyword} {words}".rstrip() for keyword, words in said if words is not None)
 
 
-class Capability(NamedTuple):
+class Pop3Capability(NamedTuple):
     """One line of CAPA."""
 
     keyword: str
     source: str
-    parameters: Callable[[Profile, Channel | None], str | None]
+    parameters: Callable[[Pop3Profile, Channel | None], str | None]
     """What stands behind the keyword, ``None`` where it is not offered."""
 
 
-def _always(_: Profile, __: Channel | None) -> str | None:
+def _always(_: Pop3Profile, __: Channel | None) -> str | None:
     return ""
 
 
-def _user(profile: Profile, channel: Channel | None) -> str | None:
+def _user(profile: Pop3Profile, channel: Channel | None) -> str | None:
     return "" if profile.may_log_in(channel) else None
 
 
-def _stls(profile: Profile, channel: Channel | None) -> str | None:
+def _stls(profile: Pop3Profile, channel: Channel | None) -> str | None:
     # RFC 2595 §4: not any more when TLS is active.
     return "" if profile.service.security is Security.STARTTLS and channel is None else None
 
 
-def _login_delay(profile: Profile, _: Channel | None) -> str | None:
+def _login_delay(profile: Pop3Profile, _: Channel | None) -> str | None:
     return str(profile.personality.login_delay) if profile.personality.login_delay > 0 else None
 
 
-def _auth_resp_code(profile: Profile, _: Channel | None) -> str | None:
+def _auth_resp_code(profile: Pop3Profile, _: Channel | None) -> str | None:
     # RFC 3206 §3: its codes are response codes of RFC 2449.
     return "" if profile.knows("RESP-CODES") else None
 
 
 CAPABILITIES: Final = (
-    Capability("TOP", "RFC 1939 §7", _always),
-    Capability("UIDL", "RFC 1939 §7", _always),
-    Capability("USER", "RFC 1939 §7", _user),
-    Capability("SASL", "RFC 5034", lambda profile, channel: " ".join(profile.mechanisms(channel)) or None),
-    Capability("STLS", "RFC 2595", _stls),
-    Capability("RESP-CODES", "RFC 2449 §6.4", _always),
-    Capability("AUTH-RESP-CODE", "RFC 3206", _auth_resp_code),
-    Capability("PIPELINING", "RFC 2449 §6.6", _always),
-    Capability("EXPIRE", "RFC 2449 §6.7", lambda profile, channel: "NEVER"),
-    Capability("LOGIN-DELAY", "RFC 2449 §6.5", _login_delay),
+    Pop3Capability("TOP", "RFC 1939 §7", _always),
+    Pop3Capability("UIDL", "RFC 1939 §7", _always),
+    Pop3Capability("USER", "RFC 1939 §7", _user),
+    Pop3Capability(
+        "SASL", "RFC 5034", lambda profile, channel: " ".join(profile.mechanisms(channel)) or None
+    ),
+    Pop3Capability("STLS", "RFC 2595", _stls),
+    Pop3Capability("RESP-CODES", "RFC 2449 §6.4", _always),
+    Pop3Capability("AUTH-RESP-CODE", "RFC 3206", _auth_resp_code),
+    Pop3Capability("PIPELINING", "RFC 2449 §6.6", _always),
+    Pop3Capability("EXPIRE", "RFC 2449 §6.7", lambda profile, channel: "NEVER"),
+    Pop3Capability("LOGIN-DELAY", "RFC 2449 §6.5", _login_delay),
     # RFC 6856 §2.2: USER says that logins and passwords may be UTF-8, whatever the mode.
-    Capability("UTF8", "RFC 6856", lambda profile, channel: "USER"),
-    Capability("LANG", "RFC 6856 §3", _always),
-    Capability("IMPLEMENTATION", "RFC 2449 §6.9", lambda profile, channel: "fakemail"),
+    Pop3Capability("UTF8", "RFC 6856", lambda profile, channel: "USER"),
+    Pop3Capability("LANG", "RFC 6856 §3", _always),
+    Pop3Capability("IMPLEMENTATION", "RFC 2449 §6.9", lambda profile, channel: "fakemail"),
 )

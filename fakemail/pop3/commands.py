@@ -9,10 +9,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fakemail.terms.stage import Stage
+from fakemail.types.stage import Stage
 
 
-class State(Enum):
+class Pop3State(Enum):
     """Where a session stands between two commands (RFC 1939 §3). After QUIT there is no next one."""
 
     AUTHORIZATION = "authorization"
@@ -23,7 +23,7 @@ class State(Enum):
     """Logged in; the maildrop is locked."""
 
 
-class Argument(Enum):
+class Pop3Argument(Enum):
     """What may follow the keyword."""
 
     NONE = "none"
@@ -31,13 +31,13 @@ class Argument(Enum):
     REQUIRED = "required"
 
 
-class Row(NamedTuple):
+class Pop3CommandRow(NamedTuple):
     """One command."""
 
     keyword: str
     stage: Stage
-    states: frozenset[State]
-    argument: Argument
+    states: frozenset[Pop3State]
+    argument: Pop3Argument
     syntax: str
     capability: str = ""
     """The capability without which the command does not exist; empty for what every server has."""
@@ -45,43 +45,49 @@ class Row(NamedTuple):
     """Octets of the line with its CRLF (RFC 2449 §4)."""
 
 
-_BEFORE: Final = frozenset({State.AUTHORIZATION, State.NAMED})
-_NAMED: Final = frozenset({State.NAMED})
-_AFTER: Final = frozenset({State.TRANSACTION})
-_ANY: Final = frozenset(State)
+_BEFORE: Final = frozenset({Pop3State.AUTHORIZATION, Pop3State.NAMED})
+_NAMED: Final = frozenset({Pop3State.NAMED})
+_AFTER: Final = frozenset({Pop3State.TRANSACTION})
+_ANY: Final = frozenset(Pop3State)
 
 # RFC 5034 §4 keeps AUTH to 255 octets as well, but the tokens of XOAUTH2 are longer and clients send them at
 # once, as those who made it tell them to; the limit is that of SMTP (RFC 4954 §4).
 COMMANDS: Final = {
     row.keyword: row
     for row in (
-        Row("CAPA", Stage.POP3_CAPA, _ANY, Argument.NONE, "CAPA", "CAPA"),
-        Row("STLS", Stage.POP3_STLS, _BEFORE, Argument.NONE, "STLS", "STLS"),
-        Row("USER", Stage.POP3_USER, _BEFORE, Argument.REQUIRED, "USER name", "USER"),
-        Row("PASS", Stage.POP3_PASS, _NAMED, Argument.REQUIRED, "PASS password", "USER"),
-        Row("APOP", Stage.POP3_APOP, _BEFORE, Argument.REQUIRED, "APOP name digest", "APOP"),
-        Row(
-            "AUTH", Stage.POP3_AUTH, _BEFORE, Argument.OPTIONAL, "AUTH [mechanism [response]]", "SASL", 12288
+        Pop3CommandRow("CAPA", Stage.POP3_CAPA, _ANY, Pop3Argument.NONE, "CAPA", "CAPA"),
+        Pop3CommandRow("STLS", Stage.POP3_STLS, _BEFORE, Pop3Argument.NONE, "STLS", "STLS"),
+        Pop3CommandRow("USER", Stage.POP3_USER, _BEFORE, Pop3Argument.REQUIRED, "USER name", "USER"),
+        Pop3CommandRow("PASS", Stage.POP3_PASS, _NAMED, Pop3Argument.REQUIRED, "PASS password", "USER"),
+        Pop3CommandRow("APOP", Stage.POP3_APOP, _BEFORE, Pop3Argument.REQUIRED, "APOP name digest", "APOP"),
+        Pop3CommandRow(
+            "AUTH",
+            Stage.POP3_AUTH,
+            _BEFORE,
+            Pop3Argument.OPTIONAL,
+            "AUTH [mechanism [response]]",
+            "SASL",
+            12288,
         ),
-        Row("UTF8", Stage.POP3_UTF8, _BEFORE, Argument.NONE, "UTF8", "UTF8"),
-        Row("LANG", Stage.POP3_LANG, _ANY, Argument.OPTIONAL, "LANG [language]", "LANG"),
-        Row("STAT", Stage.POP3_STAT, _AFTER, Argument.NONE, "STAT"),
-        Row("LIST", Stage.POP3_LIST, _AFTER, Argument.OPTIONAL, "LIST [message]"),
-        Row("UIDL", Stage.POP3_UIDL, _AFTER, Argument.OPTIONAL, "UIDL [message]", "UIDL"),
-        Row("RETR", Stage.POP3_RETR, _AFTER, Argument.REQUIRED, "RETR message"),
-        Row("TOP", Stage.POP3_TOP, _AFTER, Argument.REQUIRED, "TOP message lines", "TOP"),
-        Row("DELE", Stage.POP3_DELE, _AFTER, Argument.REQUIRED, "DELE message"),
-        Row("NOOP", Stage.POP3_NOOP, _AFTER, Argument.NONE, "NOOP"),
-        Row("RSET", Stage.POP3_RSET, _AFTER, Argument.NONE, "RSET"),
-        Row("QUIT", Stage.POP3_QUIT, _ANY, Argument.NONE, "QUIT"),
+        Pop3CommandRow("UTF8", Stage.POP3_UTF8, _BEFORE, Pop3Argument.NONE, "UTF8", "UTF8"),
+        Pop3CommandRow("LANG", Stage.POP3_LANG, _ANY, Pop3Argument.OPTIONAL, "LANG [language]", "LANG"),
+        Pop3CommandRow("STAT", Stage.POP3_STAT, _AFTER, Pop3Argument.NONE, "STAT"),
+        Pop3CommandRow("LIST", Stage.POP3_LIST, _AFTER, Pop3Argument.OPTIONAL, "LIST [message]"),
+        Pop3CommandRow("UIDL", Stage.POP3_UIDL, _AFTER, Pop3Argument.OPTIONAL, "UIDL [message]", "UIDL"),
+        Pop3CommandRow("RETR", Stage.POP3_RETR, _AFTER, Pop3Argument.REQUIRED, "RETR message"),
+        Pop3CommandRow("TOP", Stage.POP3_TOP, _AFTER, Pop3Argument.REQUIRED, "TOP message lines", "TOP"),
+        Pop3CommandRow("DELE", Stage.POP3_DELE, _AFTER, Pop3Argument.REQUIRED, "DELE message"),
+        Pop3CommandRow("NOOP", Stage.POP3_NOOP, _AFTER, Pop3Argument.NONE, "NOOP"),
+        Pop3CommandRow("RSET", Stage.POP3_RSET, _AFTER, Pop3Argument.NONE, "RSET"),
+        Pop3CommandRow("QUIT", Stage.POP3_QUIT, _ANY, Pop3Argument.NONE, "QUIT"),
     )
 }
 
 LONGEST_LINE: Final = max(row.limit for row in COMMANDS.values())
 
 
-def out_of_order(row: Row, state: State) -> str:
+def out_of_order(row: Pop3CommandRow, state: Pop3State) -> str:
     """What is said to a client that sent a command too early or too late."""
-    if state is State.TRANSACTION:
+    if state is Pop3State.TRANSACTION:
         return "you are logged in already"
     return "send USER first" if row.states == _NAMED else "log in first"

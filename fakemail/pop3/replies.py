@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 OK: Final = "+OK"
 ERR: Final = "-ERR"
@@ -41,7 +41,7 @@ _REFUSALS: Final = MappingProxyType(
 )
 
 
-class Answer(NamedTuple):
+class Pop3Reply(NamedTuple):
     """The first line of an answer."""
 
     status: str
@@ -59,10 +59,10 @@ class Answer(NamedTuple):
         return f"{self.status} {code}{self.text}\r\n".encode("ascii", "replace")
 
 
-def refusal(reason: Reason, detail: str = "") -> Answer:
+def refusal(reason: Reason, detail: str = "") -> Pop3Reply:
     """The answer for a reason; ``detail`` takes the place of the usual text."""
     code, text = _REFUSALS[reason]
-    return Answer(ERR, detail or text, code, reason)
+    return Pop3Reply(ERR, detail or text, code, reason)
 
 
 def needed_for(code: str) -> tuple[str, ...]:

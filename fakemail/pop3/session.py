@@ -1,8 +1,8 @@
 """The server's side of a POP3 connection: octets in, octets out, no socket (RFC 1939).
 
 ``feed`` takes whatever arrived and returns what there is to answer; a long answer comes in pieces, and ``more``
-goes on with it while ``has_more`` is set (see :mod:`fakemail.pop3.dialogue`). Who may log in, and whose mail it
-is, is asked of a :class:`Backend`.
+goes on with it while ``has_more`` is set (see :mod:`fakemail.pop3.framing`). Who may log in, and whose mail it
+is, is asked of a :class:`Pop3Backend`.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from fakemail.mail.headers import body_offset
-from fakemail.pop3.authentication import Authentication, login_of_digest, login_of_password
-from fakemail.pop3.capabilities import Profile
-from fakemail.pop3.commands import COMMANDS, Argument, Row, State, out_of_order
-from fakemail.pop3.dialogue import OVERLONG, Recorder
-from fakemail.pop3.interference import Faulty, Interference
+from fakemail.events.secrets import SecretDetector, mask_response
+from fakemail.message.headers import body_offset
+from fakemail.pop3.authentication import Pop3Authentication, login_of_digest, login_of_password
+from fakemail.pop3.capabilities import Pop3Profile
+from fakemail.pop3.commands import COMMANDS, Pop3Argument, Pop3CommandRow, Pop3State, out_of_order
+from fakemail.pop3.fault_injector import ConnectionFaults, Pop3FaultInjector
+from fakemail.pop3.framing import OVERLONG, Pop3Recorder
 from fakemail.pop3.maildrop import Maildrop, end_of_lines, size_of
-from fakemail.pop3.replies import CHALLENGE, ERR, OK, Answer, refusal
-from fakemail.record.secrets import Suspicion, mask_response
-from fakemail.sasl.exchange import Credentials
+from fakemail.pop3.replies import CHALLENGE, ERR, OK, Pop3Reply, refusal
+from fakemail.sasl.exchange import CredentialStore
 from fakemail.store.account import AccountStore
 from fakemail.store.message import StoredMessage
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
 
 # RFC 1939 §3: printable characters. RFC 6856 §2.2 adds UTF-8; lone surrogates stand for octets that are not.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NUMBER = re.compile("[0-9]+")
 
 
-class Backend(Protocol):
+class Pop3Backend(Protocol):
     """Everything a session asks of its host."""
 
     @property
-    def credentials(self) -> Credentials:
+    def credentials(self) -> CredentialStore:
         """Who may log in."""
         ...
 
     @property
-    def chance(self) -> Chance:
+    def chance(self) -> SeededRandom:
         """For what must not be guessed or repeated."""
         ...
 
@@ -55,14 +55,14 @@ class Backend(Protocol):
         ...
 
 
-class _Refused(Exception):
+class _CommandFailed(Exception):
     """A command is answered with ``-ERR``."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         self.answer = refusal(reason, detail)
 
 
-class Session(Interference):
+class Pop3Session(Pop3FaultInjector):
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
 
     After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing`` (write the
@@ -71,28 +71,28 @@ class Session(Interference):
 
     def __init__(
         self,
-        profile: Profile,
-        backend: Backend,
-        record: Recorder,
+        profile: Pop3Profile,
+        backend: Pop3Backend,
+        record: Pop3Recorder,
         channel: Channel | None = None,
         *,
-        faulty: Faulty | None = None,
+        faulty: ConnectionFaults | None = None,
     ) -> None:
         super().__init__(profile, record, faulty)
-        self.state = State.AUTHORIZATION
+        self.state = Pop3State.AUTHORIZATION
         self._backend = backend
         self._channel = channel
         self._timestamp = ""
         self._utf8 = False
-        self._authentication: Authentication | None = None
-        self._suspicion = Suspicion()
+        self._authentication: Pop3Authentication | None = None
+        self._suspicion = SecretDetector()
         self._maildrop: Maildrop | None = None
 
     # What the shell calls ------------------------------------------------------------------------
 
     def greet(self) -> bytes:
         """The banner, with the timestamp that APOP needs (RFC 1939 §7)."""
-        if self._faults.in_force and self._is_struck(""):
+        if self._faults.active and self._is_struck(""):
             if self.script:
                 return b""
             self._end()  # whoever refuses in its banner says no more
@@ -103,7 +103,7 @@ class Session(Interference):
             unique = int.from_bytes(self._backend.chance.octets(12), "big")
             self._timestamp = f"<{unique >> 48}.{unique & 0xFFFFFFFFFFFF}@{name}>"
             text += f" {self._timestamp}"
-        self._say(Answer(OK, text))
+        self._reply(Pop3Reply(OK, text))
         self._spoil_answer()
         return self._take_output()
 
@@ -113,7 +113,7 @@ class Session(Interference):
         self._channel = channel
         self._name = ""
         self._utf8 = False
-        self.state = State.AUTHORIZATION
+        self.state = Pop3State.AUTHORIZATION
         if not self._keeps_plaintext:
             self._buffer.clear()
 
@@ -126,7 +126,7 @@ class Session(Interference):
             maildrop.close()
 
     @property
-    def whereabouts(self) -> str:
+    def in_progress(self) -> str:
         """What the session is in the middle of, in words; empty between commands."""
         if self._pieces is not None:
             return f"inside the answer to {self._line}"
@@ -140,9 +140,9 @@ class Session(Interference):
                 self._authenticate_further(raw)
             else:
                 self._carry_out(raw)
-        except _Refused as refused:
+        except _CommandFailed as refused:
             if not self._is_struck_unknown():
-                self._say(refused.answer)
+                self._reply(refused.answer)
         if self._struck is not None:
             self._spoil_answer()
 
@@ -150,9 +150,9 @@ class Session(Interference):
         try:
             row, argument = self._parse(raw)
         finally:
-            if self.state is State.NAMED:  # RFC 1939 §7: PASS comes right behind USER, or not at all
-                self.state = State.AUTHORIZATION
-        if not self._faults.in_force or not self._is_struck(argument):
+            if self.state is Pop3State.NAMED:  # RFC 1939 §7: PASS comes right behind USER, or not at all
+                self.state = Pop3State.AUTHORIZATION
+        if not self._faults.active or not self._is_struck(argument):
             self._HANDLERS[row.keyword](self, argument)
 
     def _is_struck_unknown(self) -> bool:
@@ -162,7 +162,7 @@ class Session(Interference):
     def _account(self) -> AccountStore | None:
         return self._backend.account(self.login) if self.login else None
 
-    def _parse(self, raw: bytes) -> tuple[Row, str]:
+    def _parse(self, raw: bytes) -> tuple[Pop3CommandRow, str]:
         """Find the row of the command; refuse what breaks the general rules."""
         self._stage = Stage.POP3_UNKNOWN
         text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
@@ -172,22 +172,25 @@ class Session(Interference):
             self._stage = row.stage
         self._line = self._suspicion.hear(text, row and row.keyword)
         if raw is OVERLONG or len(raw) > (row.limit if row is not None else 255):
-            raise _Refused(Reason.LINE_TOO_LONG)
+            raise _CommandFailed(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
-            raise _Refused(Reason.BARE_LINE_END)
+            raise _CommandFailed(Reason.BARE_LINE_END)
         if row is None or not self._hears(row):
-            raise _Refused(Reason.UNKNOWN_COMMAND)
+            raise _CommandFailed(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
-            raise _Refused(Reason.BAD_SYNTAX, "control characters, or octets that are not UTF-8")
+            raise _CommandFailed(Reason.BAD_SYNTAX, "control characters, or octets that are not UTF-8")
         if self.state not in row.states:
-            raise _Refused(Reason.BAD_SEQUENCE, out_of_order(row, self.state))
+            raise _CommandFailed(Reason.BAD_SEQUENCE, out_of_order(row, self.state))
         if row.keyword != "PASS":  # whose argument is all the rest, spaces included (RFC 1939 §7)
             argument = argument.strip(" ")
-        if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
-            raise _Refused(Reason.BAD_SYNTAX, f"syntax: {row.syntax}")
+        if (
+            bool(argument) is (row.argument is Pop3Argument.NONE)
+            and row.argument is not Pop3Argument.OPTIONAL
+        ):
+            raise _CommandFailed(Reason.BAD_SYNTAX, f"syntax: {row.syntax}")
         return row, argument
 
-    def _hears(self, row: Row) -> bool:
+    def _hears(self, row: Pop3CommandRow) -> bool:
         """Whether a command exists in this session."""
         if row.capability == "STLS" and self._channel is not None:
             return self.profile.knows("STLS")  # to say that it is active already
@@ -203,27 +206,27 @@ class Session(Interference):
 
     def _stls(self, _: str) -> None:
         if self._channel is not None:
-            raise _Refused(Reason.BAD_SEQUENCE, "TLS is active already")
+            raise _CommandFailed(Reason.BAD_SEQUENCE, "TLS is active already")
         if self._utf8:
-            raise _Refused(Reason.BAD_SEQUENCE, "STLS comes before UTF8")  # RFC 6856 §2.1
-        self._say(Answer(OK, "begin TLS"))
+            raise _CommandFailed(Reason.BAD_SEQUENCE, "STLS comes before UTF8")  # RFC 6856 §2.1
+        self._reply(Pop3Reply(OK, "begin TLS"))
         self.wants_tls = True
 
     def _utf8_mode(self, _: str) -> None:
         self._utf8 = True
-        self._say(Answer(OK, "UTF8 enabled"))
+        self._reply(Pop3Reply(OK, "UTF8 enabled"))
 
     def _lang(self, argument: str) -> None:
         # RFC 6856 §3.2: a basic language range matches a tag that it is, or begins.
         if not argument:
             self._say_list("language listing follows", ["en English"])
         elif argument.lower() in ("*", "en"):
-            self._say(Answer(OK, "en the language is English"))
+            self._reply(Pop3Reply(OK, "en the language is English"))
         else:
-            raise _Refused(Reason.BAD_SYNTAX, "there is no such language here")
+            raise _CommandFailed(Reason.BAD_SYNTAX, "there is no such language here")
 
     def _noop(self, _: str) -> None:
-        self._say(Answer(OK, "nothing done"))
+        self._reply(Pop3Reply(OK, "nothing done"))
 
     def _quit(self, _: str) -> None:
         maildrop = self._maildrop
@@ -232,22 +235,22 @@ class Session(Interference):
         is_clean = maildrop is None or maildrop.update()
         self._end()
         if is_clean:
-            self._say(Answer(OK, "closing the connection"))
+            self._reply(Pop3Reply(OK, "closing the connection"))
         else:
-            self._say(Answer(ERR, "the messages were not removed", "SYS/TEMP", Reason.MAILBOX_LOST))
+            self._reply(Pop3Reply(ERR, "the messages were not removed", "SYS/TEMP", Reason.MAILBOX_LOST))
 
     # Logging in ----------------------------------------------------------------------------------
 
     def _require_channel(self) -> None:
         if not self.profile.may_log_in(self._channel):
-            raise _Refused(Reason.TLS_REQUIRED)
+            raise _CommandFailed(Reason.TLS_REQUIRED)
 
     def _user(self, argument: str) -> None:
         self._require_channel()
         # Everybody is welcome so far: who exists is nobody's business.
         self._name = argument
-        self.state = State.NAMED
-        self._say(Answer(OK, "send PASS"))
+        self.state = Pop3State.NAMED
+        self._reply(Pop3Reply(OK, "send PASS"))
 
     def _pass(self, argument: str) -> None:
         name = self._name
@@ -258,7 +261,7 @@ class Session(Interference):
         self._require_channel()
         name, _, digest = argument.rpartition(" ")
         if not name:
-            raise _Refused(Reason.BAD_SYNTAX, "syntax: APOP name digest")
+            raise _CommandFailed(Reason.BAD_SYNTAX, "syntax: APOP name digest")
         name = name.strip(" ")
         login = login_of_digest(self._backend.credentials, name, digest, self._timestamp)
         self._logged_in(login or self._stranger(name))
@@ -274,7 +277,7 @@ class Session(Interference):
             # Older than RFC 5034, and some clients still ask so.
             self._say_list("mechanisms follow", offered)
             return
-        authentication = Authentication.begin(
+        authentication = Pop3Authentication.begin(
             argument,
             offered,
             self._backend.credentials,
@@ -284,7 +287,7 @@ class Session(Interference):
             anybody=self.profile.personality.accept_any_login,
         )
         if authentication is None:
-            raise _Refused(Reason.AUTH_MECHANISM)
+            raise _CommandFailed(Reason.AUTH_MECHANISM)
         self._go_on_with(authentication)
 
     def _authenticate_further(self, raw: bytes) -> None:
@@ -292,66 +295,66 @@ class Session(Interference):
         self._stage = Stage.POP3_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         if raw and not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
-            raise _Refused(Reason.BARE_LINE_END)
-        if self._faults.in_force and self._is_struck(""):
+            raise _CommandFailed(Reason.BARE_LINE_END)
+        if self._faults.active and self._is_struck(""):
             return
         if authentication is not None:
             authentication.respond(raw.rstrip(b"\r\n") if raw is not OVERLONG else None)
             self._go_on_with(authentication)
 
-    def _go_on_with(self, authentication: Authentication) -> None:
+    def _go_on_with(self, authentication: Pop3Authentication) -> None:
         answer = authentication.answer
         if answer is None:
             self._logged_in(authentication.login)
             return
         if answer.status == CHALLENGE:
             self._authentication = authentication
-        self._say(answer)
+        self._reply(answer)
 
     def _logged_in(self, login: str) -> None:
         """Open the maildrop, for somebody who has proved who it is; empty for one who has not."""
-        self.state = State.AUTHORIZATION
+        self.state = Pop3State.AUTHORIZATION
         if not login:
-            raise _Refused(Reason.AUTH_FAILED)
+            raise _CommandFailed(Reason.AUTH_FAILED)
         maildrop = Maildrop(self._backend.account(login), self)
         if not maildrop.is_open:
-            raise _Refused(Reason.MAILDROP_IN_USE)
+            raise _CommandFailed(Reason.MAILDROP_IN_USE)
         if not self._backend.admits(login, self.profile.personality.login_delay):
             maildrop.close()
-            raise _Refused(Reason.LOGIN_TOO_SOON)
+            raise _CommandFailed(Reason.LOGIN_TOO_SOON)
         self._maildrop = maildrop
         self._suspicion.is_awake = False
         self.login = login
-        self.state = State.TRANSACTION
-        self._say(Answer(OK, f"{len(maildrop)} messages ({maildrop.octets} octets)"))
+        self.state = Pop3State.TRANSACTION
+        self._reply(Pop3Reply(OK, f"{len(maildrop)} messages ({maildrop.octets} octets)"))
 
     # Reading -------------------------------------------------------------------------------------
 
     @property
     def _open(self) -> Maildrop:
         if self._maildrop is None:
-            raise _Refused(Reason.BAD_SEQUENCE, "log in first")
+            raise _CommandFailed(Reason.BAD_SEQUENCE, "log in first")
         return self._maildrop
 
     def _message(self, argument: str) -> tuple[int, StoredMessage]:
         """The message of a number."""
         if _NUMBER.fullmatch(argument) is None:
-            raise _Refused(Reason.BAD_SYNTAX, "a message has a number")
+            raise _CommandFailed(Reason.BAD_SYNTAX, "a message has a number")
         number = int(argument)
         message = self._open.get(number)
         if message is None:
             what = "is deleted" if self._open.is_deleted(number) else ""
-            raise _Refused(Reason.NO_SUCH_MESSAGE, f"message {number} {what}" if what else "")
+            raise _CommandFailed(Reason.NO_SUCH_MESSAGE, f"message {number} {what}" if what else "")
         return number, message
 
     def _stat(self, _: str) -> None:
         # RFC 1939 §5: the number, a space, and the octets; the drop listing has nothing else.
-        self._say(Answer(OK, f"{len(self._open)} {self._open.octets}"))
+        self._reply(Pop3Reply(OK, f"{len(self._open)} {self._open.octets}"))
 
     def _list(self, argument: str) -> None:
         if argument:
             number, message = self._message(argument)
-            self._say(Answer(OK, f"{number} {size_of(message)}"))
+            self._reply(Pop3Reply(OK, f"{number} {size_of(message)}"))
             return
         lines = [f"{number} {size_of(message)}" for number, message in self._open.numbered()]
         self._say_list(f"{len(self._open)} messages ({self._open.octets} octets)", lines)
@@ -359,10 +362,10 @@ class Session(Interference):
     def _uidl(self, argument: str) -> None:
         maildrop = self._open
         if not maildrop.is_intact:
-            raise _Refused(Reason.MAILBOX_LOST)
+            raise _CommandFailed(Reason.MAILBOX_LOST)
         if argument:
             number, message = self._message(argument)
-            self._say(Answer(OK, f"{number} {maildrop.unique_id(message)}"))
+            self._reply(Pop3Reply(OK, f"{number} {maildrop.unique_id(message)}"))
             return
         lines = [f"{number} {maildrop.unique_id(message)}" for number, message in maildrop.numbered()]
         self._say_list("unique-id listing follows", lines)
@@ -371,18 +374,18 @@ class Session(Interference):
         """The message of a number, and where its header ends, if it can be shown to this client."""
         _, message = self._message(argument)
         if not self._open.is_intact:
-            raise _Refused(Reason.MAILBOX_LOST)
+            raise _CommandFailed(Reason.MAILBOX_LOST)
         if not self._open.is_there(message):
-            raise _Refused(Reason.MESSAGE_GONE)
+            raise _CommandFailed(Reason.MESSAGE_GONE)
         end = body_offset(message.raw)
         if not self._utf8 and self.profile.knows("UTF8") and _is_utf8(message.raw[:end]):
-            raise _Refused(Reason.NOT_NEGOTIATED)  # RFC 6856 §5
+            raise _CommandFailed(Reason.NOT_NEGOTIATED)  # RFC 6856 §5
         return message, end
 
     def _retr(self, argument: str) -> None:
         message, _ = self._readable(argument)
         maildrop = self._open
-        self._say(Answer(OK, f"{size_of(message)} octets"), message.raw)
+        self._reply(Pop3Reply(OK, f"{size_of(message)} octets"), message.raw)
         pieces = self._pieces
         if pieces is None:
             return
@@ -398,22 +401,24 @@ class Session(Interference):
         number, _, lines = argument.partition(" ")
         lines = lines.strip(" ")
         if _NUMBER.fullmatch(lines) is None:
-            raise _Refused(Reason.BAD_SYNTAX, "syntax: TOP message lines")
+            raise _CommandFailed(Reason.BAD_SYNTAX, "syntax: TOP message lines")
         message, end = self._readable(number)
-        self._say(
-            Answer(OK, "top of message follows"), message.raw, end=end_of_lines(message.raw, end, int(lines))
+        self._reply(
+            Pop3Reply(OK, "top of message follows"),
+            message.raw,
+            end=end_of_lines(message.raw, end, int(lines)),
         )
 
     def _dele(self, argument: str) -> None:
         number, _ = self._message(argument)
         self._open.delete(number)
-        self._say(Answer(OK, f"message {number} deleted"))
+        self._reply(Pop3Reply(OK, f"message {number} deleted"))
 
     def _rset(self, _: str) -> None:
         self._open.reset()
-        self._say(Answer(OK, f"{len(self._open)} messages ({self._open.octets} octets)"))
+        self._reply(Pop3Reply(OK, f"{len(self._open)} messages ({self._open.octets} octets)"))
 
-    _HANDLERS: Final[dict[str, Callable[[Session, str], None]]] = {
+    _HANDLERS: Final[dict[str, Callable[[Pop3Session, str], None]]] = {
         "CAPA": _capa,
         "STLS": _stls,
         "USER": _user,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fakemail.api.mailnet import MailNet
-from fakemail.engine.naming import INFRASTRUCTURE
+from fakemail.engine.zone_provisioning import INFRASTRUCTURE
 from fakemail.model.description import Description
 from fakemail.model.domain import Routing
-from fakemail.model.world import World
+from fakemail.model.world import WorldSpec
+from fakemail.sandbox.default_world import with_passwords
 from fakemail.sandbox.start_text import table
-from fakemail.sandbox.worlds import with_passwords
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 _NO_MAIL_HOST = {
     Routing.NULL_MX: "takes no mail (null MX)",
@@ -37,24 +37,24 @@ def report(description: Description) -> str:
     return "\n".join(lines)
 
 
-def _domains(world: World) -> Iterator[tuple[str, str, str]]:
+def _domains(world: WorldSpec) -> Iterator[tuple[str, str, str]]:
     for domain in world.domains.values():
         hosts = ", ".join(domain.mail_hosts) or _NO_MAIL_HOST[domain.routing]
         yield domain.name, hosts, domain.submission_host
 
 
-def _hosts(world: World) -> Iterator[tuple[str, str, str]]:
+def _hosts(world: WorldSpec) -> Iterator[tuple[str, str, str]]:
     for host in world.hosts.values():
         if not host.name.endswith(f".{INFRASTRUCTURE}"):
             yield host.name, host.ipv4, ", ".join(each.name for each in host.services)
 
 
-def _accounts(world: World) -> Iterator[tuple[str, str]]:
+def _accounts(world: WorldSpec) -> Iterator[tuple[str, str]]:
     for account in world.accounts.values():
         yield str(account.address), account.password
 
 
-def _aliases(world: World) -> Iterator[tuple[str, str]]:
+def _aliases(world: WorldSpec) -> Iterator[tuple[str, str]]:
     for domain in world.domains.values():
         for local, targets in domain.aliases.items():
             yield str(Address(local, domain.name)), ", ".join(map(str, targets))

@@ -113,8 +113,8 @@ def up(
     """
     from fakemail.api.config import load
     from fakemail.engine.fixed_ports import ANY_PORT
-    from fakemail.sandbox.standing import stand
-    from fakemail.sandbox.worlds import default_world
+    from fakemail.sandbox.default_world import default_world
+    from fakemail.sandbox.up import stand
 
     with _told_to_people():
         stand(
@@ -164,21 +164,21 @@ def run(
     It sees real names, public addresses and nothing outside of them. Its exit status is ours.
     """
     from fakemail.api.config import load
-    from fakemail.errors import NoNamespace
-    from fakemail.sandbox import running
-    from fakemail.sandbox.worlds import default_world
+    from fakemail.errors import NamespaceUnavailable
+    from fakemail.sandbox import run
+    from fakemail.sandbox.default_world import default_world
 
     with _told_to_people():
         try:
-            status = running.run(
+            status = run.run(
                 default_world() if config is None else load(Path(config)),
                 command,
                 seed=seed,
                 expose=expose,
                 publish=publish,
-                tell=running.say_aside if journeys else None,
+                tell=run.say_aside if journeys else None,
             )
-        except NoNamespace as error:
+        except NamespaceUnavailable as error:
             raise click.ClickException(str(error)) from None
         except OSError as error:
             _fail_as_shell(error)

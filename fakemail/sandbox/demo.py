@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from fakemail.api.mailnet import MailNet
-from fakemail.record.journey import Journey
-from fakemail.record.text import columns, shown
-from fakemail.sandbox.worlds import default_world, with_passwords
-from fakemail.terms.reply import Reply
+from fakemail.events.journey import Journey
+from fakemail.events.text_layout import columns, shown
+from fakemail.sandbox.default_world import default_world, with_passwords
+from fakemail.types.reply import Reply
 
 SENDER: Final = "hello@example.com"
 MESSAGES: Final = (

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from fakemail.record.events import (
+from fakemail.events.kinds import (
     Attempt,
+    CommandCompleted,
     Connected,
     Deferred,
-    Delivered,
     Disconnected,
     Event,
-    Exchange,
     Handshake,
+    MessageDelivered,
+    MessageQueued,
     Query,
-    Queued,
     Returned,
-    Told,
+    SmtpCommand,
 )
-from fakemail.record.secrets import mask_line
-from fakemail.record.text import shown
-from fakemail.terms.channel import NOTHING_SENT
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.events.secrets import mask_line
+from fakemail.events.text_layout import shown
+from fakemail.types.channel import NOTHING_SENT
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 
 class Line(NamedTuple):
@@ -47,16 +47,16 @@ def line(event: Event) -> Line | None:
             who = f", refused by the {event.refused_by}" if event.refused_by and not is_silent else ""
             why = event.alert or event.detail
             return Line("!", f"TLS handshake failed{who}{f': {shown(why)}' if why else ''}")
-        case Exchange():
+        case SmtpCommand():
             return _exchange(event)
-        case Told():
+        case CommandCompleted():
             return _told(event)
         case Query() if event.client.name == "app":
             # Only what is not of the type that was asked for, a CNAME, needs to be told by its type.
             records = (each.removeprefix(f"{event.type} ") for each in event.records)
             answer = ", ".join(records) or event.answer
             return Line(" ", f"app asks for {shown(event.name)} {event.type}: {shown(answer)}")
-        case Queued():
+        case MessageQueued():
             to = ", ".join(map(str, event.recipients[:3]))
             more = len(event.recipients) - 3
             to += f" and {more} more" if more > 0 else ""
@@ -68,7 +68,7 @@ def line(event: Event) -> Line | None:
         case Returned():
             told = f", and tells the sender by {event.report}" if event.report else ""
             return Line("!", f"gives up {event.message} for {event.recipient}{told}")
-        case Delivered():
+        case MessageDelivered():
             alias = "" if event.recipient == event.account else f" ({event.recipient})"
             return Line("+", f"delivers to {event.account}{alias}, {event.mailbox}{_subject(event.subject)}")
         case Disconnected() if event.reason is not None:
@@ -81,7 +81,7 @@ def _subject(subject: str) -> str:
     return f': "{shown(subject, limit=60)}"' if subject else ""
 
 
-def _exchange(event: Exchange) -> Line | None:
+def _exchange(event: SmtpCommand) -> Line | None:
     reply = event.reply
     if reply is None or event.reason in _CONSEQUENCES:
         return None
@@ -103,7 +103,7 @@ _LOGINS: Final = frozenset(
 )
 
 
-def _told(event: Told) -> Line | None:
+def _told(event: CommandCompleted) -> Line | None:
     if event.status == "BYE":
         return Line(" ", f"ends the session: {shown(event.text)}")
     if event.reason is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from fakemail.record.text import columns
+from fakemail.events.text_layout import columns
+from fakemail.sandbox.connection_info import ConnectionInfo, ListeningPort
 from fakemail.sandbox.env_file import env_text
-from fakemail.sandbox.facts import Facts, Port
 
 
-def start_text(facts: Facts, *, version: str, env_path: str | None) -> str:
+def start_text(facts: ConnectionInfo, *, version: str, env_path: str | None) -> str:
     """The whole of it, without the last line that says that it is ready."""
     domains = _count(len(facts.domains), "domain")
     lines = [f"fakemail {version}: {domains}, {_count(len(facts.accounts), 'account')}, seed {facts.seed}"]
@@ -35,18 +35,18 @@ def _count(number: int, noun: str) -> str:
 _SECURITY = {"starttls": "STARTTLS", "tls": "TLS", "none": ""}
 
 
-def _port(port: Port) -> tuple[str, str, str, str]:
+def _port(port: ListeningPort) -> tuple[str, str, str, str]:
     how = "UDP and TCP" if port.service == "dns" else _SECURITY[port.security]
     return port.host, port.public, f"{port.service:11}  {how}".rstrip(), port.endpoint
 
 
-def _logins(facts: Facts) -> Iterator[tuple[str, str, str]]:
+def _logins(facts: ConnectionInfo) -> Iterator[tuple[str, str, str]]:
     for login in facts.accounts:
         yield login.user, login.password, ""
     yield facts.smarthost.user, facts.smarthost.password, "may send as anybody"
 
 
-def _examples(facts: Facts) -> Iterator[str]:
+def _examples(facts: ConnectionInfo) -> Iterator[str]:
     """Commands that work as they stand."""
     to = facts.accounts[0].user if facts.accounts else "somebody@example.org"
     sender = facts.accounts[-1].user if facts.accounts else "me@example.org"

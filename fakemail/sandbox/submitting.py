@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from fakemail.capture.sendmail import Server, endpoint, run
 from fakemail.errors import DeclarationError
-from fakemail.sandbox.worlds import SMARTHOST_USER, usual_password
-from fakemail.terms.address import address
+from fakemail.intercept.sendmail import Server, endpoint, run
+from fakemail.sandbox.default_world import SMARTHOST_USER, usual_password
+from fakemail.types.address import address
 
 STANDING = ("127.0.0.1", 1587)
 """Where ``fakemail up`` takes mail for anywhere, unless told otherwise."""

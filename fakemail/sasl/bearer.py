@@ -8,10 +8,10 @@ from fakemail.errors import ProtocolError
 from fakemail.sasl.exchange import (
     INVALID_CREDENTIALS,
     ClientFacts,
+    ClientResponse,
     ClientSteps,
-    Failure,
+    ExchangeFailed,
     Outcome,
-    Response,
     ServerFacts,
     ServerSteps,
     authorize,
@@ -50,7 +50,7 @@ def _token(values: dict[str, str], what: str) -> str:
 def _judge(facts: ServerFacts, user: str, token: str) -> Outcome:
     owner = facts.credentials.token_owner(token)
     if owner is None:
-        return Failure(INVALID_CREDENTIALS)
+        return ExchangeFailed(INVALID_CREDENTIALS)
     return authorize(facts.credentials, owner, user, token=token)
 
 
@@ -65,7 +65,7 @@ def serve_oauthbearer(facts: ServerFacts) -> ServerSteps:
         raise ProtocolError("the OAUTHBEARER message has %x01 after its GS2 header")
     values = _key_values(rest[1:], "the OAUTHBEARER message")
     outcome = _judge(facts, header.authorization_id, _token(values, "the OAUTHBEARER message"))
-    if isinstance(outcome, Failure):
+    if isinstance(outcome, ExchangeFailed):
         # RFC 7628 §3.2.3: the client answers with a single %x01, and then the exchange fails.
         yield _OAUTHBEARER_ERROR
     return outcome
@@ -78,8 +78,8 @@ def speak_oauthbearer(facts: ClientFacts) -> ClientSteps:
     if facts.host:
         pairs += [f"host={facts.host}", f"port={facts.port}"]
     pairs.append(f"auth=Bearer {facts.token or ''}")
-    yield Response((_SOH.join(pairs) + _SOH + _SOH).encode(), last=True)
-    yield Response(_SOH.encode())
+    yield ClientResponse((_SOH.join(pairs) + _SOH + _SOH).encode(), last=True)
+    yield ClientResponse(_SOH.encode())
 
 
 def serve_xoauth2(facts: ServerFacts) -> ServerSteps:
@@ -91,7 +91,7 @@ def serve_xoauth2(facts: ServerFacts) -> ServerSteps:
     if not user:
         raise ProtocolError("the XOAUTH2 message has no user")
     outcome = _judge(facts, user, _token(values, "the XOAUTH2 message"))
-    if isinstance(outcome, Failure):
+    if isinstance(outcome, ExchangeFailed):
         # The client answers with an empty response, and then the exchange fails.
         yield _XOAUTH2_ERROR
     return outcome
@@ -100,5 +100,5 @@ def serve_xoauth2(facts: ServerFacts) -> ServerSteps:
 def speak_xoauth2(facts: ClientFacts) -> ClientSteps:
     """XOAUTH2."""
     user = facts.authorization_id or facts.login
-    yield Response(f"user={user}{_SOH}auth=Bearer {facts.token or ''}{_SOH}{_SOH}".encode(), last=True)
-    yield Response(b"")
+    yield ClientResponse(f"user={user}{_SOH}auth=Bearer {facts.token or ''}{_SOH}{_SOH}".encode(), last=True)
+    yield ClientResponse(b"")

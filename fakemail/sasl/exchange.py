@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from fakemail.errors import ProtocolError
-from fakemail.terms.ids import Chance
+from fakemail.types.seeded_random import SeededRandom
 
 # One text for an unknown user, a wrong password and a bad token: a server that tells them apart
 # tells strangers which accounts exist.
@@ -26,7 +26,7 @@ class Challenge:
 
 
 @dataclass(frozen=True)
-class Success:
+class ExchangeSucceeded:
     """The client is who it says, and may act as ``authorization_id`` (RFC 4422 §2)."""
 
     authentication_id: str
@@ -35,7 +35,7 @@ class Success:
 
 
 @dataclass(frozen=True)
-class Failure:
+class ExchangeFailed:
     """The client is refused. ``protocol_error`` tells a malformed exchange from wrong credentials."""
 
     text: str
@@ -43,23 +43,23 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Response:
+class ClientResponse:
     """What the client sends. After the ``last`` one a success of the server can be believed."""
 
     data: bytes
     last: bool = False
 
 
-Outcome: TypeAlias = Success | Failure
-Step: TypeAlias = Challenge | Success | Failure
+Outcome: TypeAlias = ExchangeSucceeded | ExchangeFailed
+Step: TypeAlias = Challenge | ExchangeSucceeded | ExchangeFailed
 # Yields challenges, is sent responses, returns the outcome. ProtocolError stands for a malformed response.
 ServerSteps: TypeAlias = Generator[bytes, bytes, Outcome]
 # Yields responses, is sent challenges. The first yield is the initial response, or None to let the
 # server speak first.
-ClientSteps: TypeAlias = Generator[Response | None, bytes, None]
+ClientSteps: TypeAlias = Generator[ClientResponse | None, bytes, None]
 
 
-class Credentials(Protocol):
+class CredentialStore(Protocol):
     """What a server knows of its users."""
 
     def password_of(self, login: str) -> str | None:
@@ -83,8 +83,8 @@ class Credentials(Protocol):
 class ServerFacts:
     """What a server knows when an exchange begins."""
 
-    credentials: Credentials
-    chance: Chance
+    credentials: CredentialStore
+    chance: SeededRandom
     host: str = "localhost"
     """The server's name, in CRAM-MD5 challenges."""
     channel_binding: bytes | None = None
@@ -104,7 +104,7 @@ class ClientFacts:
     token: str | None = None
     authorization_id: str = ""
     """Whom to act as; empty for oneself."""
-    chance: Chance | None = None
+    chance: SeededRandom | None = None
     """Needed by SCRAM for its nonce."""
     channel_binding: bytes | None = None
     """``tls-server-end-point`` of the server's certificate, or None without TLS."""
@@ -137,7 +137,7 @@ class ServerExchange:
         if not self._takes_initial:
             # RFC 4954 §4: an initial response is for mechanisms in which the client speaks first.
             self._steps.close()
-            return self._end(Failure("this mechanism takes no initial response", protocol_error=True))
+            return self._end(ExchangeFailed("this mechanism takes no initial response", protocol_error=True))
         return self.respond(initial)
 
     def respond(self, response: bytes) -> Step:
@@ -153,7 +153,7 @@ class ServerExchange:
             outcome: Outcome = end.value
             return self._end(outcome)
         except ProtocolError as error:
-            return self._end(Failure(str(error), protocol_error=True))
+            return self._end(ExchangeFailed(str(error), protocol_error=True))
 
     def _end(self, outcome: Outcome) -> Outcome:
         self.outcome = outcome
@@ -197,7 +197,7 @@ class ClientExchange:
             raise ProtocolError("the server sent a challenge after the last step of the mechanism") from None
         return b"" if response is None else self._sent(response)
 
-    def _sent(self, response: Response) -> bytes:
+    def _sent(self, response: ClientResponse) -> bytes:
         self.complete = response.last
         return response.data
 
@@ -211,10 +211,10 @@ def read_utf8(octets: bytes, what: str) -> str:
 
 
 def authorize(
-    credentials: Credentials, authentication_id: str, authorization_id: str, *, token: str | None = None
+    credentials: CredentialStore, authentication_id: str, authorization_id: str, *, token: str | None = None
 ) -> Outcome:
     """The outcome for a user who proved to be ``authentication_id`` and asks to act as another, or not."""
     wanted = authorization_id or authentication_id
     if wanted != authentication_id and not credentials.may_act_as(authentication_id, wanted):
-        return Failure(NOT_AUTHORIZED)
-    return Success(authentication_id, wanted, token)
+        return ExchangeFailed(NOT_AUTHORIZED)
+    return ExchangeSucceeded(authentication_id, wanted, token)

@@ -6,9 +6,9 @@ from fakemail.errors import ProtocolError
 from fakemail.sasl.exchange import (
     INVALID_CREDENTIALS,
     ClientFacts,
+    ClientResponse,
     ClientSteps,
-    Failure,
-    Response,
+    ExchangeFailed,
     ServerFacts,
     ServerSteps,
     authorize,
@@ -27,9 +27,9 @@ def serve_external(facts: ServerFacts) -> ServerSteps:
         owner = facts.credentials.owner_of_certificate(name)
         if owner is not None:
             return authorize(facts.credentials, owner, authorization_id)
-    return Failure(INVALID_CREDENTIALS)
+    return ExchangeFailed(INVALID_CREDENTIALS)
 
 
 def speak_external(facts: ClientFacts) -> ClientSteps:
     """The authorization identity, or nothing to act as the certificate's holder."""
-    yield Response(facts.authorization_id.encode(), last=True)
+    yield ClientResponse(facts.authorization_id.encode(), last=True)

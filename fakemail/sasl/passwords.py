@@ -9,17 +9,17 @@ from fakemail.errors import ProtocolError
 from fakemail.sasl.exchange import (
     INVALID_CREDENTIALS,
     ClientFacts,
+    ClientResponse,
     ClientSteps,
-    Credentials,
-    Failure,
+    CredentialStore,
+    ExchangeFailed,
     Outcome,
-    Response,
     ServerFacts,
     ServerSteps,
     authorize,
     read_utf8,
 )
-from fakemail.sasl.prepare import comparable
+from fakemail.sasl.saslprep import comparable
 
 
 def _octets(text: str) -> bytes:
@@ -28,7 +28,7 @@ def _octets(text: str) -> bytes:
 
 
 def check_password(
-    credentials: Credentials, login: str, password: str, authorization_id: str = ""
+    credentials: CredentialStore, login: str, password: str, authorization_id: str = ""
 ) -> Outcome:
     """Judge a login and password that came in clear.
 
@@ -40,7 +40,7 @@ def check_password(
     # RFC 4616 §2: if preparation results in an empty string, verification SHALL fail.
     matches = hmac.compare_digest(_octets(presented), _octets(comparable(expected or "")))
     if not matches or not presented or expected is None:
-        return Failure(INVALID_CREDENTIALS)
+        return ExchangeFailed(INVALID_CREDENTIALS)
     return authorize(credentials, login, authorization_id)
 
 
@@ -62,7 +62,7 @@ def speak_plain(facts: ClientFacts) -> ClientSteps:
     parts = (facts.authorization_id, facts.login, facts.password)
     if any("\0" in part for part in parts):
         raise ProtocolError("PLAIN cannot carry a NUL character")
-    yield Response("\0".join(parts).encode(), last=True)
+    yield ClientResponse("\0".join(parts).encode(), last=True)
 
 
 def serve_login(facts: ServerFacts) -> ServerSteps:
@@ -77,8 +77,8 @@ def serve_login(facts: ServerFacts) -> ServerSteps:
 def speak_login(facts: ClientFacts) -> ClientSteps:
     """LOGIN: whatever the prompts say, the first is for the login and the second for the password."""
     yield None
-    yield Response(facts.login.encode())
-    yield Response(facts.password.encode(), last=True)
+    yield ClientResponse(facts.login.encode())
+    yield ClientResponse(facts.password.encode(), last=True)
 
 
 def cram_md5_response(login: str, password: str, challenge: bytes) -> bytes:
@@ -104,11 +104,11 @@ def serve_cram_md5(facts: ServerFacts) -> ServerSteps:
     right = cram_md5_response("", expected or "", challenge)[1:]
     matches = hmac.compare_digest(digest.encode(), right)
     if not matches or not expected:
-        return Failure(INVALID_CREDENTIALS)
+        return ExchangeFailed(INVALID_CREDENTIALS)
     return authorize(facts.credentials, login, "")
 
 
 def speak_cram_md5(facts: ClientFacts) -> ClientSteps:
     """CRAM-MD5 (RFC 2195)."""
     challenge = yield None
-    yield Response(cram_md5_response(facts.login, facts.password, challenge), last=True)
+    yield ClientResponse(cram_md5_response(facts.login, facts.password, challenge), last=True)

@@ -14,16 +14,16 @@ from fakemail.errors import ProtocolError
 from fakemail.sasl.exchange import (
     INVALID_CREDENTIALS,
     ClientFacts,
+    ClientResponse,
     ClientSteps,
-    Failure,
-    Response,
+    ExchangeFailed,
     ServerFacts,
     ServerSteps,
     authorize,
     read_utf8,
 )
 from fakemail.sasl.gs2 import Gs2Header, decode_saslname, encode_saslname, read_gs2_header
-from fakemail.sasl.prepare import comparable
+from fakemail.sasl.saslprep import comparable
 
 ITERATIONS = 4096  # RFC 7677 §4: at least 4096; more would only cost test time.
 # A server that asks for more than this is attacking the client's processor.
@@ -44,7 +44,7 @@ _SERVER_FINAL = re.compile(r"(?:v=([A-Za-z0-9+/=]+)|e=([^,]+))(?:,[A-Za-z]=[^,]+
 
 
 @dataclass(frozen=True)
-class Keys:
+class ScramKeys:
     """What a SCRAM server keeps of a password (RFC 5802 §3), and the client's key derived with it."""
 
     client: bytes
@@ -53,16 +53,16 @@ class Keys:
 
 
 @lru_cache(maxsize=4096)
-def _keys(hash_name: str, password: str, salt: bytes, iterations: int) -> Keys:
+def _keys(hash_name: str, password: str, salt: bytes, iterations: int) -> ScramKeys:
     """Cached: the 4096 rounds take milliseconds, and both sides of each login need the same ones."""
     salted = hashlib.pbkdf2_hmac(hash_name, password.encode("utf-8", "surrogatepass"), salt, iterations)
     client = hmac.digest(salted, b"Client Key", hash_name)
-    return Keys(
+    return ScramKeys(
         client, hashlib.new(hash_name, client).digest(), hmac.digest(salted, b"Server Key", hash_name)
     )
 
 
-def keys_of(hash_name: str, password: str, salt: bytes, iterations: int = ITERATIONS) -> Keys:
+def keys_of(hash_name: str, password: str, salt: bytes, iterations: int = ITERATIONS) -> ScramKeys:
     """The keys of a password; ``hash_name`` is ``sha1`` or ``sha256``."""
     return _keys(hash_name, comparable(password), salt, iterations)
 
@@ -136,15 +136,15 @@ def serve_scram(
     bound = header.raw.encode() + ((facts.channel_binding or b"") if plus else b"")
     if not hmac.compare_digest(_decode(match[2], "the channel binding"), bound):
         # RFC 5802 §7: channel-bindings-dont-match. Something sits between the two ends.
-        return Failure("channel bindings do not match")
+        return ExchangeFailed("channel bindings do not match")
     proof = _decode(match[4], "the proof")
     signed = f"{bare},{server_first},{match[1]}".encode()
     password = facts.credentials.password_of(login)
     keys = keys_of(hash_name, password or "", salt)
     if not _proves(proof, signed, keys, hash_name) or not comparable(password or ""):
-        return Failure(INVALID_CREDENTIALS)
+        return ExchangeFailed(INVALID_CREDENTIALS)
     outcome = authorize(facts.credentials, login, header.authorization_id)
-    if isinstance(outcome, Failure):
+    if isinstance(outcome, ExchangeFailed):
         return outcome
     signature = hmac.digest(keys.server, signed, hash_name)
     # None of SMTP, IMAP and POP3 has room for data beside a success, so this is one more challenge.
@@ -153,7 +153,7 @@ def serve_scram(
     return outcome
 
 
-def _proves(proof: bytes, signed: bytes, keys: Keys, hash_name: str) -> bool:
+def _proves(proof: bytes, signed: bytes, keys: ScramKeys, hash_name: str) -> bool:
     """RFC 5802 §3: the proof, freed of the signature, is a key whose hash the server stored."""
     if len(proof) != len(keys.stored):
         return False
@@ -171,7 +171,7 @@ def speak_scram(facts: ClientFacts, *, hash_name: str, plus: bool, nonce: str | 
         nonce = _encode(facts.chance.octets(18))
     header = f"{_flag(facts, plus=plus)},{_authzid(facts)},"
     bare = f"n={encode_saslname(comparable(facts.login))},r={nonce}"
-    server_first = read_utf8((yield Response((header + bare).encode())), "the server's first message")
+    server_first = read_utf8((yield ClientResponse((header + bare).encode())), "the server's first message")
 
     match = _SERVER_FIRST.fullmatch(server_first)
     if match is None:
@@ -186,7 +186,7 @@ def speak_scram(facts: ClientFacts, *, hash_name: str, plus: bool, nonce: str | 
     without_proof = f"c={_encode(bound)},r={match[1]}"
     signed = f"{bare},{server_first},{without_proof}".encode()
     proof = _xor(keys.client, hmac.digest(keys.stored, signed, hash_name))
-    final = Response(f"{without_proof},p={_encode(proof)}".encode())
+    final = ClientResponse(f"{without_proof},p={_encode(proof)}".encode())
     server_final = read_utf8((yield final), "the server's final message")
 
     match = _SERVER_FINAL.fullmatch(server_final)
@@ -194,12 +194,12 @@ def speak_scram(facts: ClientFacts, *, hash_name: str, plus: bool, nonce: str | 
         raise ProtocolError("malformed final message of the server")
     if match[2] is not None:
         # RFC 5802 §7: server-error. The refusal itself is still to come.
-        yield Response(b"")
+        yield ClientResponse(b"")
         return
     signature = hmac.digest(keys.server, signed, hash_name)
     if not hmac.compare_digest(_decode(match[1], "the server's signature"), signature):
         raise ProtocolError("the server does not know the password: its signature is wrong")
-    yield Response(b"", last=True)
+    yield ClientResponse(b"", last=True)
 
 
 def _flag(facts: ClientFacts, *, plus: bool) -> str:

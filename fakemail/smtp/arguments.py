@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from fakemail.errors import ProtocolError
+from fakemail.smtp.errors import no, ungrammatical
 from fakemail.smtp.grammar import PathArgument, read_path_argument
 from fakemail.smtp.parameters import NotOffered
-from fakemail.smtp.refusal import no, ungrammatical
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 _O = TypeVar("_O")
 Parameters = Mapping[str, str | None]

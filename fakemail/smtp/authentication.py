@@ -6,20 +6,20 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
-from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, Step, Success
+from fakemail.sasl.exchange import Challenge, CredentialStore, ExchangeSucceeded, ServerExchange, Step
 from fakemail.sasl.mechanisms import MECHANISMS
-from fakemail.sasl.offering import Stranger, facts_of
+from fakemail.sasl.server_mechanisms import ProbingCredentials, facts_of
 from fakemail.smtp import replies
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.seeded_random import SeededRandom
 
 
-class Authentication:
+class SmtpAuthentication:
     """One AUTH command under way. After each step look at ``reply``, ``reason`` and ``login``."""
 
-    def __init__(self, exchange: ServerExchange, stranger: Stranger | None) -> None:
+    def __init__(self, exchange: ServerExchange, stranger: ProbingCredentials | None) -> None:
         self._exchange = exchange
         self._stranger = stranger
         self.reply: Reply = replies.AUTHENTICATED
@@ -32,13 +32,13 @@ class Authentication:
         cls,
         argument: str,
         offered: Sequence[str],
-        credentials: Credentials,
-        chance: Chance,
+        credentials: CredentialStore,
+        chance: SeededRandom,
         host: str,
         channel: Channel | None,
         *,
         anybody: bool = False,
-    ) -> Authentication | None:
+    ) -> SmtpAuthentication | None:
         """Start with the argument of AUTH; ``None`` when its mechanism is not offered.
 
         With ``anybody`` every login is let in, whatever its password.
@@ -47,7 +47,7 @@ class Authentication:
         mechanism = MECHANISMS.get(name.upper())
         if mechanism is None or mechanism.name not in offered:
             return None
-        stranger = Stranger(credentials) if anybody else None
+        stranger = ProbingCredentials(credentials) if anybody else None
         facts = facts_of(channel, offered, credentials=stranger or credentials, chance=chance, host=host)
         self = cls(mechanism.server(facts), stranger)
         octets = None
@@ -75,7 +75,7 @@ class Authentication:
     def _take(self, step: Step) -> None:
         if isinstance(step, Challenge):
             self.reply = Reply(334, None, b64encode(step.data).decode())
-        elif isinstance(step, Success):
+        elif isinstance(step, ExchangeSucceeded):
             self.reply = replies.AUTHENTICATED
             self.login = step.authorization_id
         elif self._stranger is not None and self._stranger.login and not step.protocol_error:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from fakemail.mail.envelope import Envelope
-from fakemail.record.events import Octets
-from fakemail.sasl.exchange import Credentials
+from fakemail.events.kinds import ClientBytes
+from fakemail.message.envelope import Envelope
+from fakemail.sasl.exchange import CredentialStore
 from fakemail.smtp.xclient import Introduction
-from fakemail.terms.address import Address, Path
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import Verdict
+from fakemail.types.address import Address, Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import Verdict
 
 
 class Receipt(NamedTuple):
@@ -31,12 +31,12 @@ class Backend(Protocol):
     """Everything a session asks of its host. ``None`` means: wait, ``resume`` will bring the answer."""
 
     @property
-    def credentials(self) -> Credentials:
+    def credentials(self) -> CredentialStore:
         """Who may log in."""
         ...
 
     @property
-    def chance(self) -> Chance:
+    def chance(self) -> SeededRandom:
         """For what must not be guessed or repeated."""
         ...
 
@@ -77,7 +77,7 @@ class Backend(Protocol):
         ...
 
 
-class Recorder(Protocol):
+class SmtpRecorder(Protocol):
     """Writes down one command and its reply."""
 
     def __call__(
@@ -88,7 +88,7 @@ class Recorder(Protocol):
         reason: Reason | None,
         address: Path | None,
         queue_id: str,
-        octets: Octets | None = None,
+        octets: ClientBytes | None = None,
         /,
     ) -> None:
         """Record it."""

@@ -12,7 +12,7 @@ _END = b"\r\n.\r\n"
 _DOT = _END[:3]
 
 
-class Body(Protocol):
+class BodyReader(Protocol):
     """What takes the octets of a message in."""
 
     @property

@@ -7,8 +7,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 
 class ReplyClass(Enum):

@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
-from fakemail.model.host import LOCAL, SUBMISSION_SERVICES, Host, Personality, Security, Service
+from fakemail.model.host import LOCAL, SUBMISSION_SERVICES, HostOptions, HostSpec, Security, Service
 from fakemail.model.peers import is_among
-from fakemail.sasl.offering import offered
+from fakemail.sasl.server_mechanisms import offered
 from fakemail.smtp.xclient import ATTRIBUTES
-from fakemail.terms.channel import Channel
-from fakemail.terms.peer import Peer
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
 
 
 @dataclass(frozen=True)
-class Profile:
+class SmtpProfile:
     """What one port of one host is like. Made once for each listener, shared by its sessions."""
 
-    host: Host
+    host: HostSpec
     service: Service
 
     @cached_property
-    def personality(self) -> Personality:
+    def personality(self) -> HostOptions:
         """The host's own."""
         return self.host.personality
 
@@ -70,7 +70,7 @@ class Profile:
         known = self._keywords.get(key)
         if known is None:
             known = self._keywords[key] = self._list_keywords(
-                _Facts(self, channel, authenticated, may_introduce)
+                _ExtensionContext(self, channel, authenticated, may_introduce)
             )
         return known
 
@@ -78,7 +78,7 @@ class Profile:
     def _keywords(self) -> dict[tuple[bool, ...], tuple[str, ...]]:
         return {}
 
-    def _list_keywords(self, facts: _Facts) -> tuple[str, ...]:
+    def _list_keywords(self, facts: _ExtensionContext) -> tuple[str, ...]:
         lines = ((row.keyword, row.parameters(facts)) for row in EXTENSIONS if self.offers(row.keyword))
         return tuple(f"{keyword} {said}".rstrip() for keyword, said in lines if said is not None)
 
@@ -89,8 +89,8 @@ def names_of(keywords: tuple[str, ...]) -> frozenset[str]:
     return frozenset(keyword.partition(" ")[0] for keyword in keywords)
 
 
-class _Facts(NamedTuple):
-    profile: Profile
+class _ExtensionContext(NamedTuple):
+    profile: SmtpProfile
     channel: Channel | None
     authenticated: bool
     may_introduce: bool
@@ -101,25 +101,25 @@ class Extension(NamedTuple):
 
     keyword: str
     source: str
-    parameters: Callable[[_Facts], str | None]
+    parameters: Callable[[_ExtensionContext], str | None]
     """What stands behind the keyword, ``None`` where the extension is not offered."""
 
 
-def _starttls(facts: _Facts) -> str | None:
+def _starttls(facts: _ExtensionContext) -> str | None:
     can = facts.profile.service.security is Security.STARTTLS and facts.channel is None
     return "" if can else None
 
 
-def _auth(facts: _Facts) -> str | None:
+def _auth(facts: _ExtensionContext) -> str | None:
     return " ".join(facts.profile.mechanisms(facts.channel)) or None
 
 
-def _requiretls(facts: _Facts) -> str | None:
+def _requiretls(facts: _ExtensionContext) -> str | None:
     # RFC 8689 §2: it means something inside TLS only.
     return "" if facts.channel is not None else None
 
 
-def _always(_: _Facts) -> str | None:
+def _always(_: _ExtensionContext) -> str | None:
     return ""
 
 

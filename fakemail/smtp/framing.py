@@ -1,6 +1,6 @@
 """From octets that arrive to lines and message bodies, and the order in which they are answered.
 
-What a line means is the affair of the class above: :class:`fakemail.smtp.session.Session`.
+What a line means is the affair of the class above: :class:`fakemail.smtp.session.SmtpSession`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fakemail.faults.steps import Step
-from fakemail.record.events import Octets
+from fakemail.events.kinds import ClientBytes
+from fakemail.faults.write_script import Step
 from fakemail.smtp.backend import Receipt
-from fakemail.smtp.body import Body
+from fakemail.smtp.body import BodyReader
 from fakemail.smtp.commands import LONGEST_LINE
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import Verdict
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import Verdict
 
 # Lines answered in one go; a client that sends thousands must not keep the others from being served.
 _LINES_AT_ONCE: Final = 250
-_HASTY: Final = Octets(was_hasty=True)
+_HASTY: Final = ClientBytes(was_hasty=True)
 OVERLONG: Final = b""
 """What stands for a line that was thrown away; no real line is empty."""
 
@@ -39,11 +39,11 @@ class Framing:
         self._keeps_plaintext = False
         self._buffer = bytearray()
         self._skipping = False
-        self._body: Body | None = None
+        self._body: BodyReader | None = None
         self.is_waiting = False
         """Whether an answer of the backend is outstanding."""
         self._on_answer: Callable[[Verdict | Receipt], None] | None = None
-        self._octets: Octets | None = None
+        self._octets: ClientBytes | None = None
         """What is to be noted of the command or the message that is being answered."""
         self._out: list[bytes] = []
 

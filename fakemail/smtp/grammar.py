@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from fakemail.errors import ProtocolError
-from fakemail.terms.address import NULL_PATH, Address, Path, is_domain_name
+from fakemail.types.address import NULL_PATH, Address, Path, is_domain_name
 
 # RFC 6531 §3.3: UTF8-non-ascii. Surrogates are no characters; they stand for octets that are not UTF-8.
 _UTF8 = r"\u0080-\ud7ff\ue000-\U0010ffff"

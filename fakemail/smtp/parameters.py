@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.errors import ProtocolError
-from fakemail.mail.envelope import Body
+from fakemail.message.envelope import BodyType
 from fakemail.smtp.grammar import decode_xtext, read_path_argument
-from fakemail.terms.address import NULL_PATH, Path
+from fakemail.types.address import NULL_PATH, Path
 
 
 class NotOffered(ProtocolError):
@@ -22,7 +22,7 @@ class MailOptions:
     """The parameters of MAIL, read."""
 
     size: int | None = None
-    body: Body = Body.SEVEN_BIT
+    body: BodyType = BodyType.SEVEN_BIT
     smtputf8: bool = False
     ret: str | None = None
     envid: str | None = None
@@ -38,7 +38,7 @@ class RcptOptions:
     original: str | None = None
 
 
-class _Row(NamedTuple):
+class _ParameterRow(NamedTuple):
     extensions: tuple[str, ...]
     """Any one of these brings it."""
     field: str
@@ -58,9 +58,9 @@ def _size(text: str | None) -> int:
     return int(_value(text))
 
 
-def _body(text: str | None) -> Body:
+def _body(text: str | None) -> BodyType:
     try:
-        return Body(_value(text).upper())
+        return BodyType(_value(text).upper())
     except ValueError:
         raise ProtocolError("its value is 7BIT, 8BITMIME or BINARYMIME") from None
 
@@ -116,17 +116,17 @@ def _orcpt(text: str | None) -> str:
 
 
 _MAIL: Final = {
-    "SIZE": _Row(("SIZE",), "size", _size),
-    "BODY": _Row(("8BITMIME", "BINARYMIME"), "body", _body),
-    "SMTPUTF8": _Row(("SMTPUTF8",), "smtputf8", _flag),
-    "RET": _Row(("DSN",), "ret", _ret),
-    "ENVID": _Row(("DSN",), "envid", _envid),
-    "AUTH": _Row(("AUTH",), "auth", _auth),
-    "REQUIRETLS": _Row(("REQUIRETLS",), "requiretls", _flag),
+    "SIZE": _ParameterRow(("SIZE",), "size", _size),
+    "BODY": _ParameterRow(("8BITMIME", "BINARYMIME"), "body", _body),
+    "SMTPUTF8": _ParameterRow(("SMTPUTF8",), "smtputf8", _flag),
+    "RET": _ParameterRow(("DSN",), "ret", _ret),
+    "ENVID": _ParameterRow(("DSN",), "envid", _envid),
+    "AUTH": _ParameterRow(("AUTH",), "auth", _auth),
+    "REQUIRETLS": _ParameterRow(("REQUIRETLS",), "requiretls", _flag),
 }
 _RCPT: Final = {
-    "NOTIFY": _Row(("DSN",), "notify", _notify),
-    "ORCPT": _Row(("DSN",), "original", _orcpt),
+    "NOTIFY": _ParameterRow(("DSN",), "notify", _notify),
+    "ORCPT": _ParameterRow(("DSN",), "original", _orcpt),
 }
 
 
@@ -137,7 +137,7 @@ def read_mail_options(parameters: Mapping[str, str | None], offers: Callable[[st
     """
     options = MailOptions()
     _read(parameters, _MAIL, options, offers)
-    needed = {Body.EIGHT_BIT: "8BITMIME", Body.BINARY: "BINARYMIME"}.get(options.body)
+    needed = {BodyType.EIGHT_BIT: "8BITMIME", BodyType.BINARY: "BINARYMIME"}.get(options.body)
     if needed is not None and not offers(needed):
         raise NotOffered(f"BODY={options.body.value} is not offered here")
     return options
@@ -152,7 +152,7 @@ def read_rcpt_options(parameters: Mapping[str, str | None], offers: Callable[[st
 
 def _read(
     parameters: Mapping[str, str | None],
-    table: Mapping[str, _Row],
+    table: Mapping[str, _ParameterRow],
     options: MailOptions | RcptOptions,
     offers: Callable[[str], bool],
 ) -> None:
@@ -169,6 +169,6 @@ def _read(
 def extensions_of(keyword: str, value: str | None) -> tuple[str, ...]:
     """The extensions any one of which brings a parameter of MAIL or RCPT; none for one that nobody knows."""
     if keyword == "BODY" and value is not None:
-        return ("BINARYMIME",) if value.upper() == Body.BINARY.value else ("8BITMIME", "BINARYMIME")
+        return ("BINARYMIME",) if value.upper() == BodyType.BINARY.value else ("8BITMIME", "BINARYMIME")
     row = _MAIL.get(keyword) or _RCPT.get(keyword)
     return () if row is None else row.extensions

@@ -10,9 +10,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.verdict import Action, Verdict
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.verdict import Verdict, VerdictAction
 
 OK: Final = Reply(250, "2.0.0", "OK")
 SENDER_OK: Final = Reply(250, "2.1.0", "sender OK")
@@ -171,23 +171,23 @@ def reply_to(verdict: Verdict) -> Reply:
     if verdict.reply is not None:
         return verdict.reply
     reason = verdict.reason or Reason.LOCAL_ERROR
-    table = _DEFERRALS if verdict.action is Action.DEFER else _REFUSALS
+    table = _DEFERRALS if verdict.action is VerdictAction.DEFER else _REFUSALS
     code, enhanced, text = table.get(reason) or _turned(reason, verdict.action)
     return Reply(code, enhanced, _words(reason, text, verdict.detail))
 
 
-def _turned(reason: Reason, action: Action) -> tuple[int, str, str]:
+def _turned(reason: Reason, action: VerdictAction) -> tuple[int, str, str]:
     """What a reason is called that is usually the other of final and passing."""
-    other = _REFUSALS if action is Action.DEFER else _DEFERRALS
+    other = _REFUSALS if action is VerdictAction.DEFER else _DEFERRALS
     _, enhanced, text = other.get(reason) or (0, ".7.1", str(reason))
-    code, digit = (451, "4") if action is Action.DEFER else (550, "5")
+    code, digit = (451, "4") if action is VerdictAction.DEFER else (550, "5")
     return code, digit + enhanced[enhanced.index(".") :], text
 
 
 def at_banner(verdict: Verdict) -> Reply:
     """The same for a client that is turned away before it has said anything (RFC 5321 §3.1, §3.8)."""
     reply = reply_to(verdict)
-    code = 421 if verdict.action is Action.DEFER else 554
+    code = 421 if verdict.action is VerdictAction.DEFER else 554
     # Some refusals have a passing code only, such as 451 4.3.0, and the class is that of the code (RFC 2034 §4).
     enhanced = None if reply.enhanced is None else f"{code // 100}{reply.enhanced[1:]}"
     return Reply(code, enhanced, reply.text)

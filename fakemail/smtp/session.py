@@ -13,33 +13,40 @@ from functools import partial
 from typing import Final, TypeVarTuple
 
 from fakemail.errors import ProtocolError
-from fakemail.faults.book import Book
-from fakemail.mail.envelope import Body, Origin, Recipient
-from fakemail.record.events import KEPT, Octets
-from fakemail.record.secrets import Suspicion, mask_response
+from fakemail.events.kinds import KEPT, ClientBytes
+from fakemail.events.secrets import SecretDetector, mask_response
+from fakemail.faults.host_faults import HostFaults
+from fakemail.message.envelope import BodyType, Origin, Recipient
 from fakemail.smtp import replies
 from fakemail.smtp.arguments import options_of, path_of
-from fakemail.smtp.asking import expand, help_on, verify
-from fakemail.smtp.authentication import Authentication
-from fakemail.smtp.backend import Backend, Receipt, Recorder
+from fakemail.smtp.authentication import SmtpAuthentication
+from fakemail.smtp.backend import Backend, Receipt, SmtpRecorder
 from fakemail.smtp.body import ChunkReader, DataReader, LaxDataReader, has_bare_line_ends
-from fakemail.smtp.commands import COMMANDS, KNOWN_LINES, OUT_OF_ORDER, Argument, Row, State
-from fakemail.smtp.extensions import Profile, names_of
+from fakemail.smtp.commands import (
+    COMMANDS,
+    KNOWN_LINES,
+    OUT_OF_ORDER,
+    SmtpArgument,
+    SmtpCommandRow,
+    SmtpState,
+)
+from fakemail.smtp.errors import CommandRejected, HangUp, no, ungrammatical
+from fakemail.smtp.extensions import SmtpProfile, names_of
+from fakemail.smtp.fault_injector import SmtpFaultInjector, WatchedBody
 from fakemail.smtp.framing import OVERLONG
 from fakemail.smtp.grammar import is_greeting_name
-from fakemail.smtp.interference import Interference, WatchedBody
 from fakemail.smtp.parameters import MailOptions, read_mail_options, read_rcpt_options
-from fakemail.smtp.refusal import Refused, Silence, no, ungrammatical
 from fakemail.smtp.transaction import Transaction, origin_of
+from fakemail.smtp.vrfy import expand, help_on, verify
 from fakemail.smtp.xclient import read_xclient
-from fakemail.terms.address import Address
-from fakemail.terms.channel import Channel
-from fakemail.terms.domains import a_labels
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Verdict
+from fakemail.types.address import Address
+from fakemail.types.channel import Channel
+from fakemail.types.domains import a_labels
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import ACCEPTED, Verdict
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -52,7 +59,7 @@ _ASKED_LATER: Final = frozenset({"MAIL", "RCPT", "BDAT"})
 _NO_OPTIONS: Final = MailOptions()
 
 
-class Session(Interference):
+class SmtpSession(SmtpFaultInjector):
     """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
 
     After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing``
@@ -61,13 +68,13 @@ class Session(Interference):
 
     def __init__(
         self,
-        profile: Profile,
+        profile: SmtpProfile,
         backend: Backend,
-        record: Recorder,
+        record: SmtpRecorder,
         peer: Peer,
         channel: Channel | None = None,
         *,
-        faults: Book | None = None,
+        faults: HostFaults | None = None,
         connection: int = 0,
     ) -> None:
         """``faults`` is what goes wrong here, asked before anything else is decided."""
@@ -75,7 +82,7 @@ class Session(Interference):
         self.profile = profile
         self._personality = profile.personality
         self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES")
-        self.state = State.FRESH
+        self.state = SmtpState.CONNECTED
         self.helo = ""
         self._speaker = peer  # who really talks, whoever it talks for
         self._said_helo = ""
@@ -84,29 +91,29 @@ class Session(Interference):
         self._channel = channel
         self._extended = False
         self._errors = 0
-        self._authentication: Authentication | None = None
-        self._suspicion = Suspicion()
+        self._authentication: SmtpAuthentication | None = None
+        self._suspicion = SecretDetector()
         self._origin: Origin | None = None  # made when it is needed and something in it has changed
 
     # What the shell calls ------------------------------------------------------------------------
 
     def greet(self) -> bytes:
         """The banner (RFC 5321 §4.3.1)."""
-        self._heed(self._meet)
+        self._run_handler(self._greet)
         return self._take_output()
 
-    def _meet(self) -> None:
-        if self._faults.in_force:
+    def _greet(self) -> None:
+        if self._faults.active:
             self._interfere(Stage.SMTP_BANNER)
-        self._hear(self._backend.check_client(), self._met)
+        self._on_verdict(self._backend.check_client(), self._met)
 
     def _met(self, answer: Verdict | Receipt) -> None:
         verdict = answer.verdict if isinstance(answer, Receipt) else answer
         if verdict.is_accepted:
-            self._say(replies.banner(self.profile.host.name))
+            self._reply(replies.banner(self.profile.host.name))
             return
-        self.state = State.TURNED_AWAY
-        self._say(replies.at_banner(verdict), verdict.reason)
+        self.state = SmtpState.REJECTED
+        self._reply(replies.at_banner(verdict), verdict.reason)
 
     def secured(self, channel: Channel) -> None:
         """The TLS handshake is done: forget all that was said in clear text (RFC 3207 §4.2)."""
@@ -115,19 +122,19 @@ class Session(Interference):
         self.helo = self.login = ""
         self._origin = None
         self._offered = frozenset()
-        self._reset(State.FRESH)
+        self._reset(SmtpState.CONNECTED)
         if not self._keeps_plaintext:
             self._buffer.clear()
 
     def hang_up(self, reason: Reason) -> bytes:
         """The last words of a server that must end the session: 421 (RFC 5321 §3.8)."""
         self._stage, self._line = Stage.DISCONNECT, ""
-        self._say(replies.refusal(reason, self.profile.host.name), reason)
+        self._reply(replies.refusal(reason, self.profile.host.name), reason)
         self.closing = True
         return self._take_output()
 
     @property
-    def whereabouts(self) -> str:
+    def in_progress(self) -> str:
         """What the session is in the middle of, in words; empty between transactions."""
         if self._body is not None:
             return f"inside the message, after {self._body.received} octets"
@@ -135,7 +142,7 @@ class Session(Interference):
             return "inside AUTH"
         return "inside a mail transaction" if self._transaction is not None else ""
 
-    def _say(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
+    def _reply(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
         if reply.code >= 400:
             if reply.code != 421:
                 self._errors += 1
@@ -164,19 +171,19 @@ class Session(Interference):
                 self._authenticate_further(raw)
                 return
             row, argument = self._parse(raw)
-            if self._faults.in_force and row.verb not in _ASKED_LATER:
+            if self._faults.active and row.verb not in _ASKED_LATER:
                 self._interfere(row.stage)
             self._HANDLERS[row.verb](self, argument)
-        except Refused as refused:
-            self._say(refused.reply, refused.reason)
-        except Silence:
+        except CommandRejected as refused:
+            self._reply(refused.reply, refused.reason)
+        except HangUp:
             self._fall_silent()
 
     def _fall_silent(self) -> None:
         octets, self._octets = self._octets, None
         self._record(self._stage, self._line, None, Reason.FAULT, self._address, "", octets)
 
-    def _parse(self, raw: bytes) -> tuple[Row, str]:
+    def _parse(self, raw: bytes) -> tuple[SmtpCommandRow, str]:
         """Find the row of the command; refuse what breaks the general rules."""
         known = KNOWN_LINES.get(raw)
         if known is not None:
@@ -184,11 +191,13 @@ class Session(Interference):
             self._suspicion.is_awake = False
             self._stage = row.stage
             if self.state not in row.states:
-                raise Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
+                raise CommandRejected(
+                    replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE
+                )
             return row, argument
         return self._parse_anew(raw)
 
-    def _parse_anew(self, raw: bytes) -> tuple[Row, str]:
+    def _parse_anew(self, raw: bytes) -> tuple[SmtpCommandRow, str]:
         text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape").rstrip(" \t")
         verb, _, argument = text.partition(" ")
         row = COMMANDS.get(verb.upper())
@@ -199,18 +208,21 @@ class Session(Interference):
             raise no(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n"):
             if not self._personality.accept_bare_line_ends:
-                raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
-            self._octets = (self._octets or Octets())._replace(is_bare=True)
+                raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
+            self._octets = (self._octets or ClientBytes())._replace(is_bare=True)
         if row is None or not known:
-            if self._faults.in_force and row is None:
+            if self._faults.active and row is None:
                 self._interfere(Stage.SMTP_UNKNOWN)
             raise no(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
             raise ungrammatical("control characters, or octets that are not UTF-8")
         if self.state not in row.states:
-            raise Refused(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
+            raise CommandRejected(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
         argument = argument.strip(" ") if argument.startswith(" ") or argument.endswith(" ") else argument
-        if bool(argument) is (row.argument is Argument.NONE) and row.argument is not Argument.OPTIONAL:
+        if (
+            bool(argument) is (row.argument is SmtpArgument.NONE)
+            and row.argument is not SmtpArgument.OPTIONAL
+        ):
             raise ungrammatical(f"syntax: {row.syntax}")
         KNOWN_LINES.keep(raw, row, text, argument)
         return row, argument
@@ -243,7 +255,7 @@ class Session(Interference):
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
         self._origin = None
-        self._reset(State.READY)
+        self._reset(SmtpState.READY)
         keywords: tuple[str, ...] = ()
         self._hidden = frozenset()
         if extended:
@@ -254,7 +266,7 @@ class Session(Interference):
         self._offered = names_of(keywords)
         if self._special is not None:
             keywords = self._spoil_keywords(keywords)
-        self._say(replies.greeting(self.profile.host.name, replies.echo(argument), keywords))
+        self._reply(replies.greeting(self.profile.host.name, replies.echo(argument), keywords))
 
     def _xclient(self, argument: str) -> None:
         """Take a client at its word, and start anew (Postfix XCLIENT_README)."""
@@ -268,8 +280,8 @@ class Session(Interference):
         self._said_helo = self._said_helo if said.helo is None else said.helo
         self.helo, self.login = "", self.login if said.login is None else said.login
         self._origin, self._offered = None, frozenset()
-        self._reset(State.FRESH)
-        self._hear(self._backend.check_client(), self._met)
+        self._reset(SmtpState.CONNECTED)
+        self._on_verdict(self._backend.check_client(), self._met)
 
     def _ehlo(self, argument: str) -> None:
         self._helo(argument, extended=True)
@@ -279,46 +291,46 @@ class Session(Interference):
 
     def _starttls(self, _: str) -> None:
         if self._channel is not None:
-            raise Refused(replies.sequence("TLS is active already"), Reason.BAD_SEQUENCE)
+            raise CommandRejected(replies.sequence("TLS is active already"), Reason.BAD_SEQUENCE)
         if self._special is not None:
             self._keeps_plaintext = self._take_special() is not None
-        self._say(replies.READY_FOR_TLS)
+        self._reply(replies.READY_FOR_TLS)
         self.wants_tls = True
 
-    def _reset(self, state: State) -> None:
+    def _reset(self, state: SmtpState) -> None:
         self.state = state
         self._transaction = None
 
     def _rset(self, _: str) -> None:
-        self._reset(State.FRESH if self.state is State.FRESH else State.READY)
-        self._say(replies.OK)
+        self._reset(SmtpState.CONNECTED if self.state is SmtpState.CONNECTED else SmtpState.READY)
+        self._reply(replies.OK)
 
     def _noop(self, _: str) -> None:
-        self._say(replies.OK)
+        self._reply(replies.OK)
 
     def _quit(self, _: str) -> None:
         self.closing = True
-        self._say(replies.BYE)
+        self._reply(replies.BYE)
 
     def _help(self, argument: str) -> None:
-        self._say(help_on(argument, lambda row: not row.keyword or self._knows(row.keyword)))
+        self._reply(help_on(argument, lambda row: not row.keyword or self._knows(row.keyword)))
 
     def _vrfy(self, argument: str) -> None:
-        self._say(verify(self._backend, argument, offers_utf8=self._offers("SMTPUTF8")))
+        self._reply(verify(self._backend, argument, offers_utf8=self._offers("SMTPUTF8")))
 
     def _expn(self, argument: str) -> None:
-        self._say(expand(self._backend, argument, offers_utf8=self._offers("SMTPUTF8")))
+        self._reply(expand(self._backend, argument, offers_utf8=self._offers("SMTPUTF8")))
 
     # Authentication ------------------------------------------------------------------------------
 
     def _auth(self, argument: str) -> None:
         if self.login:
-            raise Refused(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
+            raise CommandRejected(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
         personality = self._personality
         if self._channel is None and not personality.auth_in_clear:
-            raise Refused(replies.TLS_FIRST, Reason.TLS_REQUIRED)
+            raise CommandRejected(replies.TLS_FIRST, Reason.TLS_REQUIRED)
         offered = self.profile.mechanisms(self._channel)
-        authentication = Authentication.begin(
+        authentication = SmtpAuthentication.begin(
             argument,
             offered,
             self._backend.credentials,
@@ -336,13 +348,13 @@ class Session(Interference):
         self._stage = Stage.SMTP_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         authentication = self._authentication
-        if self._faults.in_force:
+        if self._faults.active:
             self._authentication = None  # a refusal ends it
             self._interfere(Stage.SMTP_AUTH)
             self._authentication = authentication
         if raw is not OVERLONG and not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
             self._authentication = None
-            raise Refused(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
+            raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if authentication is not None:
             authentication.respond(raw.rstrip(b"\r\n") if raw is not OVERLONG else None)
             self._say_authentication()
@@ -356,7 +368,7 @@ class Session(Interference):
             self.login = authentication.login
             self._suspicion.is_awake = not self.login
             self._origin = None
-        self._say(authentication.reply, authentication.reason)
+        self._reply(authentication.reply, authentication.reason)
 
     # Mail transactions ---------------------------------------------------------------------------
 
@@ -372,7 +384,7 @@ class Session(Interference):
             raise no(Reason.AUTH_REQUIRED)
         sender, parameters = path_of(argument, "FROM:", strict=personality.strict_envelopes)
         self._address = sender
-        if self._faults.in_force:
+        if self._faults.active:
             self._interfere(Stage.SMTP_MAIL)
         options = _NO_OPTIONS
         if parameters:
@@ -381,27 +393,29 @@ class Session(Interference):
             if not sender.domain:
                 raise ungrammatical("the address has no domain")
             if not options.smtputf8 and not argument.isascii():
-                raise Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+                raise CommandRejected(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options.size is not None and options.size > personality.max_message_size:
             raise no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
         transaction = Transaction(sender, options)
         answer = self._backend.check_sender(sender, self.login)
         self._go_on_if(answer, self._sender_accepted, transaction)
 
-    def _hear(self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]) -> None:
+    def _on_verdict(
+        self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]
+    ) -> None:
         """Go on with an answer of the backend, now or when it is there."""
         if answer is None:
-            self._wait(lambda late: self._heed(partial(then, late)))
+            self._wait(lambda late: self._run_handler(partial(then, late)))
         else:
             then(answer)
 
-    def _heed(self, act: Callable[[], None]) -> None:
+    def _run_handler(self, act: Callable[[], None]) -> None:
         """Do something, and say what is refused on the way."""
         try:
             act()
-        except Refused as refused:
-            self._say(refused.reply, refused.reason)
-        except Silence:
+        except CommandRejected as refused:
+            self._reply(refused.reply, refused.reason)
+        except HangUp:
             self._fall_silent()
 
     def _go_on_if(self, answer: Verdict | None, accepted: Callable[[*_Ts], None], *given: *_Ts) -> None:
@@ -409,7 +423,7 @@ class Session(Interference):
         if answer is ACCEPTED:
             accepted(*given)  # nearly always
         else:
-            self._hear(answer, partial(self._checked, partial(accepted, *given)))
+            self._on_verdict(answer, partial(self._checked, partial(accepted, *given)))
 
     def _checked(self, accepted: Callable[[], None], answer: Verdict | Receipt) -> None:
         if _is_yes(answer):
@@ -419,8 +433,8 @@ class Session(Interference):
 
     def _sender_accepted(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self.state = State.SENDER
-        self._say(replies.SENDER_OK)
+        self.state = SmtpState.SENDER
+        self._reply(replies.SENDER_OK)
 
     def _rcpt(self, argument: str) -> None:
         transaction = self._transaction
@@ -431,17 +445,17 @@ class Session(Interference):
             raise no(Reason.TOO_MANY_RECIPIENTS)
         path, parameters = path_of(argument, "TO:", strict=self._personality.strict_envelopes)
         self._address = path
-        if self._faults.in_force:
+        if self._faults.active:
             self._interfere(Stage.SMTP_RCPT)
             if self._pretends(transaction, path):
-                self.state = State.RECIPIENTS
-                self._say(replies.RECIPIENT_OK, Reason.FAULT)
+                self.state = SmtpState.RECIPIENTS
+                self._reply(replies.RECIPIENT_OK, Reason.FAULT)
                 return
         if not isinstance(path, Address):
             raise ungrammatical("a recipient cannot be empty")
         options = options_of(read_rcpt_options, parameters, self._offers) if parameters else None
         if not argument.isascii() and not transaction.options.smtputf8:
-            raise Refused(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
+            raise CommandRejected(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options is not None:
             recipient = Recipient(path, options.notify, options.original)
         else:
@@ -452,22 +466,22 @@ class Session(Interference):
     def _recipient_accepted(self, transaction: Transaction, recipient: Recipient) -> None:
         transaction.recipients.append(recipient)
         transaction.is_told = transaction.is_told or self._is_heard
-        self.state = State.RECIPIENTS
-        self._say(replies.RECIPIENT_OK)
+        self.state = SmtpState.RECIPIENTS
+        self._reply(replies.RECIPIENT_OK)
 
     def _data(self, _: str) -> None:
         transaction = self._transaction
         if transaction is None or not transaction.has_recipients:
             raise no(Reason.NO_VALID_RECIPIENTS)
-        if transaction.options.body is Body.BINARY:
+        if transaction.options.body is BodyType.BINARY:
             # RFC 3030 §3: a binary message is sent with BDAT only.
-            raise Refused(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
+            raise CommandRejected(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
         self._go_on_if(self._backend.check_data(), self._data_accepted)
 
     def _data_accepted(self) -> None:
-        self._say(replies.GO_AHEAD)
+        self._reply(replies.GO_AHEAD)
         self._body = DataReader(self._personality.max_message_size)
-        if self._special is not None or self._faults.in_force:
+        if self._special is not None or self._faults.active:
             self._body = self._interfered(self._body, self._personality.max_message_size)
 
     def _bdat(self, argument: str) -> None:
@@ -478,7 +492,7 @@ class Session(Interference):
         taken = 0 if self._transaction is None else self._transaction.chunked
         room = self._personality.max_message_size - taken
         self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
-        if self._faults.in_force:
+        if self._faults.active:
             self._body = self._interfered(self._body, room, already=taken)
         if self._body.is_complete:  # of no octets
             self._end_of_body()
@@ -488,37 +502,37 @@ class Session(Interference):
         if isinstance(body, WatchedBody):
             body = body.inner
         if isinstance(body, DataReader | LaxDataReader):
-            self._heed(partial(self._end_of_data, body))
+            self._run_handler(partial(self._end_of_data, body))
         elif isinstance(body, ChunkReader):
-            self._heed(partial(self._end_of_chunk, body))
+            self._run_handler(partial(self._end_of_chunk, body))
 
     def _end_of_data(self, body: DataReader | LaxDataReader) -> None:
         self._stage, self._line = Stage.SMTP_END, ""
         if self._peer.is_app:
-            self._octets = Octets(is_unstuffed=body.is_unstuffed, content=body.content[:KEPT])
+            self._octets = ClientBytes(is_unstuffed=body.is_unstuffed, content=body.content[:KEPT])
         self._finish(body.content, too_big=body.is_too_big)
 
     def _end_of_chunk(self, chunk: ChunkReader) -> None:
         transaction = self._transaction
-        if self._faults.in_force:
+        if self._faults.active:
             self._interfere(Stage.SMTP_BDAT)
         if transaction is None:
-            raise Refused(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
+            raise CommandRejected(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
         if not transaction.has_recipients:
             raise no(Reason.NO_VALID_RECIPIENTS)
         if chunk.is_too_big:
-            self._reset(State.READY)
+            self._reset(SmtpState.READY)
             raise no(Reason.MESSAGE_TOO_BIG)
-        if self.state is State.CHUNKS:
+        if self.state is SmtpState.CHUNKS:
             self._keep_chunk(transaction, chunk)
         else:  # the first one stands for DATA
-            self._hear(self._backend.check_data(), partial(self._chunk_checked, transaction, chunk))
+            self._on_verdict(self._backend.check_data(), partial(self._chunk_checked, transaction, chunk))
 
     def _chunk_checked(self, transaction: Transaction, chunk: ChunkReader, answer: Verdict | Receipt) -> None:
         if _is_yes(answer):
             self._keep_chunk(transaction, chunk)
         else:
-            self._reset(State.READY)
+            self._reset(SmtpState.READY)
             self._say_verdict(answer)
 
     def _keep_chunk(self, transaction: Transaction, chunk: ChunkReader) -> None:
@@ -528,19 +542,19 @@ class Session(Interference):
             self._stage = Stage.SMTP_END
             content = transaction.content()
             if self._peer.is_app:
-                self._octets = Octets(content=content[:KEPT])
+                self._octets = ClientBytes(content=content[:KEPT])
             self._finish(content, too_big=False)
         else:
-            self.state = State.CHUNKS
-            self._say(Reply(250, "2.0.0", f"{chunk.size} octets received"))
+            self.state = SmtpState.CHUNKS
+            self._reply(Reply(250, "2.0.0", f"{chunk.size} octets received"))
 
     def _finish(self, content: bytes, *, too_big: bool) -> None:
         transaction = self._transaction
         try:
-            if self._faults.in_force:
+            if self._faults.active:
                 self._interfere(Stage.SMTP_END, content)
         finally:
-            self._reset(State.READY)
+            self._reset(SmtpState.READY)
         if transaction is None:
             raise no(Reason.BAD_SEQUENCE)
         if too_big:
@@ -548,21 +562,21 @@ class Session(Interference):
         if not (content or transaction.is_told or transaction.pretended):
             raise no(Reason.NO_VALID_RECIPIENTS)  # RFC 2920 §3.2: the client knows of nobody
         options = transaction.options
-        lenient = self._personality.accept_bare_line_ends or options.body is Body.BINARY
+        lenient = self._personality.accept_bare_line_ends or options.body is BodyType.BINARY
         if not lenient and has_bare_line_ends(content):
             raise no(Reason.BARE_LINE_END)
         envelope = transaction.envelope(self._find_origin(smtputf8=options.smtputf8))
         if self._special is not None or transaction.pretended:
             spoilt = self._spoil_message(self._backend, envelope, content)
             if spoilt is None:
-                self._say(Reply(250, "2.0.0", "message taken"), Reason.FAULT)
+                self._reply(Reply(250, "2.0.0", "message taken"), Reason.FAULT)
                 return
             content = spoilt
-        self._hear(self._backend.take(envelope, content), self._taken)
+        self._on_verdict(self._backend.take(envelope, content), self._taken)
 
     def _taken(self, answer: Verdict | Receipt) -> None:
         if isinstance(answer, Receipt) and answer.verdict.is_accepted:
-            self._say(Reply(250, "2.0.0", answer.text), None, answer.queue_id)
+            self._reply(Reply(250, "2.0.0", answer.text), None, answer.queue_id)
         else:
             self._say_verdict(answer)
 
@@ -578,9 +592,9 @@ class Session(Interference):
 
     def _say_verdict(self, answer: Verdict | Receipt) -> None:
         verdict = answer.verdict if isinstance(answer, Receipt) else answer
-        self._say(replies.reply_to(verdict), verdict.reason)
+        self._reply(replies.reply_to(verdict), verdict.reason)
 
-    _HANDLERS: Final[dict[str, Callable[[Session, str], None]]] = {
+    _HANDLERS: Final[dict[str, Callable[[SmtpSession, str], None]]] = {
         "EHLO": _ehlo,
         "HELO": _helo_only,
         "STARTTLS": _starttls,

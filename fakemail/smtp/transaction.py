@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fakemail.mail.envelope import Envelope, Origin, Recipient
+from fakemail.message.envelope import Envelope, Origin, Recipient
 from fakemail.smtp.parameters import MailOptions
-from fakemail.terms.address import Path
-from fakemail.terms.channel import Channel
-from fakemail.terms.peer import Peer
+from fakemail.types.address import Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
 
 
 def origin_of(

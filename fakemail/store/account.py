@@ -19,7 +19,7 @@ from fakemail.store.changes import (
     Subscription,
     SubscriptionChanged,
 )
-from fakemail.store.content import Content, Home
+from fakemail.store.content import Content, ContentPool
 from fakemail.store.errors import (
     HasChildren,
     MailboxExists,
@@ -31,10 +31,10 @@ from fakemail.store.errors import (
 from fakemail.store.mailbox import INBOX, Mailbox
 from fakemail.store.message import NO_FLAGS
 from fakemail.store.metadata import Metadata
-from fakemail.store.quota import Quota
+from fakemail.store.quota import QuotaRoot
 from fakemail.store.rights import OWNER_RIGHTS, in_order
-from fakemail.store.shared import Shared
-from fakemail.store.threads import Threads
+from fakemail.store.shared import AccountContext
+from fakemail.store.threads import ThreadNumbers
 
 SPECIAL_USES = frozenset(
     {"\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Important", "\\Junk", "\\Sent", "\\Trash"}
@@ -51,7 +51,7 @@ DEFAULT_FOLDERS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FolderEntry:
     """One name of a listing."""
 
     name: str
@@ -79,7 +79,7 @@ class AccountStore:
         self,
         owner: str = "",
         *,
-        shared: Shared | None = None,
+        shared: AccountContext | None = None,
         folders: Mapping[str, str] = DEFAULT_FOLDERS,
         creates_parents: bool = False,
     ) -> None:
@@ -93,17 +93,17 @@ class AccountStore:
         """Who has every right: the address, as the account is named."""
         self.metadata = Metadata()
         """The annotations of the server, as this account sees them; change them by :meth:`annotate`."""
-        self._shared = shared or Shared()
+        self._shared = shared or AccountContext()
         self._creates_parents = creates_parents
         self._boxes: dict[str, Mailbox] = {}
         self._next_validity = count(1).__next__
         self._serial = self._shared.home.serials
-        self._listing: tuple[Entry, ...] | None = None
+        self._listing: tuple[FolderEntry, ...] | None = None
         self._lock: object = None
         self._places: dict[int, tuple[Mailbox, ...]] = {}
         self._places_state: tuple[tuple[str, int, int], ...] = ()
         self._threaded: dict[str, int] = {}
-        self._shared.home.place_in_thread = Threads(self._unthreaded).place
+        self._shared.home.place_in_thread = ThreadNumbers(self._unthreaded).place
         for name, use in {INBOX: "", **folders}.items():
             self._make(name, frozenset({use}) if use else NO_FLAGS, is_all=use == "\\All")
         self._subscribed = dict.fromkeys(self._boxes)
@@ -119,12 +119,12 @@ class AccountStore:
         return self._boxes[INBOX]
 
     @property
-    def quota(self) -> Quota:
+    def quota(self) -> QuotaRoot:
         """What it may hold, and holds."""
         return self._shared.quota
 
     @property
-    def home(self) -> Home:
+    def home(self) -> ContentPool:
         """Where contents for this account are made: ``Content(raw, account.home)``."""
         return self._shared.home
 
@@ -151,7 +151,7 @@ class AccountStore:
         """The subscribed names, in the order of subscribing; some may have no mailbox (RFC 9051 §6.3.7)."""
         return list(self._subscribed)
 
-    def entries(self, *, subscribed: bool = False) -> tuple[Entry, ...]:
+    def entries(self, *, subscribed: bool = False) -> tuple[FolderEntry, ...]:
         """Every name, sorted: INBOX first, children right behind their parents.
 
         Names that only have children are among them; those that are only subscribed, if asked for.
@@ -162,13 +162,13 @@ class AccountStore:
             return self._listing
         lonely = [name for name in self._subscribed if name not in self._boxes]
         have = {entry.name for entry in self._listing}
-        more = [Entry(name, None, False, True) for name in lonely if name not in have]
+        more = [FolderEntry(name, None, False, True) for name in lonely if name not in have]
         return tuple(sorted((*self._listing, *more), key=lambda entry: names.order(entry.name)))
 
-    def _list(self, known: Iterable[str]) -> tuple[Entry, ...]:
+    def _list(self, known: Iterable[str]) -> tuple[FolderEntry, ...]:
         above = {parent for name in known for parent in names.parents(name)}
         return tuple(
-            Entry(name, self._boxes.get(name), name in above, name in self._subscribed)
+            FolderEntry(name, self._boxes.get(name), name in above, name in self._subscribed)
             for name in sorted({*self._boxes, *above}, key=names.order)
         )
 

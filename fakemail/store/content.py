@@ -16,7 +16,7 @@ DEFAULT_BUDGET = 16 * 1024 * 1024
 _ENTRY_COST = 100  # what the tables cost for each kept value, roughly
 
 
-class _Kept(dict[str, object]):
+class _ContentCache(dict[str, object]):
     """What is kept of one content. It does not know the content, so that no expunged message is held."""
 
     __slots__ = ("cost", "fresh")
@@ -34,9 +34,9 @@ class Budget:
         self.limit = limit
         self.used = 0
         """Octets that are kept, as far as those who kept them told."""
-        self._queue: OrderedDict[int, _Kept] = OrderedDict()
+        self._queue: OrderedDict[int, _ContentCache] = OrderedDict()
 
-    def charge(self, kept: _Kept, octets: int) -> None:
+    def charge(self, kept: _ContentCache, octets: int) -> None:
         """Count some more octets for what is kept of one content; drop others if it is too much."""
         if kept.cost:
             kept.fresh = True
@@ -55,13 +55,13 @@ class Budget:
                 oldest.cost = 0
                 oldest.clear()
 
-    def release(self, kept: _Kept) -> None:
+    def release(self, kept: _ContentCache) -> None:
         """Forget what is kept of a content that is no more."""
         if self._queue.pop(id(kept), None) is not None:
             self.used -= kept.cost
 
 
-class Home:
+class ContentPool:
     """What the contents of one account have in common: numbers, the budget, and the threads."""
 
     __slots__ = ("budget", "place_in_thread", "serials")
@@ -84,10 +84,10 @@ class Content:
 
     __slots__ = ("_kept", "home", "raw", "serial", "thread")
 
-    def __init__(self, raw: bytes, home: Home | None = None) -> None:
-        self._kept: _Kept | None = None
+    def __init__(self, raw: bytes, home: ContentPool | None = None) -> None:
+        self._kept: _ContentCache | None = None
         self.raw = raw
-        self.home = home or Home()
+        self.home = home or ContentPool()
         self.serial = self.home.serials()
         """A number that no other content of the store has, in the order of arrival."""
         self.thread = 0
@@ -124,7 +124,7 @@ class Content:
         """Keep a value that can be worked out again. ``octets`` is its weight in memory, roughly."""
         kept = self._kept
         if kept is None:
-            kept = self._kept = _Kept()
+            kept = self._kept = _ContentCache()
         kept[key] = value
         self.home.budget.charge(kept, octets + _ENTRY_COST)
 

@@ -34,8 +34,8 @@ from fakemail.store.message import (
 )
 from fakemail.store.metadata import Metadata
 from fakemail.store.ordered import OrderedMessages
-from fakemail.store.rights import Rights
-from fakemail.store.shared import Shared
+from fakemail.store.rights import AccessControlList
+from fakemail.store.shared import AccountContext
 
 INBOX = "INBOX"
 _FEW = 32  # so many messages are cut out one by one; with more, the list is made anew
@@ -68,7 +68,7 @@ class Mailbox(OrderedMessages):
         *,
         uid_validity: int = 1,
         mailbox_id: str = "F1",
-        shared: Shared | None = None,
+        shared: AccountContext | None = None,
         special_use: frozenset[str] = NO_FLAGS,
     ) -> None:
         super().__init__()
@@ -91,14 +91,14 @@ class Mailbox(OrderedMessages):
         """Their octets (DELETED-STORAGE, RFC 9208 §4.1.4)."""
         self.size = 0
         """Octets of all messages (STATUS=SIZE, RFC 8438)."""
-        self._shared = shared or Shared()
+        self._shared = shared or AccountContext()
         self._flags = FlagNames()
         self._history = ExpungeHistory()
         self._first_recent = 1
         self._unseen_from = 1
         self._listeners: Listeners | None = None
         self._metadata: Metadata | None = None
-        self._rights: Rights | None = None
+        self._rights: AccessControlList | None = None
 
     # What is there -------------------------------------------------------------------------------
 
@@ -141,10 +141,10 @@ class Mailbox(OrderedMessages):
         return self._metadata
 
     @property
-    def rights(self) -> Rights:
+    def rights(self) -> AccessControlList:
         """Its access control list; the account changes it."""
         if self._rights is None:
-            self._rights = Rights()
+            self._rights = AccessControlList()
         return self._rights
 
     def deleted_uids(self, among: Iterable[int] | None = None) -> list[int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import count
 
-from fakemail.clock import Clock
+from fakemail.clock import TimeSource
 from fakemail.store.account import DEFAULT_FOLDERS, AccountStore
-from fakemail.store.content import DEFAULT_BUDGET, Budget, Home
+from fakemail.store.content import DEFAULT_BUDGET, Budget, ContentPool
 from fakemail.store.mailbox import INBOX, Mailbox
-from fakemail.store.shared import Shared
-from fakemail.terms.address import Address
+from fakemail.store.shared import AccountContext
+from fakemail.types.address import Address
 
 
 class MailStore:
@@ -19,7 +19,7 @@ class MailStore:
     def __init__(
         self,
         *,
-        clock: Clock | None = None,
+        clock: TimeSource | None = None,
         folders: Callable[[Address], Mapping[str, str]] = lambda _: DEFAULT_FOLDERS,
         cache_octets: int = DEFAULT_BUDGET,
     ) -> None:
@@ -35,9 +35,11 @@ class MailStore:
         """The mailboxes of an account, made when they are first asked for."""
         found = self._accounts.get(account.key)
         if found is None:
-            home = Home(serials=self._serials, budget=self.budget)
+            home = ContentPool(serials=self._serials, budget=self.budget)
             made = AccountStore(
-                str(account), shared=Shared(clock=self.clock, home=home), folders=self.folders(account)
+                str(account),
+                shared=AccountContext(clock=self.clock, home=home),
+                folders=self.folders(account),
             )
             self._owners.setdefault(account.key, account)
             found = self._accounts.setdefault(account.key, made)

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from fakemail.mail.envelope import Envelope
+from fakemail.message.envelope import Envelope
 from fakemail.store.content import Content
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = "\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"
 SYSTEM_FLAGS = (ANSWERED, FLAGGED, DELETED, SEEN, DRAFT)

@@ -7,7 +7,7 @@ from fakemail.store.errors import OverQuota
 RESOURCES = STORAGE, MESSAGE, MAILBOX = "STORAGE", "MESSAGE", "MAILBOX"
 
 
-class Quota:
+class QuotaRoot:
     """The one quota root of an account. Limits are ``None`` where there is none."""
 
     __slots__ = ("_limits", "_octets_limit", "mailboxes", "messages", "octets", "root")

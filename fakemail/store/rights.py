@@ -32,7 +32,7 @@ def in_order(rights: frozenset[str]) -> str:
     return word + ("c" if rights & set("kx") else "") + ("d" if rights & set("te") else "")
 
 
-class Rights:
+class AccessControlList:
     """The access control list of one mailbox, without its owner's entry."""
 
     __slots__ = ("_entries",)

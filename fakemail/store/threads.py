@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from fakemail.mail.decoding import field_text
-from fakemail.mail.headers import body_offset
+from fakemail.message.decoding import field_text
+from fakemail.message.headers import body_offset
 from fakemail.store.content import Content
 
 _FIELD = re.compile(
@@ -41,7 +41,7 @@ def base_subject(text: str) -> str:
         text = text[5:-1].strip()
 
 
-class Threads:
+class ThreadNumbers:
     """Gives thread numbers to the contents of one account, in the order of their arrival."""
 
     def __init__(self, new_contents: Callable[[], Iterable[Content]]) -> None:

@@ -5,40 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from fakemail.faults.actions.action import Action
-from fakemail.faults.actions.answers import LoseReply
-from fakemail.faults.actions.connections import Close, NoReply, RefuseConnections, Reset
-from fakemail.faults.actions.dns import GiveRcode
-from fakemail.faults.actions.reading import CutLiteral, Refuse
-from fakemail.faults.actions.smtp import GiveReply
-from fakemail.faults.facts import EVERYWHERE, Where
-from fakemail.faults.rule import Rule
-from fakemail.faults.table import rows
-from fakemail.faults.when import NEVER, When
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.actions.answers import DropReply
+from fakemail.faults.actions.connections import CloseConnection, NoReply, RefuseConnections, Reset
+from fakemail.faults.actions.dns import Rcode
+from fakemail.faults.actions.reading import Refuse, TruncateLiteral
+from fakemail.faults.actions.smtp import SendReply
+from fakemail.faults.catalogue import rows
+from fakemail.faults.context import EVERYWHERE, Match
+from fakemail.faults.rule import FaultRule
+from fakemail.faults.schedule import NEVER, Schedule
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
-ACTIONS: Final[Mapping[str, Action]] = {
+ACTIONS: Final[Mapping[str, FaultAction]] = {
     "refuse": RefuseConnections(),
     "reset": Reset(),
-    "close": Close(),
-    "4yz": GiveReply(Reply(451, "4.3.0", "not now, try again later")),
-    "5yz": GiveReply(Reply(554, "5.3.0", "no")),
+    "close": CloseConnection(),
+    "4yz": SendReply(Reply(451, "4.3.0", "not now, try again later")),
+    "5yz": SendReply(Reply(554, "5.3.0", "no")),
     "unavailable": Refuse("UNAVAILABLE"),
     "hang": NoReply(),
-    "lost-reply": LoseReply(),
-    "cut": CutLiteral(),
-    "servfail": GiveRcode("SERVFAIL"),
+    "lost-reply": DropReply(),
+    "cut": TruncateLiteral(),
+    "servfail": Rcode("SERVFAIL"),
 }
 """What goes wrong, by the name that stands in the name of a point."""
-_IN_POP3: Final[Mapping[str, Action]] = {"unavailable": Refuse("SYS/TEMP")}
+_IN_POP3: Final[Mapping[str, FaultAction]] = {"unavailable": Refuse("SYS/TEMP")}
 """Where POP3 has another word for it (RFC 3206 §4)."""
 # A message comes in as many pieces as the network likes: one point for the whole of it.
 _ONCE: Final = frozenset({Stage.SMTP_BODY})
-_APP: Final = Where(client="app")
+_APP: Final = Match(client="app")
 
 
-class Point(NamedTuple):
+class FailurePoint(NamedTuple):
     """One thing that goes wrong at one moment."""
 
     stage: Stage
@@ -53,33 +53,37 @@ class Point(NamedTuple):
         return f"{self.stage.value}{number}-{self.action}"
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> FaultRule:
         """The fault that makes it happen."""
-        when = When(skip=self.number - 1, times=1)
+        when = Schedule(skip=self.number - 1, times=1)
         action = ACTIONS[self.action]
         if self.stage.value.startswith("pop3."):
             action = _IN_POP3.get(self.action, action)
         # The system does not ask who connects before it refuses.
-        return Rule(self.stage, action, EVERYWHERE if self.stage is Stage.CONNECT else _APP, when)
+        return FaultRule(self.stage, action, EVERYWHERE if self.stage is Stage.CONNECT else _APP, when)
 
     def __str__(self) -> str:
         return self.name
 
 
-def counters() -> list[Rule]:
+def counters() -> list[FaultRule]:
     """Faults that never strike and count how often the app comes to each stage."""
-    return [Rule(stage, Reset(), _APP, When(skip=NEVER)) for stage in rows() if stage is not Stage.CONNECT]
+    return [
+        FaultRule(stage, Reset(), _APP, Schedule(skip=NEVER))
+        for stage in rows()
+        if stage is not Stage.CONNECT
+    ]
 
 
-def points(counted: Iterable[Rule]) -> list[Point]:
+def points(counted: Iterable[FaultRule]) -> list[FailurePoint]:
     """All failure points of a journey on which the counters were in force, in the order of the table of stages."""
     table = rows()
-    found = [Point(Stage.CONNECT, 1, "refuse")]
+    found = [FailurePoint(Stage.CONNECT, 1, "refuse")]
     for rule in counted:
         times = min(rule.occasions, 1) if rule.stage in _ONCE else rule.occasions
         for number in range(1, times + 1):
             found += [
-                Point(rule.stage, number, name)
+                FailurePoint(rule.stage, number, name)
                 for name, action in ACTIONS.items()
                 if type(action) in table[rule.stage].actions
             ]

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from fakemail.mail.headers import field_in_head
-from fakemail.record.events import Delivered, Event
-from fakemail.record.journey import Journey, journeys
-from fakemail.record.text import columns, shown
-from fakemail.sweep.points import Point
-from fakemail.terms import fate as fates
+from fakemail.events.journey import Journey, journeys
+from fakemail.events.kinds import Event, MessageDelivered
+from fakemail.events.text_layout import columns, shown
+from fakemail.message.headers import field_in_head
+from fakemail.sweep.points import FailurePoint
+from fakemail.types import fate as fates
 
 
-class Verdict(Enum):
+class SweepVerdict(Enum):
     """What became of a failure point."""
 
     DELIVERED = "delivered"
@@ -42,7 +42,7 @@ class Verdict(Enum):
         return self not in _FINE
 
 
-_FINE = frozenset({Verdict.DELIVERED, Verdict.REPORTED, Verdict.NOT_REACHED})
+_FINE = frozenset({SweepVerdict.DELIVERED, SweepVerdict.REPORTED, SweepVerdict.NOT_REACHED})
 
 Mail: TypeAlias = tuple[str, str]
 """A recipient, in the form in which addresses are compared, and a subject: what is the same in every run."""
@@ -83,43 +83,45 @@ def deliveries(events: Iterable[Event]) -> Counter[Mail]:
     return Counter(
         (event.recipient.key, event.subject)
         for event in events
-        if isinstance(event, Delivered) and field_in_head(event.head, "return-path") != "<>"
+        if isinstance(event, MessageDelivered) and field_in_head(event.head, "return-path") != "<>"
     )
 
 
 def judge(
-    point: Point, wanted: Counter[Mail], run: Run, *, handles: tuple[type[BaseException], ...]
+    point: FailurePoint, wanted: Counter[Mail], run: Run, *, handles: tuple[type[BaseException], ...]
 ) -> SweepOutcome:
     """What the app made of a point. ``wanted`` is what arrives when nothing fails, ``handles`` how the app says no."""
     verdict, detail = _judge(wanted, run, handles)
     return SweepOutcome(point.name, verdict.value, verdict.is_mishandled, detail)
 
 
-def _judge(wanted: Counter[Mail], run: Run, handles: tuple[type[BaseException], ...]) -> tuple[Verdict, str]:
+def _judge(
+    wanted: Counter[Mail], run: Run, handles: tuple[type[BaseException], ...]
+) -> tuple[SweepVerdict, str]:
     error = run.error
     said_no = error is not None and isinstance(error, handles)
     if run.hung:
-        return Verdict.HUNG, run.hung
+        return SweepVerdict.HUNG, run.hung
     if error is not None and not said_no and not isinstance(error, AssertionError):
-        return Verdict.ESCAPED, _of_error(error)
+        return SweepVerdict.ESCAPED, _of_error(error)
     found = journeys(run.events)
     arrived = deliveries(run.events)
     more = [mail for mail in arrived if arrived[mail] > max(wanted[mail], 1)]
     if more:
         (who, subject), times = more[0], arrived[more[0]]
-        return Verdict.DUPLICATED, f"{who} got {shown(subject)!r} {times} times"
+        return SweepVerdict.DUPLICATED, f"{who} got {shown(subject)!r} {times} times"
     missing = [mail for mail in wanted if arrived[mail] < wanted[mail] and not _waits(mail, found)]
     if said_no:
         in_vain = ", though everything arrived" if wanted and not missing else ""
-        return Verdict.REPORTED, _of_error(error) + in_vain
+        return SweepVerdict.REPORTED, _of_error(error) + in_vain
     lost = [mail for mail in missing if mail[0] not in run.told]
     if lost:
-        return Verdict.LOST, _of_lost(lost[0], found)
+        return SweepVerdict.LOST, _of_lost(lost[0], found)
     if missing:
-        return Verdict.REPORTED, f"not sent to {', '.join(who for who, _ in missing)}"
+        return SweepVerdict.REPORTED, f"not sent to {', '.join(who for who, _ in missing)}"
     if error is not None:
-        return Verdict.MISTAKEN, _of_error(error)
-    return (Verdict.DELIVERED, "") if run.fired else (Verdict.NOT_REACHED, "")
+        return SweepVerdict.MISTAKEN, _of_error(error)
+    return (SweepVerdict.DELIVERED, "") if run.fired else (SweepVerdict.NOT_REACHED, "")
 
 
 def _waits(mail: Mail, found: list[Journey]) -> bool:

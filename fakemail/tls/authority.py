@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Literal
 
 from fakemail.clock import machine_time
 from fakemail.folders import Folder, SystemCalls, draft
-from fakemail.terms.domains import a_labels
 from fakemail.tls.reissue import Usage, reissue, rsa_key
+from fakemail.types.domains import a_labels
 
 if TYPE_CHECKING:
     from fakemail.tls.certificates import trustme

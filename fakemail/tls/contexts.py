@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from fakemail.terms.domains import a_labels
 from fakemail.tls.authority import ANY_STRENGTH, Authority, KeyType, Leaf, process_authority
+from fakemail.types.domains import a_labels
 
 ClientCertificates = Literal["ignore", "ask", "require"]
 

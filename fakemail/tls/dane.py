@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fakemail.terms.domains import a_labels
+from fakemail.types.domains import a_labels
 
 if TYPE_CHECKING:
     from fakemail.tls.certificates import x509
@@ -27,7 +27,7 @@ _SHORTEST_RSA: Final = 2048
 _DIGESTS: Final = {1: hashlib.sha256, 2: hashlib.sha512}
 
 
-class Kind(NamedTuple):
+class TlsaUsage(NamedTuple):
     """The three numbers of a TLSA record (RFC 6698 §2.1)."""
 
     usage: int
@@ -39,7 +39,7 @@ class Kind(NamedTuple):
 class Tlsa:
     """A TLSA record."""
 
-    kind: Kind
+    kind: TlsaUsage
     data: bytes
 
     @property
@@ -61,10 +61,10 @@ class Tlsa:
 
 def read_tlsa(wire: bytes) -> Tlsa | None:
     """A TLSA record from its wire form (RFC 6698 §2.1); ``None`` when it is too short to be one."""
-    return Tlsa(Kind(*wire[:3]), wire[3:]) if len(wire) > 3 else None
+    return Tlsa(TlsaUsage(*wire[:3]), wire[3:]) if len(wire) > 3 else None
 
 
-def association(certificate: bytes, kind: Kind) -> bytes:
+def association(certificate: bytes, kind: TlsaUsage) -> bytes:
     """The data of a TLSA record of that kind for a certificate (RFC 6698 §2.1.4)."""
     selected = public_key_info(certificate) if kind.selector == 1 else certificate
     digest = _DIGESTS.get(kind.matching)
@@ -82,7 +82,7 @@ def public_key_info(certificate: bytes) -> bytes:
     )
 
 
-class Problem(NamedTuple):
+class DaneFailure(NamedTuple):
     """Why a certificate was not accepted: a result type of RFC 8460 §4.3, and a sentence."""
 
     type: str
@@ -96,14 +96,14 @@ def dane_problem(
     anchors: Sequence[bytes],
     names: Sequence[str],
     now: datetime,
-) -> Problem | None:
+) -> DaneFailure | None:
     """What is wrong with a server's certificates by usable TLSA records; ``None`` when one of them fits.
 
     ``chain`` starts with the server's own. ``anchors`` are certificates that the sender has itself, since servers
     often leave the last one out. With DANE-EE neither names nor dates count (RFC 7672 §3.1.1); with DANE-TA one
     of ``names`` must be in it.
     """
-    last = Problem("validation-failure", "no TLSA record fits the certificate")
+    last = DaneFailure("validation-failure", "no TLSA record fits the certificate")
     for record in records:
         if record.kind.usage == END_ENTITY and record.fits(chain[0]):
             return None
@@ -124,7 +124,7 @@ def chain_problem(
     names: Sequence[str],
     now: datetime,
     is_revoked: Callable[[bytes], bool] = lambda _: False,
-) -> Problem | None:
+) -> DaneFailure | None:
     """What is wrong with a server's certificates by RFC 5280 and RFC 6125; ``None`` for nothing.
 
     ``chain`` starts with the server's own; ``anchors`` are trusted; one of ``names`` must be in it.
@@ -132,19 +132,19 @@ def chain_problem(
     """
     leaf = _load(chain[0])
     if not _leads_to(leaf, [_load(der) for der in chain[1:]], [_load(der) for der in anchors]):
-        return Problem("certificate-not-trusted", f"nobody who is trusted issued {_subject(leaf)}")
+        return DaneFailure("certificate-not-trusted", f"nobody who is trusted issued {_subject(leaf)}")
     if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
         span = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
-        return Problem("certificate-expired", f"the certificate is good from {span}")
+        return DaneFailure("certificate-expired", f"the certificate is good from {span}")
     if is_revoked(chain[0]):
-        return Problem("validation-failure", "the certificate was revoked")
+        return DaneFailure("validation-failure", "the certificate was revoked")
     unfit = _unfit(leaf)
     if unfit:
-        return Problem("validation-failure", unfit)
+        return DaneFailure("validation-failure", unfit)
     known = _host_names(leaf)
     if not any(covers(pattern, name) for pattern in known for name in names):
         said = ", ".join(known) or "no host"
-        return Problem(
+        return DaneFailure(
             "certificate-host-mismatch", f"the certificate is for {said}, not {' or '.join(names)}"
         )
     return None

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from fakemail.terms.channel import CLEAR_TEXT, NOTHING_SENT
 from fakemail.tls.alerts import reason_of, received_alert, sent_alert
 from fakemail.tls.authority import tls_server_end_point
 from fakemail.tls.contexts import ServerContext
 from fakemail.tls.hello import HelloReader
+from fakemail.types.channel import CLEAR_TEXT, NOTHING_SENT
 
 _DER = 2  # ENCODING_DER of the _ssl module
 
@@ -101,7 +101,7 @@ class TlsFacts:
     resumed: bool
 
 
-class _Layer:
+class _TlsLayer:
     """One end of one connection. Never raises for what the other end does: look at ``failed``."""
 
     _role: Role
@@ -253,7 +253,7 @@ class _Layer:
         self._waiting.clear()
 
 
-class ServerLayer(_Layer):
+class ServerLayer(_TlsLayer):
     """The server's end."""
 
     _role: Role = "server"
@@ -315,7 +315,7 @@ class ServerLayer(_Layer):
         return self.asked_for
 
 
-class ClientLayer(_Layer):
+class ClientLayer(_TlsLayer):
     """The client's end. The first flight is in ``take_outgoing()`` at once.
 
     ``server_hostname`` is what is asked for (SNI) and, if the context says so, checked.

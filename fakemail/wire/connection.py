@@ -9,20 +9,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fakemail.events.kinds import Connected, Disconnected, Handshake, ProxyIdentified
 from fakemail.faults.actions.action import Instead
-from fakemail.faults.actions.tls import Context, SendAlert
-from fakemail.faults.facts import Facts
-from fakemail.faults.steps import End, Step
-from fakemail.record.events import Connected, Disconnected, Handshake, Introduced
-from fakemail.terms.channel import HELLO_TOO_SOON, Channel
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.faults.actions.tls import SendAlert, TlsContextFault
+from fakemail.faults.context import FaultContext
+from fakemail.faults.write_script import ConnectionEnd, Step
 from fakemail.tls.layer import HandshakeFailure, ServerLayer
 from fakemail.tls.spoiling import spoil_handshake
-from fakemail.wire.performing import Performance, reset
+from fakemail.types.channel import HELLO_TOO_SOON, Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
+from fakemail.wire.interfaces import Port, ProtocolSession
 from fakemail.wire.ports import has_arrived
-from fakemail.wire.seams import Core, Site
+from fakemail.wire.script_runner import WriteScript, reset
 
 # While this much output waits for a client that does not read, nothing more is read from it.
 _HIGH_WATER = 256 * 1024
@@ -38,14 +38,14 @@ _BUFFER = memoryview(bytearray(256 * 1024))
 class Connection(asyncio.BufferedProtocol):
     """A connection from its first octet to its last."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Port) -> None:
         self.site = site
         self.number = 0
         self.peer = Peer("", 0, "")
         self.introduced: tuple[str, Peer, Peer] | None = None  # how, by whom, who it is
         self.channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
-        self._core: Core | None = None
+        self._core: ProtocolSession | None = None
         self._tls: ServerLayer | None = None
         self._ended = False
         self._known_login = ""
@@ -59,13 +59,13 @@ class Connection(asyncio.BufferedProtocol):
         self._heard = 0.0
         self._is_heard = False
         """Whether the client has sent anything in clear text."""
-        self._performance: Performance | None = None
+        self._performance: WriteScript | None = None
         self.struck_at = Stage.CONNECT
         """The stage of the last fault that wants something done here."""
         self._is_mute = False
         """Whether a fault keeps it open without a word."""
 
-    def open_core(self) -> Core:
+    def open_core(self) -> ProtocolSession:
         """The session core of this connection; each protocol brings its own."""
         raise NotImplementedError
 
@@ -90,10 +90,10 @@ class Connection(asyncio.BufferedProtocol):
             Connected, Stage.CONNECT, site.host, self.number, "", site.service, self.peer, is_early
         )
         if self.introduced is not None:
-            site.log.append(Introduced, Stage.PROXY, site.host, self.number, "", *self.introduced)
+            site.log.append(ProxyIdentified, Stage.PROXY, site.host, self.number, "", *self.introduced)
         self._core = self.open_core()
         self._watch_idleness()
-        if site.faults.in_force and self._is_struck():
+        if site.faults.active and self._is_struck():
             return
         if site.implicit_tls:
             self._tls = ServerLayer(site.tls_context())
@@ -144,7 +144,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._handshake_failed(self._tls.failed)
         if self._is_busy():
             return True  # _regulate closes when everything has been answered
-        self._note_end("client", Reason.CONNECTION_LOST if self.whereabouts else None)
+        self._note_end("client", Reason.CONNECTION_LOST if self.in_progress else None)
         if self._tls is not None:
             # RFC 8446 §6.1: also to a client that said none. Without it the end looks like an attack, and OpenSSL 3.6
             # tells the client of a broken pipe where it wants to complain.
@@ -154,7 +154,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._note_end("client", Reason.CONNECTION_LOST if exc or self.whereabouts else None)
+        self._note_end("client", Reason.CONNECTION_LOST if exc or self.in_progress else None)
         if self._timer is not None:
             self._timer.cancel()
         if self._performance is not None:
@@ -167,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
         if core is not None:
             self.core_ended(core)
 
-    def core_ended(self, core: Core) -> None:
+    def core_ended(self, core: ProtocolSession) -> None:
         """The session is over; each protocol lets go what it has taken for it."""
 
     def pause_writing(self) -> None:
@@ -233,7 +233,7 @@ class Connection(asyncio.BufferedProtocol):
         tls, core = self._tls, self._core
         if tls is None or core is None:
             return
-        if not tls.has_begun and self.site.faults.in_force:
+        if not tls.has_begun and self.site.faults.active:
             if self._is_handshake_struck(tls, data):
                 return
             data = b""
@@ -249,7 +249,7 @@ class Connection(asyncio.BufferedProtocol):
         if tls.closed_by_peer and not self._ended:
             self._eof = True
 
-    def _secured(self, tls: ServerLayer, core: Core) -> None:
+    def _secured(self, tls: ServerLayer, core: ProtocolSession) -> None:
         facts = tls.facts
         names = facts.peer.names if facts.peer is not None and facts.peer.verified else ()
         channel = Channel(
@@ -304,7 +304,7 @@ class Connection(asyncio.BufferedProtocol):
         if core.closing or core.wants_tls or core.login:
             self._heed(core)  # else it wants nothing
 
-    def _heed(self, core: Core) -> None:
+    def _heed(self, core: ProtocolSession) -> None:
         """Do what the core wants after its output."""
         if core.login and core.login != self._known_login:
             self._known_login = core.login
@@ -319,7 +319,7 @@ class Connection(asyncio.BufferedProtocol):
     def _is_struck(self) -> bool:
         """Let a fault strike whoever has just connected."""
         site = self.site
-        facts = Facts(client=self.peer, connection=self.number, service=site.service)
+        facts = FaultContext(client=self.peer, connection=self.number, service=site.service)
         action = site.faults.decide(Stage.CONNECT, facts)
         if not isinstance(action, Instead):
             return False
@@ -331,23 +331,23 @@ class Connection(asyncio.BufferedProtocol):
         site = self.site
         if not tls.hear(data):
             return True
-        if Stage.TLS_HANDSHAKE not in site.faults.in_force:
+        if Stage.TLS_HANDSHAKE not in site.faults.active:
             return False
         name = tls.asked_for or ""
-        facts = Facts(client=self.peer, connection=self.number, service=site.service, argument=name)
+        facts = FaultContext(client=self.peer, connection=self.number, service=site.service, argument=name)
         action = site.faults.decide(Stage.TLS_HANDSHAKE, facts)
-        if isinstance(action, Context):
+        if isinstance(action, TlsContextFault):
             tls.use(site.tls_context(action))
         steps = None if action is None else spoil_handshake(tls, action)
         if steps is None:
             return False
-        if isinstance(steps[-1], End) and steps[-1] is not End.HANG:
+        if isinstance(steps[-1], ConnectionEnd) and steps[-1] is not ConnectionEnd.HANG:
             alert = action.alert if isinstance(action, SendAlert) else ""
             self._note_handshake(Channel("", "", name, ()), "server", alert, f"a fault: {action}")
         self._play(steps, self._transmit)
         return True
 
-    def _perform(self, core: Core, output: bytes) -> None:
+    def _perform(self, core: ProtocolSession, output: bytes) -> None:
         """Carry out the script of a fault, and write the output after it."""
         steps, core.script = core.script, []
         self.struck_at = core.struck_at
@@ -355,7 +355,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _play(self, steps: Sequence[Step], write: Callable[[bytes], None] | None = None) -> None:
         if self._performance is None:
-            self._performance = Performance(
+            self._performance = WriteScript(
                 write=write or self._write,
                 end=self._end_badly,
                 done=self._performed,
@@ -370,10 +370,10 @@ class Connection(asyncio.BufferedProtocol):
             self._heed(self._core)
         self._regulate()
 
-    def _end_badly(self, how: End) -> None:
+    def _end_badly(self, how: ConnectionEnd) -> None:
         self._performance = None
         transport = self._transport
-        if how is End.HANG:
+        if how is ConnectionEnd.HANG:
             self._is_mute = True
             self._regulate()  # it still hears when the client leaves
             self.site.hangs(self)
@@ -381,7 +381,7 @@ class Connection(asyncio.BufferedProtocol):
         self._note_end("server", Reason.FAULT)
         if transport is None:
             return
-        if how is End.RESET:
+        if how is ConnectionEnd.RESET:
             reset(transport)
         else:
             self._close("server", Reason.FAULT)
@@ -445,7 +445,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.go_on_soon(self._go_on)
             busy = self._is_busy()
             if self._eof and not busy:
-                self._close("client", Reason.CONNECTION_LOST if self.whereabouts else None)
+                self._close("client", Reason.CONNECTION_LOST if self.in_progress else None)
                 return
             wanted = not self._full and not busy
         if wanted is not self._is_reading:
@@ -492,14 +492,14 @@ class Connection(asyncio.BufferedProtocol):
         return self._core is not None and self._core.is_waiting
 
     @property
-    def whereabouts(self) -> str:
+    def in_progress(self) -> str:
         """What the session is in the middle of, in words; empty between transactions and after the end."""
-        return "" if self._ended else self._core.whereabouts if self._core is not None else ""
+        return "" if self._ended else self._core.in_progress if self._core is not None else ""
 
     def _note_end(self, by: str, reason: Reason | None) -> None:
         if self._ended:
             return
-        where = self.whereabouts
+        where = self.in_progress
         self._ended = True
         self.site.log.append(
             Disconnected, Stage.DISCONNECT, self.site.host, self.number, "", by, reason, where

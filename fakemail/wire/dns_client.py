@@ -15,8 +15,8 @@ from fakemail.dns.cache import time_to_live
 from fakemail.dns.codec import (
     IN,
     OUR_UDP_SIZE,
+    DnsQuestion,
     Edns,
-    Question,
     ReceivedRecord,
     ReceivedReply,
     decode_reply,
@@ -25,7 +25,7 @@ from fakemail.dns.codec import (
 from fakemail.dns.names import name_key, text_to_labels
 from fakemail.dns.rrtypes import read_type
 from fakemail.errors import ClosedError, DeclarationError, ProtocolError
-from fakemail.terms.ids import Chance
+from fakemail.types.seeded_random import SeededRandom
 
 ClientRecord = ReceivedRecord
 """A record of an answer. Its ``value`` is, by type: A, AAAA: the address as text; MX: ``(preference, host)``;
@@ -70,7 +70,7 @@ class ClientAnswer:
         return tuple([each.value for each in self.records if each.type == self.type])
 
 
-class Remembers(Protocol):
+class DnsCache(Protocol):
     """The memory of a resolver."""
 
     def mark(self) -> object:
@@ -94,11 +94,11 @@ class DnsClient:
         address: str,
         port: int,
         *,
-        chance: Chance | None = None,
+        chance: SeededRandom | None = None,
         timeout: float = PATIENCE,
         tries: int = 2,
         asks_from: Callable[[tuple[str, int]], object] = lambda _: None,
-        memory: Remembers | None = None,
+        memory: DnsCache | None = None,
     ) -> None:
         """``timeout`` is for each of the ``tries``, in real seconds. Message ids come from ``chance``, or
         count up: nobody forges replies on loopback. ``asks_from`` is told each of our own ends before
@@ -147,7 +147,7 @@ class DnsClient:
         if self._closed:
             raise ClosedError(_CLOSED_MEANWHILE)
         for _ in range(self._tries):
-            question = Question(
+            question = DnsQuestion(
                 self._free_id(), text_to_labels(key), key, type, IN, edns=_EDNS, wants_authentic=True
             )
             pending = self._pending[question.id] = _Pending(question)
@@ -191,7 +191,7 @@ class DnsClient:
     def _free_id(self) -> int:
         return next(id for id in self._ids if id not in self._pending)
 
-    async def _ask(self, question: Question, pending: _Pending) -> ReceivedReply:
+    async def _ask(self, question: DnsQuestion, pending: _Pending) -> ReceivedReply:
         async with self._connecting:
             if self._endpoint is None:
                 self._endpoint = await self._connect()
@@ -211,7 +211,7 @@ class DnsClient:
         self._asks_from(transport.get_extra_info("sockname")[:2])
         return transport
 
-    async def _ask_over_tcp(self, question: Question) -> ReceivedReply:
+    async def _ask_over_tcp(self, question: DnsQuestion) -> ReceivedReply:
         reader, writer = await asyncio.open_connection(*self._server)
         self._streams.add(writer)
         try:
@@ -232,7 +232,7 @@ class DnsClient:
 class _Pending:
     """A query that waits for its reply."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: DnsQuestion) -> None:
         self.question = question
         self.future: asyncio.Future[ReceivedReply] | None = None
         self.patience: asyncio.Timeout | None = None
@@ -266,12 +266,12 @@ class _Replies(asyncio.DatagramProtocol):
             waiting.fail(exc)
 
 
-def _ids(chance: Chance | None) -> Iterator[int]:
+def _ids(chance: SeededRandom | None) -> Iterator[int]:
     for number in count(1):
         yield int.from_bytes(chance.octets(2)) if chance is not None else number & 0xFFFF
 
 
-def _answers(reply: ReceivedReply, question: Question) -> bool:
+def _answers(reply: ReceivedReply, question: DnsQuestion) -> bool:
     """RFC 5452 §9.1: a reply counts only if it repeats the id and the question."""
     return (reply.id, reply.name, reply.type) == (question.id, question.name, question.type)
 

@@ -14,15 +14,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, cast
 
-from fakemail.dns.responder import Response, Spoil, Transport, failed, respond
+from fakemail.dns.responder import DnsResponse, Spoil, Transport, failed, respond
 from fakemail.dns.zones import Zone, Zones
 from fakemail.errors import ServerError
-from fakemail.faults.steps import End, Step, Wait
+from fakemail.faults.write_script import ConnectionEnd, Pause, Step
 from fakemail.wire.forks import own
-from fakemail.wire.performing import reset
 from fakemail.wire.ports import Acceptor, bound_socket, port_error
+from fakemail.wire.script_runner import reset
 
-OnQuery = Callable[[str, int, Transport, Response], None]
+OnQuery = Callable[[str, int, Transport, DnsResponse], None]
 """Told of each reply: the client's address and port, the transport, the reply."""
 Spoils = Callable[[str, int, Transport], Spoil | None]
 """Asked before each answer what may go wrong with it: for a client's address and port, and a transport."""
@@ -68,7 +68,7 @@ class DnsServer:
         self._udp: _Datagrams | None = None
         self._elsewhere: list[Acceptor | _Datagrams] = []
         # In the order of their last activity: the first is the longest idle.
-        self._connections: dict[_Connection, None] = {}
+        self._connections: dict[_DnsConnection, None] = {}
         self._open = 0
         self._stopped = False
         self._all_closed: asyncio.Future[None] | None = None
@@ -88,7 +88,7 @@ class DnsServer:
         tcp, udp = _bind_both(self.address, self.port)
         self.port = tcp.getsockname()[1]
         try:
-            self._acceptor = Acceptor(tcp, lambda: _Connection(self))
+            self._acceptor = Acceptor(tcp, lambda: _DnsConnection(self))
         except BaseException as error:
             tcp.close()
             udp.close()
@@ -101,7 +101,10 @@ class DnsServer:
 
     def answer_at(self, tcp: socket.socket, udp: socket.socket) -> Callable[[], None]:
         """Answer at further sockets as well, bound by the caller; the function that comes back ends it."""
-        more: list[Acceptor | _Datagrams] = [Acceptor(tcp, lambda: _Connection(self)), _Datagrams(self, udp)]
+        more: list[Acceptor | _Datagrams] = [
+            Acceptor(tcp, lambda: _DnsConnection(self)),
+            _Datagrams(self, udp),
+        ]
         self._elsewhere += more
 
         def end() -> None:
@@ -153,7 +156,7 @@ class DnsServer:
             self._on_error(error)
         return response.wire if response.script is None else response.script
 
-    def opened(self, connection: _Connection) -> None:
+    def opened(self, connection: _DnsConnection) -> None:
         """A connection was made."""
         self._open += 1
         if self._stopped:
@@ -166,12 +169,12 @@ class DnsServer:
             del self._connections[oldest]
             oldest.abort()
 
-    def active(self, connection: _Connection) -> None:
+    def active(self, connection: _DnsConnection) -> None:
         """A connection brought something."""
         if self._connections.pop(connection, True) is None:
             self._connections[connection] = None
 
-    def closed(self, connection: _Connection) -> None:
+    def closed(self, connection: _DnsConnection) -> None:
         """A connection was closed."""
         self._connections.pop(connection, None)
         self._open -= 1
@@ -210,17 +213,17 @@ class _Datagrams:
     def _perform(self, steps: tuple[Step, ...], client: tuple[str, int]) -> None:
         """Do what a fault makes of a reply: there is no connection, so each end is silence."""
         for place, step in enumerate(steps):
-            if isinstance(step, Wait):
+            if isinstance(step, Pause):
                 seconds = step.span.total_seconds()
                 self._late.add(self._loop.call_later(seconds, self._perform, steps[place + 1 :], client))
                 return
-            if isinstance(step, End):
+            if isinstance(step, ConnectionEnd):
                 return
             with suppress(OSError):
                 self._socket.sendto(step, client)
 
 
-class _Connection(asyncio.Protocol):
+class _DnsConnection(asyncio.Protocol):
     """Many queries one after the other, each with two octets of length before it (RFC 1035 §4.2.2)."""
 
     def __init__(self, server: DnsServer) -> None:
@@ -302,17 +305,17 @@ class _Connection(asyncio.Protocol):
         for place, step in enumerate(steps):
             if self._transport is None:
                 return
-            if isinstance(step, Wait):
+            if isinstance(step, Pause):
                 asyncio.get_running_loop().call_later(
                     step.span.total_seconds(), self._perform, steps[place + 1 :]
                 )
                 return
             match step:
-                case End.HANG:
+                case ConnectionEnd.HANG:
                     return
-                case End.DROP:
+                case ConnectionEnd.DROP:
                     self._transport.close()
-                case End.RESET:
+                case ConnectionEnd.RESET:
                     reset(self._transport)
                 case bytes():
                     self._transport.write(len(step).to_bytes(2) + step)

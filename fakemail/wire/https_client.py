@@ -14,8 +14,8 @@ from typing import Final
 import h11
 
 from fakemail.errors import FakemailError, TooManyOpenFiles
-from fakemail.terms.stage import Stage
 from fakemail.tls.layer import ClientLayer
+from fakemail.types.stage import Stage
 from fakemail.wire.ports import stream_socket
 
 _READ: Final = 64 * 1024
@@ -67,7 +67,7 @@ async def fetch(
             connected_from(sock.getsockname()[:2])
             async with wait(Stage.CONNECT):
                 await asyncio.get_running_loop().sock_connect(sock, target)
-            return await _Exchange(sock, context, name, wait).get(path, max_size)
+            return await _HttpExchange(sock, context, name, wait).get(path, max_size)
         except TimeoutError:
             raise FetchFailed(f"{name} did not answer in time") from None
         except h11.RemoteProtocolError as error:
@@ -76,7 +76,7 @@ async def fetch(
             raise FetchFailed(f"{name}: {os.strerror(error.errno) if error.errno else error}") from None
 
 
-class _Exchange:
+class _HttpExchange:
     """One connection with one request."""
 
     def __init__(

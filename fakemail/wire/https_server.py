@@ -11,14 +11,14 @@ from typing import Final, Protocol
 
 import h11
 
-from fakemail.faults.actions.action import Action, Instead, OnAnswer
-from fakemail.faults.actions.http import GiveBody, GiveStatus
-from fakemail.faults.steps import End, Step
-from fakemail.terms.channel import Channel
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.faults.actions.action import FaultAction, Instead, OnAnswer
+from fakemail.faults.actions.http import HttpBody, HttpStatus
+from fakemail.faults.write_script import ConnectionEnd, Step
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 from fakemail.wire.connection import Connection
-from fakemail.wire.seams import Core, Site
+from fakemail.wire.interfaces import Port, ProtocolSession
 
 _MAX_HEADERS: Final = 64 * 1024
 _PHRASES: Final = {
@@ -51,10 +51,10 @@ Record = Callable[[str, int, str, int], object]
 """Told of each request: the request line, the status, its phrase, the octets of the body."""
 
 
-class HttpsSite(Site, Protocol):
+class HttpsPort(Port, Protocol):
     """A port that speaks HTTP in TLS."""
 
-    def open(self, connection: HttpsConnection) -> Core:
+    def open(self, connection: HttpsConnection) -> ProtocolSession:
         """A session for a new connection."""
         ...
 
@@ -62,11 +62,11 @@ class HttpsSite(Site, Protocol):
 class HttpsConnection(Connection):
     """One HTTPS connection."""
 
-    def __init__(self, site: HttpsSite) -> None:
+    def __init__(self, site: HttpsPort) -> None:
         super().__init__(site)
         self._https_site = site
 
-    def open_core(self) -> Core:
+    def open_core(self) -> ProtocolSession:
         """A session with the host's documents behind it."""
         return self._https_site.open(self)
 
@@ -78,7 +78,7 @@ class HttpSession:
         self,
         find: Callable[[str], Document],
         record: Record,
-        decide: Callable[[str], Action | None] = lambda _: None,
+        decide: Callable[[str], FaultAction | None] = lambda _: None,
     ) -> None:
         """``find`` gives the document at a path, ``decide`` what goes wrong with the answer, if anything does."""
         self.wants_tls = False
@@ -137,7 +137,7 @@ class HttpSession:
         return False
 
     @property
-    def whereabouts(self) -> str:
+    def in_progress(self) -> str:
         """Between requests, always."""
         return ""
 
@@ -159,13 +159,13 @@ class HttpSession:
             steps = action.script(answer)
         self.script += [*out, *steps]
         out.clear()
-        self.closing = self.closing or isinstance(steps[-1], End)
+        self.closing = self.closing or isinstance(steps[-1], ConnectionEnd)
 
-    def _answer(self, method: str, target: str, action: Action | None) -> bytes:
+    def _answer(self, method: str, target: str, action: FaultAction | None) -> bytes:
         document = self._find(target.partition("?")[0]) if method in ("GET", "HEAD") else _ONLY_READING
-        if isinstance(action, GiveStatus):
+        if isinstance(action, HttpStatus):
             document = Document(b"", status=action.status)
-        elif isinstance(action, GiveBody):
+        elif isinstance(action, HttpBody):
             document = Document(action.body, action.content_type)
         phrase = _PHRASES.get(document.status, "")
         self._record(f"{method} {target}", document.status, phrase, len(document.body))

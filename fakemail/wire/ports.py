@@ -19,14 +19,14 @@ from fakemail.errors import PortInUse, TooManyOpenFiles
 from fakemail.wire.forks import own, stop_listening
 
 
-class Ground(Protocol):
+class NetworkScope(Protocol):
     """A network in which ports are: this machine's own, or that of a namespace."""
 
     def bind(self, address: str, port: int, *, purpose: str) -> socket.socket:
         """A TCP socket that is bound there and does not block."""
         ...
 
-    def knock(self, address: str, port: int) -> socket.socket:
+    def probe_connect(self, address: str, port: int) -> socket.socket:
         """A TCP socket that does not block and has begun to connect to there."""
         ...
 
@@ -122,10 +122,10 @@ def _descriptor_limit() -> int:
 
 
 class _ThisMachine:
-    """This process's own network; see :class:`Ground`."""
+    """This process's own network; see :class:`NetworkScope`."""
 
     bind = staticmethod(bound_socket)
-    knock = staticmethod(knocking_socket)
+    probe_connect = staticmethod(knocking_socket)
 
 
 def port_error(address: str, port: int, purpose: str, error: OSError) -> Exception:
@@ -229,7 +229,7 @@ class Listener:
         *,
         purpose: str,
         factory: Callable[[], asyncio.BaseProtocol],
-        ground: Ground | None = None,
+        ground: NetworkScope | None = None,
         window: int | None = None,
     ) -> None:
         """``ground`` is where the port is, unless it is this process's own network. ``window`` is how many octets at
@@ -237,7 +237,7 @@ class Listener:
         self._window = window
         self._purpose = purpose
         self._factory = factory
-        self._ground: Ground = ground or _ThisMachine()
+        self._ground: NetworkScope = ground or _ThisMachine()
         self._socket = self._bind(address, port)
         self._acceptor: Acceptor | None = None
         self._fillers: list[socket.socket] = []
@@ -278,7 +278,7 @@ class Listener:
             # With SO_REUSEADDR two sockets may be bound to one port; only one of them may listen.
             raise port_error(self.address, self.port, self._purpose, error) from error
 
-    def take_nobody_in(self) -> None:
+    def fill_backlog(self) -> None:
         """Listen with a backlog that is full: the system answers nobody who connects from now on."""
         if self._fillers:
             return
@@ -286,7 +286,7 @@ class Listener:
         self._socket.listen(0)
         # How many fit into a backlog of 0 is the system's affair: fill it until nobody gets through.
         for _ in range(_MOST_FILLERS):
-            filler = self._ground.knock(self.address, self.port)
+            filler = self._ground.probe_connect(self.address, self.port)
             self._fillers.append(filler)
             if not select.select([], [filler], [], _FILLED)[1]:
                 break

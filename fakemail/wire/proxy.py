@@ -10,12 +10,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, Protocol
 
 from fakemail.errors import ProtocolError
-from fakemail.record.events import Connected, Disconnected
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.events.kinds import Connected, Disconnected
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 from fakemail.wire.connection import Connection
-from fakemail.wire.seams import Site
+from fakemail.wire.interfaces import Port
 
 _SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"  # §2.2
 _LONGEST_LINE: Final = 107  # §2.1: "a 108-byte buffer is always enough"
@@ -23,7 +23,7 @@ _LONGEST_BLOCK: Final = 4096
 _STREAMS: Final = {0x11: (4, IPv4Address), 0x21: (16, IPv6Address)}  # §2.2: TCP over IPv4, TCP over IPv6
 
 
-class Header(NamedTuple):
+class ProxyHeader(NamedTuple):
     """A header that was read."""
 
     version: int
@@ -33,7 +33,7 @@ class Header(NamedTuple):
     """In octets."""
 
 
-def read_header(octets: bytes) -> Header | None:
+def read_header(octets: bytes) -> ProxyHeader | None:
     """Read the header at the beginning of a connection; ``None`` while octets are missing.
 
     Raises :class:`~fakemail.errors.ProtocolError` for anything that is no header.
@@ -45,7 +45,7 @@ def read_header(octets: bytes) -> Header | None:
     raise ProtocolError("the connection does not begin with a PROXY header")
 
 
-def _read_first(octets: bytes) -> Header | None:
+def _read_first(octets: bytes) -> ProxyHeader | None:
     """§2.1: ``PROXY TCP4 source destination source-port destination-port CRLF``."""
     end = octets.find(b"\r\n", 0, _LONGEST_LINE)
     if end < 0:
@@ -55,7 +55,7 @@ def _read_first(octets: bytes) -> Header | None:
     words = octets[:end].decode("latin-1").split(" ")
     length = end + 2
     if words[1] == "UNKNOWN":
-        return Header(1, None, length)
+        return ProxyHeader(1, None, length)
     family = {"TCP4": 4, "TCP6": 6}.get(words[1])
     if family is None or len(words) != 6:
         raise ProtocolError("the PROXY line is not 'PROXY TCP4 source destination port port'")
@@ -65,7 +65,7 @@ def _read_first(octets: bytes) -> Header | None:
         raise ProtocolError("an address of the PROXY line is none") from None
     if {source.version, destination.version} != {family}:
         raise ProtocolError("the addresses of the PROXY line are of another family than it says")
-    return Header(1, (str(source), _port(words[4], words[5])), length)
+    return ProxyHeader(1, (str(source), _port(words[4], words[5])), length)
 
 
 def _port(*words: str) -> int:
@@ -75,7 +75,7 @@ def _port(*words: str) -> int:
     return int(words[0])
 
 
-def _read_second(octets: bytes) -> Header | None:
+def _read_second(octets: bytes) -> ProxyHeader | None:
     """§2.2: the signature, version and command, family, the length of what follows, and that."""
     if len(octets) < 16:
         return None
@@ -88,16 +88,16 @@ def _read_second(octets: bytes) -> Header | None:
     if len(octets) < length:
         return None
     if command == 0x20 or family not in _STREAMS:
-        return Header(2, None, length)  # LOCAL, or a family that says nothing about an address of ours
+        return ProxyHeader(2, None, length)  # LOCAL, or a family that says nothing about an address of ours
     width, kind = _STREAMS[family]
     if size < 2 * width + 4:
         raise ProtocolError("the PROXY header is too short for its addresses")
     source = kind(octets[16 : 16 + width])
     (port,) = struct.unpack_from("!H", octets, 16 + 2 * width)
-    return Header(2, (str(source), port), length)
+    return ProxyHeader(2, (str(source), port), length)
 
 
-class ProxySite(Site, Protocol):
+class ProxyPort(Port, Protocol):
     """A port at which somebody may speak for others."""
 
     def trusts(self, peer: Peer) -> bool:
@@ -111,7 +111,7 @@ class ProxyReader(asyncio.Protocol):
     From those who may not speak for others no header is expected (§2: the reader must not guess).
     """
 
-    def __init__(self, site: ProxySite, connect: Callable[[], Connection]) -> None:
+    def __init__(self, site: ProxyPort, connect: Callable[[], Connection]) -> None:
         self._site = site
         self._connect = connect
         self._octets = b""
@@ -150,7 +150,7 @@ class ProxyReader(asyncio.Protocol):
         """It went before it had said enough."""
         self._give_up("the connection ended before the PROXY header", by="client")
 
-    def _hand_over(self, transport: asyncio.Transport, header: Header | None) -> None:
+    def _hand_over(self, transport: asyncio.Transport, header: ProxyHeader | None) -> None:
         self._end()
         connection = self._connect()
         if header is not None and header.source is not None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from fakemail.policy.scanners.scan import Question, Scan, failed
-from fakemail.policy.scanners.table import SCANNERS, Scanner
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult, failed
+from fakemail.policy.scanners.table import SCANNERS, ScannerKind
 
 MAX_ANSWER: Final = 1024 * 1024
 """Octets of an answer that are read; no scanner says as much."""
@@ -20,8 +20,8 @@ Place = str | tuple[str, int]
 """The path of a Unix socket, or a loopback address and a port."""
 
 
-async def scan(name: str, place: Place, question: Question, *, patience: float) -> Scan:
-    """Ask a scanner; ``patience`` is in real seconds. Whatever goes wrong is told in :attr:`Scan.failure`."""
+async def scan(name: str, place: Place, question: ScanRequest, *, patience: float) -> ScanResult:
+    """Ask a scanner; ``patience`` is in real seconds. Whatever goes wrong is told in :attr:`ScanResult.failure`."""
     scanner = SCANNERS[name]
     try:
         async with asyncio.timeout(patience):
@@ -34,15 +34,15 @@ async def scan(name: str, place: Place, question: Question, *, patience: float) 
 
 
 async def scan_all(
-    scanners: Iterable[tuple[str, Place]], question: Question, *, patience: float
-) -> tuple[Scan, ...]:
+    scanners: Iterable[tuple[str, Place]], question: ScanRequest, *, patience: float
+) -> tuple[ScanResult, ...]:
     """Ask several at once, and give their answers in the order of the scanners."""
     return tuple(
         await asyncio.gather(*(scan(name, place, question, patience=patience) for name, place in scanners))
     )
 
 
-async def _ask(scanner: Scanner, place: Place, question: Question) -> bytes:
+async def _ask(scanner: ScannerKind, place: Place, question: ScanRequest) -> bytes:
     loop = asyncio.get_running_loop()
     is_path = isinstance(place, str)
     family = socket.AF_UNIX if is_path else socket.AF_INET6 if ":" in place[0] else socket.AF_INET

@@ -11,17 +11,17 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from fakemail.errors import ProtocolError
-from fakemail.smtp.dialogue import Answer, Dialogue, PeerFailure, ReplyReader, Send
-from fakemail.terms.channel import Channel
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.smtp.client import Answer, ClientTransaction, PeerFailure, ReplyReader, SendStep
 from fakemail.tls.layer import ClientLayer
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 from fakemail.wire.ports import stream_socket
 
 _READ: Final = 64 * 1024
 _WRITE: Final = 256 * 1024  # octets that are handed to the system at once, and waited for
-_QUIT: Final = Send(b"QUIT\r\n", (Stage.SMTP_QUIT,))
+_QUIT: Final = SendStep(b"QUIT\r\n", (Stage.SMTP_QUIT,))
 # Up to here, more replies than commands leave open which answers which. Behind a yes to STARTTLS they are in clear
 # text and thrown away (RFC 3207 §5); when the message is handed over, its reply has told all there is to know.
 _IN_STEP: Final = frozenset(
@@ -68,7 +68,7 @@ class SmtpClient:
         self.owes_quit = False
         """Whether the dialogue is over, and the server has still to be told: see :meth:`leave`."""
 
-    async def run(self, dialogue: Dialogue) -> None:
+    async def run(self, dialogue: ClientTransaction) -> None:
         """Connect, unless that was done, and go through the dialogue; how it ended is in the dialogue itself.
 
         The connection is closed in the end, unless the dialogue wants it to stay, or wants to say goodbye: that
@@ -115,7 +115,7 @@ class SmtpClient:
             pass
         return False
 
-    async def _go(self, dialogue: Dialogue) -> None:
+    async def _go(self, dialogue: ClientTransaction) -> None:
         steps = dialogue.steps()
         try:
             step = next(steps)
@@ -124,7 +124,9 @@ class SmtpClient:
                     self.owes_quit = True
                     return
                 try:
-                    answer: Answer = await (self._send(step) if isinstance(step, Send) else self._start_tls())
+                    answer: Answer = await (
+                        self._send(step) if isinstance(step, SendStep) else self._start_tls()
+                    )
                 except PeerFailure as failure:
                     step = steps.throw(failure)
                 else:
@@ -148,7 +150,7 @@ class SmtpClient:
         except OSError as error:
             raise PeerFailure(Reason.CONNECTION_REFUSED, _words(error)) from None
 
-    async def _send(self, step: Send) -> list[Reply]:
+    async def _send(self, step: SendStep) -> list[Reply]:
         # The message is sent as long as the server reads it; what comes then is the answer to its end.
         self._stage = Stage.SMTP_BODY if step.stages[0] is Stage.SMTP_END else step.stages[0]
         await self._write(step.octets)

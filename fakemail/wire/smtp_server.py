@@ -16,22 +16,22 @@ from aiosmtpd.smtp import Envelope as HandlerEnvelope
 from aiosmtpd.smtp import Session as HandlerSession
 
 from fakemail.errors import ProtocolError, ServerError
-from fakemail.mail.envelope import Envelope
-from fakemail.sasl.exchange import Credentials
+from fakemail.message.envelope import Envelope
+from fakemail.sasl.exchange import CredentialStore
 from fakemail.smtp.backend import Backend, Receipt
 from fakemail.smtp.xclient import Introduction
-from fakemail.terms.address import Address, NullPath, Path
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply, read_reply
-from fakemail.terms.verdict import ACCEPTED, Action, Verdict
+from fakemail.types.address import Address, NullPath, Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply, read_reply
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.verdict import ACCEPTED, Verdict, VerdictAction
 from fakemail.wire.connection import Connection
-from fakemail.wire.seams import Core, Site
+from fakemail.wire.interfaces import Port, ProtocolSession
 
 
-class SmtpSite(Site, Protocol):
+class SmtpPort(Port, Protocol):
     """A port that speaks SMTP."""
 
     @property
@@ -39,7 +39,7 @@ class SmtpSite(Site, Protocol):
         """The aiosmtpd handler attached to the host, if there is one."""
         ...
 
-    def open(self, connection: SmtpConnection) -> Core:
+    def open(self, connection: SmtpConnection) -> ProtocolSession:
         """A session for a new connection."""
         ...
 
@@ -47,7 +47,7 @@ class SmtpSite(Site, Protocol):
 class SmtpConnection(Connection, SMTP):
     """One SMTP connection."""
 
-    def __init__(self, site: SmtpSite) -> None:
+    def __init__(self, site: SmtpPort) -> None:
         Connection.__init__(self, site)
         self._smtp_site = site
         self._handler = site.handler
@@ -57,7 +57,7 @@ class SmtpConnection(Connection, SMTP):
             loop = asyncio.get_running_loop()
             SMTP.__init__(self, self._handler, hostname=site.host, loop=loop, enable_SMTPUTF8=True)
 
-    def open_core(self) -> Core:
+    def open_core(self) -> ProtocolSession:
         """A session with the host's decisions behind it."""
         return self._smtp_site.open(self)
 
@@ -72,8 +72,8 @@ class _HandlerBackend:
     def __init__(self, connection: SmtpConnection, own: Backend) -> None:
         self._connection = connection
         self._own = own
-        self.credentials: Credentials = own.credentials
-        self.chance: Chance = own.chance
+        self.credentials: CredentialStore = own.credentials
+        self.chance: SeededRandom = own.chance
         loop = asyncio.get_running_loop()
         self._session = HandlerSession(loop)
         self._session.peer = connection.peer[:2]  # type: ignore[assignment]  # it says str and means the tuple
@@ -160,15 +160,15 @@ class _HandlerBackend:
             self._connection.report(
                 ServerError(f"handle_{command} returned {status!r}, which is no SMTP reply such as '250 OK'.")
             )
-            return Verdict(Action.DEFER, Reason.LOCAL_ERROR)
+            return Verdict(VerdictAction.DEFER, Reason.LOCAL_ERROR)
         except Exception as error:
             self._connection.report(error)
-            return Verdict(Action.DEFER, Reason.LOCAL_ERROR)
+            return Verdict(VerdictAction.DEFER, Reason.LOCAL_ERROR)
         return _verdict(reply)
 
 
 def _verdict(reply: Reply) -> Verdict:
     if reply.is_positive:
         return ACCEPTED
-    action = Action.DEFER if reply.is_transient else Action.REFUSE
+    action = VerdictAction.DEFER if reply.is_transient else VerdictAction.REFUSE
     return Verdict(action, Reason.HANDLER, reply=reply)

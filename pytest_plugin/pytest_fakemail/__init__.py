@@ -35,7 +35,7 @@ __all__ = ["_mailnet_world", "async_mailnet", "async_mailnet_factory", "mailnet"
 _FIXTURES = frozenset(__all__)
 
 _MARKER = (
-    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, hygiene, redirect, children, real_ports, "
+    "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, grease, redirect, children, real_ports, "
     "faults): the fake internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and "
     "accounts that are there from the start, and a TOML file (relative to the test file) that describes more; whether "
     "the test fails for what a stricter server would mind, and the lint rules that may be broken all the same; whether "
@@ -89,19 +89,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "as bad as that. Default: mailnet_strict, or off.",
     )
     group.addoption(
-        "--mailnet-hygiene",
+        "--mailnet-grease",
         nargs="?",
         const="on",
         default=None,
         metavar="on|retries|off",
         help="Let servers say to the app whatever the standards allow, by chance from the seed: several lines, odd "
         "texts and orders, cut segments. With retries some things are also refused for now, once. "
-        "Default: mailnet_hygiene, or off.",
+        "Default: mailnet_grease, or off.",
     )
     parser.addini(
         "mailnet_strict", "The same as --mailnet-strict: hint, warning, error or off (default: off)."
     )
-    parser.addini("mailnet_hygiene", "The same as --mailnet-hygiene: on, retries or off (default: off).")
+    parser.addini("mailnet_grease", "The same as --mailnet-grease: on, retries or off (default: off).")
     parser.addini("mailnet_allow", "Lint rules that may be broken all the same, such as no_tls.", type="args")
     group.addoption(
         "--mailnet-no-escape",
@@ -138,12 +138,12 @@ def pytest_configure(config: pytest.Config) -> None:
         or option.mailnet_seed is not None
         or option.mailnet_timeout is not None
         or option.mailnet_strict is not None
-        or option.mailnet_hygiene is not None
+        or option.mailnet_grease is not None
         or option.mailnet_children is not None
         or config.getini("mailnet_children")
         or config.getini("mailnet_timeout")
         or config.getini("mailnet_strict")
-        or config.getini("mailnet_hygiene")
+        or config.getini("mailnet_grease")
         or config.getini("mailnet_allow")
     ):
         from pytest_fakemail.options import check_config

@@ -11,8 +11,8 @@ import pytest
 from _pytest.mark import KeywordMatcher
 from _pytest.mark.expression import Expression
 
-from fakemail.faults.table import rows
-from fakemail.sweep.points import ACTIONS, Point
+from fakemail.faults.catalogue import rows
+from fakemail.sweep.points import ACTIONS, FailurePoint
 
 _LAST_FAILED: pytest.StashKey[dict[str, set[str]]] = pytest.StashKey()
 """In the config's stash, with --lf: the points that failed in the last run, by the id of their test."""
@@ -87,4 +87,4 @@ def _possible(keywords: str) -> Iterator[str]:
     numbers = {1, 2, *map(int, re.findall(r"\d{1,4}", keywords))} - {0}
     for stage in rows():
         for number in sorted(numbers):
-            yield from (Point(stage, number, action).name for action in ACTIONS)
+            yield from (FailurePoint(stage, number, action).name for action in ACTIONS)

@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterable
 
 import pytest
 
-from fakemail.capture.escapes import Escape, counted
-from fakemail.capture.guard import Guard
+from fakemail.intercept.egress_attempts import EgressAttempt, counted
+from fakemail.intercept.egress_guard import EgressGuard
 from fakemail.model.host import READING, SMTP, SUBMISSION, SUBMISSIONS
 from pytest_fakemail.options import config_children
 
@@ -19,7 +19,7 @@ class NoEscape:
     """The plugin that is registered where the option is given."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._guard = Guard(PORTS, children=config_children(config))
+        self._guard = EgressGuard(PORTS, children=config_children(config))
         self._guard.install()
 
     def pytest_unconfigure(self) -> None:
@@ -63,7 +63,7 @@ class NoEscape:
             pytest.fail(told(escapes), pytrace=False)
 
 
-def told(escapes: Iterable[Escape]) -> str:
+def told(escapes: Iterable[EgressAttempt]) -> str:
     """The text of the failure."""
     return "\n".join(
         [

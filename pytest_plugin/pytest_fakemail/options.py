@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fakemail.errors import nearest
-from fakemail.terms.ids import seed_from
+from fakemail.types.seeded_random import seed_from
 from pytest_fakemail.fixtures import ORIGINAL
 
 TRANSCRIPT = ("failed", "all")
@@ -26,7 +26,7 @@ NAMES = (
     "config",
     "strict",
     "allow",
-    "hygiene",
+    "grease",
     "redirect",
     "children",
     "real_ports",
@@ -53,10 +53,10 @@ class Options:
     """How bad a finding must be to fail the test: ``hint``, ``warning``, ``error``; ``off`` for none."""
     allow: tuple[str, ...] = ()
     """The lint rules that may be broken all the same."""
-    hygiene: bool | str | None = None
+    grease: bool | str | None = None
     """Whether servers say to the app whatever is legal; ``retries`` for refusals for now as well."""
-    default_hygiene: bool | str = False
-    """The hygiene where neither this nor the configuration says anything."""
+    default_grease: bool | str = False
+    """The grease where neither this nor the configuration says anything."""
     redirect: bool = False
     children: str = "held"
     """What becomes of programs that a redirected test starts: ``held``, ``refused``, ``free``."""
@@ -76,9 +76,9 @@ def check_config(config: pytest.Config) -> None:
     config_seed(config)
     config_timeout(config)
     config_strict(config)
-    config_hygiene(config)
+    config_grease(config)
     config_children(config)
-    ini_hygiene(config)
+    ini_grease(config)
     _allowed(tuple(config.getini("mailnet_allow")), "mailnet_allow in the ini file")
 
 
@@ -106,10 +106,10 @@ def config_strict(config: pytest.Config) -> str:
     return _strict(given, "mailnet_strict in the ini file") if given else "off"
 
 
-def config_hygiene(config: pytest.Config) -> bool | str | None:
-    """The hygiene of the command line."""
-    given = config.option.mailnet_hygiene
-    return None if given is None else _hygiene(given, "--mailnet-hygiene")
+def config_grease(config: pytest.Config) -> bool | str | None:
+    """The grease of the command line."""
+    given = config.option.mailnet_grease
+    return None if given is None else _grease(given, "--mailnet-grease")
 
 
 def config_children(config: pytest.Config) -> str:
@@ -120,10 +120,10 @@ def config_children(config: pytest.Config) -> str:
     return _children(config.getini("mailnet_children") or "held", "mailnet_children in the ini file")
 
 
-def ini_hygiene(config: pytest.Config) -> bool | str:
-    """The hygiene of the ini file."""
-    given = config.getini("mailnet_hygiene")
-    return _hygiene(given, "mailnet_hygiene in the ini file") if given else False
+def ini_grease(config: pytest.Config) -> bool | str:
+    """The grease of the ini file."""
+    given = config.getini("mailnet_grease")
+    return _grease(given, "mailnet_grease in the ini file") if given else False
 
 
 def of_item(item: pytest.Item) -> Options:
@@ -164,10 +164,8 @@ def read(
         config=_path(said["config"], base, where) if "config" in said else None,
         strict=_strict(said["strict"], f"{where}: strict=") if "strict" in said else config_strict(config),
         allow=(*config.getini("mailnet_allow"), *_allowed(_texts(said, "allow", where), f"{where}: allow=")),
-        hygiene=_hygiene(said["hygiene"], f"{where}: hygiene=")
-        if "hygiene" in said
-        else config_hygiene(config),
-        default_hygiene=ini_hygiene(config),
+        grease=_grease(said["grease"], f"{where}: grease=") if "grease" in said else config_grease(config),
+        default_grease=ini_grease(config),
         redirect=_flag(said, "redirect", where),
         children=_children(said["children"], f"{where}: children=")
         if "children" in said
@@ -228,11 +226,11 @@ def _children(value: object, where: str) -> str:
     return value
 
 
-def _hygiene(value: object, where: str) -> bool | str:
+def _grease(value: object, where: str) -> bool | str:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str) or value not in HYGIENE:
-        hint = " Before the path of a test, write --mailnet-hygiene=on." if where.startswith("--") else ""
+        hint = " Before the path of a test, write --mailnet-grease=on." if where.startswith("--") else ""
         raise pytest.UsageError(f"{where} is one of {', '.join(HYGIENE)}, not {value!r}.{hint}")
     return {"on": True, "off": False}.get(value, value)
 

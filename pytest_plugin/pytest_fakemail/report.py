@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from fakemail.errors import FakemailError, MailExpectation
-from fakemail.record import journey, transcript
-from fakemail.record.refusals import refused_lines
-from fakemail.record.text import shown
+from fakemail.errors import FakemailError, MailAssertionError
+from fakemail.events import journey, transcript
+from fakemail.events.refusals import refused_lines
+from fakemail.events.text_layout import shown
 from pytest_fakemail.unfired import tell, unfired
 
 if TYPE_CHECKING:
     import pytest
 
-    from fakemail.record.events import Event
+    from fakemail.events.kinds import Event
     from pytest_fakemail.worlds import World
 
 JOURNEY = "fakemail journey"
@@ -58,7 +58,7 @@ def _is_own(frame: FrameType) -> bool:
 
 def is_mistake(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
     """Whether the test was refused by us for what it wrote, and its mail is not to blame."""
-    if isinstance(excinfo.value, MailExpectation):
+    if isinstance(excinfo.value, MailAssertionError):
         return False
     return isinstance(excinfo.value, FakemailError) or _says_enough(excinfo.tb)
 

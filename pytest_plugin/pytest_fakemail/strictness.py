@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakemail.api.linting import failure
+from fakemail.api.lint import failure
 from pytest_fakemail.fixtures import PASSED, TRIAL
 from pytest_fakemail.options import of_item
 

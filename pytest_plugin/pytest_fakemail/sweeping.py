@@ -15,8 +15,8 @@ from _pytest.runner import runtestprotocol
 
 from fakemail.api.sweep import PATIENCE, Sweep, Trial
 from fakemail.errors import nearest
-from fakemail.record.journey import journeys
-from fakemail.sweep.verdict import SweepOutcome, Verdict, table
+from fakemail.events.journey import journeys
+from fakemail.sweep.verdict import SweepOutcome, SweepVerdict, table
 from pytest_fakemail.choosing import is_chosen
 from pytest_fakemail.fixtures import ORIGINAL, TRIAL
 
@@ -136,7 +136,7 @@ def _judged(
     call.user_properties = [*call.user_properties, ("mailnet_sweep", outcome.verdict)]
     if outcome.is_mishandled:
         call.outcome, call.longrepr = "failed", _story(trial, outcome)
-    elif outcome.verdict == Verdict.NOT_REACHED.value:
+    elif outcome.verdict == SweepVerdict.NOT_REACHED.value:
         path, line, _ = clone.location
         call.outcome, call.longrepr = "skipped", (path, line or 0, f"{outcome.name}: not reached in this run")
     return reports

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakemail.faults.actions.connections import UNCOUNTED
-from fakemail.faults.when import NEVER, how_often
+from fakemail.faults.schedule import NEVER, how_often
 
 if TYPE_CHECKING:
-    from fakemail.faults.rule import Rule
+    from fakemail.faults.rule import FaultRule
     from pytest_fakemail.worlds import World
 
 
@@ -37,7 +37,7 @@ def judge(worlds: Iterable[World]) -> None:
     pytest.fail("\n".join([head, *map(tell, found), advice]), pytrace=False)
 
 
-def unfired(world: World) -> list[Rule]:
+def unfired(world: World) -> list[FaultRule]:
     """The faults that this test declared and that never struck, as far as that can be known."""
     return [
         rule
@@ -46,10 +46,10 @@ def unfired(world: World) -> list[Rule]:
     ]
 
 
-def tell(rule: Rule) -> str:
+def tell(rule: FaultRule) -> str:
     """What it waited for, and what came closest."""
-    times = how_often(rule.reached)
-    if not rule.reached:
+    times = how_often(rule.evaluated)
+    if not rule.evaluated:
         seen = f"{rule.stage} was never reached while it was in force"
     elif rule.occasions:
         seen = f"{rule.stage} was reached {times}, and everything fitted {how_often(rule.occasions)}: not yet its turn"

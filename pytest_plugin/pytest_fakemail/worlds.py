@@ -20,8 +20,8 @@ from pytest_fakemail.options import Options, of_item, read
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import BaseNet
-    from fakemail.faults.rule import Rule
-    from fakemail.record.journey import Journey
+    from fakemail.events.journey import Journey
+    from fakemail.faults.rule import FaultRule
 
 _Net = TypeVar("_Net", bound="BaseNet[Any]")
 
@@ -39,7 +39,7 @@ class World:
         self._began = (0, 0)
         self.known_faults = 0
         """How many faults had been declared when the present test began."""
-        self._lasting: set[Rule] = set()
+        self._lasting: set[FaultRule] = set()
 
     @property
     def is_open(self) -> bool:
@@ -77,7 +77,7 @@ class World:
         self.net.let_settle()
 
     @property
-    def new_faults(self) -> list[Rule]:
+    def new_faults(self) -> list[FaultRule]:
         """Those that were declared since the test began."""
         return self._internet.faults.added[self.known_faults :]
 
@@ -157,7 +157,7 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
 def _arguments(options: Options) -> dict[str, Any]:
     """The arguments for a MailNet."""
     arguments: dict[str, Any] = {
-        "hygiene": options.hygiene,
+        "grease": options.grease,
         "seed": options.seed,
         "real_ports": options.real_ports,
     }
@@ -167,12 +167,12 @@ def _arguments(options: Options) -> dict[str, Any]:
         described = arguments["config"] = load(options.config)
         if options.seed is None:
             arguments["seed"] = described.seed
-        if options.hygiene is None:
-            arguments["hygiene"] = described.hygiene
+        if options.grease is None:
+            arguments["grease"] = described.grease
     if arguments["seed"] is None:
         arguments["seed"] = options.default_seed
-    if arguments["hygiene"] is None:
-        arguments["hygiene"] = options.default_hygiene
+    if arguments["grease"] is None:
+        arguments["grease"] = options.default_grease
     return arguments
 
 

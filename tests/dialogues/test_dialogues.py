@@ -32,26 +32,26 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from fakemail.clock import VirtualClock
-from fakemail.engine.internet import Internet
-from fakemail.mail.envelope import Envelope, Recipient
-from fakemail.model.host import SERVICES, Host, Personality, Security
-from fakemail.model.world import World
+from fakemail.engine.simulation import Simulation
+from fakemail.events.kinds import Event, MessageDelivered, SmtpCommand
+from fakemail.message.envelope import Envelope, Recipient
+from fakemail.model.host import SERVICES, HostOptions, HostSpec, Security
+from fakemail.model.world import WorldSpec
 from fakemail.mta.recipients import resolve
-from fakemail.record.events import Delivered, Event, Exchange
 from fakemail.sasl.passwords import cram_md5_response
 from fakemail.smtp.backend import Receipt
-from fakemail.smtp.dialogue import ReplyReader
-from fakemail.smtp.extensions import Profile
-from fakemail.smtp.session import Session
-from fakemail.terms.address import Address, address
-from fakemail.terms.address import Path as MailPath
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+from fakemail.smtp.client import ReplyReader
+from fakemail.smtp.extensions import SmtpProfile
+from fakemail.smtp.session import SmtpSession
 from fakemail.tls.authority import process_authority
+from fakemail.types.address import Address, address
+from fakemail.types.address import Path as MailPath
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.verdict import ACCEPTED, Verdict, refused
 from fakemail.wire.loop import loop_thread
 from smtp_backend import Unjudging
 
@@ -77,7 +77,7 @@ class Script(NamedTuple):
 
     steps: list[Step]
     port: str
-    personality: Personality
+    personality: HostOptions
 
     @property
     def expected(self) -> list[str]:
@@ -105,7 +105,7 @@ def read_script(path: Path) -> Script:
             steps.append(Step(number, kind, text))
         else:
             raise ValueError(f"{path.name}:{number}: what is {line!r}?")
-    return Script(steps, port, replace(Personality(), **fields))
+    return Script(steps, port, replace(HostOptions(), **fields))
 
 
 def octets_of(text: str, last: Reply | None) -> bytes:
@@ -132,7 +132,7 @@ def unescape(text: str) -> bytes:
 # Who lives there, for both players ------------------------------------------------------------------
 
 
-def populate(world: World, personality: Personality) -> None:
+def populate(world: WorldSpec, personality: HostOptions) -> None:
     world.add_domain("example.org")
     for local in ("bob", "ann", "jörg"):
         world.add_account(Address(local, "example.org"), PASSWORD)
@@ -142,7 +142,7 @@ def populate(world: World, personality: Personality) -> None:
         world.change_host(replace(world.host(name), personality=personality))
 
 
-def host_of(world: World, port: str) -> Host:
+def host_of(world: WorldSpec, port: str) -> HostSpec:
     return world.host("mx1.example.org" if port == "smtp" else "smtp.example.org")
 
 
@@ -160,9 +160,9 @@ class Taken(NamedTuple):
 class Backend(Unjudging):
     """The decisions of a host, from a world without engine."""
 
-    def __init__(self, world: World, *, submission: bool) -> None:
+    def __init__(self, world: WorldSpec, *, submission: bool) -> None:
         self.world = world
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.taken: list[Taken] = []
         self._submission = submission
@@ -227,15 +227,15 @@ class InMemory:
     """A session without a socket; ``step`` octets are given to it at a time, 0 for all at once."""
 
     def __init__(self, script: Script, step: int) -> None:
-        world = World()
+        world = WorldSpec()
         populate(world, script.personality)
         service = SERVICES[script.port]
-        profile = Profile(host_of(world, script.port), service)
+        profile = SmtpProfile(host_of(world, script.port), service)
         self._backend = Backend(world, submission=profile.is_submission)
         self._lines: list[str] = []
         channel = CHANNEL if service.security is Security.TLS else None
         peer = Peer("203.0.113.250", 50000, "app")
-        self._session = Session(profile, self._backend, self._record, peer, channel)
+        self._session = SmtpSession(profile, self._backend, self._record, peer, channel)
         self._step = step
         self._reader = ReplyReader()
         self._replies = self._reader.feed(self._session.greet())
@@ -278,8 +278,8 @@ class OverSocket:
 
     def __init__(self, script: Script) -> None:
         self._loop = loop_thread()
-        self.internet = Internet(seed=1, clock=VirtualClock())
-        self._delivered: list[Delivered] = []
+        self.internet = Simulation(seed=1, clock=VirtualClock())
+        self._delivered: list[MessageDelivered] = []
         self._changed = threading.Condition()
         self._loop.run(self._start(script))
         host = host_of(self.internet.world, script.port).name
@@ -298,7 +298,7 @@ class OverSocket:
         await self.internet.run_domain(self.internet.world.domain("example.org"))
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, Delivered):
+        if isinstance(event, MessageDelivered):
             with self._changed:
                 self._delivered.append(event)
                 self._changed.notify_all()
@@ -357,7 +357,7 @@ class OverSocket:
         return list(found.values())
 
     def lines(self) -> list[str]:
-        return [event.line for event in self.internet.log if isinstance(event, Exchange)]
+        return [event.line for event in self.internet.log if isinstance(event, SmtpCommand)]
 
 
 # Playing --------------------------------------------------------------------------------------------

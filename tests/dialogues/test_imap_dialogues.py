@@ -34,15 +34,15 @@ import pytest
 
 from fakemail import MailNet
 from fakemail.clock import VirtualClock
-from fakemail.imap.personality import PERSONALITIES, Profile
-from fakemail.imap.session import Session
-from fakemail.model.host import Host, Personality, Security, Service
+from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile
+from fakemail.imap.session import ImapSession
+from fakemail.model.host import HostOptions, HostSpec, Security, Service
 from fakemail.store.account import AccountStore
 from fakemail.store.mailstore import MailStore
-from fakemail.terms.address import address
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
+from fakemail.types.address import address
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.seeded_random import SeededRandom
 
 HERE = Path(__file__).parent / "imap"
 FILES = sorted(HERE.glob("*.txt"))
@@ -108,7 +108,7 @@ class Backend:
     """A host with one account."""
 
     def __init__(self, folders: dict[str, str]) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.clock = VirtualClock(BEGIN)
         self.store = MailStore(clock=self.clock, folders=lambda _: folders)
@@ -153,11 +153,11 @@ class Player:
         hide = frozenset(facts.get("hide", "").split())
         errors = int(facts.get("max_errors", 100))
         size = int(facts.get("max_message_size", 50 * 1024 * 1024))
-        personality = Personality(
+        personality = HostOptions(
             hide=hide, max_errors=errors, max_message_size=size, auth_in_clear="clear" in facts
         )
-        host = Host("imap.example.org", "203.0.113.1", "2001:db8::1", personality=personality)
-        self._profile = Profile(host, Service(port, 143, security), imap)
+        host = HostSpec("imap.example.org", "203.0.113.1", "2001:db8::1", personality=personality)
+        self._profile = ImapProfile(host, Service(port, 143, security), imap)
         self._channel = CHANNEL if port != "imap-clear" else None
         self.backend = Backend(dict(imap.folders))
         account = self.backend.store.account(address("bob@example.org"))
@@ -166,13 +166,13 @@ class Player:
         if "quota" in facts:
             account.quota.limit("STORAGE", int(facts["quota"]))
         self.account = account
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, ImapSession] = {}
         self._output: dict[int, list[str]] = {}
 
-    def session(self, number: int) -> Session:
+    def session(self, number: int) -> ImapSession:
         if number not in self._sessions:
             peer = Peer("203.0.113.250", 50000, "app")
-            session = Session(self._profile, self.backend, lambda *told: None, peer, self._channel)
+            session = ImapSession(self._profile, self.backend, lambda *told: None, peer, self._channel)
             self._sessions[number] = session
             self._output[number] = []
             greeting = session.greet()
@@ -263,14 +263,14 @@ class OverSocket:
         clear = facts.get("port") == "imap-clear"
         self.account = net.account("bob@example.org", password=PASSWORD)
         self._settings = self.account.imap if clear else self.account.imaps
-        self._settings.server.change(
+        self._settings.server.configure(
             imap=facts.get("like", "default"),
             hide=facts.get("hide", "").split(),
             max_errors=int(facts.get("max_errors", 100)),
             max_message_size=int(facts.get("max_message_size", 50 * 1024 * 1024)),
             auth_in_clear="clear" in facts,
         )
-        self.account.change(tokens=["t0ken"])
+        self.account.configure(tokens=["t0ken"])
         for number in range(1, int(facts.get("messages", 0)) + 1):
             self.account.inbox.put(message(number))
         if "quota" in facts:

@@ -23,20 +23,20 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from fakemail.clock import VirtualClock
-from fakemail.engine.internet import Internet
 from fakemail.engine.protocols import READABLE
-from fakemail.model.host import SERVICES, Host, Personality, Security
-from fakemail.model.world import World
-from fakemail.pop3.capabilities import Profile
-from fakemail.pop3.session import Session
-from fakemail.record.events import Told
+from fakemail.engine.simulation import Simulation
+from fakemail.events.kinds import CommandCompleted
+from fakemail.model.host import SERVICES, HostOptions, HostSpec, Security
+from fakemail.model.world import WorldSpec
+from fakemail.pop3.capabilities import Pop3Profile
+from fakemail.pop3.session import Pop3Session
 from fakemail.sasl.passwords import cram_md5_response
 from fakemail.store.account import AccountStore
 from fakemail.store.mailbox import Mailbox
-from fakemail.terms.address import Address, address
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
 from fakemail.tls.authority import process_authority
+from fakemail.types.address import Address, address
+from fakemail.types.channel import Channel
+from fakemail.types.seeded_random import SeededRandom
 from fakemail.wire.loop import loop_thread
 
 FILES = sorted((Path(__file__).parent / "pop3").glob("*.txt"))
@@ -59,7 +59,7 @@ class Script(NamedTuple):
 
     steps: list[Step]
     port: str
-    personality: Personality
+    personality: HostOptions
 
     def of(self, kind: str) -> list[str]:
         return [step.text for step in self.steps if step.kind == kind]
@@ -86,7 +86,7 @@ def read_script(path: Path) -> Script:
             steps.append(Step(number, kind, text))
         else:
             raise ValueError(f"{path.name}:{number}: what is {line!r}?")
-    return Script(steps, port, replace(Personality(), **fields))
+    return Script(steps, port, replace(HostOptions(), **fields))
 
 
 def unescape(text: str) -> bytes:
@@ -115,12 +115,12 @@ def octets_of(text: str, banner: str, last: str) -> bytes:
     return unescape(re.sub(r"\{apop:(.*?)\}", apop, text))
 
 
-def populate(world: World, personality: Personality) -> Host:
+def populate(world: WorldSpec, personality: HostOptions) -> HostSpec:
     world.add_domain("example.org")
     for local in ("bob", "ann", "jörg"):
         world.add_account(Address(local, "example.org"), PASSWORD)
     domain = world.ensure_reading_host("example.org", READABLE)
-    return world.change_host(replace(world.host(domain.reading_host), personality=personality))
+    return world.change_host(replace(world.host(domain.imap_host), personality=personality))
 
 
 class Player(Protocol):
@@ -139,17 +139,17 @@ class InMemory:
     """A session without a socket; ``step`` octets are given to it at a time, 0 for all at once."""
 
     def __init__(self, script: Script, step: int) -> None:
-        self._world = World()
+        self._world = WorldSpec()
         host = populate(self._world, script.personality)
         service = SERVICES[script.port]
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self._mailboxes = AccountStore("bob@example.org")
         self._lines: list[str] = []
         for text in script.of("M:"):
             self.inbox().append(unescape(text))
-        self._session = Session(
-            Profile(host, service), self, lambda stage, line, *rest: self._lines.append(line)
+        self._session = Pop3Session(
+            Pop3Profile(host, service), self, lambda stage, line, *rest: self._lines.append(line)
         )
         if service.security is Security.TLS:
             self._session.secured(CHANNEL)
@@ -211,7 +211,7 @@ class OverSocket:
 
     def __init__(self, script: Script) -> None:
         self._loop = loop_thread()
-        self._internet = Internet(seed=1, clock=VirtualClock())
+        self._internet = Simulation(seed=1, clock=VirtualClock())
         self._loop.run(self._start(script))
         target = self._internet.hosts["mail.example.org"].sites[script.port].endpoint
         self._socket: socket.socket = socket.create_connection(target, timeout=PATIENCE)
@@ -262,7 +262,7 @@ class OverSocket:
         return self._internet.store.mailbox(BOB)
 
     def commands(self) -> list[str]:
-        return [event.line for event in self._internet.log if isinstance(event, Told)]
+        return [event.line for event in self._internet.log if isinstance(event, CommandCompleted)]
 
     def close(self) -> None:
         self._socket.close()

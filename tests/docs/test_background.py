@@ -17,7 +17,7 @@ def play() -> tuple[str, str]:
     with MailNet(seed=1, clock=VirtualClock(datetime(2030, 5, 1, 12, tzinfo=UTC))) as net:
         shop, bob = net.accounts("hello@example.com", "bob@example.org")
         net.mx("example.org").faults.reply(Stage.SMTP_RCPT, Reply(451, "4.3.0", "busy"), times=1)
-        shop.submission.server.change(keep_connections=False)  # so that the transcript goes on to QUIT
+        shop.submission.server.configure(keep_connections=False)  # so that the transcript goes on to QUIT
         with shop.submission.smtplib() as client:
             client.sendmail(shop.address, [bob.address], "Subject: Welcome\n\nHello, Bob.\n")
         net.clock.advance(minutes(5))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from fakemail import Stage
-from fakemail.api.faults import HostFaults
-from fakemail.api.presets.account import AccountFaults
-from fakemail.api.presets.dns import DnsFaults
-from fakemail.faults.table import WATCHED, rows
+from fakemail.api.faults import FaultPresets
+from fakemail.api.presets.account import AccountPresets
+from fakemail.api.presets.dns import DnsPresets
+from fakemail.faults.catalogue import WATCHED, rows
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = "\n".join(
@@ -27,10 +27,10 @@ ON_SOCKETS = "\n".join(
 
 def presets(*kinds):
     names = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction)}
-    return sorted(name for name in names if not name.startswith("_") and name not in ("all", "lift"))
+    return sorted(name for name in names if not name.startswith("_") and name not in ("all", "clear"))
 
 
-@pytest.mark.parametrize("name", presets(HostFaults, DnsFaults, AccountFaults))
+@pytest.mark.parametrize("name", presets(FaultPresets, DnsPresets, AccountPresets))
 def test_a_plain_name_has_an_example(name):
     assert re.search(rf"\bfaults\.{name}\(", HOW_TO), f"show {name}() on a page of docs/how-to"
 

@@ -48,7 +48,7 @@ def test_rfc_1035_zone_files_and_answers(net):
 def test_rfc_3596_addresses(net):
     """RFC 3596: AAAA, and the reverse names of IPv6 addresses."""
     net.domain("example.org")
-    host = net.existing_host("mx1.example.org")
+    host = net.find_host("mx1.example.org")
     assert str(ask(net, "mx1.example.org", "AAAA").answer[0][0]) == host.ipv6
     assert str(net.dns.resolver().resolve_address(host.ipv6)[0]) == "mx1.example.org."
 
@@ -93,7 +93,7 @@ def test_rfc_9422_limits(net):
     """RFC 9422 §4.2: RCPTMAX is what the server really takes."""
     net.accounts("a@example.org", "b@example.org")
     mx = net.mx("example.org")
-    mx.server.change(max_recipients=1)
+    mx.server.configure(max_recipients=1)
     with mx.smtplib() as client:
         assert client.esmtp_features["limits"] == "RCPTMAX=1"
         refused = client.sendmail("x@shop.test", ["a@example.org", "b@example.org"], samples.plain())
@@ -173,7 +173,7 @@ def test_rfc_7208_and_rfc_7489_policies_are_published(net):
 def test_rfc_5802_and_rfc_7677_scram(net, mechanism):
     """RFC 5802 §5 and RFC 7677 §3: the first messages of SCRAM, base64 as RFC 4954 §4 wants it."""
     smtp = net.account("hello@shop.test").submissions
-    smtp.server.change(auth_mechanisms="all")
+    smtp.server.configure(auth_mechanisms="all")
     first = base64.b64encode(b"n,,n=hello@shop.test,r=rOprNGfwEbeRWgbNEkqO").decode()
     with smtplib.SMTP_SSL(smtp.host, smtp.port, context=smtp.ssl_context) as client:
         client.ehlo()

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from fakemail import MailNet
-from fakemail.engine.resolving import Resolver
-from fakemail.policy.facts import Facts
+from fakemail.dkim.dkim_verify import SignedMessage, verify
+from fakemail.dkim.key_record import TxtAnswer
+from fakemail.engine.resolvers import Resolver
 from fakemail.policy.spf import check_spf
+from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.policy.txt import texts
-from fakemail.signing.key_record import Texts
-from fakemail.signing.verify import SignedMessage, verify
-from fakemail.terms.address import NULL_PATH, address
-from fakemail.terms.peer import Peer
+from fakemail.types.address import NULL_PATH, address
+from fakemail.types.peer import Peer
 from namespaces import require_namespaces
 from spf_table import SpfCase, SpfGroup, groups
 
@@ -51,7 +51,7 @@ def net(group: SpfGroup) -> Iterator[MailNet]:
 
 def ours(net: MailNet, case: SpfCase) -> str:
     sender = address(case.sender) if case.sender else NULL_PATH
-    facts = Facts(
+    facts = TransactionFacts(
         "mx.example",
         Peer(case.client, 0, "app"),
         net.internet.clock.now(),
@@ -185,7 +185,7 @@ def test_spfquery_agrees(
     command = [program("spfquery"), "--scope", "mfrom", "--identity", sender, "--ip-address", client]
     run = shop.run(command, capture_output=True, text=True, timeout=30)
     assert run.stdout.split()[0] == result, run.stdout + run.stderr
-    facts = Facts(
+    facts = TransactionFacts(
         "mx.example",
         Peer(client, 0, "app"),
         shop.internet.clock.now(),
@@ -206,9 +206,9 @@ def letter() -> bytes:
 def dkim_results(net: MailNet, raw: bytes) -> list[str]:
     resolve = Resolver(net.internet, "app")
 
-    def look_up(name: str) -> Texts:
+    def look_up(name: str) -> TxtAnswer:
         answer = resolve(name, "TXT")
-        return Texts(answer.kind, texts(answer))
+        return TxtAnswer(answer.kind, texts(answer))
 
     return [each.result for each in verify(SignedMessage(raw), look_up, net.internet.clock.now())]
 
@@ -220,7 +220,7 @@ def test_opendkim_agrees_on_our_signatures(
     shop: MailNet, program: Callable[[str], str], canonicalization: str
 ) -> None:
     testmsg = program("opendkim-testmsg")
-    raw = shop.sign(letter(), domain="shop.test", canonicalization=canonicalization)
+    raw = shop.dkim_sign(letter(), domain="shop.test", canonicalization=canonicalization)
     for text, is_good in (
         (raw, True),
         (raw.replace(b"Hello", b"Hullo"), False),
@@ -234,7 +234,7 @@ def test_opendkim_agrees_on_our_signatures(
 
 def test_opendkim_agrees_on_a_key_that_is_not_there(shop: MailNet, program: Callable[[str], str]) -> None:
     testmsg = program("opendkim-testmsg")
-    raw = shop.sign(letter(), domain="shop.test", selector="unpublished")
+    raw = shop.dkim_sign(letter(), domain="shop.test", selector="unpublished")
     run = shop.run([testmsg], input=raw, capture_output=True, timeout=30)
     assert run.returncode
     assert dkim_results(shop, raw) == ["permerror"]

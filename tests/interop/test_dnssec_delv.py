@@ -34,7 +34,7 @@ def net():
         mailnet.dns.add("alias.example.org", "CNAME", "mx1.example.org.")
         mailnet.dns.add("deep.down.example.org", "A", "192.0.2.7")
         mailnet.dns.add("long.example.org", "TXT", "x" * 2000)
-        mailnet.domain("example.org").sign()
+        mailnet.domain("example.org").enable_dnssec()
         yield mailnet
 
 
@@ -85,7 +85,7 @@ def test_changed_records_are_signed_anew(net, tmp_path):
 
 
 def test_a_chain_from_the_parent(net, tmp_path):  # RFC 4035 §5.2
-    net.domain("sub.example.org").sign()
+    net.domain("sub.example.org").enable_dnssec()
     assert "; fully validated" in delv(net, tmp_path, "sub.example.org", "MX")
 
 
@@ -103,6 +103,6 @@ def test_a_child_that_is_not_signed_is_proven_so(net, tmp_path):
     ],
 )
 def test_flaws_are_found(net, tmp_path, flaw, what):
-    net.domain("example.org").sign(flaw=flaw)
+    net.domain("example.org").enable_dnssec(flaw=flaw)
     assert delv(net, tmp_path, "example.org", "MX") == ";; resolution failed: failure\n"  # SERVFAIL
     assert what in delv(net, tmp_path, "example.org", "MX", "+cdflag")

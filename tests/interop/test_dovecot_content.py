@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
+from fakemail.imap.content.bodystructure import body, bodystructure
 from fakemail.imap.content.envelope import envelope
 from fakemail.imap.content.search import SearchContext, compile_search
 from fakemail.imap.content.sections import binary, section
 from fakemail.imap.content.sorting import sort_order
-from fakemail.imap.content.structure import body, bodystructure
 from fakemail.imap.content.threading import thread, thread_lists
 from fakemail.imap.syntax.fetch_items import Section, SectionText
 from fakemail.imap.syntax.search_keys import (
@@ -41,8 +41,8 @@ from fakemail.imap.syntax.search_keys import (
     TextContains,
     ThreadAlgorithm,
 )
-from fakemail.mail import samples
-from fakemail.mail.mime import parse
+from fakemail.message import samples
+from fakemail.message.mime import parse
 from fakemail.store.content import Content
 from fakemail.store.message import StoredMessage
 

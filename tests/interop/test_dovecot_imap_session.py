@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fakemail.imap.session import Session
+from fakemail.imap.session import ImapSession
 from imap_host import Host, say
 
 pytestmark = pytest.mark.interop
@@ -310,7 +310,7 @@ def message(number: int) -> str:
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_as_dovecot_answers(name: str, dovecot: Say) -> None:
     host = Host()
-    ours: dict[int, Session] = {}
+    ours: dict[int, ImapSession] = {}
 
     def speak(who: int, command: str) -> list[str]:
         if who not in ours:

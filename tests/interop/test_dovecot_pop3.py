@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.model.host import POP3, Host, Personality
-from fakemail.pop3.capabilities import Profile
-from fakemail.pop3.session import Session
+from fakemail.message import samples
+from fakemail.model.host import POP3, HostOptions, HostSpec
+from fakemail.pop3.capabilities import Pop3Profile
+from fakemail.pop3.session import Pop3Session
 from fakemail.store.account import AccountStore
-from fakemail.terms.ids import Chance
+from fakemail.types.seeded_random import SeededRandom
 
 pytestmark = pytest.mark.interop
 
@@ -84,7 +84,7 @@ class Backend:
     """One account that everybody has."""
 
     def __init__(self, messages: Sequence[bytes]) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.mailboxes = AccountStore("tester")
         for message in messages:
@@ -112,14 +112,14 @@ class Backend:
 def ours(messages: Sequence[bytes], commands: bytes) -> tuple[bytes, list[bytes]]:
     backend = Backend(messages)
     # Dovecot's pop3 does not know UTF8, and sends such messages as they are.
-    host = Host(
+    host = HostSpec(
         "m.test",
         "192.0.2.1",
         "2001:db8::1",
         (POP3,),
-        Personality(auth_in_clear=True, hide=frozenset({"UTF8"})),
+        HostOptions(auth_in_clear=True, hide=frozenset({"UTF8"})),
     )
-    session = Session(Profile(host, POP3), backend, lambda *_: None)
+    session = Pop3Session(Pop3Profile(host, POP3), backend, lambda *_: None)
     session.greet()
     session.feed(b"USER tester\r\nPASS s3cret\r\n")
     out = session.feed(commands)

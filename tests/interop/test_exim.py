@@ -196,7 +196,7 @@ def test_it_bounces_on_our_refusal(net: MailNet, exim: Exim) -> None:
 
 def test_our_queue_delivers_to_it_as_a_mail_host(net: MailNet, exim: Exim, listening: int) -> None:
     shop = net.account("hello@shop.test")
-    net.attach("mx.real.test", "127.0.0.1", listening)
+    net.add_external_host("mx.real.test", "127.0.0.1", listening)
     net.domain("real.test", mx=["mx.real.test"])
     with shop.submission.smtplib() as client:
         client.sendmail(

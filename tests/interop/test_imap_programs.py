@@ -81,7 +81,7 @@ def test_curl_appends_and_gives_commands(bob, program, tmp_path):
 
 @pytest.mark.parametrize("mechanism", ["AUTH=PLAIN", "AUTH=LOGIN", "AUTH=CRAM-MD5"])
 def test_curl_logs_in(net, bob, program, mechanism):
-    bob.imaps.server.change(auth_mechanisms="all")
+    bob.imaps.server.configure(auth_mechanisms="all")
     assert curl(program, bob.imaps, "", "--login-options", mechanism)
     assert net.events(Stage.IMAP_AUTHENTICATE)[-1].status == "OK"
 
@@ -95,7 +95,7 @@ def test_curl_with_a_token(net, bob, program):
     "kind", ["gmail-like", "outlook-like", "yahoo-like", "minimal", "rev1_only", "strict"]
 )
 def test_curl_with_every_kind_of_server(bob, program, kind):
-    bob.imaps.server.change(imap=kind)
+    bob.imaps.server.configure(imap=kind)
     assert curl(program, bob.imaps, "INBOX?ALL") == "* SEARCH 1 2\n"
 
 

@@ -38,7 +38,7 @@ def verifies(net, program):
 @pytest.mark.parametrize("algorithm", ["rsa-2048", "rsa-1024"])
 def test_it_takes_what_is_signed(net, verifies, algorithm, canonicalization):
     net.domain("shop.test").dkim("k2", algorithm=algorithm, canonicalization=canonicalization)
-    raw = net.sign(samples.html(sender="Shop <hello@shop.test>"), domain="shop.test")
+    raw = net.dkim_sign(samples.html(sender="Shop <hello@shop.test>"), domain="shop.test")
     assert verifies(raw)
     assert not verifies(raw.replace(b"Subject: ", b"Subject: Re: "))
 
@@ -54,8 +54,8 @@ def test_it_takes_what_went_through_the_fake_internet(net, verifies):
     "flaw", ["dkim_key_missing", "dkim_key_revoked", "dkim_key_rotated", "dkim_key_malformed"]
 )
 def test_it_agrees_on_broken_keys(net, verifies, flaw):
-    domain = net.domain("shop.test").break_authentication(flaw)
-    raw = net.sign(samples.plain(sender="hello@shop.test"), domain="shop.test")
+    domain = net.domain("shop.test").add_auth_flaw(flaw)
+    raw = net.dkim_sign(samples.plain(sender="hello@shop.test"), domain="shop.test")
     assert not verifies(raw)
-    domain.mend_authentication()
+    domain.clear_auth_flaws()
     assert verifies(raw)

@@ -67,7 +67,7 @@ def test_curl_lists_and_reads(bob, program, service):
 
 @pytest.mark.parametrize("mechanism", ["AUTH=PLAIN", "AUTH=LOGIN", "AUTH=CRAM-MD5", "AUTH=+APOP"])
 def test_curl_logs_in(net, bob, program, mechanism):
-    bob.pop3s.server.change(auth_mechanisms="all")
+    bob.pop3s.server.configure(auth_mechanisms="all")
     assert curl(program, bob.pop3s, "", "--login-options", mechanism)
     stage = Stage.POP3_APOP if "APOP" in mechanism else Stage.POP3_AUTH
     assert net.events(stage)[-1].status == "+OK"
@@ -136,7 +136,7 @@ received = false
 
 @pytest.mark.parametrize("auth", ["on", "user", "apop", "plain", "cram-md5", "scram-sha-256"])
 def test_mpop_logs_in_and_gets_only_what_is_new(net, bob, program, tmp_path, auth):
-    bob.pop3s.server.change(auth_mechanisms="all")
+    bob.pop3s.server.configure(auth_mechanisms="all")
     mpop, folder, settings = program("mpop"), maildir(tmp_path), bob.pop3
     config = tmp_path / "mpoprc"
     config.write_text(

@@ -84,7 +84,7 @@ def test_our_queue_delivers_to_it_as_a_mail_host(postfix: tuple[int, Path]) -> N
     port, log = postfix
     with MailNet(timeout=30) as net:
         shop = net.account("hello@shop.test")
-        net.attach("mx.real.test", "127.0.0.1", port)
+        net.add_external_host("mx.real.test", "127.0.0.1", port)
         net.domain("real.test", mx=["mx.real.test"])
         to = ["ann@real.test", "bob@real.test", "gone@real.test"]
         for number in range(3):

@@ -104,7 +104,7 @@ def test_msmtp(run, shop, bob, program, tmp_path):
 
 
 def test_mbsync(run, mailnet, bob, program, tmp_path):
-    host = mailnet.domain("example.org").reading_host.name
+    host = mailnet.domain("example.org").imap_host.name
     bob.inbox.put("Subject: Fetched\r\n\r\nHello.\r\n")
     maildir = tmp_path / "mail"
     maildir.mkdir()
@@ -121,7 +121,7 @@ def test_mbsync(run, mailnet, bob, program, tmp_path):
 
 
 def test_getmail(run, mailnet, bob, program, tmp_path):
-    host = mailnet.domain("example.org").reading_host.name
+    host = mailnet.domain("example.org").imap_host.name
     bob.inbox.put("Subject: Fetched\r\n\r\nHello.\r\n")
     box = tmp_path / "message"
     (tmp_path / "getmailrc").write_text(
@@ -172,7 +172,7 @@ def test_openssl_with_its_hashed_directory(run, mailnet, shop, program):
 
 
 def test_imapfilter(run, mailnet, bob, program, tmp_path):
-    host = mailnet.domain("example.org").reading_host.name
+    host = mailnet.domain("example.org").imap_host.name
     bob.inbox.put("Subject: Found\r\n\r\nHello.\r\n")
     config = tmp_path / "config.lua"
     config.write_text(

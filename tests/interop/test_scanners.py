@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from fakemail.clock import monotonic
-from fakemail.mail import samples
-from fakemail.mail.marks import EICAR
-from fakemail.policy.scanners.scan import Question, Scan
+from fakemail.message import samples
+from fakemail.message.test_patterns import EICAR
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult
 from fakemail.wire.scanning import Place, scan
 
 pytestmark = pytest.mark.interop
@@ -28,8 +28,10 @@ _START = 30.0
 """Real seconds that a scanner may take to read its rules."""
 
 
-def ask(name: str, place: Place, raw: bytes) -> Scan:
-    return asyncio.run(scan(name, place, Question(raw, "192.0.2.9", sender="ann@shop.test"), patience=_START))
+def ask(name: str, place: Place, raw: bytes) -> ScanResult:
+    return asyncio.run(
+        scan(name, place, ScanRequest(raw, "192.0.2.9", sender="ann@shop.test"), patience=_START)
+    )
 
 
 def free_port() -> int:
@@ -107,9 +109,11 @@ def test_spamassassin(spamd: Place) -> None:
 
 
 def test_clamav(clamd: Place) -> None:
-    assert ask("clamav", clamd, samples.plain()) == Scan("clamav")
-    assert ask("clamav", clamd, samples.large(size=3_000_000)) == Scan("clamav")
-    assert ask("clamav", clamd, VIRUS) == Scan("clamav", is_bad=True, names=("Fakemail.Test.UNOFFICIAL",))
+    assert ask("clamav", clamd, samples.plain()) == ScanResult("clamav")
+    assert ask("clamav", clamd, samples.large(size=3_000_000)) == ScanResult("clamav")
+    assert ask("clamav", clamd, VIRUS) == ScanResult(
+        "clamav", is_bad=True, names=("Fakemail.Test.UNOFFICIAL",)
+    )
 
 
 def test_rspamd(rspamd: Place) -> None:

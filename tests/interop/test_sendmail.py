@@ -258,7 +258,7 @@ def test_where_a_machine_has_no_sendmail(tmp_path, bob, mailnet, monkeypatch):
     (place / "other").write_text("#!/bin/sh\necho still here\n")
     (place / "other").chmod(0o755)
     tmp_path.chmod(0o755)
-    monkeypatch.setattr("fakemail.capture.namespace._SENDMAIL", (f"{place}/sendmail",))
+    monkeypatch.setattr("fakemail.intercept.namespace._SENDMAIL", (f"{place}/sendmail",))
     assert sendmail(mailnet, bob.address, command=f"{place}/sendmail").returncode == 0
     assert bob.inbox.wait_for_one()
     assert mailnet.run([f"{place}/other"], capture_output=True).stdout == b"still here\n"

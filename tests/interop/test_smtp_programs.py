@@ -29,7 +29,7 @@ def test_curl_logs_in_and_sends(net, program, mechanism):
     curl = program("curl")
     shop, bob = net.accounts("hello@shop.test", "bob@example.org")
     settings = shop.submission
-    settings.server.change(auth_mechanisms="all")
+    settings.server.configure(auth_mechanisms="all")
     done = run(
         curl,
         "--silent",
@@ -99,7 +99,7 @@ def test_swaks_talks_to_the_mx_with_pipelining_and_tls(net, program):
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 def test_swaks_logs_in(net, program, mechanism):
     shop, bob = net.accounts("hello@shop.test", "bob@example.org")
-    shop.submission.server.change(auth_mechanisms="all")
+    shop.submission.server.configure(auth_mechanisms="all")
     done = run(
         program("swaks"),
         *("--server", shop.submission.host),
@@ -153,7 +153,7 @@ def test_dig_transfers_a_zone(net, program):
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"])
 def test_gnu_sasl_logs_in(net, program, mechanism):
     settings = net.account("hello@shop.test").submission
-    settings.server.change(auth_mechanisms="all")
+    settings.server.configure(auth_mechanisms="all")
     done = run(
         program("gsasl"),
         "--smtp",
@@ -175,7 +175,7 @@ def test_gnu_sasl_logs_in(net, program, mechanism):
 def test_swaks_says_with_xclient_for_whom_it_speaks(net, program):
     bob = net.account("bob@example.org")
     mx = net.mx("example.org")
-    mx.server.change(xclient_from={"app"})
+    mx.server.configure(xclient_from={"app"})
     done = run(
         program("swaks"),
         *("--server", mx.host, "--port", str(mx.port), "--ehlo", "client.test"),
@@ -190,7 +190,7 @@ def test_swaks_says_with_xclient_for_whom_it_speaks(net, program):
 def test_swaks_speaks_the_proxy_protocol(net, program, version):
     bob = net.account("bob@example.org")
     mx = net.mx("example.org")
-    mx.server.change(proxy_from={"app"})
+    mx.server.configure(proxy_from={"app"})
     family = "TCP4" if version == "1" else "AF_INET"
     done = run(
         program("swaks"),

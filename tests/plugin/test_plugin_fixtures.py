@@ -100,7 +100,7 @@ def test_a_world_of_a_module(project: pytest.Pytester) -> None:
 
 _ASYNC = """
     import pytest
-    from fakemail import AsyncMailNet, WrongFace
+    from fakemail import AsyncMailNet, BlockingCallInLoop
 
     {mark}
     async def test_await(async_mailnet):
@@ -115,9 +115,9 @@ _ASYNC = """
     {mark}
     async def test_block(mailnet):
         bob = mailnet.account("bob@example.org")
-        with pytest.raises(WrongFace, match=r"async_mailnet.*await .*wait_for_one"):
+        with pytest.raises(BlockingCallInLoop, match=r"async_mailnet.*await .*wait_for_one"):
             bob.inbox.wait_for_one()
-        with pytest.raises(WrongFace, match=r"await .*settle"):
+        with pytest.raises(BlockingCallInLoop, match=r"await .*settle"):
             mailnet.settle()
 """
 

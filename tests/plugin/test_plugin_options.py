@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.terms.ids import seed_from
+from fakemail.types.seeded_random import seed_from
 
 
 def test_a_mark_describes_the_world(project: pytest.Pytester) -> None:

@@ -32,7 +32,7 @@ def test_a_wrong_recipient(project: pytest.Pytester) -> None:
     run.assert_outcomes(failed=1)
     run.stdout.fnmatch_lines(
         [
-            "E       *MailExpectation: wanted: a message to bob@example.org within 0.5 s",
+            "E       *MailAssertionError: wanted: a message to bob@example.org within 0.5 s",
             "E       found:  nothing in INBOX of bob@example.org",
             "E       last:   the journey to bobby@example.org (none went to bob@example.org)",
             "E                 1  smtp.shop.test   took it from app * 250 2.0.0 queued as *",
@@ -42,7 +42,7 @@ def test_a_wrong_recipient(project: pytest.Pytester) -> None:
             "E               Fate: bounced after a refusal at smtp.rcpt by mx1.example.org: 550 5.1.1 (no such user)",
             "E       again:  --mailnet-seed=42",
             "",
-            "test_a_wrong_recipient.py:7: MailExpectation",
+            "test_a_wrong_recipient.py:7: MailAssertionError",
             "*- fakemail journey -*",
             "1 of 1: hello@shop.test to bobby@example.org, 'Welcome, Bob'",
             "  1  smtp.shop.test   took it from app * 250 2.0.0 queued as *",
@@ -67,9 +67,12 @@ def test_a_wrong_recipient(project: pytest.Pytester) -> None:
     ("line", "text"),
     [
         ('mailnet.account("bob")', "DeclarationError: 'bob' is not an address: *"),
-        ('mailnet.mx("exmaple.org")', "UnknownName: no domain 'exmaple.org' is declared; *'example.org'*"),
+        (
+            'mailnet.mx("exmaple.org")',
+            "UnknownNameError: no domain 'exmaple.org' is declared; *'example.org'*",
+        ),
         ('mailnet.domain("shop.test").alias("a..b", bob)', "DeclarationError: *a..b*"),
-        ('mailnet.journey(to="bobby@example.org")', "MailExpectation: expected one of *"),
+        ('mailnet.journey(to="bobby@example.org")', "MailAssertionError: expected one of *"),
         ("mailnet.close(); bob.inbox.one()", "ClosedError: *"),
     ],
 )
@@ -88,8 +91,8 @@ def test_the_traceback_of_a_mistake_is_the_line_of_the_test(
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("mail.link('Confirm')", "fakemail.errors.MailExpectation: no link of <Message 'Hi' *"),
-        ("mail.code()", "fakemail.errors.MailExpectation: no code was found in <Message 'Hi' *"),
+        ("mail.link('Confirm')", "fakemail.errors.MailAssertionError: no link of <Message 'Hi' *"),
+        ("mail.code()", "fakemail.errors.MailAssertionError: no code was found in <Message 'Hi' *"),
         ("Reply(452, '5.1.1')", "ValueError: enhanced status code 5.1.1 does not go with reply code 452"),
         ("Reply(99)", "ValueError: a reply code has three digits *"),
         (
@@ -109,9 +112,9 @@ def test_the_traceback_of_a_mistake_is_the_line_of_the_test(
             "bob.inbox.wait_for_one(matching='Hi')",
             "TypeError: matching= takes a matcher such as HasSubject('Welcome') *, not 'Hi'; *",
         ),
-        ("bob.inbox[1]", "fakemail.errors.MailExpectation: wanted: 2 messages to bob@example.org"),
-        ("bob.inbox[-2]", "fakemail.errors.MailExpectation: wanted: 2 messages to bob@example.org"),
-        ("bob.folder('Sent')[0]", "fakemail.errors.MailExpectation: wanted: a message to bob@example.org"),
+        ("bob.inbox[1]", "fakemail.errors.MailAssertionError: wanted: 2 messages to bob@example.org"),
+        ("bob.inbox[-2]", "fakemail.errors.MailAssertionError: wanted: 2 messages to bob@example.org"),
+        ("bob.folder('Sent')[0]", "fakemail.errors.MailAssertionError: wanted: a message to bob@example.org"),
         (
             "mailnet.accounts(['a@b.test'])",
             "fakemail.errors.DeclarationError: pass addresses one by one, as in accounts(*names), *as ['a@b.test'].",
@@ -177,7 +180,7 @@ def test_nothing_sent(project: pytest.Pytester) -> None:
     "line",
     [
         'mailnet.host("mx9.example.org", services=["smpt"])',
-        'mailnet.existing_host("mx1.example.org").change(hide="STARTTSL")',
+        'mailnet.find_host("mx1.example.org").configure(hide="STARTTSL")',
         'mailnet.clock.advance("2h")',
         'bob.inbox.wait_for_one(matching="Hi")',
     ],
@@ -442,7 +445,7 @@ _BROKEN = """
     def test_cause({world}):
         {world}.account("bob@example.org")
         smtp = {world}.mx("example.org")
-        smtp.server.handle_with(Broken())
+        smtp.server.attach_handler(Broken())
         with pytest.raises(smtplib.SMTPException):
             shop.send(smtp, "bob@example.org")
 

@@ -89,12 +89,12 @@ def test_x_stops_at_the_first_point_that_fails(project: pytest.Pytester) -> None
     project.runpytest("--mailnet-sweep=smtp.mail-*yz", "-x").assert_outcomes(passed=1, failed=1)
 
 
-def test_lf_runs_the_points_that_failed(project: pytest.Pytester) -> None:
+def test_lf_runs_the_points_that_failed(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:playwright -p no:fakefs")  # with the cache, for once
     project.makepyfile(f"{CARELESS}\n\ndef test_other():\n    assert False\n")
-    with_cache = ("-o", "addopts=")
-    run = project.runpytest(*with_cache, "--mailnet-sweep=smtp.[mq]*-[45]yz")
+    run = project.runpytest("--mailnet-sweep=smtp.[mq]*-[45]yz")
     run.assert_outcomes(passed=3, failed=3)
-    run = project.runpytest(*with_cache, "--lf", "-v")
+    run = project.runpytest("--lf", "-v")
     run.assert_outcomes(passed=1, failed=3)
     run.stdout.fnmatch_lines(["smtp.mail-5yz  MAIL LOST *"])
 

@@ -29,7 +29,7 @@ from fakemail import (
     minutes,
     samples,
 )
-from fakemail.faults.table import rows
+from fakemail.faults.catalogue import rows
 from scripted_smtp import ScriptedServer, scripted
 
 DOMAINS = ("a.test", "b.test", "c.test")
@@ -48,20 +48,20 @@ FAULTS = (
     faults.drop(),
     faults.reset(),
     faults.garbage(),
-    faults.half_reply(),
-    faults.lose_reply(),
+    faults.partial_reply(),
+    faults.drop_reply(),
     faults.close(),
     faults.no_reply(),
     faults.delay(minutes(1)),
     faults.delay(minutes(30)),
-    faults.half_reply("hang"),
-    faults.lose_reply("hang"),
+    faults.partial_reply("hang"),
+    faults.drop_reply("hang"),
     faults.garbage("250-"),
     faults.garbage("354 go on\r\n"),
     faults.garbage("250 OK\r\n"),
     faults.duplicate_reply(),
     faults.malformed(),
-    faults.overlong(),
+    faults.oversized_line(),
     faults.trickle(),
 )
 FAULTY = (
@@ -185,23 +185,23 @@ def build(net: MailNet, plan: Plan) -> None:
     for user, (targets, keep_copy, srs) in plan.forwards.items():
         others = [target for target in targets if target != user]
         if others:
-            net.account(user).forward(others, keep_copy=keep_copy, srs=srs)
+            net.account(user).set_forwarding(others, keep_copy=keep_copy, srs=srs)
     for address, (members, verp) in plan.lists.items():
         net.mailing_list(address, members=[each for each in members if each != address], verp=verp)
     for user in plan.away:
-        net.account(user).auto_reply("Away.")
+        net.account(user).set_auto_reply("Away.")
     for user in plan.full:
-        net.account(user).change(quota_messages=1)
+        net.account(user).configure(quota_messages=1)
     running = {host for host in HOSTS if host in net.internet.hosts}
     for host in plan.stopped & running:
-        net.existing_host(host).stop()
+        net.find_host(host).stop()
     for host in plan.deferring.keys() & running:
-        net.existing_host(host).handle_with(Deferring(plan.deferring[host]))
+        net.find_host(host).attach_handler(Deferring(plan.deferring[host]))
     for host in plan.faults.keys() & running:
         for (stage, action), times in plan.faults[host]:
-            net.existing_host(host).faults.add(stage, action, times=times, must_fire=False)
+            net.find_host(host).faults.add(stage, action, times=times, must_fire=False)
     for host, style in plan.styles.items():
-        net.existing_host(host).change(bounces=style)
+        net.find_host(host).configure(bounces=style)
 
 
 def send(net: MailNet, plan: Plan) -> None:
@@ -264,7 +264,7 @@ def test_no_combination_of_faults_stops_the_world(seed: int) -> None:
         shop, bob = net.accounts("shop@shop.test", "bob@a.test")
         to = [bob.address, "gone@a.test"]
         for number, server in enumerate(odd):
-            net.attach(f"mx.real{number}.test", "127.0.0.1", server.port)
+            net.add_external_host(f"mx.real{number}.test", "127.0.0.1", server.port)
             net.domain(f"real{number}.test", mx=[f"mx.real{number}.test"])
             to.append(f"ann@real{number}.test")
         for (stage, action), times in combination:

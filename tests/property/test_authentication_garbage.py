@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_dns import FakeDns
+from fakemail.dkim.key_record import KeyProblem, read_key
+from fakemail.dkim.tag_list import TagError, read_tags
 from fakemail.dns.records import record
 from fakemail.policy.authentication import METHODS, SenderAuthentication
 from fakemail.policy.dmarc_record import read_dmarc_record
-from fakemail.signing.key_record import KeyProblem, read_key
-from fakemail.signing.tags import TagError, read_tags
 
 TERMS = st.sampled_from(
     [

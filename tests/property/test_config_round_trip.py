@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakemail.errors import DeclarationError
-from fakemail.model.account import AutoReply, Forward
+from fakemail.model.account import AutoReply, ForwardTo
 from fakemail.model.description import (
     AccountEntry,
     Description,
@@ -26,15 +26,15 @@ from fakemail.model.description import (
 )
 from fakemail.model.dkim import ALGORITHMS, CANONICALIZATIONS, Dkim
 from fakemail.model.domain import Routing
-from fakemail.model.host import BOUNCE_STYLES, SERVICES, Personality
-from fakemail.model.mailing_list import MailingList
+from fakemail.model.host import BOUNCE_STYLES, SERVICES, HostOptions
+from fakemail.model.mailing_list import MailingListSpec
 from fakemail.model.policy import Policy
 from fakemail.model.toml import read_toml
 from fakemail.model.toml_writer import to_toml
 from fakemail.model.transport_security import DNSSEC_FLAWS, LONGEST_AGE, STS_FLAWS, STS_MODES, MtaSts
-from fakemail.model.world import World
-from fakemail.terms.address import Address, quote_local
-from fakemail.terms.domains import a_labels
+from fakemail.model.world import WorldSpec
+from fakemail.types.address import Address, quote_local
+from fakemail.types.domains import a_labels
 
 # Anything that UTF-8 can carry, and what is hard for TOML more often than chance has it.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text(
@@ -95,7 +95,7 @@ policies = st.builds(
 )
 zone_entries = st.builds(ZoneEntry, domain_names, signed, allow_transfer=sets)
 personalities = st.builds(
-    Personality,
+    HostOptions,
     hide=sets,
     max_recipients=st.integers(0, 10**12),
     idle_timeout=st.floats(0, allow_nan=False),
@@ -130,13 +130,13 @@ account_entries = st.builds(
     st.none() | st.builds(AutoReply, texts, st.none() | texts, st.integers(0, 99)),
     st.none()
     | st.builds(
-        Forward, st.lists(addresses, min_size=1, max_size=2).map(tuple), st.booleans(), st.booleans()
+        ForwardTo, st.lists(addresses, min_size=1, max_size=2).map(tuple), st.booleans(), st.booleans()
     ),
 )
 list_entries = st.builds(
     ListEntry,
     st.builds(
-        MailingList,
+        MailingListSpec,
         addresses,
         st.lists(addresses, max_size=2).map(tuple),
         texts,
@@ -200,9 +200,9 @@ def test_a_description_survives_its_text(description):
     assert complete(read_toml(text)) == complete(description)
 
 
-def built(description: Description) -> World:
+def built(description: Description) -> WorldSpec:
     """A world with whatever of a description can be, made step by step as a test would."""
-    world = World()
+    world = WorldSpec()
     for host in description.hosts:
         with suppress(DeclarationError):
             world.add_host(
@@ -257,7 +257,7 @@ def built(description: Description) -> World:
 @given(descriptions)
 def test_a_world_survives_its_text(description):
     world = built(description)
-    again, problems = World(), Problems()
+    again, problems = WorldSpec(), Problems()
     declare(again, read_toml(to_toml(describe(world))), password=str, problems=problems)
     assert problems.lines == []
     assert again.hosts == world.hosts

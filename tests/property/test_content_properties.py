@@ -8,21 +8,21 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.mail import samples
-from fakemail.mail.envelope import Body
-from fakemail.model.filtering import (
+from fakemail.message import samples
+from fakemail.message.envelope import BodyType
+from fakemail.model.content_rules import (
     BULK_PACKS,
     BULK_RULES,
     CHECK_GROUPS,
     CHECK_NAMES,
     SCANNERS,
     STEPS,
-    Rules,
+    ContentRules,
 )
-from fakemail.model.policy_reading import OUTCOMES, read_policy, write
-from fakemail.policy.content.archives import File, Look
+from fakemail.model.policy_schema import OUTCOMES, read_policy, write
+from fakemail.policy.content.archives import ArchiveScan, CarriedFile
 from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.content.matter import Matter
+from fakemail.policy.content.content_view import ContentView
 from fakemail.policy.content.scorer import score
 from judging import facts, findings, packed, resolver
 
@@ -39,13 +39,13 @@ GARBAGE = st.one_of(
     st.binary(max_size=200), st.lists(st.one_of(_PIECES, st.binary(max_size=4)), max_size=60).map(b"".join)
 )
 _ARCHIVE = packed({"a.txt": b"x" * 500, "b.zip": packed({"c.exe": b"MZ"}), "d.pdf": bytes(5000)})
-_RULES = Rules(url_blocklists=("uribl.test",))
+_RULES = ContentRules(url_blocklists=("uribl.test",))
 
 
 @given(GARBAGE)
 @settings(max_examples=300)
 def test_garbage_raises_nothing(raw: bytes) -> None:
-    found = findings(raw, _RULES, resolve=resolver(), body=Body.SEVEN_BIT)
+    found = findings(raw, _RULES, resolve=resolver(), body=BodyType.SEVEN_BIT)
     assert set(found) == set(CHECKS)
     for each in found.values():
         assert each.sentence.isascii()
@@ -68,8 +68,8 @@ def test_a_broken_archive_is_read_within_its_bounds(data: st.DataObject) -> None
     for _ in range(data.draw(st.integers(0, 5))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(octets[: data.draw(st.integers(4, len(octets)))])
-    look = Look(members_left=10, octets_left=1000, max_ratio=10, max_nesting=2)
-    files = list(look.into(File("a.zip", cut)))
+    look = ArchiveScan(members_left=10, octets_left=1000, max_ratio=10, max_nesting=2)
+    files = list(look.into(CarriedFile("a.zip", cut)))
     assert sum(len(file.content) for file in files) <= 1000
     assert len(files) <= 10
 
@@ -80,7 +80,7 @@ _NAMES = st.text(st.characters(min_codepoint=48, max_codepoint=0x2FFF, exclude_c
 @given(st.dictionaries(_NAMES, st.binary(max_size=50), max_size=5))
 def test_what_is_packed_is_found(files: dict[str, bytes]) -> None:
     raw = samples.with_attachment(filename="a.zip", content=packed(files, how=zipfile.ZIP_STORED))
-    inside = {file.content for file in Matter(facts(raw), Rules()).files if file.inside}
+    inside = {file.content for file in ContentView(facts(raw), ContentRules()).files if file.inside}
     assert inside == set(files.values())
 
 

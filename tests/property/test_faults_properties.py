@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail import Stage, faults
-from fakemail.faults.facts import Facts, Where
-from fakemail.faults.register import Register
-from fakemail.faults.rule import Rule, Scope
-from fakemail.faults.when import PER, When
-from fakemail.terms.address import NULL_PATH, Address
-from fakemail.terms.peer import Peer
+from fakemail.faults.context import FaultContext, Match
+from fakemail.faults.registry import FaultRegistry
+from fakemail.faults.rule import FaultRule, FaultScope
+from fakemail.faults.schedule import PER, Schedule
+from fakemail.types.address import NULL_PATH, Address
+from fakemail.types.peer import Peer
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 STAGES = st.sampled_from([Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_END])
@@ -23,7 +23,7 @@ PATTERNS = (
 )
 TIMES = st.none() | st.integers(-2, 9).map(lambda minutes: START + timedelta(minutes=minutes))
 WHERE = st.builds(
-    Where,
+    Match,
     client=PATTERNS,
     sender=PATTERNS,
     recipient=PATTERNS,
@@ -32,7 +32,7 @@ WHERE = st.builds(
     after=st.none() | st.integers(1, 9),
 )
 WHEN = st.builds(
-    When,
+    Schedule,
     skip=st.integers(0, 3),
     every=st.integers(1, 3),
     times=st.none() | st.integers(1, 4),
@@ -41,10 +41,12 @@ WHEN = st.builds(
     since=TIMES,
     until=TIMES,
 )
-SCOPES = st.sampled_from([Scope(), Scope(host="mx"), Scope(host="other"), Scope(domain="example.org")])
+SCOPES = st.sampled_from(
+    [FaultScope(), FaultScope(host="mx"), FaultScope(host="other"), FaultScope(domain="example.org")]
+)
 SPECS = st.lists(st.tuples(STAGES, WHERE, WHEN, SCOPES), max_size=5)
 FACTS = st.builds(
-    Facts,
+    FaultContext,
     client=st.none() | st.sampled_from([Peer("203.0.113.5", 1, "app"), Peer("192.0.2.1", 2, "mx.shop.test")]),
     connection=st.integers(0, 3),
     sender=st.none() | PATHS,
@@ -59,7 +61,7 @@ def play(specs, moments, seed):
     """What was decided, and the rules in the end."""
     time = [START]
     told = []
-    register = Register(
+    register = FaultRegistry(
         now=lambda: time[0],
         seed=seed,
         hosts_of=lambda domain, _: {"example.org": ("mx",)}.get(domain, ()),
@@ -67,7 +69,8 @@ def play(specs, moments, seed):
     )
     book = register.book("mx")
     rules = [
-        register.add(Rule(stage, faults.drop(), where, when, scope)) for stage, where, when, scope in specs
+        register.add(FaultRule(stage, faults.drop(), where, when, scope))
+        for stage, where, when, scope in specs
     ]
     decided = []
     for stage, facts, passes in moments:
@@ -83,11 +86,11 @@ def test_the_counts_add_up(specs, moments, seed):
     decided, rules, told, book, now = play(specs, moments, seed)
     assert sum(decided) == sum(rule.fired for rule in rules) == len(told)
     for rule in rules:
-        assert 0 <= rule.fired <= rule.occasions <= rule.reached <= len(moments)
+        assert 0 <= rule.fired <= rule.occasions <= rule.evaluated <= len(moments)
         assert rule.when.times is None or rule.fired <= rule.when.times
-        if rule.scope == Scope(host="other"):
-            assert rule.reached == 0
-    for rules_of_stage in book.in_force.values():
+        if rule.scope == FaultScope(host="other"):
+            assert rule.evaluated == 0
+    for rules_of_stage in book.active.values():
         assert all(rule.is_in_force(now) for rule in rules_of_stage)
 
 

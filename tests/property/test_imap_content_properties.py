@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakemail.imap.content.bodystructure import body, bodystructure
 from fakemail.imap.content.envelope import envelope
 from fakemail.imap.content.index import HeaderIndex, collation_key
 from fakemail.imap.content.preview import preview
@@ -18,9 +19,8 @@ from fakemail.imap.content.search import SearchContext, compile_search
 from fakemail.imap.content.sections import UnknownEncoding, binary, body_string, section
 from fakemail.imap.content.sorting import sort_order
 from fakemail.imap.content.strings import string
-from fakemail.imap.content.structure import body, bodystructure
 from fakemail.imap.content.subject import base_subject
-from fakemail.imap.content.threading import Threads, thread, thread_lists
+from fakemail.imap.content.threading import ThreadBuilder, thread, thread_lists
 from fakemail.imap.syntax.fetch_items import Section, SectionText
 from fakemail.imap.syntax.search_keys import (
     BodyContains,
@@ -30,8 +30,8 @@ from fakemail.imap.syntax.search_keys import (
     TextContains,
     ThreadAlgorithm,
 )
-from fakemail.mail.headers import Headers, body_offset, split_fields
-from fakemail.mail.mime import parse
+from fakemail.message.headers import Headers, body_offset, split_fields
+from fakemail.message.mime import parse
 from fakemail.store.content import Content
 from fakemail.store.message import StoredMessage
 
@@ -316,7 +316,7 @@ def test_threads_hold_each_message_once(box: list[StoredMessage], algorithm: Thr
     _no_dummies_below_the_top(threads)
 
 
-def _no_dummies_below_the_top(threads: Threads) -> None:
+def _no_dummies_below_the_top(threads: ThreadBuilder) -> None:
     for children in threads.children.values():
         assert all(child < threads.messages for child in children)
     for top in threads.tops:

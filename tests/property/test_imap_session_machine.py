@@ -8,14 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from fakemail.imap.session import Session
+from fakemail.imap.session import ImapSession
 from imap_host import Host, say
 
 
 class Client:
     """What a client learns: the uid and the flags of each number, by nothing but what the server says."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ImapSession) -> None:
         self.session = session
         self.uids: list[int | None] = []
         self.flags: list[frozenset[str] | None] = []

@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.imap.session import Session
+from fakemail.imap.session import ImapSession
 from imap_host import Host, say
 
 FLAGS = ("\\Seen", "\\Flagged", "Work")
@@ -40,7 +40,7 @@ class Cache:
                 self.modseq = int(found[1])
 
 
-def lines_of(session: Session, command: str) -> list[str]:
+def lines_of(session: ImapSession, command: str) -> list[str]:
     lines = say(session, command).decode().split("\r\n")[:-1]
     assert " OK" in lines[-1], lines
     return lines

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakemail.imap.syntax.errors import CommandError
-from fakemail.imap.syntax.framing import ContinuationWanted, Event, Frame, Framer, Refused, literal_limits
+from fakemail.imap.syntax.framing import (
+    ContinuationWanted,
+    Event,
+    Frame,
+    Framer,
+    LiteralRefused,
+    literal_limits,
+)
 from fakemail.imap.syntax.parser import parse
 from fakemail.imap.syntax.scanner import Dialect
 
@@ -85,10 +92,10 @@ def test_any_chunking_gives_the_same_events(data: bytes, cuts: list[int]) -> Non
     assert _events(data, list(range(len(data)))) == whole
 
 
-def _refusals(data: bytes, dialect: Dialect) -> list[Refused | CommandError]:
-    found: list[Refused | CommandError] = []
+def _refusals(data: bytes, dialect: Dialect) -> list[LiteralRefused | CommandError]:
+    found: list[LiteralRefused | CommandError] = []
     for event in _events(data, []):
-        if isinstance(event, Refused):
+        if isinstance(event, LiteralRefused):
             found.append(event)
         elif isinstance(event, Frame):
             try:

@@ -16,7 +16,7 @@ from fakemail.imap.syntax import commands as c
 from fakemail.imap.syntax import mailbox_commands as m
 from fakemail.imap.syntax import printing as p
 from fakemail.imap.syntax import search_keys as k
-from fakemail.imap.syntax.commands import Command, NewMessage, Request
+from fakemail.imap.syntax.commands import AppendMessage, Command, Request
 from fakemail.imap.syntax.fetch_items import (
     FetchBinary,
     FetchBinarySize,
@@ -134,12 +134,14 @@ returns = st.none() | st.builds(
 )
 messages = st.one_of(
     st.builds(
-        NewMessage,
+        AppendMessage,
         st.binary(max_size=30).map(lambda octets: octets.replace(b"\0", b"\n")),
         flags,
         st.none() | moments,
     ),
-    st.builds(NewMessage, st.binary(max_size=30), flags, st.none() | moments, st.just(True), st.booleans()),
+    st.builds(
+        AppendMessage, st.binary(max_size=30), flags, st.none() | moments, st.just(True), st.booleans()
+    ),
 )
 plain_kinds = [kind for kind in m.FilterKind if kind.value not in ("subtree", "subtree-one", "mailboxes")]
 named_kinds = [m.FilterKind.SUBTREE, m.FilterKind.SUBTREE_ONE, m.FilterKind.MAILBOXES]
@@ -195,22 +197,22 @@ strategies: dict[type[Command], st.SearchStrategy[Any]] = {
     **{
         kind: st.builds(kind)
         for kind in (
-            c.Capability,
+            c.CapabilityCommand,
             c.Noop,
             c.Logout,
-            c.StartTls,
+            c.StartTlsCommand,
             c.Unauthenticate,
-            c.Idle,
-            c.Check,
-            c.Close,
+            c.IdleCommand,
+            c.CheckCommand,
+            c.CloseCommand,
             c.Unselect,
-            m.Namespace,
+            m.NamespaceCommand,
             m.NotifyNone,
         )
     },
     c.Id: st.builds(c.Id, st.none() | st.lists(st.tuples(texts, st.none() | texts), max_size=3).map(tuple)),
     c.Authenticate: st.builds(c.Authenticate, words, st.none() | st.binary(max_size=20)),
-    c.Login: st.builds(c.Login, texts, texts),
+    c.LoginCommand: st.builds(c.LoginCommand, texts, texts),
     c.Compress: st.builds(c.Compress, words),
     c.Enable: st.builds(c.Enable, st.lists(words, min_size=1, max_size=3, unique=True).map(tuple)),
     c.Expunge: st.builds(c.Expunge, st.none() | number_sets),
@@ -256,7 +258,7 @@ strategies: dict[type[Command], st.SearchStrategy[Any]] = {
     ),
     m.Lsub: st.builds(m.Lsub, plain_names, plain_names),
     m.Xlist: st.builds(m.Xlist, plain_names, plain_names),
-    m.Status: st.builds(m.Status, names, status_items),
+    m.StatusCommand: st.builds(m.StatusCommand, names, status_items),
     m.Append: st.builds(m.Append, names, st.lists(messages, min_size=1, max_size=3).map(tuple)),
     m.GetQuota: st.builds(m.GetQuota, texts),
     m.SetQuota: st.builds(m.SetQuota, texts, st.lists(st.tuples(words, modseqs), max_size=3).map(tuple)),
@@ -335,7 +337,7 @@ class Printer:
                 yield mechanism.encode()
                 if initial is not None:
                     yield base64.b64encode(initial) or b"="
-            case c.Login(username, password):
+            case c.LoginCommand(username, password):
                 yield from (self.astring(username), self.astring(password))
             case c.Compress(mechanism):
                 yield mechanism.encode()
@@ -411,7 +413,7 @@ class Printer:
                     yield from (b"RETURN", p.parenthesised(options))
             case m.Lsub(reference, pattern) | m.Xlist(reference, pattern):
                 yield from (self.pattern(reference), self.pattern(pattern))
-            case m.Status(mailbox, items):
+            case m.StatusCommand(mailbox, items):
                 yield from (self.mailbox(mailbox), self.status(items))
             case m.GetQuota(root):
                 yield self.astring(root)
@@ -451,7 +453,7 @@ class Printer:
     def status(self, items: Iterable[m.StatusItem]) -> bytes:
         return p.parenthesised(item.value.encode() for item in items)
 
-    def message(self, message: NewMessage) -> bytes:
+    def message(self, message: AppendMessage) -> bytes:
         words = [p.flag_list(message.flags)] if message.flags else []
         words += [p.date_time(message.date)] if message.date else []
         literal = p.literal(message.octets, binary=message.binary)

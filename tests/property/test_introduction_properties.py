@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fakemail.errors import ProtocolError
 from fakemail.smtp.grammar import encode_xtext
 from fakemail.smtp.xclient import ATTRIBUTES, read_xclient
-from fakemail.wire.proxy import Header, read_header
+from fakemail.wire.proxy import ProxyHeader, read_header
 
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
 ports = st.integers(0, 0xFFFF)
@@ -55,7 +55,7 @@ def test_a_header_is_read_when_it_is_whole(version, address, port, behind):
     header = written(version, address, port)
     for end in range(len(header)):
         assert read_header(header[:end]) is None
-    assert read_header(header + behind) == Header(version, (address, port), len(header))
+    assert read_header(header + behind) == ProxyHeader(version, (address, port), len(header))
 
 
 @given(

@@ -6,21 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.clock import VirtualClock
+from fakemail.events.kinds import Connected, Disconnected
+from fakemail.events.log import Log
 from fakemail.lint.linting import lint
 from fakemail.lint.rules import RULES
-from fakemail.mail.envelope import Envelope
-from fakemail.model.host import SUBMISSION, Host, Personality
-from fakemail.record.events import Connected, Disconnected
-from fakemail.record.log import Log
-from fakemail.sasl.exchange import Credentials
+from fakemail.message.envelope import Envelope
+from fakemail.model.host import SUBMISSION, HostOptions, HostSpec
+from fakemail.sasl.exchange import CredentialStore
 from fakemail.smtp.backend import Receipt
-from fakemail.smtp.extensions import Profile
-from fakemail.smtp.session import Session
-from fakemail.terms.address import Address, Path
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Verdict
+from fakemail.smtp.extensions import SmtpProfile
+from fakemail.smtp.session import SmtpSession
+from fakemail.types.address import Address, Path
+from fakemail.types.peer import Peer
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import ACCEPTED, Verdict
 from smtp_backend import Unjudging
 
 SECRET = "AHMAczNjcmV0"
@@ -52,10 +52,10 @@ PIECES = st.lists(st.one_of(WORDS, st.binary(max_size=30)), max_size=25)
 class Backend(Unjudging):
     """Takes everything."""
 
-    chance = Chance(0)
+    chance = SeededRandom(0)
 
     @property
-    def credentials(self) -> Credentials:
+    def credentials(self) -> CredentialStore:
         return self  # type: ignore[return-value]
 
     def key_of(self, login: str) -> str:
@@ -84,9 +84,9 @@ class Backend(Unjudging):
 def test_anything_can_be_linted(pieces: list[bytes], ends: bool) -> None:
     log = Log(VirtualClock())
     app = Peer("203.0.113.250", 50000, "app")
-    personality = Personality(auth_in_clear=True, require_auth=False, accept_bare_line_ends=True)
-    host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (SUBMISSION,), personality)
-    session = Session(Profile(host, SUBMISSION), Backend(), log.exchanges(host.name, 1), app)
+    personality = HostOptions(auth_in_clear=True, require_auth=False, accept_bare_line_ends=True)
+    host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (SUBMISSION,), personality)
+    session = SmtpSession(SmtpProfile(host, SUBMISSION), Backend(), log.exchanges(host.name, 1), app)
     log.append(Connected, Stage.CONNECT, host.name, 1, "", "submission", app)
     session.greet()
     for piece in pieces:

@@ -10,13 +10,13 @@ from email.policy import SMTP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.errors import MailExpectation
-from fakemail.mail.decoding import decode_words
-from fakemail.mail.headers import body_offset, split_fields
-from fakemail.mail.hypertext import read_html
-from fakemail.mail.message import MessageView
-from fakemail.mail.mime import Part, parse
-from fakemail.mail.trace import complete, count_received, received
+from fakemail.errors import MailAssertionError
+from fakemail.message.decoding import decode_words
+from fakemail.message.headers import body_offset, split_fields
+from fakemail.message.html_text import read_html
+from fakemail.message.message import MessageView
+from fakemail.message.mime import Part, parse
+from fakemail.message.trace import complete, count_received, received
 
 _PIECES = st.sampled_from(
     [
@@ -58,7 +58,7 @@ def test_garbage_raises_nothing(raw: bytes) -> None:
         assert repr(attachment)
     assert repr(mail)
     for ask in (mail.code, lambda: mail.link("x")):
-        with contextlib.suppress(MailExpectation):
+        with contextlib.suppress(MailAssertionError):
             ask()
 
 

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.errors import ProtocolError
-from fakemail.mail.dmarc_report import read_dmarc_report
-from fakemail.mail.feedback import read_failure
-from fakemail.mail.mime import parse
-from fakemail.mail.tls_report import read_tls_report
+from fakemail.message.arf_mdn import read_failure
+from fakemail.message.dmarc_report import read_dmarc_report
+from fakemail.message.mime import parse
+from fakemail.message.tls_report import read_tls_report
 from fakemail.model.transport_security import LONGEST_AGE, STS_MODES
-from fakemail.mta.dmarc_report import Published, Report, Row, Signature, write
-from fakemail.mta.sts import Policy, read_id, read_policy, write_policy
+from fakemail.mta.dmarc_report import AggregateReport, AggregateRow, DkimAuthResult, PolicyPublished, write
+from fakemail.mta.sts import StsPolicy, read_id, read_policy, write_policy
 from fakemail.mta.tls_report import read_recipients
-from fakemail.terms.address import Address
 from fakemail.tls.dane import covers, read_tlsa
+from fakemail.types.address import Address
 
 ANN = Address("ann", "a.test")
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -37,7 +37,7 @@ lines = st.sampled_from(
 
 @given(st.sampled_from(STS_MODES), st.integers(0, LONGEST_AGE), st.lists(hosts, min_size=1, max_size=5))
 def test_policies_round_trip(mode: str, age: int, mx: list[str]) -> None:
-    policy = Policy(mode, age, tuple(mx))  # type: ignore[arg-type]
+    policy = StsPolicy(mode, age, tuple(mx))  # type: ignore[arg-type]
     assert read_policy(write_policy(policy).encode()) == policy
     assert all(policy.lets(each.replace("*", "any")) for each in mx)
 
@@ -133,7 +133,7 @@ def test_garbage_for_a_dmarc_report(octets: bytes) -> None:
 
 @given(st.text(max_size=30), st.integers(1, 99))
 def test_dmarc_rows_round_trip(odd: str, count: int) -> None:
-    row = Row(
+    row = AggregateRow(
         "192.0.2.1",
         "none",
         "pass",
@@ -141,13 +141,19 @@ def test_dmarc_rows_round_trip(odd: str, count: int) -> None:
         odd,
         odd,
         odd,
-        (Signature(odd, odd, "pass"),),
+        (DkimAuthResult(odd, odd, "pass"),),
         odd,
         "mfrom",
         "none",
     )
-    report = Report(
-        "mx.test", Published("a.test", "psl", {"p": "none"}), ANN, WHEN, WHEN, "ID1", Counter({row: count})
+    report = AggregateReport(
+        "mx.test",
+        PolicyPublished("a.test", "psl", {"p": "none"}),
+        ANN,
+        WHEN,
+        WHEN,
+        "ID1",
+        Counter({row: count}),
     )
     found = read_dmarc_report(parse(write(report)))
     assert found is not None

@@ -8,25 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fakemail.mail.headers import body_offset
-from fakemail.model.host import POP3, Host, Personality
-from fakemail.pop3.capabilities import Profile
+from fakemail.message.headers import body_offset
+from fakemail.model.host import POP3, HostOptions, HostSpec
+from fakemail.pop3.capabilities import Pop3Profile
 from fakemail.pop3.maildrop import end_of_lines, multiline
-from fakemail.pop3.replies import Answer
-from fakemail.pop3.session import Session
+from fakemail.pop3.replies import Pop3Reply
+from fakemail.pop3.session import Pop3Session
 from fakemail.store.account import AccountStore
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
 
-HOST = Host("mail.example.org", "192.0.2.1", "2001:db8::1", (POP3,), Personality(auth_in_clear=True))
+HOST = HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1", (POP3,), HostOptions(auth_in_clear=True))
 
 
 class Backend:
     """One account, ``bob``."""
 
     def __init__(self) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.mailboxes = AccountStore("bob@example.org")
 
@@ -53,8 +53,8 @@ class Desk:
     """A session with a record."""
 
     def __init__(self, backend: Backend) -> None:
-        self.record: list[tuple[Stage, str, Answer, int, int]] = []
-        self.session = Session(Profile(HOST, POP3), backend, lambda *told: self.record.append(told))
+        self.record: list[tuple[Stage, str, Pop3Reply, int, int]] = []
+        self.session = Pop3Session(Pop3Profile(HOST, POP3), backend, lambda *told: self.record.append(told))
         self.session.greet()
 
     def feed(self, octets: bytes) -> bytes:

@@ -7,19 +7,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.clock import VirtualClock
-from fakemail.record.events import Attempt, Connected, Delivered, Disconnected, Exchange, Queued, Routed
-from fakemail.record.export import to_json_lines
-from fakemail.record.journey import find, journeys
-from fakemail.record.log import Log
-from fakemail.record.secrets import MASK, mask_command
-from fakemail.record.sessions import transactions
-from fakemail.record.text import shown
-from fakemail.record.transcript import Order, transcript
-from fakemail.terms.address import NULL_PATH, address
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.events.export import to_json_lines
+from fakemail.events.journey import find, journeys
+from fakemail.events.kinds import (
+    Attempt,
+    Connected,
+    Disconnected,
+    MessageDelivered,
+    MessageQueued,
+    Routed,
+    SmtpCommand,
+)
+from fakemail.events.log import Log
+from fakemail.events.secrets import MASK, mask_command
+from fakemail.events.sessions import transactions
+from fakemail.events.text_layout import shown
+from fakemail.events.transcript import Order, transcript
+from fakemail.types.address import NULL_PATH, address
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 STAGES = [stage for stage in Stage if stage.value.startswith("smtp.")]
 hosts = st.sampled_from(["a", "b"])
@@ -35,9 +43,9 @@ stages = st.sampled_from(STAGES)
 facts = st.one_of(
     st.tuples(st.just(Connected), st.just(Stage.CONNECT), st.just("smtp"), peers),
     st.tuples(st.just(Disconnected), st.just(Stage.DISCONNECT), st.just("client"), reasons, st.just("")),
-    st.tuples(st.just(Exchange), stages, st.text(max_size=8), some_replies, reasons, paths),
+    st.tuples(st.just(SmtpCommand), stages, st.text(max_size=8), some_replies, reasons, paths),
     st.tuples(
-        st.just(Queued),
+        st.just(MessageQueued),
         st.just(Stage.QUEUE),
         people,
         st.tuples(people),
@@ -61,7 +69,9 @@ facts = st.one_of(
         ),
         *(st.just(""), st.just(""), st.booleans(), ids),
     ),
-    st.tuples(st.just(Delivered), st.just(Stage.DELIVER), people, people, st.just("INBOX"), st.just(1)),
+    st.tuples(
+        st.just(MessageDelivered), st.just(Stage.DELIVER), people, people, st.just("INBOX"), st.just(1)
+    ),
 )
 logs = st.lists(st.tuples(hosts, st.integers(0, 2), ids, facts), max_size=30)
 
@@ -73,7 +83,7 @@ def test_readers_take_any_events(rows: list[tuple[str, int, str, tuple[object, .
         log.append(kind, stage, host, connection, message, *rest)  # type: ignore[type-var, arg-type]
     found = journeys(log)
     named = sum(len(transaction.recipients) for transaction in transactions(log))
-    assert len(found) <= named + sum(isinstance(event, Queued) for event in log)
+    assert len(found) <= named + sum(isinstance(event, MessageQueued) for event in log)
     for journey in found:
         assert str(journey).count("\n") == len(journey.steps) > 0
         assert all(line.isprintable() for line in str(journey).split("\n"))

@@ -11,10 +11,17 @@ import scramp.utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.sasl.exchange import Challenge, ClientFacts, Failure, ServerFacts, Step, Success
+from fakemail.sasl.exchange import (
+    Challenge,
+    ClientFacts,
+    ExchangeFailed,
+    ExchangeSucceeded,
+    ServerFacts,
+    Step,
+)
 from fakemail.sasl.mechanisms import MECHANISMS, mechanism
-from fakemail.sasl.prepare import comparable
-from fakemail.terms.ids import Chance
+from fakemail.sasl.saslprep import comparable
+from fakemail.types.seeded_random import SeededRandom
 
 NAMES = sorted(MECHANISMS)
 PASSWORD = sorted(name for name, row in MECHANISMS.items() if row.secret == "password")
@@ -74,14 +81,16 @@ class OneUser:
 @given(data=st.lists(messages, min_size=5, max_size=5), initial=st.booleans())
 def test_garbage_is_a_failure(name: str, data: list[bytes], initial: bool) -> None:
     users = OneUser("owner", "secret")
-    facts = ServerFacts(credentials=users, chance=Chance(1), channel_binding=b"x", certificate_names=("a",))
+    facts = ServerFacts(
+        credentials=users, chance=SeededRandom(1), channel_binding=b"x", certificate_names=("a",)
+    )
     server = mechanism(name).server(facts)
     step: Step = server.start(data[0] if initial else None)
     for response in data[1:]:
         if not isinstance(step, Challenge):
             break
         step = server.respond(response)
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
 
 
 @pytest.mark.parametrize("name", PASSWORD)
@@ -89,12 +98,14 @@ def test_garbage_is_a_failure(name: str, data: list[bytes], initial: bool) -> No
 @given(login=texts, password=texts, other=texts)
 def test_any_login_and_password(name: str, login: str, password: str, other: str) -> None:
     facts = ServerFacts(
-        credentials=OneUser(comparable(login), password), chance=Chance(1), channel_binding=b"binding"
+        credentials=OneUser(comparable(login), password), chance=SeededRandom(1), channel_binding=b"binding"
     )
     for given_password in (password, other):
         server = mechanism(name).server(facts)
         client = mechanism(name).client(
-            ClientFacts(login=login, password=given_password, chance=Chance(2), channel_binding=b"binding")
+            ClientFacts(
+                login=login, password=given_password, chance=SeededRandom(2), channel_binding=b"binding"
+            )
         )
         step: Step = server.start(client.begin())
         while isinstance(step, Challenge):
@@ -103,10 +114,10 @@ def test_any_login_and_password(name: str, login: str, password: str, other: str
             name != "CRAM-MD5" and comparable(given_password) == comparable(password)
         )
         if same:
-            assert step == Success(comparable(login), comparable(login))
+            assert step == ExchangeSucceeded(comparable(login), comparable(login))
             assert client.complete
         else:
-            assert isinstance(step, Failure)
+            assert isinstance(step, ExchangeFailed)
             assert client.complete is (not name.startswith("SCRAM"))
 
 

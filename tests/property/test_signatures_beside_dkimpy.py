@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakemail.dkim.dkim_sign import sign
+from fakemail.dkim.dkim_verify import SignedMessage, verify
+from fakemail.dkim.key_record import TxtAnswer
+from fakemail.dkim.keys import Key, make_key
 from fakemail.model.dkim import Dkim
-from fakemail.signing.dkim import sign
-from fakemail.signing.key_record import Texts
-from fakemail.signing.keys import Key, make_key
-from fakemail.signing.verify import SignedMessage, verify
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ def test_white_space_before_the_colon(kind: str, result: str) -> None:
     field = sign(raw, how, domain="shop.test", key=key("ed25519"), now=None)
     record = key("ed25519").record.encode()
     altered = field + raw.replace(b"From:", b"From :")
-    (ours,) = verify(SignedMessage(altered), lambda name: Texts("NOERROR", (record,)), NOW)
+    (ours,) = verify(SignedMessage(altered), lambda name: TxtAnswer("NOERROR", (record,)), NOW)
     assert ours.result == result
 
 
@@ -61,7 +61,7 @@ def test_the_same_alterations_break_a_signature(
     if inserted in (b" ", b"\t") and raw[at : at + 1] == b":":
         return  # RFC 6376 §3.4.2 removes what is before the colon; to dkimpy that line is no field
     altered = field + raw[:at] + inserted + raw[at:]
-    (ours,) = verify(SignedMessage(altered), lambda name: Texts("NOERROR", (record,)), NOW)
+    (ours,) = verify(SignedMessage(altered), lambda name: TxtAnswer("NOERROR", (record,)), NOW)
     try:
         theirs = dkim.verify(altered, dnsfunc=lambda name, timeout=5: record)
     except (dkim.DKIMException, IndexError):  # a line of the header that is no field

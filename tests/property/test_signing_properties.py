@@ -8,14 +8,14 @@ import dkim
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakemail.dkim.arc_sign import arc_set
+from fakemail.dkim.arc_verify import verify_chain
+from fakemail.dkim.canonicalization import relaxed_body, relaxed_field, with_crlf
+from fakemail.dkim.dkim_sign import signatures
+from fakemail.dkim.dkim_verify import SignedMessage
+from fakemail.dkim.key_record import TxtAnswer
+from fakemail.dkim.keys import process_key
 from fakemail.model.dkim import CANONICALIZATIONS, Dkim
-from fakemail.signing.arc import arc_set
-from fakemail.signing.arc_verify import verify_chain
-from fakemail.signing.canonical import relaxed_body, relaxed_field, with_crlf
-from fakemail.signing.dkim import signatures
-from fakemail.signing.key_record import Texts
-from fakemail.signing.keys import process_key
-from fakemail.signing.verify import SignedMessage
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 names = st.sampled_from(["Subject", "subject", "To", "X-Odd", "List-Id", "Content-Type", "DATE"])
@@ -88,9 +88,9 @@ def test_chains_of_any_length_are_whole_until_something_changes(
     def chain(octets: bytes) -> str:
         return verify_chain(SignedMessage(octets), look_up).result
 
-    def look_up(name: str) -> Texts:
+    def look_up(name: str) -> TxtAnswer:
         algorithm = sealers[int(name[1])]
-        return Texts("NOERROR", (process_key(algorithm, 0).record.encode(),))
+        return TxtAnswer("NOERROR", (process_key(algorithm, 0).record.encode(),))
 
     assert chain(raw) == "pass"
     # Any octet of the newest set that means something: its claim, its results, the author.

@@ -13,36 +13,44 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fakemail.errors import ProtocolError
-from fakemail.mail.envelope import Body, Envelope, Recipient
-from fakemail.mail.seven_bit import to_seven_bit
-from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
-from fakemail.record.events import Octets
+from fakemail.events.kinds import ClientBytes
+from fakemail.message.downgrade import to_seven_bit
+from fakemail.message.envelope import BodyType, Envelope, Recipient
+from fakemail.model.host import SMTP, SUBMISSION, HostOptions, HostSpec, Service
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.body import ChunkReader, DataReader
-from fakemail.smtp.commands import COMMANDS, State
-from fakemail.smtp.dialogue import Answer, Dialogue, Outgoing, ReplyReader, Send, Tls, stuff_dots
-from fakemail.smtp.extensions import EXTENSIONS, Profile
+from fakemail.smtp.client import (
+    Answer,
+    ClientTransaction,
+    Outgoing,
+    ReplyReader,
+    SendStep,
+    TlsUse,
+    stuff_dots,
+)
+from fakemail.smtp.commands import COMMANDS, SmtpState
+from fakemail.smtp.extensions import EXTENSIONS, SmtpProfile
 from fakemail.smtp.grammar import decode_xtext, encode_xtext, read_path_argument
-from fakemail.smtp.session import Session
-from fakemail.terms.address import NULL_PATH, Address, Path
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+from fakemail.smtp.session import SmtpSession
+from fakemail.types.address import NULL_PATH, Address, Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import ACCEPTED, Verdict, refused
 from smtp_backend import Unjudging
 
 PEER = Peer("203.0.113.250", 50000, "app")
-CAREFUL = Personality()
+CAREFUL = HostOptions()
 
 
 class Backend(Unjudging):
     """Takes everything for everybody but ``gone@...``."""
 
     def __init__(self) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.taken: list[tuple[Envelope, bytes]] = []
 
@@ -79,12 +87,12 @@ class Desk:
     """A session with everything that it says and records."""
 
     def __init__(
-        self, personality: Personality = CAREFUL, service: Service = SMTP, channel: Channel | None = None
+        self, personality: HostOptions = CAREFUL, service: Service = SMTP, channel: Channel | None = None
     ) -> None:  # fmt: skip
-        host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
+        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
         self.backend = Backend()
         self.events: list[tuple[Any, ...]] = []
-        self.session = Session(Profile(host, service), self.backend, self._note, PEER, channel)
+        self.session = SmtpSession(SmtpProfile(host, service), self.backend, self._note, PEER, channel)
         self.output = self.session.greet()
 
     def _note(
@@ -95,7 +103,7 @@ class Desk:
         reason: Reason | None,
         address: Path | None = None,
         queue_id: str = "",
-        octets: Octets | None = None,
+        octets: ClientBytes | None = None,
     ) -> None:
         self.events.append((stage, line, reply, reply and reply.text, reason, address, queue_id))
 
@@ -139,10 +147,10 @@ CHANNEL = Channel("TLSv1.3", "X", end_point=b"x" * 32)
 desks: st.SearchStrategy[Callable[[], Desk]] = st.sampled_from(
     [
         Desk,
-        lambda: Desk(Personality(max_errors=3, max_message_size=4, max_recipients=1)),
-        lambda: Desk(Personality(accept_bare_line_ends=True)),
-        lambda: Desk(Personality(auth_in_clear=True, require_auth=False), SUBMISSION),
-        lambda: Desk(Personality(), SUBMISSION, CHANNEL),
+        lambda: Desk(HostOptions(max_errors=3, max_message_size=4, max_recipients=1)),
+        lambda: Desk(HostOptions(accept_bare_line_ends=True)),
+        lambda: Desk(HostOptions(auth_in_clear=True, require_auth=False), SUBMISSION),
+        lambda: Desk(HostOptions(), SUBMISSION, CHANNEL),
     ]
 )
 
@@ -253,7 +261,7 @@ text_lines = st.lists(
 HIDEABLE = [row.keyword for row in EXTENSIONS]
 
 
-def converse(dialogue: Dialogue, desk: Desk) -> None:
+def converse(dialogue: ClientTransaction, desk: Desk) -> None:
     """Let a sending dialogue talk to a receiving session."""
     reader = ReplyReader()
     pending: list[Reply] = []
@@ -263,7 +271,7 @@ def converse(dialogue: Dialogue, desk: Desk) -> None:
         step = next(steps)
         while True:
             answer: Answer
-            if isinstance(step, Send):
+            if isinstance(step, SendStep):
                 pending += reader.feed(fresh + desk.feed(step.octets))
                 fresh = b""
                 answer, pending = pending[: step.replies], pending[step.replies :]
@@ -278,10 +286,12 @@ def converse(dialogue: Dialogue, desk: Desk) -> None:
 
 
 @settings(max_examples=120)
-@given(text_lines, st.sets(st.sampled_from(HIDEABLE)), st.sampled_from([Body.SEVEN_BIT, Body.EIGHT_BIT]),
+@given(text_lines, st.sets(st.sampled_from(HIDEABLE)), st.sampled_from([BodyType.SEVEN_BIT, BodyType.EIGHT_BIT]),
        st.booleans())  # fmt: skip
-def test_content_arrives_as_it_was_sent(content: bytes, hidden: set[str], body: Body, use_tls: bool) -> None:
-    desk = Desk(Personality(hide=frozenset(hidden)))
+def test_content_arrives_as_it_was_sent(
+    content: bytes, hidden: set[str], body: BodyType, use_tls: bool
+) -> None:
+    desk = Desk(HostOptions(hide=frozenset(hidden)))
     recipients = (
         Recipient(Address("bob", "example.org"), ("SUCCESS",), "rfc822;Bob+x@Example.org"),
         Recipient(Address("gone", "example.org")),
@@ -291,7 +301,7 @@ def test_content_arrives_as_it_was_sent(content: bytes, hidden: set[str], body: 
     wanted = to_seven_bit(content) if "8BITMIME" in hidden else content
     assume(wanted is not None)
     message = Outgoing("relay.test", NULL_PATH, recipients, content, body, ret="FULL", envid="Ab+C = ü")
-    dialogue = Dialogue(message, tls=Tls.IF_OFFERED if use_tls else Tls.NEVER)
+    dialogue = ClientTransaction(message, tls=TlsUse.IF_OFFERED if use_tls else TlsUse.NEVER)
     converse(dialogue, desk)
     ((envelope, taken),) = desk.backend.taken
     assert taken == wanted
@@ -301,7 +311,7 @@ def test_content_arrives_as_it_was_sent(content: bytes, hidden: set[str], body: 
     assert envelope.recipients[0].notify == (("SUCCESS",) if with_dsn else ())
     assert envelope.recipients[0].original == ("rfc822;Bob+x@Example.org" if with_dsn else None)
     assert (envelope.ret, envelope.envid) == (("FULL", "Ab+C = ü") if with_dsn else (None, None))
-    assert envelope.body is (body if "8BITMIME" not in hidden else Body.SEVEN_BIT)
+    assert envelope.body is (body if "8BITMIME" not in hidden else BodyType.SEVEN_BIT)
     assert envelope.size == (None if "SIZE" in hidden else len(taken))
     assert envelope.origin.protocol == ("ESMTPS" if use_tls and "STARTTLS" not in hidden else "ESMTP")
     assert {each.recipient: each.is_accepted for each in dialogue.outcomes} == {
@@ -313,12 +323,12 @@ def test_content_arrives_as_it_was_sent(content: bytes, hidden: set[str], body: 
 
 @given(st.binary(max_size=100), st.booleans())
 def test_binary_content_arrives_as_it_was_sent(content: bytes, pipelined: bool) -> None:
-    desk = Desk(Personality(hide=frozenset() if pipelined else frozenset({"PIPELINING"})))
+    desk = Desk(HostOptions(hide=frozenset() if pipelined else frozenset({"PIPELINING"})))
     bob = Recipient(Address("bob", "example.org"))
-    dialogue = Dialogue(Outgoing("relay.test", NULL_PATH, (bob,), content, Body.BINARY))
+    dialogue = ClientTransaction(Outgoing("relay.test", NULL_PATH, (bob,), content, BodyType.BINARY))
     converse(dialogue, desk)
     ((envelope, taken),) = desk.backend.taken
-    assert (envelope.body, taken) == (Body.BINARY, content)
+    assert (envelope.body, taken) == (BodyType.BINARY, content)
     assert dialogue.outcomes[0].is_accepted
 
 
@@ -389,7 +399,7 @@ class Transactions(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.desk = Desk(Personality(max_recipients=2, max_errors=10**6, max_message_size=10))
+        self.desk = Desk(HostOptions(max_recipients=2, max_errors=10**6, max_message_size=10))
         self.greeted = False
         self.sender = False
         self.recipients: list[str] = []
@@ -478,11 +488,11 @@ class Transactions(RuleBasedStateMachine):
     @invariant()
     def session_agrees(self) -> None:
         expected = (
-            State.CHUNKS if self.chunks is not None
-            else State.RECIPIENTS if self.recipients
-            else State.SENDER if self.sender
-            else State.READY if self.greeted
-            else State.FRESH
+            SmtpState.CHUNKS if self.chunks is not None
+            else SmtpState.RECIPIENTS if self.recipients
+            else SmtpState.SENDER if self.sender
+            else SmtpState.READY if self.greeted
+            else SmtpState.CONNECTED
         )  # fmt: skip
         assert self.desk.session.state is expected
         assert [

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from fakemail.faults.actions.action import OnAnswer
 from fakemail.faults.actions.reading import (
-    ByeInside,
-    CutLiteral,
-    EndBehind,
-    HideNews,
+    ByeMidResponse,
+    ChangeUidl,
+    CloseAfterReply,
     NoFinalDot,
-    OtherUidl,
-    SayUnasked,
+    SendUntagged,
+    SuppressUntagged,
+    TruncateLiteral,
     WrongSize,
     responses,
 )
-from fakemail.faults.steps import End
+from fakemail.faults.write_script import ConnectionEnd
 
 LINES = st.one_of(
     st.sampled_from(
@@ -31,13 +31,13 @@ LINES = st.one_of(
 )  # fmt: skip
 ANSWERS = st.lists(LINES, max_size=8).map(b"".join)
 ACTIONS = [
-    ByeInside(),
-    CutLiteral(),
-    EndBehind(),
-    HideNews(),
+    ByeMidResponse(),
+    TruncateLiteral(),
+    CloseAfterReply(),
+    SuppressUntagged(),
     NoFinalDot(),
-    OtherUidl(),
-    SayUnasked(("x",)),
+    ChangeUidl(),
+    SendUntagged(("x",)),
     WrongSize(-3),
 ]
 
@@ -46,9 +46,9 @@ ACTIONS = [
 @given(answer=ANSWERS)
 def test_any_answer_becomes_a_script(action: OnAnswer, answer: bytes) -> None:
     steps = list(action.script(answer))
-    ends = [place for place, step in enumerate(steps) if isinstance(step, End)]
+    ends = [place for place, step in enumerate(steps) if isinstance(step, ConnectionEnd)]
     assert ends in ([], [len(steps) - 1])
-    assert all(isinstance(step, bytes | End) for step in steps)
+    assert all(isinstance(step, bytes | ConnectionEnd) for step in steps)
 
 
 @given(answer=ANSWERS)
@@ -58,5 +58,5 @@ def test_responses_lose_nothing(answer: bytes) -> None:
 
 @given(answer=ANSWERS)
 def test_what_is_hidden_is_taken_out_and_nothing_else(answer: bytes) -> None:
-    [left] = HideNews().script(answer)
+    [left] = SuppressUntagged().script(answer)
     assert b"* 1 EXISTS\r\n" not in responses(left) if responses(answer) else left == b""

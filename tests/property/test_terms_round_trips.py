@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.errors import DeclarationError, ProtocolError
-from fakemail.terms.address import Address, address
-from fakemail.terms.reply import Reply, read_reply
+from fakemail.types.address import Address, address
+from fakemail.types.reply import Reply, read_reply
 
 # Octets that are no UTF-8 come in as surrogate escapes, and must go out as the same octets.
 line_texts = st.binary(max_size=40).map(

@@ -46,7 +46,7 @@ def test_its_replies_are_the_hosts_replies(net):
     bob = net.account("bob@example.org")
     net.account("banned@example.org")
     handler = Picky()
-    net.existing_host("mx1.example.org").handle_with(handler)
+    net.find_host("mx1.example.org").attach_handler(handler)
     assert send(net, bob.address, "banned@example.org") == {"banned@example.org": (550, b"5.7.1 not welcome")}
     assert bob.inbox.one().subject == "x"
     (server, session, sender, recipients, content) = handler.seen[0]
@@ -60,7 +60,7 @@ def test_its_replies_are_the_hosts_replies(net):
 
 def test_it_can_defer_a_message_and_the_session_goes_on(net):
     bob = net.account("bob@example.org")
-    net.existing_host("mx1.example.org").handle_with(Picky())
+    net.find_host("mx1.example.org").attach_handler(Picky())
     with net.mx("example.org").smtplib() as client:
         with pytest.raises(smtplib.SMTPDataError) as deferred:
             client.sendmail("me@x.example", [bob.address], b"later\r\n")
@@ -72,7 +72,7 @@ def test_it_can_defer_a_message_and_the_session_goes_on(net):
 def test_the_host_decides_first(net):
     net.account("bob@example.org")
     handler = Picky()
-    net.existing_host("mx1.example.org").handle_with(handler)
+    net.find_host("mx1.example.org").attach_handler(handler)
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         send(net, "gone@example.org")
     assert handler.seen == []
@@ -82,7 +82,7 @@ def test_pipelined_commands_wait_for_its_answers(net):
     import socket
 
     bob = net.account("bob@example.org")
-    net.existing_host("mx1.example.org").handle_with(Picky())
+    net.find_host("mx1.example.org").attach_handler(Picky())
     settings = net.mx("example.org")
     with socket.create_connection((settings.host, settings.port), timeout=10) as sock:
         sock.sendall(
@@ -108,7 +108,7 @@ def test_an_answer_that_is_no_reply_fails_the_test_and_not_the_session(reply):
     net = MailNet()
     with pytest.raises(ServerError, match="handle_DATA returned"), net:
         net.account("bob@example.org")
-        net.existing_host("mx1.example.org").handle_with(Broken())
+        net.find_host("mx1.example.org").attach_handler(Broken())
         with pytest.raises(smtplib.SMTPDataError, match="451"):
             send(net, "bob@example.org")
 
@@ -121,7 +121,7 @@ def test_its_exceptions_fail_the_test_and_not_the_session():
     net = MailNet()
     with pytest.raises(ServerError, match="RuntimeError: boom") as failed, net:
         net.account("bob@example.org")
-        net.existing_host("mx1.example.org").handle_with(Broken())
+        net.find_host("mx1.example.org").attach_handler(Broken())
         with pytest.raises(smtplib.SMTPSenderRefused):
             send(net, "bob@example.org")
     assert isinstance(failed.value.__cause__, RuntimeError)

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from fakemail import AsyncMailNet, MailExpectation, MailNet, Reason, Stage, days, hours, minutes, samples
+from fakemail import AsyncMailNet, MailAssertionError, MailNet, Reason, Stage, days, hours, minutes, samples
 
 
 def letter(sender: str, to: str, subject: str = "News") -> EmailMessage:
@@ -93,7 +93,7 @@ def test_faults_of_the_dns_at_the_time_of_receipt_stay_in_the_result() -> None:
         raw = bytes(letter("ann@shop.test", bob.address))
         fault = net.dns.faults.servfail("shop.test")
         straight(net, raw, sender="ann@shop.test", to=bob.address)
-        net.dns.faults.lift(fault)
+        net.dns.faults.clear(fault)
         straight(net, raw, sender="ann@shop.test", to=bob.address)
         first, second = bob.inbox.messages()
         assert (first.auth.spf, second.auth.spf) == ("temperror", "fail")
@@ -128,13 +128,13 @@ def test_journey_tells_what_a_test_has_looked_at() -> None:
 def test_a_message_that_waits_for_room_is_judged_as_it_came() -> None:
     with MailNet() as net:
         bob, eve = net.accounts("bob@example.org", "eve@example.org")
-        bob.change(quota=10)
+        bob.configure(quota=10)
         mx = net.mx("example.org")
         with smtplib.SMTP(mx.host, mx.port) as smtp:
             raw = letter("ann@shop.test", bob.address).as_bytes()
             smtp.sendmail("ann@shop.test", [bob.address, eve.address], raw)
         net.domain("shop.test").publish(spf="v=spf1 -all")
-        bob.change(quota=-1)
+        bob.configure(quota=-1)
         net.clock.advance(hours(1))
         assert (bob.inbox.one().auth.spf, eve.inbox.one().auth.spf) == ("none", "none")
 
@@ -143,7 +143,7 @@ def test_what_a_test_puts_into_a_mailbox_was_never_received() -> None:
     with MailNet() as net:
         bob = net.account("bob@example.org")
         bob.inbox.put(samples.question(sender="ann@shop.test"))
-        with pytest.raises(MailExpectation, match="was put into the mailbox by the test") as caught:
+        with pytest.raises(MailAssertionError, match="was put into the mailbox by the test") as caught:
             _ = bob.inbox.one().auth
         assert "Send it over SMTP" in str(caught.value)
 
@@ -297,7 +297,7 @@ def test_a_policy_that_cannot_be_looked_up_keeps_no_mail_away() -> None:
 def test_dkim_expires_by_the_clock_of_the_fake_internet() -> None:
     with MailNet() as net:
         bob, _ = net.accounts("bob@example.org", "ann@shop.test")
-        raw = net.sign(letter("ann@shop.test", bob.address), domain="shop.test", expires=minutes(5))
+        raw = net.dkim_sign(letter("ann@shop.test", bob.address), domain="shop.test", expires=minutes(5))
         straight(net, raw, sender="ann@shop.test", to=bob.address)
         net.clock.advance(minutes(6))
         straight(net, raw, sender="ann@shop.test", to=bob.address)

@@ -29,7 +29,7 @@ def send(account, to, subject):
 
 def test_a_verified_hop_fails_when_the_certificate_is_over(net):
     shop, bob = net.accounts("hello@example.net", "bob@example.org")
-    shop.submission.server.change(sending_tls="verified")
+    shop.submission.server.configure(sending_tls="verified")
     send(shop, bob.address, "one")
     net.settle()
     net.clock.advance(days(4000))
@@ -57,7 +57,7 @@ def test_opportunistic_tls_takes_any(net):
 def test_dane_asks_for_the_key_and_not_for_the_time(net):
     """RFC 7672 §3.1.1: with DANE-EE the dates in the certificate do not count."""
     shop, bob = net.accounts("hello@example.net", "bob@example.org")
-    net.domain("example.org").sign()
+    net.domain("example.org").enable_dnssec()
     net.clock.advance(days(4000))
     send(shop, bob.address, "one")
     net.settle()

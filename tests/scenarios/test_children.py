@@ -15,8 +15,8 @@ import warnings
 
 import pytest
 
-from fakemail import DeclarationError, MailExpectation, MailNet
-from fakemail.capture import seccomp
+from fakemail import DeclarationError, MailAssertionError, MailNet
+from fakemail.intercept import seccomp
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux holds programs")
 
@@ -151,7 +151,10 @@ WAYS = (
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_leads_out_fails_in_whatever_way_it_was_started(mailnet, way):
-    with pytest.raises(MailExpectation, match=r"192\.88\.99\.1 port 25"), mailnet.redirect() as redirection:
+    with (
+        pytest.raises(MailAssertionError, match=r"192\.88\.99\.1 port 25"),
+        mailnet.redirect() as redirection,
+    ):
         assert way() == 1
         assert [(each.host, each.port) for each in redirection.escapes] == [("192.88.99.1", 25)]
 
@@ -194,7 +197,7 @@ def test_connections_that_do_not_block(mailnet):
     )
     mailnet.domain("example.org")
     with mailnet.redirect():
-        assert said(*python(code, mailnet.existing_host("mx1.example.org").ipv4)) == "True\n220\n"
+        assert said(*python(code, mailnet.find_host("mx1.example.org").ipv4)) == "True\n220\n"
 
 
 def test_hosts_that_refuse_refuse_programs(mailnet):
@@ -248,7 +251,10 @@ SENDMAIL = "/usr/sbin/sendmail"
     "command", [[SENDMAIL], ["sh", "-c", "sendmail -t"], ["sh", "-c", "exec /usr/lib/sendmail -t"]]
 )
 def test_the_sendmail_of_this_machine(mailnet, command):
-    with pytest.raises(MailExpectation, match=r"sendmail, a mail server's own command"), mailnet.redirect():
+    with (
+        pytest.raises(MailAssertionError, match=r"sendmail, a mail server's own command"),
+        mailnet.redirect(),
+    ):
         try:
             done = subprocess.run([*command, "bob@example.org"], input=MAIL.encode(), check=False, timeout=50)
         except PermissionError:
@@ -268,7 +274,7 @@ def test_programs_inside_a_namespace_are_free_of_it(mailnet):
 
 def test_a_process_that_was_forked_is_redirected_and_so_is_what_it_starts(mailnet):
     mailnet.domain("example.org")
-    host = mailnet.existing_host("mx1.example.org")
+    host = mailnet.find_host("mx1.example.org")
     with mailnet.redirect():
         child = os.fork()
         if child == 0:

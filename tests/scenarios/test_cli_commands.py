@@ -201,7 +201,7 @@ def test_up_prints_json_lines():
         } <= services
         with smtplib.SMTP(facts["mx"]["address"], facts["mx"]["port"], timeout=10) as client:
             client.sendmail("a@example.com", ["bob@example.org"], "Subject: Hi\r\n\r\nHi")
-        events = [json.loads(line) for line in sandbox.read_until('"kind": "delivered"')]
+        events = [json.loads(line) for line in sandbox.read_until('"kind": "message_delivered"')]
         assert [event["stage"] for event in events][:2] == ["connect", "smtp.banner"]
         assert events[-1]["account"] == "bob@example.org"
         code, rest, err = sandbox.end()

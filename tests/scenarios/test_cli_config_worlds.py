@@ -173,10 +173,12 @@ def test_signatures_and_mta_sts_policies_are_there_from_the_start():
 
 def test_signatures_and_mta_sts_policies_are_written_down():
     with MailNet() as net:
-        net.domain("example.org").sign().mta_sts("testing", max_age=3600)
-        net.domain("careless.test").sign(flaw="expired").mta_sts(mx="*.elsewhere.test", flaw="redirect")
+        net.domain("example.org").enable_dnssec().mta_sts("testing", max_age=3600)
+        net.domain("careless.test").enable_dnssec(flaw="expired").mta_sts(
+            mx="*.elsewhere.test", flaw="redirect"
+        )
         net.domain("plain.test").mta_sts().mta_sts(None)
-        net.dns.sign("org")
+        net.dns.enable_dnssec("org")
         text = net.to_toml()
     for line in SECURED.replace('accounts = ["bob"]\n', "").strip().splitlines():
         assert line in text.splitlines()
@@ -196,7 +198,7 @@ def test_a_policy_that_was_published_stays_when_the_mail_hosts_change():
 
 def test_a_tlsa_record_of_another_kind_is_written_down_as_it_is():
     with MailNet() as net:
-        net.domain("example.org").sign()
+        net.domain("example.org").enable_dnssec()
         net.host("mx1.example.org").publish_tlsa(data="00" * 32)
         text = net.to_toml()
     with MailNet(config=text) as again:

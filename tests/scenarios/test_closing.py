@@ -33,7 +33,7 @@ def _handles(net: MailNet) -> list[Any]:
     bob = net.account("bob@example.org")
     bob.inbox.put(_MESSAGE)
     friends = net.mailing_list("friends@example.org", members=[bob])
-    host = net.existing_host("mx1.example.org")
+    host = net.find_host("mx1.example.org")
     net.queue.hold()
     with smtplib.SMTP(bob.submission.host, bob.submission.port) as client:
         client.starttls(context=bob.submission.ssl_context)
@@ -114,7 +114,7 @@ def test_collections_are_true_by_their_length() -> None:
         assert not bob.folder("Sent")
         assert [len(each) for each in (net.faults, bob.domain.faults, net.dns.faults)] == [1, 1, 1]
         assert [fault.fired for fault in net.faults] == [0]
-        net.faults.lift()
+        net.faults.clear()
         assert not net.faults
         assert bob.inbox[0].headers
         assert not bob.inbox[0].attachments
@@ -129,7 +129,7 @@ def test_whatever_can_be_iterated_has_a_length_which_is_its_truth() -> None:
         if isinstance(module, types.ModuleType)
         for kind in vars(module).values()
         if inspect.isclass(kind)
-        and kind.__module__.startswith(("fakemail.api", "fakemail.policy", "fakemail.mail"))
+        and kind.__module__.startswith(("fakemail.api", "fakemail.policy", "fakemail.message"))
     }
     classes |= {
         getattr(fakemail, name) for name in fakemail.__all__ if inspect.isclass(getattr(fakemail, name))

@@ -10,7 +10,7 @@ import weakref
 import pytest
 
 from fakemail import Stage
-from fakemail.smtp.dialogue import Dialogue
+from fakemail.smtp.client import ClientTransaction
 from fakemail.wire.smtp_client import SmtpClient
 
 HALF = b"x" * 99_998 + b"\r\n"
@@ -101,7 +101,7 @@ def test_a_pop3_session_in_the_middle_of_a_message(mailnet, bob):
 
 def clients():
     """What our own clients are made of, in this whole process."""
-    return [each for each in gc.get_objects() if type(each) in (SmtpClient, Dialogue)]
+    return [each for each in gc.get_objects() if type(each) in (SmtpClient, ClientTransaction)]
 
 
 @pytest.mark.parametrize("stage", [Stage.SMTP_BANNER, Stage.SMTP_DATA, Stage.SMTP_END])

@@ -252,7 +252,7 @@ class Willing:
 
 def test_a_handler_and_a_scanner_are_both_asked(mailnet: MailNet) -> None:
     bob = mailnet.account("bob@example.org")
-    mailnet.mx("example.org").server.handle_with(Willing())
+    mailnet.mx("example.org").server.attach_handler(Willing())
     with scanner(lambda _: ANSWER) as at:
         policy(mailnet, scanners={"spamassassin": at}, scan={"spamassassin": "refuse"})
         assert send(mailnet, samples.plain())[0] == 550
@@ -265,7 +265,7 @@ def test_an_error_of_ours_behind_a_scanner_fails_the_test_and_keeps_nobody_waiti
     with pytest.raises(ServerError), MailNet() as net, scanner(lambda _: ANSWER) as at:
         net.account("bob@example.org")
         policy(net, scanners={"spamassassin": at})
-        net.call(lambda: setattr(net.internet.agent, "deliver", None))
+        net.call(lambda: setattr(net.internet.delivery_agent, "deliver", None))
         assert send(net, samples.plain())[0] == 451
 
 

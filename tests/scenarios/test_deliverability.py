@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fakemail import DeclarationError, Delivered, MailNet, Reason, UnknownName, days, hours, samples
-from fakemail.mail.marks import GTUBE
-from fakemail.model.filtering import BULK_PACKS
+from fakemail import DeclarationError, Delivered, MailNet, Reason, UnknownNameError, days, hours, samples
+from fakemail.message.test_patterns import GTUBE
+from fakemail.model.content_rules import BULK_PACKS
 
 NEWS = samples.newsletter()
 NO_POST = NEWS.replace(b"List-Unsubscribe-Post", b"X-Post")
@@ -72,7 +72,7 @@ def no_name(net: MailNet) -> None:
 
 
 def no_tls(net: MailNet) -> None:
-    net.domain("example.com").submission_host.change(sending_tls="none")
+    net.domain("example.com").submission_host.configure(sending_tls="none")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_somebody_elses_domain_is_not_aligned(mailnet: MailNet) -> None:
     shop(mailnet)
     mailnet.account("ann@other.test")
     raw = samples.newsletter(sender="ann@other.test")
-    signed = mailnet.sign(raw, domain="example.com")
+    signed = mailnet.dkim_sign(raw, domain="example.com")
     with mailnet.submission.smtplib() as client:
         client.sendmail("news@example.com", ["bob@example.org"], signed)
     mailnet.settle()
@@ -144,7 +144,7 @@ def test_what_follows_can_be_something_else(mailnet: MailNet) -> None:
 def test_nobody_may_pretend_to_be_the_receiver(mailnet: MailNet) -> None:
     policy(mailnet, "gmail-like")
     shop(mailnet)
-    raw = mailnet.sign(samples.newsletter(sender="team@example.org"), domain="example.com")
+    raw = mailnet.dkim_sign(samples.newsletter(sender="team@example.org"), domain="example.com")
     spared = dict.fromkeys(("alignment", "spf", "tls", "reverse_dns"), "accept")
     policy(mailnet, "gmail-like", outcomes={**spared, "impersonation": "refuse"})
     with mailnet.mx("example.org").smtplib() as client, pytest.raises(smtplib.SMTPDataError) as refused:
@@ -294,7 +294,7 @@ def test_the_senders_own_submission_host_sends(mailnet: MailNet) -> None:
 def test_wrong_questions(mailnet: MailNet) -> None:
     with pytest.raises(DeclarationError, match="no author whose address can be read; say who sends it"):
         mailnet.deliverability(b"Subject: x\r\n\r\nHello\r\n")
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownNameError):
         mailnet.deliverability(NEWS, via="nowhere.test")
     with pytest.raises(DeclarationError, match="there is no receiver 'gmail'; did you mean 'gmail-like'"):
         mailnet.deliverability(NEWS).for_("gmail")

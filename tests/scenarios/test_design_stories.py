@@ -9,10 +9,10 @@ import dkim
 import pytest
 
 from fakemail import (
-    Abandoned,
     Bounced,
     DeclarationError,
     Discarded,
+    Dropped,
     Reason,
     Refused,
     Reply,
@@ -144,7 +144,7 @@ def test_a_reply_at_every_stage(mailnet, stage):
     send_receipt(to=bob.address, smtp=mailnet.submission)
     mailnet.settle()
     assert fault.fired >= 1
-    fault.lift()
+    fault.remove()
     journey = mailnet.journey(to=bob)
     assert (journey.reply, journey.reason) == (Reply(554, "5.7.0"), Reason.FAULT)
     send_receipt(to=bob.address, smtp=mailnet.submission)
@@ -187,7 +187,7 @@ def test_the_journey_says_who_dropped_the_connection(mailnet, stage):
     with pytest.raises(smtplib.SMTPServerDisconnected):
         send_receipt(to=bob.address, smtp=mx, sender="direct@shop.test")
     fate = mailnet.journey(sender="direct@shop.test").fate
-    assert fate == Abandoned(stage, Reason.FAULT)
+    assert fate == Dropped(stage, Reason.FAULT)
     assert str(fate) == f"cut off at {stage} by mx1.example.org: a fault of the test"
 
 
@@ -227,7 +227,7 @@ def test_faults_can_be_lifted(mailnet):
             send_receipt(to=bob.address, smtp=host.settings("smtp"))
     send_receipt(to=bob.address, smtp=host.settings("smtp"))
     host.faults.reply(Stage.SMTP_RCPT, Reply(450, "4.0.0"), must_fire=False)
-    host.faults.lift()
+    host.faults.clear()
     send_receipt(to=bob.address, smtp=host.settings("smtp"))
     assert len(bob.inbox) == 2
     assert host.faults.all() == []

@@ -52,7 +52,7 @@ def test_the_report_of_a_day(net):
     assert (report.count, report.passed, report.failed) == (3, 2, 1)
     good, bad = report.rows
     assert (good.count, good.dkim, good.spf, good.disposition) == (2, "pass", "pass", "none")
-    assert good.source_ip == net.existing_host("smtp.shop.test").ipv4
+    assert good.source_ip == net.find_host("smtp.shop.test").ipv4
     assert [(each.domain, each.selector, each.result) for each in good.signatures] == [
         ("shop.test", "mail", "pass")
     ]
@@ -84,7 +84,7 @@ def test_nobody_asks_and_nothing_is_looked_at(net):
 def test_a_host_that_does_not_report(net):
     shop, bob, reports = net.accounts("hello@shop.test", "bob@example.org", "dmarc@shop.test")
     net.domain("shop.test").publish(dmarc=f"v=DMARC1; p=none; rua=mailto:{reports.address}")
-    net.existing_host("mx1.example.org").change(dmarc_reports=False)
+    net.find_host("mx1.example.org").configure(dmarc_reports=False)
     send(shop, bob)
     net.clock.advance(days(1))
     assert reports.inbox.is_empty
@@ -152,7 +152,7 @@ def test_which_failures_are_told(net, fo, flaw, told):
     shop, bob, reports = net.accounts("hello@shop.test", "bob@example.org", "ruf@shop.test")
     domain = net.domain("shop.test").publish(dmarc=f"v=DMARC1; p=none; fo={fo}; ruf=mailto:{reports.address}")
     if flaw:
-        domain.break_authentication(flaw)
+        domain.add_auth_flaw(flaw)
     send(shop, bob)
     net.settle()
     assert len(reports.inbox) == told
@@ -178,12 +178,12 @@ def test_a_host_that_goes_by_public_suffixes_says_so(net):
     shop, bob, reports = net.accounts("hello@one.hosting.test", "bob@example.org", "dmarc@two.hosting.test")
     net.domain("one.hosting.test").publish(dmarc=f"v=DMARC1; p=none; rua=mailto:{reports.address}")
     net.dns.add("hosting.test", "A", "192.0.2.1")
-    mx = net.existing_host("mx1.example.org").change(dmarc_discovery="public_suffix")
+    mx = net.find_host("mx1.example.org").configure(dmarc_discovery="public_suffix")
     send(shop, bob)
     net.clock.advance(days(1))
     mail = reports.inbox.one()  # test is a public suffix, and hosting.test one organization
     assert b"<discovery_method>psl</discovery_method>" in gzip.decompress(mail.attachments[0].content)
-    mx.change(public_suffixes={"hosting.test"})
+    mx.configure(public_suffixes={"hosting.test"})
     send(shop, bob)
     net.clock.advance(days(1))
     assert len(reports.inbox) == 1
@@ -201,7 +201,7 @@ def test_a_domain_that_asks_for_less_itself_hears_that(net, record, discovery, r
     """RFC 9990, PolicyOverrideType: where less was done than the policy says, there is a reason."""
     bob, reports = net.accounts("bob@example.org", "dmarc@shop.test")
     net.domain("shop.test").publish(dmarc=f"v=DMARC1; {record}; rua=mailto:{reports.address}")
-    net.existing_host("mx1.example.org").change(dmarc_discovery=discovery)
+    net.find_host("mx1.example.org").configure(dmarc_discovery=discovery)
     forge(net, bob)
     net.clock.advance(days(1))
     [row] = reports.inbox.one().dmarc_report.rows

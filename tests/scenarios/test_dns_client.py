@@ -15,7 +15,7 @@ import pytest
 from fakemail.dns.records import record
 from fakemail.dns.zones import Zones
 from fakemail.errors import ClosedError, DeclarationError
-from fakemail.terms.ids import Chance
+from fakemail.types.seeded_random import SeededRandom
 from fakemail.wire.dns_client import ClientAnswer, DnsClient
 from fakemail.wire.dns_server import DnsServer
 
@@ -39,7 +39,7 @@ def make_zones() -> Zones:
 
 
 @asynccontextmanager
-async def asking(*, chance: Chance | None = None) -> AsyncIterator[tuple[DnsClient, list[str]]]:
+async def asking(*, chance: SeededRandom | None = None) -> AsyncIterator[tuple[DnsClient, list[str]]]:
     transports: list[str] = []
     errors: list[BaseException] = []
     server = DnsServer(
@@ -113,7 +113,7 @@ def test_a_truncated_reply_is_fetched_over_tcp() -> None:
 @pytest.mark.parametrize("seed", [None, 7])
 def test_many_queries_at_once_get_their_own_answers(seed: int | None) -> None:
     async def run() -> None:
-        async with asking(chance=None if seed is None else Chance(seed)) as (client, _):
+        async with asking(chance=None if seed is None else SeededRandom(seed)) as (client, _):
             answers = await asyncio.gather(*[client.query(f"h{at}.example.org", "A") for at in range(200)])
             assert [answer.values() for answer in answers] == [(f"10.0.0.{at}",) for at in range(200)]
 

@@ -17,7 +17,7 @@ import pytest
 
 from fakemail import MailNet, Reason, Stage, days, minutes
 from fakemail.api.faults import Fault
-from fakemail.engine.resolving import Resolver
+from fakemail.engine.resolvers import Resolver
 from fakemail.errors import DeclarationError
 
 NEVER = 0.05
@@ -51,7 +51,7 @@ RCODES: dict[str, Callable[[MailNet], Fault]] = {
     "REFUSED": lambda net: net.dns.faults.refused("*.org"),
     "NOTIMP": lambda net: net.dns.faults.not_implemented(),
     "FORMERR": lambda net: net.dns.faults.format_error(type="mx"),
-    "NOTAUTH": lambda net: net.dns.faults.answer_with("NOTAUTH"),
+    "NOTAUTH": lambda net: net.dns.faults.rcode("NOTAUTH"),
 }
 
 
@@ -62,7 +62,7 @@ def test_dnspython_sees_the_response_code(net, rcode):
     assert (dns.rcode.to_text(message.rcode()), message.answer) == (rcode, [])
     assert fault.fired == 1
     assert net.dns.queries(name="example.org", type="MX")[-1].answer == rcode
-    fault.lift()
+    fault.remove()
     assert values(ask(net)) == ["10 mx1.example.org."]
 
 
@@ -74,7 +74,7 @@ def test_whom_and_when(net):
     tcp_only = faults.servfail(transport="tcp")
     assert ask(net).rcode() == dns.rcode.NOERROR
     assert over_tcp(net).rcode() == dns.rcode.SERVFAIL
-    tcp_only.lift()
+    tcp_only.remove()
     faults.refused(client="smtp.shop.test", must_fire=False)
     assert ask(net).rcode() == dns.rcode.NOERROR
 
@@ -82,7 +82,7 @@ def test_whom_and_when(net):
 def test_each_stroke_is_an_event(net):
     net.dns.faults.servfail("example.org")
     ask(net)
-    [event] = [event for event in net.events(Stage.DNS_QUERY) if type(event).__name__ == "Struck"]
+    [event] = [event for event in net.events(Stage.DNS_QUERY) if type(event).__name__ == "FaultFired"]
     assert "SERVFAIL" in event.action
     assert "query example.org" in event.rule
 
@@ -93,20 +93,20 @@ def test_no_data_and_other_records(net):
         assert (message.rcode(), values(message)) == (dns.rcode.NOERROR, [])
         with pytest.raises(dns.resolver.NoAnswer):
             net.dns.resolver().resolve("example.org", "MX")
-    with net.dns.faults.give("example.org", "MX", "0 evil.example.", ttl=1):
+    with net.dns.faults.records("example.org", "MX", "0 evil.example.", ttl=1):
         assert values(ask(net)) == ["0 evil.example."]
         assert ask(net).answer[0].ttl == 1
     assert net.dns.records("example.org", "MX") == ("example.org. 300 IN MX 10 mx1.example.org.",)
 
 
 def test_an_answer_that_changes_between_queries(net):
-    net.dns.faults.in_turn("example.org", "A", "192.0.2.1", ["192.0.2.2", "192.0.2.3"], [])
+    net.dns.faults.rotate_records("example.org", "A", "192.0.2.1", ["192.0.2.2", "192.0.2.3"], [])
     said = [values(ask(net, "A")) for _ in range(4)]
     assert said == [["192.0.2.1"], ["192.0.2.2", "192.0.2.3"], [], ["192.0.2.1"]]
 
 
 def test_an_answer_that_is_no_longer_true(net):
-    with net.dns.faults.stale("example.org"):
+    with net.dns.faults.stale_answer("example.org"):
         net.dns.replace("example.org", "MX", "5 elsewhere.example.")
         net.dns.remove("mx1.example.org")
         assert values(ask(net)) == ["10 mx1.example.org."]
@@ -127,7 +127,7 @@ def test_silence(net):
 def test_a_late_answer(net):
     fault = net.dns.faults.delay(timedelta(milliseconds=1), "example.org")
     assert values(ask(net)) == values(over_tcp(net)) == ["10 mx1.example.org."]
-    fault.lift()
+    fault.remove()
     net.dns.faults.delay(minutes(5), "example.org")
     with pytest.raises(dns.exception.Timeout):
         dns.query.udp(
@@ -136,11 +136,11 @@ def test_a_late_answer(net):
 
 
 def test_truncation_with_and_without_tcp(net):
-    with net.dns.faults.truncate("example.org"):
+    with net.dns.faults.truncate_answer("example.org"):
         assert ask(net).flags & dns.flags.TC
         assert str(net.dns.resolver().resolve("example.org", "MX")[0].exchange) == "mx1.example.org."
     assert [query.transport for query in net.dns.queries(name="example.org")] == ["udp", "udp", "tcp"]
-    with net.dns.faults.truncate("example.org", tcp=False):
+    with net.dns.faults.truncate_answer("example.org", tcp=False):
         assert ask(net).flags & dns.flags.TC
         with pytest.raises((ConnectionResetError, EOFError)):
             over_tcp(net)
@@ -159,7 +159,7 @@ def test_an_answer_to_something_else(net, name):
 
 
 def test_a_message_that_ends_too_early(net):
-    net.dns.faults.malformed("example.org")
+    net.dns.faults.malformed_answer("example.org")
     with pytest.raises(dns.exception.FormError):
         ask(net)
 
@@ -173,7 +173,7 @@ def test_aliases_that_go_round(net):
 
 
 def test_a_lame_delegation(net):
-    net.dns.faults.lame("example.org")
+    net.dns.faults.lame_delegation("example.org")
     message = ask(net)
     assert (values(message), message.flags & dns.flags.AA) == ([], 0)
     assert str(message.authority[0].name) == "."
@@ -182,12 +182,12 @@ def test_a_lame_delegation(net):
 def test_odd_but_legal_answers(net):
     net.dns.replace("shop.test", "MX", *[f"{number} mx{number}.shop.test." for number in range(12)])
     usual = values(ask(net, name="shop.test"))
-    with net.dns.faults.shuffle("shop.test"):
+    with net.dns.faults.shuffle_records("shop.test"):
         orders = [values(ask(net, name="shop.test")) for _ in range(2)]
     assert usual not in orders
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(usual)
-    with net.dns.faults.duplicate("shop.test", type="MX"):
+    with net.dns.faults.duplicate_records("shop.test", type="MX"):
         wire = ask(net, name="shop.test")
         assert values(wire) == usual  # dnspython makes a set of them
     with net.dns.faults.ttl(2**31, "example.org"):
@@ -215,9 +215,9 @@ def test_dig(net):
     faults = net.dns.faults
     with faults.servfail("example.org"):
         assert "status: SERVFAIL" in dig()
-    with faults.truncate("example.org"):
+    with faults.truncate_answer("example.org"):
         assert "Truncated, retrying in TCP mode" in dig()
-    with faults.malformed("example.org"):
+    with faults.malformed_answer("example.org"):
         assert "malformed" in dig()
     with faults.wrong_id("example.org"):
         assert "ID mismatch" in dig("+time=1")
@@ -246,10 +246,10 @@ WAITS: dict[str, Callable[[MailNet], Fault]] = {
     "wrong id": lambda net: net.dns.faults.wrong_id("example.org"),
     "wrong question": lambda net: net.dns.faults.wrong_question("example.org"),
     "garbage": lambda net: net.dns.faults.garbage("example.org"),
-    "malformed": lambda net: net.dns.faults.malformed("example.org"),
-    "no TCP": lambda net: net.dns.faults.truncate("example.org", tcp=False),
+    "malformed": lambda net: net.dns.faults.malformed_answer("example.org"),
+    "no TCP": lambda net: net.dns.faults.truncate_answer("example.org", tcp=False),
     "loop": lambda net: net.dns.faults.cname_loop("example.org"),
-    "lame": lambda net: net.dns.faults.lame("example.org"),
+    "lame": lambda net: net.dns.faults.lame_delegation("example.org"),
 }
 
 
@@ -259,7 +259,7 @@ def test_mail_waits_for_a_name_server_that_fails(net, name):
     send(net)
     assert fault.fired
     assert net.queue.one().reason is Reason.DNS_TEMPORARY
-    fault.lift()
+    fault.remove()
     net.clock.advance(minutes(30))
     assert len(net.account("bob@example.org").inbox) == 1
 
@@ -283,9 +283,9 @@ def test_mail_for_a_name_that_does_not_exist_is_returned_at_once(net):
     "fault",
     [
         lambda faults: faults.delay(timedelta(seconds=4), "example.org"),
-        lambda faults: faults.truncate("example.org"),
-        lambda faults: faults.shuffle("example.org"),
-        lambda faults: faults.duplicate("example.org"),
+        lambda faults: faults.truncate_answer("example.org"),
+        lambda faults: faults.shuffle_records("example.org"),
+        lambda faults: faults.duplicate_records("example.org"),
         lambda faults: faults.no_additional("example.org"),
         lambda faults: faults.ttl(0, "example.org"),
     ],
@@ -309,13 +309,13 @@ def test_a_decision_sees_what_a_client_would(net):
         assert kind() == "TIMEOUT"
     with faults.servfail(type="TXT"):
         assert kind() == "SERVFAIL"
-    with faults.malformed("example.org"):
+    with faults.malformed_answer("example.org"):
         assert kind() == "MALFORMED"
-    with faults.lame("example.org"):
+    with faults.lame_delegation("example.org"):
         assert kind() == "SERVFAIL"
-    with faults.truncate("example.org"):
+    with faults.truncate_answer("example.org"):
         assert kind() == "NOERROR"
-    with faults.truncate("example.org", tcp=False):
+    with faults.truncate_answer("example.org", tcp=False):
         assert kind() == "TIMEOUT"
     with faults.timeout(client="app", must_fire=False):
         assert kind() == "NOERROR"
@@ -324,7 +324,7 @@ def test_a_decision_sees_what_a_client_would(net):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", ["servfail", "timeout", "malformed", "refused", "lame"])
+@pytest.mark.parametrize("fault", ["servfail", "timeout", "malformed_answer", "refused", "lame_delegation"])
 def test_checks_of_the_sender_fail_for_now(net, fault):  # RFC 7208 §2.6.6, RFC 6376 §3.9
     with getattr(net.dns.faults, fault)("*shop.test", type="TXT") as declared:
         send(net)
@@ -336,8 +336,8 @@ def test_checks_of_the_sender_fail_for_now(net, fault):  # RFC 7208 §2.6.6, RFC
 @pytest.mark.parametrize(
     "fault",
     [
-        lambda faults: faults.shuffle("*shop.test", type="TXT"),
-        lambda faults: faults.duplicate("*shop.test", type="TXT"),
+        lambda faults: faults.shuffle_records("*shop.test", type="TXT"),
+        lambda faults: faults.duplicate_records("*shop.test", type="TXT"),
         lambda faults: faults.split_text("*shop.test"),
         lambda faults: faults.ttl(
             0, "*shop.test", type="TXT"
@@ -354,13 +354,13 @@ def test_checks_of_the_sender_pass_with_odd_answers(net, fault):  # RFC 7208 §3
 def test_wrong_declarations(net):
     faults = net.dns.faults
     with pytest.raises(DeclarationError, match="did you mean 'SERVFAIL'"):
-        faults.answer_with("SERVFAL")
+        faults.rcode("SERVFAL")
     with pytest.raises(DeclarationError, match="'NOERROR'"):
-        faults.answer_with("NOERROR")
+        faults.rcode("NOERROR")
     with pytest.raises(DeclarationError, match="MX"):
-        faults.give("example.org", "MX", "nonsense")
+        faults.records("example.org", "MX", "nonsense")
     with pytest.raises(DeclarationError, match="give the answers"):
-        faults.in_turn("example.org", "MX")
+        faults.rotate_records("example.org", "MX")
     with pytest.raises(DeclarationError, match="from 1 to 255, not 256"):
         faults.split_text("example.org", size=256)
     with pytest.raises(DeclarationError, match="a time to live"):
@@ -374,8 +374,8 @@ def test_wrong_declarations(net):
 def test_what_is_in_force_can_be_seen(net):
     fault = net.dns.faults.servfail("example.org", type="MX", must_fire=False)
     assert net.dns.faults.all().one().fired == 0
-    assert "dns.query, query example.org, query type MX: give rcode SERVFAIL" in repr(fault)
-    net.dns.faults.lift()
+    assert "dns.query, query example.org, query type MX: rcode SERVFAIL" in repr(fault)
+    net.dns.faults.clear()
     assert net.dns.faults.all() == []
 
 
@@ -385,7 +385,7 @@ accounts = ["bob"]
 
 [[faults]]
 stage = "dns.query"
-do = { give_rcode = "SERVFAIL" }
+do = { rcode = "SERVFAIL" }
 query = "Example.org."
 query_type = "mx"
 transport = "udp"
@@ -393,7 +393,7 @@ times = 1
 
 [[faults]]
 stage = "dns.query"
-do = { answer_in_turn = { sets = [["192.0.2.1"], ["192.0.2.2"]] } }
+do = { rotate_records = { sets = [["192.0.2.1"], ["192.0.2.2"]] } }
 query = "www.example.org"
 query_type = "A"
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fakemail import Bounced, Delivered, MailNet, Queued, Reason, days, minutes, seconds
-from fakemail.engine.resolving import Resolver
+from fakemail.engine.resolvers import Resolver
 from fakemail.errors import DeclarationError
-from fakemail.record.events import Attempt
+from fakemail.events.kinds import Attempt
 
 SENDER = "smtp.shop.test"
 
@@ -61,7 +61,7 @@ def test_a_change_is_seen_at_once(mailnet, shop, bob):
 
 
 def test_a_host_that_holds_on_tries_the_old_mail_host_until_the_time_is_over(mailnet, shop, bob):
-    mailnet.host(SENDER).change(dns_cache="for_ttl")
+    mailnet.host(SENDER).configure(dns_cache="for_ttl")
     send(mailnet, shop, bob.address, "before")
     old = mailnet.host("mx1.example.org")
     mailnet.domain("example.org").mx_hosts("mx9")
@@ -79,7 +79,7 @@ def test_a_host_that_holds_on_tries_the_old_mail_host_until_the_time_is_over(mai
 
 
 def test_a_host_that_holds_on_does_not_see_a_domain_that_is_new(mailnet, shop):
-    mailnet.host(SENDER).change(dns_cache="for_ttl")
+    mailnet.host(SENDER).configure(dns_cache="for_ttl")
     send(mailnet, shop, "eve@new.test")
     eve = mailnet.account("eve@new.test")
     send(mailnet, shop, eve.address, "too early")
@@ -97,20 +97,20 @@ def test_a_domain_that_is_new_is_seen_at_once(mailnet, shop):
 
 
 def test_a_host_can_ask_each_time(mailnet, shop, bob):
-    mailnet.host(SENDER).change(dns_cache="off")
+    mailnet.host(SENDER).configure(dns_cache="off")
     for _ in range(3):
         send(mailnet, shop, bob.address)
     assert asked(mailnet, "example.org") == 3
 
 
 def test_what_failed_is_asked_for_again(mailnet, shop, bob):
-    mailnet.domain("example.org").sign(flaw="bogus")  # a resolver that validates answers SERVFAIL
+    mailnet.domain("example.org").enable_dnssec(flaw="bogus")  # a resolver that validates answers SERVFAIL
     send(mailnet, shop, bob.address)
     assert isinstance(mailnet.journey(to=bob).fate, Queued)
     before = asked(mailnet, "example.org")
     mailnet.clock.advance(minutes(5))
     assert asked(mailnet, "example.org") > before
-    mailnet.domain("example.org").sign()
+    mailnet.domain("example.org").enable_dnssec()
     mailnet.clock.advance(days(1))
     assert isinstance(mailnet.journey(to=bob).fate, Delivered)
 
@@ -129,7 +129,7 @@ def test_who_decides_in_the_middle_of_a_session_remembers_as_well(mailnet, bob):
     assert len(mailnet.dns.queries()) == 3
     mailnet.dns.add("x.test", "MX", "10 mx1.example.org.")
     assert look("x.test") == "NOERROR"
-    mailnet.host("mx1.example.org").change(dns_cache="for_ttl")
+    mailnet.host("mx1.example.org").configure(dns_cache="for_ttl")
     mailnet.dns.remove("x.test", "MX")
     assert look("x.test") == "NOERROR"
     mailnet.clock.advance(minutes(5))
@@ -139,8 +139,8 @@ def test_who_decides_in_the_middle_of_a_session_remembers_as_well(mailnet, bob):
 def test_habits_are_checked_and_written_down(mailnet):
     host = mailnet.host("mx1.example.org")
     with pytest.raises(DeclarationError, match="there is no 'for_tll'; did you mean 'for_ttl'"):
-        host.change(dns_cache="for_tll")
-    host.change(dns_cache="for_ttl")
+        host.configure(dns_cache="for_tll")
+    host.configure(dns_cache="for_ttl")
     with MailNet(config=mailnet.to_toml()) as again:
         assert again.host("mx1.example.org").personality.dns_cache == "for_ttl"
 
@@ -157,7 +157,7 @@ def test_a_fault_of_the_name_server_is_seen_at_once_and_what_it_said_is_forgotte
 
 
 def test_a_host_that_holds_on_needs_no_name_server_for_a_while(mailnet, shop, bob):
-    mailnet.host(SENDER).change(dns_cache="for_ttl")
+    mailnet.host(SENDER).configure(dns_cache="for_ttl")
     send(mailnet, shop, bob.address)
     with mailnet.dns.faults.servfail(must_fire=False):
         send(mailnet, shop, bob.address, "from memory")

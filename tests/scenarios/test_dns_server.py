@@ -18,7 +18,7 @@ import dns.resolver
 import pytest
 
 from fakemail.dns.records import record
-from fakemail.dns.responder import Response
+from fakemail.dns.responder import DnsResponse
 from fakemail.dns.zones import Zones
 from fakemail.errors import PortInUse, ServerError
 from fakemail.wire.dns_server import DnsServer
@@ -28,10 +28,10 @@ class Log:
     """What the server told."""
 
     def __init__(self) -> None:
-        self.queries: list[tuple[str, int, str, Response]] = []
+        self.queries: list[tuple[str, int, str, DnsResponse]] = []
         self.errors: list[BaseException] = []
 
-    def query(self, client: str, port: int, transport: str, response: Response) -> None:
+    def query(self, client: str, port: int, transport: str, response: DnsResponse) -> None:
         self.queries.append((client, port, transport, response))
 
 

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
-from fakemail import DeclarationError, MailNet, SentBy, SentTo, Stage, UnknownName, faults, minutes
+from fakemail import DeclarationError, MailNet, SentBy, SentTo, Stage, UnknownNameError, faults, minutes
 from fakemail.dns.names import name_key
-from fakemail.terms.address import address, address_key, is_domain_name
-from fakemail.terms.domains import a_labels, u_labels
+from fakemail.types.address import address, address_key, is_domain_name
+from fakemail.types.domains import a_labels, u_labels
 
 CANONICAL = "xn--bcher-kva.example"
 FORMS = (
@@ -96,7 +96,7 @@ def test_mail_to_either_form(net, declared, written):
     assert net.account(f"bob@{written}") is bob
     assert net.journey(to=f"Bob@{written}").deliveries
     assert str(net.journey(to=bob).recipient) == f"bob@{CANONICAL}"
-    assert net.existing_host(f"mx1.{written}") == net.domain(written).mx.server
+    assert net.find_host(f"mx1.{written}") == net.domain(written).mx.server
     assert len(net.dns.queries(name=written, type="MX")) == 1
     assert net.events(host=f"mx1.{written}")
 
@@ -177,7 +177,7 @@ def test_u_labels_without_smtputf8_are_refused(net):
 def test_mail_for_u_labels_needs_no_smtputf8_on_the_way(net):
     """A local part in ASCII is sent with A-labels, so a host without SMTPUTF8 takes it (RFC 6531 §3.2)."""
     bob, alice = net.accounts("bob@bücher.example", "alice@example.org")
-    net.domain("bücher.example").mx.server.change(hide={"SMTPUTF8"})
+    net.domain("bücher.example").mx.server.configure(hide={"SMTPUTF8"})
     send(alice, "bob@bücher.example")
     net.settle()
     assert b"xn--bcher-kva" in bob.inbox.one().raw
@@ -198,7 +198,7 @@ def test_trace_fields_and_replies_have_a_labels(net):
 
 def test_senders_that_are_owned(net):
     shop, bob = net.accounts("shop@example.org", "bob@example.net")
-    shop.change(may_send_as=["Sales@BÜCHER.example", "@müller.example"])
+    shop.configure(may_send_as=["Sales@BÜCHER.example", "@müller.example"])
     for number, sender in enumerate(
         [f"sales@{CANONICAL}", "sales@bücher.example", "x@xn--mller-kva.example", "x@MÜLLER.example"], 1
     ):
@@ -216,7 +216,7 @@ def test_aliases_lists_forwards_and_catch_all(net):
     domain.catch_all(f"bob@{CANONICAL}")
     friends = net.mailing_list("friends@xn--bcher-kva.example", members=["ann@bücher.example"])
     assert friends.members
-    ann.forward("bob@bücher.example")
+    ann.set_forwarding("bob@bücher.example")
     with net.mx("bücher.example").smtplib() as client:
         for to in ("all", "nobody", "friends"):
             client.sendmail("x@example.org", [f"{to}@{CANONICAL}"], f"Subject: {to}\r\n\r\nHi\r\n")
@@ -291,7 +291,7 @@ def test_certificates_and_sni(net):
 def test_transport_security_between_hosts(net):
     bob, alice = net.accounts("bob@bücher.example", "alice@example.org")
     net.domain("bücher.example").mta_sts("enforce", mx=["*.BÜCHER.example"])
-    net.domain("example.org").submission_host.change(sending_tls="verified")
+    net.domain("example.org").submission_host.configure(sending_tls="verified")
     send(alice, bob.address)
     net.settle()
     assert bob.inbox.one().subject == "Hi"
@@ -327,9 +327,9 @@ def test_people_are_shown_u_labels(net):
     assert repr(bob.inbox).startswith("<INBOX of bob@bücher.example:")
     assert repr(bob.domain) == "<Domain bücher.example>"
     with pytest.raises(
-        UnknownName, match=r"no host 'mx2\.bücher\.example' is declared; did you mean 'mx1\.bücher"
+        UnknownNameError, match=r"no host 'mx2\.bücher\.example' is declared; did you mean 'mx1\.bücher"
     ):
-        net.existing_host(f"mx2.{CANONICAL}")
+        net.find_host(f"mx2.{CANONICAL}")
     with pytest.raises(AssertionError, match=r"found:  nothing in Junk of bob@bücher\.example"):
         bob.folder("Junk").one()
 

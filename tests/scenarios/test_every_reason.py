@@ -88,7 +88,7 @@ SAID: dict[Reason, tuple[dict[str, Any], str, tuple[str, ...]]] = {
 def test_what_is_said(net, reason):
     traits, where, lines = SAID[reason]
     if traits:
-        (host(net) if where == MX else net.account("bob@example.org").submission.server).change(**traits)
+        (host(net) if where == MX else net.account("bob@example.org").submission.server).configure(**traits)
     said(net, where, *lines)
     if reason is Reason.CONNECTION_LOST:
         net.wait_for(Stage.DISCONNECT)
@@ -98,12 +98,12 @@ def test_what_is_said(net, reason):
 # What is sent, in a world that was changed -----------------------------------------------------------------
 
 SENT: dict[Reason, Callable[[MailNet], object]] = {
-    Reason.MAILBOX_DISABLED: lambda net: net.account("bob@example.org").change(disabled=True),
-    Reason.MAILBOX_MOVED: lambda net: net.account("bob@example.org").moved_to("bob@new.test"),
-    Reason.OVER_QUOTA: lambda net: net.account("bob@example.org").change(quota=0),
-    Reason.MAIL_LOOP: lambda net: host(net).change(max_hops=0),
+    Reason.MAILBOX_DISABLED: lambda net: net.account("bob@example.org").configure(disabled=True),
+    Reason.MAILBOX_MOVED: lambda net: net.account("bob@example.org").set_moved("bob@new.test"),
+    Reason.OVER_QUOTA: lambda net: net.account("bob@example.org").configure(quota=0),
+    Reason.MAIL_LOOP: lambda net: host(net).configure(max_hops=0),
     Reason.FAULT: lambda net: host(net).faults.reply(Stage.SMTP_RCPT, Reply(550, "5.0.0", "no")),
-    Reason.HANDLER: lambda net: host(net).handle_with(Unwilling()),
+    Reason.HANDLER: lambda net: host(net).attach_handler(Unwilling()),
 }
 
 
@@ -211,7 +211,7 @@ LIKE_US = b"From: News <news@example.org>\r\nTo: bob@example.org\r\nSubject: New
 
 @pytest.mark.parametrize("reason", BULK, ids=lambda reason: reason.name)
 def test_what_large_receivers_ask_for(net, reason):
-    from fakemail.model.filtering import BULK_RULES
+    from fakemail.model.content_rules import BULK_RULES
 
     (rule,) = BULK[reason]
     outcomes = {each: "refuse" if each == rule else "accept" for each in BULK_RULES}
@@ -270,13 +270,13 @@ def garbage_instead_of_a_handshake(net):
 @ends_in(Reason.CERTIFICATE_REFUSED)
 def a_sender_that_verifies(net):
     host(net).certificate(flaw="expired")
-    net.account("ann@shop.test").submission.server.change(sending_tls="verified")
+    net.account("ann@shop.test").submission.server.configure(sending_tls="verified")
     submitted(net)
 
 
 @ends_in(Reason.DANE_FAILED)
 def another_key_than_dns_says(net):
-    net.domain("example.org").sign()
+    net.domain("example.org").enable_dnssec()
     host(net).certificate(flaw="unknown_authority")
     submitted(net)
 
@@ -301,14 +301,14 @@ def requiretls_without_a_promise(net):
 
 @ends_in(Reason.REQUIRETLS_NOT_OFFERED)
 def requiretls_at_a_host_without_it(net):
-    net.domain("example.org").sign()
-    host(net).change(hide={"REQUIRETLS"})
+    net.domain("example.org").enable_dnssec()
+    host(net).configure(hide={"REQUIRETLS"})
     submitted(net, mail_options=["REQUIRETLS"])
 
 
 @ends_in(Reason.TIMEOUT)
 def silence(net):
-    host(net).change(idle_timeout=0.05)
+    host(net).configure(idle_timeout=0.05)
     mx = net.mx("example.org")
     with socket.create_connection((mx.host, mx.port), timeout=10) as connection:
         while connection.recv(1000):
@@ -331,7 +331,7 @@ def a_host_that_goes_off(net):
 
 @ends_in(Reason.PROTOCOL_ERROR)
 def no_proxy_header(net):
-    host(net).change(proxy_from={"app"})
+    host(net).configure(proxy_from={"app"})
     mx = net.mx("example.org")
     with socket.create_connection((mx.host, mx.port), timeout=10) as connection, suppress(OSError):
         connection.sendall(b"HELO app.test\r\n")
@@ -437,7 +437,7 @@ def two_readers_of_one_maildrop(net):
 
 @ends_in(Reason.LOGIN_TOO_SOON)
 def a_reader_who_comes_back_at_once(net):
-    net.account("bob@example.org").pop3.server.change(login_delay=60)
+    net.account("bob@example.org").pop3.server.configure(login_delay=60)
     pop3(net).quit()
     with suppress(poplib.error_proto):
         pop3(net)
@@ -457,7 +457,7 @@ class Broken:
 def test_a_server_that_fails():
     with pytest.raises(ServerError, match="broken"), MailNet() as net:
         net.account("bob@example.org")
-        host(net).handle_with(Broken())
+        host(net).attach_handler(Broken())
         sent(net)
         assert_ends_in(net, Reason.LOCAL_ERROR)
 

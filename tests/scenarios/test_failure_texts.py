@@ -19,7 +19,7 @@ from fakemail import (
     AsyncMailNet,
     DeclarationError,
     HasText,
-    MailExpectation,
+    MailAssertionError,
     MailNet,
     Stage,
     faults,
@@ -45,7 +45,7 @@ def bob(net):
 
 
 def text_of(look, *args, **keywords) -> str:
-    with pytest.raises(MailExpectation) as failed:
+    with pytest.raises(MailAssertionError) as failed:
         look(*args, **keywords)
     return str(failed.value)
 
@@ -309,7 +309,7 @@ REFUSED = [
     ),
     (no_login_under_tls, "530 5.7.0", "log in first, with settings.username and settings.password\n"),
     (wrong_password, "535 5.7.8", "the login is account.address, the password account.password"),
-    (sender_of_another, "553 5.7.1 <boss@shop.example.com>", "account.change(may_send_as=...)"),
+    (sender_of_another, "553 5.7.1 <boss@shop.example.com>", "account.configure(may_send_as=...)"),
     (hello_at_the_wrong_port, "a TLS ClientHello where TLS has not begun", "use account.submissions"),
     (hello_without_a_line_end, "a TLS ClientHello where TLS has not begun", "use account.submissions"),
     (hello_at_the_mail_host, "a TLS ClientHello where TLS has not begun", "use account.submissions"),

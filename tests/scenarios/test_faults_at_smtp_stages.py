@@ -11,7 +11,7 @@ import pytest
 
 from fakemail import Stage, faults, seconds
 from fakemail.faults.actions.answers import NONSENSE
-from fakemail.faults.table import ENDINGS, ON_ANSWERS, rows
+from fakemail.faults.catalogue import ENDINGS, ON_ANSWERS, rows
 
 EHLO = "EHLO client.test"
 MAIL = "MAIL FROM:<ann@shop.test>"
@@ -57,13 +57,13 @@ ACTIONS = {
     "delay": faults.delay(seconds(0.02)),
     "trickle": faults.trickle(),
     "throttle": faults.throttle(1000),
-    "half_reply": faults.half_reply(),
+    "partial_reply": faults.partial_reply(),
     "garbage": faults.garbage(),
-    "overlong": faults.overlong(5000),
+    "oversized_line": faults.oversized_line(5000),
     "malformed": faults.malformed(),
     "wrong_line_ends": faults.wrong_line_ends(),
     "duplicate_reply": faults.duplicate_reply(),
-    "lose_reply": faults.lose_reply(),
+    "drop_reply": faults.drop_reply(),
 }
 
 
@@ -116,9 +116,9 @@ def is_reply(octets):
 @pytest.fixture(scope="module")
 def net(mailnet_factory):
     net = mailnet_factory(accounts=["bob@example.org"])
-    net.domain("example.org").hosts[0].change(xclient_from={"app"})
+    net.domain("example.org").hosts[0].configure(xclient_from={"app"})
     net.domain("example.org").alias("team", "bob@example.org")
-    net.account("ann@shop.test", password="secret").submission.server.change(auth_in_clear=True)
+    net.account("ann@shop.test", password="secret").submission.server.configure(auth_in_clear=True)
     return net
 
 
@@ -179,7 +179,7 @@ def test_what_the_client_sees(net, client, stage, name):
         connection = travel(client(way.service), way)
         if name == "no_reply":
             assert connection.hear(lambda _: False, patience=0.05) == b""
-        elif name in ("drop", "reset", "lose_reply", "half_reply", "close"):
+        elif name in ("drop", "reset", "drop_reply", "partial_reply", "close"):
             connection.hear(lambda _: False)
         elif name == "garbage":
             connection.hear(lambda octets: octets == NONSENSE)
@@ -200,7 +200,7 @@ def test_what_the_client_sees(net, client, stage, name):
         case "close":
             assert heard.startswith(b"421 ")
             assert end == "closed"
-        case "drop" | "lose_reply":
+        case "drop" | "drop_reply":
             assert (heard, end) == (b"", "closed")
         case "reset":
             assert (heard, end) == (b"", "reset")
@@ -211,13 +211,13 @@ def test_what_the_client_sees(net, client, stage, name):
         case "trickle" | "throttle":
             assert heard.startswith(code)
             assert len(connection.pieces) > 1 or len(heard) <= 100
-        case "half_reply":
+        case "partial_reply":
             assert heard
             assert not is_reply(heard)
             assert end == "closed"
         case "garbage":
             assert heard == NONSENSE
-        case "overlong":
+        case "oversized_line":
             assert heard.endswith(b"x" * 5000 + b"\r\n")
         case "malformed":
             assert heard.startswith(code[1:])
@@ -226,7 +226,7 @@ def test_what_the_client_sees(net, client, stage, name):
         case "duplicate_reply":
             assert heard.count(b"\r\n") == 2 * before.count(b"\r\n")
     assert fault.fired == 1
-    struck = [event for event in net.events(stage) if type(event).__name__ == "Struck"][-1]
+    struck = [event for event in net.events(stage) if type(event).__name__ == "FaultFired"][-1]
     assert struck.action == str(ACTIONS[name])
 
 
@@ -305,7 +305,7 @@ def test_clear_text_behind_the_reply_to_starttls(net, client):
 
 def test_a_server_that_obeys_what_came_before_tls(net, client):
     commands = f"STARTTLS\r\n{EHLO}\r\nVRFY bob\r\n"
-    for action, obeyed in ((None, False), (faults.keep_plaintext(), True)):
+    for action, obeyed in ((None, False), (faults.starttls_injection(), True)):
         fault = net.faults.add(Stage.SMTP_STARTTLS, action) if action else None
         connection = client()
         connection.hear(is_reply)
@@ -320,14 +320,14 @@ def test_a_server_that_obeys_what_came_before_tls(net, client):
                 heard += secure.recv(65536)
         assert (b"bob@example.org" in heard) is obeyed
         if fault is not None:
-            fault.lift()
+            fault.remove()
 
 
 def test_all_ends_of_a_message_that_are_none(net, client):
     bob = net.account("bob@example.org")
     for end in (b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\r", b"\r\n.\n", b"\r.\r\n"):
         for is_vulnerable in (False, True):
-            fault = net.faults.allow_smuggling(end, must_fire=False) if is_vulnerable else None
+            fault = net.faults.accept_smuggled_end(end, must_fire=False) if is_vulnerable else None
             connection = client()
             connection.hear(is_reply)
             for line in (EHLO, MAIL, RCPT, "DATA"):
@@ -349,7 +349,7 @@ def test_all_ends_of_a_message_that_are_none(net, client):
             wanted = 5 if is_vulnerable else 1
             connection.hear(lambda octets, wanted=wanted: octets.count(b"\r\n") >= wanted)
             if fault is not None:
-                fault.lift()
+                fault.remove()
             subjects = [mail.subject for mail in list(bob.inbox)[before:]]
             assert ("Smuggled" in subjects) is is_vulnerable, end
 
@@ -415,7 +415,7 @@ def test_one_recipient_gets_nothing_and_the_other_does(net, client):
 )
 def test_addresses_that_say_what_shall_happen(mailnet, lines, code):
     """The convention of mox localserve."""
-    smtp = mailnet.domain("magic.test").magic_addresses().mx
+    smtp = mailnet.domain("magic.test").enable_magic_addresses().mx
     connection = Client((smtp.host, smtp.port))
     connection.hear(is_reply)
     *before, last = (EHLO, *lines)

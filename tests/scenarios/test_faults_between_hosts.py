@@ -26,19 +26,19 @@ CASES = {
         faults.garbage("250-sender OK\r\n251 done\r\n"),
         Reason.PROTOCOL_ERROR,
     ),
-    "a reply of a megabyte": (Stage.SMTP_MAIL, faults.overlong(), Reason.PROTOCOL_ERROR),
+    "a reply of a megabyte": (Stage.SMTP_MAIL, faults.oversized_line(), Reason.PROTOCOL_ERROR),
     "a code of two digits": (Stage.SMTP_END, faults.malformed(), Reason.PROTOCOL_ERROR),
     "a reply too many, taken for that to STARTTLS": (
         Stage.SMTP_HELO,
         faults.duplicate_reply(),
         Reason.PROTOCOL_ERROR,
     ),
-    "half a reply": (Stage.SMTP_RCPT, faults.half_reply(), Reason.CONNECTION_LOST),
+    "half a reply": (Stage.SMTP_RCPT, faults.partial_reply(), Reason.CONNECTION_LOST),
     "421 in mid-transaction": (Stage.SMTP_RCPT, faults.close(), Reason.FAULT),
     "closed in the message": (Stage.SMTP_BODY, faults.drop(), Reason.CONNECTION_LOST),
     "reset in the message": (Stage.SMTP_BODY, faults.reset(), Reason.CONNECTION_LOST),
     "silent after the message": (Stage.SMTP_END, faults.no_reply(), Reason.TIMEOUT),
-    "reset after the final dot": (Stage.SMTP_END, faults.lose_reply("reset"), Reason.CONNECTION_LOST),
+    "reset after the final dot": (Stage.SMTP_END, faults.drop_reply("reset"), Reason.CONNECTION_LOST),
     "slower than anybody waits": (Stage.SMTP_DATA, faults.delay(minutes(3)), Reason.TIMEOUT),
 }
 
@@ -129,14 +129,14 @@ def test_a_rule_that_is_used_up_lets_connections_be_kept_again(mailnet):
 def test_a_stroke_is_told_in_the_journey_and_the_transcript(mailnet):
     ann, bob = mailnet.accounts("ann@example.org", "bob@example.org")
     mx = mailnet.mx("example.org")
-    mx.faults.lose_final_reply("reset", times=1)
+    mx.faults.drop_final_reply("reset", times=1)
     mx.faults.delay(Stage.SMTP_RCPT, seconds(2), to=ann)
     with mailnet.submission.smtplib() as client:
         client.sendmail("shop@shop.test", [ann.address, bob.address], "Subject: Receipt\n\nThank you.")
     mailnet.clock.advance(hours(1))
     told = {who.address: [step.what for step in mailnet.journey(to=who).steps] for who in (ann, bob)}
     for steps in told.values():
-        assert "a fault struck at smtp.end: lose reply reset" in steps
+        assert "a fault struck at smtp.end: drop reply reset" in steps
     assert "a fault struck at smtp.rcpt: delay 0:00:02" in told[ann.address]
     assert "a fault struck at smtp.rcpt: delay 0:00:02" not in told[bob.address]
-    assert "-- fault: lose reply reset, at smtp.end" in mailnet.transcript()
+    assert "-- fault: drop reply reset, at smtp.end" in mailnet.transcript()

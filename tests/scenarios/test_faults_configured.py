@@ -52,7 +52,7 @@ def test_what_is_in_force_is_written_down():
             Stage.SMTP_END, seconds(2.5), since=net.clock.now(), until=net.clock.now() + hours(1)
         )
         net.domain("example.org").faults.add(
-            Stage.SMTP_DATA, faults.end_data_at("\n.\n"), probability=0.5, every=2, skip=1, times=3
+            Stage.SMTP_DATA, faults.accept_smuggled_end("\n.\n"), probability=0.5, every=2, skip=1, times=3
         )
         mx.faults.refuse_connections()
         told = [repr(fault) for where in (net, mx, net.domain("example.org")) for fault in where.faults.all()]

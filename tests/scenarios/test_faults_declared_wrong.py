@@ -42,7 +42,7 @@ def test_what_makes_no_sense_is_refused(mailnet: MailNet, declare, text) -> None
 
 def test_every_host_may_meet_a_fault_of_dns(mailnet: MailNet) -> None:
     bob = mailnet.account("bob@example.org")
-    fault = mailnet.faults.add(Stage.DNS_QUERY, faults.give_rcode("SERVFAIL"), query="example.org", times=1)
+    fault = mailnet.faults.add(Stage.DNS_QUERY, faults.rcode("SERVFAIL"), query="example.org", times=1)
     with mailnet.submission.smtplib() as client:
         client.sendmail("ann@shop.test", [bob.address], "Subject: Hi\n\nHello")
     mailnet.settle()
@@ -65,5 +65,5 @@ def test_one_service_of_a_host_refuses_connections(mailnet: MailNet) -> None:
     with pytest.raises(ConnectionRefusedError):
         smtplib.SMTP(ann.submissions.host, ann.submissions.port)
     ann.submission.smtplib().quit()
-    ann.submission.server.faults.lift()
+    ann.submission.server.faults.clear()
     ann.submissions.smtplib().quit()

@@ -42,7 +42,7 @@ def send(sender, *to, content=None, rcpt_options=(), options=()):
 
 def test_a_forward_keeps_a_copy_and_sends_one_on(net):
     shop, bob, gmail = net.accounts("a@shop.test", "bob@example.org", "bob@mail.test")
-    bob.forward(gmail)
+    bob.set_forwarding(gmail)
     send(shop, bob)
     net.settle()
     assert len(bob.inbox) == len(gmail.inbox) == 1
@@ -56,7 +56,7 @@ def test_a_forward_keeps_a_copy_and_sends_one_on(net):
 def test_without_a_copy_its_fate_is_to_be_sent_on(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
     near, far = net.accounts("bob@home.test", "ann@example.org")
-    bob.forward([near, far], keep_copy=False)
+    bob.set_forwarding([near, far], keep_copy=False)
     send(shop, bob)
     net.settle()
     assert bob.inbox.is_empty
@@ -65,7 +65,7 @@ def test_without_a_copy_its_fate_is_to_be_sent_on(net):
     assert isinstance(fate, Forwarded)
     assert [str(each) for each in fate.to] == ["bob@home.test", "ann@example.org"]
     assert fate.is_settled
-    bob.forward(None)
+    bob.set_forwarding(None)
     send(shop, bob)
     net.settle()
     assert len(bob.inbox) == 1
@@ -74,7 +74,7 @@ def test_without_a_copy_its_fate_is_to_be_sent_on(net):
 def test_srs_rewrites_the_reverse_path_and_bounces_find_home(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
     net.account("other@mail.test")
-    bob.forward("gone@mail.test", keep_copy=False, srs=True)
+    bob.set_forwarding("gone@mail.test", keep_copy=False, srs=True)
     send(shop, bob)
     net.settle()
     sender = str(net.journey(to="gone@mail.test").sender)
@@ -95,8 +95,8 @@ def test_srs_rewrites_the_reverse_path_and_bounces_find_home(net):
 def test_two_forwarders_with_srs_hand_the_bounce_back_one_after_the_other(net):
     shop, bob, ann = net.accounts("a@shop.test", "bob@one.test", "ann@two.test")
     net.account("x@three.test")
-    bob.forward(ann, keep_copy=False, srs=True)
-    ann.forward("gone@three.test", keep_copy=False, srs=True)
+    bob.set_forwarding(ann, keep_copy=False, srs=True)
+    ann.set_forwarding("gone@three.test", keep_copy=False, srs=True)
     send(shop, bob)
     net.settle()
     assert str(net.journey(to="gone@three.test").sender).startswith("SRS1=")
@@ -105,8 +105,8 @@ def test_two_forwarders_with_srs_hand_the_bounce_back_one_after_the_other(net):
 
 def test_forwards_in_a_circle_end_and_the_sender_is_told(net):
     shop, bob, ann = net.accounts("a@shop.test", "bob@one.test", "ann@two.test")
-    bob.forward(ann)
-    ann.forward(bob)
+    bob.set_forwarding(ann)
+    ann.set_forwarding(bob)
     send(shop, bob)
     net.settle()
     assert len(bob.inbox) == len(ann.inbox) == 1
@@ -117,9 +117,9 @@ def test_forwards_in_a_circle_end_and_the_sender_is_told(net):
 def test_an_account_cannot_forward_to_itself_or_to_nobody(net):
     bob = net.account("bob@example.org")
     with pytest.raises(DeclarationError, match="cannot forward to itself"):
-        bob.forward("Bob@example.org")
+        bob.set_forwarding("Bob@example.org")
     with pytest.raises(DeclarationError, match="forward to nobody"):
-        bob.forward([])
+        bob.set_forwarding([])
 
 
 # Automatic replies
@@ -127,7 +127,7 @@ def test_an_account_cannot_forward_to_itself_or_to_nobody(net):
 
 def test_who_is_away_answers_each_sender_once_a_week(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
-    bob.auto_reply("I am away.\n")
+    bob.set_auto_reply("I am away.\n")
     send(shop, bob)
     net.settle()
     reply = shop.inbox.one()
@@ -143,7 +143,7 @@ def test_who_is_away_answers_each_sender_once_a_week(net):
     send(shop, bob)
     net.settle()
     assert len(shop.inbox) == 2
-    bob.auto_reply(None)
+    bob.set_auto_reply(None)
     net.clock.advance(days(8))
     send(shop, bob)
     net.settle()
@@ -153,7 +153,7 @@ def test_who_is_away_answers_each_sender_once_a_week(net):
 def test_two_who_are_away_do_not_answer_each_other(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
     for each in (shop, bob):
-        each.auto_reply("Away.", subject="Gone fishing")
+        each.set_auto_reply("Away.", subject="Gone fishing")
     send(shop, bob)
     net.settle()
     assert [mail.subject for mail in shop.inbox] == ["Gone fishing"]
@@ -162,7 +162,7 @@ def test_two_who_are_away_do_not_answer_each_other(net):
 
 def test_bulk_mail_and_blind_copies_are_not_answered(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
-    bob.auto_reply("Away.")
+    bob.set_auto_reply("Away.")
     send(shop, bob, content=samples.newsletter(sender=shop.address, to=bob.address))
     send(shop, bob, content=samples.plain(sender=shop.address, to="somebody@else.test"))
     net.settle()
@@ -172,7 +172,7 @@ def test_bulk_mail_and_blind_copies_are_not_answered(net):
 
 def test_a_colleague_at_the_same_host_is_answered_too(net):
     ann, bob = net.accounts("ann@example.org", "bob@example.org")
-    bob.auto_reply("Away.")
+    bob.set_auto_reply("Away.")
     send(ann, bob)
     net.settle()
     assert ann.inbox.one().sender == bob.address
@@ -293,7 +293,7 @@ def test_a_chain_host_takes_mail_of_the_one_before_it_only(net):
     net.account("bob@example.org")
     with (
         pytest.raises(smtplib.SMTPRecipientsRefused),
-        net.existing_host("edge.shop.test").settings("smtp").smtplib() as client,
+        net.find_host("edge.shop.test").settings("smtp").smtplib() as client,
     ):
         client.sendmail("me@x.test", ["bob@example.org"], b"Subject: x\r\n\r\n")
 
@@ -310,9 +310,9 @@ def test_a_refusal_at_the_last_host_is_bounced_by_the_one_before_it(net):
 def test_routes_in_a_circle_end(net):
     shop = net.account("a@shop.test")
     net.route("shop.test", via=["one.test", "two.test"])
-    one, two = net.existing_host("one.test"), net.existing_host("two.test")
+    one, two = net.find_host("one.test"), net.find_host("two.test")
     for host in (one, two):
-        host.change(max_hops=6)
+        host.configure(max_hops=6)
     net.route("other.test", via=[two, one])
     send(shop, "bob@example.org")
     net.settle()
@@ -341,21 +341,21 @@ def test_a_host_can_have_a_route_for_one_domain(net):
 
 def test_a_full_mailbox_makes_mail_wait_until_there_is_room(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
-    bob.change(quota_messages=1)
+    bob.configure(quota_messages=1)
     send(shop, bob)
     send(shop, bob, content=samples.plain(sender=shop.address, to=bob.address, subject="Second"))
     net.settle()
     assert len(bob.inbox) == 1
     assert net.queue.one().last_reply == Reply(452, "4.2.2")
-    bob.change(quota_messages=-1)
+    bob.configure(quota_messages=-1)
     net.clock.advance(hours(1))
     assert [mail.subject for mail in bob.inbox] == ["Hello", "Second"]
 
 
 def test_a_message_that_does_not_fit_is_refused_after_it_came(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
-    bob.change(quota=10_000)
-    net.existing_host("mx1.example.org").change(full_is_final=True)
+    bob.configure(quota=10_000)
+    net.find_host("mx1.example.org").configure(full_is_final=True)
     send(shop, bob, content=samples.large(size=20_000))
     net.settle()
     assert net.journey(to=bob).fate == Bounced(Stage.SMTP_END, Reply(552, "5.2.2"), Reason.OVER_QUOTA)
@@ -367,7 +367,7 @@ def test_a_message_that_does_not_fit_is_refused_after_it_came(net):
 
 def test_of_several_recipients_only_the_full_one_waits(net):
     shop, bob, ann = net.accounts("a@shop.test", "bob@example.org", "ann@example.org")
-    bob.change(quota=200)
+    bob.configure(quota=200)
     net.domain("example.org").alias("team", bob, ann)
     with net.mx("example.org").smtplib() as client:
         assert client.sendmail(shop.address, [bob.address, ann.address], samples.plain()) == {}
@@ -387,13 +387,13 @@ def test_of_several_recipients_only_the_full_one_waits(net):
 
 def test_what_was_sent_on_is_not_sent_on_again_when_the_full_mailbox_is_tried_again(net):
     shop, bob, ann = net.accounts("a@shop.test", "bob@example.org", "ann@elsewhere.test")
-    bob.forward(ann)
-    bob.change(quota_messages=0)
+    bob.set_forwarding(ann)
+    bob.configure(quota_messages=0)
     send(shop, bob)
     net.clock.advance(hours(12))
     assert (len(bob.inbox), len(ann.inbox)) == (0, 1)
     assert net.queue.one().attempts > 3
-    bob.change(quota_messages=1)
+    bob.configure(quota_messages=1)
     net.clock.advance(hours(12))
     assert (len(bob.inbox), len(ann.inbox)) == (1, 1)
     assert net.queue.is_empty
@@ -411,7 +411,7 @@ def test_dots_in_a_local_part_can_be_ignored(net):
 
 def test_the_submission_server_can_keep_a_copy_in_sent(net):
     shop, bob = net.accounts("a@shop.test", "bob@example.org")
-    shop.change(sent_copy=True)
+    shop.configure(sent_copy=True)
     send(shop, bob)
     copy = shop.folder("Sent").one()
     assert copy.flags == {"\\Seen"}
@@ -468,7 +468,7 @@ def test_what_takes_mail_is_verified_and_expanded(net, name, verified, expanded)
     ann, away, ext = net.accounts("ann@example.org", "away@example.org", "ext@example.com")
     net.domain("example.org").alias("team", ann, ext)
     net.mailing_list("list@example.org", members=[ann, ext])
-    away.forward(ext)
+    away.set_forwarding(ext)
     with net.mx("example.org").smtplib() as client:
         client.ehlo()
         for verb, addresses in (("VRFY", verified), ("EXPN", expanded)):

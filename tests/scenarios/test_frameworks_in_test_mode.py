@@ -16,7 +16,7 @@ import flask_mailman
 import pytest
 from email_validator import validate_email
 
-from fakemail.capture.bundles import BUNDLE_VARIABLES
+from fakemail.intercept.ca_bundles import BUNDLE_VARIABLES
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from fakemail import MailNet, Stage, faults, minutes, seconds
 from fakemail.errors import DeclarationError
-from fakemail.faults.table import rows
+from fakemail.faults.catalogue import rows
 
 PATIENCE = 0.2
 
@@ -20,7 +20,7 @@ def host(mailnet: MailNet):
     mailnet.account("bob@example.org")
     mailnet.account("ann@shop.test")
     mailnet.domain("example.org").mta_sts("enforce")
-    return mailnet.existing_host("mta-sts.example.org")
+    return mailnet.find_host("mta-sts.example.org")
 
 
 def get(host, *, timeout: float = 10) -> bytes:
@@ -55,9 +55,9 @@ def test_another_document(host):
         (faults.drop(), http.client.RemoteDisconnected),
         (faults.reset(), ConnectionResetError),
         (faults.no_reply(), TimeoutError),
-        (faults.half_reply(), http.client.HTTPException),
+        (faults.partial_reply(), http.client.HTTPException),
         (faults.garbage(), http.client.BadStatusLine),
-        (faults.lose_reply(), http.client.RemoteDisconnected),
+        (faults.drop_reply(), http.client.RemoteDisconnected),
     ],
     ids=str,
 )
@@ -75,7 +75,7 @@ def test_a_policy_that_cannot_be_had_counts_for_nothing(mailnet, host, fault):
         "body": lambda: host.faults.http_body("nonsense"),
         "drop": lambda: host.faults.drop(Stage.HTTP_REQUEST),
         "reset": lambda: host.faults.reset(Stage.HTTP_REQUEST),
-        "half": lambda: host.faults.add(Stage.HTTP_REQUEST, faults.half_reply()),
+        "half": lambda: host.faults.add(Stage.HTTP_REQUEST, faults.partial_reply()),
     }
     declared = make[fault]()
     with mailnet.account("ann@shop.test").submission.smtplib() as client:
@@ -88,7 +88,7 @@ def test_a_policy_that_cannot_be_had_counts_for_nothing(mailnet, host, fault):
 
 @pytest.mark.parametrize("stage", [Stage.HTTP_REQUEST, Stage.TLS_HANDSHAKE])
 def test_a_policy_is_waited_for_a_while_by_the_fake_clock(mailnet, host, stage):  # RFC 8461 §3.3
-    host.faults.hang_at(stage)
+    host.faults.no_reply(stage)
     with mailnet.account("ann@shop.test").submission.smtplib() as client:
         client.sendmail("ann@shop.test", ["bob@example.org"], "Subject: Hi\r\n\r\nHello.\r\n")
     mailnet.settle()

@@ -13,7 +13,7 @@ from imap_tools import MailBox, MailBoxStartTls, MailMessageFlags
 from imapclient import IMAPClient
 
 from fakemail import Stage, samples
-from fakemail.imap.personality import PERSONALITIES
+from fakemail.imap.server_kinds import PERSONALITIES
 
 PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 SERVICES = pytest.mark.parametrize("service", ["imap", "imaps"])
@@ -89,7 +89,7 @@ def test_imaplib_with_names_in_utf_8(bob):
 
 def test_a_quota_set_with_imaplib(mailnet, bob):
     """RFC 9208 §4.1.3: it holds for delivery, and takes the place of the one that was declared."""
-    bob.change(quota=1)
+    bob.configure(quota=1)
     with bob.imaps.imaplib() as client:
         assert client.setquota('""', "(STORAGE 100 MESSAGE 4)") == ("OK", [b'"" (STORAGE 1 100 MESSAGE 3 4)'])
         deliver(mailnet, bob, "four")
@@ -151,7 +151,7 @@ def test_imapclient_is_told_of_what_came_before_it_idles(bob, encrypted):
     settings = bob.imaps
     if not encrypted:
         settings = bob.imap
-        settings.server.change(auth_in_clear=True)
+        settings.server.configure(auth_in_clear=True)
     options = {"ssl_context": settings.ssl_context} if encrypted else {}
     client = IMAPClient(settings.host, settings.port, ssl=encrypted, timeout=PATIENCE, **options)
     with client, imap_client(bob.imaps) as other:
@@ -176,7 +176,7 @@ def test_imapclient_is_told_of_what_came_before_it_idles(bob, encrypted):
 @pytest.mark.parametrize("kind", PERSONALITIES)
 def test_imapclient_with_every_kind_of_server(mailnet, kind):
     bob = mailnet.account("bob@example.org")
-    bob.imap.server.change(imap=kind)
+    bob.imap.server.configure(imap=kind)
     mail = bob.inbox.put(samples.with_attachment(subject="one"))
     sent = next(name for name, use in PERSONALITIES[kind].folders.items() if use == "\\Sent")
     with imap_client(bob.imap) as client:
@@ -197,7 +197,7 @@ def test_imapclient_with_every_kind_of_server(mailnet, kind):
 
 def test_imapclient_with_labels(mailnet):
     bob = mailnet.account("bob@example.org")
-    bob.imaps.server.change(imap="gmail-like")
+    bob.imaps.server.configure(imap="gmail-like")
     bob.inbox.put(samples.plain(subject="parcel"))
     with imap_client(bob.imaps) as client:
         client.select_folder("INBOX")
@@ -319,7 +319,7 @@ async def test_a_day_with_aioimaplib(async_mailnet, service):
     bob = async_mailnet.account("bob@example.org", password="s3cret")
     for subject in ("one", "two", "three"):
         bob.inbox.put(samples.plain(subject=subject))
-    bob.imap.server.change(auth_in_clear=True)
+    bob.imap.server.configure(auth_in_clear=True)
     client = await aio_client(getattr(bob, service))
     listed = (await client.list('""', "*")).lines[:-1]
     assert {line.rpartition(b" ")[2].decode() for line in listed} == DEFAULT

@@ -15,7 +15,7 @@ from imapclient.exceptions import LoginError
 from fakemail import MailNet, Stage, faults, samples, seconds
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.reading import responses
-from fakemail.faults.table import rows
+from fakemail.faults.catalogue import rows
 
 PATIENCE = 0.2
 """Real seconds after which the test takes it that nothing comes."""
@@ -139,7 +139,7 @@ def say(client: imaplib.IMAP4, command: str) -> bytes:
 def test_every_stage_can_fail(bob, host, stage):
     command = STRANGER.get(stage) or INSIDE[stage]
     if stage is Stage.IMAP_XLIST:
-        host.change(imap="gmail-like")
+        host.configure(imap="gmail-like")
 
     def enter(bob):
         return stranger(bob) if stage in STRANGER else reader(bob, select=stage is not Stage.IMAP_SELECT)
@@ -174,9 +174,9 @@ def test_the_banner(bob, host):
         stranger(bob).__enter__()
     with host.faults.drop(Stage.IMAP_BANNER), pytest.raises(imaplib.IMAP4.abort, match="EOF"):
         stranger(bob).__enter__()
-    with host.faults.hang_at(Stage.IMAP_BANNER), pytest.raises(TimeoutError):
+    with host.faults.no_reply(Stage.IMAP_BANNER), pytest.raises(TimeoutError):
         stranger(bob, timeout=PATIENCE).__enter__()
-    with host.faults.garble(Stage.IMAP_BANNER), pytest.raises(imaplib.IMAP4.error):
+    with host.faults.garbage(Stage.IMAP_BANNER), pytest.raises(imaplib.IMAP4.error):
         stranger(bob).__enter__()
 
 
@@ -251,7 +251,7 @@ def test_a_refused_command_is_not_carried_out(bob, host):
 
 def test_yes_and_nothing_done(bob, host):
     for stage in (Stage.IMAP_STORE, Stage.IMAP_EXPUNGE, Stage.IMAP_APPEND):
-        host.faults.say_yes(stage)
+        host.faults.fake_success(stage)
     with reader(bob) as client:
         assert client.store("1", "+FLAGS", "\\Deleted") == ("OK", [None])
         assert client.append("INBOX", None, None, b"Subject: x\r\n\r\n")[0] == "OK"
@@ -307,7 +307,7 @@ def test_a_literal_of_another_size(bob, host):
 
 
 def test_an_expunge_under_the_client(bob, host):
-    host.faults.expunge_under_the_client(2, times=1)
+    host.faults.concurrent_expunge(2, times=1)
     with reader(bob) as client:
         _status, told = client.fetch("1:3", "(UID)")
         assert [line.split()[0] for line in told if line] == [
@@ -323,17 +323,17 @@ def test_an_expunge_under_the_client(bob, host):
 def test_other_uids_between_sessions_and_under_the_client(bob, host):
     with reader(bob) as client:
         old = client.response("UIDVALIDITY")[1]
-    with host.faults.renew_uids(times=1), reader(bob) as client:
+    with host.faults.bump_uidvalidity(times=1), reader(bob) as client:
         new = client.response("UIDVALIDITY")[1]
         assert new != old
         assert client.uid("FETCH", "1:*", "(UID)")[0] == "OK"
     lost = pytest.raises(imaplib.IMAP4.abort, match="UIDVALIDITY")
-    with host.faults.renew_uids(Stage.IMAP_NOOP), reader(bob) as client, lost:
+    with host.faults.bump_uidvalidity(Stage.IMAP_NOOP), reader(bob) as client, lost:
         client.noop()
 
 
 def test_unasked_and_doubled_responses(bob, host):
-    host.faults.say_unasked(Stage.IMAP_NOOP, "23 EXISTS", "OK [ALERT] Maintenance tonight")
+    host.faults.send_untagged(Stage.IMAP_NOOP, "23 EXISTS", "OK [ALERT] Maintenance tonight")
     host.faults.add(Stage.IMAP_SEARCH, faults.duplicate_reply())
     with reader(bob) as client:
         assert say(client, "NOOP").startswith(b"* 23 EXISTS\r\n* OK [ALERT] Maintenance tonight\r\n")
@@ -343,7 +343,7 @@ def test_unasked_and_doubled_responses(bob, host):
 
 
 def test_new_mail_that_is_not_told_of(bob, host):
-    host.faults.miss_news(Stage.IMAP_NOOP)
+    host.faults.suppress_untagged(Stage.IMAP_NOOP)
     with reader(bob) as client:
         bob.inbox.put(samples.plain(subject="Four"))
         client.response("EXISTS")
@@ -389,7 +389,7 @@ def test_the_connection_ends_when_mail_comes(bob, host):
 
 
 def test_news_that_do_not_come_in_idle(bob, host):
-    fault = host.faults.miss_news(argument="news", times=1)
+    fault = host.faults.suppress_untagged(argument="news", times=1)
     with idler(bob) as client:
         client.idle()
         bob.inbox.put(samples.plain())
@@ -455,7 +455,7 @@ def test_clear_text_behind_starttls(bob, host):
         client.shutdown()
     for careless in (True, False):
         client = plain(bob)
-        fault = host.faults.add(Stage.IMAP_STARTTLS, faults.keep_plaintext()) if careless else None
+        fault = host.faults.add(Stage.IMAP_STARTTLS, faults.starttls_injection()) if careless else None
         client.send(b"a STARTTLS\r\nb NOOP\r\n")
         assert client.readline().startswith(b"a OK")
         with bob.imap.ssl_context.wrap_socket(client.sock, server_hostname=bob.imap.host) as tls:
@@ -463,7 +463,7 @@ def test_clear_text_behind_starttls(bob, host):
             first = tls.recv(1000)
             assert first.startswith(b"b OK" if careless else b"c OK")
         if fault is not None:
-            fault.lift()
+            fault.remove()
 
 
 # The wire --------------------------------------------------------------------------------------------
@@ -472,11 +472,11 @@ def test_clear_text_behind_starttls(bob, host):
 @pytest.mark.parametrize(
     ("action", "error"),
     [
-        (faults.half_reply(), imaplib.IMAP4.abort),
+        (faults.partial_reply(), imaplib.IMAP4.abort),
         (faults.garbage(), imaplib.IMAP4.abort),
         (faults.no_reply(), TimeoutError),
         (faults.reset(), OSError),
-        (faults.lose_reply(), imaplib.IMAP4.abort),
+        (faults.drop_reply(), imaplib.IMAP4.abort),
         (faults.malformed(), imaplib.IMAP4.abort),
     ],
     ids=str,
@@ -500,7 +500,7 @@ def test_slow_answers(bob, host, action):
 
 
 def test_compressed_answers_are_spoiled_before_they_are_compressed(bob, host):
-    host.faults.say_unasked(Stage.IMAP_NOOP, "OK [ALERT] Squeezed")
+    host.faults.send_untagged(Stage.IMAP_NOOP, "OK [ALERT] Squeezed")
     with reader(bob) as client:
         assert client.xatom("COMPRESS", "DEFLATE")[0] == "OK"
         packer, unpacker = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15)
@@ -529,7 +529,7 @@ def test_wrong_declarations(host):
     with pytest.raises(DeclarationError, match="'start' or at 'news'"):
         host.faults.drop_idle(at="end")
     with pytest.raises(DeclarationError, match=r"without '\* '"):
-        host.faults.say_unasked(Stage.IMAP_NOOP, "23 EXISTS\r\n")
+        host.faults.send_untagged(Stage.IMAP_NOOP, "23 EXISTS\r\n")
     with pytest.raises(DeclarationError, match="number of a message is a whole number"):
         host.faults.remove_message(Stage.IMAP_NOOP, 0)
     with pytest.raises(DeclarationError, match=r"not possible at imap\.noop"):
@@ -562,7 +562,7 @@ def test_faults_of_one_account(bob, host, mailnet):
     with reader(ann):
         pass
     assert fault.fired == 1
-    fault.lift()
+    fault.remove()
     bob.faults.over_quota()
     with reader(bob) as client, reader(ann) as other:
         assert client.append("INBOX", None, None, b"\r\n")[0] == "NO"

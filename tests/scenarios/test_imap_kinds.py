@@ -29,7 +29,7 @@ def bob(net):
 
 
 def like(account, kind):
-    account.imaps.server.change(imap=kind)
+    account.imaps.server.configure(imap=kind)
     return account
 
 
@@ -66,7 +66,7 @@ def test_capabilities_in_clear_text(bob, kind):
 
 
 def test_every_word_that_is_listed_is_understood(bob):
-    bob.imaps.server.change(imap="gmail-like", hide={"QUOTA", "AUTH=PLAIN"})
+    bob.imaps.server.configure(imap="gmail-like", hide={"QUOTA", "AUTH=PLAIN"})
     with stranger(bob.imaps) as client:
         assert "QUOTA" not in client.capabilities
         assert "AUTH=PLAIN" not in client.capabilities
@@ -199,7 +199,7 @@ def test_an_expunge_archives_and_the_trash_takes_all(net):
 
 def test_all_mail_stays_and_is_counted_once(net):
     bob = like(net.account("bob@example.org"), "gmail-like")
-    bob.change(quota_messages=2)
+    bob.configure(quota_messages=2)
     for subject in ("one", "two"):
         bob.inbox.put(samples.plain(subject=subject))
     with imapclient(bob) as client:

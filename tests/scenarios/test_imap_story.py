@@ -9,7 +9,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from fakemail import MailExpectation, Stage, samples
+from fakemail import MailAssertionError, Stage, samples
 
 
 class Assistant:
@@ -71,11 +71,11 @@ def test_mail_delivered_by_smtp_is_heard_while_idling(mailnet):
 
 def test_a_stage_that_nobody_comes_to_is_told(mailnet):
     desk = mailnet.account("desk@shop.test")
-    with pytest.raises(MailExpectation, match=r"found:  nobody is logged in as desk@shop\.test now"):
+    with pytest.raises(MailAssertionError, match=r"found:  nobody is logged in as desk@shop\.test now"):
         desk.wait_for(Stage.IMAP_IDLE, timeout=0.01)
     client = desk.imap.imaplib()
     client.select()
-    with pytest.raises(MailExpectation, match="it is logged in, and has come this far") as failed:
+    with pytest.raises(MailAssertionError, match="it is logged in, and has come this far") as failed:
         desk.wait_for(Stage.IMAP_IDLE, timeout=0.01)
     assert "SELECT INBOX" in str(failed.value)
     client.logout()
@@ -106,7 +106,7 @@ def test_an_idle_that_is_over_is_not_waited_for(mailnet):
     client.send(b"DONE\r\n")
     while not client.readline().startswith(b"x1 OK"):
         pass
-    with pytest.raises(MailExpectation, match=r"imap\.idle"):
+    with pytest.raises(MailAssertionError, match=r"imap\.idle"):
         desk.wait_for(Stage.IMAP_IDLE, timeout=0.01)
     client.send(b"x2 IDLE\r\n")
     assert desk.wait_for(Stage.IMAP_IDLE).line == "x2 IDLE"
@@ -128,7 +128,7 @@ def test_an_idle_that_is_over_is_not_waited_for(mailnet):
 )
 def test_kinds_of_servers(mailnet, kind, capability, there):
     bob = mailnet.account("bob@example.org")
-    bob.imap.server.change(imap=kind)
+    bob.imap.server.configure(imap=kind)
     client = bob.imap.imaplib()
     words = client.capability()[1][0].decode().upper().split()
     assert (capability in words) is there

@@ -31,7 +31,7 @@ def net() -> Iterator[MailNet]:
 def bob(net):
     """Somebody who may log in before TLS, so that octets can be written as they are."""
     bob = net.account("bob@example.org", password="s3cret")
-    bob.imap.server.change(auth_in_clear=True)
+    bob.imap.server.configure(auth_in_clear=True)
     return bob
 
 
@@ -115,8 +115,8 @@ def test_a_client_that_does_not_read_a_huge_answer_costs_little(net, bob, servic
         assert client.line().startswith(b"* 1 FETCH (BODY[] {")
         other.select()
         assert other.fetch("1", "(RFC822.SIZE)")[1] == [b"1 (RFC822.SIZE %d)" % len(raw)]
-        [slow] = [each for each in server_of(net, settings).connections if each.whereabouts]
-        assert slow.whereabouts == "inside FETCH"
+        [slow] = [each for each in server_of(net, settings).connections if each.in_progress]
+        assert slow.in_progress == "inside FETCH"
         assert net.call(slow._transport.get_write_buffer_size) < 2**20
         assert not net.events(Stage.IMAP_NOOP)
         left = len(raw)
@@ -207,7 +207,7 @@ def test_a_stranger_cannot_fill_the_memory(bob):
 
 
 def test_literals_that_never_come(net, bob):
-    bob.imap.server.change(reading_timeout=0.2)
+    bob.imap.server.configure(reading_timeout=0.2)
     with logged_in(bob.imap) as client:
         client.send(b"a APPEND INBOX {1000}\r\n")
         assert client.line().startswith(b"+ ")
@@ -414,7 +414,7 @@ def test_a_fake_internet_that_ends_leaves_nothing_open():
             with ExitStack() as stack:
                 with MailNet() as net:
                     bob = net.account("bob@example.org", password="s3cret")
-                    bob.imap.server.change(auth_in_clear=True)
+                    bob.imap.server.configure(auth_in_clear=True)
                     bob.inbox.put(b"Subject: big\r\n\r\n" + (b"x" * 98 + b"\r\n") * 20_000)
                     clients = [stack.enter_context(logged_in(bob.imap)) for _ in range(5)]
                     work = (b"a IDLE\r\n", b"a FETCH 1 BODY[]\r\n", b"a APPEND INBOX {9}\r\n", b"a N", b"")
@@ -445,7 +445,7 @@ def test_a_reader_may_be_silent_for_half_an_hour(net, bob):
     with logged_in(bob.imap):
         [connection] = server_of(net, bob.imap).connections
         assert net.call(lambda: connection.site.idle_timeout) == HALF_AN_HOUR
-    bob.imap.server.change(reading_timeout=0.2)
+    bob.imap.server.configure(reading_timeout=0.2)
     with logged_in(bob.imap) as client:
         client.send(b"wait IDLE\r\n")
         assert client.rest().endswith(b"* BYE Disconnected for inactivity.\r\n")

@@ -31,12 +31,12 @@ def test_xclient_is_offered_to_those_only_who_may_use_it(mailnet, mx):
         smtp.ehlo("app.test")
         assert not smtp.has_extn("xclient")
         assert smtp.docmd("XCLIENT", f"ADDR={CLIENT}")[0] == 500
-    mx.server.change(xclient_from={"198.51.100.0/24"})
+    mx.server.configure(xclient_from={"198.51.100.0/24"})
     with smtplib.SMTP(mx.host, mx.port, timeout=10) as smtp:
         smtp.ehlo("app.test")
         assert not smtp.has_extn("xclient")
         assert smtp.docmd("XCLIENT", f"ADDR={CLIENT}") == (550, b"5.7.0 not for you: XCLIENT")
-    mx.server.change(xclient_from={"app"})
+    mx.server.configure(xclient_from={"app"})
     with smtplib.SMTP(mx.host, mx.port, timeout=10) as smtp:
         smtp.ehlo("app.test")
         assert smtp.esmtp_features["xclient"] == "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"
@@ -47,7 +47,7 @@ def test_xclient_starts_anew_as_somebody_else(mailnet, mx):
     mailnet.domain("example.org").policy(
         dnsbl="zen.example", helo={"own_name": "refuse"}, greylist=minutes(5)
     )
-    mx.server.change(xclient_from={"app"})
+    mx.server.configure(xclient_from={"app"})
     with smtplib.SMTP(mx.host, mx.port, timeout=10) as smtp:
         smtp.ehlo("app.test")
         code, text = smtp.docmd("XCLIENT", f"NAME=mail.else.test ADDR={CLIENT} PORT=4711 HELO=mail.else.test")
@@ -73,7 +73,7 @@ def test_xclient_starts_anew_as_somebody_else(mailnet, mx):
     ["ADDR", "ADDR=300.0.0.1", "ADDR=2001:db8::1", "PORT=70000", "COLOUR=red", "ADDR=1.2.3.4 addr=1.2.3.4"],
 )
 def test_xclient_that_makes_no_sense(mailnet, mx, said):
-    mx.server.change(xclient_from={"*"})
+    mx.server.configure(xclient_from={"*"})
     with smtplib.SMTP(mx.host, mx.port, timeout=10) as smtp:
         smtp.ehlo("app.test")
         assert smtp.docmd("XCLIENT", said)[0] == 501
@@ -103,7 +103,7 @@ HEADERS = {
 def test_a_proxy_says_for_whom_it_speaks(mailnet, mx, name, cut):
     """HAProxy, The PROXY protocol, §2.1 and §2.2: before the banner."""
     header, address = HEADERS[name]
-    mx.server.change(proxy_from={"app"})
+    mx.server.configure(proxy_from={"app"})
     with socket.create_connection((mx.host, mx.port), timeout=10) as connection:
         connection.sendall(header[:cut])
         if cut is not None:
@@ -122,7 +122,7 @@ def test_a_proxy_says_for_whom_it_speaks(mailnet, mx, name, cut):
 def test_the_header_comes_before_tls(mailnet):
     shop = mailnet.account("shop@shop.test")
     settings = shop.submissions
-    settings.server.change(proxy_from={"app"})
+    settings.server.configure(proxy_from={"app"})
     raw = socket.create_connection((settings.host, settings.port), timeout=10)
     raw.sendall(V1)
     with settings.ssl_context.wrap_socket(raw, server_hostname=settings.server.name) as connection:
@@ -130,7 +130,7 @@ def test_the_header_comes_before_tls(mailnet):
 
 
 def test_what_is_no_header_is_dropped_without_a_word(mailnet, mx):
-    mx.server.change(proxy_from={"app"})
+    mx.server.configure(proxy_from={"app"})
     for octets in (
         b"EHLO app.test\r\n",
         b"PROXY TCP4 x y 1 2\r\n",
@@ -147,7 +147,7 @@ def test_what_is_no_header_is_dropped_without_a_word(mailnet, mx):
 
 
 def test_a_header_from_somebody_else_is_no_header(mailnet, mx):
-    mx.server.change(proxy_from={"198.51.100.0/24"})
+    mx.server.configure(proxy_from={"198.51.100.0/24"})
     with socket.create_connection((mx.host, mx.port), timeout=10) as connection:
         assert connection.recv(100).startswith(b"220 ")
         connection.sendall(V1)
@@ -156,4 +156,4 @@ def test_a_header_from_somebody_else_is_no_header(mailnet, mx):
 
 def test_a_plain_name_of_a_trait_is_checked(mailnet, mx):
     with pytest.raises(DeclarationError, match="xclient_from"):
-        mx.server.change(xclient_from=5)
+        mx.server.configure(xclient_from=5)

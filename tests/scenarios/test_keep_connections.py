@@ -8,15 +8,15 @@ import warnings
 import pytest
 
 from fakemail import Delivered, MailNet, Reason, Reply, Stage, hours, minutes
-from fakemail.engine import connections
-from fakemail.record.events import Attempt, Connected
+from fakemail.engine import connection_pool
+from fakemail.events.kinds import Attempt, Connected
 
 MX = "mx1.example.org"
 
 
 @pytest.fixture
 def net(monkeypatch):
-    monkeypatch.setattr(connections, "IDLE", 60.0)  # a busy machine may pause for longer than two seconds
+    monkeypatch.setattr(connection_pool, "IDLE", 60.0)  # a busy machine may pause for longer than two seconds
     with MailNet(seed=3) as mailnet:
         yield mailnet
 
@@ -67,7 +67,7 @@ def test_five_recipients_and_then_one(net, shop, bob):
 
 
 def test_a_host_may_have_another_habit(net, shop, bob):
-    shop.submission.server.change(keep_connections=False)
+    shop.submission.server.configure(keep_connections=False)
     send(net, shop, bob)
     send(net, shop, bob)
     assert calls(net) == 2
@@ -86,7 +86,7 @@ def test_a_fault_that_is_added_in_between_is_seen(net, shop, bob):
 
 def test_a_fault_that_comes_and_goes_ends_a_kept_connection(net, shop, bob):
     send(net, shop, bob)
-    net.host(MX).faults.refuse_connections().lift()
+    net.host(MX).faults.refuse_connections().remove()
     send(net, shop, bob)
     assert calls(net) == 2
 
@@ -94,9 +94,9 @@ def test_a_fault_that_comes_and_goes_ends_a_kept_connection(net, shop, bob):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda host: host.change(hide={"PIPELINING"}),
+        lambda host: host.configure(hide={"PIPELINING"}),
         lambda host: host.certificate(),
-        lambda host: host.handle_with(object()),
+        lambda host: host.attach_handler(object()),
         lambda host: host.stop().start(),
     ],
     ids=["personality", "certificate", "handler", "switched off and on"],
@@ -119,14 +119,14 @@ def test_a_host_that_is_switched_off_is_not_reached(net, shop, bob):
 def test_a_certificate_that_was_not_checked_is_checked(net, shop, bob):
     net.host(MX).certificate(flaw="expired")
     send(net, shop, bob)
-    shop.submission.server.change(sending_tls="verified")
+    shop.submission.server.configure(sending_tls="verified")
     send(net, shop, bob)
     assert attempts(net)[-1].reason is Reason.CERTIFICATE_REFUSED
 
 
 def test_a_refusal_does_not_end_the_connection(net, shop, bob):
     nobody = net.domain("example.org").account("nobody")
-    nobody.change(disabled=True)
+    nobody.configure(disabled=True)
     send(net, shop, bob, nobody)
     send(net, shop, nobody)
     send(net, shop, bob)
@@ -138,7 +138,7 @@ def test_a_refusal_does_not_end_the_connection(net, shop, bob):
 
 def test_a_host_that_bears_few_refusals_sees_none_too_many(net, shop, bob):
     net.domain("example.org").policy(greylist=minutes(5))
-    net.host(MX).change(max_errors=5)
+    net.host(MX).configure(max_errors=5)
     for _ in range(4):
         net.queue.hold()
         send(net, shop, bob)
@@ -159,7 +159,7 @@ def test_a_connection_is_not_kept_over_a_leap_of_the_clock(net, shop, bob):
 
 
 def test_only_so_many_connections_are_made_to_a_host_at_once(net, shop, bob, monkeypatch):
-    monkeypatch.setattr(connections, "MAX_AT_ONCE", 3)
+    monkeypatch.setattr(connection_pool, "MAX_AT_ONCE", 3)
     net.queue.hold()
     for number in range(12):
         send(net, shop, bob, subject=f"number {number}")
@@ -187,7 +187,7 @@ class Second:
 )
 def test_a_kept_connection_that_is_over_is_replaced_without_a_word(net, shop, bob, what):
     handler = Second(what)
-    net.host(MX).handle_with(handler)
+    net.host(MX).attach_handler(handler)
     send(net, shop, bob)
     send(net, shop, bob, subject="again")
     assert (handler.count, calls(net)) == (3, 2)
@@ -198,7 +198,7 @@ def test_a_kept_connection_that_is_over_is_replaced_without_a_word(net, shop, bo
 
 
 def test_an_idle_connection_ends_with_quit(net, shop, bob, monkeypatch):
-    monkeypatch.setattr(connections, "IDLE", 0.0)
+    monkeypatch.setattr(connection_pool, "IDLE", 0.0)
     send(net, shop, bob)
     net.wait_for(Stage.SMTP_QUIT, host=MX)
     assert [event.line for event in net.events(Stage.SMTP_QUIT, host=MX)] == ["QUIT"]
@@ -207,7 +207,7 @@ def test_an_idle_connection_ends_with_quit(net, shop, bob, monkeypatch):
 
 
 def test_a_connection_carries_so_many_messages_and_no_more(net, shop, bob, monkeypatch):
-    monkeypatch.setattr(connections, "MAX_MESSAGES", 2)
+    monkeypatch.setattr(connection_pool, "MAX_MESSAGES", 2)
     for _ in range(4):
         send(net, shop, bob)
     assert calls(net) == 2
@@ -215,7 +215,7 @@ def test_a_connection_carries_so_many_messages_and_no_more(net, shop, bob, monke
 
 
 def test_only_so_many_are_kept(net, shop, bob, monkeypatch):
-    monkeypatch.setattr(connections, "MAX_KEPT", 1)
+    monkeypatch.setattr(connection_pool, "MAX_KEPT", 1)
     eve = net.account("eve@example.net")
     send(net, shop, bob)
     send(net, shop, eve)
@@ -245,7 +245,7 @@ def test_the_end_leaves_nothing_open():
             with MailNet() as net:
                 shop, bob = net.account("hello@shop.test"), net.account("bob@example.org")
                 send(net, shop, bob)
-                net.host(MX).change(hide={"PIPELINING"})
+                net.host(MX).configure(hide={"PIPELINING"})
                 with shop.submission.smtplib() as client:
                     client.sendmail(shop.address, [bob.address], "Subject: x\r\n\r\ny\r\n")
         gc.collect()

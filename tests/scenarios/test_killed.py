@@ -62,7 +62,7 @@ def _keeper_of(owner: int) -> int:
     children = Path(f"/proc/{owner}/task/{owner}/children").read_text().split()
     others = [each for each in Path(f"/proc/{owner}/task").iterdir() if each.name != str(owner)]
     children += [child for each in others for child in (each / "children").read_text().split()]
-    [keeper] = [each for each in children if b"keeper.py" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    [keeper] = [each for each in children if b"netns_daemon.py" in Path(f"/proc/{each}/cmdline").read_bytes()]
     return int(keeper)
 
 

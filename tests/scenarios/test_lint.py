@@ -15,9 +15,9 @@ import pytest
 
 from fakemail import DeclarationError, MailNet, Reply, Stage
 from fakemail.api.settings import Settings
+from fakemail.events.kinds import Connected, Handshake
 from fakemail.lint.rules import RULES, Severity
-from fakemail.record.events import Connected, Handshake
-from fakemail.terms.peer import Peer
+from fakemail.types.peer import Peer
 
 HEAD = (
     "From: ann@shop.test\r\nTo: bob@example.org\r\nSubject: Hi\r\n"
@@ -100,7 +100,7 @@ def together(*lines: str, after: int, hide: frozenset[str] = frozenset()) -> Cal
 
     def run(net: MailNet) -> None:
         server = net.mx("example.org")
-        server.server.change(hide=hide)
+        server.server.configure(hide=hide)
         with talk(net, server) as client:
             client.say(*lines[:after])
             client.send("".join(f"{line}\r\n" for line in lines[after:]))
@@ -204,13 +204,13 @@ def submission(net: MailNet) -> Settings:
 
 def clear_submission(net: MailNet) -> Settings:
     server = submission(net)
-    server.server.change(auth_in_clear=True, hide={"STARTTLS"})
+    server.server.configure(auth_in_clear=True, hide={"STARTTLS"})
     return server
 
 
 def plain_pop3(net: MailNet) -> None:
     box = net.account("bob@example.org").pop3
-    box.server.change(auth_in_clear=True)
+    box.server.configure(auth_in_clear=True)
     client = poplib.POP3(box.host, box.port, timeout=10)
     client.user(box.username)
     client.pass_(box.password)
@@ -231,7 +231,7 @@ def lenient(text: str) -> Callable[[MailNet], None]:
 
     def run(net: MailNet) -> None:
         server = net.mx("example.org")
-        server.server.change(accept_bare_line_ends=True)
+        server.server.configure(accept_bare_line_ends=True)
         with talk(net, server) as client:
             client.message(text)
 
@@ -434,7 +434,7 @@ def test_a_careful_client_has_no_finding() -> None:
 def test_our_own_hosts_are_not_looked_at() -> None:
     with _net() as net:
         shop = net.account("ann@shop.test").submission
-        net.mx("example.org").server.change(hide={"STARTTLS", "PIPELINING"})
+        net.mx("example.org").server.configure(hide={"STARTTLS", "PIPELINING"})
         with smtplib.SMTP(shop.host, shop.port, local_hostname="app.shop.test") as client:
             client.starttls(context=net.ssl_context)
             client.login(shop.username, shop.password)

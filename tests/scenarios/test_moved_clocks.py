@@ -8,7 +8,7 @@ import freezegun
 import pytest
 import time_machine
 
-from fakemail import MailExpectation, MailNet, minutes
+from fakemail import MailAssertionError, MailNet, minutes
 from fakemail.clock import RealClock, machine_time
 from fakemail.tls.authority import Authority
 
@@ -40,7 +40,7 @@ def test_mail_travels_and_certificates_hold(far_away):
 
 
 def test_a_wait_ends_when_real_time_is_up(far_away):
-    with MailNet() as net, pytest.raises(MailExpectation, match=r"within 0\.02 s"):
+    with MailNet() as net, pytest.raises(MailAssertionError, match=r"within 0\.02 s"):
         net.account("bob@example.org").inbox.wait_for_one(timeout=0.02)
 
 

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from fakemail import AsyncMailNet, ClosedError, DeclarationError, MailNet, Stage, WrongFace
+from fakemail import AsyncMailNet, BlockingCallInLoop, ClosedError, DeclarationError, MailNet, Stage
 from fakemail.faults.actions.connections import HangConnections
 from namespaces import require_namespaces, runs
 
@@ -91,7 +91,7 @@ def test_faults_hold_inside(mailnet):
     fault = mailnet.mx("example.org").faults.refuse_connections()
     failed = mailnet.run(python(SEND, "mx1.example.org", bob.address), capture_output=True, text=True)
     assert "ConnectionRefusedError" in failed.stderr
-    fault.lift()
+    fault.remove()
     mailnet.run(python(SEND, "mx1.example.org", bob.address), check=True)
     assert bob.inbox.one()
 
@@ -268,11 +268,11 @@ def test_real_servers_that_are_attached_are_reached_inside(mailnet):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        mailnet.attach("before.test", *server.getsockname())
+        mailnet.add_external_host("before.test", *server.getsockname())
         assert said(mailnet, *python(greet, "before.test")) == "220 real\n\n"
-        mailnet.attach("after.test", *server.getsockname())
+        mailnet.add_external_host("after.test", *server.getsockname())
         assert said(mailnet, *python(greet, "after.test")) == "220 real\n\n"
-        mailnet.attach("mx1.example.org", *server.getsockname())  # where a server of ours has been
+        mailnet.add_external_host("mx1.example.org", *server.getsockname())  # where a server of ours has been
         assert said(mailnet, *python(greet, "mx1.example.org")) == "220 real\n\n"
         thread.join()
 
@@ -379,7 +379,7 @@ async def test_a_command_whose_caller_is_cancelled_is_ended(async_mailnet):
 
 @pytest.mark.asyncio
 async def test_a_blocking_run_in_an_event_loop(mailnet):
-    with pytest.raises(WrongFace, match="async_mailnet"):
+    with pytest.raises(BlockingCallInLoop, match="async_mailnet"):
         mailnet.run(["true"])
 
 

@@ -8,7 +8,7 @@ import email.policy
 import pytest
 
 from fakemail import DeclarationError, MailNet, Reason, days, notices, samples
-from fakemail.mail.message import MessageView
+from fakemail.message.message import MessageView
 from fakemail.model.host import BOUNCE_STYLES
 
 ORIGINAL = samples.plain(sender="shop@shop.test", to="gone@example.org", subject="Invoice")
@@ -30,7 +30,7 @@ def send(account, to, **options):
 def test_a_host_bounces_in_the_style_of_its_kind(net, style):
     shop = net.account("shop@shop.test")
     net.account("bob@example.org")
-    net.domain("shop.test").submission_host.change(bounces=style)
+    net.domain("shop.test").submission_host.configure(bounces=style)
     send(shop, ["gone@example.org", "lost@example.org"])
     net.settle()
     bounce = shop.inbox.one()
@@ -51,8 +51,8 @@ def test_a_host_bounces_in_the_style_of_its_kind(net, style):
 def test_what_expires_is_told_in_every_style_and_delays_in_most(net, style):
     shop = net.account("shop@shop.test")
     net.account("bob@example.org")
-    net.domain("shop.test").submission_host.change(bounces=style)
-    net.existing_host("mx1.example.org").stop()
+    net.domain("shop.test").submission_host.configure(bounces=style)
+    net.find_host("mx1.example.org").stop()
     send(shop, "bob@example.org")
     net.clock.advance(days(6))
     actions = [mail.delivery_report.action for mail in shop.inbox]
@@ -64,7 +64,7 @@ def test_what_expires_is_told_in_every_style_and_delays_in_most(net, style):
 def test_a_style_that_is_none_is_refused(net):
     host = net.domain("shop.test").submission_host
     with pytest.raises(DeclarationError, match="did you mean 'postfix'"):
-        host.change(bounces="postfx")
+        host.configure(bounces="postfx")
     with pytest.raises(DeclarationError, match="did you mean 'gmail'"):
         notices.bounce(style="gmial")
 

@@ -123,7 +123,7 @@ def test_a_real_server_says_something_odd(stage, keywords):
     with scripted(*servers.values()), MailNet(seed=1) as net:
         net.queue.schedule(gaps=[hours(1)], give_up_after=hours(2))
         for name, domain in domains().items():
-            net.attach(f"mx.{domain}", "127.0.0.1", servers[name].port)
+            net.add_external_host(f"mx.{domain}", "127.0.0.1", servers[name].port)
             net.domain(domain, mx=[f"mx.{domain}"])
             send(net, f"bob@{domain}")
         net.settle()
@@ -149,7 +149,7 @@ def test_one_of_our_own_hosts_says_something_odd(stage, pipelining):
             mx = net.mx(domain)
             mx.faults.add(stage, faults.garbage(REPLIES[name]))
             if not pipelining:
-                net.existing_host(f"mx1.{domain}").change(hide={"PIPELINING"})
+                net.find_host(f"mx1.{domain}").configure(hide={"PIPELINING"})
             send(net, f"bob@{domain}")
         net.settle()
         for_now = {name: net.account(f"bob@{domain}").inbox for name, domain in domains().items()}
@@ -202,7 +202,7 @@ def test_a_real_server_that_says_no_to_starttls_and_hangs_up_gets_the_mail_in_cl
         "STARTTLS", b"454 not now\r\n", keywords=("STARTTLS",), hangs_up_after="STARTTLS"
     )
     with scripted(refuses) as [server], MailNet(seed=1) as net:
-        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.add_external_host("mx.real.test", "127.0.0.1", server.port)
         net.domain("real.test", mx=["mx.real.test"])
         send(net, "bob@real.test")
         net.settle()
@@ -219,7 +219,7 @@ def test_it_arrives_when_the_server_has_come_to_its_senses(stage, odd):
         scripted(ScriptedServer(VERBS[stage], REPLIES[odd], times=1, keywords=keywords)) as [server],
         MailNet(seed=1) as net,
     ):
-        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.add_external_host("mx.real.test", "127.0.0.1", server.port)
         net.domain("real.test", mx=["mx.real.test"])
         send(net, "bob@real.test")
         net.settle()
@@ -241,7 +241,7 @@ def test_two_replies_for_one_command_blame_nobody(stage, pipelining):
         ann, bob, shop = net.accounts("ann@example.org", "bob@example.org", "shop@shop.test")
         mx = net.mx("example.org")
         if not pipelining:
-            net.existing_host("mx1.example.org").change(hide={"PIPELINING"})
+            net.find_host("mx1.example.org").configure(hide={"PIPELINING"})
         mx.faults.add(stage, faults.duplicate_reply(), times=1)
         send(net, ann.address, "gone@example.org", bob.address)
         net.settle()
@@ -275,7 +275,7 @@ def test_nobody_gets_an_empty_message_where_the_answers_to_a_group_do_not_fit(st
 def test_two_refusals_of_starttls_are_no_reply_to_mail():
     refuses = ScriptedServer("STARTTLS", b"554 no\r\n554 no\r\n", times=1, keywords=("STARTTLS",))
     with scripted(refuses) as [server], MailNet(seed=1) as net:
-        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.add_external_host("mx.real.test", "127.0.0.1", server.port)
         net.domain("real.test", mx=["mx.real.test"])
         send(net, "bob@real.test")
         net.settle()
@@ -307,7 +307,7 @@ def test_nonsense_behind_the_last_reply_takes_nothing_back():
         scripted(ScriptedServer("end", b"250 queued\r\nnonsense\r\n")) as [server],
         MailNet(seed=1) as net,
     ):
-        net.attach("mx.real.test", "127.0.0.1", server.port)
+        net.add_external_host("mx.real.test", "127.0.0.1", server.port)
         net.domain("real.test", mx=["mx.real.test"])
         send(net, "bob@real.test")
         net.settle()
@@ -320,7 +320,7 @@ def test_nobody_says_goodbye_to_a_server_that_talks_nonsense():
     with scripted(ScriptedServer("MAIL", b"354 go\r\n"), ScriptedServer("RCPT", b"odd\r\n")) as servers:
         with MailNet(seed=1) as net:
             for number, server in enumerate(servers):
-                net.attach(f"mx.d{number}.test", "127.0.0.1", server.port)
+                net.add_external_host(f"mx.d{number}.test", "127.0.0.1", server.port)
                 net.domain(f"d{number}.test", mx=[f"mx.d{number}.test"])
                 send(net, f"bob@d{number}.test")
             net.settle()

@@ -13,7 +13,7 @@ from fakemail import (
     DeclarationError,
     Delivered,
     Discarded,
-    MailExpectation,
+    MailAssertionError,
     Quarantined,
     Reason,
     Refused,
@@ -111,10 +111,10 @@ def test_who_waits_for_the_mail_hears_of_it(net):
         f"mx1.example.org, smtp, connection 1: smtp.banner: 554 5.7.1 on a blocklist: {APP} is on zen.example"
     )
     assert send(net) == (554, f"5.7.1 on a blocklist: {APP} is on zen.example (127.0.0.2: b?d 250 OK)")
-    with pytest.raises(MailExpectation) as nothing:
+    with pytest.raises(MailAssertionError) as nothing:
         net.journey(to="bob@example.org")
     assert said in str(nothing.value)
-    with pytest.raises(MailExpectation) as nothing:
+    with pytest.raises(MailAssertionError) as nothing:
         bob(net).inbox.one()
     assert said in str(nothing.value)
 
@@ -378,14 +378,14 @@ def test_mail_from_nobody(net):
 
 
 def test_disabled_and_moved_accounts(net):
-    bob(net).change(disabled=True)
+    bob(net).configure(disabled=True)
     assert send(net) == (550, "5.2.1 <bob@example.org>: the mailbox is disabled")
-    bob(net).change(disabled=False)
-    bob(net).moved_to("bob@new.test")
+    bob(net).configure(disabled=False)
+    bob(net).set_moved("bob@new.test")
     assert send(net) == (551, "5.1.6 the mailbox has moved: please try <bob@new.test>")
     reasons = [journey.reason for journey in net.journeys(to="bob@example.org")]
     assert reasons == [Reason.MAILBOX_DISABLED, Reason.MAILBOX_MOVED]
-    bob(net).moved_to(None)
+    bob(net).set_moved(None)
     assert send(net) is None
 
 
@@ -516,7 +516,7 @@ def test_a_new_policy_counts_from_the_next_command_on(net):
 
 def test_a_world_without_policies_judges_nothing(net):
     assert send(net) is None
-    assert [event for event in net.events() if type(event).__name__ == "Judged"] == []
+    assert [event for event in net.events() if type(event).__name__ == "PolicyEvaluated"] == []
     assert (
         net.dns.queries().is_empty if hasattr(net.dns.queries(), "is_empty") else not len(net.dns.queries())
     )
@@ -569,7 +569,7 @@ def test_mail_that_comes_late_has_its_results(net, wait):
 def test_a_full_mailbox_gets_what_it_would_have_got_at_once(net, outcome):
     """Fields, tag and the mailbox for junk; what is changed on the way elsewhere is not changed for it."""
     ann, bob = net.accounts("ann@example.org", "bob@example.org")
-    net.existing_host("mx1.example.org").change(alters={"footer"})
+    net.find_host("mx1.example.org").configure(alters={"footer"})
     policy(
         net,
         authentication_results=True,
@@ -577,11 +577,11 @@ def test_a_full_mailbox_gets_what_it_would_have_got_at_once(net, outcome):
         subject_tag="[ODD]",
         delay=minutes(30),
     )
-    bob.change(quota=10)
+    bob.configure(quota=10)
     with client(net, helo="app") as smtp:
         assert smtp.sendmail("shop@shop.test", [ann.address, bob.address], MAIL) == {}
     net.clock.advance(hours(1))
-    bob.change(quota=-1)
+    bob.configure(quota=-1)
     net.clock.advance(days(1))
     where = "Junk" if outcome == "quarantine" else "INBOX"
     mine, other = (each.folder(where).one() for each in (bob, ann))

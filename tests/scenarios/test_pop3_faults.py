@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from fakemail import MailNet, Stage, faults, samples, seconds
-from fakemail.faults.table import rows
+from fakemail.faults.catalogue import rows
 
 PATIENCE = 0.2
 """Real seconds after which the test takes it that nothing comes."""
@@ -129,9 +129,9 @@ def test_the_banner(bob, host):
         assert banner(bob) == b"-ERR [SYS/TEMP] not today\r\n"
     with host.faults.drop(Stage.POP3_BANNER):
         assert banner(bob) == b""
-    with host.faults.hang_at(Stage.POP3_BANNER), pytest.raises(TimeoutError):
+    with host.faults.no_reply(Stage.POP3_BANNER), pytest.raises(TimeoutError):
         banner(bob, timeout=PATIENCE)
-    with host.faults.add(Stage.POP3_BANNER, faults.half_reply()):
+    with host.faults.add(Stage.POP3_BANNER, faults.partial_reply()):
         assert banner(bob).startswith(b"+OK mail.ex")
 
 
@@ -208,7 +208,7 @@ def test_other_unique_ids(bob, host):
     with host.faults.change_uidl(), reader(bob) as client:
         assert client.uidl()[1] == [line.replace(b" ", b" other-", 1) for line in old]
         assert client.uidl(1) == first.replace(b"1 ", b"1 other-", 1)
-    with host.faults.add(Stage.POP3_NOOP, faults.renew_uids()), reader(bob) as client:
+    with host.faults.add(Stage.POP3_NOOP, faults.bump_uidvalidity()), reader(bob) as client:
         client.noop()
         with pytest.raises(poplib.error_proto, match=r"\[SYS/TEMP\]"):
             client.uidl()
@@ -233,7 +233,7 @@ def test_a_quit_that_removes_nothing(bob, host):
 
 
 def test_a_dele_that_does_nothing(bob, host):
-    host.faults.say_yes(Stage.POP3_DELE)
+    host.faults.fake_success(Stage.POP3_DELE)
     with reader(bob) as client:
         assert client.dele(1).startswith(b"+OK")
         client.quit()
@@ -270,7 +270,7 @@ def test_stls(bob, host):
         with pytest.raises(poplib.error_proto, match="unknown command"):
             say(client, "STLS")
         client.close()
-    with host.faults.add(Stage.POP3_STLS, faults.keep_plaintext()):
+    with host.faults.add(Stage.POP3_STLS, faults.starttls_injection()):
         client = plain()
         client.sock.sendall(b"STLS\r\nCAPA\r\n")
         assert client.file.readline().startswith(b"+OK")
@@ -294,7 +294,7 @@ def test_what_is_advertised_does_not_work(bob, host):
         (faults.garbage(), poplib.error_proto),
         (faults.no_reply(), TimeoutError),
         (faults.reset(), OSError),
-        (faults.lose_reply(), poplib.error_proto),
+        (faults.drop_reply(), poplib.error_proto),
         (faults.malformed(), poplib.error_proto),
     ],
     ids=str,

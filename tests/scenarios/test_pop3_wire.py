@@ -14,8 +14,8 @@ import pytest
 from scramp import ScramClient
 
 from fakemail import DeclarationError, MailNet, Reason, Stage, minutes, samples
-from fakemail.capture.bundles import BUNDLE_VARIABLES
-from fakemail.record.events import Told
+from fakemail.events.kinds import CommandCompleted
+from fakemail.intercept.ca_bundles import BUNDLE_VARIABLES
 from fakemail.sasl.passwords import cram_md5_response
 from fakemail.tls.authority import tls_server_end_point
 
@@ -31,7 +31,7 @@ def net() -> Iterator[MailNet]:
 @pytest.fixture
 def bob(net):
     account = net.account("bob@example.org", password="pä$$ wörd")
-    account.pop3.server.change(auth_mechanisms="all")
+    account.pop3.server.configure(auth_mechanisms="all")
     return account
 
 
@@ -83,7 +83,7 @@ def test_in_clear_text_where_the_host_allows_it(net):
     client = poplib.POP3(settings.host, settings.port, timeout=PATIENCE)
     with closing(client), pytest.raises(poplib.error_proto, match="start TLS first"):
         client.user(bob.address)
-    settings.server.change(auth_in_clear=True)
+    settings.server.configure(auth_in_clear=True)
     with closing(poplib.POP3(settings.host, settings.port, timeout=PATIENCE)) as client:
         assert b"APOP" not in client.welcome
         client.apop(bob.address, bob.password)
@@ -222,7 +222,7 @@ def test_unique_ids_stay_from_session_to_session(bob):
 
 def test_login_delay(net, bob):
     """RFC 2449 §6.5; the delay runs on the clock of the fake internet, which only the test moves."""
-    bob.pop3s.server.change(login_delay=600)
+    bob.pop3s.server.configure(login_delay=600)
     client = bob.pop3s.poplib()
     assert client.capa()["LOGIN-DELAY"] == ["600"]
     client.quit()
@@ -238,14 +238,14 @@ def test_who_belongs_elsewhere_does_not_get_in(net, bob):
         client.user(ann.address)
         with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
             client.pass_(ann.password)
-    bob.change(disabled=True)
+    bob.configure(disabled=True)
     with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
         bob.pop3s.poplib()
 
 
 def test_a_host_that_lets_everybody_in(net):
     settings = net.account("bob@example.org").pop3s
-    settings.server.change(accept_any_login=True)
+    settings.server.configure(accept_any_login=True)
     with closing(implicit(settings)) as client:
         client.user("somebody")
         client.pass_("whatever")
@@ -256,7 +256,7 @@ def test_the_host_is_made_when_somebody_asks(net):
     bob = net.account("bob@example.org")
     assert not net.dns.records("_pop3._tcp.example.org", "SRV")
     host = bob.pop3.server
-    assert host == bob.domain.reading_host
+    assert host == bob.domain.imap_host
     assert (host.name, host.services) == ("mail.example.org", ("imap", "imaps", "pop3", "pop3s"))
     resolver = net.dns.resolver()
     for name, port in (("pop3", 110), ("pop3s", 995)):
@@ -311,7 +311,7 @@ def test_the_record_has_every_command_and_no_secret(net, bob):
     client.list()
     client.retr(1)
     client.quit()
-    told = [event for event in net.events() if isinstance(event, Told)]
+    told = [event for event in net.events() if isinstance(event, CommandCompleted)]
     assert [(str(event.stage), event.line) for event in told] == [
         ("pop3.banner", ""),
         ("pop3.user", "USER bob@example.org"),
@@ -343,14 +343,14 @@ def test_stop_and_start(net, bob):
 def test_an_idle_client_hears_nothing_and_is_gone(net, bob):
     """RFC 1939 §3: no removal, and not a word."""
     bob.inbox.put(samples.plain())
-    bob.pop3s.server.change(reading_timeout=0.2)
+    bob.pop3s.server.configure(reading_timeout=0.2)
     client = bob.pop3s.poplib()
     client.dele(1)
     assert client.file.read() == b""
     client.close()
     assert net.wait_for(Stage.DISCONNECT)[-1].reason is Reason.TIMEOUT
     assert len(bob.inbox) == 1
-    bob.pop3s.server.change(reading_timeout=600.0)
+    bob.pop3s.server.configure(reading_timeout=600.0)
     bob.pop3s.poplib().quit()
 
 
@@ -370,7 +370,7 @@ def test_a_huge_message_to_a_client_that_does_not_read_stays_bounded(net, servic
     raw = b"Subject: huge\r\n\r\n" + line * (1000 * megabytes)
     bob.inbox.put(raw)
     settings = getattr(bob, service)
-    settings.server.change(auth_in_clear=True)
+    settings.server.configure(auth_in_clear=True)
     plain = socket.socket()
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
     plain.settimeout(PATIENCE)
@@ -385,9 +385,9 @@ def test_a_huge_message_to_a_client_that_does_not_read_stays_bounded(net, servic
         with closing(net.account("ann@example.org").pop3s.poplib()) as other:  # is served meanwhile
             assert other.stat() == (0, 0)
         [connection] = [
-            each for each in net.internet.hosts["mail.example.org"].connections if each.whereabouts
+            each for each in net.internet.hosts["mail.example.org"].connections if each.in_progress
         ]
-        assert connection.whereabouts == "inside the answer to RETR 1"
+        assert connection.in_progress == "inside the answer to RETR 1"
         waiting = net.call(connection._transport.get_write_buffer_size)
         assert waiting < 1024 * 1024
         assert net.events(Stage.POP3_STAT, host="mail.example.org")[-1].connection != connection.number
@@ -418,7 +418,7 @@ def test_half_closed_clients_get_all_their_answers(net):
     bob = net.account("bob@example.org", password="s3cret")
     bob.inbox.put(b"Subject: big\r\n\r\n" + (b"x" * 98 + b"\r\n") * 20_000)
     settings = bob.pop3
-    settings.server.change(auth_in_clear=True)
+    settings.server.configure(auth_in_clear=True)
     with closing(socket.create_connection((settings.host, settings.port), timeout=PATIENCE)) as client:
         client.sendall(b"USER bob@example.org\r\nPASS s3cret\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n")
         client.shutdown(socket.SHUT_WR)

@@ -14,7 +14,7 @@ from fakemail import (
     Delivered,
     Discarded,
     Expired,
-    MailExpectation,
+    MailAssertionError,
     MailNet,
     Queued,
     Reason,
@@ -61,7 +61,7 @@ def send(shop, *recipients, options=(), rcpt_options=(), content=b"Subject: Invo
 def test_a_deferred_message_waits_and_arrives_on_a_later_try(net, shop):
     bob = net.account("bob@example.org")
     handler = Grey("451 4.7.1 try again later")
-    net.existing_host("mx1.example.org").handle_with(handler)
+    net.find_host("mx1.example.org").attach_handler(handler)
     start = net.clock.now()
     send(shop, bob.address)
     net.settle()
@@ -101,7 +101,7 @@ def test_what_is_refused_comes_back_as_a_bounce(net, shop):
 
 def test_what_nobody_takes_expires_after_a_warning(net, shop):
     net.account("bob@example.org")
-    net.existing_host("mx1.example.org").stop()
+    net.find_host("mx1.example.org").stop()
     send(shop, "bob@example.org")
     net.clock.advance(hours(3))
     assert shop.inbox.is_empty
@@ -138,7 +138,7 @@ def test_the_sender_decides_who_is_told_and_how_much(net, shop):
 def test_a_host_that_reports_nothing_itself_makes_the_one_before_it_say_relayed(net, shop):
     """RFC 3461 §5.2.2."""
     bob = net.account("bob@example.org")
-    net.existing_host("mx1.example.org").change(hide={"DSN"})
+    net.find_host("mx1.example.org").configure(hide={"DSN"})
     send(shop, bob.address, rcpt_options=["NOTIFY=SUCCESS"])
     net.settle()
     assert shop.inbox.one().delivery_report.action == "relayed"
@@ -179,7 +179,7 @@ def test_the_queue_can_be_held_flushed_and_dropped(net, shop):
 def test_a_journey_that_waits_says_how_a_test_gets_on(net, shop):
     bob = net.account("bob@example.org")
     handler = Grey("451 4.7.1 try again later")
-    net.existing_host("mx1.example.org").handle_with(handler)
+    net.find_host("mx1.example.org").attach_handler(handler)
     net.queue.hold()
     send(shop, bob.address)
     assert str(net.journey(to=bob)).endswith(
@@ -194,7 +194,7 @@ def test_a_journey_that_waits_says_how_a_test_gets_on(net, shop):
         "mailnet.clock.advance(minutes(5)) gets there"
     )
     assert str(net.journey(to=bob)).endswith(told)
-    with pytest.raises(MailExpectation) as failed:
+    with pytest.raises(MailAssertionError) as failed:
         bob.inbox.one()
     assert told.replace("\n", "\n        ") in str(failed.value)
     net.clock.advance(minutes(2))
@@ -213,7 +213,7 @@ def test_a_journey_that_is_under_way_says_so(net, shop):
             await go_on.wait()
             return "550 5.7.1 no"
 
-    net.existing_host("mx1.example.org").handle_with(Slow())
+    net.find_host("mx1.example.org").attach_handler(Slow())
     send(shop, bob.address)
     assert repr(net.journey(to=bob)).endswith(" (not settled)>")
     net.call(go_on.set)
@@ -223,7 +223,7 @@ def test_a_journey_that_is_under_way_says_so(net, shop):
 
 def test_the_schedule_is_the_tests_own(net, shop):
     net.account("bob@example.org")
-    net.existing_host("mx1.example.org").stop()
+    net.find_host("mx1.example.org").stop()
     net.queue.schedule(gaps=[minutes(1)], give_up_after=minutes(3))
     send(shop, "bob@example.org")
     net.clock.advance(minutes(3))
@@ -234,7 +234,7 @@ def test_the_schedule_is_the_tests_own(net, shop):
 
 def test_a_long_story_is_told_without_its_middle(net, shop):
     net.account("bob@example.org")
-    net.existing_host("mx1.example.org").stop()
+    net.find_host("mx1.example.org").stop()
     send(shop, "bob@example.org")
     net.clock.advance(days(6))
     table = net.journey(to="bob@example.org").table()
@@ -254,7 +254,7 @@ def test_a_session_that_stays_open_keeps_the_clock_from_moving():
         with net.mx("example.org").smtplib() as client:
             client.mail("me@x.example")
             with pytest.raises(
-                MailExpectation, match=r"did not become quiet within 0\.05 s: connection 1 of app"
+                MailAssertionError, match=r"did not become quiet within 0\.05 s: connection 1 of app"
             ):
                 net.clock.advance(minutes(1))
 
@@ -265,7 +265,7 @@ def test_the_awaiting_face_moves_its_clock_too():
     async def play():
         async with AsyncMailNet() as net:
             shop, bob = net.accounts("shop@shop.test", "bob@example.org")
-            host = net.existing_host("mx1.example.org").stop()
+            host = net.find_host("mx1.example.org").stop()
             await asyncio.to_thread(send, shop, bob.address)
             await net.settle()
             host.start()

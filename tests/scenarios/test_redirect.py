@@ -17,7 +17,7 @@ import dns.asyncresolver
 import dns.resolver
 import pytest
 
-from fakemail import DeclarationError, MailExpectation, MailNet
+from fakemail import DeclarationError, MailAssertionError, MailNet
 
 MAIL = "Subject: News\n\nAll new."
 
@@ -91,7 +91,7 @@ def test_implicit_tls_and_reading(mailnet):
     import poplib
 
     bob = mailnet.account("bob@example.org", password="s3cret")
-    name = mailnet.domain("example.org").reading_host.name
+    name = mailnet.domain("example.org").imap_host.name
     bob.inbox.put("Subject: Hello\n\nHi.")
     with mailnet.redirect():
         with imaplib.IMAP4_SSL(name) as imap:
@@ -181,7 +181,7 @@ def test_nobody_listens_there(mailnet):
 
 def test_what_leads_out_fails_and_fails_the_test_at_the_end(mailnet):
     wanted = r"192\.88\.99\.1 port 25, 2 times\n.*mailnet.redirect\(allow="
-    with pytest.raises(MailExpectation, match=wanted), mailnet.redirect() as redirection:
+    with pytest.raises(MailAssertionError, match=wanted), mailnet.redirect() as redirection:
         for _ in range(2):
             with pytest.raises(OSError, match=r"unreachable: 192\.88\.99\.1 port 25 is outside"):
                 socket.create_connection(("192.88.99.1", 25))
@@ -190,7 +190,7 @@ def test_what_leads_out_fails_and_fails_the_test_at_the_end(mailnet):
 
 
 def test_an_escape_that_the_program_kept_to_itself_fails_the_end_of_the_world():
-    with pytest.raises(MailExpectation, match=r"192\.88\.99\.1 port 53"), MailNet() as net:
+    with pytest.raises(MailAssertionError, match=r"192\.88\.99\.1 port 53"), MailNet() as net:
         net.redirect()
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
@@ -252,7 +252,7 @@ def test_nobody_calls_to_all_neighbours(mailnet, address):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         with pytest.raises(OSError, match="outside"):
             sock.sendto(b"?", (address, 53))
-        with pytest.raises(MailExpectation):
+        with pytest.raises(MailAssertionError):
             redirection.require_none_escaped()
 
 
@@ -265,7 +265,7 @@ def test_a_name_is_not_looked_up_where_an_address_is_demanded(mailnet):
 
 def test_a_socket_with_tls_shows_the_public_address(mailnet):
     mailnet.account("hello@shop.test")
-    host = mailnet.existing_host("smtp.shop.test")
+    host = mailnet.find_host("smtp.shop.test")
     with mailnet.redirect(), smtplib.SMTP_SSL(host.name, 465) as client:
         assert client.sock.getpeername() == (host.ipv4, 465)
 
@@ -293,13 +293,13 @@ def test_a_real_server_that_is_attached_in_the_midst(mailnet):
     mailnet.domain("example.org")
     with mailnet.redirect(), socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(("mx1.example.org", 25)).close()
-        mailnet.attach("mx1.example.org", *server.getsockname())
+        mailnet.add_external_host("mx1.example.org", *server.getsockname())
         with socket.create_connection(("mx1.example.org", 25)), server.accept()[0]:
             pass
 
 
 def test_what_a_redirect_saw_that_has_ended_counts_too():
-    with pytest.raises(MailExpectation, match=r"192\.88\.99\.1 port 25"), MailNet() as net:
+    with pytest.raises(MailAssertionError, match=r"192\.88\.99\.1 port 25"), MailNet() as net:
         first = net.redirect()
         with socket.socket() as sock:
             assert sock.connect_ex(("192.88.99.1", 25)) == errno.ENETUNREACH
@@ -310,7 +310,7 @@ def test_what_a_redirect_saw_that_has_ended_counts_too():
 def test_a_redirect_that_cannot_begin_leaves_nothing(mailnet, monkeypatch):
     before = attributes()
     with monkeypatch.context() as broken:
-        broken.setattr("fakemail.capture.compiled.redirect", lambda *_: 1 / 0)
+        broken.setattr("fakemail.intercept.compiled.redirect", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             mailnet.redirect()
     assert attributes() == before

@@ -24,7 +24,7 @@ def story(net, number):
     fields = ["From: bob@example.org", "To: bob@example.org", f"Subject: Hi {number}"]
     text = "\\r\\n".join([*fields, "Date: Thu, 01 Jan 2026 12:00:00 +0100", "", "Text.", ""])
     net.domain("example.org").dkim()
-    net.dns.sign("example.org")
+    net.dns.enable_dnssec("example.org")
     net.domain("example.org").policy(spf="quarantine", dkim="quarantine", dmarc="quarantine")
     with smtplib.SMTP(bob.submission.host, bob.submission.port) as client:
         client.starttls(context=bob.submission.ssl_context)

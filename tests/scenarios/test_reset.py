@@ -43,7 +43,7 @@ def test_what_goes_and_what_stays() -> None:
         assert bob.password == "secret"
         assert net.dns.records("www.example.org", "A")
         assert len(net.mx("example.net").faults) == 1
-        net.mx("example.net").faults.lift()
+        net.mx("example.net").faults.clear()
         net.clock.advance(hours(5))
         assert not eve.inbox  # nothing of it is tried again
         _send(net, eve.address)
@@ -56,11 +56,11 @@ def test_what_goes_and_what_stays() -> None:
 def test_what_is_under_way_does_not_arrive() -> None:
     with MailNet() as net:
         eve = net.account("eve@example.net")
-        fault = net.mx("example.net").faults.hang_at(Stage.SMTP_RCPT)
+        fault = net.mx("example.net").faults.no_reply(Stage.SMTP_RCPT)
         _send(net, eve.address)
         net.wait_for(Stage.SMTP_MAIL, host="mx1.example.net")
         net.reset()
-        fault.lift()
+        fault.remove()
         net.settle()
         net.clock.advance(days(6))
         assert not eve.inbox

@@ -16,7 +16,7 @@ from fakemail import (
     days,
     minutes,
 )
-from fakemail.record.events import Attempt
+from fakemail.events.kinds import Attempt
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_recipients_of_one_domain_go_in_one_transaction_and_have_fates_of_their_
 def test_a_forwarding_loop_over_three_domains_ends(mailnet, shop):
     ring = mailnet.accounts("a@one.test", "b@two.test", "c@three.test")
     for here, there in zip(ring, [*ring[1:], ring[0]], strict=True):
-        here.forward(there, keep_copy=False)
+        here.set_forwarding(there, keep_copy=False)
     send(mailnet, shop, ring[0].address)
     report = shop.inbox.one().delivery_report
     assert (report.status, report.recipient) == ("5.4.6", "a@one.test")
@@ -153,7 +153,7 @@ GREETING = (
 def test_octets_beyond_ascii_are_encoded_for_a_host_that_does_not_take_them(mailnet, shop):
     bob = mailnet.account("bob@example.org")
     send(mailnet, shop, bob.address, content=GREETING, options=["BODY=8BITMIME"])
-    mailnet.host("mx1.example.org").change(hide={"8BITMIME"})
+    mailnet.host("mx1.example.org").configure(hide={"8BITMIME"})
     send(mailnet, shop, bob.address, content=GREETING, options=["BODY=8BITMIME"])
     as_it_was, encoded = bob.inbox
     assert as_it_was.raw.endswith(GREETING[-9:])
@@ -166,7 +166,7 @@ def test_octets_beyond_ascii_are_encoded_for_a_host_that_does_not_take_them(mail
 
 def test_what_cannot_be_encoded_comes_back(mailnet, shop):
     bob = mailnet.account("bob@example.org")
-    mailnet.host("mx1.example.org").change(hide={"8BITMIME"})
+    mailnet.host("mx1.example.org").configure(hide={"8BITMIME"})
     piece = b"Content-Type: message/partial; id=x; number=1\r\n\r\n" + GREETING
     send(mailnet, shop, bob.address, content=piece, options=["BODY=8BITMIME"])
     assert mailnet.journey(to=bob).fate == Bounced(Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED)
@@ -177,7 +177,7 @@ def test_what_needs_smtputf8_comes_back_from_a_host_that_does_not_offer_it(mailn
     """RFC 6531 §3.5: 5.6.7; also where the host does not offer 8BITMIME either."""
     bob = mailnet.account("bob@example.org")
     for hidden in ({"SMTPUTF8"}, {"8BITMIME"}):
-        mailnet.host("mx1.example.org").change(hide=hidden)
+        mailnet.host("mx1.example.org").configure(hide=hidden)
         send(
             mailnet,
             shop,
@@ -193,7 +193,7 @@ def test_what_needs_smtputf8_comes_back_from_a_host_that_does_not_offer_it(mailn
 def test_a_message_that_is_too_big_for_the_next_host_is_not_sent_there(mailnet, shop):
     """RFC 1870 §6.1: it comes back with 5.3.4."""
     bob = mailnet.account("bob@example.org")
-    mailnet.host("mx1.example.org").change(max_message_size=1000)
+    mailnet.host("mx1.example.org").configure(max_message_size=1000)
     send(mailnet, shop, bob.address, content=b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n" * 500)
     assert mailnet.journey(to=bob).fate == Bounced(Stage.SMTP_MAIL, None, Reason.MESSAGE_TOO_BIG)
     assert shop.inbox.one().delivery_report.status == "5.3.4"
@@ -221,12 +221,12 @@ def test_recipients_beyond_the_limits_of_a_host_go_in_further_transactions(
 
 def test_a_host_that_takes_few_recipients_gets_all_of_them_at_once(mailnet, shop):
     people = mailnet.accounts(*(f"p{number}@example.org" for number in range(5)))
-    mailnet.host("mx1.example.org").change(max_recipients=2)
+    mailnet.host("mx1.example.org").configure(max_recipients=2)
     send(mailnet, shop, *(each.address for each in people))
     assert [len(each.inbox) for each in people] == [1] * 5
     replies = [event.reply.code for event in mailnet.events(Stage.SMTP_RCPT, host="mx1.example.org")]
     assert replies == [250] * 5
-    mailnet.host("mx1.example.org").change(
+    mailnet.host("mx1.example.org").configure(
         hide={"LIMITS"}
     )  # then the others are told 452, and are tried again
     send(mailnet, shop, *(each.address for each in people))

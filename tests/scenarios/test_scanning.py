@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.policy.scanners.scan import Question, Scan
+from fakemail.message import samples
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult
 from fakemail.wire import scanning
 from fakemail.wire.scanning import scan, scan_all
 
@@ -60,12 +60,12 @@ async def ended() -> None:
     await asyncio.sleep(0)
 
 
-def ask(serve: Serve, raw: bytes = samples.plain(), *, patience: float = 10.0) -> Scan:
-    async def main() -> Scan:
+def ask(serve: Serve, raw: bytes = samples.plain(), *, patience: float = 10.0) -> ScanResult:
+    async def main() -> ScanResult:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
             place = server.sockets[0].getsockname()[:2]
-            found = await scan("spamassassin", place, Question(raw), patience=patience)
+            found = await scan("spamassassin", place, ScanRequest(raw), patience=patience)
             await ended()
             return found
 
@@ -74,7 +74,7 @@ def ask(serve: Serve, raw: bytes = samples.plain(), *, patience: float = 10.0) -
 
 @pytest.mark.parametrize("raw", [samples.plain(), LARGE], ids=["small", "large"])
 def test_an_answer(raw: bytes) -> None:
-    assert ask(answering(SPAM), raw) == Scan("spamassassin", True, 7.0, 5.0, ("GTUBE",))
+    assert ask(answering(SPAM), raw) == ScanResult("spamassassin", True, 7.0, 5.0, ("GTUBE",))
 
 
 def test_a_scanner_that_does_not_answer() -> None:
@@ -98,17 +98,17 @@ def test_nobody_is_there() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         place = closed.getsockname()
-    found = asyncio.run(scan("clamav", place, Question(b""), patience=5))
+    found = asyncio.run(scan("clamav", place, ScanRequest(b""), patience=5))
     assert found.failure == f"no answer from 127.0.0.1 port {place[1]}: Connection refused"
 
 
 def test_a_unix_socket_and_several_scanners_at_once(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
 
-    async def main() -> tuple[Scan, ...]:
+    async def main() -> tuple[ScanResult, ...]:
         async with await asyncio.start_unix_server(answering(SPAM), path):
             places = [("spamassassin", path), ("clamav", str(tmp_path / "none"))]
-            found = await scan_all(places, Question(samples.plain()), patience=10)
+            found = await scan_all(places, ScanRequest(samples.plain()), patience=10)
             await ended()
             return found
 

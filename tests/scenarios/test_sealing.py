@@ -36,7 +36,7 @@ def send(sender, to):
 def test_a_forward_seals_how_mail_came(net):
     """RFC 8617 §5.1: the set tells what the first host found."""
     shop, bob, home = net.accounts("hello@shop.test", "bob@example.org", "bob@home.test")
-    bob.forward(home, keep_copy=False, arc=True)
+    bob.set_forwarding(home, keep_copy=False, arc=True)
     send(shop, bob)
     mail = home.inbox.wait_for_one()
     assert chain(net, mail.raw) == ("pass", ["example.org"])
@@ -48,7 +48,7 @@ def test_a_forward_seals_how_mail_came(net):
 
 def test_without_being_asked_nobody_seals(net):
     shop, bob, home = net.accounts("hello@shop.test", "bob@example.org", "bob@home.test")
-    bob.forward(home, keep_copy=False)
+    bob.set_forwarding(home, keep_copy=False)
     send(shop, bob)
     assert "ARC-Seal" not in home.inbox.wait_for_one().headers
 
@@ -67,9 +67,9 @@ def test_a_relay_seals_in_its_own_name_and_so_do_the_next(net):
     """RFC 8617 §5.1: one set after the other; each says what it found of the chain before it."""
     shop, bob, home = net.accounts("hello@shop.test", "bob@example.org", "bob@home.test")
     [relay] = net.route("shop.test", via="relay.example.net")
-    relay.change(arc_seal=True, alters={"subject"})
-    net.existing_host("mx1.example.org").change(arc_seal=True)
-    bob.forward(home, keep_copy=False)
+    relay.configure(arc_seal=True, alters={"subject"})
+    net.find_host("mx1.example.org").configure(arc_seal=True)
+    bob.set_forwarding(home, keep_copy=False)
     send(shop, bob)
     mail = home.inbox.wait_for_one()
     assert chain(net, mail.raw) == ("pass", ["example.org", "relay.example.net"])
@@ -84,7 +84,7 @@ def test_a_relay_seals_in_its_own_name_and_so_do_the_next(net):
 def test_an_alias_elsewhere_is_sealed_by_its_host(net):
     shop, home = net.accounts("hello@shop.test", "bob@home.test")
     net.domain("example.org").alias("sales", home)
-    net.existing_host("mx1.example.org").change(arc_seal=True)
+    net.find_host("mx1.example.org").configure(arc_seal=True)
     send(shop, "sales@example.org")
     assert chain(net, home.inbox.wait_for_one().raw) == ("pass", ["example.org"])
 
@@ -93,10 +93,10 @@ def test_who_finds_the_chain_broken_says_so_and_nobody_seals_after_that(net):
     """RFC 8617 §5.1.2."""
     shop, bob, home, far = net.accounts("hello@shop.test", "bob@example.org", "bob@home.test", "bob@far.test")
     one, two = net.route("shop.test", via=["one.test", "two.test"])
-    one.change(arc_seal=True)
-    two.change(alters={"subject"})
-    bob.forward(home, keep_copy=False, arc=True)
-    home.forward(far, keep_copy=False, arc=True)
+    one.configure(arc_seal=True)
+    two.configure(alters={"subject"})
+    bob.set_forwarding(home, keep_copy=False, arc=True)
+    home.set_forwarding(far, keep_copy=False, arc=True)
     send(shop, bob)
     seals = far.inbox.wait_for_one().headers.all("ARC-Seal")
     assert [("d=example.org" in each, "cv=fail" in each) for each in seals] == [(True, True), (False, False)]
@@ -130,7 +130,7 @@ def test_sealing_in_a_configuration():
             "example.org",
             "lists.test",
         }
-        assert net.existing_host("relay.example.net").personality.arc_seal
+        assert net.find_host("relay.example.net").personality.arc_seal
         written = net.to_toml()
     with MailNet(config=written) as again:
         assert again.to_toml() == written
@@ -149,14 +149,14 @@ def by_way_of_a_list(net, **policy):
 
 def test_a_trusted_sealer_is_believed(net):
     """RFC 8617 §7.2: and what DMARC found at the last host is still told."""
-    bob = by_way_of_a_list(net, trusted_sealers=["lists.test"])
+    bob = by_way_of_a_list(net, trusted_arc_signers=["lists.test"])
     mail = bob.inbox.one()
     assert (mail.auth.arc, mail.auth.dmarc, mail.auth.dkim) == ("pass", "fail", "fail")
 
 
 @pytest.mark.parametrize("trusted", [[], ["other.test"], ["sub.lists.test"], ["ists.test"]])
 def test_others_are_not_believed(net, trusted):
-    bob = by_way_of_a_list(net, trusted_sealers=trusted)
+    bob = by_way_of_a_list(net, trusted_arc_signers=trusted)
     assert bob.inbox.is_empty
     assert net.journeys(to=bob)[-1].reason == Reason.DMARC_REJECT
 
@@ -164,14 +164,14 @@ def test_others_are_not_believed(net, trusted):
 def test_all_sealers_have_to_be_trusted(net):
     shop, bob, home = net.accounts("hello@shop.test", "bob@example.org", "bob@home.test")
     net.domain("shop.test").publish(dmarc="v=DMARC1; p=reject")
-    bob.forward(home, keep_copy=False, arc=True)
+    bob.set_forwarding(home, keep_copy=False, arc=True)
     friends = net.mailing_list("friends@lists.test", [bob], arc=True)
     net.domain("example.org").policy(dmarc="accept")
-    net.domain("home.test").policy(trusted_sealers=["lists.test"])
+    net.domain("home.test").policy(trusted_arc_signers=["lists.test"])
     send(shop, friends)
     net.settle()
     assert home.inbox.is_empty
-    net.domain("home.test").policy(trusted_sealers=["lists.test", "example.org"])
+    net.domain("home.test").policy(trusted_arc_signers=["lists.test", "example.org"])
     send(shop, friends)
     assert home.inbox.wait_for_one().auth.arc == "pass"
 
@@ -181,7 +181,7 @@ def test_a_sealer_who_found_a_failure_helps_nobody(net):
     bob = net.account("bob@example.org")
     net.domain("shop.test").publish(dmarc="v=DMARC1; p=reject")
     net.domain("lists.test").policy(dmarc="accept")
-    net.domain("example.org").policy(trusted_sealers=["lists.test"])
+    net.domain("example.org").policy(trusted_arc_signers=["lists.test"])
     net.mailing_list("friends@lists.test", [bob], arc=True)
     with net.mx("lists.test").smtplib() as client:
         client.sendmail("eve@evil.test", ["friends@lists.test"], samples.plain(sender="hello@shop.test"))
@@ -195,7 +195,7 @@ def test_what_a_stranger_put_into_quotes_is_no_result(net):
     bob = net.account("bob@example.org")
     net.domain("shop.test").publish(dmarc="v=DMARC1; p=reject")
     net.domain("lists.test").policy(dmarc="accept")
-    net.domain("example.org").policy(trusted_sealers=["lists.test"])
+    net.domain("example.org").policy(trusted_arc_signers=["lists.test"])
     net.mailing_list("friends@lists.test", [bob], arc=True)
     sender = '"; dmarc=pass header.from=shop.test "@evil.test'
     with net.mx("lists.test").smtplib() as client:
@@ -212,7 +212,7 @@ def test_a_report_tells_that_a_sealer_was_believed(net):
     reports = net.account("dmarc@shop.test")
     shop, bob = net.accounts("hello@shop.test", "bob@example.org")
     net.domain("shop.test").publish(dmarc=f"v=DMARC1; p=reject; rua=mailto:{reports.address}")
-    net.domain("example.org").policy(trusted_sealers=["lists.test"])
+    net.domain("example.org").policy(trusted_arc_signers=["lists.test"])
     send(shop, net.mailing_list("friends@lists.test", [bob], arc=True))
     net.clock.advance(days(1))
     [row] = [

@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from fakemail import MailNet
-from fakemail.record.secrets import MASK, Suspicion, mask_line, mask_unknown
-from fakemail.terms.stage import Stage
+from fakemail.events.secrets import MASK, SecretDetector, mask_line, mask_unknown
+from fakemail.types.stage import Stage
 
 SECRET = "S3cretSecret"
 CODED = base64.b64encode(SECRET.encode()).decode()
@@ -38,7 +38,7 @@ def test_a_line_that_is_no_command(line: str, masked: str) -> None:
 
 
 def test_suspicion_lasts_until_somebody_ends_it() -> None:
-    suspicion = Suspicion()
+    suspicion = SecretDetector()
     assert suspicion.mask("BOOM") == "BOOM"
     assert suspicion.mask(f"PASS{SECRET}") == f"PASS{MASK}"
     assert suspicion.mask(CODED) == MASK
@@ -52,7 +52,7 @@ def said_to(port: str, *lines: str, in_clear: bool = True) -> tuple[str, str]:
     with MailNet() as net:
         bob = net.account("bob@example.org", password=SECRET)
         settings = {"smtp": bob.submission, "pop3": bob.pop3, "imap": bob.imap}[port]
-        settings.server.change(auth_in_clear=in_clear)
+        settings.server.configure(auth_in_clear=in_clear)
         with socket.create_connection((settings.host, settings.port), timeout=10) as client:
             client.sendall("".join(f"{line}\r\n" for line in lines).encode())
             client.shutdown(socket.SHUT_WR)

@@ -103,7 +103,7 @@ def test_the_whole_environment_at_once(mailnet, monkeypatch):
     bob = mailnet.account("bob@example.org")
     before = dict(os.environ)
     with monkeypatch.context() as patch:
-        settings = mailnet.settings(patch)
+        settings = mailnet.set_env(patch)
         assert settings == mailnet.submission
         with smtplib.SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])) as client:
             client.starttls(context=ssl.create_default_context())
@@ -114,7 +114,7 @@ def test_the_whole_environment_at_once(mailnet, monkeypatch):
 
 
 def test_the_environment_of_an_account(mailnet, shop, monkeypatch):
-    mailnet.settings(monkeypatch, account=shop)
+    mailnet.set_env(monkeypatch, account=shop)
     assert os.environ["SMTP_USERNAME"] == shop.address
 
 
@@ -166,21 +166,21 @@ def test_a_service_that_is_not_there_is_not_at_localhost(shop):
 
 
 def test_a_certificate_is_the_same_before_and_after(mailnet, shop):
-    before = mailnet.existing_host("smtp.shop.test").running.tls_context.leaf
+    before = mailnet.find_host("smtp.shop.test").running.tls_context.leaf
     assert {"smtp.shop.test", "localhost", "127.0.0.1", shop.submission.host} == set(before.names)
     assert shop.submission.localhost.host == "localhost"
-    assert mailnet.existing_host("smtp.shop.test").running.tls_context.leaf is before
+    assert mailnet.find_host("smtp.shop.test").running.tls_context.leaf is before
 
 
 def test_faults_are_those_of_the_host_at_localhost_too(mailnet, shop):
     named = shop.submission.localhost
-    with mailnet.existing_host("smtp.shop.test").faults.refuse_connections(), pytest.raises(OSError):
+    with mailnet.find_host("smtp.shop.test").faults.refuse_connections(), pytest.raises(OSError):
         named.smtplib()
     named.smtplib().close()
 
 
 def test_an_external_server_elsewhere_has_no_such_name(mailnet):
-    here = mailnet.attach("a.example.net", "127.0.0.1", 2525).settings("smtp")
+    here = mailnet.add_external_host("a.example.net", "127.0.0.1", 2525).settings("smtp")
     assert (here.localhost.host, here.localhost.port) == ("localhost", 2525)
     with pytest.raises(DeclarationError, match=r"external server at 127\.0\.0\.9"):
-        _ = mailnet.attach("b.example.net", "127.0.0.9", 2525).settings("smtp").localhost
+        _ = mailnet.add_external_host("b.example.net", "127.0.0.9", 2525).settings("smtp").localhost

@@ -41,7 +41,7 @@ def attached(mailnet):
     """Attaches a server as the mail host of real.test (or another domain), with one address."""
 
     def attach(server: ScriptedServer, domain: str = "real.test") -> None:
-        mailnet.attach(f"mx.{domain}", "127.0.0.1", server.port)
+        mailnet.add_external_host(f"mx.{domain}", "127.0.0.1", server.port)
         mailnet.domain(domain, mx=[f"mx.{domain}"])
         mailnet.dns.remove(f"mx.{domain}", "AAAA")
 
@@ -122,7 +122,7 @@ def test_a_real_server_that_stops_reading(mailnet, attached):
         faults.garbage("250-"),
         faults.garbage("2"),
         faults.garbage(b"\0"),
-        faults.half_reply("hang"),
+        faults.partial_reply("hang"),
         faults.no_reply(),
     ],
     ids=str,
@@ -133,7 +133,7 @@ def test_a_real_server_that_stops_reading(mailnet, attached):
 def test_a_host_of_ours_that_falls_silent(mailnet, stage, action):
     bob = mailnet.account("bob@example.org")
     # Else the next answer of a group would end what this one has begun.
-    mailnet.existing_host("mx1.example.org").change(hide={"PIPELINING"})
+    mailnet.find_host("mx1.example.org").configure(hide={"PIPELINING"})
     mailnet.mx("example.org").faults.add(stage, action, times=1)
     send(mailnet, bob.address)
     mailnet.settle()
@@ -164,6 +164,6 @@ def test_a_server_that_would_go_on_after_its_client_has_left(mailnet):
     send(mailnet, bob.address)
     mailnet.clock.advance(minutes(6))
     assert [attempt.reason for attempt in mailnet.journey(to=bob).attempts] == [Reason.TIMEOUT]
-    assert not [each for each in mailnet.internet.hosts["mx1.example.org"].connections if each.whereabouts]
+    assert not [each for each in mailnet.internet.hosts["mx1.example.org"].connections if each.in_progress]
     mailnet.clock.advance(hours(1))
     assert isinstance(mailnet.journey(to=bob).fate, Delivered)

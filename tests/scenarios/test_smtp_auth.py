@@ -21,7 +21,7 @@ def net():
 @pytest.fixture
 def shop(net):
     account = net.account("hello@shop.test", password="pä$$ wörd")
-    account.submission.server.change(auth_mechanisms="all")
+    account.submission.server.configure(auth_mechanisms="all")
     return account
 
 
@@ -62,7 +62,7 @@ def test_the_strongest_mechanism_comes_first(shop):
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 def test_passwords_with_smtplib(net, mechanism):
     shop = net.account("hello@shop.test", password="p$ss w0rd")  # smtplib sends ASCII only
-    shop.submission.server.change(auth_mechanisms="all")
+    shop.submission.server.configure(auth_mechanisms="all")
     with connect(shop.submission) as client:
         client.user, client.password = shop.address, shop.password
         method = getattr(client, f"auth_{mechanism.lower().replace('-', '_')}")
@@ -148,7 +148,7 @@ def test_auth_before_tls_is_refused_by_default(net, shop):
         client.ehlo()
         assert not client.has_extn("auth")
         assert client.docmd("AUTH", "PLAIN AGFAYgBj")[0] == 538
-    settings.server.change(auth_in_clear=True)
+    settings.server.configure(auth_in_clear=True)
     with smtplib.SMTP(settings.host, settings.port, timeout=10) as client:
         client.ehlo()
         client.user, client.password = shop.address, shop.password
@@ -166,7 +166,7 @@ def test_implicit_tls_offers_auth_at_once(shop):
 
 def test_no_secret_reaches_the_record(net):
     shop = net.account("hello@shop.test", password="verysecret")
-    shop.submission.server.change(auth_mechanisms="all")
+    shop.submission.server.configure(auth_mechanisms="all")
     for mechanism in ("plain", "login", "cram_md5"):
         with connect(shop.submission) as client:
             client.user, client.password = shop.address, shop.password
@@ -184,7 +184,7 @@ def test_no_secret_reaches_the_record(net):
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 def test_a_host_can_let_everybody_in(net, shop, mechanism):
-    shop.submission.server.change(accept_any_login=True)
+    shop.submission.server.configure(accept_any_login=True)
     with connect(shop.submission) as client:
         assert client.esmtp_features["auth"].split() == ["CRAM-MD5", "PLAIN", "LOGIN"]
         client.user, client.password = "whoever", "whatever"

@@ -13,10 +13,10 @@ from contextlib import closing, suppress
 import pytest
 
 from fakemail import MailNet, Reason, Stage
-from fakemail.record.events import Disconnected, Handshake
-from fakemail.smtp.dialogue import ReplyReader
-from fakemail.terms.reply import Reply
+from fakemail.events.kinds import Disconnected, Handshake
+from fakemail.smtp.client import ReplyReader
 from fakemail.tls.layer import ClientLayer
+from fakemail.types.reply import Reply
 
 PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 HELLO = b"EHLO app.test\r\n"
@@ -37,7 +37,7 @@ class Client:
     """A plain blocking socket that can read replies."""
 
     def __init__(self, net: MailNet, service: str = "smtp", *, receive: int = 0) -> None:
-        host = net.existing_host("mx1.example.org" if service == "smtp" else "smtp.example.org")
+        host = net.find_host("mx1.example.org" if service == "smtp" else "smtp.example.org")
         settings = host.settings(service)
         self.name = host.name
         self.socket: socket.socket = socket.socket()
@@ -140,7 +140,7 @@ def test_half_close_while_a_handler_thinks(net: MailNet, connect: Connect) -> No
             await go_on.wait()
             return "250 OK"
 
-    net.existing_host("mx1.example.org").handle_with(Handler())
+    net.find_host("mx1.example.org").attach_handler(Handler())
     client = connect()
     client.send(MESSAGE + b"NOOP\r\n")
     client.socket.shutdown(socket.SHUT_WR)
@@ -382,7 +382,7 @@ def test_client_that_reads_at_last_gets_everything(net: MailNet, connect: Connec
 
 
 def test_10000_recipients_in_one_segment(net: MailNet, connect: Connect) -> None:
-    net.existing_host("mx1.example.org").change(max_recipients=10_000)
+    net.find_host("mx1.example.org").configure(max_recipients=10_000)
     client = connect()
     recipients = b"".join(b"RCPT TO:<bob+%d@example.org>\r\n" % number for number in range(10_000))
     client.send(HELLO + b"MAIL FROM:<a@app.test>\r\n" + recipients + b"RCPT TO:<bob@example.org>\r\nDATA\r\n")
@@ -427,7 +427,7 @@ def test_line_of_10_megabytes(net: MailNet, connect: Connect) -> None:
 
 
 def test_message_that_is_too_big_is_read_to_its_end(net: MailNet, connect: Connect) -> None:
-    net.existing_host("mx1.example.org").change(max_message_size=1000)
+    net.find_host("mx1.example.org").configure(max_message_size=1000)
     client = connect()
     client.send(HELLO + ENVELOPE + b"DATA\r\n" + b"x" * (10 * 2**20) + b"\r\n.\r\n" + ENVELOPE + b"DATA\r\n")
     assert client.codes(9) == [*GOOD[:5], 552, 250, 250, 354]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from fakemail import MailNet, Stage
-from fakemail.record.events import Disconnected
+from fakemail.events.kinds import Disconnected
 
 ROUNDS = 200
 

@@ -60,9 +60,9 @@ def test_all_that_stands_for_somebody_is_taken(mailnet, ann):
 
 def test_a_user_who_has_moved_or_is_switched_off_is_refused_and_a_full_one_waits(mailnet, ann):
     moved, disabled, full = mailnet.accounts("m@example.org", "d@example.org", "f@example.org")
-    moved.moved_to("m@new.test")
-    disabled.change(disabled=True)
-    full.change(quota_messages=0)
+    moved.set_moved("m@new.test")
+    disabled.configure(disabled=True)
+    full.configure(quota_messages=0)
     refused = submit(ann, moved.address, disabled.address, full.address)
     assert {address: code for address, (code, _) in refused.items()} == {
         moved.address: 551,
@@ -96,14 +96,14 @@ def test_domains_that_do_not_exist_are_refused_where_that_is_wanted(mailnet, ann
     for record in records:
         mailnet.dns.add(*record)
     server = ann.submission.server
-    server.change(reject_unknown_recipient_domain=True)
+    server.configure(reject_unknown_recipient_domain=True)
     assert submit(ann, "bob@odd.test").get("bob@odd.test") == told
-    server.change(reject_unknown_recipient_domain=False, refuse_null_mx=False)
+    server.configure(reject_unknown_recipient_domain=False, refuse_null_mx=False)
     assert submit(ann, "bob@odd.test") == {}
 
 
 def test_a_domain_that_cannot_be_looked_up_is_deferred(mailnet, ann):
-    ann.submission.server.change(reject_unknown_recipient_domain=True)
+    ann.submission.server.configure(reject_unknown_recipient_domain=True)
     mailnet.dns.faults.servfail("odd.test")
     code, text = submit(ann, "bob@odd.test")["bob@odd.test"]
     assert (code, text.split()[0]) == (451, "4.4.3")
@@ -111,7 +111,7 @@ def test_a_domain_that_cannot_be_looked_up_is_deferred(mailnet, ann):
 
 def test_relays_refuse_domains_that_do_not_exist_as_well(mailnet):
     relay = mailnet.host("relay.test", services=["smtp"], relay_for=["*"])
-    relay.change(reject_unknown_recipient_domain=True)
+    relay.configure(reject_unknown_recipient_domain=True)
     with relay.settings("smtp").smtplib() as client:
         client.mail("shop@shop.test")
         assert client.rcpt("bob@odd.test") == (550, b"5.1.2 <bob@odd.test>: no such domain")
@@ -187,7 +187,7 @@ def test_a_quota_of_recipients_counts_each_of_them(mailnet, shop):
 
 def test_sizes_and_recipients_are_limited_at_submission(mailnet, shop):
     bob = mailnet.account("bob@example.org")
-    shop.submission.server.change(max_message_size=1000, max_recipients=1)
+    shop.submission.server.configure(max_message_size=1000, max_recipients=1)
     assert replies(shop, bob.address, "ann@example.org")[1:3] == [(250, "2.1.5"), (452, "4.5.3")]
     with shop.submission.smtplib() as client, pytest.raises(smtplib.SMTPSenderRefused) as refused:
         client.sendmail(shop.address, [bob.address], samples.large(size=2000))

@@ -17,9 +17,9 @@ import aiosmtplib
 import imapclient
 import pytest
 
-from fakemail import AsyncMailNet, DeclarationError, MailExpectation, MailNet, Stage
-from fakemail.faults.table import rows
-from fakemail.sweep.points import ACTIONS, Point
+from fakemail import AsyncMailNet, DeclarationError, MailAssertionError, MailNet, Stage
+from fakemail.faults.catalogue import rows
+from fakemail.sweep.points import ACTIONS, FailurePoint
 
 READERS = ("ann@example.org", "bob@example.org")
 
@@ -217,14 +217,16 @@ def test_the_table() -> None:
             .startswith("smtp.rcpt-4yz  EXCEPTION ESCAPED  SMTPRecipientsRefused: {")
         )
         with pytest.raises(
-            MailExpectation, match=r"not every failure was handled:\nsmtp\.rcpt-4yz  EXCEPTION"
+            MailAssertionError, match=r"not every failure was handled:\nsmtp\.rcpt-4yz  EXCEPTION"
         ):
             report.check()
         assert str(report).splitlines()[-1] == "2 failure points, 2 mishandled"
 
 
 def test_names_of_points_are_unlike() -> None:
-    points = [Point(stage, number, action) for stage in rows() for number in (1, 2) for action in ACTIONS]
+    points = [
+        FailurePoint(stage, number, action) for stage in rows() for number in (1, 2) for action in ACTIONS
+    ]
     assert len({point.name for point in points}) == len(points)
 
 

@@ -18,8 +18,8 @@ from fakemail import Expired, MailNet, Reason, Stage, days, minutes, seconds
 from fakemail.api.faults import Fault
 from fakemail.api.presets.tls import TlsPresets
 from fakemail.errors import DeclarationError
+from fakemail.events.kinds import Handshake
 from fakemail.faults.actions.answers import Delay, Trickle
-from fakemail.record.events import Handshake
 from fakemail.tls.alerts import ALERTS
 from fakemail.tls.authority import process_authority
 from fakemail.tls.contexts import NO_ENCRYPTION
@@ -128,7 +128,7 @@ def test_ends_in_mid_handshake(net, name):
     with pytest.raises(error):
         shake_hands(net, timeout=PATIENCE if error is TimeoutError else 10)
     assert fault.fired == 1
-    fault.lift()
+    fault.remove()
     assert shake_hands(net)
 
 
@@ -219,7 +219,7 @@ def over_pop3s(net: MailNet, timeout: float = 10) -> None:
 
 def over_https(net: MailNet, timeout: float = 10) -> None:
     net.domain("shop.test").mta_sts("testing")
-    settings = net.existing_host("mta-sts.shop.test").settings("https")
+    settings = net.find_host("mta-sts.shop.test").settings("https")
     url = f"https://{settings.host}:{settings.port}/.well-known/mta-sts.txt"
     try:
         urllib.request.urlopen(url, context=net.ssl_context, timeout=timeout).close()
@@ -286,17 +286,17 @@ def test_opportunistic_tls_falls_back_to_clear_text(net, name):
 
 @pytest.mark.parametrize("name", FAILING)
 def test_required_tls_waits_and_gives_up_in_the_end(net, name):
-    net.account("ann@shop.test").submission.server.change(sending_tls="required")
+    net.account("ann@shop.test").submission.server.configure(sending_tls="required")
     fault = FAILING[name](net.mx("example.org").server.faults)
     send(net)
     assert net.queue.one().reason is Reason.TLS_FAILED
-    fault.lift()
+    fault.remove()
     net.clock.advance(minutes(5))
     assert net.account("bob@example.org").inbox.one().tls == "TLSv1.3"
 
 
 def test_a_handshake_that_never_works_bounces_after_five_days(net):
-    net.account("ann@shop.test").submission.server.change(sending_tls="required")
+    net.account("ann@shop.test").submission.server.configure(sending_tls="required")
     net.mx("example.org").server.faults.reset_handshake()
     send(net)
     net.clock.advance(days(5))
@@ -306,7 +306,7 @@ def test_a_handshake_that_never_works_bounces_after_five_days(net):
 
 
 def test_a_handshake_that_hangs_is_waited_for_by_the_fake_clock(net):  # RFC 5321 §4.5.3.2
-    net.account("ann@shop.test").submission.server.change(sending_tls="required")
+    net.account("ann@shop.test").submission.server.configure(sending_tls="required")
     net.mx("example.org").server.faults.hang_handshake(times=1)
     send(net)
     assert net.queue.one().reason is None
@@ -317,7 +317,7 @@ def test_a_handshake_that_hangs_is_waited_for_by_the_fake_clock(net):  # RFC 532
 
 
 def test_verified_tls_refuses_a_flaw_that_strikes_once(net):
-    net.account("ann@shop.test").submission.server.change(sending_tls="verified")
+    net.account("ann@shop.test").submission.server.configure(sending_tls="verified")
     net.mx("example.org").server.faults.revoked_certificate(times=1)
     send(net)
     assert net.queue.one().reason is Reason.CERTIFICATE_REFUSED

@@ -95,7 +95,7 @@ def test_a_host_that_cannot_connect_keeps_the_mail():
             net.queue.hold()
             with shop.submission.smtplib() as client:
                 client.sendmail(shop.address, [bob.address], "Subject: second\\n\\nHello")
-            net.host("mx1.example.org").change(max_recipients=9)  # no kept connection is good any more
+            net.host("mx1.example.org").configure(max_recipients=9)  # no kept connection is good any more
             taken = use_up(0)
             net.queue.flush()
             net.settle()
@@ -110,12 +110,12 @@ def test_a_host_that_cannot_connect_keeps_the_mail():
 
 def test_no_port_can_be_opened_in_a_namespace():
     told, _ = run("""
-        from fakemail import NoNamespace
+        from fakemail import NamespaceUnavailable
         with MailNet() as net:
             net.account("ann@example.org")
             try:
                 net.run(["true"], check=True)
-            except NoNamespace:
+            except NamespaceUnavailable:
                 print("no namespace")
             else:
                 taken = use_up(1)  # enough for the port on this machine

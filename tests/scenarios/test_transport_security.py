@@ -65,18 +65,18 @@ def test_opportunistic_tls_does_without(net, mx):
 
 
 def test_no_tls_at_all(net):
-    net.existing_host("smtp.shop.test").change(sending_tls="none")
+    net.find_host("smtp.shop.test").configure(sending_tls="none")
     assert told(send(net)) == ("none", None, "")
 
 
 def test_required_tls_takes_any_certificate(net, mx):
-    net.existing_host("smtp.shop.test").change(sending_tls="required")
+    net.find_host("smtp.shop.test").configure(sending_tls="required")
     mx.certificate(flaw="self_signed")
     assert told(send(net)) == ("required", None, "TLSv1.3")
 
 
 def test_required_tls_waits_for_tls_and_gives_up_in_the_end(net, mx):
-    net.existing_host("smtp.shop.test").change(sending_tls="required")
+    net.find_host("smtp.shop.test").configure(sending_tls="required")
     mx.offer_starttls(False)
     attempt = send(net)
     assert told(attempt) == ("required", Reason.TLS_REQUIRED, "")
@@ -90,7 +90,7 @@ def test_required_tls_waits_for_tls_and_gives_up_in_the_end(net, mx):
 
 
 def test_required_tls_goes_when_tls_is_back(net, mx):
-    net.existing_host("smtp.shop.test").change(sending_tls="required")
+    net.find_host("smtp.shop.test").configure(sending_tls="required")
     mx.offer_starttls(False)
     send(net)
     mx.offer_starttls()
@@ -100,7 +100,7 @@ def test_required_tls_goes_when_tls_is_back(net, mx):
 
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_verified_tls_takes_good_certificates_only(net, mx, flaw):
-    net.existing_host("smtp.shop.test").change(sending_tls="verified")
+    net.find_host("smtp.shop.test").configure(sending_tls="verified")
     assert told(send(net, "good")) == ("verified", None, "TLSv1.3")
     mx.certificate(flaw=flaw)
     assert told(send(net, "bad")) == ("verified", Reason.CERTIFICATE_REFUSED, "")
@@ -110,7 +110,7 @@ def test_verified_tls_takes_good_certificates_only(net, mx, flaw):
 
 
 def test_another_host_is_tried_when_one_fails_the_demand(net, domain):
-    net.existing_host("smtp.shop.test").change(sending_tls="verified")
+    net.find_host("smtp.shop.test").configure(sending_tls="verified")
     first, second = domain.mx_hosts("mx1", "mx2")
     first.certificate(flaw="expired")
     send(net)
@@ -121,7 +121,7 @@ def test_another_host_is_tried_when_one_fails_the_demand(net, domain):
 
 
 def test_the_journey_and_the_transcript_tell_the_policy(net, mx):
-    net.existing_host("smtp.shop.test").change(sending_tls="verified")
+    net.find_host("smtp.shop.test").configure(sending_tls="verified")
     mx.certificate(flaw="wrong_name")
     send(net)
     said = "certificate not verified (the certificate is for wrong-name.invalid, not mx1.example.org)"
@@ -131,7 +131,7 @@ def test_the_journey_and_the_transcript_tell_the_policy(net, mx):
 
 def test_a_demand_that_there_is_not(net):
     with pytest.raises(DeclarationError, match="there is no 'verify'"):
-        net.existing_host("smtp.shop.test").change(sending_tls="verify")
+        net.find_host("smtp.shop.test").configure(sending_tls="verify")
 
 
 def test_a_flaw_that_there_is_not(mx, domain):
@@ -142,7 +142,7 @@ def test_a_flaw_that_there_is_not(mx, domain):
     with pytest.raises(DeclarationError, match="from 0 to 255"):
         mx.publish_tlsa(usage=256)
     with pytest.raises(DeclarationError, match="no flaw 'bogos' of signatures; did you mean 'bogus'"):
-        domain.sign(flaw="bogos")
+        domain.enable_dnssec(flaw="bogos")
     with pytest.raises(DeclarationError, match="no flaw 'redirekt' of policies"):
         domain.mta_sts(flaw="redirekt")
     with pytest.raises(DeclarationError, match="no MTA-STS mode 'enforced'"):
@@ -150,7 +150,7 @@ def test_a_flaw_that_there_is_not(mx, domain):
 
 
 def test_hidden_words_stay_hidden(mx):
-    mx.change(hide={"DSN"}).offer_starttls(False)
+    mx.configure(hide={"DSN"}).offer_starttls(False)
     assert mx.personality.hide == {"DSN", "STARTTLS"}
     assert mx.offer_starttls().personality.hide == {"DSN"}
 
@@ -164,7 +164,7 @@ def ask(net, name, type, *, flags=dns.flags.RD | dns.flags.AD, dnssec=False):
 
 
 def test_ad_is_for_signed_zones_and_those_who_ask(net, domain):  # RFC 4035 §3.2.3, RFC 6840 §5.7
-    domain.sign()
+    domain.enable_dnssec()
     assert ask(net, "example.org", "MX").flags & dns.flags.AD
     assert ask(net, "nobody.example.org", "MX").flags & dns.flags.AD
     assert not ask(net, "example.org", "MX", flags=dns.flags.RD).flags & dns.flags.AD
@@ -173,7 +173,7 @@ def test_ad_is_for_signed_zones_and_those_who_ask(net, domain):  # RFC 4035 §3.
 
 
 def test_signatures_are_for_those_who_want_them(net, domain):  # RFC 4035 §3.1.1
-    domain.sign()
+    domain.enable_dnssec()
     types = [dns.rdatatype.to_text(each.rdtype) for each in ask(net, "example.org", "MX", dnssec=True).answer]
     assert types == ["MX", "RRSIG"]
     assert len(ask(net, "example.org", "MX").answer) == 1
@@ -181,34 +181,34 @@ def test_signatures_are_for_those_who_want_them(net, domain):  # RFC 4035 §3.1.
 
 def test_an_alias_out_of_signed_zones_is_not_authentic(net, domain):
     net.dns.add("www.example.org", "CNAME", "mx1.shop.test.")
-    domain.sign()
+    domain.enable_dnssec()
     assert not ask(net, "www.example.org", "A", dnssec=True).flags & dns.flags.AD
 
 
 @pytest.mark.parametrize("flaw", ["expired", "bogus", "missing_signature"])
 def test_flawed_signatures_are_servfail_unless_cd(net, domain, flaw):  # RFC 4035 §5.5, §3.2.2
-    domain.sign(flaw=flaw)
+    domain.enable_dnssec(flaw=flaw)
     assert ask(net, "example.org", "MX").rcode() == dns.rcode.SERVFAIL
     unchecked = ask(net, "example.org", "MX", flags=dns.flags.RD | dns.flags.AD | dns.flags.CD, dnssec=True)
     assert unchecked.rcode() == dns.rcode.NOERROR
     assert not unchecked.flags & dns.flags.AD
     attempt = send(net)
     assert attempt.reason is Reason.DNS_TEMPORARY
-    domain.sign()
+    domain.enable_dnssec()
     net.clock.advance(minutes(5))
     assert len(net.account("bob@example.org").inbox) == 1
 
 
 def test_a_zone_can_be_unsigned_again(net, domain):
-    domain.sign()
-    net.dns.unsign("example.org")
+    domain.enable_dnssec()
+    net.dns.disable_dnssec("example.org")
     assert not ask(net, "example.org", "MX").flags & dns.flags.AD
     with pytest.raises(DeclarationError, match=r"'example\.org' is not signed"):
         net.dns.trust_anchor("example.org")
 
 
 def test_trust_anchors_in_both_forms(net, domain):
-    domain.sign()
+    domain.enable_dnssec()
     key = str(ask(net, "example.org", "DNSKEY").answer[0][0])
     assert net.dns.trust_anchor(form="zone") == f"example.org. 300 IN DNSKEY {key}\n"
     flags, protocol, algorithm, octets = key.split(" ", 3)
@@ -225,13 +225,13 @@ def test_trust_anchors_in_both_forms(net, domain):
 
 
 def test_a_signed_domain_has_dane(net, domain):  # RFC 7672 §2.2
-    domain.sign()
+    domain.enable_dnssec()
     assert told(send(net)) == ("dane", None, "TLSv1.3")
     assert net.dns.queries(name="_25._tcp.mx1.example.org", type="TLSA").one().answer == "NOERROR"
 
 
 def test_a_new_mail_host_of_a_signed_domain_has_dane_too(net, domain):
-    domain.sign()
+    domain.enable_dnssec()
     domain.mx_hosts("backup")
     assert net.dns.records("_25._tcp.backup.example.org", "TLSA")
     assert told(send(net)) == ("dane", None, "TLSv1.3")
@@ -244,14 +244,14 @@ def test_without_dnssec_there_is_no_dane(net, domain, mx):
 
 
 def test_a_host_can_do_without_dane(net, domain, mx):
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="self_signed")
-    net.existing_host("smtp.shop.test").change(dane=False)
+    net.find_host("smtp.shop.test").configure(dane=False)
     assert told(send(net)) == ("opportunistic", None, "TLSv1.3")
 
 
 def test_a_new_key_without_a_new_record_is_not_taken(net, domain, mx):
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="unknown_authority")
     assert told(send(net)) == ("dane", Reason.DANE_FAILED, "")
     assert net.account("bob@example.org").inbox.is_empty
@@ -261,7 +261,7 @@ def test_a_new_key_without_a_new_record_is_not_taken(net, domain, mx):
 
 
 def test_dane_needs_starttls(net, domain, mx):  # RFC 7672 §2.2
-    domain.sign()
+    domain.enable_dnssec()
     mx.offer_starttls(False)
     assert told(send(net)) == ("dane", Reason.TLS_REQUIRED, "")
 
@@ -269,14 +269,14 @@ def test_dane_needs_starttls(net, domain, mx):  # RFC 7672 §2.2
 @pytest.mark.parametrize("kind", [(3, 1, 1), (3, 0, 1), (3, 1, 2), (3, 0, 0), (3, 1, 0)])
 @pytest.mark.parametrize("flaw", ["expired", "wrong_name", "self_signed", "unknown_authority"])
 def test_dane_ee_looks_at_the_key_alone(net, domain, mx, kind, flaw):  # RFC 7672 §3.1.1
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw=flaw).publish_tlsa(usage=kind[0], selector=kind[1], matching=kind[2])
     assert told(send(net)) == ("dane", None, "TLSv1.3")
 
 
 @pytest.mark.parametrize("kind", [(2, 0, 1), (2, 1, 1), (2, 0, 0), (2, 1, 2)])
 def test_dane_ta_looks_at_names_and_dates_too(net, domain, mx, kind):  # RFC 7672 §3.1.2
-    domain.sign()
+    domain.enable_dnssec()
     mx.publish_tlsa(usage=kind[0], selector=kind[1], matching=kind[2])
     assert told(send(net, "good")) == ("dane", None, "TLSv1.3")
     for flaw in ("expired", "wrong_name", "unknown_authority", "self_signed"):
@@ -286,7 +286,7 @@ def test_dane_ta_looks_at_names_and_dates_too(net, domain, mx, kind):  # RFC 767
 
 @pytest.mark.parametrize(("usage", "data"), [(0, None), (1, None), (3, "00ff"), (200, "aa" * 32)])
 def test_records_that_cannot_be_used_still_demand_tls(net, domain, mx, usage, data):  # RFC 7672 §2.2
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="self_signed").publish_tlsa(usage=usage, data=data)
     assert told(send(net, "with")) == ("dane-unusable", None, "TLSv1.3")
     mx.offer_starttls(False)
@@ -296,9 +296,9 @@ def test_records_that_cannot_be_used_still_demand_tls(net, domain, mx, usage, da
 def test_a_tlsa_lookup_that_fails_defers(net, domain):  # RFC 7672 §2.1.2
     net.host("mx.provider.test", services=["smtp"])
     domain.mx_hosts("mx.provider.test")
-    domain.sign()
-    net.dns.sign("provider.test")
-    net.dns.sign("_tcp.mx.provider.test", flaw="bogus")
+    domain.enable_dnssec()
+    net.dns.enable_dnssec("provider.test")
+    net.dns.enable_dnssec("_tcp.mx.provider.test", flaw="bogus")
     attempt = send(net)
     assert (attempt.reason, attempt.detail) == (Reason.DNS_TEMPORARY, "TLSA of mx.provider.test")
     assert len(net.queue) == 1
@@ -377,7 +377,7 @@ def test_a_policy_that_cannot_be_had_counts_for_nothing(net, domain, mx, flaw): 
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_policy_from_a_host_with_a_bad_certificate_counts_for_nothing(net, domain, flaw):
     domain.mta_sts("enforce", mx=["elsewhere.example.org"])
-    net.existing_host("mta-sts.example.org").certificate(flaw=flaw)
+    net.find_host("mta-sts.example.org").certificate(flaw=flaw)
     assert told(send(net)) == ("opportunistic", None, "TLSv1.3")
     assert requests(net) == []
 
@@ -396,19 +396,19 @@ def test_what_is_kept_outlives_a_broken_policy(net, domain, mx):  # RFC 8461 §3
 
 def test_a_policy_host_that_is_down(net, domain):
     domain.mta_sts("enforce", mx=["elsewhere.example.org"])
-    net.existing_host("mta-sts.example.org").stop()
+    net.find_host("mta-sts.example.org").stop()
     assert told(send(net)) == ("opportunistic", None, "TLSv1.3")
 
 
 def test_a_host_can_do_without_mta_sts(net, domain):
     domain.mta_sts("enforce", mx=["elsewhere.example.org"])
-    net.existing_host("smtp.shop.test").change(mta_sts=False)
+    net.find_host("smtp.shop.test").configure(mta_sts=False)
     assert told(send(net)) == ("opportunistic", None, "TLSv1.3")
 
 
 def test_dane_goes_before_mta_sts(net, domain, mx):  # RFC 8461 §2
     domain.mta_sts("enforce")
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="unknown_authority")
     assert told(send(net, "bad")) == ("dane", Reason.DANE_FAILED, "")
     mx.publish_tlsa()
@@ -417,7 +417,7 @@ def test_dane_goes_before_mta_sts(net, domain, mx):  # RFC 8461 §2
 
 def test_an_app_can_fetch_the_policy(net, domain):
     domain.mta_sts("testing", max_age=60)
-    site = net.existing_host("mta-sts.example.org").settings("https")
+    site = net.find_host("mta-sts.example.org").settings("https")
     context = net.ssl_context
     url = f"https://{site.host}:{site.port}/.well-known/mta-sts.txt"
     with urllib.request.urlopen(url, context=context, timeout=5) as answer:
@@ -433,7 +433,7 @@ def test_an_app_can_fetch_the_policy(net, domain):
 
 def test_what_is_no_http_gets_400(net, domain):
     domain.mta_sts()
-    site = net.existing_host("mta-sts.example.org").settings("https")
+    site = net.find_host("mta-sts.example.org").settings("https")
     with (
         socket.create_connection((site.host, site.port), timeout=5) as sock,
         net.ssl_context.wrap_socket(sock, server_hostname="mta-sts.example.org") as tls,
@@ -446,7 +446,7 @@ def test_what_is_no_http_gets_400(net, domain):
 
 
 def test_requiretls_over_dane(net, domain):  # RFC 8689 §4.2.1
-    domain.sign()
+    domain.enable_dnssec()
     assert told(send(net, options=["REQUIRETLS"])) == ("requiretls", None, "TLSv1.3")
     assert any("REQUIRETLS" in event.line for event in net.events(Stage.SMTP_MAIL, host="mx1.example.org"))
     assert net.account("bob@example.org").inbox.one().envelope.requiretls
@@ -466,30 +466,30 @@ def test_requiretls_needs_somebody_who_vouches_for_the_host(net):
 
 
 def test_requiretls_has_to_be_offered(net, domain, mx):
-    domain.sign()
-    mx.change(hide={"REQUIRETLS"})
+    domain.enable_dnssec()
+    mx.configure(hide={"REQUIRETLS"})
     assert send(net, options=["REQUIRETLS"]).reason is Reason.REQUIRETLS_NOT_OFFERED
     [bounce] = net.account("hello@shop.test").inbox
     assert bounce.delivery_report.status == "5.7.30"
 
 
 def test_requiretls_needs_a_good_certificate(net, domain, mx):
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="expired")
     assert send(net, options=["REQUIRETLS"]).reason is Reason.REQUIRETLS_FAILED
     assert net.account("bob@example.org").inbox.is_empty
 
 
 def test_requiretls_needs_tls(net, domain, mx):
-    domain.sign()
+    domain.enable_dnssec()
     mx.offer_starttls(False)
     attempt = send(net, options=["REQUIRETLS"])
     assert (attempt.reason, attempt.at) == (Reason.REQUIRETLS_FAILED, Stage.SMTP_STARTTLS)
 
 
 def test_the_bounce_of_such_a_message_has_its_header_only(net, domain, mx):  # RFC 8689 §5
-    net.domain("shop.test").sign()
-    domain.sign()
+    net.domain("shop.test").enable_dnssec()
+    domain.enable_dnssec()
     send(net, options=["REQUIRETLS", "RET=FULL"], to="gone@example.org")
     [bounce] = net.account("hello@shop.test").inbox
     assert bounce.envelope.requiretls
@@ -510,7 +510,7 @@ def test_requiretls_in_clear_text_is_refused(net):
 
 @pytest.mark.parametrize("header", ["TLS-Required: No", "tls-required:\r\n no"])
 def test_a_message_can_put_delivery_first(net, domain, mx, header):  # RFC 8689 §3
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="expired")
     content = f"{header}\r\n{LETTER}"
     assert told(send(net, "bad", content=content)) == ("TLS-Required: No", None, "TLSv1.3")
@@ -519,14 +519,14 @@ def test_a_message_can_put_delivery_first(net, domain, mx, header):  # RFC 8689 
 
 
 def test_only_the_header_counts(net, domain, mx):
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="expired")
     attempt = send(net, content="Subject: {}\r\n\r\nTLS-Required: No\r\n")
     assert attempt.reason is Reason.DANE_FAILED
 
 
 def test_requiretls_goes_before_the_header(net, domain, mx):  # RFC 8689 §4.1
-    domain.sign()
+    domain.enable_dnssec()
     mx.certificate(flaw="expired")
     attempt = send(net, content="TLS-Required: No\r\n" + LETTER, options=["REQUIRETLS"])
     assert attempt.reason is Reason.REQUIRETLS_FAILED
@@ -574,9 +574,9 @@ def test_reports_are_not_about_reports(net, reports):
     [
         (lambda net, domain, mx: None, "no-policy-found", None),
         (lambda net, domain, mx: mx.offer_starttls(False), "no-policy-found", "starttls-not-supported"),
-        (lambda net, domain, mx: domain.sign(), "tlsa", None),
+        (lambda net, domain, mx: domain.enable_dnssec(), "tlsa", None),
         (
-            lambda net, domain, mx: (domain.sign(), mx.certificate(flaw="expired")),
+            lambda net, domain, mx: (domain.enable_dnssec(), mx.certificate(flaw="expired")),
             "tlsa",
             "validation-failure",
         ),
@@ -600,7 +600,7 @@ def test_reports_are_not_about_reports(net, reports):
         (
             lambda net, domain, mx: (
                 domain.mta_sts(),
-                net.existing_host("mta-sts.example.org").certificate(flaw="expired"),
+                net.find_host("mta-sts.example.org").certificate(flaw="expired"),
             ),
             "sts",
             "sts-webpki-invalid",
@@ -619,7 +619,7 @@ def test_what_reports_say(net, domain, mx, reports, prepare, policy, failure):  
 
 
 def test_a_host_can_do_without_reports(net, reports):
-    net.existing_host("smtp.shop.test").change(tls_reports=False)
+    net.find_host("smtp.shop.test").configure(tls_reports=False)
     send(net)
     net.clock.advance(days(2))
     assert len(reports) == 0

@@ -13,7 +13,7 @@ import anyio
 import pytest
 import trio
 
-from fakemail import MailNet, Stage, WrongFace, hours
+from fakemail import BlockingCallInLoop, MailNet, Stage, hours
 
 _MESSAGE = "From: a@example.net\nSubject: Hi\n\nText.\n"
 
@@ -53,7 +53,7 @@ def test_a_wait_is_refused_inside_a_task(net: MailNet, runner: str, wait: str) -
         _WAITS[wait](net)
 
     async def work() -> None:
-        with pytest.raises(WrongFace, match="async_mailnet"):
+        with pytest.raises(BlockingCallInLoop, match="async_mailnet"):
             await deep()
 
     _RUNNERS[runner](work)
@@ -64,7 +64,7 @@ def test_a_wait_is_refused_inside_a_task_of_uvloop(net: MailNet) -> None:
     uvloop = pytest.importorskip("uvloop")
 
     async def work() -> None:
-        with pytest.raises(WrongFace):
+        with pytest.raises(BlockingCallInLoop):
             net.settle()
 
     loop = uvloop.new_event_loop()
@@ -77,7 +77,7 @@ def test_a_wait_is_refused_in_what_a_task_waits_for_in_a_greenlet(net: MailNet) 
     greenlet = pytest.importorskip("greenlet")
 
     async def work() -> None:
-        with pytest.raises(WrongFace):
+        with pytest.raises(BlockingCallInLoop):
             greenlet.greenlet(net.settle).switch()
 
     asyncio.run(work())

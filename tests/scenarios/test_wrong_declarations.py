@@ -7,8 +7,8 @@ import pytest
 from fakemail import MailNet, Reason, faults, minutes
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.smtp import DeliverTwice
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 NO = Reply(550, "5.7.1", "no")
 
@@ -53,9 +53,9 @@ def test_an_action_that_is_not_possible_at_a_stage(mailnet):
         (lambda: faults.delay(5), "a time such as seconds"),
         (lambda: faults.delay(-minutes(1)), "from 0 up"),
         (lambda: faults.throttle(0), "rate of a fault is a whole number from 1 on"),
-        (lambda: faults.overlong("x"), "octets of a fault"),
+        (lambda: faults.oversized_line("x"), "octets of a fault"),
         (lambda: faults.truncate(-1), "keep of a fault"),
-        (lambda: faults.half_reply("burn"), "a connection cannot end by 'burn'"),
+        (lambda: faults.partial_reply("burn"), "a connection cannot end by 'burn'"),
     ],
 )
 def test_an_action_that_makes_no_sense(make, text):
@@ -125,11 +125,11 @@ def test_whom_a_fault_may_be_about(mailnet, pattern):
 )
 def test_a_server_that_cannot_be_attached(mailnet, where, port, words):
     with pytest.raises(DeclarationError, match=words):
-        mailnet.attach("mx.real.test", where, port)
+        mailnet.add_external_host("mx.real.test", where, port)
 
 
 def test_the_answers_of_a_real_server_are_its_own(mailnet):
-    host = mailnet.attach("mx.real.test", "127.0.0.1", 2525)
+    host = mailnet.add_external_host("mx.real.test", "127.0.0.1", 2525)
     with pytest.raises(DeclarationError, match="attached"):
         host.faults.reply(Stage.SMTP_RCPT, NO)
     with pytest.raises(DeclarationError, match="attached"):
@@ -140,7 +140,7 @@ def test_a_real_server_that_is_stopped_is_not_reached(mailnet):
     with MailNet() as other:
         bob = other.account("bob@real.test")
         real = other.mx("real.test")
-        host = mailnet.attach("mx.real.test", real.host, real.port)
+        host = mailnet.add_external_host("mx.real.test", real.host, real.port)
         mailnet.domain("real.test", mx=["mx.real.test"])
         shop = mailnet.account("shop@shop.test")
 
@@ -203,8 +203,8 @@ def test_one_host_of_a_route_may_be_given_as_it_is(mailnet):
         (lambda net: net.queue.schedule(gaps=[5]), TypeError),
         (lambda net: net.queue.schedule(gaps=minutes(5)), TypeError),
         (lambda net: net.queue.schedule(gaps=[minutes(-5)]), ValueError),
-        (lambda net: net.account("bob@example.org").auto_reply(5), TypeError),
-        (lambda net: net.account("bob@example.org").auto_reply("Away", days=-1), ValueError),
+        (lambda net: net.account("bob@example.org").set_auto_reply(5), TypeError),
+        (lambda net: net.account("bob@example.org").set_auto_reply("Away", days=-1), ValueError),
         (lambda net: net.account("bob@example.org").inbox.put(5), TypeError),
     ],
 )
@@ -217,7 +217,7 @@ def test_all_mistakes_in_the_traits_of_a_host_are_told_at_once(mailnet):
     host = mailnet.host("mx1.example.org")
     before = host.personality
     with pytest.raises(DeclarationError) as caught:
-        host.change(
+        host.configure(
             max_recipient=3, hide={"DNS", "STARTTSL", "DSN"}, bounces="qmale", require_tls="yes", imap="gmail"
         )
     assert str(caught.value).splitlines() == [

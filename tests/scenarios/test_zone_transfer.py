@@ -13,7 +13,7 @@ import dns.xfr
 import dns.zone
 import pytest
 
-from fakemail import DeclarationError, MailNet, UnknownName
+from fakemail import DeclarationError, MailNet, UnknownNameError
 from fakemail.dns import rdata
 from fakemail.dns.responder import respond
 
@@ -63,7 +63,7 @@ def test_it_ends(net):
     net.dns.allow_transfer("example.org")
     with pytest.raises(dns.xfr.TransferError, match="REFUSED"):
         transfer(net)
-    with pytest.raises(UnknownName, match=r"there is no zone nowhere\.test"):
+    with pytest.raises(UnknownNameError, match=r"there is no zone nowhere\.test"):
         net.dns.allow_transfer("nowhere.test", "*")
 
 
@@ -109,7 +109,7 @@ def test_ixfr_gets_all_of_it(net):
 
 def test_a_signed_zone_comes_with_its_signatures(net):
     """RFC 4035 §3.1.5: with NSEC and RRSIG records that hold."""
-    net.domain("example.org").sign()
+    net.domain("example.org").enable_dnssec()
     net.dns.allow_transfer("example.org", "*")
     zone = transfer(net)
     keys = {dns.name.from_text("example.org."): zone.get_rdataset("example.org.", "DNSKEY")}
@@ -151,7 +151,7 @@ allow_transfer = ["192.0.2.0/24"]
 
 def test_absence_is_signed_once(net, monkeypatch):
     """However many names are not there: what is said of them is the same few records, read and signed once."""
-    net.domain("example.org").sign()
+    net.domain("example.org").enable_dnssec()
     zones = net.internet.zones
 
     def ask(name):

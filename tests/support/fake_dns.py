@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fakemail.dns.lookup import Answer, failure, lookup
+from fakemail.dns.lookup import LookupAnswer, failure, lookup
 from fakemail.dns.names import name_key
 from fakemail.dns.zones import Zones
 from fakemail.errors import DeclarationError
-from fakemail.policy.facts import Facts
-from fakemail.terms.address import NULL_PATH, Path, address
-from fakemail.terms.peer import Peer
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.address import NULL_PATH, Path, address
+from fakemail.types.peer import Peer
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class FakeDns:
-    """A :data:`fakemail.policy.facts.Resolve` over zone text."""
+    """A :data:`fakemail.policy.transaction_facts.Resolve` over zone text."""
 
     def __init__(self, text: str = "") -> None:
         self.zones = Zones()
@@ -34,7 +34,7 @@ class FakeDns:
         """Let questions about a name end so."""
         self.failing[name, type] = kind
 
-    def __call__(self, name: str, type: str) -> Answer:
+    def __call__(self, name: str, type: str) -> LookupAnswer:
         self.asked.append((name, type))
         try:
             key = name_key(name)
@@ -52,7 +52,9 @@ class FakeDns:
         content: bytes = b"",
         now: datetime = NOON,
         host: str = "mx.example",
-    ) -> Facts:
+    ) -> TransactionFacts:
         """A transaction whose host asks this DNS. Without a sender the reverse-path is null."""
         path: Path = NULL_PATH if sender is None else address(sender)
-        return Facts(host, Peer(client, 0, "app"), now, self, helo=helo, sender=path, content=content)
+        return TransactionFacts(
+            host, Peer(client, 0, "app"), now, self, helo=helo, sender=path, content=content
+        )

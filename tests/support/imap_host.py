@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from fakemail.clock import VirtualClock
-from fakemail.imap.personality import PERSONALITIES, Profile
-from fakemail.imap.session import Session
-from fakemail.model.host import Host as ModelHost
-from fakemail.model.host import Personality, Security, Service
+from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile
+from fakemail.imap.session import ImapSession
+from fakemail.model.host import HostOptions, Security, Service
+from fakemail.model.host import HostSpec as ModelHost
 from fakemail.store.account import AccountStore
 from fakemail.store.mailstore import MailStore
-from fakemail.terms.address import address
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
+from fakemail.types.address import address
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.seeded_random import SeededRandom
 
 CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
 
@@ -23,14 +23,14 @@ class Host:
     """A host with one account, who is told what its sessions record."""
 
     def __init__(self, personality: str = "default", **traits: object) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.clock = VirtualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
         imap = PERSONALITIES[personality]
         self.store = MailStore(clock=self.clock, folders=lambda _: dict(imap.folders))
         self.account = self.store.account(address("bob@example.org"))
-        host = ModelHost("imap.example.org", "203.0.113.1", "2001:db8::1", personality=Personality(**traits))  # type: ignore[arg-type]
-        self.profile = Profile(host, Service("imap", 143, Security.STARTTLS), imap)
+        host = ModelHost("imap.example.org", "203.0.113.1", "2001:db8::1", personality=HostOptions(**traits))  # type: ignore[arg-type]
+        self.profile = ImapProfile(host, Service("imap", 143, Security.STARTTLS), imap)
         self.told: list[tuple[object, ...]] = []
 
     def open(self, login: str) -> AccountStore | None:
@@ -51,20 +51,20 @@ class Host:
     def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
         return False
 
-    def connect(self, channel: Channel | None = CHANNEL) -> Session:
+    def connect(self, channel: Channel | None = CHANNEL) -> ImapSession:
         peer = Peer("203.0.113.250", 50000, "app")
-        session = Session(self.profile, self, lambda *told: self.told.append(told), peer, channel)
+        session = ImapSession(self.profile, self, lambda *told: self.told.append(told), peer, channel)
         session.greet()
         return session
 
-    def selected(self, name: str = "INBOX") -> Session:
+    def selected(self, name: str = "INBOX") -> ImapSession:
         session = self.connect()
         assert b" OK " in say(session, "in LOGIN bob@example.org s3cret")
         assert b" OK " in say(session, f"in SELECT {name}")
         return session
 
 
-def say(session: Session, line: str) -> bytes:
+def say(session: ImapSession, line: str) -> bytes:
     """Send a line and take all that comes back."""
     out = session.feed(line.encode() + b"\r\n")
     while session.has_more:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fakemail.dns.lookup import Answer, failure
+from fakemail.dns.lookup import LookupAnswer, failure
 from fakemail.dns.records import record
-from fakemail.model.filtering import Rules
+from fakemail.model.content_rules import ContentRules
 from fakemail.policy.content.checks import find
-from fakemail.policy.facts import Facts
-from fakemail.policy.finding import Finding, Status
-from fakemail.terms.peer import Peer
+from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.peer import Peer
 
 NOW = datetime(2024, 5, 17, 10, 0, tzinfo=UTC)
 
@@ -23,29 +23,29 @@ def resolver(names: Mapping[str, str] | None = None):
     """A resolver that knows these names with one address each."""
     known = names or {}
 
-    def resolve(name: str, type: str) -> Answer:
+    def resolve(name: str, type: str) -> LookupAnswer:
         if name not in known or type != "A":
             return failure("NXDOMAIN")
-        return Answer("NOERROR", "NOERROR", (record(name, "A", known[name]),))
+        return LookupAnswer("NOERROR", "NOERROR", (record(name, "A", known[name]),))
 
     return resolve
 
 
-def facts(content: bytes, **more: Any) -> Facts:
+def facts(content: bytes, **more: Any) -> TransactionFacts:
     """The facts of a message at the end of data."""
     more.setdefault("resolve", resolver())
-    return Facts("mx1.example.org", Peer("192.0.2.9", 4711, "app"), NOW, content=content, **more)
+    return TransactionFacts("mx1.example.org", Peer("192.0.2.9", 4711, "app"), NOW, content=content, **more)
 
 
-def findings(content: bytes, rules: Rules | None = None, **more: Any) -> dict[str, Finding]:
+def findings(content: bytes, rules: ContentRules | None = None, **more: Any) -> dict[str, Finding]:
     """What every check finds, by its name."""
-    return {each.check: each for each in find(facts(content, **more), rules or Rules())}
+    return {each.check: each for each in find(facts(content, **more), rules or ContentRules())}
 
 
-def flaws(content: bytes, rules: Rules | None = None, **more: Any) -> dict[str, str]:
+def flaws(content: bytes, rules: ContentRules | None = None, **more: Any) -> dict[str, str]:
     """What is wrong with a message, by the name of the check."""
     found = findings(content, rules, **more)
-    return {name: each.sentence for name, each in found.items() if each.status is not Status.PASS}
+    return {name: each.sentence for name, each in found.items() if each.status is not AuthStatus.PASS}
 
 
 def packed(files: Mapping[str, bytes], *, how: int = zipfile.ZIP_DEFLATED) -> bytes:

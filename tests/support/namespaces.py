@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from fakemail import DeclarationError, MailNet, NoNamespace
+from fakemail import DeclarationError, MailNet, NamespaceUnavailable
 
 
 @cache
@@ -16,7 +16,7 @@ def refusal() -> str:
     try:
         with MailNet() as net:
             net.namespace().close()
-    except NoNamespace as error:
+    except NamespaceUnavailable as error:
         return str(error)
     return ""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fakemail.smtp.xclient import Introduction
-from fakemail.terms.channel import Channel
-from fakemail.terms.peer import Peer
-from fakemail.terms.verdict import ACCEPTED, Verdict
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.verdict import ACCEPTED, Verdict
 
 
 class Unjudging:

@@ -41,7 +41,7 @@ def test_large_bodies(body: bytes) -> None:
     assert found.dkim == "permerror"
     ending = SIGNATURE.replace(b"bh=AAAA", b"l=0; bh=AAAA")
     assert auth(ending + FROM + b"\r\n" + body).dkim == "permerror"
-    from fakemail.signing.verify import SignedMessage
+    from fakemail.dkim.dkim_verify import SignedMessage
 
     message = SignedMessage(FROM + b"\r\n" + body)
     assert len(message.body_hash("relaxed", "sha256", None)) == 32

@@ -6,12 +6,12 @@ from textwrap import dedent
 
 from fakemail.model.description import Problems, declare, describe
 from fakemail.model.toml import read_toml
-from fakemail.model.world import World
-from fakemail.terms.address import Address
+from fakemail.model.world import WorldSpec
+from fakemail.types.address import Address
 
 
-def declared(text: str) -> tuple[World, list[str]]:
-    world, description = World(), read_toml(dedent(text))
+def declared(text: str) -> tuple[WorldSpec, list[str]]:
+    world, description = WorldSpec(), read_toml(dedent(text))
     problems = Problems()
     declare(world, description, password=lambda address: f"{address.local}!", problems=problems)
     return world, problems.lines
@@ -95,7 +95,7 @@ def test_a_world_described_and_declared_again_is_equal():
         routing = "null"
         submission = "mx1.one.test"
     """)
-    again = World()
+    again = WorldSpec()
     problems = Problems()
     declare(again, describe(world), password=str, problems=problems)
     assert problems.lines == []

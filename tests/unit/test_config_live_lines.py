@@ -6,23 +6,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fakemail.record.events import (
+from fakemail.events.kinds import (
     Attempt,
+    CommandCompleted,
     Connected,
-    Delivered,
     Disconnected,
-    Exchange,
     Handshake,
+    MessageDelivered,
+    MessageQueued,
     Query,
-    Queued,
-    Told,
+    SmtpCommand,
 )
 from fakemail.sandbox.live import full_line, line
-from fakemail.terms.address import Address
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.types.address import Address
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 APP = Peer("203.0.113.250", 4, "app")
@@ -35,7 +35,7 @@ def event(kind, stage, *facts, message=""):
 
 
 def exchange(stage, text, reply, reason=None):
-    return event(Exchange, stage, text, reply, reason, None)
+    return event(SmtpCommand, stage, text, reply, reason, None)
 
 
 def attempt(reply, reason, detail="", host="mx1.example.org", final=True):
@@ -45,7 +45,7 @@ def attempt(reply, reason, detail="", host="mx1.example.org", final=True):
 
 
 def told_by(stage, text, status, reason=None):
-    return event(Told, stage, text, status, "", "so it is", 0, 0, reason)
+    return event(CommandCompleted, stage, text, status, "", "so it is", 0, 0, reason)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def told_by(stage, text, status, reason=None):
             "  app asks for a.test MX: NXDOMAIN",
         ),
         (
-            event(Queued, Stage.QUEUE, ANN, (ANN, TEAM) * 2, 9, b"Subject: Hi\r\n", "", message="Q1"),
+            event(MessageQueued, Stage.QUEUE, ANN, (ANN, TEAM) * 2, 9, b"Subject: Hi\r\n", "", message="Q1"),
             "+ takes Q1 from ann@example.org for ann@example.org, team@example.org, ann@example.org "
             'and 1 more: "Hi"',
         ),
@@ -102,11 +102,11 @@ def told_by(stage, text, status, reason=None):
             "! could not hand on Q1 for ann@example.org: no such domain (example.org does not exist)",
         ),
         (
-            event(Delivered, Stage.DELIVER, ANN, ANN, "INBOX", 1, b"Subject: Hi\r\n"),
+            event(MessageDelivered, Stage.DELIVER, ANN, ANN, "INBOX", 1, b"Subject: Hi\r\n"),
             '+ delivers to ann@example.org, INBOX: "Hi"',
         ),
         (
-            event(Delivered, Stage.DELIVER, TEAM, ANN, "Junk", 1, b""),
+            event(MessageDelivered, Stage.DELIVER, TEAM, ANN, "Junk", 1, b""),
             "+ delivers to ann@example.org (team@example.org), Junk",
         ),
         (

@@ -12,12 +12,12 @@ from fakemail.errors import DeclarationError
 from fakemail.model import toml
 from fakemail.model.description import AccountEntry, RecordEntry
 from fakemail.model.domain import Routing
-from fakemail.model.host import SMTP, SUBMISSION, Personality
+from fakemail.model.host import SMTP, SUBMISSION, HostOptions
+from fakemail.model.host_options import personality_keys
 from fakemail.model.toml import read_toml
 from fakemail.model.toml_dkim import DKIM_KEYS
 from fakemail.model.toml_security import MTA_STS_KEYS
-from fakemail.model.traits import personality_keys
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 
 def mistakes(text: str, source: str = "world.toml") -> str:
@@ -81,11 +81,11 @@ def test_a_host():
     ).hosts
     assert host.services == (SMTP, SUBMISSION)
     assert host.relay_for == {"*"}
-    assert host.personality == Personality(hide=frozenset({"PIPELINING"}), max_recipients=3, idle_timeout=2.0)
+    assert host.personality == HostOptions(hide=frozenset({"PIPELINING"}), max_recipients=3, idle_timeout=2.0)
 
 
 def test_every_trait_of_a_personality_can_be_written():
-    assert set(personality_keys()) == {field.name for field in fields(Personality)}
+    assert set(personality_keys()) == {field.name for field in fields(HostOptions)}
 
 
 def test_accounts_and_records():
@@ -155,7 +155,7 @@ def test_all_mistakes_of_a_text_are_told_at_once():
     ("text", "told"),
     [
         ("seed = true", "world.toml:1: 'seed' must be a whole number from 0 up, not true."),
-        ("hygiene = 1", "world.toml:1: 'hygiene' must be true, false or 'retries', not the number 1."),
+        ("grease = 1", "world.toml:1: 'grease' must be true, false or 'retries', not the number 1."),
         ("seed = -1", "world.toml:1: 'seed' must be a whole number from 0 up, not the number -1."),
         ("seed = 1979-05-27",
          "world.toml:1: 'seed' must be a whole number from 0 up, not the date or time 1979-05-27."),

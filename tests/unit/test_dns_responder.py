@@ -10,10 +10,10 @@ import dns.opcode
 import dns.rcode
 import pytest
 
-from fakemail.dns.codec import Edns, Question, decode_reply, encode_query
+from fakemail.dns.codec import DnsQuestion, Edns, decode_reply, encode_query
 from fakemail.dns.names import text_to_labels
 from fakemail.dns.records import record
-from fakemail.dns.responder import Response, Transport, failed, respond
+from fakemail.dns.responder import DnsResponse, Transport, failed, respond
 from fakemail.dns.zones import Zones
 from fakemail.errors import ProtocolError
 
@@ -50,7 +50,7 @@ def ask(zones: Zones, query: dns.message.Message, transport: Transport = "udp") 
     return reply
 
 
-def raw(zones: Zones, packet: bytes) -> Response:
+def raw(zones: Zones, packet: bytes) -> DnsResponse:
     response = respond(zones, packet, transport="udp")
     assert response is not None
     return response
@@ -279,7 +279,7 @@ def test_our_own_failure_in_reading_is_answered_too(monkeypatch: pytest.MonkeyPa
 
 def test_what_we_ask_dnspython_understands() -> None:
     labels = text_to_labels(r"a\.b.Example.org")
-    question = Question(7, labels, "", "MX", 1, edns=Edns(1232, 0, dnssec_ok=True), checking_disabled=True)
+    question = DnsQuestion(7, labels, "", "MX", 1, edns=Edns(1232, 0, dnssec_ok=True), checking_disabled=True)
     query = dns.message.from_wire(encode_query(question))
     assert query.question[0].to_text() == r"a\.b.Example.org. IN MX"
     assert (query.id, query.payload, query.ednsflags) == (7, 1232, dns.flags.DO)

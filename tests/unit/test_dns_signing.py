@@ -13,19 +13,19 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from fakemail.dns.denial import Chain
+from fakemail.dns.dnssec import GOOD_FOR, SignatureValidity, ZoneSigner
+from fakemail.dns.nsec import NsecChain
 from fakemail.dns.records import record
 from fakemail.dns.responder import respond
-from fakemail.dns.signing import GOOD_FOR, Signer, Validity
 from fakemail.dns.zones import Zones
-from fakemail.errors import DeclarationError, UnknownName
+from fakemail.errors import DeclarationError, UnknownNameError
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ORIGIN = dns.name.from_text("example.org")
 
 
-def validity() -> Validity:
-    return Validity(NOW - timedelta(days=1), NOW + timedelta(days=1))
+def validity() -> SignatureValidity:
+    return SignatureValidity(NOW - timedelta(days=1), NOW + timedelta(days=1))
 
 
 def signed(flaw: str | None = None) -> Zones:
@@ -41,7 +41,7 @@ def signed(flaw: str | None = None) -> Zones:
         record("cut.example.org", "NS", "ns.elsewhere.test."),
         record("below.cut.example.org", "A", "192.0.2.3"),
     )
-    zones.sign("example.org", Signer("example.org", validity=validity, flaw=flaw))
+    zones.enable_dnssec("example.org", ZoneSigner("example.org", validity=validity, flaw=flaw))
     return zones
 
 
@@ -129,7 +129,7 @@ def test_absence_is_proven(name: str, type: str, rcode: str, owners: set[str]) -
 def test_the_chain_is_a_circle_without_what_lies_below_a_cut() -> None:  # RFC 4035 §2.3
     zone = signed().zone_of("example.org")
     assert zone is not None
-    chain, name, seen = Chain.of(zone), "example.org", []
+    chain, name, seen = NsecChain.of(zone), "example.org", []
     while name not in seen:
         seen.append(name)
         name, _, types = chain.covering(name).value.partition(". ")
@@ -175,9 +175,11 @@ def test_what_was_signed_long_ago_is_signed_anew(name: str, type: str) -> None:
     """A server that signs by itself lets no signature end, however far the clock of a test goes."""
     clock = [NOW]
     zones = signed()
-    zones.sign(
+    zones.enable_dnssec(
         "example.org",
-        Signer("example.org", validity=lambda: Validity(NOW - timedelta(days=1), clock[0] + GOOD_FOR)),
+        ZoneSigner(
+            "example.org", validity=lambda: SignatureValidity(NOW - timedelta(days=1), clock[0] + GOOD_FOR)
+        ),
     )
 
     def until() -> set[int]:
@@ -198,7 +200,7 @@ def test_a_child_is_vouched_for_by_its_parent() -> None:
     zones = signed()
     zones.add_zone("sub.example.org", name_servers=["ns.mailnet.test"])
     assert ask(zones, "sub.example.org", "DS").answer == []
-    zones.sign("sub.example.org", Signer("sub.example.org", validity=validity))
+    zones.enable_dnssec("sub.example.org", ZoneSigner("sub.example.org", validity=validity))
     answer = ask(zones, "sub.example.org", "DS")
     assert check(zones, answer) == [("sub.example.org.", "DS")]
     keys = ask(zones, "sub.example.org", "DNSKEY").answer[0]
@@ -231,6 +233,6 @@ def test_errors_name_what_there_is() -> None:
     with pytest.raises(
         DeclarationError, match="there is no flaw 'expire' of signatures; did you mean 'expired'"
     ):
-        Signer("example.org", validity=validity, flaw="expire")
-    with pytest.raises(UnknownName, match=r"there is no zone example\.com"):
-        signed().sign("example.com", Signer("example.com", validity=validity))
+        ZoneSigner("example.org", validity=validity, flaw="expire")
+    with pytest.raises(UnknownNameError, match=r"there is no zone example\.com"):
+        signed().enable_dnssec("example.com", ZoneSigner("example.com", validity=validity))

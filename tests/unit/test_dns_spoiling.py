@@ -12,35 +12,35 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from fakemail.dns.lookup import Answer, lookup
+from fakemail.dns.faults import DnsFaultInjector
+from fakemail.dns.lookup import LookupAnswer, lookup
 from fakemail.dns.records import record
-from fakemail.dns.responder import Response, respond
-from fakemail.dns.spoiling import Spoiler
+from fakemail.dns.responder import DnsResponse, respond
 from fakemail.dns.zones import Zones
-from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.answers import Delay, Garbage
 from fakemail.faults.actions.connections import NoReply
 from fakemail.faults.actions.dns import (
-    AnswerInTurn,
     ClaimAuthentic,
     CnameLoop,
     DuplicateRecords,
-    GiveRcode,
-    GiveRecords,
-    GiveTtl,
     LameDelegation,
     MalformedAnswer,
     NoAdditional,
     NoData,
+    Rcode,
+    Records,
+    RotateRecords,
     ShuffleRecords,
     SplitText,
     StaleAnswer,
     TruncateAnswer,
+    Ttl,
     WrongId,
     WrongQuestion,
 )
-from fakemail.faults.steps import End, Wait
-from fakemail.terms.ids import Chance
+from fakemail.faults.write_script import ConnectionEnd, Pause
+from fakemail.types.seeded_random import SeededRandom
 
 ZONES = Zones()
 ZONES.add_zone("example.org")
@@ -54,10 +54,10 @@ SLOW = Delay(timedelta(seconds=4))
 
 
 def ask(
-    action: Action, type: str = "MX", *, transport: str = "udp", spoiler: Spoiler | None = None
-) -> Response:
+    action: FaultAction, type: str = "MX", *, transport: str = "udp", spoiler: DnsFaultInjector | None = None
+) -> DnsResponse:
     query = dns.message.make_query("example.org", type)
-    spoiler = spoiler or Spoiler(lambda: ZONES, Chance(1))
+    spoiler = spoiler or DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     response = respond(
         ZONES,
         query.to_wire(),
@@ -68,19 +68,19 @@ def ask(
     return response
 
 
-def read(response: Response) -> dns.message.Message:
+def read(response: DnsResponse) -> dns.message.Message:
     assert response.script == (response.wire,)
     return dns.message.from_wire(response.wire)
 
 
-def texts(response: Response, type: str = "MX") -> list[str]:
+def texts(response: DnsResponse, type: str = "MX") -> list[str]:
     message = read(response)
     return [str(each) for rrset in message.answer for each in rrset]
 
 
 @pytest.mark.parametrize("rcode", ["SERVFAIL", "REFUSED", "NOTIMP", "FORMERR", "NXDOMAIN"])
 def test_response_codes(rcode: str) -> None:
-    response = ask(GiveRcode(rcode))
+    response = ask(Rcode(rcode))
     message = read(response)
     assert dns.rcode.to_text(message.rcode()) == rcode
     assert (message.answer, response.kind) == ([], rcode)
@@ -96,21 +96,21 @@ def test_no_data() -> None:
 
 
 def test_other_records() -> None:
-    response = ask(GiveRecords(("10 evil.example.",), ttl=7))
+    response = ask(Records(("10 evil.example.",), ttl=7))
     assert texts(response) == ["10 evil.example."]
     assert read(response).answer[0].ttl == 7
     assert response.records == ("MX 10 evil.example.",)
 
 
 def test_answers_in_turn_begin_again_after_the_last() -> None:
-    spoiler = Spoiler(lambda: ZONES, Chance(1))
-    action = AnswerInTurn((("1 a.example.",), ("2 b.example.", "3 c.example."), ()))
+    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
+    action = RotateRecords((("1 a.example.",), ("2 b.example.", "3 c.example."), ()))
     said = [texts(ask(action, spoiler=spoiler)) for _ in range(4)]
     assert said == [["1 a.example."], ["2 b.example.", "3 c.example."], [], ["1 a.example."]]
 
 
 def test_an_answer_of_the_past() -> None:
-    old = Answer("NOERROR", "NOERROR", (record("example.org", "MX", "0 old.example."),), (), (), True)
+    old = LookupAnswer("NOERROR", "NOERROR", (record("example.org", "MX", "0 old.example."),), (), (), True)
     assert texts(ask(StaleAnswer(lambda name, type: old))) == ["0 old.example."]
 
 
@@ -150,8 +150,8 @@ def test_each_record_twice() -> None:
 
 
 def test_time_to_live_and_additional_section() -> None:
-    assert {rrset.ttl for rrset in read(ask(GiveTtl(0))).answer} == {0}
-    assert read(ask(GiveTtl(1))).additional
+    assert {rrset.ttl for rrset in read(ask(Ttl(0))).answer} == {0}
+    assert read(ask(Ttl(1))).additional
     assert not read(ask(NoAdditional())).additional
 
 
@@ -168,7 +168,7 @@ def test_truncated_over_udp_only() -> None:
 
 def test_another_id_and_another_question() -> None:
     query = dns.message.make_query("example.org", "MX")
-    spoiler = Spoiler(lambda: ZONES, Chance(1))
+    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     for action in (WrongId(), WrongQuestion()):
         response = respond(
             ZONES,
@@ -191,17 +191,17 @@ def test_a_message_that_ends_too_early(type: str) -> None:
 
 
 def test_what_is_done_with_the_message() -> None:
-    assert ask(NoReply()).script == (End.HANG,)
+    assert ask(NoReply()).script == (ConnectionEnd.HANG,)
     assert (ask(NoReply()).kind, ask(NoReply()).records) == ("TIMEOUT", ())
     slow = ask(SLOW)
-    assert slow.script == (Wait(SLOW.span), slow.wire)
+    assert slow.script == (Pause(SLOW.span), slow.wire)
     assert ask(Garbage(b"what")).script == (b"what",)
 
 
 @pytest.mark.parametrize(
     ("action", "kind"),
     [
-        (GiveRcode("SERVFAIL"), "SERVFAIL"),
+        (Rcode("SERVFAIL"), "SERVFAIL"),
         (NoData(), "NODATA"),
         (NoReply(), "TIMEOUT"),
         (Garbage(), "TIMEOUT"),
@@ -216,16 +216,16 @@ def test_what_is_done_with_the_message() -> None:
     ],
     ids=str,
 )
-def test_for_those_who_ask_without_a_message(action: Action, kind: str) -> None:
-    spoiler = Spoiler(lambda: ZONES, Chance(1))
+def test_for_those_who_ask_without_a_message(action: FaultAction, kind: str) -> None:
+    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     answer = lookup(ZONES, "example.org", "MX")
     assert spoiler.resolved(action, "example.org", "MX", answer).kind == kind
 
 
 def test_for_those_who_cannot_wait() -> None:
-    spoiler = Spoiler(lambda: ZONES, Chance(1))
+    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     query = dns.message.make_query("example.org", "MX").to_wire()
-    for action, is_sent in [(SLOW, True), (LATE, False), (WrongId(), False), (GiveTtl(5), True)]:
+    for action, is_sent in [(SLOW, True), (LATE, False), (WrongId(), False), (Ttl(5), True)]:
         response = respond(
             ZONES,
             query,

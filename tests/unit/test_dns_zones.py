@@ -8,7 +8,7 @@ from fakemail.dns.lookup import lookup
 from fakemail.dns.names import reverse_name
 from fakemail.dns.records import record
 from fakemail.dns.zones import Zones
-from fakemail.errors import DeclarationError, UnknownName
+from fakemail.errors import DeclarationError, UnknownNameError
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_removing_a_zone_gives_back_its_records(zones: Zones) -> None:
     assert mx in removed
     assert len(removed) == 2
     assert zones.records() == ()
-    with pytest.raises(UnknownName, match=r"there is no zone example\.org"):
+    with pytest.raises(UnknownNameError, match=r"there is no zone example\.org"):
         zones.remove_zone("example.org")
 
 

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from fakemail import DeclarationError, Reply, faults, seconds
-from fakemail.faults.plain import kinds, read_action, write_action
-from fakemail.faults.steps import End
+from fakemail.faults.plain_values import kinds, read_action, write_action
+from fakemail.faults.write_script import ConnectionEnd
 
 SAMPLES = {
     "Reply": Reply(452, "4.2.2", "full\nreally"),
     "timedelta": timedelta(seconds=2.5),
-    "End": End.HANG,
+    "ConnectionEnd": ConnectionEnd.HANG,
     "bytes": b"\x80nonsense\r\n",
     "tuple[bytes, ...]": (b"\n.\n", b"\r.\r"),
     "tuple[str, ...]": ("TLSv1.2",),
@@ -53,9 +53,9 @@ def test_what_is_written_is_read_again(name):
         ({"reply": "452 4.2.2 full"}, faults.reply(452, "4.2.2", "full")),
         ({"delay": 5}, faults.delay(seconds(5))),
         ({"hide": "STARTTLS"}, faults.hide("STARTTLS")),
-        ({"half_reply": "reset"}, faults.half_reply("reset")),
+        ({"partial_reply": "reset"}, faults.partial_reply("reset")),
         ({"truncate": {"keep": 3}}, faults.truncate(3)),
-        ({"end_data_at": ["\n.\n"]}, faults.end_data_at("\n.\n")),
+        ({"accept_smuggled_end": ["\n.\n"]}, faults.accept_smuggled_end("\n.\n")),
         (faults.drop(), faults.drop()),
     ],
 )
@@ -66,14 +66,14 @@ def test_plain_values(plain, action):
 @pytest.mark.parametrize(
     ("plain", "text"),
     [
-        ("dropp", "there is no action 'dropp'; did you mean 'drop'?"),
+        ("dropp", "there is no action 'dropp'; did you mean 'drop' or 'drop_reply'?"),
         ({"reply": "no"}, "the action 'reply' takes a reply such as \"452 4.2.2 full\", not 'no'."),
         ("reply", "the action 'reply' needs reply: { reply = ... }."),
         ({"drop": 1}, "the action 'drop' takes nothing, not 1."),
         ({"delay": -1}, "the action 'delay' takes seconds, not -1."),
-        ({"half_reply": "burn"}, "a connection cannot end by 'burn'"),
+        ({"partial_reply": "burn"}, "a connection cannot end by 'burn'"),
         ({"truncate": {"kep": 3}}, "the action 'truncate' has no 'kep'; did you mean 'keep'?"),
-        ({"overlong": "long"}, "the action 'overlong' takes a whole number, not 'long'."),
+        ({"oversized_line": "long"}, "the action 'oversized_line' takes a whole number, not 'long'."),
         (7, "what a fault does is a name such as"),
         ({"stale_answer": 1}, "cannot be written down"),
     ],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from fakemail.imap.content.bodystructure import body, bodystructure
 from fakemail.imap.content.envelope import envelope
-from fakemail.imap.content.kept import (
+from fakemail.imap.content.fetch_cache import (
     body_of,
     bodystructure_of,
     envelope_of,
@@ -12,10 +13,9 @@ from fakemail.imap.content.kept import (
     tree_of,
 )
 from fakemail.imap.content.preview import preview
-from fakemail.imap.content.structure import body, bodystructure
-from fakemail.mail import samples
-from fakemail.mail.mime import parse
-from fakemail.store.content import Budget, Content, Home
+from fakemail.message import samples
+from fakemail.message.mime import parse
+from fakemail.store.content import Budget, Content, ContentPool
 
 
 def test_each_answer_is_made_once() -> None:
@@ -42,7 +42,7 @@ def test_a_lazy_preview_is_one_that_is_there() -> None:
 
 
 def test_what_is_kept_stays_within_the_budget() -> None:
-    home = Home(budget=Budget(50_000))
+    home = ContentPool(budget=Budget(50_000))
     contents = [Content(samples.with_attachment(), home) for _ in range(100)]
     for content in contents:
         tree_of(content)

@@ -18,7 +18,7 @@ from fakemail.imap.content.sections import (
     section_size,
 )
 from fakemail.imap.syntax.fetch_items import Section, SectionText
-from fakemail.mail.mime import parse
+from fakemail.message.mime import parse
 
 _INNER = b"From: a@b\r\nSubject: in\r\n\r\nbody"
 _DEEP = b"From: c@d\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nX: z\r\n\r\ndeep\r\n--c--"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.imap.content.structure import body, bodystructure, wire_parameters
-from fakemail.mail.mime import parse
+from fakemail.imap.content.bodystructure import body, bodystructure, wire_parameters
+from fakemail.message.mime import parse
 
 _TEXT = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" %d %d)'
 _MIXED = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"

@@ -7,25 +7,25 @@ from base64 import b64decode, b64encode
 import pytest
 
 from fakemail.imap.commands.listing import Pattern
-from fakemail.imap.notifying import Notifications
-from fakemail.imap.session import Session
+from fakemail.imap.notifications import Notifications
+from fakemail.imap.session import ImapSession
 from fakemail.sasl.exchange import ClientFacts
 from fakemail.sasl.mechanisms import MECHANISMS
 from fakemail.store.account import AccountStore
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
 from imap_host import CHANNEL, Host, say
 
 ALL = frozenset({"all"})
 PASSWORDS = [row.name for row in MECHANISMS.values() if row.secret == "password"]
 
 
-def authenticate(session: Session, name: str, password: str, *, initial: bool) -> bytes:
+def authenticate(session: ImapSession, name: str, password: str, *, initial: bool) -> bytes:
     """Log in as a client does; return the tagged response."""
     facts = ClientFacts(
         login="bob@example.org",
         password=password,
-        chance=Chance(2),
+        chance=SeededRandom(2),
         channel_binding=CHANNEL.end_point,
         server_offers_plus=True,
     )
@@ -249,7 +249,7 @@ def test_a_client_that_could_have_bound_notices() -> None:
     # RFC 5802 §6: "y" says that the server offered no PLUS, which it did
     session = Host(auth_mechanisms=ALL).connect()
     facts = ClientFacts(
-        login="bob@example.org", password="s3cret", chance=Chance(2), channel_binding=b"x" * 32
+        login="bob@example.org", password="s3cret", chance=SeededRandom(2), channel_binding=b"x" * 32
     )
     client = MECHANISMS["SCRAM-SHA-256"].client(facts)
     out = say(session, f"a AUTHENTICATE SCRAM-SHA-256 {b64encode(client.begin() or b'').decode()}")

@@ -7,12 +7,12 @@ import zlib
 
 import pytest
 
+from fakemail.events.export import to_json_lines, to_object
+from fakemail.events.kinds import CommandCompleted
+from fakemail.events.transcript import lines
 from fakemail.imap.session import CHUNK
-from fakemail.record.events import Told
-from fakemail.record.export import to_json_lines, to_object
-from fakemail.record.transcript import lines
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 from imap_host import CHANNEL, Host, say
 
 
@@ -237,13 +237,13 @@ def test_last_words(reason: Reason, said: bytes) -> None:
 
 def test_whereabouts() -> None:
     session = Host().selected()
-    assert session.whereabouts == ""
+    assert session.in_progress == ""
     session.feed(b"a NO")
-    assert session.whereabouts == "inside a command"
+    assert session.in_progress == "inside a command"
     session.feed(b"OP\r\nb IDLE\r\n")
-    assert session.whereabouts == "inside IDLE"
+    assert session.in_progress == "inside IDLE"
     session.feed(b"DONE\r\nc APPEND INBOX {100}\r\nabc")
-    assert session.whereabouts == "inside a command"
+    assert session.in_progress == "inside a command"
 
 
 def test_nothing_secret_is_recorded() -> None:
@@ -336,7 +336,7 @@ def test_the_transcript_of_a_session() -> None:
     session.poll()
     say(session, "DONE")
     events = [
-        Told(number, host.now(), stage, "imap.example.org", 1, "", *rest)  # type: ignore[arg-type]
+        CommandCompleted(number, host.now(), stage, "imap.example.org", 1, "", *rest)  # type: ignore[arg-type]
         for number, (stage, *rest) in enumerate(host.told, 1)
     ]
     assert [line for event in events for line in lines(event)] == [
@@ -351,5 +351,5 @@ def test_the_transcript_of_a_session() -> None:
         "C: DONE",
         "S: OK IDLE completed.",
     ]
-    assert all(to_object(event)["kind"] == "told" for event in events)
+    assert all(to_object(event)["kind"] == "command_completed" for event in events)
     assert "s3cret" not in to_json_lines(events)

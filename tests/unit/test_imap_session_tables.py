@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.imap.capabilities import CAPABILITIES, Shown
-from fakemail.imap.context import State
-from fakemail.imap.personality import PERSONALITIES
-from fakemail.imap.session import Session
+from fakemail.imap.capabilities import CAPABILITIES, ListedIn
+from fakemail.imap.context import ImapState
+from fakemail.imap.server_kinds import PERSONALITIES
+from fakemail.imap.session import ImapSession
 from fakemail.imap.states import COMMANDS
-from fakemail.terms.channel import Channel
+from fakemail.types.channel import Channel
 from imap_host import CHANNEL, Host, say
 
 # One complete command of each name, and what it says where it is legal.
@@ -66,14 +66,14 @@ EXAMPLES = {
 
 
 def in_state(
-    state: State, channel: Channel | None = CHANNEL, kind: str = "default", **traits: object
-) -> Session:
+    state: ImapState, channel: Channel | None = CHANNEL, kind: str = "default", **traits: object
+) -> ImapSession:
     host = Host(kind, **traits)
     host.account.inbox.append(b"Subject: 1\r\n\r\n")
-    if state is State.SELECTED:
+    if state is ImapState.SELECTED:
         return host.selected()
     session = host.connect(channel)
-    if state is State.AUTHENTICATED:
+    if state is ImapState.AUTHENTICATED:
         assert b" OK " in say(session, "in LOGIN bob@example.org s3cret")
     return session
 
@@ -82,9 +82,9 @@ def test_there_is_an_example_of_every_command() -> None:
     assert EXAMPLES.keys() == COMMANDS.keys()
 
 
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+@pytest.mark.parametrize("state", ImapState, ids=lambda state: state.value)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_commands_in_states(name: str, state: State) -> None:
+def test_commands_in_states(name: str, state: ImapState) -> None:
     kind = "gmail-like" if name == "XLIST" else "default"
     session = in_state(state, None if name == "STARTTLS" else CHANNEL, kind, auth_in_clear=True)
     out = say(session, f"tag {EXAMPLES[name]}")
@@ -99,8 +99,8 @@ def test_commands_in_states(name: str, state: State) -> None:
 
 @pytest.mark.parametrize("arguments", ["", " (", " extra {3+}\r\n\xff\xfe&", ' ""'])
 @pytest.mark.parametrize("uid", ["", "UID "])
-@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
-def test_the_state_comes_before_the_grammar(state: State, uid: str, arguments: str) -> None:
+@pytest.mark.parametrize("state", ImapState, ids=lambda state: state.value)
+def test_the_state_comes_before_the_grammar(state: ImapState, uid: str, arguments: str) -> None:
     """RFC 9051 §3: a command that is not legal here is BAD, however it is written."""
     for name, row in COMMANDS.items():
         if state in row.states or (
@@ -180,7 +180,7 @@ def test_every_capability_is_tried() -> None:
     assert set(NAMES) == NEEDS.keys() | BEFORE.keys() | SILENT
 
 
-def words(session: Session) -> list[str]:
+def words(session: ImapSession) -> list[str]:
     return say(session, "a CAPABILITY").decode().split("\r\n")[0].split()
 
 
@@ -194,7 +194,7 @@ def test_no_mechanism_is_listed_where_nobody_may_log_in() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_offered_capabilities_work(name: str) -> None:
     if name in BEFORE:
-        session = in_state(State.STRANGER, CHANNEL if name == "SASL-IR" else None)
+        session = in_state(ImapState.NOT_AUTHENTICATED, CHANNEL if name == "SASL-IR" else None)
         command, said = BEFORE[name]
     elif name in SILENT:
         return
@@ -206,7 +206,11 @@ def test_offered_capabilities_work(name: str) -> None:
             say(session, "a UNSELECT")
         command, said = NEEDS[name]
     row = next(row for row in CAPABILITIES if row.name == name)
-    listed = session if row.shown is not Shown.BEFORE or name in BEFORE else in_state(State.STRANGER)
+    listed = (
+        session
+        if row.shown is not ListedIn.BEFORE or name in BEFORE
+        else in_state(ImapState.NOT_AUTHENTICATED)
+    )
     assert any(word.startswith(name) for word in words(listed))
     out = say(session, f"tag {command}")
     assert said in out

@@ -14,7 +14,7 @@ from fakemail.imap.syntax.framing import (
     Frame,
     Framer,
     Literal,
-    Refused,
+    LiteralRefused,
     literal_limits,
 )
 
@@ -82,19 +82,19 @@ def test_a_literal_after_a_quoted_string_with_quotes() -> None:
     ],
 )
 def test_bad_lines_are_refused_and_framed(line: bytes, text: str) -> None:
-    assert events(Framer(), line + b"A2 NOOP\r\n") == [Refused(text, "A1"), Frame("A2 NOOP")]
+    assert events(Framer(), line + b"A2 NOOP\r\n") == [LiteralRefused(text, "A1"), Frame("A2 NOOP")]
 
 
 def test_a_bad_line_after_a_literal_refuses_the_whole_command() -> None:
     assert events(Framer(), b"A1 LOGIN {1+}\r\na b\nA2 NOOP\r\n") == [
-        Refused("A line ends in LF without CR.", "A1"),
+        LiteralRefused("A line ends in LF without CR.", "A1"),
         Frame("A2 NOOP"),
     ]
 
 
 def test_a_bad_line_takes_its_literals_with_it() -> None:
     assert events(Framer(), b"A1 X\0 {9+}\r\nA9 NOOP\r\n {2+}\r\n\r\n\r\nA2 NOOP\r\n") == [
-        Refused("NUL is not allowed.", "A1"),
+        LiteralRefused("NUL is not allowed.", "A1"),
         Frame("A2 NOOP"),
     ]
 
@@ -102,7 +102,7 @@ def test_a_bad_line_takes_its_literals_with_it() -> None:
 def test_the_longest_line() -> None:
     framer = Framer(line_limit=20)
     assert events(framer, b"A1 " + b"x" * 16 + b"\r\n") == [Frame("A1 " + "x" * 16)]
-    assert events(framer, b"A2 " + b"x" * 18) == [Refused("A line is longer than 20 octets.", "A2")]
+    assert events(framer, b"A2 " + b"x" * 18) == [LiteralRefused("A line is longer than 20 octets.", "A2")]
     assert events(framer, b"x" * 100) == []
     assert framer.buffered == 0
     assert events(framer, b"\r\nA3 NOOP\r\n") == [Frame("A3 NOOP")]
@@ -111,35 +111,37 @@ def test_the_longest_line() -> None:
 def test_a_tag_is_given_back_whole_or_not_at_all() -> None:
     long = "A" * 300
     assert events(Framer(line_limit=400), f"{long} NOOP\0\r\n".encode()) == [
-        Refused("NUL is not allowed.", long)
+        LiteralRefused("NUL is not allowed.", long)
     ]
-    assert events(Framer(line_limit=20), b"A" * 30) == [Refused("A line is longer than 20 octets.")]
+    assert events(Framer(line_limit=20), b"A" * 30) == [LiteralRefused("A line is longer than 20 octets.")]
 
 
 def test_a_long_line_takes_its_literal_with_it() -> None:
     framer = Framer(line_limit=20)
     assert events(framer, b"A1 " + b"x" * 50 + b" {9+}\r\nA9 NOOP\r\n\r\nA2 NOOP\r\n") == [
-        Refused("A line is longer than 20 octets.", "A1"),
+        LiteralRefused("A line is longer than 20 octets.", "A1"),
         Frame("A2 NOOP"),
     ]
 
 
 def test_a_command_of_endless_pieces_is_refused() -> None:
     framer = Framer(line_limit=20)
-    refused = [event for event in events(framer, b"A1 X" + b" {0+}\r\n" * 100) if isinstance(event, Refused)]
+    refused = [
+        event for event in events(framer, b"A1 X" + b" {0+}\r\n" * 100) if isinstance(event, LiteralRefused)
+    ]
     assert [event.text for event in refused] == ["A command has more than 320 octets beside its literals."]
 
 
 def test_a_message_that_is_too_big_is_refused_before_it_is_sent() -> None:  # RFC 7889 §4
     framer = Framer(policy=literal_limits(message=100))
-    refusal = Refused("A message of 101 octets is above the limit of 100.", "A1", "NO", "TOOBIG")
+    refusal = LiteralRefused("A message of 101 octets is above the limit of 100.", "A1", "NO", "TOOBIG")
     assert events(framer, b"A1 APPEND x {101}\r\n") == [refusal]
     assert events(framer, b"A2 APPEND x {100}\r\n") == [ContinuationWanted(100)]
 
 
 def test_a_message_that_is_too_big_and_comes_anyway_is_swallowed() -> None:  # RFC 7888 §4
     framer = Framer(policy=literal_limits(message=100))
-    refusal = Refused("A message of 3000 octets is above the limit of 100.", "A1", "NO", "TOOBIG")
+    refusal = LiteralRefused("A message of 3000 octets is above the limit of 100.", "A1", "NO", "TOOBIG")
     assert events(framer, b"A1 APPEND x {3000+}\r\n") == [refusal]
     for _ in range(30):
         assert events(framer, b"y" * 100) == []
@@ -150,7 +152,7 @@ def test_a_message_that_is_too_big_and_comes_anyway_is_swallowed() -> None:  # R
 def test_after_a_refusal_a_synchronising_literal_ends_the_command() -> None:
     framer = Framer(policy=literal_limits(message=3))
     data = b"A1 APPEND x {4+}\r\nabcd {5}\r\nA2 NOOP\r\n"
-    assert [type(event) for event in events(framer, data)] == [Refused, Frame]
+    assert [type(event) for event in events(framer, data)] == [LiteralRefused, Frame]
 
 
 def test_limits_on_all_messages_and_on_other_literals() -> None:
@@ -188,14 +190,16 @@ def test_literal_minus() -> None:  # RFC 7888 §5
         "A1 APPEND x \0", (Literal(b"y" * 4096),)
     )
     assert events(framer, b"A2 APPEND x {4097+}\r\n") == [
-        Refused("A literal with '+' of 4097 octets is above the limit of 4096.", "A2", "BAD", "TOOBIG")
+        LiteralRefused("A literal with '+' of 4097 octets is above the limit of 4096.", "A2", "BAD", "TOOBIG")
     ]
     assert events(framer, b"y" * 4097 + b"\r\nA3 APPEND x {4097}\r\n") == [ContinuationWanted(4097)]
 
 
 def test_literals_with_plus_where_they_are_not_offered() -> None:
     framer = Framer(unasked_limit=-1)
-    assert events(framer, b"A1 LOGIN {0+}\r\n b\r\n") == [Refused("Literals with '+' are not offered.", "A1")]
+    assert events(framer, b"A1 LOGIN {0+}\r\n b\r\n") == [
+        LiteralRefused("Literals with '+' are not offered.", "A1")
+    ]
 
 
 def test_four_gigabytes_are_announced_and_nothing_is_allocated() -> None:
@@ -213,11 +217,11 @@ def test_four_gigabytes_are_announced_and_nothing_is_allocated() -> None:
 def test_a_literal_larger_than_any_number(number: str) -> None:
     framer = Framer()
     assert events(framer, f"A1 APPEND x {{{number}}}\r\nA2 NOOP\r\n".encode()) == [
-        Refused("A literal is larger than any number of 63 bits.", "A1", "BAD", "TOOBIG"),
+        LiteralRefused("A literal is larger than any number of 63 bits.", "A1", "BAD", "TOOBIG"),
         Frame("A2 NOOP"),
     ]
     (refusal,) = events(framer, f"A3 APPEND x {{{number}+}}\r\nA4 NOOP\r\n".encode())
-    assert isinstance(refusal, Refused)
+    assert isinstance(refusal, LiteralRefused)
     assert (refusal.tag, refusal.closes) == ("A3", True)
     assert events(framer, b"A5 NOOP\r\n") == []
 
@@ -231,7 +235,7 @@ def test_leading_zeros_do_not_hide_a_literal() -> None:
 def test_what_is_too_large_to_swallow_closes() -> None:
     framer = Framer(policy=literal_limits(message=10), skip_limit=100)
     (refusal,) = events(framer, b"A1 APPEND x {101+}\r\n")
-    assert isinstance(refusal, Refused)
+    assert isinstance(refusal, LiteralRefused)
     assert (refusal.tag, refusal.code, refusal.closes) == ("A1", "TOOBIG", True)
     assert events(framer, b"y" * 101) == []
     assert framer.buffered == 0

@@ -34,8 +34,8 @@ def command(line: str, *literals: bytes, dialect: Dialect = STRICT) -> c.Command
         ("id NIL", c.Id(None)),
         ("ID ()", c.Id(())),
         ('ID ("name" "x" "os" nil)', c.Id((("name", "x"), ("os", None)))),
-        ('LOGIN ann "s3 \\"cret"', c.Login("ann", 's3 "cret')),
-        ("LOGIN NIL ]", c.Login("NIL", "]")),
+        ('LOGIN ann "s3 \\"cret"', c.LoginCommand("ann", 's3 "cret')),
+        ("LOGIN NIL ]", c.LoginCommand("NIL", "]")),
         ("AUTHENTICATE plain", c.Authenticate("PLAIN")),
         ("AUTHENTICATE EXTERNAL =", c.Authenticate("EXTERNAL", b"")),
         ("AUTHENTICATE XOAUTH2 YWI=", c.Authenticate("XOAUTH2", b"ab")),
@@ -72,7 +72,7 @@ def command(line: str, *literals: bytes, dialect: Dialect = STRICT) -> c.Command
         ('LIST "" &bad', m.List("", ("&bad",))),
         (
             "STATUS a (MESSAGES HIGHESTMODSEQ MESSAGES)",
-            m.Status("a", (m.StatusItem.MESSAGES, m.StatusItem.HIGHESTMODSEQ)),
+            m.StatusCommand("a", (m.StatusItem.MESSAGES, m.StatusItem.HIGHESTMODSEQ)),
         ),
         ('GETQUOTA ""', m.GetQuota("")),
         ('SETQUOTA "" (storage 512)', m.SetQuota("", (("STORAGE", 512),))),
@@ -224,11 +224,11 @@ def test_append() -> None:
     zone = datetime.timezone(-datetime.timedelta(hours=1, minutes=30))
     date = datetime.datetime(2026, 2, 1, 12, 0, 5, tzinfo=zone)
     assert command('APPEND x (\\Seen) " 1-Feb-2026 12:00:05 -0130" <LIT> <LIT>', b"a", b"") == m.Append(
-        "x", (c.NewMessage(b"a", ("\\Seen",), date), c.NewMessage(b""))
+        "x", (c.AppendMessage(b"a", ("\\Seen",), date), c.AppendMessage(b""))
     )
     frame = Frame("A1 UID REPLACE * x UTF8 (\0)", (Literal(b"a\0", binary=True),))
     assert parse(frame).command == c.Replace(
-        STAR, "x", c.NewMessage(b"a\0", binary=True, utf8=True), uid=True
+        STAR, "x", c.AppendMessage(b"a\0", binary=True, utf8=True), uid=True
     )
 
 

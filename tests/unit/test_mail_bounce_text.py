@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.mail.message import MessageView
+from fakemail.message import samples
+from fakemail.message.message import MessageView
 
 QSBMF = """Hi. This is the mail system of an island.
 Nothing was delivered.

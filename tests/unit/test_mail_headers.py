@@ -6,10 +6,17 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from fakemail.mail.addresses import Item, Kind, Mailbox, mailboxes, read_addresses, split_addresses
-from fakemail.mail.decoding import base64_content, charset_text, decode_words, field_text, transfer_content
-from fakemail.mail.fields import first_body
-from fakemail.mail.headers import (
+from fakemail.message.addresses import (
+    AddressItem,
+    AddressItemKind,
+    NamedAddress,
+    mailboxes,
+    read_addresses,
+    split_addresses,
+)
+from fakemail.message.decoding import base64_content, charset_text, decode_words, field_text, transfer_content
+from fakemail.message.fields import first_body
+from fakemail.message.headers import (
     Headers,
     blank_line,
     body_offset,
@@ -19,7 +26,7 @@ from fakemail.mail.headers import (
     parse_date,
     split_fields,
 )
-from fakemail.mail.parameters import content_type, decoded_parameters, disposition, strip_comments
+from fakemail.message.parameters import content_type, decoded_parameters, disposition, strip_comments
 
 
 def headers_of(raw: bytes) -> Headers:
@@ -238,85 +245,88 @@ def test_quoted_printable(data: bytes, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "found"),
     [
-        (b"bob@example.org", [Mailbox("", "bob@example.org")]),
-        (b"<bob@example.org>", [Mailbox("", "bob@example.org")]),
-        (b"Bob <bob@example.org>", [Mailbox("Bob", "bob@example.org")]),
+        (b"bob@example.org", [NamedAddress("", "bob@example.org")]),
+        (b"<bob@example.org>", [NamedAddress("", "bob@example.org")]),
+        (b"Bob <bob@example.org>", [NamedAddress("Bob", "bob@example.org")]),
         (
             b'"Smith, Bob" <bob@example.org>, ann@b.test',
-            [Mailbox("Smith, Bob", "bob@example.org"), Mailbox("", "ann@b.test")],
+            [NamedAddress("Smith, Bob", "bob@example.org"), NamedAddress("", "ann@b.test")],
         ),
-        (b"=?utf-8?q?Gr=C3=BC=C3=9Fe?= <g@b.test>", [Mailbox("Grüße", "g@b.test")]),
-        (b"=?utf-8?q?Smith,_Bob?= <g@b.test>", [Mailbox("Smith, Bob", "g@b.test")]),
-        (b'"=?utf-8?q?B=C3=B6b?=" <b@b.test>', [Mailbox("Böb", "b@b.test")]),
-        (b"bob@example.org (Bob (the) Smith)", [Mailbox("Bob (the) Smith", "bob@example.org")]),
-        (b"Bob (x) S. Smith <bob@example.org> (y)", [Mailbox("Bob S. Smith", "bob@example.org")]),
+        (b"=?utf-8?q?Gr=C3=BC=C3=9Fe?= <g@b.test>", [NamedAddress("Grüße", "g@b.test")]),
+        (b"=?utf-8?q?Smith,_Bob?= <g@b.test>", [NamedAddress("Smith, Bob", "g@b.test")]),
+        (b'"=?utf-8?q?B=C3=B6b?=" <b@b.test>', [NamedAddress("Böb", "b@b.test")]),
+        (b"bob@example.org (Bob (the) Smith)", [NamedAddress("Bob (the) Smith", "bob@example.org")]),
+        (b"Bob (x) S. Smith <bob@example.org> (y)", [NamedAddress("Bob S. Smith", "bob@example.org")]),
         (
             b"Friends: a@b.test, C <c@d.test>;, e@f.test",
-            [Mailbox("", "a@b.test"), Mailbox("C", "c@d.test"), Mailbox("", "e@f.test")],
+            [NamedAddress("", "a@b.test"), NamedAddress("C", "c@d.test"), NamedAddress("", "e@f.test")],
         ),
         (b"undisclosed-recipients:;", []),
-        (b'"a b"@c.test', [Mailbox("", '"a b"@c.test')]),
-        (b"<@relay.test,@other.test:bob@c.test>", [Mailbox("", "bob@c.test")]),
-        (b"bob @ example.org", [Mailbox("", "bob@example.org")]),
-        (b"bob@[IPv6:::1]", [Mailbox("", "bob@[IPv6:::1]")]),
-        (b"Bob bob@example.org", [Mailbox("Bob", "bob@example.org")]),
-        (b"root", [Mailbox("", "root")]),
-        ("Bøb <bøb@example.org>".encode(), [Mailbox("Bøb", "bøb@example.org")]),
-        (b"Ren\xe9 <r@b.test>", [Mailbox("René", "r@b.test")]),
+        (b'"a b"@c.test', [NamedAddress("", '"a b"@c.test')]),
+        (b"<@relay.test,@other.test:bob@c.test>", [NamedAddress("", "bob@c.test")]),
+        (b"bob @ example.org", [NamedAddress("", "bob@example.org")]),
+        (b"bob@[IPv6:::1]", [NamedAddress("", "bob@[IPv6:::1]")]),
+        (b"Bob bob@example.org", [NamedAddress("Bob", "bob@example.org")]),
+        (b"root", [NamedAddress("", "root")]),
+        ("Bøb <bøb@example.org>".encode(), [NamedAddress("Bøb", "bøb@example.org")]),
+        (b"Ren\xe9 <r@b.test>", [NamedAddress("René", "r@b.test")]),
         (
             b"Ren\xe9 <r\xe9@b.test>, Zo\xc3\xab <z@b.test>",
-            [Mailbox("René", "ré@b.test"), Mailbox("Zoë", "z@b.test")],
+            [NamedAddress("René", "ré@b.test"), NamedAddress("Zoë", "z@b.test")],
         ),
-        (b"=?iso-8859-1?Q?Ren\xe9,_R.?= <r@b.test>", [Mailbox("René, R.", "r@b.test")]),
-        (b"=?utf-8?Q?Who?,_me?= <r@b.test>", [Mailbox("Who?, me", "r@b.test")]),
-        (b"a@b.test,, ,c@d.test,", [Mailbox("", "a@b.test"), Mailbox("", "c@d.test")]),
-        (b'"Bob <bob@example.org>', [Mailbox("Bob", "bob@example.org")]),
-        (b"<<bob@example.org>>", [Mailbox("", "bob@example.org")]),
-        (b"Bob <bob@example.org", [Mailbox("Bob", "bob@example.org")]),
-        (b"a@b.test\r\n , c@d.test", [Mailbox("", "a@b.test"), Mailbox("", "c@d.test")]),
+        (b"=?iso-8859-1?Q?Ren\xe9,_R.?= <r@b.test>", [NamedAddress("René, R.", "r@b.test")]),
+        (b"=?utf-8?Q?Who?,_me?= <r@b.test>", [NamedAddress("Who?, me", "r@b.test")]),
+        (b"a@b.test,, ,c@d.test,", [NamedAddress("", "a@b.test"), NamedAddress("", "c@d.test")]),
+        (b'"Bob <bob@example.org>', [NamedAddress("Bob", "bob@example.org")]),
+        (b"<<bob@example.org>>", [NamedAddress("", "bob@example.org")]),
+        (b"Bob <bob@example.org", [NamedAddress("Bob", "bob@example.org")]),
+        (b"a@b.test\r\n , c@d.test", [NamedAddress("", "a@b.test"), NamedAddress("", "c@d.test")]),
         # RFC 5322, appendix A.1.3, A.5, A.6.1, A.6.3
         (
             b'"Joe Q. Public" <john.q.public@example.com>, Mary Smith <@node.test:mary@example.net>,'
             b" , jdoe@test  . example",
             [
-                Mailbox("Joe Q. Public", "john.q.public@example.com"),
-                Mailbox("Mary Smith", "mary@example.net"),
-                Mailbox("", "jdoe@test.example"),
+                NamedAddress("Joe Q. Public", "john.q.public@example.com"),
+                NamedAddress("Mary Smith", "mary@example.net"),
+                NamedAddress("", "jdoe@test.example"),
             ],
         ),
-        (b"John Doe <jdoe@machine(comment).  example>", [Mailbox("John Doe", "jdoe@machine.example")]),
-        (b"jdoe@machine(comment).  example", [Mailbox("comment", "jdoe@machine.example")]),
+        (b"John Doe <jdoe@machine(comment).  example>", [NamedAddress("John Doe", "jdoe@machine.example")]),
+        (b"jdoe@machine(comment).  example", [NamedAddress("comment", "jdoe@machine.example")]),
         (
             b"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
-            [Mailbox("Pete", "pete@silly.test")],
+            [NamedAddress("Pete", "pete@silly.test")],
         ),
-        (b"pete(his account)@silly.test (A nice \\) chap)", [Mailbox("A nice ) chap", "pete@silly.test")]),
+        (
+            b"pete(his account)@silly.test (A nice \\) chap)",
+            [NamedAddress("A nice ) chap", "pete@silly.test")],
+        ),
         (
             b"A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n"
             b"         joe@example.org,\r\n  John <jdoe@one.test> (my dear friend); (the end of the group)",
             [
-                Mailbox("Chris Jones", "c@public.example"),
-                Mailbox("", "joe@example.org"),
-                Mailbox("John", "jdoe@one.test"),
+                NamedAddress("Chris Jones", "c@public.example"),
+                NamedAddress("", "joe@example.org"),
+                NamedAddress("John", "jdoe@one.test"),
             ],
         ),
         (b"(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;", []),
         (b"Undisclosed-Recipient:;", []),
         (b"<Undisclosed-Recipient:;>", []),
         (b"Undisclosed-Recipient:;@relay.test", []),
-        (b'"Undisclosed-Recipient:;"', [Mailbox("Undisclosed-Recipient:;", "")]),
-        (b"<mailto:bob@example.org>", [Mailbox("", "bob@example.org")]),
-        (b"john . q . public @ example . org", [Mailbox("", "john.q.public@example.org")]),
-        (b'"john" . "q p" @ example.org', [Mailbox("", '"john"."q p"@example.org')]),
-        (b"Joe Q. joe@example.org", [Mailbox("Joe Q.", "joe@example.org")]),
-        (b"bob@[ 192.0.2.1 ]", [Mailbox("", "bob@[ 192.0.2.1 ]")]),
-        (b"<bob@example.org> on the road", [Mailbox("", "bob@example.org")]),
+        (b'"Undisclosed-Recipient:;"', [NamedAddress("Undisclosed-Recipient:;", "")]),
+        (b"<mailto:bob@example.org>", [NamedAddress("", "bob@example.org")]),
+        (b"john . q . public @ example . org", [NamedAddress("", "john.q.public@example.org")]),
+        (b'"john" . "q p" @ example.org', [NamedAddress("", '"john"."q p"@example.org')]),
+        (b"Joe Q. joe@example.org", [NamedAddress("Joe Q.", "joe@example.org")]),
+        (b"bob@[ 192.0.2.1 ]", [NamedAddress("", "bob@[ 192.0.2.1 ]")]),
+        (b"<bob@example.org> on the road", [NamedAddress("", "bob@example.org")]),
         (b"@example.org", []),
         (b"", []),
         (b"(((", []),
     ],
 )
-def test_address_lists(raw: bytes, found: list[Mailbox]) -> None:
+def test_address_lists(raw: bytes, found: list[NamedAddress]) -> None:
     assert mailboxes(raw) == found
 
 
@@ -330,24 +340,24 @@ def test_items_of_a_raw_field_as_people_read_them() -> None:
         "root",
         "Nobody",
     ]
-    assert Item(Kind.MAILBOX, "", '"a b" . "c"@d.test'.replace(" . ", ".")).local == "a b.c"
+    assert AddressItem(AddressItemKind.MAILBOX, "", '"a b" . "c"@d.test'.replace(" . ", ".")).local == "a b.c"
 
 
 def test_groups_and_encoded_words_are_there_for_imap() -> None:
     items = split_addresses('My group: =?utf-8?q?B?= <"b\\"q"@c.test>; d')
     assert items == [
-        Item(Kind.GROUP_START, "My group"),
-        Item(Kind.MAILBOX, "=?utf-8?q?B?=", '"b\\"q"@c.test'),
-        Item(Kind.GROUP_END),
-        Item(Kind.MAILBOX, "", "d"),
+        AddressItem(AddressItemKind.GROUP_START, "My group"),
+        AddressItem(AddressItemKind.MAILBOX, "=?utf-8?q?B?=", '"b\\"q"@c.test'),
+        AddressItem(AddressItemKind.GROUP_END),
+        AddressItem(AddressItemKind.MAILBOX, "", "d"),
     ]
     assert (items[1].local, items[1].domain) == ('b"q', "c.test")
     assert (items[3].local, items[3].domain) == ("d", "")
 
 
 def test_a_mailbox_prints_as_people_write_it() -> None:
-    assert str(Mailbox("Bob", "bob@b.test")) == "Bob <bob@b.test>"
-    assert str(Mailbox("", "bob@b.test")) == "bob@b.test"
+    assert str(NamedAddress("Bob", "bob@b.test")) == "Bob <bob@b.test>"
+    assert str(NamedAddress("", "bob@b.test")) == "bob@b.test"
 
 
 @pytest.mark.parametrize(

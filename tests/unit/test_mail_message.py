@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.errors import MailExpectation
-from fakemail.mail import samples
-from fakemail.mail.addresses import Mailbox
-from fakemail.mail.codes import candidates
-from fakemail.mail.hypertext import MAX_READ, MAX_TAGS, Link, bare_links, read_html
-from fakemail.mail.message import MessageView
+from fakemail.errors import MailAssertionError
+from fakemail.message import samples
+from fakemail.message.addresses import NamedAddress
+from fakemail.message.html_text import MAX_READ, MAX_TAGS, Link, bare_links, read_html
+from fakemail.message.message import MessageView
+from fakemail.message.otp import candidates
 
 
 def view(text: str = "", **options: str) -> MessageView:
@@ -28,7 +28,7 @@ def test_the_header_at_a_glance() -> None:
     )
     assert mail.subject == "Welcome"
     assert mail.sender == "hello@example.com"
-    assert mail.from_ == [Mailbox("Shop", "hello@example.com"), Mailbox("", "x@y.test")]
+    assert mail.from_ == [NamedAddress("Shop", "hello@example.com"), NamedAddress("", "x@y.test")]
     assert (mail.to, mail.cc, mail.bcc) == (["bob@example.org", "ann@b.test"], ["c@d.test"], ["e@f.test"])
     assert mail.reply_to == ["help@example.com"]
     assert (mail.message_id, mail.in_reply_to) == ("<1@e.test>", "<0@b.test>")
@@ -244,20 +244,22 @@ def test_a_link_by_its_url() -> None:
     assert mail.link(url="confirm") == "https://a.test/Confirm/1"
     assert mail.link("go", url="help") == "https://a.test/help"
     with pytest.raises(
-        MailExpectation, match=r"no link of .* has 'help' in its text and 'confirm' in its URL\. The"
+        MailAssertionError, match=r"no link of .* has 'help' in its text and 'confirm' in its URL\. The"
     ):
         mail.link("help", url="confirm")
-    with pytest.raises(MailExpectation, match=r"several links of .* have 'a\.test' in their URL:\n  'Go' ->"):
+    with pytest.raises(
+        MailAssertionError, match=r"several links of .* have 'a\.test' in their URL:\n  'Go' ->"
+    ):
         mail.link(url="a.test")
 
 
 def test_the_only_link() -> None:
     assert view("Go to https://a.test/1 or https://a.test/1\n").link() == "https://a.test/1"
     with pytest.raises(
-        MailExpectation, match=r"has several links, say which by link\(text\) or link\(url=\.\.\.\):"
+        MailAssertionError, match=r"has several links, say which by link\(text\) or link\(url=\.\.\.\):"
     ):
         view("https://a.test/1 https://a.test/2").link()
-    with pytest.raises(MailExpectation, match=r"has no link\. There is no link in it at all"):
+    with pytest.raises(MailAssertionError, match=r"has no link\. There is no link in it at all"):
         view("none").link()
 
 
@@ -281,16 +283,16 @@ def test_equal_links_are_one() -> None:
 
 
 def test_a_link_that_is_not_there() -> None:
-    with pytest.raises(MailExpectation) as failure:
+    with pytest.raises(MailAssertionError) as failure:
         rich("<a href=https://a.test>Help</a>").link("Confirm")
     assert "no link of <Message 'Welcome, Bob' from" in str(failure.value)
     assert "has 'Confirm' in its text. The links are:\n  'Help' -> https://a.test" in str(failure.value)
-    with pytest.raises(MailExpectation, match="There is no link in it at all"):
+    with pytest.raises(MailAssertionError, match="There is no link in it at all"):
         view("none").link("Confirm")
 
 
 def test_several_links() -> None:
-    with pytest.raises(MailExpectation) as failure:
+    with pytest.raises(MailAssertionError) as failure:
         rich("<a href=u>Confirm</a> <a href=v>Confirm</a><a href=w>no</a>").link("confirm")
     assert "several links" in str(failure.value)
     assert "'Confirm' -> u\n  'Confirm' -> v" in str(failure.value)
@@ -348,16 +350,16 @@ def test_a_code_in_the_subject() -> None:
     ],
 )
 def test_no_code(text: str) -> None:
-    with pytest.raises(MailExpectation, match=r"no code was found in <Message 'Hello'"):
+    with pytest.raises(MailAssertionError, match=r"no code was found in <Message 'Hello'"):
         view(text).code()
 
 
 def test_two_codes() -> None:
-    with pytest.raises(MailExpectation) as failure:
+    with pytest.raises(MailAssertionError) as failure:
         view("Code 123456 or code 654321\n").code()
     assert "it is not plain which code of <Message" in str(failure.value)
     assert "candidates: '123456', '654321'" in str(failure.value)
-    with pytest.raises(MailExpectation, match="no code of 5 characters"):
+    with pytest.raises(MailAssertionError, match="no code of 5 characters"):
         view("Code 123456\n").code(length=5)
 
 
@@ -422,12 +424,12 @@ HARMLESS = r"\x1b[31mred\x9b\u202e\x07"
 def test_what_fails_shows_no_terminal_its_orders() -> None:
     text = f"A line\n{HOSTILE}\nhttps://example.com/{HOSTILE}"
     mail = view(text)
-    with pytest.raises(MailExpectation) as no_code:
+    with pytest.raises(MailAssertionError) as no_code:
         mail.code()
     assert HARMLESS in str(no_code.value)
     assert "A line\n" in str(no_code.value)
     page = rich(f'<a href="https://example.com/{HOSTILE}">Confirm {HOSTILE}</a>')
-    with pytest.raises(MailExpectation) as no_link:
+    with pytest.raises(MailAssertionError) as no_link:
         page.link("Nothing")
     assert "https://example.com/" in str(no_link.value)
     for told in (no_code, no_link):
@@ -438,7 +440,7 @@ def test_what_fails_is_not_endless() -> None:
     page = rich(
         "".join(f'<a href="https://example.com/{at}/{"x" * 50_000}">{"y" * 50_000}</a>' for at in range(40))
     )
-    with pytest.raises(MailExpectation) as caught:
+    with pytest.raises(MailAssertionError) as caught:
         page.link("Nothing")
     assert len(str(caught.value)) < 20_000
     assert str(caught.value).endswith("and 20 more")
@@ -454,7 +456,7 @@ def _report(groups: bytes) -> MessageView:
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
 def test_a_report_about_many_is_read_in_one_pass(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fakemail.mail import report
+    from fakemail.message import delivery_report
 
     searched = 0
 
@@ -467,8 +469,8 @@ def test_a_report_about_many_is_read_in_one_pass(end: bytes, monkeypatch: pytest
             searched += (len(content) if match is None else match.end()) - at
             return match
 
-    pattern = report._BLANK_LINES
-    monkeypatch.setattr(report, "_BLANK_LINES", Counting())
+    pattern = delivery_report._BLANK_LINES
+    monkeypatch.setattr(delivery_report, "_BLANK_LINES", Counting())
     groups = b"Reporting-MTA: dns; mx.test" + end * 3
     groups += (b"Final-Recipient: rfc822; a@b.test" + end + b"Action: failed" + end * 2) * 5_000
     mail = _report(groups)

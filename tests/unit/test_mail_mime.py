@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.mail.mime import MAX_DEPTH, Part, parse
+from fakemail.message import samples
+from fakemail.message.mime import MAX_DEPTH, Part, parse
 
 
 def mixed(body: bytes, *, boundary: bytes = b"b", sub: bytes = b"mixed") -> Part:
@@ -147,7 +147,7 @@ def test_ten_thousand_parts() -> None:
 
 
 def test_the_number_of_parts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fakemail.mail.mime.MAX_PARTS", 3)
+    monkeypatch.setattr("fakemail.message.mime.MAX_PARTS", 3)
     assert bodies(mixed(b"--b\r\n\r\nx\r\n" * 4 + b"--b--")) == [
         b"x",
         b"x\r\n--b\r\n\r\nx\r\n--b\r\n\r\nx\r\n--b--",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.mail.message import MessageView
+from fakemail.message.message import MessageView
 
 _NAMED = "Content-Type: text/plain; name=notes.txt\r\nContent-Disposition: inline; filename=notes.txt"
 _FILE = "Content-Type: text/plain\r\nContent-Disposition: attachment; filename=notes.txt"

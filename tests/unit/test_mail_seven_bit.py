@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fakemail.mail.seven_bit import to_seven_bit
+from fakemail.message.downgrade import to_seven_bit
 
 HEAD = b"From: a@shop.test\r\nSubject: x\r\n"
 PLAIN = b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"

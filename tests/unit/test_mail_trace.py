@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.mail.headers import Headers, body_offset, split_fields
-from fakemail.mail.message import MessageView
-from fakemail.mail.mime import parse
-from fakemail.mail.trace import complete, count_received, prepend, protocol, received, return_path
-from fakemail.terms.address import NULL_PATH, Address, address
+from fakemail.message import samples
+from fakemail.message.headers import Headers, body_offset, split_fields
+from fakemail.message.message import MessageView
+from fakemail.message.mime import parse
+from fakemail.message.trace import complete, count_received, prepend, protocol, received, return_path
+from fakemail.types.address import NULL_PATH, Address, address
 
 WHEN = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
 

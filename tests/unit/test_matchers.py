@@ -17,9 +17,9 @@ from fakemail.api.matchers import (
     SentBy,
     SentTo,
 )
-from fakemail.mail import samples
-from fakemail.mail.message import MessageView
-from fakemail.terms.address import address
+from fakemail.message import samples
+from fakemail.message.message import MessageView
+from fakemail.types.address import address
 
 WELCOME = MessageView(samples.html(to=["bob@example.org", "ann@example.org"]))
 INVOICE = MessageView(samples.with_attachment())

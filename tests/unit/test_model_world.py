@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from fakemail.errors import DeclarationError, UnknownName
-from fakemail.model.account import Account
+from fakemail.errors import DeclarationError, UnknownNameError
+from fakemail.model.account import AccountSpec
 from fakemail.model.addresses import APP_IPV4, APP_IPV6, IPV4_RANGES, AddressPlan
-from fakemail.model.domain import Domain, MxTarget, Routing
-from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, Personality
-from fakemail.model.world import World
-from fakemail.terms.address import Address, address
+from fakemail.model.domain import DomainSpec, MxTarget, Routing
+from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, HostOptions
+from fakemail.model.world import WorldSpec
+from fakemail.types.address import Address, address
 
 
-def example() -> World:
-    world = World()
+def example() -> WorldSpec:
+    world = WorldSpec()
     world.add_domain("example.org")
     world.add_account(address("bob@example.org"), "s3cret")
     world.add_alias(address("team@example.org"), [address("bob@example.org")])
@@ -26,7 +26,7 @@ def example() -> World:
     return world
 
 
-def picture(world: World) -> object:
+def picture(world: WorldSpec) -> object:
     """Everything that is declared, and what the next host would get."""
     plan = world.addresses
     return (
@@ -38,7 +38,7 @@ def picture(world: World) -> object:
     )
 
 
-def add_account(local: str, password: str = "x") -> Callable[[World], object]:
+def add_account(local: str, password: str = "x") -> Callable[[WorldSpec], object]:
     return lambda world: world.add_account(Address(local, "example.org"), password)
 
 
@@ -46,7 +46,7 @@ RANGES = "198.51.100.0/24, 192.0.2.0/24, 203.0.113.0/24, 198.18.0.0/15, 2001:db8
 NOT_A_NAME = (
     "not a domain name; labels of letters, digits and inner hyphens, 63 octets at most each, joined by dots."
 )
-MISTAKES: list[tuple[str, Callable[[World], object], str]] = [
+MISTAKES: list[tuple[str, Callable[[WorldSpec], object], str]] = [
     # Hosts and their addresses
     (
         "two hosts of one name",
@@ -223,12 +223,12 @@ MISTAKES: list[tuple[str, Callable[[World], object], str]] = [
     ("no password", add_account("ann", ""), "account 'ann@example.org': the password is empty."),
     (
         "a change to a bad password",
-        lambda world: world.change_account(Account(address("bob@example.org"), "a\nb")),
+        lambda world: world.change_account(AccountSpec(address("bob@example.org"), "a\nb")),
         "account 'bob@example.org': the password has a line feed in it, which no client can send.",
     ),
     (
         "a change of an account that nobody declared",
-        lambda world: world.change_account(Account(address("bo@example.org"), "x")),
+        lambda world: world.change_account(AccountSpec(address("bo@example.org"), "x")),
         "no account 'bo@example.org' is declared; did you mean 'bob@example.org'?",
     ),
     # Aliases and catch-all
@@ -275,7 +275,7 @@ MISTAKES: list[tuple[str, Callable[[World], object], str]] = [
 @pytest.mark.parametrize(
     ("make", "text"), [each[1:] for each in MISTAKES], ids=[each[0] for each in MISTAKES]
 )
-def test_mistake_is_told_and_changes_nothing(make: Callable[[World], object], text: str) -> None:
+def test_mistake_is_told_and_changes_nothing(make: Callable[[WorldSpec], object], text: str) -> None:
     world = example()
     before = picture(world)
     with pytest.raises(DeclarationError) as raised:
@@ -289,20 +289,22 @@ def test_mistake_is_told_and_changes_nothing(make: Callable[[World], object], te
 def test_unknown_names_are_lookup_errors() -> None:
     for look in (lambda: example().host("x"), lambda: example().domain("x"),
                  lambda: example().account(address("x@x.test"))):  # fmt: skip
-        with pytest.raises(UnknownName) as raised:
+        with pytest.raises(UnknownNameError) as raised:
             look()
         assert isinstance(raised.value, LookupError)
-    with pytest.raises(UnknownName, match="none is declared"):
-        World().host("x")
+    with pytest.raises(UnknownNameError, match="none is declared"):
+        WorldSpec().host("x")
 
 
 # What can be declared ---------------------------------------------------------------------------------
 
 
 def test_domain_brings_its_hosts() -> None:
-    world = World()
+    world = WorldSpec()
     domain = world.add_domain("Example.Org.")
-    assert domain == Domain("example.org", Routing.MX, (MxTarget(10, "mx1.example.org"),), "smtp.example.org")
+    assert domain == DomainSpec(
+        "example.org", Routing.MX, (MxTarget(10, "mx1.example.org"),), "smtp.example.org"
+    )
     assert world.host("MX1.example.org.").services == (SMTP,)
     assert world.host("smtp.example.org").services == (SUBMISSION, SUBMISSIONS)
     assert [host.name for host in world.mail_hosts(domain)] == ["mx1.example.org"]
@@ -310,8 +312,8 @@ def test_domain_brings_its_hosts() -> None:
 
 
 def test_domain_with_hosts_of_its_own_choice() -> None:
-    world = World()
-    world.add_host("mx.provider.test", personality=Personality(max_recipients=5))
+    world = WorldSpec()
+    world.add_host("mx.provider.test", personality=HostOptions(max_recipients=5))
     domain = world.add_domain("example.org", mx=["b", "mx.provider.test", "a"], submission_host="b")
     assert domain.mx == (
         MxTarget(10, "b.example.org"),
@@ -324,7 +326,7 @@ def test_domain_with_hosts_of_its_own_choice() -> None:
 
 
 def test_routing_without_mx() -> None:
-    world = World()
+    world = WorldSpec()
     assert world.add_domain("a.test", routing=Routing.IMPLICIT).mail_hosts == ("a.test",)
     assert world.add_domain("b.test", routing=Routing.NULL_MX).mail_hosts == ()
     assert world.add_domain("c.test", routing=Routing.NONE).mail_hosts == ()
@@ -334,7 +336,7 @@ def test_routing_without_mx() -> None:
 
 
 def test_mail_hosts_come_in_order_of_preference() -> None:
-    domain = Domain("a.test", mx=(MxTarget(20, "b"), MxTarget(10, "c"), MxTarget(20, "a")))
+    domain = DomainSpec("a.test", mx=(MxTarget(20, "b"), MxTarget(10, "c"), MxTarget(20, "a")))
     assert domain.mail_hosts == ("c", "b", "a")
 
 
@@ -368,7 +370,7 @@ def test_catch_all_comes_and_goes() -> None:
 
 
 def test_account_of_a_domain_without_details_may_have_a_plus() -> None:
-    world = World()
+    world = WorldSpec()
     world.add_domain("plain.test", detail_separator="")
     world.add_domain("dash.test", detail_separator="-")
     assert world.add_account(address("a+b@plain.test"), "x").address.local == "a+b"
@@ -403,12 +405,12 @@ def test_password_is_not_shown() -> None:
     ],
 )
 def test_senders_that_an_account_owns(sender: str, separator: str, owned: bool) -> None:
-    account = Account(address("bob@example.org"), "x", frozenset({"@shop.test", "desk@example.net"}))
+    account = AccountSpec(address("bob@example.org"), "x", frozenset({"@shop.test", "desk@example.net"}))
     assert account.owns(address(sender), detail_separator=separator) is owned
 
 
 def test_account_that_may_send_as_anybody() -> None:
-    account = Account(address("bob@example.org"), "x", frozenset({"*"}))
+    account = AccountSpec(address("bob@example.org"), "x", frozenset({"*"}))
     assert account.owns(address("ceo@elsewhere.test"))
 
 

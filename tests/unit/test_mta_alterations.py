@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import dkim
 import pytest
 
-from fakemail.mail import samples
-from fakemail.mail.message import MessageView
+from fakemail.dkim.dkim_sign import signatures
+from fakemail.dkim.keys import process_key
+from fakemail.message import samples
+from fakemail.message.message import MessageView
 from fakemail.model import host
 from fakemail.model.dkim import CANONICALIZATIONS, Dkim
 from fakemail.mta.alterations import ALTERATIONS, alter
-from fakemail.signing.dkim import signatures
-from fakemail.signing.keys import process_key
 
 KEY = process_key("rsa-1024", 0)
 RAW = (

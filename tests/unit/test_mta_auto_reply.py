@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.mail.message import MessageView
+from fakemail.message import samples
+from fakemail.message.message import MessageView
 from fakemail.model.account import AutoReply
 from fakemail.mta.auto_reply import answer, why_not
-from fakemail.terms.address import NULL_PATH, address
+from fakemail.types.address import NULL_PATH, address
 
 BOB = address("bob@example.org")
 ANN = address("ann@example.org")

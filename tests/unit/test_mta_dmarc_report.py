@@ -11,26 +11,26 @@ from email.message import EmailMessage
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.mail.dmarc_report import DmarcRow, DmarcSignature
-from fakemail.mail.message import MessageView
+from fakemail.message import samples
+from fakemail.message.dmarc_report import DmarcRow, DmarcSignature
+from fakemail.message.message import MessageView
 from fakemail.mta import dmarc_report
 from fakemail.mta.dmarc_report import (
-    Failure,
-    Published,
-    Report,
-    Row,
-    Signature,
+    AggregateReport,
+    AggregateRow,
+    AuthFailure,
+    DkimAuthResult,
+    PolicyPublished,
     permission_name,
     read_destinations,
     to_xml,
     write,
     write_failure,
 )
-from fakemail.terms.address import Address
+from fakemail.types.address import Address
 
 SINCE, UNTIL = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC)
-ROW = Row(
+ROW = AggregateRow(
     source_ip="198.51.100.7",
     disposition="none",
     dkim="fail",
@@ -38,7 +38,7 @@ ROW = Row(
     header_from="shop.test",
     envelope_from="shop.test",
     envelope_to="example.org",
-    signatures=(Signature("lists.test", "mail", "fail", "the body was altered & <more>"),),
+    signatures=(DkimAuthResult("lists.test", "mail", "fail", "the body was altered & <more>"),),
     spf_domain="shop.test",
     spf_scope="mfrom",
     spf_result="pass",
@@ -47,10 +47,12 @@ ROW = Row(
 TAGS = {"p": "quarantine", "sp": "reject", "fo": "0", "adkim": "r", "aspf": "r"}
 
 
-def report() -> Report:
+def report() -> AggregateReport:
     rows = Counter({ROW: 3, ROW._replace(spf="fail", disposition="quarantine"): 1})
-    published = Published("shop.test", "treewalk", TAGS)
-    return Report("mx1.example.org", published, Address("dmarc", "shop.test"), SINCE, UNTIL, "ABC00001", rows)
+    published = PolicyPublished("shop.test", "treewalk", TAGS)
+    return AggregateReport(
+        "mx1.example.org", published, Address("dmarc", "shop.test"), SINCE, UNTIL, "ABC00001", rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,10 +115,12 @@ def test_an_aggregate_report_is_read_as_it_was_written():
 def test_a_signature_without_names_has_its_elements_all_the_same():
     """RFC 9990, DKIMAuthResultType and SPFAuthResultType: domain and selector have to be there."""
     row = ROW._replace(
-        signatures=(Signature("", "", "permerror", "malformed"),), spf_domain="", envelope_from=""
+        signatures=(DkimAuthResult("", "", "permerror", "malformed"),), spf_domain="", envelope_from=""
     )
     text = to_xml(
-        Report("mx1.example.org", report().published, report().to, SINCE, UNTIL, "1", Counter({row: 1}))
+        AggregateReport(
+            "mx1.example.org", report().published, report().to, SINCE, UNTIL, "1", Counter({row: 1})
+        )
     )
     assert "<dkim>\n<domain></domain>\n<selector></selector>\n<result>permerror</result>" in text
     assert "<spf>\n<domain></domain>\n<scope>" in text
@@ -170,7 +174,7 @@ def test_what_is_no_report(content):
     assert MessageView(samples.plain()).dmarc_report is None
 
 
-def failure(**changes: object) -> Failure:
+def failure(**changes: object) -> AuthFailure:
     values = {
         "host": "mx1.example.org",
         "to": Address("ruf", "shop.test"),
@@ -183,11 +187,11 @@ def failure(**changes: object) -> Failure:
         "sender": "<eve@evil.test>",
         "recipients": (Address("bob", "example.org"),),
         "delivery": "reject",
-        "signature": Signature("shop.test", "mail", "fail"),
+        "signature": DkimAuthResult("shop.test", "mail", "fail"),
         "spf_record": 'txt : shop.test : "v=spf1 -all"',
         "original": b"From: a@shop.test\r\nMessage-ID: <1@shop.test>\r\n\r\nsecret\r\n",
     }
-    return Failure(**{**values, **changes})  # type: ignore[arg-type]
+    return AuthFailure(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_a_failure_report_is_read_as_it_was_written():

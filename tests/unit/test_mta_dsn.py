@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fakemail.mail import mime
-from fakemail.mail.envelope import Envelope, Origin, Recipient
-from fakemail.mail.report import read_report
-from fakemail.mta.dsn import Action, Report, Status, is_due, write
-from fakemail.terms.address import NULL_PATH, Address
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
+from fakemail.message import mime
+from fakemail.message.delivery_report import read_report
+from fakemail.message.envelope import Envelope, Origin, Recipient
+from fakemail.mta.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, is_due, write
+from fakemail.types.address import NULL_PATH, Address
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
 
 NOW = datetime(2030, 5, 1, 12, 0, tzinfo=UTC)
 SHOP = Address("bounces", "shop.test")
@@ -24,9 +24,9 @@ ORIGIN = Origin("app", Peer("203.0.113.250", 1, "app"), "ESMTP", "", "", "")
 ORIGINAL = b"Message-ID: <1@shop.test>\r\nSubject: Invoice\r\n\r\nPlease pay.\r\n"
 
 
-def report(*statuses: Status, **options: object) -> bytes:
+def report(*statuses: RecipientStatus, **options: object) -> bytes:
     return write(
-        Report(
+        DeliveryStatusReport(
             host="smtp.shop.test",
             to=SHOP,
             statuses=statuses,
@@ -40,26 +40,26 @@ def report(*statuses: Status, **options: object) -> bytes:
     )
 
 
-def failed(reply: Reply | None = Reply(550, "5.1.1", "no such user"), **options: object) -> Status:
+def failed(reply: Reply | None = Reply(550, "5.1.1", "no such user"), **options: object) -> RecipientStatus:
     recipient = options.pop("recipient", Recipient(BOB))
-    return Status(recipient, Action.FAILED, reply, remote="mx1.example.org", **options)  # type: ignore[arg-type]
+    return RecipientStatus(recipient, DsnAction.FAILED, reply, remote="mx1.example.org", **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("notify", "action", "due"),
     [
-        ((), Action.FAILED, True),
-        ((), Action.DELAYED, True),
-        ((), Action.DELIVERED, False),
-        (("NEVER",), Action.FAILED, False),
-        (("NEVER",), Action.DELAYED, False),
-        (("SUCCESS",), Action.DELIVERED, True),
-        (("SUCCESS",), Action.RELAYED, True),
-        (("SUCCESS",), Action.EXPANDED, True),
-        (("SUCCESS",), Action.FAILED, False),
-        (("FAILURE", "DELAY"), Action.FAILED, True),
-        (("FAILURE",), Action.DELAYED, False),
-        (("DELAY",), Action.DELAYED, True),
+        ((), DsnAction.FAILED, True),
+        ((), DsnAction.DELAYED, True),
+        ((), DsnAction.DELIVERED, False),
+        (("NEVER",), DsnAction.FAILED, False),
+        (("NEVER",), DsnAction.DELAYED, False),
+        (("SUCCESS",), DsnAction.DELIVERED, True),
+        (("SUCCESS",), DsnAction.RELAYED, True),
+        (("SUCCESS",), DsnAction.EXPANDED, True),
+        (("SUCCESS",), DsnAction.FAILED, False),
+        (("FAILURE", "DELAY"), DsnAction.FAILED, True),
+        (("FAILURE",), DsnAction.DELAYED, False),
+        (("DELAY",), DsnAction.DELAYED, True),
     ],
 )
 def test_who_is_told(notify, action, due):
@@ -110,7 +110,7 @@ def test_ret_says_how_much_comes_back():
     assert b"Please pay." in report(failed())
     assert b"Please pay." in report(failed(), ret="FULL")
     assert b"Please pay." not in report(failed(), ret="HDRS")
-    delivered = Status(Recipient(BOB), Action.DELIVERED)
+    delivered = RecipientStatus(Recipient(BOB), DsnAction.DELIVERED)
     assert b"Please pay." not in report(delivered, ret="FULL")
 
 
@@ -121,8 +121,8 @@ def test_ret_says_how_much_comes_back():
         (failed(None, reason=Reason.NO_SUCH_DOMAIN), "5.1.2"),
         (failed(None, reason=Reason.NULL_MX), "5.1.10"),
         (failed(None, reason=Reason.CONNECTION_REFUSED), "5.4.1"),
-        (Status(Recipient(BOB), Action.DELAYED, None, Reason.CONNECTION_REFUSED), "4.4.1"),
-        (Status(Recipient(BOB), Action.DELIVERED), "2.0.0"),
+        (RecipientStatus(Recipient(BOB), DsnAction.DELAYED, None, Reason.CONNECTION_REFUSED), "4.4.1"),
+        (RecipientStatus(Recipient(BOB), DsnAction.DELIVERED), "2.0.0"),
     ],
 )
 def test_status_codes_where_no_server_gave_one(status, code):

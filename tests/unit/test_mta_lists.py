@@ -7,13 +7,15 @@ import email.policy
 
 import pytest
 
-from fakemail.mail import samples
-from fakemail.mail.message import MessageView
-from fakemail.model.mailing_list import MailingList
+from fakemail.message import samples
+from fakemail.message.message import MessageView
+from fakemail.model.mailing_list import MailingListSpec
 from fakemail.mta.lists import is_looping, rewrite, unsubscribe_url
-from fakemail.terms.address import address
+from fakemail.types.address import address
 
-FRIENDS = MailingList(address("friends@lists.test"), (address("bob@example.org"),), name="Friends of fish")
+FRIENDS = MailingListSpec(
+    address("friends@lists.test"), (address("bob@example.org"),), name="Friends of fish"
+)
 
 SAMPLES = {
     "plain": samples.plain(),
@@ -52,7 +54,7 @@ def test_fields_and_footer(raw):
 
 def test_quoted_printable_stays_what_it_is():
     raw = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ncaf=C3=A9"
-    footed = MailingList(FRIENDS.address, footer="a=b")
+    footed = MailingListSpec(FRIENDS.address, footer="a=b")
     assert MessageView(rewrite(raw, footed)).text.startswith("café\n")
     assert MessageView(rewrite(raw, footed)).text.endswith("a=b\n")
 
@@ -60,13 +62,13 @@ def test_quoted_printable_stays_what_it_is():
 def test_a_prefix_is_not_repeated_and_can_be_none():
     again = samples.plain(subject="Re: [friends of fish] Hello")
     assert MessageView(rewrite(again, FRIENDS)).subject == "Re: [friends of fish] Hello"
-    bare = MailingList(FRIENDS.address, prefix="", footer="")
+    bare = MailingListSpec(FRIENDS.address, prefix="", footer="")
     assert MessageView(rewrite(samples.plain(), bare)).subject == "Hello"
     assert rewrite(samples.plain(), bare).endswith(samples.plain().partition(b"\r\n\r\n")[2])
 
 
 def test_what_went_through_is_known_even_behind_another_list():
-    other = MailingList(address("other@lists.test"))
+    other = MailingListSpec(address("other@lists.test"))
     once = rewrite(samples.plain(), FRIENDS)
     assert not is_looping(MessageView(samples.plain()).headers, FRIENDS)
     assert is_looping(MessageView(once).headers, FRIENDS)

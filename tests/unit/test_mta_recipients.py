@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from fakemail.errors import DeclarationError
-from fakemail.model.account import AutoReply, Forward
-from fakemail.model.world import World
+from fakemail.model.account import AutoReply, ForwardTo
+from fakemail.model.world import WorldSpec
 from fakemail.mta.recipients import Resolution, resolve
-from fakemail.terms.address import Address, address
-from fakemail.terms.reason import Reason
+from fakemail.types.address import Address, address
+from fakemail.types.reason import Reason
 
 NOBODY = Resolution(reason=Reason.NO_SUCH_USER)
 DISABLED = Resolution(reason=Reason.MAILBOX_DISABLED)
 
 
-def example(separator: str = "+") -> World:
-    world = World()
+def example(separator: str = "+") -> WorldSpec:
+    world = WorldSpec()
     world.add_domain("example.org", detail_separator=separator)
     world.add_domain("shop.test")
     for text in ("bob@example.org", "ann@example.org", "bob@shop.test"):
@@ -27,13 +27,13 @@ def example(separator: str = "+") -> World:
     return world
 
 
-def alias(world: World, name: str, *targets: str) -> None:
+def alias(world: WorldSpec, name: str, *targets: str) -> None:
     """Declare an alias although its targets are not there yet, as a loop needs it."""
     world.add_alias(address(name), [address("x@elsewhere.test")])
     world.add_alias(address(name), [address(target) for target in targets])
 
 
-def accounts(world: World, text: str) -> list[str]:
+def accounts(world: WorldSpec, text: str) -> list[str]:
     return [str(each) for each in resolve(world, address(text)).accounts]
 
 
@@ -170,7 +170,7 @@ def test_address_elsewhere_is_onward() -> None:
         {"quota": 1000},
         {"quota_messages": 0},
         {"auto_reply": AutoReply("away")},
-        {"forward": Forward((address("x@elsewhere.test"),))},
+        {"forward": ForwardTo((address("x@elsewhere.test"),))},
         {"disabled": True},
     ],
 )

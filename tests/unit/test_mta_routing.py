@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.mta.routing import Addresses, Ask, Found, MailHost, Route, find_addresses, find_route
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
+from fakemail.mta.routing import Addresses, DnsAnswer, DnsQuery, MailHost, Route, find_addresses, find_route
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
 
 
 def route(
     *values: tuple[int, str], kind: str = "NOERROR", domain: str = "example.org", own: str = "relay.test", seed: int = 1
 ) -> Route:  # fmt: skip
-    questions = find_route(domain, own_name=own, chance=Chance(seed))
-    assert next(questions) == Ask(domain, "MX")
+    questions = find_route(domain, own_name=own, chance=SeededRandom(seed))
+    assert next(questions) == DnsQuery(domain, "MX")
     with pytest.raises(StopIteration) as end:
-        questions.send(Found(kind, values))
+        questions.send(DnsAnswer(kind, values))
     found: Route = end.value.value
     return found
 
@@ -47,12 +47,12 @@ def test_equal_preferences_are_shuffled_by_the_seed() -> None:
 
 
 def test_different_preferences_leave_chance_alone() -> None:
-    chance = Chance(1)
+    chance = SeededRandom(1)
     questions = find_route("example.org", own_name="relay.test", chance=chance)
     next(questions)
     with pytest.raises(StopIteration):
-        questions.send(Found("NOERROR", ((1, "a.test"), (2, "b.test"))))
-    assert chance.token() == Chance(1).token()
+        questions.send(DnsAnswer("NOERROR", ((1, "a.test"), (2, "b.test"))))
+    assert chance.token() == SeededRandom(1).token()
 
 
 @pytest.mark.parametrize("kind", ["NODATA", "NOERROR"])
@@ -113,20 +113,20 @@ def test_own_host_is_the_domain_without_mx(kind: str) -> None:
 
 def test_address_literal_asks_nobody() -> None:
     with pytest.raises(StopIteration) as end:
-        next(find_route("[192.0.2.1]", own_name="relay.test", chance=Chance(1)))
+        next(find_route("[192.0.2.1]", own_name="relay.test", chance=SeededRandom(1)))
     assert end.value.value == Route((MailHost(0, "[192.0.2.1]"),))
 
 
 # Addresses --------------------------------------------------------------------------------------------
 
 
-def addresses(host: str, **found: Found) -> tuple[str, ...]:
+def addresses(host: str, **found: DnsAnswer) -> tuple[str, ...]:
     questions = find_addresses(host)
     try:
         ask = next(questions)
         while True:
             assert ask.name == host
-            ask = questions.send(found.get(ask.type, Found("NODATA")))
+            ask = questions.send(found.get(ask.type, DnsAnswer("NODATA")))
     except StopIteration as end:
         result: Addresses = end.value
         return result.found
@@ -134,27 +134,29 @@ def addresses(host: str, **found: Found) -> tuple[str, ...]:
 
 def test_both_families_ipv4_first() -> None:
     assert addresses(
-        "mx.test", AAAA=Found("NOERROR", ("2001:db8::1",)), A=Found("NOERROR", ("192.0.2.1", "192.0.2.2"))
+        "mx.test",
+        AAAA=DnsAnswer("NOERROR", ("2001:db8::1",)),
+        A=DnsAnswer("NOERROR", ("192.0.2.1", "192.0.2.2")),
     ) == ("192.0.2.1", "192.0.2.2", "2001:db8::1")
 
 
 def test_name_behind_a_cname_counts() -> None:
     # RFC 5321 §5.1 allows it no more, everybody does it: DNS follows the CNAME, the addresses are there.
-    assert addresses("alias.test", A=Found("NOERROR", ("192.0.2.1",))) == ("192.0.2.1",)
+    assert addresses("alias.test", A=DnsAnswer("NOERROR", ("192.0.2.1",))) == ("192.0.2.1",)
 
 
 @pytest.mark.parametrize("kind", ["NODATA", "NXDOMAIN", "SERVFAIL"])
 def test_no_addresses(kind: str) -> None:
-    assert addresses("mx.test", A=Found(kind), AAAA=Found(kind)) == ()
+    assert addresses("mx.test", A=DnsAnswer(kind), AAAA=DnsAnswer(kind)) == ()
 
 
 @pytest.mark.parametrize(("kind", "failed"), [("NODATA", False), ("NXDOMAIN", False), ("TIMEOUT", True)])
 def test_dns_that_fails_is_told_apart_from_no_address(kind: str, failed: bool) -> None:
     questions = find_addresses("mx.test")
     next(questions)
-    questions.send(Found(kind))
+    questions.send(DnsAnswer(kind))
     with pytest.raises(StopIteration) as end:
-        questions.send(Found("NODATA"))
+        questions.send(DnsAnswer("NODATA"))
     assert end.value.value == Addresses((), failed)
 
 

@@ -7,28 +7,28 @@ from itertools import pairwise
 
 import pytest
 
-from fakemail.mta.schedule import TABLE, Next, Schedule, Tried, judge
-from fakemail.terms.duration import days, hours, minutes
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.mta.schedule import TABLE, AttemptResult, NextStep, RetrySchedule, judge
+from fakemail.types.duration import days, hours, minutes
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 
 def test_the_table_has_a_row_for_everything():
-    assert set(TABLE) == {(tried, old) for tried in Tried for old in (False, True)}
+    assert set(TABLE) == {(tried, old) for tried in AttemptResult for old in (False, True)}
 
 
 @pytest.mark.parametrize(
     ("reply", "reason", "tried"),
     [
-        (Reply(250, "2.0.0"), None, Tried.TAKEN),
-        (Reply(451, "4.7.1"), None, Tried.NOT_NOW),
-        (Reply(550, "5.1.1"), Reason.NO_SUCH_USER, Tried.NEVER),
-        (None, Reason.NO_SUCH_DOMAIN, Tried.NEVER),
-        (None, Reason.NULL_MX, Tried.NEVER),
-        (None, Reason.DNS_TEMPORARY, Tried.NOT_NOW),
-        (None, Reason.CONNECTION_REFUSED, Tried.NOT_NOW),
-        (None, Reason.CONNECTION_LOST, Tried.NOT_NOW),
+        (Reply(250, "2.0.0"), None, AttemptResult.TAKEN),
+        (Reply(451, "4.7.1"), None, AttemptResult.NOT_NOW),
+        (Reply(550, "5.1.1"), Reason.NO_SUCH_USER, AttemptResult.NEVER),
+        (None, Reason.NO_SUCH_DOMAIN, AttemptResult.NEVER),
+        (None, Reason.NULL_MX, AttemptResult.NEVER),
+        (None, Reason.DNS_TEMPORARY, AttemptResult.NOT_NOW),
+        (None, Reason.CONNECTION_REFUSED, AttemptResult.NOT_NOW),
+        (None, Reason.CONNECTION_LOST, AttemptResult.NOT_NOW),
     ],
 )
 def test_how_an_attempt_is_judged(reply, reason, tried):
@@ -38,41 +38,41 @@ def test_how_an_attempt_is_judged(reply, reason, tried):
 @pytest.mark.parametrize(
     ("enhanced", "tried"),
     [
-        (None, Tried.NOT_NOW),
-        ("5.0.0", Tried.NOT_NOW),
-        ("5.3.0", Tried.NOT_NOW),
-        ("5.5.3", Tried.NOT_NOW),
-        ("5.2.2", Tried.NEVER),  # the mailbox is full
-        ("5.2.3", Tried.NEVER),  # the message is too long for it
-        ("5.3.4", Tried.NEVER),  # the message is too big
-        ("5.7.1", Tried.NEVER),
+        (None, AttemptResult.NOT_NOW),
+        ("5.0.0", AttemptResult.NOT_NOW),
+        ("5.3.0", AttemptResult.NOT_NOW),
+        ("5.5.3", AttemptResult.NOT_NOW),
+        ("5.2.2", AttemptResult.NEVER),  # the mailbox is full
+        ("5.2.3", AttemptResult.NEVER),  # the message is too long for it
+        ("5.3.4", AttemptResult.NEVER),  # the message is too big
+        ("5.7.1", AttemptResult.NEVER),
     ],
 )
 def test_552_to_rcpt_means_too_many_recipients_unless_it_says_otherwise(enhanced, tried):
     """RFC 5321 §4.5.3.1.10."""
     assert judge(Reply(552, enhanced), None, at=Stage.SMTP_RCPT) is tried
-    assert judge(Reply(552, enhanced), None, at=Stage.SMTP_END) is Tried.NEVER
-    assert judge(Reply(550, enhanced), None, at=Stage.SMTP_RCPT) is Tried.NEVER
+    assert judge(Reply(552, enhanced), None, at=Stage.SMTP_END) is AttemptResult.NEVER
+    assert judge(Reply(550, enhanced), None, at=Stage.SMTP_RCPT) is AttemptResult.NEVER
 
 
 def test_retries_come_ever_later_and_the_last_one_at_the_very_end():
     """RFC 5321 §4.5.4.1."""
-    schedule = Schedule()
+    schedule = RetrySchedule()
     age, attempts, ages = timedelta(), 0, []
     while True:
         attempts += 1
-        step, gap = schedule.decide(Tried.NOT_NOW, age=age, attempts=attempts)
-        if step is not Next.RETRY:
+        step, gap = schedule.decide(AttemptResult.NOT_NOW, age=age, attempts=attempts)
+        if step is not NextStep.RETRY:
             break
         age += gap
         ages.append(age)
-    assert step is Next.EXPIRE
+    assert step is NextStep.EXPIRE
     assert ages[:4] == [minutes(5), minutes(15), minutes(35), minutes(75)]
     assert ages[-1] == days(5)
     assert all(gap <= hours(4) for gap in (b - a for a, b in pairwise(ages)))
 
 
 def test_a_final_no_is_returned_at_any_age():
-    assert Schedule().decide(Tried.NEVER, age=timedelta(), attempts=1)[0] is Next.RETURN
-    assert Schedule().decide(Tried.NEVER, age=days(9), attempts=40)[0] is Next.RETURN
-    assert Schedule().decide(Tried.TAKEN, age=days(9), attempts=40)[0] is Next.DONE
+    assert RetrySchedule().decide(AttemptResult.NEVER, age=timedelta(), attempts=1)[0] is NextStep.RETURN
+    assert RetrySchedule().decide(AttemptResult.NEVER, age=days(9), attempts=40)[0] is NextStep.RETURN
+    assert RetrySchedule().decide(AttemptResult.TAKEN, age=days(9), attempts=40)[0] is NextStep.DONE

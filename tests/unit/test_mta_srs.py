@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.mta.srs import Srs
-from fakemail.terms.address import Address, address
+from fakemail.types.address import Address, address
 
 NOW = datetime(2024, 5, 17, tzinfo=UTC)
 SRS = Srs(b"secret")

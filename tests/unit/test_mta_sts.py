@@ -8,7 +8,7 @@ import pytest
 
 from fakemail.errors import ProtocolError
 from fakemail.model.transport_security import LONGEST_AGE
-from fakemail.mta.sts import MAX_SIZE, Kept, Policy, read_id, read_policy, write_policy
+from fakemail.mta.sts import MAX_SIZE, CachedPolicy, StsPolicy, read_id, read_policy, write_policy
 
 GOOD = "version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
 
@@ -37,7 +37,7 @@ def test_ids(texts: list[bytes], id: str | None) -> None:
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_the_example_of_the_standard(ends: str) -> None:
     policy = read_policy(GOOD.replace("\n", ends).encode())
-    assert policy == Policy("enforce", 604800, ("mail.example.com", "*.example.net"))
+    assert policy == StsPolicy("enforce", 604800, ("mail.example.com", "*.example.net"))
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_other_octets_are_no_policy() -> None:
 
 def test_what_does_not_matter() -> None:
     extra = "future: value\n\nmode: testing\nmx\t:  Mail.Example.COM \n"
-    assert read_policy((GOOD + extra).encode()) == Policy(
+    assert read_policy((GOOD + extra).encode()) == StsPolicy(
         "enforce", 604800, ("mail.example.com", "*.example.net", "mail.example.com")
     )
 
 
 def test_mode_none_needs_no_mx_and_age_has_an_end() -> None:
     policy = read_policy(b"version: STSv1\nmode: none\nmax_age: 9999999999\n")
-    assert policy == Policy("none", LONGEST_AGE)
+    assert policy == StsPolicy("none", LONGEST_AGE)
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_hosts_of_a_policy(host: str, fits: bool) -> None:  # RFC 8461 §4.1
 
 
 def test_a_policy_is_read_as_it_is_written() -> None:
-    policy = Policy("testing", 1, ("*.example.org",))
+    policy = StsPolicy("testing", 1, ("*.example.org",))
     assert read_policy(write_policy(policy).encode()) == policy
     assert str(policy) == write_policy(policy)
 
 
 def test_a_policy_grows_old() -> None:
     start = datetime(2026, 5, 1, tzinfo=UTC)
-    kept = Kept("1", Policy("enforce", 60, ("a.test",)), start)
+    kept = CachedPolicy("1", StsPolicy("enforce", 60, ("a.test",)), start)
     assert kept.is_fresh(start + timedelta(seconds=59))
     assert not kept.is_fresh(start + timedelta(seconds=60))

@@ -8,10 +8,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fakemail.mail.message import MessageView
-from fakemail.mail.tls_report import TlsFailure, TlsPolicyReport
-from fakemail.mta.tls_report import Applied, Count, Failure, Report, read_recipients, write
-from fakemail.terms.address import Address
+from fakemail.message.message import MessageView
+from fakemail.message.tls_report import TlsFailure, TlsPolicyReport
+from fakemail.mta.tls_report import (
+    AppliedPolicy,
+    SessionCount,
+    TlsFailureDetail,
+    TlsReportData,
+    read_recipients,
+    write,
+)
+from fakemail.types.address import Address
 
 
 @pytest.mark.parametrize(
@@ -30,9 +37,11 @@ def test_recipients(texts: list[bytes], addresses: list[str]) -> None:  # RFC 84
     assert [str(each) for each in read_recipients(texts)] == addresses
 
 
-def report() -> Report:
-    failures = Counter({Failure("certificate-expired", "mx.example.org", "192.0.2.1", "192.0.2.2", "old"): 3})
-    return Report(
+def report() -> TlsReportData:
+    failures = Counter(
+        {TlsFailureDetail("certificate-expired", "mx.example.org", "192.0.2.1", "192.0.2.2", "old"): 3}
+    )
+    return TlsReportData(
         "smtp.shop.test",
         "example.org",
         Address("tls", "example.org"),
@@ -40,8 +49,10 @@ def report() -> Report:
         datetime(2026, 5, 2, tzinfo=UTC),
         "ABC00001",
         {
-            Applied("sts", ("version: STSv1", "mode: enforce"), ("mx.example.org",)): Count(5, failures),
-            Applied("no-policy-found"): Count(1),
+            AppliedPolicy("sts", ("version: STSv1", "mode: enforce"), ("mx.example.org",)): SessionCount(
+                5, failures
+            ),
+            AppliedPolicy("no-policy-found"): SessionCount(1),
         },
     )
 

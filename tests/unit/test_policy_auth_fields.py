@@ -9,35 +9,35 @@ from hypothesis import strategies as st
 
 from fake_dns import FakeDns
 from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import (
+    AuthResult,
     DkimResult,
     DmarcResult,
     IprevResult,
-    Result,
     SignatureResult,
     SpfResult,
 )
 
 SIGNED = SignatureResult(
-    Status.PASS,
+    AuthStatus.PASS,
     domain="shop.test",
     selector="s1",
     identity="@shop.test",
     algorithm="rsa-sha256",
     signature="AuUoFEfD",
 )
-BAD = SignatureResult(Status.FAIL, 'the body was "changed"', domain="eve.test", selector="s2")
+BAD = SignatureResult(AuthStatus.FAIL, 'the body was "changed"', domain="eve.test", selector="s2")
 
 
 def test_each_result_is_a_clause() -> None:
     field = authentication_results(
         "mx.example",
         [
-            SpfResult(Status.SOFTFAIL, "rather not", "shop.test", sender="ann@shop.test"),
-            DkimResult(Status.PASS, signatures=(SIGNED, BAD)),
-            DmarcResult(Status.PASS, domain="shop.test", policy="reject"),
-            IprevResult(Status.PERMERROR, "no name", address="2001:db8::1"),
+            SpfResult(AuthStatus.SOFTFAIL, "rather not", "shop.test", sender="ann@shop.test"),
+            DkimResult(AuthStatus.PASS, signatures=(SIGNED, BAD)),
+            DmarcResult(AuthStatus.PASS, domain="shop.test", policy="reject"),
+            IprevResult(AuthStatus.PERMERROR, "no name", address="2001:db8::1"),
         ],
     )
     assert field == (
@@ -52,7 +52,7 @@ def test_each_result_is_a_clause() -> None:
 
 
 def test_others_can_read_it() -> None:
-    field = authentication_results("mx.example", [DkimResult(Status.PASS, signatures=(SIGNED, BAD))])
+    field = authentication_results("mx.example", [DkimResult(AuthStatus.PASS, signatures=(SIGNED, BAD))])
     read = authres.AuthenticationResultsHeader.parse(field.decode().strip())
     assert read.authserv_id == "mx.example"
     assert [(each.method, each.result) for each in read.results] == [("dkim", "pass"), ("dkim", "fail")]
@@ -64,24 +64,26 @@ def test_nothing_was_checked() -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_a_stranger_s_words_end_neither_clause_nor_field(sentence: str, domain: str, sender: str) -> None:
-    results: list[Result] = [
-        SpfResult(Status.FAIL, sentence, domain, sender=sender),
+    results: list[AuthResult] = [
+        SpfResult(AuthStatus.FAIL, sentence, domain, sender=sender),
         DkimResult(
-            Status.FAIL, signatures=(SignatureResult(Status.FAIL, sentence, domain, selector=sender),)
+            AuthStatus.FAIL, signatures=(SignatureResult(AuthStatus.FAIL, sentence, domain, selector=sender),)
         ),
     ]
     field = authentication_results("mx.example", results)
     read = authres.AuthenticationResultsHeader.parse(field.decode().strip())
     assert [(each.method, each.result) for each in read.results] == [("spf", "fail"), ("dkim", "fail")]
     facts = FakeDns().facts(helo=sender)
-    line = received_spf(SpfResult(Status.FAIL, sentence, domain, sender=sender), facts)
+    line = received_spf(SpfResult(AuthStatus.FAIL, sentence, domain, sender=sender), facts)
     assert line.startswith(b"Received-SPF: fail (mx.example: ")
     assert all(each.startswith(b"\t") for each in line.split(b"\r\n")[1:-1])
     assert line.endswith(b";\r\n")
 
 
 def test_received_spf() -> None:
-    result = SpfResult(Status.PASS, "it may (really)", "shop.test", sender="ann@shop.test", mechanism="mx")
+    result = SpfResult(
+        AuthStatus.PASS, "it may (really)", "shop.test", sender="ann@shop.test", mechanism="mx"
+    )
     assert received_spf(result, FakeDns().facts()) == (
         b"Received-SPF: pass (mx.example: it may  really )\r\n"
         b"\tclient-ip=203.0.113.5;\r\n"

@@ -10,22 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakemail.mail import samples
-from fakemail.model.filtering import BULK_PACKS, BULK_RULES
-from fakemail.model.policy import Outcome, Rate
-from fakemail.policy.bulk.packs import PACKS, check
-from fakemail.policy.bulk.rules import RULES, Case
-from fakemail.policy.bulk.volume import Volume
-from fakemail.policy.finding import Status
+from fakemail.message import samples
+from fakemail.model.content_rules import BULK_PACKS, BULK_RULES
+from fakemail.model.policy import Disposition, RateLimit
+from fakemail.policy.bulk.bulk_volume import BulkVolume
+from fakemail.policy.bulk.receivers import PACKS, check
+from fakemail.policy.bulk.rules import RULES, BulkMessage
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import DkimResult, DmarcResult, IprevResult, SignatureResult, SpfResult
 from fakemail.smtp.replies import reply_to
-from fakemail.terms.channel import Channel
-from fakemail.terms.reply import Reply
-from fakemail.terms.verdict import deferred
+from fakemail.types.channel import Channel
+from fakemail.types.reply import Reply
+from fakemail.types.verdict import deferred
 from judging import NOW, facts
 
 LISTS = ("From", "List-Unsubscribe", "List-Unsubscribe-Post")
-SIGNED = SignatureResult(Status.PASS, domain="example.com", signed=LISTS)
+SIGNED = SignatureResult(AuthStatus.PASS, domain="example.com", signed=LISTS)
 NEWS = samples.newsletter()
 TLS = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 
@@ -42,23 +42,23 @@ class Auth:
 
 # Everything is as it should be.
 GOOD = Auth(
-    SpfResult(Status.PASS, domain="example.com"),
-    DkimResult(Status.PASS, domain="example.com", signatures=(SIGNED,)),
-    DmarcResult(Status.PASS, policy="none", aligned=("spf", "dkim")),
-    IprevResult(Status.PASS),
+    SpfResult(AuthStatus.PASS, domain="example.com"),
+    DkimResult(AuthStatus.PASS, domain="example.com", signatures=(SIGNED,)),
+    DmarcResult(AuthStatus.PASS, policy="none", aligned=("spf", "dkim")),
+    IprevResult(AuthStatus.PASS),
 )
-NO_SPF = replace(GOOD, spf=SpfResult(Status.FAIL, "192.0.2.9 is not in it", "example.com"))
-NO_DKIM = replace(GOOD, dkim=DkimResult(Status.NONE, "there is no DKIM signature in it"))
+NO_SPF = replace(GOOD, spf=SpfResult(AuthStatus.FAIL, "192.0.2.9 is not in it", "example.com"))
+NO_DKIM = replace(GOOD, dkim=DkimResult(AuthStatus.NONE, "there is no DKIM signature in it"))
 NEITHER = replace(NO_SPF, dkim=NO_DKIM.dkim)
-NO_DMARC = replace(GOOD, dmarc=DmarcResult(Status.NONE, aligned=("spf",)))
-UNALIGNED = replace(GOOD, dmarc=DmarcResult(Status.FAIL, policy="none"))
-NO_NAME = replace(GOOD, iprev=IprevResult(Status.PERMERROR, "192.0.2.9 has no name in reverse DNS"))
+NO_DMARC = replace(GOOD, dmarc=DmarcResult(AuthStatus.NONE, aligned=("spf",)))
+UNALIGNED = replace(GOOD, dmarc=DmarcResult(AuthStatus.FAIL, policy="none"))
+NO_NAME = replace(GOOD, iprev=IprevResult(AuthStatus.PERMERROR, "192.0.2.9 has no name in reverse DNS"))
 NOT_COVERED = replace(GOOD, dkim=replace(GOOD.dkim, signatures=(replace(SIGNED, signed=("From",)),)))
-NOT_GOOD = replace(GOOD, dkim=replace(GOOD.dkim, signatures=(replace(SIGNED, result=Status.FAIL),)))
+NOT_GOOD = replace(GOOD, dkim=replace(GOOD.dkim, signatures=(replace(SIGNED, result=AuthStatus.FAIL),)))
 
 
-def case(raw: bytes = NEWS, auth: Auth = GOOD, *, channel: Channel | None = TLS, **more: Any) -> Case:
-    return Case(facts(raw, channel=channel), auth, **more)
+def case(raw: bytes = NEWS, auth: Auth = GOOD, *, channel: Channel | None = TLS, **more: Any) -> BulkMessage:
+    return BulkMessage(facts(raw, channel=channel), auth, **more)
 
 
 def without(name: bytes, raw: bytes = NEWS) -> bytes:
@@ -87,17 +87,17 @@ ROWS = [
     ("one_click", case(auth=NOT_COVERED), "no DKIM signature that passes covers"),
     ("one_click", case(auth=NOT_GOOD), "no DKIM signature that passes covers"),
     ("unsubscribe_link", case(samples.plain()), "no link in the text"),
-    ("rate", case(rate=Rate(0, timedelta(hours=1))), "192.0.2.9 has sent 0 messages in 1:00:00"),
+    ("rate", case(rate=RateLimit(0, timedelta(hours=1))), "192.0.2.9 has sent 0 messages in 1:00:00"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("name", "asked", "words"), ROWS, ids=[f"{at}-{row[0]}" for at, row in enumerate(ROWS)]
 )
-def test_a_rule_finds_what_it_is_for(name: str, asked: Case, words: str) -> None:
+def test_a_rule_finds_what_it_is_for(name: str, asked: BulkMessage, words: str) -> None:
     flaw = RULES[name].look(asked)
     assert flaw is not None
-    assert flaw.status is Status.FAIL
+    assert flaw.status is AuthStatus.FAIL
     assert words in flaw.sentence
 
 
@@ -112,7 +112,7 @@ def test_every_rule_has_a_row_a_reply_and_advice() -> None:
 
 @pytest.mark.parametrize("pack", PACKS.values(), ids=list(PACKS))
 def test_a_good_newsletter_is_taken_by_all(pack) -> None:
-    assert [found for _, found in check(case(), pack) if found.status is not Status.PASS] == []
+    assert [found for _, found in check(case(), pack) if found.status is not AuthStatus.PASS] == []
 
 
 def test_there_are_the_packs_that_can_be_asked_for() -> None:
@@ -122,10 +122,10 @@ def test_there_are_the_packs_that_can_be_asked_for() -> None:
         assert all(demand.rule in RULES for demand in pack.demands)
 
 
-def first(pack: str, asked: Case) -> tuple[str, Outcome, Reply | None]:
+def first(pack: str, asked: BulkMessage) -> tuple[str, Disposition, Reply | None]:
     """The first demand that is not met, what is done, and with which reply."""
     for demand, found in check(asked, PACKS[pack]):
-        if found.status is not Status.PASS:
+        if found.status is not AuthStatus.PASS:
             return demand.rule, demand.outcome, found.reply
     raise AssertionError("everything is met")
 
@@ -148,9 +148,9 @@ def first(pack: str, asked: Case) -> tuple[str, Outcome, Reply | None]:
     ],
 )  # fmt: skip
 def test_replies_are_of_the_receivers_kind(
-    pack: str, asked: Case, rule: str, code: int, enhanced: str
+    pack: str, asked: BulkMessage, rule: str, code: int, enhanced: str
 ) -> None:
-    assert first(pack, asked) == (rule, Outcome.REFUSE, Reply(code, enhanced))
+    assert first(pack, asked) == (rule, Disposition.REFUSE, Reply(code, enhanced))
 
 
 def test_a_reply_names_the_domain_and_the_address() -> None:
@@ -164,32 +164,36 @@ def test_a_reply_names_the_domain_and_the_address() -> None:
 
 @pytest.mark.parametrize(
     ("pack", "outcome"),
-    [("gmail-like", Outcome.ACCEPT), ("yahoo-like", Outcome.QUARANTINE), ("microsoft-like", Outcome.ACCEPT)],
+    [
+        ("gmail-like", Disposition.ACCEPT),
+        ("yahoo-like", Disposition.QUARANTINE),
+        ("microsoft-like", Disposition.ACCEPT),
+    ],
 )
-def test_mail_without_a_way_to_unsubscribe(pack: str, outcome: Outcome) -> None:
+def test_mail_without_a_way_to_unsubscribe(pack: str, outcome: Disposition) -> None:
     assert first(pack, case(without(b"List-Unsubscribe")))[1] is outcome
 
 
 def test_who_sends_little_has_less_to_do() -> None:
     found = [demand.rule for demand, found in check(case(auth=NO_DKIM), PACKS["gmail-like"], is_bulk=False)
-             if found.status is not Status.PASS]  # fmt: skip
+             if found.status is not AuthStatus.PASS]  # fmt: skip
     assert found == []
     found = [demand.rule for demand, found in check(case(auth=NEITHER), PACKS["gmail-like"], is_bulk=False)
-             if found.status is not Status.PASS]  # fmt: skip
+             if found.status is not AuthStatus.PASS]  # fmt: skip
     assert found == ["authenticated"]
     assert [demand.rule for demand, _ in check(case(), PACKS["microsoft-like"], is_bulk=False)] == ["rate"]
 
 
 def test_what_cannot_be_looked_up_is_no_failure() -> None:
-    auth = replace(GOOD, spf=SpfResult(Status.TEMPERROR, "SERVFAIL"))
+    auth = replace(GOOD, spf=SpfResult(AuthStatus.TEMPERROR, "SERVFAIL"))
     [found] = [
-        each for _, each in check(case(auth=auth), PACKS["gmail-like"]) if each.status is not Status.PASS
+        each for _, each in check(case(auth=auth), PACKS["gmail-like"]) if each.status is not AuthStatus.PASS
     ]
-    assert (found.about, found.status, found.reply) == ("spf", Status.TEMPERROR, None)
+    assert (found.about, found.status, found.reply) == ("spf", AuthStatus.TEMPERROR, None)
 
 
 def test_messages_of_a_day_are_counted_and_never_forgotten() -> None:
-    volume = Volume()
+    volume = BulkVolume()
     assert [volume.count("example.org", "example.com", now=NOW) for _ in range(3)] == [1, 2, 3]
     assert volume.count("example.org", "other.test", now=NOW) == 1
     assert volume.count("example.com", "example.com", now=NOW) == 1

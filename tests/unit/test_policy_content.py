@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fakemail.mail import marks, samples
-from fakemail.mail.envelope import Body
-from fakemail.mail.marks import EICAR, GTUBE
-from fakemail.model.filtering import CHECK_GROUPS, CHECK_NAMES, PROGRAMS, Rules
+from fakemail.message import samples, test_patterns
+from fakemail.message.envelope import BodyType
+from fakemail.message.test_patterns import EICAR, GTUBE
+from fakemail.model.content_rules import CHECK_GROUPS, CHECK_NAMES, PROGRAMS, ContentRules
 from fakemail.policy.content.checks import CHECKS, find
-from fakemail.policy.content.matter import Matter
-from fakemail.policy.finding import Status
+from fakemail.policy.content.content_view import ContentView
+from fakemail.policy.finding import AuthStatus
 from fakemail.smtp.replies import refusal
 from judging import facts, findings, flaws, locked, packed, resolver
 
@@ -129,7 +129,7 @@ CLEAN = {
     "attachment": samples.with_attachment(),
     "question": samples.question(),
 }
-LISTS = Rules(url_blocklists=("uribl.test",))
+LISTS = ContentRules(url_blocklists=("uribl.test",))
 LISTED = resolver({"listed.test.uribl.test": "127.0.0.2", "66.2.0.192.uribl.test": "127.0.0.2"})
 
 
@@ -137,8 +137,8 @@ LISTED = resolver({"listed.test.uribl.test": "127.0.0.2", "66.2.0.192.uribl.test
     ("name", "raw", "words"), ROWS, ids=[f"{at}-{row[0]}" for at, row in enumerate(ROWS)]
 )
 def test_a_check_finds_what_it_is_for(name: str, raw: bytes, words: str) -> None:
-    found = findings(raw, LISTS, resolve=LISTED, body=Body.SEVEN_BIT)[name]
-    assert found.status is Status.FAIL
+    found = findings(raw, LISTS, resolve=LISTED, body=BodyType.SEVEN_BIT)[name]
+    assert found.status is AuthStatus.FAIL
     assert words in found.sentence
     assert found.reason is CHECKS[name].reason
 
@@ -173,13 +173,13 @@ def test_words_in_a_link_that_are_no_domain_are_none() -> None:
 
 
 def test_a_message_may_have_a_program_where_programs_are_wanted() -> None:
-    rules = Rules(extensions=PROGRAMS - {"exe"})
+    rules = ContentRules(extensions=PROGRAMS - {"exe"})
     assert "attachment_extension" not in flaws(attached("setup.exe", b"x"), rules)
 
 
 def test_points_are_those_of_the_rules() -> None:
     raw = samples.plain(subject="READ THIS NOW", text="act now\n")
-    rules = Rules(points=(("shouted_subject", 7.0),))
+    rules = ContentRules(points=(("shouted_subject", 7.0),))
     found = findings(raw, rules)
     assert found["shouted_subject"].score == 7.0
     assert found["keywords"].score == 0.5
@@ -221,8 +221,8 @@ def test_the_archive_is_unpacked_once_for_all_checks(monkeypatch: pytest.MonkeyP
     assert opened == ["a.txt", "b.txt"]
 
 
-def matter(raw: bytes, **rules: int) -> Matter:
-    return Matter(facts(raw), Rules(**rules))  # type: ignore[arg-type]
+def matter(raw: bytes, **rules: int) -> ContentView:
+    return ContentView(facts(raw), ContentRules(**rules))  # type: ignore[arg-type]
 
 
 def test_no_more_is_unpacked_than_the_rules_allow() -> None:
@@ -287,8 +287,8 @@ def test_bad_input_is_a_finding(raw: bytes, check: str) -> None:
 
 
 def test_the_marks_are_written_down_nowhere_in_one_piece(tmp_path: Path) -> None:
-    compiled = py_compile.compile(marks.__file__, cfile=str(tmp_path / "marks.pyc"), doraise=True)
-    for path in (marks.__file__, compiled):
+    compiled = py_compile.compile(test_patterns.__file__, cfile=str(tmp_path / "marks.pyc"), doraise=True)
+    for path in (test_patterns.__file__, compiled):
         octets = Path(path).read_bytes()
         assert GTUBE not in octets
         assert EICAR not in octets

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from fake_dns import FakeDns
-from fakemail.mail.message import MessageView
-from fakemail.policy.dmarc import MAX_AUTHOR_DOMAINS, Dmarc
+from fakemail.message.message import MessageView
+from fakemail.policy.dmarc import MAX_AUTHOR_DOMAINS, DmarcCheck
 from fakemail.policy.dmarc_discovery import Discovery, Method
 from fakemail.policy.dmarc_record import read_dmarc_record
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import DkimResult, DmarcResult, SignatureResult, SpfResult
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 
 def record(domain: str, text: str) -> str:
@@ -27,17 +27,17 @@ def judge(
     method: Method = Method.TREE_WALK,
     draw: int = 0,
     own_suffixes: tuple[str, ...] = (),
-    spf_status: Status | None = None,
-    dkim_status: Status = Status.NONE,
+    spf_status: AuthStatus | None = None,
+    dkim_status: AuthStatus = AuthStatus.NONE,
 ) -> DmarcResult:
     """Judge a message of that author; ``spf`` and ``dkim`` are the domains for which those pass."""
     resolve = FakeDns(zone) if isinstance(zone, str) else zone
     raw = f"From: {author}\r\n\r\n".encode() if author else b"Subject: x\r\n\r\n"
-    found = SpfResult(spf_status or (Status.PASS if spf else Status.NONE), domain=spf)
-    signatures = tuple(SignatureResult(Status.PASS, domain=domain) for domain in dkim)
-    signed = DkimResult(Status.PASS if dkim else dkim_status, signatures=signatures)
+    found = SpfResult(spf_status or (AuthStatus.PASS if spf else AuthStatus.NONE), domain=spf)
+    signatures = tuple(SignatureResult(AuthStatus.PASS, domain=domain) for domain in dkim)
+    signed = DkimResult(AuthStatus.PASS if dkim else dkim_status, signatures=signatures)
     discovery = Discovery(resolve, method, own_suffixes)
-    return Dmarc(MessageView(raw), discovery).judge(found, signed, lambda: draw)
+    return DmarcCheck(MessageView(raw), discovery).judge(found, signed, lambda: draw)
 
 
 REJECT = record("shop.test", "v=DMARC1; p=reject")
@@ -239,9 +239,9 @@ def test_dns_that_fails(kind: str) -> None:
 
 
 def test_what_could_not_be_checked_does_not_fail() -> None:
-    assert judge(REJECT, spf_status=Status.TEMPERROR).result == "temperror"
-    assert judge(REJECT, dkim_status=Status.TEMPERROR).result == "temperror"
-    assert judge(REJECT, spf="shop.test", dkim_status=Status.TEMPERROR).result == "pass"
+    assert judge(REJECT, spf_status=AuthStatus.TEMPERROR).result == "temperror"
+    assert judge(REJECT, dkim_status=AuthStatus.TEMPERROR).result == "temperror"
+    assert judge(REJECT, spf="shop.test", dkim_status=AuthStatus.TEMPERROR).result == "pass"
 
 
 def test_messages_without_an_author() -> None:
@@ -275,6 +275,6 @@ def test_trace_tells_each_question_once() -> None:
 
 def test_nothing_but_the_record_is_asked_for_before_it_matters() -> None:
     dns = FakeDns(record("shop.test", "v=DMARC1; p=none"))
-    check = Dmarc(MessageView(b"From: ann@shop.test\r\n\r\n"), Discovery(dns))
+    check = DmarcCheck(MessageView(b"From: ann@shop.test\r\n\r\n"), Discovery(dns))
     assert not check.may_be_enforced
     assert dns.asked == [("_dmarc.shop.test", "TXT")]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakemail.policy.greylist import Greylist, triplet
-from fakemail.terms.address import NULL_PATH, Address
+from fakemail.types.address import NULL_PATH, Address
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 BOB = Address("bob", "example.org")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fake_dns import FakeDns
-from fakemail.mail.message import MessageView
+from fakemail.message.message import MessageView
 from fakemail.policy.bimi import check_bimi
 from fakemail.policy.dmarc_discovery import Discovery
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.iprev import MAX_NAMES, check_iprev
 from fakemail.policy.results import BimiResult, DmarcResult
 
@@ -53,7 +53,7 @@ def test_iprev_asks_about_ten_names_at_most() -> None:
     assert len(dns.asked) == 1 + MAX_NAMES
 
 
-PASSED = DmarcResult(Status.PASS, domain="news.shop.test", policy="reject")
+PASSED = DmarcResult(AuthStatus.PASS, domain="news.shop.test", policy="reject")
 
 
 def bimi(zone: str, *, dmarc: DmarcResult = PASSED, field: str = "") -> BimiResult:
@@ -92,5 +92,7 @@ def test_bimi_records_without_a_picture(record: str, result: str) -> None:
 
 
 def test_bimi_needs_dmarc() -> None:
-    assert "this is fail" in bimi("", dmarc=DmarcResult(Status.FAIL)).sentence
-    assert "p=none" in bimi("", dmarc=DmarcResult(Status.PASS, domain="shop.test", policy="none")).sentence
+    assert "this is fail" in bimi("", dmarc=DmarcResult(AuthStatus.FAIL)).sentence
+    assert (
+        "p=none" in bimi("", dmarc=DmarcResult(AuthStatus.PASS, domain="shop.test", policy="none")).sentence
+    )

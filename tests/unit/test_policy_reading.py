@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from fakemail import DeclarationError, MailNet, hours, minutes
-from fakemail.model.policy import HONOUR, Outcome, Policy, Rate, Then
-from fakemail.model.policy_reading import policy_kinds, read_policy, write
+from fakemail.model.policy import HONOUR, Disposition, DispositionMap, Policy, RateLimit
+from fakemail.model.policy_schema import policy_kinds, read_policy, write
 
 EVERY = {
     "dnsbl": {"zen.example": "refuse", "grey.example": "tag"},
@@ -54,11 +54,11 @@ def test_every_keyword_can_be_read_and_written():
 
 def test_what_is_read():
     policy = read_policy("example.org", EVERY)
-    assert policy.dnsbl == Then(
-        (("zen.example", Outcome.REFUSE), ("grey.example", Outcome.TAG)), fails_open=True
+    assert policy.dnsbl == DispositionMap(
+        (("zen.example", Disposition.REFUSE), ("grey.example", Disposition.TAG)), fails_open=True
     )
-    assert policy.ptr == Then((("fail", Outcome.REFUSE),))
-    assert policy.address_rate == Rate(100, timedelta(hours=1))
+    assert policy.ptr == DispositionMap((("fail", Disposition.REFUSE),))
+    assert policy.address_rate == RateLimit(100, timedelta(hours=1))
     assert policy.dnswl == ("good.example",)
     assert read_policy("x", {}).dmarc == read_policy("x", {"dmarc": "honour"}).dmarc == HONOUR
     assert read_policy("x", {"greylist": None}) == Policy(), "nothing is as usual"

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakemail.policy.finding import Status
+from fakemail.policy.finding import AuthStatus
 from fakemail.policy.scanners import clamav, rspamd, spamassassin
-from fakemail.policy.scanners.scan import Question, Scan
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult
 from fakemail.policy.scanners.table import SCANNERS
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 RAW = b"From: ann@shop.test\r\n\r\nHello\r\n"
-QUESTION = Question(
+QUESTION = ScanRequest(
     RAW, "192.0.2.9", "mail.shop.test", "ann@shop.test", ("bob@example.org", "joe@example.org")
 )
 SPAM = b"SPAMD/1.1 0 EX_OK\r\nContent-length: 20\r\nSpam: True ; 1003.4 / 5.0\r\n\r\nGTUBE,MISSING_DATE\r\n"
@@ -34,10 +34,10 @@ def test_spamd_is_asked_for_the_rules_that_match() -> None:
 
 def test_clamd_is_sent_chunks() -> None:
     assert clamav.request(QUESTION) == b"zINSTREAM\0" + b"\0\0\0\x1e" + RAW + bytes(4)
-    large = clamav.request(Question(b"x" * 100_000))
+    large = clamav.request(ScanRequest(b"x" * 100_000))
     assert len(large) == 10 + 100_000 + 3 * 4
     assert large[10:14] == b"\0\x01\0\0"
-    assert clamav.request(Question(b"")) == b"zINSTREAM\0" + bytes(4)
+    assert clamav.request(ScanRequest(b"")) == b"zINSTREAM\0" + bytes(4)
 
 
 def test_rspamd_is_told_the_envelope() -> None:
@@ -55,7 +55,7 @@ def test_rspamd_is_told_the_envelope() -> None:
 
 
 def test_nothing_in_an_envelope_ends_a_field() -> None:
-    request = rspamd.request(Question(RAW, sender="a\r\nX: 1@shop.test", helo="grüße"))
+    request = rspamd.request(ScanRequest(RAW, sender="a\r\nX: 1@shop.test", helo="grüße"))
     assert b"From: a??X: 1@shop.test\r\n" in request
     assert b"Helo: gr??e\r\n" in request.replace("ü".encode(), b"?") or b"Helo: gr??e" in request
 
@@ -63,20 +63,24 @@ def test_nothing_in_an_envelope_ends_a_field() -> None:
 @pytest.mark.parametrize(
     ("read", "answer", "scan"),
     [
-        (spamassassin.read, SPAM, Scan("spamassassin", True, 1003.4, 5.0, ("GTUBE", "MISSING_DATE"))),
-        (spamassassin.read, HAM, Scan("spamassassin", False, -0.1, 5.0)),
-        (clamav.read, b"stream: OK\0", Scan("clamav")),
-        (clamav.read, b"stream: Win.Test.EICAR_HDB-1 FOUND\0", Scan("clamav", True, names=("Win.Test.EICAR_HDB-1",))),
-        (rspamd.read, answered(), Scan("rspamd", False, 1.5, 15.0, advice="no action")),
-        (rspamd.read, answered(action="greylist", score=5), Scan("rspamd", False, 5, 15.0, advice="greylist")),
+        (spamassassin.read, SPAM, ScanResult("spamassassin", True, 1003.4, 5.0, ("GTUBE", "MISSING_DATE"))),
+        (spamassassin.read, HAM, ScanResult("spamassassin", False, -0.1, 5.0)),
+        (clamav.read, b"stream: OK\0", ScanResult("clamav")),
+        (
+            clamav.read,
+            b"stream: Win.Test.EICAR_HDB-1 FOUND\0",
+            ScanResult("clamav", True, names=("Win.Test.EICAR_HDB-1",)),
+        ),
+        (rspamd.read, answered(), ScanResult("rspamd", False, 1.5, 15.0, advice="no action")),
+        (rspamd.read, answered(action="greylist", score=5), ScanResult("rspamd", False, 5, 15.0, advice="greylist")),
         (
             rspamd.read,
             answered(action="reject", symbols={"GTUBE": {"score": 0}, "X": {"score": 2.5}, "Y": {}}),
-            Scan("rspamd", True, 1.5, 15.0, ("X", "Y"), "reject"),
+            ScanResult("rspamd", True, 1.5, 15.0, ("X", "Y"), "reject"),
         ),
     ],
 )  # fmt: skip
-def test_an_answer(read, answer: bytes, scan: Scan) -> None:
+def test_an_answer(read, answer: bytes, scan: ScanResult) -> None:
     assert read(answer) == scan
 
 
@@ -103,18 +107,18 @@ def test_an_answer_that_is_none(read, answer: bytes, words: str) -> None:
     scan = read(answer)
     assert words in scan.failure
     found = scan.finding
-    assert (found.status, found.reason) == (Status.TEMPERROR, Reason.SCANNER_UNAVAILABLE)
+    assert (found.status, found.reason) == (AuthStatus.TEMPERROR, Reason.SCANNER_UNAVAILABLE)
     assert words in found.sentence
 
 
 def test_findings() -> None:
     spam = spamassassin.read(SPAM).finding
-    assert (spam.status, spam.reason, spam.about) == (Status.FAIL, Reason.SPAM, "spamassassin")
+    assert (spam.status, spam.reason, spam.about) == (AuthStatus.FAIL, Reason.SPAM, "spamassassin")
     assert spam.sentence == "spamassassin found 1003.4 of 5 points; GTUBE, MISSING_DATE"
     virus = clamav.read(b"stream: Bad FOUND\0").finding
-    assert (virus.status, virus.reason, virus.sentence) == (Status.FAIL, Reason.VIRUS, "clamav found Bad")
+    assert (virus.status, virus.reason, virus.sentence) == (AuthStatus.FAIL, Reason.VIRUS, "clamav found Bad")
     good = clamav.read(b"stream: OK\0").finding
-    assert (good.status, good.reason, good.sentence) == (Status.PASS, None, "clamav found nothing")
+    assert (good.status, good.reason, good.sentence) == (AuthStatus.PASS, None, "clamav found nothing")
 
 
 @given(st.binary(max_size=200) | st.sampled_from([SPAM, HAM, answered()]).flatmap(

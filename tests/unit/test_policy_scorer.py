@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from fakemail.errors import DeclarationError
-from fakemail.mail.message import MessageView
-from fakemail.model.filtering import KEYWORDS, Rules, Thresholds, read_rules, read_thresholds
+from fakemail.message.message import MessageView
+from fakemail.model.content_rules import KEYWORDS, ContentRules, Thresholds, read_rules, read_thresholds
 from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.content.scorer import Score, score, with_fields
-from fakemail.policy.finding import Finding, Status
+from fakemail.policy.content.scorer import SpamScore, score, with_fields
+from fakemail.policy.finding import AuthStatus, Finding
 
 
 def found(name: str, points: float) -> Finding:
-    return Finding(name, Status.FAIL, "something", score=points)
+    return Finding(name, AuthStatus.FAIL, "something", score=points)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_wrong_thresholds(value: object, words: str) -> None:
 
 def test_points_are_added_up() -> None:
     result = score(
-        [found("a", 1.1), found("b", 2.2), Finding("c", Status.PASS), found("a", 0.1), found("d", -1)]
+        [found("a", 1.1), found("b", 2.2), Finding("c", AuthStatus.PASS), found("a", 0.1), found("d", -1)]
     )
-    assert result == Score(2.4, 5.0, ("a", "b", "d"))
+    assert result == SpamScore(2.4, 5.0, ("a", "b", "d"))
     assert not result.is_spam
     assert score([found("a", 5)]).is_spam
 
@@ -92,13 +92,13 @@ def test_the_fields_of_many_checks_are_folded() -> None:
     assert b"X-Spam-Level: " + b"*" * 50 + b"\r\n" in fields
 
 
-def read(**changes: Any) -> Rules:
+def read(**changes: Any) -> ContentRules:
     return read_rules(changes, where="domain 'example.org': ")
 
 
 def test_rules_that_are_not_given_stay_as_they_are() -> None:
-    assert read() == Rules()
-    assert read(max_links=3) == Rules(max_links=3)
+    assert read() == ContentRules()
+    assert read(max_links=3) == ContentRules(max_links=3)
     assert read(extensions=[".EXE", "js"]).extensions == {"exe", "js"}
     assert read(url_blocklists="uribl.test").url_blocklists == ("uribl.test",)
     assert read(points={"gtube": 3}).points == (("gtube", 3.0),)
@@ -108,7 +108,7 @@ def test_keywords_are_added_and_taken_away() -> None:
     rules = read(keywords={"Blue   Socks": 3, "act now": 0})
     assert ("blue socks", 3.0) in rules.keywords
     assert set(KEYWORDS) - set(rules.keywords) == {("act now", 0.5)}
-    assert hash(rules) != hash(Rules())
+    assert hash(rules) != hash(ContentRules())
 
 
 @pytest.mark.parametrize(

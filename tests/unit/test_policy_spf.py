@@ -9,7 +9,7 @@ import pytest
 from fake_dns import NOON, FakeDns
 from fakemail.dns.records import record
 from fakemail.policy.spf import check_spf
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 from spf_table import SpfCase, SpfGroup, groups
 
 
@@ -26,7 +26,7 @@ def test_table(group: SpfGroup, case: SpfCase) -> None:
     for name in group.timeout:
         dns.fail(name, kind="TIMEOUT")
     found = check_spf(dns.facts(client=case.client, sender=case.sender or None, helo=case.helo))
-    assert found.result in case.results, found.tell()
+    assert found.result in case.results, found.describe()
     if case.explanation is not None:
         assert found.explanation == case.explanation
     assert found.sentence

@@ -7,17 +7,17 @@ import re
 
 import pytest
 
-from fakemail.model.host import POP3, POP3S, Host, Personality, Service
-from fakemail.pop3.capabilities import CAPABILITIES, Profile
-from fakemail.pop3.commands import COMMANDS, LONGEST_LINE, Argument, Row, State
+from fakemail.model.host import POP3, POP3S, HostOptions, HostSpec, Service
+from fakemail.pop3.capabilities import CAPABILITIES, Pop3Profile
+from fakemail.pop3.commands import COMMANDS, LONGEST_LINE, Pop3Argument, Pop3CommandRow, Pop3State
 from fakemail.pop3.maildrop import PIECE, end_of_lines, multiline
-from fakemail.pop3.replies import Answer
-from fakemail.pop3.session import Session
+from fakemail.pop3.replies import Pop3Reply
+from fakemail.pop3.session import Pop3Session
 from fakemail.store.account import AccountStore
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
 
 OPEN = {"auth_in_clear": True}
 ONE = b"Subject: one\r\n\r\n.dot\r\n..\r\nend\r\n"
@@ -29,7 +29,7 @@ class Backend:
     """One account, ``bob``, with a password."""
 
     def __init__(self) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.mailboxes = AccountStore("bob@example.org")
         self.is_patient = True
@@ -62,17 +62,17 @@ class Desk:
     def __init__(
         self, *messages: bytes, backend: Backend | None = None, service: Service = POP3, **traits: object
     ) -> None:
-        personality = Personality(**{**OPEN, **traits})  # type: ignore[arg-type]
-        host = Host("mail.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
+        personality = HostOptions(**{**OPEN, **traits})  # type: ignore[arg-type]
+        host = HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
         self.backend = backend or Backend()
         self.inbox = self.backend.mailboxes.inbox
         for message in messages:
             self.inbox.append(message)
-        self.record: list[tuple[Stage, str, Answer, int, int]] = []
-        self.session = Session(Profile(host, service), self.backend, self._note)
+        self.record: list[tuple[Stage, str, Pop3Reply, int, int]] = []
+        self.session = Pop3Session(Pop3Profile(host, service), self.backend, self._note)
         self.banner = self.session.greet().decode()
 
-    def _note(self, stage: Stage, line: str, answer: Answer, responses: int, octets: int) -> None:
+    def _note(self, stage: Stage, line: str, answer: Pop3Reply, responses: int, octets: int) -> None:
         self.record.append((stage, line, answer, responses, octets))
 
     def say(self, line: str) -> str:
@@ -87,11 +87,11 @@ class Desk:
         return self
 
 
-def desk_in(state: State) -> Desk:
+def desk_in(state: Pop3State) -> Desk:
     desk = Desk(ONE, TWO)
-    if state is State.TRANSACTION:
+    if state is Pop3State.TRANSACTION:
         desk.log_in()
-    elif state is State.NAMED:
+    elif state is Pop3State.NAMED:
         desk.say("USER bob")
     assert desk.session.state is state
     return desk
@@ -101,29 +101,29 @@ def desk_in(state: State) -> Desk:
 
 APOP = "APOP bob {digest}"
 # A good example of each command, and the state that it leads to; ``None``: that before the login.
-GOOD: dict[str, tuple[str, State | None]] = {
+GOOD: dict[str, tuple[str, Pop3State | None]] = {
     "CAPA": ("CAPA", None),
     "STLS": ("STLS", None),
-    "USER": ("USER bob", State.NAMED),
-    "PASS": ("PASS s3 cret", State.TRANSACTION),
-    "APOP": (APOP, State.TRANSACTION),
-    "AUTH": ("AUTH PLAIN AGJvYgBzMyBjcmV0", State.TRANSACTION),
+    "USER": ("USER bob", Pop3State.NAMED),
+    "PASS": ("PASS s3 cret", Pop3State.TRANSACTION),
+    "APOP": (APOP, Pop3State.TRANSACTION),
+    "AUTH": ("AUTH PLAIN AGJvYgBzMyBjcmV0", Pop3State.TRANSACTION),
     "UTF8": ("UTF8", None),
     "LANG": ("LANG en", None),
-    "STAT": ("STAT", State.TRANSACTION),
-    "LIST": ("LIST", State.TRANSACTION),
-    "UIDL": ("UIDL", State.TRANSACTION),
-    "RETR": ("RETR 1", State.TRANSACTION),
-    "TOP": ("TOP 1 0", State.TRANSACTION),
-    "DELE": ("DELE 1", State.TRANSACTION),
-    "NOOP": ("NOOP", State.TRANSACTION),
-    "RSET": ("RSET", State.TRANSACTION),
+    "STAT": ("STAT", Pop3State.TRANSACTION),
+    "LIST": ("LIST", Pop3State.TRANSACTION),
+    "UIDL": ("UIDL", Pop3State.TRANSACTION),
+    "RETR": ("RETR 1", Pop3State.TRANSACTION),
+    "TOP": ("TOP 1 0", Pop3State.TRANSACTION),
+    "DELE": ("DELE 1", Pop3State.TRANSACTION),
+    "NOOP": ("NOOP", Pop3State.TRANSACTION),
+    "RSET": ("RSET", Pop3State.TRANSACTION),
     "QUIT": ("QUIT", None),
 }
 EVERY = [
     pytest.param(row, state, id=f"{row.keyword}-{state.value}")
     for row in COMMANDS.values()
-    for state in State
+    for state in Pop3State
 ]
 
 
@@ -134,7 +134,7 @@ def filled(desk: Desk, line: str) -> str:
 
 
 @pytest.mark.parametrize(("row", "state"), EVERY)
-def test_every_command_in_every_state(row: Row, state: State) -> None:
+def test_every_command_in_every_state(row: Pop3CommandRow, state: Pop3State) -> None:
     desk = desk_in(state)
     line, after = GOOD[row.keyword]
     answer = desk.say(filled(desk, line))
@@ -144,11 +144,11 @@ def test_every_command_in_every_state(row: Row, state: State) -> None:
         assert answer.startswith("-ERR ")
         assert recorded.reason is Reason.BAD_SEQUENCE
         assert desk.session.state is (
-            State.TRANSACTION if state is State.TRANSACTION else State.AUTHORIZATION
+            Pop3State.TRANSACTION if state is Pop3State.TRANSACTION else Pop3State.AUTHORIZATION
         )
         return
     assert answer.startswith("+OK")
-    before = State.TRANSACTION if state is State.TRANSACTION else State.AUTHORIZATION
+    before = Pop3State.TRANSACTION if state is Pop3State.TRANSACTION else Pop3State.AUTHORIZATION
     if row.keyword != "QUIT":
         assert desk.session.state is (after or before)
     assert "s3 cret" not in said
@@ -156,12 +156,12 @@ def test_every_command_in_every_state(row: Row, state: State) -> None:
 
 
 @pytest.mark.parametrize("row", COMMANDS.values(), ids=COMMANDS)
-def test_every_command_takes_the_argument_that_the_table_says(row: Row) -> None:
-    state = State.NAMED if State.NAMED in row.states else State.TRANSACTION
+def test_every_command_takes_the_argument_that_the_table_says(row: Pop3CommandRow) -> None:
+    state = Pop3State.NAMED if Pop3State.NAMED in row.states else Pop3State.TRANSACTION
     desk = desk_in(state)
-    if row.argument is Argument.NONE:
+    if row.argument is Pop3Argument.NONE:
         assert desk.say(f"{row.keyword} x").startswith("-ERR syntax: ")
-    elif row.argument is Argument.REQUIRED:
+    elif row.argument is Pop3Argument.REQUIRED:
         assert desk.say(row.keyword).startswith("-ERR syntax: ")
         assert desk_in(state).say(f"{row.keyword} ").startswith("-ERR syntax: ")
     else:
@@ -171,12 +171,12 @@ def test_every_command_takes_the_argument_that_the_table_says(row: Row) -> None:
 @pytest.mark.parametrize(
     "row", [row for row in COMMANDS.values() if row.capability], ids=lambda row: row.keyword
 )
-def test_a_hidden_command_is_unknown(row: Row) -> None:
+def test_a_hidden_command_is_unknown(row: Pop3CommandRow) -> None:
     desk = Desk(ONE, hide=frozenset({row.capability}))
-    if State.TRANSACTION in row.states and row.capability != "USER":
+    if Pop3State.TRANSACTION in row.states and row.capability != "USER":
         desk.log_in()
     elif row.keyword == "PASS":
-        desk.session.state = State.NAMED
+        desk.session.state = Pop3State.NAMED
     assert desk.say(filled(desk, GOOD[row.keyword][0])).startswith("-ERR ")
     assert desk.record[-1][2].reason is Reason.UNKNOWN_COMMAND
 
@@ -302,7 +302,7 @@ def test_auth_lists_mechanisms_and_takes_them_in_steps() -> None:
     desk = Desk(ONE)
     assert "PLAIN\r\n" in desk.say("AUTH")
     assert desk.say("auth plain") == "+ \r\n"
-    assert desk.session.whereabouts == "inside AUTH"
+    assert desk.session.in_progress == "inside AUTH"
     assert desk.say("*") == "-ERR authentication cancelled\r\n"
     assert desk.say("AUTH LOGIN") == "+ VXNlcm5hbWU6\r\n"
     assert desk.say("Ym9i") == "+ UGFzc3dvcmQ6\r\n"
@@ -346,7 +346,7 @@ def test_one_session_has_the_maildrop() -> None:
     second = Desk(backend=first.backend)
     second.say("USER bob")
     assert second.say("PASS s3 cret").startswith("-ERR [IN-USE] ")
-    assert second.session.state is State.AUTHORIZATION
+    assert second.session.state is Pop3State.AUTHORIZATION
     second.session.release()
     assert first.backend.mailboxes.is_locked, "a session gave back what it did not have"
     first.say("QUIT")
@@ -581,7 +581,7 @@ def test_a_long_message_comes_in_pieces() -> None:
     raw = b"Subject: long\r\n\r\n" + line * 50_000
     desk = Desk(raw).log_in()
     pieces = [desk.session.feed(b"RETR 1\r\nNOOP\r\n")]
-    assert desk.session.whereabouts == "inside the answer to RETR 1"
+    assert desk.session.in_progress == "inside the answer to RETR 1"
     assert not desk.inbox.at(0)[0].flags, "it is not read yet"
     while desk.session.has_more:
         pieces.append(desk.session.more())
@@ -592,7 +592,7 @@ def test_a_long_message_comes_in_pieces() -> None:
         said
         == b"+OK %d octets\r\n" % len(raw) + raw.replace(b"\r\n.", b"\r\n..") + b".\r\n+OK nothing done\r\n"
     )
-    assert desk.session.whereabouts == ""
+    assert desk.session.in_progress == ""
     assert desk.inbox.at(0)[0].flags == {"\\Seen"}
 
 

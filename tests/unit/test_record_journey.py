@@ -6,27 +6,27 @@ import pytest
 
 from fakemail.clock import VirtualClock
 from fakemail.errors import DeclarationError
-from fakemail.record.events import (
+from fakemail.events.journey import Journey, find, journeys
+from fakemail.events.kinds import (
     Attempt,
     Connected,
     Deferred,
-    Delivered,
     Disconnected,
-    Exchange,
     Handshake,
+    MessageDelivered,
+    MessageQueued,
     Query,
-    Queued,
     Returned,
     Routed,
+    SmtpCommand,
 )
-from fakemail.record.journey import Journey, find, journeys
-from fakemail.record.log import Log
-from fakemail.terms import fate
-from fakemail.terms.address import NULL_PATH, Path, address
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.events.log import Log
+from fakemail.types import fate
+from fakemail.types.address import NULL_PATH, Path, address
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 APP = Peer("203.0.113.5", 40000, "app")
 SMTP = "smtp.shop.test"
@@ -68,7 +68,7 @@ class Net:
         path: Path | None = None,
         message: str = "",
     ) -> None:
-        self.log.append(Exchange, stage, self.host, self.connection, message, line, reply, reason, path)
+        self.log.append(SmtpCommand, stage, self.host, self.connection, message, line, reply, reason, path)
 
     def auth(self) -> None:
         self.say(Stage.SMTP_AUTH, "AUTH PLAIN ********", Reply(235, "2.7.0"))
@@ -94,7 +94,7 @@ class Net:
     def queued(self, host: str, queue_id: str, *to: Path, sender: Path = SHOP, origin: str = "") -> None:
         head = f"Message-ID: <{queue_id}@shop.test>\r\nSubject: Subject of {queue_id}\r\n".encode()
         facts = (sender, to, 500, head, origin)
-        self.log.append(Queued, Stage.QUEUE, host, 0, queue_id, *facts)
+        self.log.append(MessageQueued, Stage.QUEUE, host, 0, queue_id, *facts)
 
     def submit(self, queue_id: str, *to: Path, sender: Path = SHOP) -> None:
         self.connect(SMTP, tls="TLSv1.3")
@@ -131,7 +131,7 @@ class Net:
 
     def deliver(self, queue_id: str, to: Path, account: Path | None = None, mailbox: str = "INBOX") -> None:
         facts = (to, account or to, mailbox, 1)
-        self.log.append(Delivered, Stage.DELIVER, MX1, 0, queue_id, *facts)
+        self.log.append(MessageDelivered, Stage.DELIVER, MX1, 0, queue_id, *facts)
 
     def relay(self, queue_id: str, there: str, to: Path, *, sender: Path = SHOP) -> None:
         """The hop from the submission host to the mail host, that takes and delivers it."""
@@ -335,9 +335,9 @@ def test_client_that_leaves_is_underway_then_abandons(net: Net) -> None:
     net.connect(MX1)
     net.mail()
     net.rcpt(BOB)
-    assert net.only().fate == fate.Underway(Stage.SMTP_RCPT)
+    assert net.only().fate == fate.InProgress(Stage.SMTP_RCPT)
     net.close()
-    assert net.only().fate == fate.Abandoned(Stage.SMTP_RCPT)
+    assert net.only().fate == fate.Dropped(Stage.SMTP_RCPT)
 
 
 def test_lost_connection_after_the_go_ahead(net: Net) -> None:
@@ -346,7 +346,7 @@ def test_lost_connection_after_the_go_ahead(net: Net) -> None:
     net.rcpt(BOB)
     net.say(Stage.SMTP_DATA, "DATA", Reply(354))
     net.close(reason=Reason.CONNECTION_LOST)
-    assert net.only().fate == fate.Abandoned(Stage.SMTP_DATA, Reason.CONNECTION_LOST)
+    assert net.only().fate == fate.Dropped(Stage.SMTP_DATA, Reason.CONNECTION_LOST)
 
 
 def test_connection_lost_before_the_reply_to_rcpt(net: Net) -> None:
@@ -354,7 +354,7 @@ def test_connection_lost_before_the_reply_to_rcpt(net: Net) -> None:
     net.mail()
     net.rcpt(BOB, None)
     net.close(reason=Reason.TIMEOUT)
-    assert net.only().fate == fate.Abandoned(Stage.SMTP_MAIL, Reason.TIMEOUT)
+    assert net.only().fate == fate.Dropped(Stage.SMTP_MAIL, Reason.TIMEOUT)
 
 
 def test_a_connection_that_a_fault_cut_was_not_left_by_the_client(net: Net) -> None:
@@ -365,7 +365,7 @@ def test_a_connection_that_a_fault_cut_was_not_left_by_the_client(net: Net) -> N
     net.close()
     told = f"dropped the connection of {APP} at smtp.rcpt: a fault of the test"
     for found in journeys(net.log.events()):
-        assert found.fate == fate.Abandoned(Stage.SMTP_RCPT, Reason.FAULT)
+        assert found.fate == fate.Dropped(Stage.SMTP_RCPT, Reason.FAULT)
         assert found.steps[0].what == told
 
 
@@ -403,7 +403,7 @@ def test_many_transactions_in_one_connection(net: Net) -> None:
     assert [journey.fate for journey in found] == [
         fate.Delivered(ANN),
         fate.Delivered(BOB),
-        fate.Abandoned(Stage.SMTP_RCPT),
+        fate.Dropped(Stage.SMTP_RCPT),
     ]
     assert {journey.hops[0].protocol for journey in found} == {"SMTP"}
     assert {journey.sender for journey in found} == {SHOP}

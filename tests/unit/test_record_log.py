@@ -7,11 +7,11 @@ import pytest
 
 from fakemail.clock import VirtualClock
 from fakemail.errors import DeclarationError
-from fakemail.record.events import Attempt, Delivered, Disconnected, Event, Exchange, Queued
-from fakemail.record.log import Log
-from fakemail.terms.address import NULL_PATH, address
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.events.kinds import Attempt, Disconnected, Event, MessageDelivered, MessageQueued, SmtpCommand
+from fakemail.events.log import Log
+from fakemail.types.address import NULL_PATH, address
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 BOB = address("bob@example.org")
 ANN = address("ann@shop.test")
@@ -24,14 +24,14 @@ def log() -> Log:
 
 
 def fill(log: Log) -> None:
-    log.append(Exchange, Stage.SMTP_MAIL, "a", 1, "", "MAIL FROM:<ann@shop.test>", OK, None, ANN)
-    log.append(Exchange, Stage.SMTP_RCPT, "a", 1, "", "RCPT TO:<bob@example.org>", OK, None, BOB)
-    log.append(Queued, Stage.QUEUE, "a", 1, "Q1", ANN, (BOB, ANN), 9, b"", "")
+    log.append(SmtpCommand, Stage.SMTP_MAIL, "a", 1, "", "MAIL FROM:<ann@shop.test>", OK, None, ANN)
+    log.append(SmtpCommand, Stage.SMTP_RCPT, "a", 1, "", "RCPT TO:<bob@example.org>", OK, None, BOB)
+    log.append(MessageQueued, Stage.QUEUE, "a", 1, "Q1", ANN, (BOB, ANN), 9, b"", "")
     log.append(
         Attempt, Stage.ATTEMPT, "a", 0, "Q1", BOB, "b", "", Stage.SMTP_END, OK, None, "", "", True, "Q2"
     )
-    log.append(Exchange, Stage.SMTP_MAIL, "b", 2, "", "MAIL FROM:<>", OK, None, NULL_PATH)
-    log.append(Delivered, Stage.DELIVER, "b", 2, "Q2", BOB, BOB, "INBOX", 1)
+    log.append(SmtpCommand, Stage.SMTP_MAIL, "b", 2, "", "MAIL FROM:<>", OK, None, NULL_PATH)
+    log.append(MessageDelivered, Stage.DELIVER, "b", 2, "Q2", BOB, BOB, "INBOX", 1)
 
 
 def numbers(events: list[Event]) -> list[int]:

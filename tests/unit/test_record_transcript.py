@@ -6,27 +6,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakemail.clock import VirtualClock
-from fakemail.record.events import (
+from fakemail.events.export import to_json_lines
+from fakemail.events.kinds import (
     Attempt,
     Connected,
-    Delivered,
     Disconnected,
-    Exchange,
     Handshake,
+    MessageDelivered,
+    MessageQueued,
     Query,
-    Queued,
     Routed,
+    SmtpCommand,
 )
-from fakemail.record.export import to_json_lines
-from fakemail.record.log import Log
-from fakemail.record.secrets import MASK, mask_command, mask_line, mask_response
-from fakemail.record.text import columns, shown
-from fakemail.record.transcript import Order, transcript
-from fakemail.terms.address import NULL_PATH, address
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.events.log import Log
+from fakemail.events.secrets import MASK, mask_command, mask_line, mask_response
+from fakemail.events.text_layout import columns, shown
+from fakemail.events.transcript import Order, transcript
+from fakemail.types.address import NULL_PATH, address
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 APP = Peer("203.0.113.5", 40000, "app")
 BOB = address("bob@example.org")
@@ -52,7 +52,7 @@ def log(clock: VirtualClock) -> Log:
     _say(log, Stage.SMTP_AUTH, "c2VjcmV0", Reply(535, "5.7.8", "no"), Reason.AUTH_FAILED)
     _say(log, Stage.SMTP_END, ".", Reply(250, "2.0.0", "queued as A1"), message="A1")
     facts2 = (NULL_PATH, (BOB,), 512, "Message-ID: <1@x>\r\nSubject: Hi \u202eyou\r\n".encode(), "")
-    log.append(Queued, Stage.QUEUE, "smtp.shop.test", 1, "A1", *facts2)
+    log.append(MessageQueued, Stage.QUEUE, "smtp.shop.test", 1, "A1", *facts2)
     clock.move(timedelta(days=1))
     log.append(Disconnected, Stage.DISCONNECT, "smtp.shop.test", 1, "", "server", Reason.TIMEOUT, "300 s")
     peer = Peer("192.0.2.1", 53, "smtp.shop.test")
@@ -64,7 +64,7 @@ def log(clock: VirtualClock) -> Log:
     log.append(
         Attempt, Stage.ATTEMPT, "smtp.shop.test", 0, "A1", *facts3, Reason.TIMEOUT, "", "TLSv1.3", True
     )
-    log.append(Delivered, Stage.DELIVER, "mx1.example.org", 0, "B1", BOB, BOB, "INBOX", 7)
+    log.append(MessageDelivered, Stage.DELIVER, "mx1.example.org", 0, "B1", BOB, BOB, "INBOX", 7)
     return log
 
 
@@ -79,7 +79,7 @@ def _say(
     host: str = "smtp.shop.test",
     connection: int = 1,
 ) -> None:
-    log.append(Exchange, stage, host, connection, message, line, reply, reason, None)
+    log.append(SmtpCommand, stage, host, connection, message, line, reply, reason, None)
 
 
 def test_transcript_by_connection(log: Log) -> None:
@@ -219,11 +219,11 @@ def test_json_lines(log: Log) -> None:
         "is_early": False,
     }
     by_kind = {found["kind"]: found for found in objects}
-    assert by_kind["queued"]["sender"] == "<>"
-    assert by_kind["queued"]["recipients"] == ["bob@example.org"]
+    assert by_kind["message_queued"]["sender"] == "<>"
+    assert by_kind["message_queued"]["recipients"] == ["bob@example.org"]
     assert by_kind["attempt"]["at"] == "smtp.rcpt"
     assert by_kind["attempt"]["reason"] == "timeout"
     assert by_kind["attempt"]["reply"] == {"code": 451, "enhanced": "4.7.1", "text": "later"}
     assert by_kind["attempt"]["onward"] == ""
-    assert by_kind["exchange"]["reply"] is None
+    assert by_kind["smtp_command"]["reply"] is None
     assert to_json_lines([]) == ""

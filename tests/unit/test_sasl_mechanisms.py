@@ -14,17 +14,17 @@ from fakemail.sasl.exchange import (
     Challenge,
     ClientExchange,
     ClientFacts,
-    Failure,
+    ExchangeFailed,
+    ExchangeSucceeded,
     ServerExchange,
     ServerFacts,
     Step,
-    Success,
 )
 from fakemail.sasl.mechanisms import MECHANISMS, mechanism, strongest
 from fakemail.sasl.passwords import cram_md5_response
-from fakemail.sasl.prepare import comparable, saslprep
+from fakemail.sasl.saslprep import comparable, saslprep
 from fakemail.sasl.scram import keys_of, serve_scram, speak_scram
-from fakemail.terms.ids import Chance
+from fakemail.types.seeded_random import SeededRandom
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Users:
 
 SERVER = ServerFacts(
     credentials=Users(),
-    chance=Chance(1),
+    chance=SeededRandom(1),
     host="mx.example.org",
     channel_binding=b"binding",
     certificate_names=("nobody@example.org", "bob@example.org"),
@@ -58,7 +58,7 @@ CLIENT = ClientFacts(
     login="bob@example.org",
     password="pencil",
     token="good-token",
-    chance=Chance(2),
+    chance=SeededRandom(2),
     channel_binding=b"binding",
     server_offers_plus=True,
     host="mx.example.org",
@@ -90,21 +90,24 @@ def run(
 @pytest.mark.parametrize("name", ALL)
 def test_both_sides_agree(name: str, initial: bool) -> None:
     token = "good-token" if name in TOKEN else None
-    assert run(name, initial=initial) == (Success("bob@example.org", "bob@example.org", token), True)
+    assert run(name, initial=initial) == (
+        ExchangeSucceeded("bob@example.org", "bob@example.org", token),
+        True,
+    )
 
 
 @pytest.mark.parametrize("name", PASSWORD)
 def test_wrong_password_and_unknown_user_look_the_same(name: str) -> None:
     wrong, _ = run(name, replace(CLIENT, password="eraser"))
     unknown, _ = run(name, replace(CLIENT, login="gone@example.org"))
-    assert wrong == unknown == Failure(INVALID_CREDENTIALS)
+    assert wrong == unknown == ExchangeFailed(INVALID_CREDENTIALS)
 
 
 @pytest.mark.parametrize("name", PASSWORD)
 def test_an_account_without_a_password_cannot_log_in(name: str) -> None:
     server = replace(SERVER, credentials=Users(passwords={"bob@example.org": ""}))
     outcome, _ = run(name, replace(CLIENT, password=""), server)
-    assert isinstance(outcome, Failure)
+    assert isinstance(outcome, ExchangeFailed)
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if n not in ("LOGIN", "CRAM-MD5")])
@@ -113,10 +116,10 @@ def test_acting_as_somebody_else(name: str) -> None:
         SERVER, credentials=Users(delegates=frozenset({("bob@example.org", "x=,y@example.org")}))
     )
     allowed, _ = run(name, replace(CLIENT, authorization_id="x=,y@example.org"), server)
-    assert isinstance(allowed, Success)
+    assert isinstance(allowed, ExchangeSucceeded)
     assert (allowed.authentication_id, allowed.authorization_id) == ("bob@example.org", "x=,y@example.org")
     refused, _ = run(name, replace(CLIENT, authorization_id="eve@example.org"), server)
-    assert refused == Failure(NOT_AUTHORIZED)
+    assert refused == ExchangeFailed(NOT_AUTHORIZED)
 
 
 @pytest.mark.parametrize("name", PASSWORD)
@@ -124,7 +127,7 @@ def test_login_and_password_are_prepared(name: str) -> None:
     # RFC 4013 §3: U+00AA and "a" are the same, and a soft hyphen is nothing. CRAM-MD5 prepares no password.
     password = "pencil" if name == "CRAM-MD5" else "pen\u00adcil"
     outcome, _ = run(name, replace(CLIENT, login="bob\u00ad@example.org", password=password))
-    assert isinstance(outcome, Success)
+    assert isinstance(outcome, ExchangeSucceeded)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,7 @@ def test_rfc_5802_section_5() -> None:
     step = server.respond(final)
     assert step == Challenge(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=")
     assert not client.complete
-    assert server.respond(client.respond(step.data)) == Success("user", "user")
+    assert server.respond(client.respond(step.data)) == ExchangeSucceeded("user", "user")
     assert client.complete
 
 
@@ -193,25 +196,27 @@ def test_rfc_2195_section_2() -> None:
 def test_rfc_4616_section_4() -> None:
     users = Users(passwords={"tim": "tanstaaftanstaaf", "Kurt": "xipj3plmq"})
     facts = replace(SERVER, credentials=users)
-    assert mechanism("plain").server(facts).start(b"\0tim\0tanstaaftanstaaf") == Success("tim", "tim")
-    assert mechanism("plain").server(facts).start(b"Ursel\0Kurt\0xipj3plmq") == Failure(NOT_AUTHORIZED)
+    assert mechanism("plain").server(facts).start(b"\0tim\0tanstaaftanstaaf") == ExchangeSucceeded(
+        "tim", "tim"
+    )
+    assert mechanism("plain").server(facts).start(b"Ursel\0Kurt\0xipj3plmq") == ExchangeFailed(NOT_AUTHORIZED)
 
 
 def test_cram_md5_challenge_is_a_message_id_of_the_server_and_never_the_same() -> None:
-    row, facts = mechanism("CRAM-MD5"), replace(SERVER, chance=Chance(7))
+    row, facts = mechanism("CRAM-MD5"), replace(SERVER, chance=SeededRandom(7))
     one, two = row.server(facts).start(), row.server(facts).start()
     assert isinstance(one, Challenge)
     assert one.data.startswith(b"<")
     assert one.data.endswith(b"@mx.example.org>")
     assert one != two
-    assert row.server(replace(SERVER, chance=Chance(7))).start() == one
+    assert row.server(replace(SERVER, chance=SeededRandom(7))).start() == one
 
 
 def test_login_prompts_and_initial_response() -> None:
     server = mechanism("LOGIN").server(SERVER)
     assert server.start() == Challenge(b"Username:")
     assert server.respond(b"bob@example.org") == Challenge(b"Password:")
-    assert isinstance(server.respond(b"pencil"), Success)
+    assert isinstance(server.respond(b"pencil"), ExchangeSucceeded)
     server = mechanism("LOGIN").server(SERVER)
     assert server.start(b"bob@example.org") == Challenge(b"Password:")
 
@@ -270,7 +275,7 @@ def test_malformed_first_message(name: str, message: bytes) -> None:
     if name == "LOGIN":
         assert step == Challenge(b"Password:")
         step = server.respond(b"pencil")
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
     assert step.protocol_error
     assert step.text
     assert server.outcome == step
@@ -291,7 +296,7 @@ def test_bad_cram_md5_responses(response: bytes, protocol_error: bool) -> None:
     server = mechanism("CRAM-MD5").server(SERVER)
     server.start()
     step = server.respond(response)
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
     assert step.protocol_error is protocol_error
 
 
@@ -319,21 +324,23 @@ def scram_final(change: object = None, *, name: str = "SCRAM-SHA-256", **facts: 
 )
 def test_malformed_final_message(change: object) -> None:
     step = scram_final(change)
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
     assert step.protocol_error
 
 
 def test_scram_short_proof_is_a_wrong_proof() -> None:
-    assert scram_final(lambda final: final.partition(b",p=")[0] + b",p=AAAA") == Failure(INVALID_CREDENTIALS)
+    assert scram_final(lambda final: final.partition(b",p=")[0] + b",p=AAAA") == ExchangeFailed(
+        INVALID_CREDENTIALS
+    )
 
 
 def test_channel_binding_of_another_connection() -> None:
     step = scram_final(name="SCRAM-SHA-256-PLUS", channel_binding=b"man in the middle")
-    assert step == Failure("channel bindings do not match")
+    assert step == ExchangeFailed("channel bindings do not match")
 
 
 def test_changed_gs2_header_is_noticed() -> None:
-    assert scram_final(lambda final: final.replace(b"c=biws", b"c=eSws")) == Failure(
+    assert scram_final(lambda final: final.replace(b"c=biws", b"c=eSws")) == ExchangeFailed(
         "channel bindings do not match"
     )
 
@@ -342,10 +349,10 @@ def test_downgrade_is_noticed() -> None:
     step, _ = run(
         "SCRAM-SHA-256", replace(CLIENT, server_offers_plus=False), replace(SERVER, offers_plus=True)
     )
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
     assert "tampered" in step.text
     step, complete = run("SCRAM-SHA-256", replace(CLIENT, server_offers_plus=False))
-    assert isinstance(step, Success)
+    assert isinstance(step, ExchangeSucceeded)
     assert complete
 
 
@@ -356,7 +363,7 @@ def test_last_answer_of_scram_is_empty() -> None:
     assert isinstance(step, Challenge)
     assert isinstance(server.respond(client.respond(step.data)), Challenge)
     step = server.respond(b"more")
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
     assert step.protocol_error
 
 
@@ -364,7 +371,7 @@ def test_salt_is_the_same_for_a_seed_and_differs_between_users_known_or_not() ->
     def salt(login: str, seed: int = 1) -> bytes:
         step = (
             mechanism("SCRAM-SHA-256")
-            .server(replace(SERVER, chance=Chance(seed)))
+            .server(replace(SERVER, chance=SeededRandom(seed)))
             .start(f"n,,n={login},r=x".encode())
         )
         assert isinstance(step, Challenge)
@@ -378,7 +385,7 @@ def test_salt_is_the_same_for_a_seed_and_differs_between_users_known_or_not() ->
 def test_plus_without_tls_fails_on_both_sides() -> None:
     row = mechanism("SCRAM-SHA-1-PLUS")
     step = row.server(replace(SERVER, channel_binding=None)).start(b"p=tls-server-end-point,,n=u,r=a")
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
     with pytest.raises(ProtocolError, match="TLS"):
         row.client(replace(CLIENT, channel_binding=None))
     with pytest.raises(ProtocolError, match="chance"):
@@ -434,7 +441,7 @@ def test_bad_token_gets_an_error_challenge_first(name: str, dummy: bytes) -> Non
     assert json.loads(step.data)["schemes"] == "bearer"
     answer = client.respond(step.data)
     assert answer == dummy
-    assert server.respond(answer) == Failure(INVALID_CREDENTIALS)
+    assert server.respond(answer) == ExchangeFailed(INVALID_CREDENTIALS)
 
 
 def test_rfc_7628_section_4_message() -> None:
@@ -452,16 +459,16 @@ def test_rfc_7628_section_4_message() -> None:
 
 def test_external_without_a_known_certificate() -> None:
     step, _ = run("EXTERNAL", server=replace(SERVER, certificate_names=("eve@example.org",)))
-    assert step == Failure(INVALID_CREDENTIALS)
+    assert step == ExchangeFailed(INVALID_CREDENTIALS)
 
 
 def test_initial_response_where_the_server_speaks_first() -> None:
     step = mechanism("CRAM-MD5").server(SERVER).start(b"")
-    assert step == Failure("this mechanism takes no initial response", protocol_error=True)
+    assert step == ExchangeFailed("this mechanism takes no initial response", protocol_error=True)
 
 
 def test_empty_initial_response_is_a_response() -> None:
-    assert isinstance(mechanism("EXTERNAL").server(SERVER).start(b""), Success)
+    assert isinstance(mechanism("EXTERNAL").server(SERVER).start(b""), ExchangeSucceeded)
     assert mechanism("EXTERNAL").server(SERVER).start() == Challenge(b"")
 
 

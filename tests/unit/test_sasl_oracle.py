@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import scramp
 
-from fakemail.sasl.exchange import Challenge, ClientFacts, Failure, ServerFacts, Success
+from fakemail.sasl.exchange import Challenge, ClientFacts, ExchangeFailed, ExchangeSucceeded, ServerFacts
 from fakemail.sasl.mechanisms import mechanism
-from fakemail.terms.ids import Chance
+from fakemail.types.seeded_random import SeededRandom
 
 PLAIN_NAMES = ["SCRAM-SHA-1", "SCRAM-SHA-256"]
 PLUS_NAMES = ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"]
@@ -31,7 +31,7 @@ class Users:
 
 def server_facts(binding: bytes | None, *, offers_plus: bool = False) -> ServerFacts:
     return ServerFacts(
-        credentials=Users(), chance=Chance(1), channel_binding=binding, offers_plus=offers_plus
+        credentials=Users(), chance=SeededRandom(1), channel_binding=binding, offers_plus=offers_plus
     )
 
 
@@ -46,7 +46,7 @@ def test_their_client_at_our_server(name: str) -> None:
     step = server.respond(client.get_client_final().encode())
     assert isinstance(step, Challenge)
     client.set_server_final(step.data.decode())
-    assert server.respond(b"") == Success("b=o,ba", "b=o,ba")
+    assert server.respond(b"") == ExchangeSucceeded("b=o,ba", "b=o,ba")
 
 
 def test_their_client_with_another_binding_fails() -> None:
@@ -55,7 +55,9 @@ def test_their_client_with_another_binding_fails() -> None:
     step = server.start(client.get_client_first().encode())
     assert isinstance(step, Challenge)
     client.set_server_first(step.data.decode())
-    assert server.respond(client.get_client_final().encode()) == Failure("channel bindings do not match")
+    assert server.respond(client.get_client_final().encode()) == ExchangeFailed(
+        "channel bindings do not match"
+    )
 
 
 def test_their_client_notices_a_missing_plus() -> None:
@@ -65,7 +67,7 @@ def test_their_client_notices_a_missing_plus() -> None:
         .server(server_facts(BINDING[1], offers_plus=True))
         .start(client.get_client_first().encode())
     )
-    assert isinstance(step, Failure)
+    assert isinstance(step, ExchangeFailed)
     assert "tampered" in step.text
 
 
@@ -79,7 +81,7 @@ def test_our_client_at_their_server(name: str) -> None:
         lambda user: asked.append(user) or known, channel_binding=BINDING if plus else None
     )
     facts = ClientFacts(
-        login=LOGIN, password=PASSWORD, chance=Chance(2), channel_binding=BINDING[1] if plus else None
+        login=LOGIN, password=PASSWORD, chance=SeededRandom(2), channel_binding=BINDING[1] if plus else None
     )
     client = mechanism(name).client(facts)
     first = client.begin()
@@ -95,7 +97,9 @@ def test_our_client_with_a_wrong_password_at_their_server() -> None:
     scheme = scramp.ScramMechanism("SCRAM-SHA-256")
     known = scheme.make_auth_info(PASSWORD)
     server = scheme.make_server(lambda user: known)
-    client = mechanism("SCRAM-SHA-256").client(ClientFacts(login=LOGIN, password="other", chance=Chance(2)))
+    client = mechanism("SCRAM-SHA-256").client(
+        ClientFacts(login=LOGIN, password="other", chance=SeededRandom(2))
+    )
     first = client.begin()
     assert first is not None
     server.set_client_first(first.decode())

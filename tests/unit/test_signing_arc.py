@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import dkim
 import pytest
 
+from fakemail.dkim.arc_sign import arc_set
+from fakemail.dkim.dkim_sign import signatures
+from fakemail.dkim.keys import process_key
 from fakemail.model.dkim import Dkim
-from fakemail.signing.arc import arc_set
-from fakemail.signing.dkim import signatures
-from fakemail.signing.keys import process_key
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MESSAGE = (

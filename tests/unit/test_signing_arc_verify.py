@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from fakemail.signing.arc_verify import Chain, verify_chain
-from fakemail.signing.key_record import Texts
-from fakemail.signing.verify import SignedMessage
+from fakemail.dkim.arc_verify import ArcChain, verify_chain
+from fakemail.dkim.dkim_verify import SignedMessage
+from fakemail.dkim.key_record import TxtAnswer
 
 MESSAGE = (
     b"From: Ann <ann@shop.test>\r\nTo: list@lists.example\r\nSubject: News\r\n"
@@ -60,17 +60,17 @@ def chain_of(count: int) -> bytes:
     return raw
 
 
-def check(raw: bytes, answer: str | bytes | None = None) -> Chain:
-    def look_up(name: str) -> Texts:
+def check(raw: bytes, answer: str | bytes | None = None) -> ArcChain:
+    def look_up(name: str) -> TxtAnswer:
         if isinstance(answer, str):
-            return Texts(answer)
-        return Texts("NOERROR", (record() if answer is None else answer,))
+            return TxtAnswer(answer)
+        return TxtAnswer("NOERROR", (record() if answer is None else answer,))
 
     return verify_chain(SignedMessage(raw), look_up)
 
 
 def test_message_without_a_chain() -> None:
-    assert check(MESSAGE) == Chain("none", "there is no ARC set in it")
+    assert check(MESSAGE) == ArcChain("none", "there is no ARC set in it")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

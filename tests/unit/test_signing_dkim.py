@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import dkim
 import pytest
 
+from fakemail.dkim.canonicalization import relaxed_body, relaxed_field, simple_body, with_crlf
+from fakemail.dkim.dkim_sign import signatures
+from fakemail.dkim.keys import make_key, process_key
 from fakemail.errors import DeclarationError
 from fakemail.model.dkim import ALGORITHMS, CANONICALIZATIONS, Dkim
-from fakemail.signing.canonical import relaxed_body, relaxed_field, simple_body, with_crlf
-from fakemail.signing.dkim import signatures
-from fakemail.signing.keys import make_key, process_key
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MESSAGE = (

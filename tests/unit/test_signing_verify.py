@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from fakemail.signing.covered import signed_header
-from fakemail.signing.key_record import Texts
-from fakemail.signing.verify import MAX_SIGNATURES, Signature, SignedMessage, verify
+from fakemail.dkim.dkim_verify import MAX_SIGNATURES, SignatureCheck, SignedMessage, verify
+from fakemail.dkim.header_hash import signed_header
+from fakemail.dkim.key_record import TxtAnswer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -191,19 +191,19 @@ def by_hand(raw: bytes, **tags: str) -> bytes:
 
 def check(
     raw: bytes, records: dict[str, bytes | str] | None = None, *, now: datetime = NOW
-) -> tuple[Signature, ...]:
+) -> tuple[SignatureCheck, ...]:
     """Check against these TXT records; one given as text is how the question ends."""
 
-    def look_up(name: str) -> Texts:
+    def look_up(name: str) -> TxtAnswer:
         found = (records or {}).get(name)
         if isinstance(found, str):
-            return Texts(found)
-        return Texts("NXDOMAIN") if found is None else Texts("NOERROR", (found,))
+            return TxtAnswer(found)
+        return TxtAnswer("NXDOMAIN") if found is None else TxtAnswer("NOERROR", (found,))
 
     return verify(SignedMessage(raw), look_up, now)
 
 
-def one(raw: bytes, record: bytes | str | None = None, *, now: datetime = NOW) -> Signature:
+def one(raw: bytes, record: bytes | str | None = None, *, now: datetime = NOW) -> SignatureCheck:
     (found,) = check(raw, {"s1._domainkey.shop.test": rsa_record() if record is None else record}, now=now)
     return found
 
@@ -396,9 +396,9 @@ def test_garbage_in_the_place_of_a_signature(value: bytes) -> None:
 def test_a_message_with_fifty_signatures() -> None:
     asked = []
 
-    def look_up(name: str) -> Texts:
+    def look_up(name: str) -> TxtAnswer:
         asked.append(name)
-        return Texts("NXDOMAIN")
+        return TxtAnswer("NXDOMAIN")
 
     raw = b"".join(signed(selector=f"s{number}")[: -len(MESSAGE)] for number in range(50)) + MESSAGE
     found = verify(SignedMessage(raw), look_up, NOW)
@@ -416,6 +416,6 @@ def test_rsa_sha1_does_not_count() -> None:
 def test_thirty_megabytes_are_hashed_once() -> None:
     raw = by_hand(by_hand(MESSAGE + (b"x" * 700 + b" \t\r\n") * 42_000), c="relaxed/relaxed")
     message = SignedMessage(raw)
-    found = verify(message, lambda name: Texts("NOERROR", (rsa_record(),)), NOW)
+    found = verify(message, lambda name: TxtAnswer("NOERROR", (rsa_record(),)), NOW)
     assert [each.result for each in found] == ["pass", "pass"]
     assert len(message._hashes) == 1

@@ -7,26 +7,33 @@ from dataclasses import replace
 
 import pytest
 
-from fakemail.mail.envelope import Envelope
-from fakemail.model.host import SMTP, SUBMISSION, Host, Personality, Service
-from fakemail.record.events import Octets
+from fakemail.events.kinds import ClientBytes
+from fakemail.message.envelope import Envelope
+from fakemail.model.host import SMTP, SUBMISSION, HostOptions, HostSpec, Service
 from fakemail.smtp.backend import Receipt
-from fakemail.smtp.commands import COMMANDS, LONGEST_LINE, OUT_OF_ORDER, Argument, Row, State
-from fakemail.smtp.dialogue import ReplyReader
-from fakemail.smtp.extensions import EXTENSIONS, Profile
-from fakemail.smtp.session import Session
-from fakemail.terms.address import Address, Path
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Verdict, refused
+from fakemail.smtp.client import ReplyReader
+from fakemail.smtp.commands import (
+    COMMANDS,
+    LONGEST_LINE,
+    OUT_OF_ORDER,
+    SmtpArgument,
+    SmtpCommandRow,
+    SmtpState,
+)
+from fakemail.smtp.extensions import EXTENSIONS, SmtpProfile
+from fakemail.smtp.session import SmtpSession
+from fakemail.types.address import Address, Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import ACCEPTED, Verdict, refused
 from smtp_backend import Unjudging
 
 PLAIN = base64.b64encode(b"\0bob@example.org\0s3cret").decode()
-OPEN = Personality(
+OPEN = HostOptions(
     require_auth=False, auth_in_clear=True, own_senders_only=False, xclient_from=frozenset({"app"})
 )
 
@@ -35,7 +42,7 @@ class Backend(Unjudging):
     """Takes everything for everybody but ``gone@...``."""
 
     def __init__(self) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.taken: list[tuple[Envelope, bytes]] = []
 
@@ -73,16 +80,16 @@ class Desk:
 
     def __init__(
         self,
-        personality: Personality = OPEN,
+        personality: HostOptions = OPEN,
         service: Service = SUBMISSION,
         *,
         backend: Backend | None = None,
     ) -> None:
-        host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
+        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
         self.backend = Backend() if backend is None else backend
         self.record: list[tuple[Stage, str, Reply | None, Reason | None]] = []
-        self.session = Session(
-            Profile(host, service), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
+        self.session = SmtpSession(
+            SmtpProfile(host, service), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
         )
         self.reader = ReplyReader()
         self.reader.feed(self.session.greet())
@@ -95,7 +102,7 @@ class Desk:
         reason: Reason | None,
         address: Path | None = None,
         queue_id: str = "",
-        octets: Octets | None = None,
+        octets: ClientBytes | None = None,
     ) -> None:
         self.record.append((stage, line, reply, reason))
 
@@ -108,12 +115,12 @@ class Desk:
 
 
 PATHS = {
-    State.FRESH: b"",
-    State.READY: b"EHLO app.test\r\n",
-    State.SENDER: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\n",
-    State.RECIPIENTS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n",
-    State.TURNED_AWAY: b"",
-    State.CHUNKS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\nBDAT 2\r\n\r\n",
+    SmtpState.CONNECTED: b"",
+    SmtpState.READY: b"EHLO app.test\r\n",
+    SmtpState.SENDER: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\n",
+    SmtpState.RECIPIENTS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n",
+    SmtpState.REJECTED: b"",
+    SmtpState.CHUNKS: b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\nBDAT 2\r\n\r\n",
 }
 
 
@@ -122,8 +129,8 @@ class Unwilling(Backend):
         return refused(Reason.POLICY)
 
 
-def desk_in(state: State) -> Desk:
-    desk = Desk(backend=Unwilling() if state is State.TURNED_AWAY else None)
+def desk_in(state: SmtpState) -> Desk:
+    desk = Desk(backend=Unwilling() if state is SmtpState.REJECTED else None)
     desk.say(PATHS[state])
     assert desk.session.state is state
     return desk
@@ -131,52 +138,52 @@ def desk_in(state: State) -> Desk:
 
 # A good example of each command, the code that accepts it and the state that it leads to. ``None``: it
 # stays. BDAT and DATA are legal where they cannot succeed yet; see REFUSED_LATER.
-GOOD: dict[str, tuple[bytes, int, State | None]] = {
-    "EHLO": (b"EHLO app.test\r\n", 250, State.READY),
-    "HELO": (b"HELO app.test\r\n", 250, State.READY),
+GOOD: dict[str, tuple[bytes, int, SmtpState | None]] = {
+    "EHLO": (b"EHLO app.test\r\n", 250, SmtpState.READY),
+    "HELO": (b"HELO app.test\r\n", 250, SmtpState.READY),
     "STARTTLS": (b"STARTTLS\r\n", 220, None),
     "AUTH": (f"AUTH PLAIN {PLAIN}\r\n".encode(), 235, None),
-    "MAIL": (b"MAIL FROM:<ann@app.test>\r\n", 250, State.SENDER),
-    "RCPT": (b"RCPT TO:<ann@example.org>\r\n", 250, State.RECIPIENTS),
+    "MAIL": (b"MAIL FROM:<ann@app.test>\r\n", 250, SmtpState.SENDER),
+    "RCPT": (b"RCPT TO:<ann@example.org>\r\n", 250, SmtpState.RECIPIENTS),
     "DATA": (b"DATA\r\n", 354, None),
-    "BDAT": (b"BDAT 3\r\nx\r\n", 250, State.CHUNKS),
-    "RSET": (b"RSET\r\n", 250, State.READY),
+    "BDAT": (b"BDAT 3\r\nx\r\n", 250, SmtpState.CHUNKS),
+    "RSET": (b"RSET\r\n", 250, SmtpState.READY),
     "NOOP": (b"NOOP\r\n", 250, None),
     "VRFY": (b"VRFY bob\r\n", 250, None),
     "EXPN": (b"EXPN team\r\n", 250, None),
     "HELP": (b"HELP\r\n", 214, None),
-    "XCLIENT": (b"XCLIENT ADDR=192.0.2.9\r\n", 220, State.FRESH),
+    "XCLIENT": (b"XCLIENT ADDR=192.0.2.9\r\n", 220, SmtpState.CONNECTED),
     "QUIT": (b"QUIT\r\n", 221, None),
 }
 REFUSED_LATER = {
-    ("DATA", State.SENDER): 554,
-    ("BDAT", State.FRESH): 503,
-    ("BDAT", State.READY): 503,
-    ("BDAT", State.SENDER): 554,
+    ("DATA", SmtpState.SENDER): 554,
+    ("BDAT", SmtpState.CONNECTED): 503,
+    ("BDAT", SmtpState.READY): 503,
+    ("BDAT", SmtpState.SENDER): 554,
 }
-EVERY = [(row, state) for row in COMMANDS.values() for state in State]
+EVERY = [(row, state) for row in COMMANDS.values() for state in SmtpState]
 LEGAL = [(row, state) for row, state in EVERY if state in row.states]
 ILLEGAL = [(row, state) for row, state in EVERY if state not in row.states]
 
 
-def named(pairs: list[tuple[Row, State]]) -> list[object]:
+def named(pairs: list[tuple[SmtpCommandRow, SmtpState]]) -> list[object]:
     return [pytest.param(row, state, id=f"{row.verb}-{state.value}") for row, state in pairs]
 
 
 @pytest.mark.parametrize(("row", "state"), named(LEGAL))
-def test_legal_command_is_accepted(row: Row, state: State) -> None:
+def test_legal_command_is_accepted(row: SmtpCommandRow, state: SmtpState) -> None:
     desk = desk_in(state)
     octets, code, after = GOOD[row.verb]
     later = REFUSED_LATER.get((row.verb, state))
     assert desk.one(octets).code == (later or code)
-    if row.verb == "RSET" and state is State.FRESH:
-        after = State.FRESH
+    if row.verb == "RSET" and state is SmtpState.CONNECTED:
+        after = SmtpState.CONNECTED
     assert desk.session.state is (state if later or after is None else after)
     assert desk.record[-1][0] is row.stage
 
 
 @pytest.mark.parametrize(("row", "state"), named(ILLEGAL))
-def test_command_out_of_order_gets_503_and_changes_nothing(row: Row, state: State) -> None:
+def test_command_out_of_order_gets_503_and_changes_nothing(row: SmtpCommandRow, state: SmtpState) -> None:
     desk = desk_in(state)
     octets = GOOD[row.verb][0].splitlines(keepends=True)[0]  # BDAT without its octets
     reply = desk.one(octets)
@@ -186,14 +193,14 @@ def test_command_out_of_order_gets_503_and_changes_nothing(row: Row, state: Stat
     assert desk.session.state is state
     # A transaction under way can still be finished, as if nothing had been said.
     ending = {
-        State.RECIPIENTS: b"DATA\r\nx\r\n.\r\n",
-        State.CHUNKS: b"BDAT 3 LAST\r\nx\r\n",
-        State.SENDER: b"RCPT TO:<ann@example.org>\r\nDATA\r\nx\r\n.\r\n",
+        SmtpState.RECIPIENTS: b"DATA\r\nx\r\n.\r\n",
+        SmtpState.CHUNKS: b"BDAT 3 LAST\r\nx\r\n",
+        SmtpState.SENDER: b"RCPT TO:<ann@example.org>\r\nDATA\r\nx\r\n.\r\n",
     }.get(state, b"NOOP\r\n")
-    if state is State.TURNED_AWAY:
+    if state is SmtpState.REJECTED:
         ending = b"QUIT\r\n"
     assert [reply.code for reply in desk.say(ending) if reply.code >= 400] == []
-    assert len(desk.backend.taken) == (state in (State.RECIPIENTS, State.CHUNKS, State.SENDER))
+    assert len(desk.backend.taken) == (state in (SmtpState.RECIPIENTS, SmtpState.CHUNKS, SmtpState.SENDER))
 
 
 def test_every_illegal_pair_has_its_sentence() -> None:
@@ -201,13 +208,13 @@ def test_every_illegal_pair_has_its_sentence() -> None:
 
 
 @pytest.mark.parametrize("row", COMMANDS.values(), ids=lambda row: row.verb)
-def test_argument_is_checked_against_the_row(row: Row) -> None:
-    state = next(state for state in (State.READY, State.SENDER, *State) if state in row.states)
+def test_argument_is_checked_against_the_row(row: SmtpCommandRow) -> None:
+    state = next(state for state in (SmtpState.READY, SmtpState.SENDER, *SmtpState) if state in row.states)
     desk = desk_in(state)
     wrong = {
-        Argument.NONE: f"{row.verb} something\r\n",
-        Argument.REQUIRED: f"{row.verb}\r\n",
-        Argument.OPTIONAL: "",
+        SmtpArgument.NONE: f"{row.verb} something\r\n",
+        SmtpArgument.REQUIRED: f"{row.verb}\r\n",
+        SmtpArgument.OPTIONAL: "",
     }[row.argument]
     if not wrong:
         assert desk.one(f"{row.verb}\r\n".encode()).is_positive
@@ -219,8 +226,8 @@ def test_argument_is_checked_against_the_row(row: Row) -> None:
 
 @pytest.mark.parametrize("row", COMMANDS.values(), ids=lambda row: row.verb)
 @pytest.mark.parametrize("case", [str.lower, str.title])
-def test_verb_has_no_case(row: Row, case: object) -> None:
-    state = next(state for state in (State.RECIPIENTS, State.READY) if state in row.states)
+def test_verb_has_no_case(row: SmtpCommandRow, case: object) -> None:
+    state = next(state for state in (SmtpState.RECIPIENTS, SmtpState.READY) if state in row.states)
     verb = row.verb.lower() if case is str.lower else row.verb.title()
     desk = desk_in(state)
     octets, code, _ = GOOD[row.verb]
@@ -228,26 +235,28 @@ def test_verb_has_no_case(row: Row, case: object) -> None:
 
 
 @pytest.mark.parametrize("row", COMMANDS.values(), ids=lambda row: row.verb)
-def test_line_may_be_as_long_as_its_row_says(row: Row) -> None:
-    desk = desk_in(State.READY)
+def test_line_may_be_as_long_as_its_row_says(row: SmtpCommandRow) -> None:
+    desk = desk_in(SmtpState.READY)
     fitting = f"{row.verb} ".encode().ljust(row.limit - 2, b"x") + b"\r\n"
     assert len(fitting) == row.limit
     assert [reply.code for reply in desk.say(fitting)] != [500]
-    desk = desk_in(State.READY)
+    desk = desk_in(SmtpState.READY)
     reply = desk.one(fitting[:-2] + b"x\r\n")
     assert (reply.code, reply.enhanced) == (500, "5.5.2")
     assert desk.one(b"NOOP\r\n").code == 250
 
 
 def test_overlong_line_in_pieces_is_one_error() -> None:
-    desk = desk_in(State.READY)
+    desk = desk_in(SmtpState.READY)
     for _ in range(5):
         assert desk.say(b"x" * LONGEST_LINE) == []
     assert [reply.code for reply in desk.say(b"x\r\nNOOP\r\n")] == [500, 250]
 
 
 def test_help_lists_what_is_there() -> None:
-    assert desk_in(State.READY).one(b"HELP\r\n").text.split("\n") == [row.syntax for row in COMMANDS.values()]
+    assert desk_in(SmtpState.READY).one(b"HELP\r\n").text.split("\n") == [
+        row.syntax for row in COMMANDS.values()
+    ]
     hidden = replace(OPEN, hide=frozenset({"VRFY", "CHUNKING", "STARTTLS", "AUTH"}))
     shown = Desk(hidden).one(b"HELP\r\n").text
     assert not any(verb in shown for verb in ("VRFY", "BDAT", "STARTTLS", "AUTH"))

@@ -8,25 +8,25 @@ from dataclasses import replace
 import pytest
 
 from fakemail.errors import ProtocolError
-from fakemail.mail.envelope import Body, Recipient
-from fakemail.smtp.dialogue import (
+from fakemail.message.envelope import BodyType, Recipient
+from fakemail.smtp.client import (
     MAX_REPLY,
     MAX_REPLY_LINE,
-    Dialogue,
-    Greeted,
+    ClientTransaction,
     Outgoing,
     PeerFailure,
     ReplyReader,
-    Send,
-    StartTls,
+    SendStep,
+    ServerProfile,
+    StartTlsStep,
     Step,
-    Tls,
+    TlsUse,
     stuff_dots,
 )
-from fakemail.terms.address import NULL_PATH, Address, address
-from fakemail.terms.channel import Channel
-from fakemail.terms.reason import Reason
-from fakemail.terms.stage import Stage
+from fakemail.types.address import NULL_PATH, Address, address
+from fakemail.types.channel import Channel
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
 ANN, BOB, EVE = (Recipient(Address(name, "example.org")) for name in ("ann", "bob", "eve"))
 SENDER = Address("a", "app.test")
@@ -41,7 +41,7 @@ def outgoing(*recipients: Recipient, **options: object) -> Outgoing:
     return Outgoing("relay.test", SENDER, recipients or (BOB,), b"x\r\n", **options)  # type: ignore[arg-type]
 
 
-def drive(dialogue: Dialogue, script: Script) -> list[Step]:
+def drive(dialogue: ClientTransaction, script: Script) -> list[Step]:
     """Answer each step with the next item: replies (one text per step), a channel, or a failure."""
     steps = dialogue.steps()
     taken: list[Step] = []
@@ -54,10 +54,10 @@ def drive(dialogue: Dialogue, script: Script) -> list[Step]:
             if isinstance(answer, PeerFailure):
                 step = steps.throw(answer)
             elif isinstance(answer, Channel):
-                assert isinstance(step, StartTls)
+                assert isinstance(step, StartTlsStep)
                 step = steps.send(answer)
             else:
-                assert isinstance(step, Send)
+                assert isinstance(step, SendStep)
                 replies = ReplyReader().feed(answer.encode() + b"\r\n")
                 assert len(replies) == step.replies
                 step = steps.send(replies)
@@ -67,11 +67,11 @@ def drive(dialogue: Dialogue, script: Script) -> list[Step]:
 
 
 def lines(steps: list[Step]) -> list[str]:
-    return [step.octets.decode() if isinstance(step, Send) else "TLS" for step in steps]
+    return [step.octets.decode() if isinstance(step, SendStep) else "TLS" for step in steps]
 
 
 def test_good_pipelined() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB), tls=Tls.NEVER)
+    dialogue = ClientTransaction(outgoing(ANN, BOB), tls=TlsUse.NEVER)
     steps = drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n250 c\r\n354 go", "250 ok", "221 bye"])
     assert lines(steps) == [
         "",
@@ -87,7 +87,7 @@ def test_good_pipelined() -> None:
 
 
 def test_good_one_by_one() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB), tls=Tls.NEVER)
+    dialogue = ClientTransaction(outgoing(ANN, BOB), tls=TlsUse.NEVER)
     steps = drive(dialogue, ["220 hi", PLAIN, "250 a", "250 b", "250 c", "354 go", "250 ok", "221 bye"])
     assert lines(steps)[2:] == [
         "MAIL FROM:<a@app.test> SIZE=3\r\n",
@@ -102,7 +102,7 @@ def test_good_one_by_one() -> None:
 
 @pytest.mark.parametrize("banner", ["554 go away", "421 too busy", "250 what", "354 go on"])
 def test_banner_that_is_no_220(banner: str) -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     is_refusal = banner.startswith("554")
     steps = drive(dialogue, [banner, "221 bye"] if is_refusal else [banner])
     (outcome,) = dialogue.outcomes
@@ -114,9 +114,9 @@ def test_banner_that_is_no_220(banner: str) -> None:
 
 def test_server_without_ehlo_gets_helo_and_no_parameters() -> None:
     message = outgoing(
-        Recipient(BOB.address, ("NEVER",), "rfc822;x"), ret="FULL", envid="x", body=Body.EIGHT_BIT
+        Recipient(BOB.address, ("NEVER",), "rfc822;x"), ret="FULL", envid="x", body=BodyType.EIGHT_BIT
     )
-    dialogue = Dialogue(message)
+    dialogue = ClientTransaction(message)
     steps = drive(dialogue, ["220 hi", "502 what", "250 hi", "250 a", "250 b", "354 go", "250 ok", "221 bye"])
     assert lines(steps)[1:5] == [
         "EHLO relay.test\r\n", "HELO relay.test\r\n", "MAIL FROM:<a@app.test>\r\n", "RCPT TO:<bob@example.org>\r\n"
@@ -127,7 +127,7 @@ def test_server_without_ehlo_gets_helo_and_no_parameters() -> None:
 
 @pytest.mark.parametrize("replies", [["554 no"], ["421 no"], ["450 no"], ["502 what", "502 what"]])
 def test_hello_refused(replies: list[str]) -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     drive(dialogue, ["220 hi", *replies, *([] if replies[-1].startswith("421") else ["221 bye"])])
     (outcome,) = dialogue.outcomes
     assert (outcome.at, str(outcome.reply), outcome.is_accepted) == (Stage.SMTP_HELO, replies[-1], False)
@@ -135,7 +135,7 @@ def test_hello_refused(replies: list[str]) -> None:
 
 
 def test_starttls() -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     steps = drive(
         dialogue,
         ["220 hi", "250-mx\r\n250-STARTTLS\r\n250 PIPELINING", "220 go", TLS, PLAIN,
@@ -148,7 +148,7 @@ def test_starttls() -> None:
 
 
 def test_starttls_refused_goes_on_in_clear_text() -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     drive(
         dialogue,
         ["220 hi", "250-mx\r\n250 STARTTLS", "454 not now", "250 a", "250 b", "354 go", "250 ok", "221 bye"],
@@ -159,7 +159,7 @@ def test_starttls_refused_goes_on_in_clear_text() -> None:
 
 @pytest.mark.parametrize("reason", [Reason.CONNECTION_LOST, Reason.TIMEOUT, Reason.PROTOCOL_ERROR])
 def test_a_server_that_is_lost_after_its_no_to_starttls_may_be_tried_without(reason: Reason) -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     drive(dialogue, ["220 hi", "250-mx\r\n250 STARTTLS", "454 not now", PeerFailure(reason, "gone")])
     assert [(each.at, each.reason, each.detail) for each in dialogue.outcomes] == [
         (Stage.SMTP_STARTTLS, Reason.TLS_FAILED, "gone")
@@ -167,7 +167,7 @@ def test_a_server_that_is_lost_after_its_no_to_starttls_may_be_tried_without(rea
 
 
 def test_a_connection_that_is_lost_later_is_not_lost_by_its_no_to_starttls() -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     failure = PeerFailure(Reason.CONNECTION_LOST, "gone")
     drive(dialogue, ["220 hi", "250-mx\r\n250 STARTTLS", "454 not now", "250 a", failure])
     assert [(each.at, each.reason) for each in dialogue.outcomes] == [
@@ -176,7 +176,7 @@ def test_a_connection_that_is_lost_later_is_not_lost_by_its_no_to_starttls() -> 
 
 
 def test_failed_handshake() -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     drive(dialogue, ["220 hi", "250-mx\r\n250 STARTTLS", "220 go", PeerFailure(Reason.TLS_FAILED, "bad")])
     (outcome,) = dialogue.outcomes
     assert (outcome.at, outcome.reason, outcome.detail) == (Stage.TLS_HANDSHAKE, Reason.TLS_FAILED, "bad")
@@ -184,7 +184,7 @@ def test_failed_handshake() -> None:
 
 @pytest.mark.parametrize("pipelined", [True, False])
 def test_partial_acceptance(pipelined: bool) -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB, EVE))
+    dialogue = ClientTransaction(outgoing(ANN, BOB, EVE))
     middle = ["250 a", "550 no ann", "250 b", "452 too many", "354 go"]
     drive(
         dialogue,
@@ -201,7 +201,7 @@ def test_partial_acceptance(pipelined: bool) -> None:
 
 @pytest.mark.parametrize("data", ["354 go", "554 no valid recipients", "503 what"])
 def test_nobody_accepted_in_a_pipelined_group(data: str) -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     end = ["554 nobody"] if data.startswith("354") else []
     steps = drive(dialogue, ["220 hi", PIPELINING, f"250 a\r\n550 b\r\n450 c\r\n{data}", *end, "221 bye"])
     # RFC 2920 §3.1: a 354 with nobody to send to must be answered with an empty message.
@@ -224,7 +224,7 @@ def test_nobody_accepted_in_a_pipelined_group(data: str) -> None:
 def test_nobody_gets_an_empty_message_from_a_server_that_may_know_of_him(
     group: str, codes: list[int]
 ) -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB), stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(ANN, BOB), stay=lambda: True)
     steps = drive(dialogue, ["220 hi", PIPELINING, group])
     assert lines(steps)[-1].endswith("DATA\r\n")
     assert [each.reply and each.reply.code for each in dialogue.outcomes] == codes
@@ -233,7 +233,7 @@ def test_nobody_gets_an_empty_message_from_a_server_that_may_know_of_him(
 
 @pytest.mark.parametrize("pipelined", [True, False])
 def test_sender_refused(pipelined: bool) -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     drive(
         dialogue,
         ["220 hi", PIPELINING, "550 no\r\n503 no\r\n503 no\r\n503 no", "221 bye"]
@@ -245,7 +245,7 @@ def test_sender_refused(pipelined: bool) -> None:
 
 @pytest.mark.parametrize("code", [334, 354])
 def test_intermediate_reply_is_no_acceptance(code: int) -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     drive(dialogue, ["220 hi", PLAIN, "250 a", f"{code} what", "250 b", "354 go", f"{code} what"])
     assert [(each.recipient, each.at, each.reason, each.is_accepted) for each in dialogue.outcomes] == [
         (ANN, Stage.SMTP_RCPT, Reason.PROTOCOL_ERROR, False),
@@ -254,7 +254,7 @@ def test_intermediate_reply_is_no_acceptance(code: int) -> None:
 
 
 def test_data_answered_with_250_is_no_acceptance() -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n250 thanks"])
     assert [(each.at, each.reason, each.is_accepted) for each in dialogue.outcomes] == [
         (Stage.SMTP_DATA, Reason.PROTOCOL_ERROR, False)
@@ -264,7 +264,7 @@ def test_data_answered_with_250_is_no_acceptance() -> None:
 @pytest.mark.parametrize("hello", [PIPELINING, PLAIN])
 def test_replies_that_are_out_of_step_refuse_nobody(hello: str) -> None:
     """Each reply was that to the command before, so 550 does not say who is unknown."""
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     group = ["250 again", "550 no such user", "250 b", "250 c"]
     drive(dialogue, ["220 hi", hello, *(["\r\n".join(group)] if hello is PIPELINING else group)])
     assert [(each.recipient, each.at, each.reason) for each in dialogue.outcomes] == [
@@ -274,7 +274,7 @@ def test_replies_that_are_out_of_step_refuse_nobody(hello: str) -> None:
 
 
 def test_more_replies_than_commands_refuse_nobody() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     failure = PeerFailure(Reason.PROTOCOL_ERROR, "more", in_answer=True, is_out_of_step=True)
     drive(dialogue, ["220 hi", PLAIN, "250 a", "550 no such user", failure])
     assert [each.reason for each in dialogue.outcomes] == [Reason.PROTOCOL_ERROR] * 2
@@ -282,7 +282,7 @@ def test_more_replies_than_commands_refuse_nobody() -> None:
 
 def test_a_refusal_counts_when_the_answer_to_the_message_makes_no_sense() -> None:
     """The go-ahead came where it was due, so every reply before it was that to its command."""
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     drive(dialogue, ["220 hi", PLAIN, "250 a", "550 no such user", "250 c", "354 go", "354 go"])
     assert [(each.at, each.reason) for each in dialogue.outcomes] == [
         (Stage.SMTP_RCPT, None),
@@ -291,7 +291,7 @@ def test_a_refusal_counts_when_the_answer_to_the_message_makes_no_sense() -> Non
 
 
 def test_data_refused() -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n451 not now", "221 bye"])
     assert [(each.at, str(each.reply)) for each in dialogue.outcomes] == [(Stage.SMTP_DATA, "451 not now")]
 
@@ -309,7 +309,7 @@ def test_data_refused() -> None:
     ],
 )
 def test_421_in_a_transaction_ends_it_without_quit(script: list[str], at: list[Stage]) -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     steps = drive(dialogue, ["220 hi", *script])
     assert "QUIT\r\n" not in lines(steps)
     assert [each.at for each in dialogue.outcomes] == at
@@ -328,7 +328,7 @@ AT = [
 @pytest.mark.parametrize("place", range(len(AT)))
 @pytest.mark.parametrize("reason", [Reason.CONNECTION_LOST, Reason.TIMEOUT, Reason.PROTOCOL_ERROR])
 def test_connection_lost_at_each_step(place: int, reason: Reason) -> None:
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     drive(dialogue, [*GOOD[:place], PeerFailure(reason, "gone")])
     (outcome,) = dialogue.outcomes
     assert (outcome.at, outcome.reply, outcome.reason, outcome.detail) == (AT[place], None, reason, "gone")
@@ -337,13 +337,13 @@ def test_connection_lost_at_each_step(place: int, reason: Reason) -> None:
 
 def test_connection_lost_at_quit_changes_nothing() -> None:
     # It once went up as an error of our own.
-    dialogue = Dialogue(outgoing())
+    dialogue = ClientTransaction(outgoing())
     drive(dialogue, [*GOOD[:-1], PeerFailure(Reason.CONNECTION_LOST)])
     assert [each.is_accepted for each in dialogue.outcomes] == [True]
 
 
 def test_connection_lost_after_a_refusal_keeps_the_refusal() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     drive(dialogue, ["220 hi", PLAIN, "250 a", "550 no", PeerFailure(Reason.CONNECTION_LOST)])
     assert [(each.recipient, each.reason) for each in dialogue.outcomes] == [
         (ANN, None),
@@ -353,7 +353,7 @@ def test_connection_lost_after_a_refusal_keeps_the_refusal() -> None:
 
 
 def test_never_began() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB))
+    dialogue = ClientTransaction(outgoing(ANN, BOB))
     dialogue.never_began(PeerFailure(Reason.CONNECTION_REFUSED))
     assert [(each.at, each.reason) for each in dialogue.outcomes] == [
         (Stage.CONNECT, Reason.CONNECTION_REFUSED)
@@ -363,10 +363,12 @@ def test_never_began() -> None:
 def test_parameters_that_are_offered_are_used() -> None:
     bob = Recipient(BOB.address, ("SUCCESS", "DELAY"), "rfc822;Bob+x@Example.org")
     message = Outgoing(
-        "relay.test", NULL_PATH, (bob,), b"x\r\n", Body.EIGHT_BIT, smtputf8=True, ret="HDRS", envid="a=b"
+        "relay.test", NULL_PATH, (bob,), b"x\r\n", BodyType.EIGHT_BIT, smtputf8=True, ret="HDRS", envid="a=b"
     )
     offered = "250-mx\r\n250-SIZE\r\n250-8bitmime\r\n250-SMTPUTF8\r\n250 DSN"
-    steps = drive(Dialogue(message), ["220 hi", offered, "250 a", "250 b", "354 go", "250 ok", "221 bye"])
+    steps = drive(
+        ClientTransaction(message), ["220 hi", offered, "250 a", "250 b", "354 go", "250 ok", "221 bye"]
+    )
     assert lines(steps)[2:4] == [
         "MAIL FROM:<> SIZE=3 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+3Db\r\n",
         "RCPT TO:<bob@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2Bx@Example.org\r\n",
@@ -378,11 +380,11 @@ def test_parameters_that_are_offered_are_used() -> None:
     [({"smtputf8": True, "content": "Subject: Grüße\r\n\r\nx\r\n".encode()}, "the server does not offer SMTPUTF8"),
      ({"smtputf8": True, "sender": address("jörg@app.test")}, "the server does not offer SMTPUTF8"),
      ({"smtputf8": True, "recipients": (Recipient(address("jörg@b.test")),)}, "the server does not offer SMTPUTF8"),
-     ({"body": Body.BINARY}, "the server does not offer BINARYMIME")],
+     ({"body": BodyType.BINARY}, "the server does not offer BINARYMIME")],
 )  # fmt: skip
 @pytest.mark.parametrize("hello", [PLAIN, PIPELINING])
 def test_message_that_the_server_cannot_take(options: dict[str, object], detail: str, hello: str) -> None:
-    dialogue = Dialogue(replace(outgoing(), **options))  # type: ignore[arg-type]
+    dialogue = ClientTransaction(replace(outgoing(), **options))  # type: ignore[arg-type]
     steps = drive(dialogue, ["220 hi", hello, "221 bye"])
     assert lines(steps)[2:] == ["QUIT\r\n"]
     (outcome,) = dialogue.outcomes
@@ -393,10 +395,12 @@ def test_what_needs_no_smtputf8_goes_without() -> None:
     """Asked for, and then not needed (RFC 6531 §3.4): all is ASCII but the body, and the domain is A-labels."""
     bob = Recipient(address("bob@bücher.example"))
     message = replace(
-        outgoing(bob, smtputf8=True), content="Subject: Hi\r\n\r\nGrüße\r\n".encode(), body=Body.EIGHT_BIT
+        outgoing(bob, smtputf8=True), content="Subject: Hi\r\n\r\nGrüße\r\n".encode(), body=BodyType.EIGHT_BIT
     )
     hello = "250-mx\r\n250 8BITMIME"
-    steps = drive(Dialogue(message), ["220 hi", hello, "250 a", "250 b", "354 go", "250 ok", "221 bye"])
+    steps = drive(
+        ClientTransaction(message), ["220 hi", hello, "250 a", "250 b", "354 go", "250 ok", "221 bye"]
+    )
     assert lines(steps)[2:4] == [
         "MAIL FROM:<a@app.test> BODY=8BITMIME\r\n",
         "RCPT TO:<bob@xn--bcher-kva.example>\r\n",
@@ -405,11 +409,11 @@ def test_what_needs_no_smtputf8_goes_without() -> None:
 
 @pytest.mark.parametrize("pipelined", [True, False])
 def test_binary_message_goes_in_a_chunk(pipelined: bool) -> None:
-    message = Outgoing("relay.test", SENDER, (BOB,), b"\n.\r\n.\r\n\0", Body.BINARY)
+    message = Outgoing("relay.test", SENDER, (BOB,), b"\n.\r\n.\r\n\0", BodyType.BINARY)
     offered = "250-mx\r\n250-CHUNKING\r\n250 BINARYMIME" + ("\r\n250 PIPELINING" if pipelined else "")
     offered = offered.replace("250 BINARYMIME\r\n", "250-BINARYMIME\r\n")
     middle = ["250 a\r\n250 b"] if pipelined else ["250 a", "250 b"]
-    dialogue = Dialogue(message)
+    dialogue = ClientTransaction(message)
     steps = drive(dialogue, ["220 hi", offered, *middle, "250 ok", "221 bye"])
     assert lines(steps)[-2] == "BDAT 8 LAST\r\n\n.\r\n.\r\n\0"
     assert dialogue.outcomes[0].is_accepted
@@ -417,8 +421,10 @@ def test_binary_message_goes_in_a_chunk(pipelined: bool) -> None:
 
 def test_a_message_that_needs_smtputf8_says_so_in_its_status() -> None:
     """RFC 6531 §3.5: 5.6.7, and before anything that could be encoded away is looked at."""
-    dialogue = Dialogue(
-        Outgoing("relay.test", SENDER, (BOB,), "Subject: ü\r\n\r\n".encode(), Body.EIGHT_BIT, smtputf8=True)
+    dialogue = ClientTransaction(
+        Outgoing(
+            "relay.test", SENDER, (BOB,), "Subject: ü\r\n\r\n".encode(), BodyType.EIGHT_BIT, smtputf8=True
+        )
     )
     assert lines(drive(dialogue, ["220 hi", PLAIN, "221 bye"]))[-1] == "QUIT\r\n"
     assert (dialogue.outcomes[0].reason, dialogue.outcomes[0].status) == (Reason.NOT_NEGOTIATED, "5.6.7")
@@ -430,7 +436,7 @@ def test_a_message_that_needs_smtputf8_says_so_in_its_status() -> None:
 )
 def test_what_is_too_big_for_the_server_is_not_sent(size: str, is_sent: bool) -> None:
     """RFC 1870 §4: 0 and nothing are no limit."""
-    dialogue = Dialogue(outgoing(ANN, BOB), tls=Tls.NEVER)
+    dialogue = ClientTransaction(outgoing(ANN, BOB), tls=TlsUse.NEVER)
     rest = ["250 a", "250 b", "250 c", "354 go", "250 ok"] if is_sent else []
     drive(dialogue, ["220 hi", f"250-mx\r\n250 {size}", *rest, "221 bye"])
     assert [each.is_accepted for each in dialogue.outcomes] == [is_sent, is_sent]
@@ -461,7 +467,7 @@ def test_the_limits_of_the_server_are_kept(
     limits: str, named: list[Recipient], left: list[Recipient]
 ) -> None:
     """RFC 9422 §4.1; what is not written as it says is no limit."""
-    dialogue = Dialogue(outgoing(ANN, BOB, CYD), tls=Tls.NEVER)
+    dialogue = ClientTransaction(outgoing(ANN, BOB, CYD), tls=TlsUse.NEVER)
     answers = ["220 hi", f"250-mx\r\n250 {limits}", "250 a", *["250 b"] * len(named), "354 go", "250 ok"]
     said = lines(drive(dialogue, [*answers, "221 bye"]))
     assert [line for line in said if line.startswith("RCPT")] == [
@@ -474,14 +480,14 @@ def test_the_limits_of_the_server_are_kept(
 @pytest.mark.parametrize(("earlier", "stays"), [(0, True), (1, True), (2, False)])
 def test_the_connection_stays_for_as_many_transactions_as_the_server_takes(earlier: int, stays: bool) -> None:
     """RFC 9422 §4.1: MAILMAX."""
-    greeted = Greeted({"": "", "LIMITS": "MAILMAX=3"}, None)
-    dialogue = Dialogue(outgoing(), greeted=greeted, stay=lambda: True, earlier=earlier)
+    greeted = ServerProfile({"": "", "LIMITS": "MAILMAX=3"}, None)
+    dialogue = ClientTransaction(outgoing(), greeted=greeted, stay=lambda: True, earlier=earlier)
     drive(dialogue, ["250 a", "250 b", "354 go", "250 ok", *([] if stays else ["221 bye"])])
     assert dialogue.stays is stays
 
 
 def test_driver_that_mixes_up_its_answers_is_told() -> None:
-    steps = Dialogue(outgoing()).steps()
+    steps = ClientTransaction(outgoing()).steps()
     next(steps)
     with pytest.raises(TypeError, match="answered a Send with a Channel"):
         steps.send(TLS)
@@ -561,13 +567,13 @@ def test_dot_stuffing(content: bytes, wire: bytes) -> None:
 
 # Kept connections --------------------------------------------------------------------------------
 
-GREETED = Greeted({"": "", "PIPELINING": "", "SIZE": ""}, TLS)
+GREETED = ServerProfile({"": "", "PIPELINING": "", "SIZE": ""}, TLS)
 GROUP = "MAIL FROM:<a@app.test> SIZE=3\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
 LOST = PeerFailure(Reason.CONNECTION_LOST, "gone")
 
 
 def test_a_kept_connection_begins_with_mail_and_stays() -> None:
-    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(), greeted=GREETED, stay=lambda: True)
     steps = drive(dialogue, ["250 a\r\n250 b\r\n354 go", "250 ok"])
     assert lines(steps) == [GROUP, "x\r\n.\r\n"]
     assert dialogue.stays
@@ -578,10 +584,10 @@ def test_a_kept_connection_begins_with_mail_and_stays() -> None:
 
 
 def test_a_new_connection_stays_when_it_is_wanted() -> None:
-    dialogue = Dialogue(outgoing(), tls=Tls.NEVER, stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(), tls=TlsUse.NEVER, stay=lambda: True)
     drive(dialogue, ["220 hi", PIPELINING, "250 a\r\n250 b\r\n354 go", "250 ok"])
     assert dialogue.stays
-    assert dialogue.greeted == Greeted({"": "", "PIPELINING": "", "SIZE": ""}, None)
+    assert dialogue.greeted == ServerProfile({"": "", "PIPELINING": "", "SIZE": ""}, None)
 
 
 @pytest.mark.parametrize(
@@ -596,14 +602,14 @@ def test_a_new_connection_stays_when_it_is_wanted() -> None:
     ids=["sender", "recipient", "recipient, and DATA was not", "DATA", "message"],
 )
 def test_the_connection_stays_when_the_message_was_refused(script: Script, said: list[str]) -> None:
-    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(), greeted=GREETED, stay=lambda: True)
     assert lines(drive(dialogue, script))[1:] == said
     assert dialogue.stays
     assert not dialogue.outcomes[0].is_accepted
 
 
 def test_refusals_are_counted() -> None:
-    dialogue = Dialogue(outgoing(ANN, BOB), greeted=GREETED, stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(ANN, BOB), greeted=GREETED, stay=lambda: True)
     drive(dialogue, ["250 a\r\n550 b\r\n451 c\r\n554 no", "250 ok"])
     assert dialogue.refusals == 3
 
@@ -622,7 +628,7 @@ def test_refusals_are_counted() -> None:
     ids=["421", "lost", "no reply to RCPT", "no reply to DATA", "no RSET", "421 for RSET", "lost at RSET"],
 )
 def test_the_connection_does_not_stay_when_something_went_wrong(script: Script, end: str) -> None:
-    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(), greeted=GREETED, stay=lambda: True)
     assert lines(drive(dialogue, script))[-1] == end
     assert not dialogue.stays
     assert not dialogue.is_stale
@@ -631,7 +637,7 @@ def test_the_connection_does_not_stay_when_something_went_wrong(script: Script, 
 
 @pytest.mark.parametrize("answer", [LOST, "421 bye\r\n421 bye\r\n421 bye"], ids=["lost", "421"])
 def test_a_kept_connection_that_is_over_is_stale(answer: str | PeerFailure) -> None:
-    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(), greeted=GREETED, stay=lambda: True)
     assert lines(drive(dialogue, [answer])) == [GROUP]
     assert dialogue.is_stale
     assert dialogue.outcomes == []
@@ -646,14 +652,14 @@ def test_a_kept_connection_that_is_over_is_stale(answer: str | PeerFailure) -> N
     ids=["in the middle of the answer", "timeout"],
 )
 def test_a_failure_of_another_kind_is_not_stale(failure: PeerFailure) -> None:
-    dialogue = Dialogue(outgoing(), greeted=GREETED, stay=lambda: True)
+    dialogue = ClientTransaction(outgoing(), greeted=GREETED, stay=lambda: True)
     drive(dialogue, [failure])
     assert not dialogue.is_stale
     assert [outcome.reason for outcome in dialogue.outcomes] == [failure.reason]
 
 
 def test_a_new_connection_is_never_stale() -> None:
-    dialogue = Dialogue(outgoing(), tls=Tls.NEVER)
+    dialogue = ClientTransaction(outgoing(), tls=TlsUse.NEVER)
     drive(dialogue, [LOST])
     assert not dialogue.is_stale
     assert len(dialogue.outcomes) == 1

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from fakemail.mail.envelope import Envelope
-from fakemail.model.host import SMTP, Host, Personality
-from fakemail.record.events import Octets
+from fakemail.events.kinds import ClientBytes
+from fakemail.message.envelope import Envelope
+from fakemail.model.host import SMTP, HostOptions, HostSpec
 from fakemail.smtp.backend import Receipt
-from fakemail.smtp.commands import LONGEST_LINE, State
-from fakemail.smtp.dialogue import ReplyReader
-from fakemail.smtp.extensions import Profile
-from fakemail.smtp.session import Session
-from fakemail.terms.address import NULL_PATH, Address, Path
-from fakemail.terms.channel import Channel
-from fakemail.terms.ids import Chance
-from fakemail.terms.peer import Peer
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Verdict, deferred, refused
+from fakemail.smtp.client import ReplyReader
+from fakemail.smtp.commands import LONGEST_LINE, SmtpState
+from fakemail.smtp.extensions import SmtpProfile
+from fakemail.smtp.session import SmtpSession
+from fakemail.types.address import NULL_PATH, Address, Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import ACCEPTED, Verdict, deferred, refused
 from smtp_backend import Unjudging
 
 TRANSACTION = b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n"
@@ -31,7 +31,7 @@ class Backend(Unjudging):
     """Answers later where the test says so."""
 
     def __init__(self, *late: str) -> None:
-        self.chance = Chance(1)
+        self.chance = SeededRandom(1)
         self.credentials = self
         self.late = late
         self.taken: list[tuple[Envelope, bytes]] = []
@@ -72,12 +72,12 @@ class Desk:
     """A session, and what a test says to it."""
 
     def __init__(self, backend: Backend | None = None, **personality: int) -> None:
-        host = Host("mx.example.org", "192.0.2.1", "2001:db8::1", (SMTP,), Personality(**personality))  # type: ignore[arg-type]
+        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (SMTP,), HostOptions(**personality))  # type: ignore[arg-type]
         self.backend = backend or Backend()
         self.record: list[tuple[Stage, str, Reply | None, Reason | None, Path | None, str]] = []
-        self.octets: list[Octets | None] = []
-        self.session = Session(
-            Profile(host, SMTP), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
+        self.octets: list[ClientBytes | None] = []
+        self.session = SmtpSession(
+            SmtpProfile(host, SMTP), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
         )
         self.reader = ReplyReader()
         self.reader.feed(self.session.greet())
@@ -90,7 +90,7 @@ class Desk:
         reason: Reason | None,
         address: Path | None = None,
         queue_id: str = "",
-        octets: Octets | None = None,
+        octets: ClientBytes | None = None,
     ) -> None:
         self.record.append((stage, line, reply, reason, address, queue_id))
         self.octets.append(octets)
@@ -221,7 +221,7 @@ def test_input_is_bounded() -> None:
     assert desk.say(b"\r\n" + TRANSACTION + b"DATA\r\n") == [500, 250, 250, 250, 354]
     for _ in range(100):
         desk.say(b"x" * 1000)
-    assert desk.session.whereabouts == "inside the message, after 100000 octets"
+    assert desk.session.in_progress == "inside the message, after 100000 octets"
     assert desk.say(b"\r\n.\r\n") == [552]
 
 
@@ -253,13 +253,13 @@ def test_long_segments_are_not_copied_for_each_command(unit: bytes) -> None:
 
 def test_whereabouts() -> None:
     desk = Desk()
-    assert desk.session.whereabouts == ""
+    assert desk.session.in_progress == ""
     desk.say(TRANSACTION)
-    assert desk.session.whereabouts == "inside a mail transaction"
+    assert desk.session.in_progress == "inside a mail transaction"
     desk.say(b"BDAT 10\r\nabc")
-    assert desk.session.whereabouts == "inside the message, after 3 octets"
+    assert desk.session.in_progress == "inside the message, after 3 octets"
     desk.say(b"x" * 7 + b"RSET\r\n")
-    assert desk.session.whereabouts == ""
+    assert desk.session.in_progress == ""
 
 
 def test_clear_text_behind_starttls_is_thrown_away() -> None:
@@ -269,7 +269,7 @@ def test_clear_text_behind_starttls_is_thrown_away() -> None:
     assert desk.session.wants_tls
     assert desk.session.discarded_plaintext == 27
     desk.session.secured(Channel("TLSv1.3", "X"))
-    assert desk.session.state is State.FRESH
+    assert desk.session.state is SmtpState.CONNECTED
     assert desk.say(b"EHLO app.test\r\nRCPT TO:<bob@example.org>\r\n") == [250, 503]
 
 
@@ -307,7 +307,7 @@ def test_a_message_is_noted_as_it_came() -> None:
     desk.say(b"RCPT TO:<c@d.test>\r\n")
     desk.say(b"DATA\r\n")
     desk.say(b"Subject: x\r\n\r\n..one\r\n.\r\n")
-    assert desk.octets[-1] == Octets(content=b"Subject: x\r\n\r\n.one\r\n")
+    assert desk.octets[-1] == ClientBytes(content=b"Subject: x\r\n\r\n.one\r\n")
 
 
 def test_a_dot_that_was_not_doubled_is_noted() -> None:
@@ -325,4 +325,4 @@ def test_a_dot_that_was_not_doubled_is_noted() -> None:
 def test_a_bare_line_end_that_is_taken_is_noted() -> None:
     desk = Desk(accept_bare_line_ends=True)
     desk.say(b"EHLO app.shop.test\n")
-    assert desk.octets == [None, Octets(is_bare=True)]
+    assert desk.octets == [None, ClientBytes(is_bare=True)]

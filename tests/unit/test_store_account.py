@@ -26,7 +26,7 @@ from fakemail.store.errors import (
     SpecialUseRefused,
 )
 from fakemail.store.mailstore import MailStore
-from fakemail.terms.address import address
+from fakemail.types.address import address
 
 BOB = address("bob@example.org")
 

@@ -8,10 +8,10 @@ import weakref
 import pytest
 
 from fakemail.store.account import AccountStore
-from fakemail.store.content import Budget, Content, Home
+from fakemail.store.content import Budget, Content, ContentPool
 from fakemail.store.mailstore import MailStore
 from fakemail.store.threads import base_subject
-from fakemail.terms.address import address
+from fakemail.types.address import address
 
 
 def test_ids_differ_in_the_whole_store() -> None:
@@ -23,7 +23,7 @@ def test_ids_differ_in_the_whole_store() -> None:
 
 
 def test_kept_values_are_found_again_until_the_budget_is_used_up() -> None:
-    home = Home(budget=Budget(1000))
+    home = ContentPool(budget=Budget(1000))
     first, second, third = (Content(b"", home) for _ in range(3))
     assert first.recall("envelope") is None
     first.remember("envelope", b"1", 300)
@@ -34,7 +34,7 @@ def test_kept_values_are_found_again_until_the_budget_is_used_up() -> None:
 
 
 def test_what_was_used_lately_stays_longest() -> None:
-    home = Home(budget=Budget(1000))
+    home = ContentPool(budget=Budget(1000))
     contents = [Content(b"", home) for _ in range(40)]
     contents[0].remember("k", 0, 100)
     for number, content in enumerate(contents[1:], 1):
@@ -46,7 +46,7 @@ def test_what_was_used_lately_stays_longest() -> None:
 
 
 def test_what_is_larger_than_the_budget_is_not_kept() -> None:
-    home = Home(budget=Budget(1000))
+    home = ContentPool(budget=Budget(1000))
     content = Content(b"", home)
     content.remember("k", b"large", 2000)
     assert content.recall("k") is None
@@ -56,7 +56,7 @@ def test_what_is_larger_than_the_budget_is_not_kept() -> None:
 
 
 def test_what_is_kept_of_a_message_goes_with_it() -> None:
-    home = Home(budget=Budget(1000))
+    home = ContentPool(budget=Budget(1000))
     gone, stays = Content(b"", home), Content(b"", home)
     gone.remember("k", b"1", 300)
     stays.remember("k", b"2", 300)

@@ -13,7 +13,7 @@ from fakemail.store.content import Content
 from fakemail.store.errors import LimitReached, OverQuota
 from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import FlagAction, NewMessage
-from fakemail.store.shared import Shared
+from fakemail.store.shared import AccountContext
 
 ADD, REMOVE, REPLACE = FlagAction.ADD, FlagAction.REMOVE, FlagAction.REPLACE
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def account() -> AccountStore:
-    return AccountStore("bob@example.org", shared=Shared(clock=VirtualClock(START), keyword_limit=3))
+    return AccountStore("bob@example.org", shared=AccountContext(clock=VirtualClock(START), keyword_limit=3))
 
 
 @pytest.fixture

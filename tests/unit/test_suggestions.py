@@ -24,9 +24,9 @@ from fakemail import (
     samples,
 )
 from fakemail.api.faults import Faults
-from fakemail.mail.envelope import Envelope
-from fakemail.record.journey import Journey
-from fakemail.terms.suggestions import GUESSES, KEYWORDS, Suggests
+from fakemail.events.journey import Journey
+from fakemail.message.envelope import Envelope
+from fakemail.types.suggestions import GUESSES, KEYWORDS, Suggests
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_every_keyword_that_is_meant_is_taken_by_something(meant):
         (lambda net, bob: net.clock.move, "'advance(hours(1))'"),
         (lambda net, bob: net.queue.flsh, "'flush'"),
         (lambda net, bob: net.dns.recrd, "'record"),
-        (lambda net, bob: net.faults.clear, "'lift()'"),
-        (lambda net, bob: net.faults.drop(Stage.SMTP_RCPT).remove, "'lift()'"),
+        (lambda net, bob: net.faults.lift, "'clear()'"),
+        (lambda net, bob: net.faults.drop(Stage.SMTP_RCPT).lift, "'remove()'"),
         (lambda net, bob: net.journeys().on, "'one'"),
         (lambda net, bob: Stage.TCP_CONNECT, "'CONNECT'"),
         (lambda net, bob: Stage.SMTP_RCTP, "'SMTP_RCPT'"),
@@ -183,14 +183,14 @@ def test_who_asks_politely_is_answered_politely(net, bob):
         (lambda net, bob: bob.domain.faults.mailbox_full(for_god=True), "'for_good'"),
         (lambda net, bob: bob.faults.add(Stage.IMAP_LOGIN, faults.drop(), count=1), "'times'"),
         (lambda net, bob: net.dns.faults.servfail("example.org", qtype="MX"), "'type'"),
-        (lambda net, bob: faults.half_reply(thn="drop"), "'then'"),
-        (lambda net, bob: bob.change(pasword="x"), "'password'"),
+        (lambda net, bob: faults.partial_reply(thn="drop"), "'then'"),
+        (lambda net, bob: bob.configure(pasword="x"), "'password'"),
         (lambda net, bob: bob.domain.policy(greylst=1), "'greylist'"),
         (lambda net, bob: bob.domain.policy(spff="fail"), "'spf'"),
         (lambda net, bob: bob.domain.policy(rate=1), "'address_rate' or 'connection_rate'"),
         (lambda net, bob: HasAttachment(name="a.pdf"), "'filename'"),
         (lambda net, bob: HasLink(txt="a"), "'text'"),
-        (lambda net, bob: bob.domain.hosts[0].change(hid={"PIPELINING"}), "'hide'"),
+        (lambda net, bob: bob.domain.hosts[0].configure(hid={"PIPELINING"}), "'hide'"),
         (lambda net, bob: bob.domain.publish(spff=""), "'spf'"),
         (lambda net, bob: bob.inbox.one(title="Hi"), "'subject'"),
         (lambda net, bob: bob.inbox.wait_for_one(recipient="x"), "'to'"),

@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 
 from fakemail.errors import DeclarationError, ProtocolError, nearest
-from fakemail.terms import fate
-from fakemail.terms.address import NULL_PATH, Address, NullPath, address, is_domain_name, quote_local
-from fakemail.terms.duration import days, hours, minutes, seconds
-from fakemail.terms.ids import Chance, seed_from
-from fakemail.terms.reason import Reason
-from fakemail.terms.reply import Reply, read_reply
-from fakemail.terms.stage import Stage
-from fakemail.terms.verdict import ACCEPTED, Action, deferred, refused
+from fakemail.types import fate
+from fakemail.types.address import NULL_PATH, Address, NullPath, address, is_domain_name, quote_local
+from fakemail.types.duration import days, hours, minutes, seconds
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply, read_reply
+from fakemail.types.seeded_random import SeededRandom, seed_from
+from fakemail.types.stage import Stage
+from fakemail.types.verdict import ACCEPTED, VerdictAction, deferred, refused
 
 BOB = address("bob@example.org")
 
@@ -175,7 +175,7 @@ def test_durations() -> None:
 
 def test_one_seed_replays_everything() -> None:
     def play(seed: int) -> list[object]:
-        chance = Chance(seed)
+        chance = SeededRandom(seed)
         items = list(range(9))
         chance.shuffle(items)
         return [chance.token(), chance.octets(4), chance.queue_id(), items, chance.probability()]
@@ -186,7 +186,7 @@ def test_one_seed_replays_everything() -> None:
 
 
 def test_queue_ids_differ_and_keep_their_order() -> None:
-    chance = Chance(7)
+    chance = SeededRandom(7)
     made = [chance.queue_id() for _ in range(2000)]
     assert len(set(made)) == 2000
     assert made == sorted(made)
@@ -201,8 +201,8 @@ def test_stages_and_reasons_have_one_name_each(words: type[Stage] | type[Reason]
 
 def test_verdicts() -> None:
     assert ACCEPTED.is_accepted
-    assert refused(Reason.NULL_MX, "x").action is Action.REFUSE
-    assert deferred(Reason.TIMEOUT).action is Action.DEFER
+    assert refused(Reason.NULL_MX, "x").action is VerdictAction.REFUSE
+    assert deferred(Reason.TIMEOUT).action is VerdictAction.DEFER
     assert not deferred(Reason.TIMEOUT).is_accepted
 
 
@@ -233,13 +233,13 @@ NO = Reply(550, "5.1.1", "go away")
         ),
         (fate.Quarantined("Junk"), "quarantined in Junk"),
         (fate.Queued(None, Reason.TIMEOUT), "waiting in the queue: timeout"),
-        (fate.Abandoned(Stage.SMTP_RCPT, host="mx"), "abandoned by the client after smtp.rcpt of mx"),
-        (fate.Underway(Stage.SMTP_MAIL), "underway, after smtp.mail"),
+        (fate.Dropped(Stage.SMTP_RCPT, host="mx"), "abandoned by the client after smtp.rcpt of mx"),
+        (fate.InProgress(Stage.SMTP_MAIL), "underway, after smtp.mail"),
     ],
 )
 def test_fates_say_what_happened(end: fate.Fate, sentence: str) -> None:
     assert str(end) == sentence
-    assert end.is_settled is not isinstance(end, fate.Queued | fate.Underway)
+    assert end.is_settled is not isinstance(end, fate.Queued | fate.InProgress)
 
 
 def test_fates_are_compared_by_meaning() -> None:

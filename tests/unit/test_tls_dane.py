@@ -10,8 +10,8 @@ import pytest
 from fakemail.clock import RealClock
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import (
-    Kind,
     Tlsa,
+    TlsaUsage,
     association,
     chain_problem,
     covers,
@@ -28,21 +28,21 @@ NOW = RealClock().now()
 
 
 def record(usage: int, selector: int, matching: int, der: bytes) -> Tlsa:
-    kind = Kind(usage, selector, matching)
+    kind = TlsaUsage(usage, selector, matching)
     return Tlsa(kind, association(der, kind))
 
 
 def test_associations() -> None:  # RFC 6698 §2.1.2, §2.1.3
     key = public_key_info(LEAF)
     assert key in LEAF
-    assert association(LEAF, Kind(3, 0, 0)) == LEAF
-    assert association(LEAF, Kind(3, 1, 0)) == key
-    assert association(LEAF, Kind(3, 1, 1)) == hashlib.sha256(key).digest()
-    assert association(LEAF, Kind(3, 0, 2)) == hashlib.sha512(LEAF).digest()
+    assert association(LEAF, TlsaUsage(3, 0, 0)) == LEAF
+    assert association(LEAF, TlsaUsage(3, 1, 0)) == key
+    assert association(LEAF, TlsaUsage(3, 1, 1)) == hashlib.sha256(key).digest()
+    assert association(LEAF, TlsaUsage(3, 0, 2)) == hashlib.sha512(LEAF).digest()
 
 
 def test_wire_form() -> None:
-    assert read_tlsa(b"\x03\x01\x01" + b"x" * 32) == Tlsa(Kind(3, 1, 1), b"x" * 32)
+    assert read_tlsa(b"\x03\x01\x01" + b"x" * 32) == Tlsa(TlsaUsage(3, 1, 1), b"x" * 32)
     assert str(read_tlsa(b"\x03\x01\x00\xab")) == "3 1 0 ab"
     assert read_tlsa(b"\x03\x01\x01") is None
 
@@ -63,7 +63,7 @@ def test_wire_form() -> None:
     ],
 )
 def test_which_records_are_usable(kind: tuple[int, int, int], size: int, usable: bool) -> None:
-    assert Tlsa(Kind(*kind), b"x" * size).is_usable is usable
+    assert Tlsa(TlsaUsage(*kind), b"x" * size).is_usable is usable
 
 
 def problem(*records: Tlsa, chain: tuple[bytes, ...] = (LEAF,), name: str = "mx.example.org") -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 from fakemail.wire.https_server import NOT_FOUND, Document, HttpSession
 
 GET = b"GET /here HTTP/1.1\r\nHost: a.test\r\n\r\n"

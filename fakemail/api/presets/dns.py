@@ -13,19 +13,19 @@ from fakemail.api.spans import require_span
 from fakemail.dns.lookup import lookup
 from fakemail.dns.names import name_key
 from fakemail.dns.rrtypes import read_type
-from fakemail.engine.naming import NAME_SERVER
+from fakemail.engine.zone_provisioning import NAME_SERVER
 from fakemail.faults.actions import dns
-from fakemail.faults.actions.action import Action
+from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.answers import Delay, Garbage
 from fakemail.faults.actions.connections import NoReply, Reset
-from fakemail.faults.rule import Scope
-from fakemail.terms.stage import Stage
+from fakemail.faults.rule import FaultScope
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
 
 
-class DnsFaults(Handle):
+class DnsPresets(Handle):
     """What goes wrong with the answers of the name server.
 
     Each takes a name (``"example.org"``, a pattern with ``*``, or none for all names) and ``type``, and
@@ -35,9 +35,9 @@ class DnsFaults(Handle):
 
     def __init__(self, net: AnyNet) -> None:
         self._net = net
-        self._faults = Faults(net, Scope(NAME_SERVER))
+        self._faults = Faults(net, FaultScope(NAME_SERVER))
 
-    def add(self, do: Action, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
+    def add(self, do: FaultAction, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """Let something happen to answers: an action of :mod:`fakemail.faults` that is possible there."""
         query = None if name is None else name if "*" in name else name_key(name)
         asked = None if type is None else read_type(type)
@@ -59,35 +59,33 @@ class DnsFaults(Handle):
     def _state(self) -> str:
         return f": {len(self)}"
 
-    def lift(self, *faults: Fault) -> None:
+    def clear(self, *faults: Fault) -> None:
         """End these faults, or all of the name server if none is named."""
-        self._faults.lift(*faults)
+        self._faults.clear(*faults)
 
-    def answer_with(
-        self, rcode: str, name: str | None = None, *, type: str | None = None, **when: Any
-    ) -> Fault:
+    def rcode(self, rcode: str, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """Answer with a response code (``"YXDOMAIN"``, ``"NOTAUTH"``...) and no records."""
-        return self._on(dns.GiveRcode(rcode), name, type, when)
+        return self._on(dns.Rcode(rcode), name, type, when)
 
     def servfail(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The name server fails: SERVFAIL, which a sender of mail takes for a reason to wait (RFC 5321 §5.1)."""
-        return self.answer_with("SERVFAIL", name, type=type, **when)
+        return self.rcode("SERVFAIL", name, type=type, **when)
 
     def nxdomain(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The name does not exist: NXDOMAIN, whatever the zone has."""
-        return self.answer_with("NXDOMAIN", name, type=type, **when)
+        return self.rcode("NXDOMAIN", name, type=type, **when)
 
     def refused(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The name server does not answer such questions: REFUSED."""
-        return self.answer_with("REFUSED", name, type=type, **when)
+        return self.rcode("REFUSED", name, type=type, **when)
 
     def not_implemented(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The name server cannot answer such questions: NOTIMP."""
-        return self.answer_with("NOTIMP", name, type=type, **when)
+        return self.rcode("NOTIMP", name, type=type, **when)
 
     def format_error(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The name server does not understand the question: FORMERR."""
-        return self.answer_with("FORMERR", name, type=type, **when)
+        return self.rcode("FORMERR", name, type=type, **when)
 
     def no_data(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The name exists, without records of that type (RFC 2308 §2.2)."""
@@ -104,7 +102,7 @@ class DnsFaults(Handle):
         require_span("the delay of a DNS answer", span)
         return self._on(Delay(span), name, type, when)
 
-    def truncate(
+    def truncate_answer(
         self, name: str | None = None, *, type: str | None = None, tcp: bool = True, **when: Any
     ) -> Fault:
         """The answer does not fit into a datagram, so that it is asked for over TCP.
@@ -116,11 +114,11 @@ class DnsFaults(Handle):
             fault.accompany(self._on(Reset(), name, type, {**when, "transport": "tcp"}))
         return fault
 
-    def give(self, name: str, type: str, *values: str, ttl: int = 300, **when: Any) -> Fault:
+    def records(self, name: str, type: str, *values: str, ttl: int = 300, **when: Any) -> Fault:
         """Answer with these records, in zone-file form; the zone itself stays as it is."""
-        return self._on(dns.GiveRecords(values, ttl), name, type, when)
+        return self._on(dns.Records(values, ttl), name, type, when)
 
-    def in_turn(
+    def rotate_records(
         self, name: str, type: str, *sets: str | tuple[str, ...] | list[str], ttl: int = 300, **when: Any
     ) -> Fault:
         """Another answer each time: the first set of records, then the second, and so round and round.
@@ -128,9 +126,9 @@ class DnsFaults(Handle):
         A set is one value or several; an empty one is an answer without records.
         """
         given = [(each,) if isinstance(each, str) else tuple(each) for each in sets]
-        return self._on(dns.AnswerInTurn(tuple(given), ttl), name, type, when)
+        return self._on(dns.RotateRecords(tuple(given), ttl), name, type, when)
 
-    def stale(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
+    def stale_answer(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """Answer as of now whatever is changed later, as a resolver that has it in its cache for ever."""
         zones = self._net.call(lambda: self._net.internet.zones.copy())
         return self._on(dns.StaleAnswer(lambda key, asked: lookup(zones, key, asked)), name, type, when)
@@ -139,7 +137,7 @@ class DnsFaults(Handle):
         """The name stands for another, and that one for the first."""
         return self._on(dns.CnameLoop(), name, type, when)
 
-    def lame(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
+    def lame_delegation(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The name server knows nothing of the zone, and points back to the root: a lame delegation."""
         return self._on(dns.LameDelegation(), name, type, when)
 
@@ -147,17 +145,17 @@ class DnsFaults(Handle):
         """The text of TXT records comes in strings of ``size`` octets, which belong together (RFC 7208 §3.3)."""
         return self._on(dns.SplitText(size), name, type, when)
 
-    def shuffle(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
+    def shuffle_records(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The records come in an order of chance, another one each time (RFC 1034 does not say which)."""
         return self._on(dns.ShuffleRecords(), name, type, when)
 
-    def duplicate(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
+    def duplicate_records(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """Each record comes twice."""
         return self._on(dns.DuplicateRecords(), name, type, when)
 
     def ttl(self, ttl: int, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The records come with this time to live, in seconds: 0, or far too long."""
-        return self._on(dns.GiveTtl(ttl), name, type, when)
+        return self._on(dns.Ttl(ttl), name, type, when)
 
     def no_additional(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The addresses of the hosts in an answer are not sent along."""
@@ -175,7 +173,7 @@ class DnsFaults(Handle):
         """The answer is to another question."""
         return self._on(dns.WrongQuestion(), name, type, when)
 
-    def malformed(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
+    def malformed_answer(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """The message ends in the middle of a record."""
         return self._on(dns.MalformedAnswer(), name, type, when)
 
@@ -183,5 +181,5 @@ class DnsFaults(Handle):
         """What comes is no DNS message at all."""
         return self._on(Garbage(), name, type, when)
 
-    def _on(self, action: Action, name: str | None, type: str | None, when: dict[str, Any]) -> Fault:
+    def _on(self, action: FaultAction, name: str | None, type: str | None, when: dict[str, Any]) -> Fault:
         return self.add(action, name, type=type, **when)

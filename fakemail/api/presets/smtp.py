@@ -6,16 +6,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fakemail import faults
-from fakemail.api.presets.adding import Adds
-from fakemail.terms.reply import Reply
-from fakemail.terms.stage import Stage
+from fakemail.api.presets.adding import FaultTarget
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import BaseAccount
     from fakemail.api.faults import Fault
 
 
-class SmtpPresets(Adds):
+class SmtpPresets(FaultTarget):
     """What goes wrong most often."""
 
     # Connections ---------------------------------------------------------------------------------
@@ -34,11 +34,11 @@ class SmtpPresets(Adds):
         """
         return self.add(Stage.CONNECT, faults.hang_connections(), **when)
 
-    def say_nothing(self, **where_and_when: Any) -> Fault:
+    def silent(self, **where_and_when: Any) -> Fault:
         """Take connections in and never say a word."""
         return self.add(Stage.CONNECT, faults.no_reply(), **where_and_when)
 
-    def too_busy(self, **where_and_when: Any) -> Fault:
+    def service_unavailable(self, **where_and_when: Any) -> Fault:
         """Greet with ``421 4.3.2``, and end the connection."""
         return self.add(
             Stage.SMTP_BANNER, faults.reply(421, "4.3.2", "too busy, try later"), **where_and_when
@@ -62,7 +62,7 @@ class SmtpPresets(Adds):
         """Reset the connection at a stage, so that the client's system speaks of an error."""
         return self.add(stage, faults.reset(), **where_and_when)
 
-    def hang_at(self, stage: Stage, **where_and_when: Any) -> Fault:
+    def no_reply(self, stage: Stage, **where_and_when: Any) -> Fault:
         """Fall silent at a stage, and keep the connection open."""
         return self.add(stage, faults.no_reply(), **where_and_when)
 
@@ -74,7 +74,7 @@ class SmtpPresets(Adds):
         """Answer octet by octet at a stage."""
         return self.add(stage, faults.trickle(), **where_and_when)
 
-    def garble(self, stage: Stage, **where_and_when: Any) -> Fault:
+    def garbage(self, stage: Stage, **where_and_when: Any) -> Fault:
         """Answer nonsense at a stage."""
         return self.add(stage, faults.garbage(), **where_and_when)
 
@@ -130,9 +130,9 @@ class SmtpPresets(Adds):
 
     # Messages ------------------------------------------------------------------------------------
 
-    def lose_final_reply(self, how: str = "drop", **where_and_when: Any) -> Fault:
+    def drop_final_reply(self, how: str = "drop", **where_and_when: Any) -> Fault:
         """Take the message, and end the connection (``"drop"``, ``"reset"``, ``"hang"``) instead of saying so."""
-        return self.add(Stage.SMTP_END, faults.lose_reply(how), **where_and_when)
+        return self.add(Stage.SMTP_END, faults.drop_reply(how), **where_and_when)
 
     def deliver_twice(self, **where_and_when: Any) -> Fault:
         """Take every message twice."""
@@ -143,14 +143,14 @@ class SmtpPresets(Adds):
         stage = Stage.SMTP_END if to is None else Stage.SMTP_RCPT
         return self.add(stage, faults.pretend_success(), to=to, **where_and_when)
 
-    def corrupt_messages(self, **where_and_when: Any) -> Fault:
+    def corrupt(self, **where_and_when: Any) -> Fault:
         """Take every message with one letter of its body changed."""
         return self.add(Stage.SMTP_END, faults.corrupt(), **where_and_when)
 
-    def truncate_messages(self, **where_and_when: Any) -> Fault:
+    def truncate(self, **where_and_when: Any) -> Fault:
         """Take every message with half of its body."""
         return self.add(Stage.SMTP_END, faults.truncate(), **where_and_when)
 
-    def allow_smuggling(self, *ends: bytes | str, **where_and_when: Any) -> Fault:
+    def accept_smuggled_end(self, *ends: bytes | str, **where_and_when: Any) -> Fault:
         """Take what is no end of a message for one, as servers do that fall for SMTP smuggling."""
-        return self.add(Stage.SMTP_DATA, faults.end_data_at(*ends), **where_and_when)
+        return self.add(Stage.SMTP_DATA, faults.accept_smuggled_end(*ends), **where_and_when)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fakemail.api.presets.adding import Adds
-from fakemail.faults.actions.action import Action
-from fakemail.faults.actions.answers import Garbage, HalfReply
+from fakemail.api.presets.adding import FaultTarget
+from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.actions.answers import Garbage, PartialReply
 from fakemail.faults.actions.connections import Drop, NoReply, Reset
 from fakemail.faults.actions.tls import OnlyCiphers, OnlyVersions, PresentCertificate, SendAlert
-from fakemail.faults.steps import read_end
-from fakemail.terms.stage import Stage
+from fakemail.faults.write_script import read_end
 from fakemail.tls.contexts import NO_ENCRYPTION
+from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
     from fakemail.api.faults import Fault
 
 
-class TlsPresets(Adds):
+class TlsPresets(FaultTarget):
     """What can go wrong with TLS at a host, whatever the protocol and whether it is implicit or by STARTTLS.
 
     ``where_and_when`` is as in :meth:`~fakemail.api.faults.Faults.add`; ``argument`` is the name that the client asks
@@ -93,7 +93,7 @@ class TlsPresets(Adds):
 
     def half_handshake(self, then: str = "reset", **where_and_when: Any) -> Fault:
         """Send the half of the server's first flight, and reset the connection (or end it otherwise)."""
-        return self._at_handshake(HalfReply(read_end(then)), where_and_when)
+        return self._at_handshake(PartialReply(read_end(then)), where_and_when)
 
     def garbage_handshake(
         self, octets: bytes = b"\x16\x03\x03\x00\x04\x02\xff\xff\xff", **where_and_when: Any
@@ -101,5 +101,5 @@ class TlsPresets(Adds):
         """Answer the client with nonsense: a ServerHello that is none, or what is given."""
         return self._at_handshake(Garbage(octets), where_and_when)
 
-    def _at_handshake(self, action: Action, where_and_when: dict[str, Any]) -> Fault:
+    def _at_handshake(self, action: FaultAction, where_and_when: dict[str, Any]) -> Fault:
         return self.add(Stage.TLS_HANDSHAKE, action, **where_and_when)

@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fakemail.faults.steps import Step
+from fakemail.faults.write_script import Step
 
 if TYPE_CHECKING:
-    from fakemail.faults.facts import Facts
-    from fakemail.terms.stage import Stage
+    from fakemail.faults.context import FaultContext
+    from fakemail.types.stage import Stage
 
 
-class Action:
+class FaultAction:
     """What happens when a rule strikes; each protocol's session does the ones that are of neither kind below."""
 
     __slots__ = ()
     name: ClassVar[str]
     """How tests and configurations call it: the function of :mod:`fakemail.faults` that makes it."""
 
-    def concerns(self, stage: Stage, facts: Facts) -> bool:
+    def concerns(self, stage: Stage, facts: FaultContext) -> bool:
         """Whether it has anything to do there, when all that a rule asks for fits."""
         return True
 
@@ -37,7 +37,7 @@ class Action:
         return f"{self.name.replace('_', ' ')} {', '.join(given)}".rstrip()
 
 
-class Instead(Action):
+class Instead(FaultAction):
     """The command is not carried out and nothing is answered: the script is all there is."""
 
     __slots__ = ()
@@ -47,7 +47,7 @@ class Instead(Action):
         raise NotImplementedError
 
 
-class OnAnswer(Action):
+class OnAnswer(FaultAction):
     """The command is carried out, and only its answer suffers."""
 
     __slots__ = ()

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import ClassVar, Final
 
 from fakemail.faults.actions.action import OnAnswer
-from fakemail.faults.steps import End, Step, Wait
+from fakemail.faults.write_script import ConnectionEnd, Pause, Step
 
 PAUSE: Final = timedelta(milliseconds=1)
 LONG: Final = 1_000_000
@@ -24,7 +24,7 @@ class Delay(OnAnswer):
     span: timedelta
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
-        return Wait(self.span), answer
+        return Pause(self.span), answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Trickle(OnAnswer):
     def script(self, answer: bytes) -> list[Step]:
         steps: list[Step] = []
         for octet in answer:
-            steps += [bytes((octet,)), Wait(self.pause, is_real=True)]
+            steps += [bytes((octet,)), Pause(self.pause, is_real=True)]
         return steps[:-1]
 
 
@@ -48,7 +48,7 @@ class Throttle(OnAnswer):
 
     def script(self, answer: bytes) -> list[Step]:
         size = max(1, self.rate // 10)
-        pause = Wait(timedelta(seconds=size / self.rate), is_real=True)
+        pause = Pause(timedelta(seconds=size / self.rate), is_real=True)
         steps: list[Step] = []
         for start in range(0, len(answer), size):
             steps += [answer[start : start + size], pause]
@@ -56,10 +56,10 @@ class Throttle(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class HalfReply(OnAnswer):
+class PartialReply(OnAnswer):
     """Send the first half of the answer and end the connection, or hang."""
 
-    then: End = End.DROP
+    then: ConnectionEnd = ConnectionEnd.DROP
 
     arrives: ClassVar[bool] = False
 
@@ -80,7 +80,7 @@ class Garbage(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class Overlong(OnAnswer):
+class OversizedLine(OnAnswer):
     """Make the last line of the answer longer by so many octets than it was."""
 
     octets: int = LONG
@@ -118,10 +118,10 @@ class DuplicateReply(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class LoseReply(OnAnswer):
+class DropReply(OnAnswer):
     """Do what was asked, and end the connection instead of saying so."""
 
-    how: End = End.DROP
+    how: ConnectionEnd = ConnectionEnd.DROP
 
     arrives: ClassVar[bool] = False
 
@@ -130,8 +130,10 @@ class LoseReply(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class Inject(OnAnswer):
+class InjectBytes(OnAnswer):
     """Send these octets right behind the answer; behind that to STARTTLS they are in clear text."""
+
+    name = "inject"
 
     octets: bytes
 

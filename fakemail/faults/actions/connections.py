@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fakemail.faults.actions.action import Action, Instead
-from fakemail.faults.steps import End, Step
+from fakemail.faults.actions.action import FaultAction, Instead
+from fakemail.faults.write_script import ConnectionEnd, Step
 
 
 @dataclass(frozen=True, slots=True)
-class RefuseConnections(Action):
+class RefuseConnections(FaultAction):
     """Do not listen: the system refuses whoever connects."""
 
 
 @dataclass(frozen=True, slots=True)
-class HangConnections(Action):
+class HangConnections(FaultAction):
     """Listen and take nobody in, as a server whose backlog is full: whoever connects waits."""
 
 
@@ -24,8 +24,10 @@ UNCOUNTED: Final = (RefuseConnections, HangConnections)
 
 
 @dataclass(frozen=True, slots=True)
-class Close(Action):
+class CloseConnection(FaultAction):
     """End the connection with the protocol's last words (421, BYE) instead of an answer."""
+
+    name = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Drop(Instead):
     """End the connection instead of answering."""
 
     def script(self) -> tuple[Step, ...]:
-        return (End.DROP,)
+        return (ConnectionEnd.DROP,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Reset(Instead):
     """Reset the connection (a TCP segment with RST) instead of answering."""
 
     def script(self) -> tuple[Step, ...]:
-        return (End.RESET,)
+        return (ConnectionEnd.RESET,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +51,4 @@ class NoReply(Instead):
     """Say nothing, now and ever, and keep the connection open."""
 
     def script(self) -> tuple[Step, ...]:
-        return (End.HANG,)
+        return (ConnectionEnd.HANG,)

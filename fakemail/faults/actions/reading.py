@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from fakemail.faults.actions.action import Action, OnAnswer
-from fakemail.faults.steps import End, Step
+from fakemail.faults.actions.action import FaultAction, OnAnswer
+from fakemail.faults.write_script import ConnectionEnd, Step
 
 _BY_FAULT: Final = "not today"
 _LITERAL: Final = re.compile(rb"\{(\d+)\}\r\n")
@@ -16,7 +16,7 @@ _NUMBER_AND_NEWS: Final = re.compile(rb"\* \d+ (EXISTS|RECENT|EXPUNGE)\r\n|\* VA
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse(Action):
+class Refuse(FaultAction):
     """Refuse the command: ``NO [code] text``, or ``BAD`` in IMAP; ``-ERR [code] text`` in POP3."""
 
     code: str = ""
@@ -27,12 +27,12 @@ class Refuse(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class SayYes(Action):
+class FakeSuccess(FaultAction):
     """Say that the command was carried out, and do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveMessage(Action):
+class RemoveMessage(FaultAction):
     """Before the command is carried out, somebody else removes a message of the mailbox (INBOX if none is selected)."""
 
     number: int = 1
@@ -40,15 +40,15 @@ class RemoveMessage(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class RenewUids(Action):
+class BumpUidvalidity(FaultAction):
     """Before the command is carried out, the mailbox is rebuilt: another UIDVALIDITY, other uids."""
 
 
 @dataclass(frozen=True, slots=True)
-class EndBehind(OnAnswer):
+class CloseAfterReply(OnAnswer):
     """Answer, and end the connection behind that, or hang."""
 
-    then: End = End.DROP
+    then: ConnectionEnd = ConnectionEnd.DROP
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
         return answer, self.then
@@ -72,7 +72,7 @@ class WrongSize(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class ByeInside(OnAnswer):
+class ByeMidResponse(OnAnswer):
     """Say the first half of what is to be told, then BYE, and close (RFC 9051 §7.1.5)."""
 
     code: str = "UNAVAILABLE"
@@ -81,14 +81,14 @@ class ByeInside(OnAnswer):
     def script(self, answer: bytes) -> tuple[Step, ...]:
         told = responses(answer)[:-1]
         code = f"[{self.code}] " if self.code else ""
-        return b"".join(told[: len(told) // 2]) + f"* BYE {code}{self.text}\r\n".encode(), End.DROP
+        return b"".join(told[: len(told) // 2]) + f"* BYE {code}{self.text}\r\n".encode(), ConnectionEnd.DROP
 
 
 @dataclass(frozen=True, slots=True)
-class CutLiteral(OnAnswer):
+class TruncateLiteral(OnAnswer):
     """End the connection, or hang, in the middle of the first literal; behind the half if there is none."""
 
-    then: End = End.DROP
+    then: ConnectionEnd = ConnectionEnd.DROP
     arrives: ClassVar[bool] = False
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
@@ -98,7 +98,7 @@ class CutLiteral(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class HideNews(OnAnswer):
+class SuppressUntagged(OnAnswer):
     """Say nothing of messages that have come or gone: no EXISTS, no EXPUNGE."""
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
@@ -107,7 +107,7 @@ class HideNews(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class SayUnasked(OnAnswer):
+class SendUntagged(OnAnswer):
     """Say these untagged responses before the answer: ``3 EXISTS``, ``OK [ALERT] Maintenance``..."""
 
     responses: tuple[str, ...]
@@ -143,7 +143,7 @@ class NoFinalDot(OnAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class OtherUidl(OnAnswer):
+class ChangeUidl(OnAnswer):
     """Call each message otherwise than before, so that clients take all of them for new."""
 
     prefix: str = "other-"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fakemail.faults.actions.action import Action
-from fakemail.mail.headers import body_offset
-from fakemail.terms.reply import Reply
+from fakemail.faults.actions.action import FaultAction
+from fakemail.message.headers import body_offset
+from fakemail.types.reply import Reply
 
 SMUGGLING: tuple[bytes, ...] = (b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\r", b"\r\n.\n", b"\r.\r\n")
 """Ends of the message that are none, and that some servers have taken for one (SMTP smuggling)."""
 
 
 @dataclass(frozen=True, slots=True)
-class GiveReply(Action):
+class SendReply(FaultAction):
     """Answer so.
 
     With 4yz and 5yz the command is not carried out, whatever the server would have said. With 2yz and 3yz it is, and
@@ -30,42 +30,42 @@ class GiveReply(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Hide(Action):
+class Hide(FaultAction):
     """Leave these keywords out of the reply to EHLO, and know nothing of them afterwards."""
 
     keywords: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Advertise(Action):
+class Advertise(FaultAction):
     """Put these keywords into the reply to EHLO, though nothing stands behind them."""
 
     keywords: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class KeepPlaintext(Action):
+class StarttlsInjection(FaultAction):
     """Take what came in clear text behind STARTTLS for commands given over TLS (the flaw of RFC 3207 §5)."""
 
 
 @dataclass(frozen=True, slots=True)
-class PretendSuccess(Action):
+class PretendSuccess(FaultAction):
     """Say yes, and let the message disappear: for all recipients, or at RCPT for that one."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeliverTwice(Action):
+class DeliverTwice(FaultAction):
     """Take the message twice; the client is told of one."""
 
 
 @dataclass(frozen=True, slots=True)
-class EndDataAt(Action):
+class AcceptSmuggledEnd(FaultAction):
     """Take these octets for the end of the message as well, as servers do that fall for SMTP smuggling."""
 
     ends: tuple[bytes, ...] = SMUGGLING
 
 
-class Spoil(Action):
+class AlterMessage(FaultAction):
     """The message is taken, but not as it came."""
 
     __slots__ = ()
@@ -76,7 +76,7 @@ class Spoil(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Corrupt(Spoil):
+class Corrupt(AlterMessage):
     """Change one letter in the body, in the middle of it."""
 
     def apply(self, content: bytes) -> bytes:
@@ -92,7 +92,7 @@ class Corrupt(Spoil):
 
 
 @dataclass(frozen=True, slots=True)
-class Truncate(Spoil):
+class Truncate(AlterMessage):
     """Keep the header and the first half of the body only, or so many octets of the body."""
 
     keep: int | None = None
@@ -104,7 +104,7 @@ class Truncate(Spoil):
 
 
 @dataclass(frozen=True, slots=True)
-class Reorder(Spoil):
+class Reorder(AlterMessage):
     """Turn the order of the lines of the body round."""
 
     def apply(self, content: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""The rows of :mod:`fakemail.faults.table`, a module for each protocol."""
+"""The rows of :mod:`fakemail.faults.catalogue`, a module for each protocol."""

@@ -7,35 +7,35 @@ from typing import Final
 from fakemail.faults.actions.answers import Delay, Garbage
 from fakemail.faults.actions.connections import Drop, NoReply, Reset
 from fakemail.faults.actions.dns import (
-    AnswerInTurn,
     ClaimAuthentic,
     CnameLoop,
     DuplicateRecords,
-    GiveRcode,
-    GiveRecords,
-    GiveTtl,
     LameDelegation,
     MalformedAnswer,
     NoAdditional,
     NoData,
+    Rcode,
+    Records,
+    RotateRecords,
     ShuffleRecords,
     SplitText,
     StaleAnswer,
     TruncateAnswer,
+    Ttl,
     WrongId,
     WrongQuestion,
 )
-from fakemail.faults.table import Row
-from fakemail.terms.stage import Stage
+from fakemail.faults.catalogue import FaultSupport
+from fakemail.types.stage import Stage
 
 ROWS: Final = (
-    Row(
+    FaultSupport(
         Stage.DNS_QUERY,
         frozenset(
             {
                 Delay, Garbage, Drop, Reset, NoReply,
-                GiveRcode, NoData, GiveRecords, AnswerInTurn, StaleAnswer, CnameLoop, LameDelegation,
-                SplitText, ShuffleRecords, DuplicateRecords, GiveTtl, NoAdditional, ClaimAuthentic,
+                Rcode, NoData, Records, RotateRecords, StaleAnswer, CnameLoop, LameDelegation,
+                SplitText, ShuffleRecords, DuplicateRecords, Ttl, NoAdditional, ClaimAuthentic,
                 TruncateAnswer, WrongId, WrongQuestion, MalformedAnswer,
             }
         ),

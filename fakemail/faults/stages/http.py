@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from fakemail.faults.actions.answers import Delay, Garbage, HalfReply, LoseReply, Throttle, Trickle
+from fakemail.faults.actions.answers import Delay, DropReply, Garbage, PartialReply, Throttle, Trickle
 from fakemail.faults.actions.connections import Drop, NoReply, Reset
-from fakemail.faults.actions.http import GiveBody, GiveStatus
-from fakemail.faults.table import ALWAYS, Row
-from fakemail.terms.stage import Stage
+from fakemail.faults.actions.http import HttpBody, HttpStatus
+from fakemail.faults.catalogue import ALWAYS, FaultSupport
+from fakemail.types.stage import Stage
 
 ROWS: Final = (
-    Row(
+    FaultSupport(
         Stage.HTTP_REQUEST,
         frozenset(
             {
-                Drop, Reset, NoReply, Delay, Trickle, Throttle, HalfReply, Garbage, LoseReply,
-                GiveStatus, GiveBody,
+                Drop, Reset, NoReply, Delay, Trickle, Throttle, PartialReply, Garbage, DropReply,
+                HttpStatus, HttpBody,
             }
         ),
         ALWAYS | {"argument"},

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from fakemail.faults.actions.answers import Delay, Garbage, HalfReply, LoseReply, Throttle, Trickle
+from fakemail.faults.actions.answers import Delay, DropReply, Garbage, PartialReply, Throttle, Trickle
 from fakemail.faults.actions.connections import Drop, NoReply, Reset
 from fakemail.faults.actions.tls import OnlyCiphers, OnlyVersions, PresentCertificate, SendAlert
-from fakemail.faults.table import ALWAYS, Row
-from fakemail.terms.stage import Stage
+from fakemail.faults.catalogue import ALWAYS, FaultSupport
+from fakemail.types.stage import Stage
 
 ROWS: Final = (
-    Row(
+    FaultSupport(
         Stage.TLS_HANDSHAKE,
         frozenset(
             {
-                Drop, Reset, NoReply, Delay, Trickle, Throttle, HalfReply, Garbage, LoseReply,
+                Drop, Reset, NoReply, Delay, Trickle, Throttle, PartialReply, Garbage, DropReply,
                 SendAlert, PresentCertificate, OnlyVersions, OnlyCiphers,
             }
         ),

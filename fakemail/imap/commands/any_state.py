@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fakemail.imap.commands.condstore import enable_condstore
-from fakemail.imap.responses import Done, bad, no
+from fakemail.imap.responses import Completed, bad, no
 from fakemail.imap.syntax import commands, printing
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 #: What ENABLE knows, by the capability that must be offered (RFC 5161 §3.1).
 ENABLES: Final = {
@@ -23,26 +23,26 @@ ENABLES: Final = {
 _SERVER_ID: Final = (("name", "fakemail"), ("vendor", "The fakemail developers"))
 
 
-def capability(session: Session, command: commands.Capability) -> Done:
+def capability(session: ImapSession, command: commands.CapabilityCommand) -> Completed:
     """RFC 9051 §6.1.1."""
     session.say(printing.untagged(b"CAPABILITY", session.capability_words().encode()))
-    return Done()
+    return Completed()
 
 
-def noop(session: Session, command: commands.Noop | commands.Check) -> Done:
+def noop(session: ImapSession, command: commands.Noop | commands.CheckCommand) -> Completed:
     """RFC 9051 §6.1.2: what is new is told at the end of every command."""
-    return Done()
+    return Completed()
 
 
-def logout(session: Session, command: commands.Logout) -> Done:
+def logout(session: ImapSession, command: commands.Logout) -> Completed:
     """RFC 9051 §6.1.3."""
     session.say(printing.condition("BYE", "Logging out."))
     session.deselect()
     session.leaving = True
-    return Done()
+    return Completed()
 
 
-def identify(session: Session, command: commands.Id) -> Done:
+def identify(session: ImapSession, command: commands.Id) -> Completed:
     """RFC 2971 §3.1. At most 30 fields; names of 30 octets, values of 1024."""
     fields = command.fields or ()
     if len(fields) > 30 or any(len(name) > 30 or len(value or "") > 1024 for name, value in fields):
@@ -50,10 +50,10 @@ def identify(session: Session, command: commands.Id) -> Done:
     session.client_id = dict(fields)
     words = [printing.string(word) for pair in _SERVER_ID for word in pair]
     session.say(printing.untagged(b"ID", printing.parenthesised(words)))
-    return Done()
+    return Completed()
 
 
-def enable(session: Session, command: commands.Enable) -> Done:
+def enable(session: ImapSession, command: commands.Enable) -> Completed:
     """RFC 5161 §3.1: what is unknown is passed over; ENABLED lists what is new."""
     new = []
     for name in command.capabilities:
@@ -70,16 +70,16 @@ def enable(session: Session, command: commands.Enable) -> Done:
         enable_condstore(session)
     session.enabled |= set(new)
     session.update()
-    return Done()
+    return Completed()
 
 
-def start_tls(session: Session, command: commands.StartTls) -> Done:
+def start_tls(session: ImapSession, command: commands.StartTlsCommand) -> Completed:
     """RFC 9051 §6.2.1."""
     session.wants_tls = True
-    return Done("Begin TLS negotiation now.")
+    return Completed("Begin TLS negotiation now.")
 
 
-def compress(session: Session, command: commands.Compress) -> Done:
+def compress(session: ImapSession, command: commands.Compress) -> Completed:
     """RFC 4978 §3."""
     if session.is_compressed:
         raise no(Reason.BAD_SEQUENCE, "DEFLATE is active already.", code="COMPRESSIONACTIVE")
@@ -87,10 +87,10 @@ def compress(session: Session, command: commands.Compress) -> Done:
         raise bad(f"There is no compression {command.mechanism}, only DEFLATE.")
     session.start_compression()
     session.update()
-    return Done("DEFLATE active.")
+    return Completed("DEFLATE active.")
 
 
-def unauthenticate(session: Session, command: commands.Unauthenticate) -> Done:
+def unauthenticate(session: ImapSession, command: commands.Unauthenticate) -> Completed:
     """RFC 8437 §2: back to a stranger on the same connection."""
     session.forget_login()
-    return Done()
+    return Completed()

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fakemail.imap import news
+from fakemail.imap import updates
 from fakemail.imap.commands.sets import require_numbers
-from fakemail.imap.responses import Done, bad, no
+from fakemail.imap.responses import Completed, bad, no
 from fakemail.imap.syntax import commands, mailbox_commands, printing
 from fakemail.imap.syntax.sets import STAR, SequenceSet
-from fakemail.mail.headers import body_offset
+from fakemail.message.headers import body_offset
 from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import NewMessage, StoredMessage
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
-def append(session: Session, command: mailbox_commands.Append) -> Done:
+def append(session: ImapSession, command: mailbox_commands.Append) -> Completed:
     """RFC 9051 §6.3.12; all messages or none (RFC 3502 §6.3.11)."""
     if len(command.messages) > 1 and not session.may("MULTIAPPEND"):
         raise bad("One message at a time: MULTIAPPEND is not offered.")
     box = session.mailboxes.get(command.mailbox)
     added = box.append_many([_new(session, message) for message in command.messages])
-    return Done("", _append_uid(session, box, added))
+    return Completed("", _append_uid(session, box, added))
 
 
-def _new(session: Session, message: commands.NewMessage) -> NewMessage:
+def _new(session: ImapSession, message: commands.AppendMessage) -> NewMessage:
     octets = message.octets
     if not octets:
         raise no(Reason.BAD_MESSAGE, "A message has octets.")  # other servers take it for a cancelled APPEND
@@ -40,14 +40,14 @@ def _new(session: Session, message: commands.NewMessage) -> NewMessage:
     return NewMessage(octets, message.flags, message.date)
 
 
-def _append_uid(session: Session, box: Mailbox, added: Sequence[StoredMessage]) -> bytes | None:
+def _append_uid(session: ImapSession, box: Mailbox, added: Sequence[StoredMessage]) -> bytes | None:
     if not session.may("UIDPLUS", "IMAP4rev2") or not added:
         return None
     uids = printing.sequence_set([message.uid for message in added])
     return b"APPENDUID %d %b" % (box.uid_validity, uids)  # RFC 4315 §3
 
 
-def replace(session: Session, command: commands.Replace) -> Done:
+def replace(session: ImapSession, command: commands.Replace) -> Completed:
     """RFC 8508 §3: APPEND and EXPUNGE of the old one in one step, perhaps into another mailbox."""
     view = session.selected
     if not command.uid:
@@ -55,7 +55,7 @@ def replace(session: Session, command: commands.Replace) -> Done:
     if view.read_only:
         raise no(Reason.READ_ONLY, "The mailbox is selected read-only.", code="READ-ONLY")
     numbers = SequenceSet(((command.number, command.number),))
-    chosen = view.choose(numbers, uid=command.uid)
+    chosen = view.resolve(numbers, uid=command.uid)
     if not chosen.messages:
         if chosen.missing:
             raise no(Reason.MESSAGE_GONE, "The message has been expunged.", code="EXPUNGEISSUED")
@@ -70,5 +70,5 @@ def replace(session: Session, command: commands.Replace) -> Done:
     if code := _append_uid(session, target, [added]):
         # RFC 8508 §4.3: before EXPUNGE, so that the client knows the new one first
         session.say(printing.condition("OK", "Replacement message ready.", code=code))
-    news.tell(session, expunges=True)
-    return Done()
+    updates.tell(session, expunges=True)
+    return Completed()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from fakemail.imap.syntax import printing
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
-def enable_condstore(session: Session) -> None:
+def enable_condstore(session: ImapSession) -> None:
     """The first command that shows that the client knows mod-sequences turns them on."""
     if session.condstore or "CONDSTORE" not in session.offered:
         return

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from fakemail.imap import news
+from fakemail.imap import updates
 from fakemail.imap.commands.condstore import enable_condstore
-from fakemail.imap.commands.fetch_items import Plan, sets_seen
+from fakemail.imap.commands.fetch_items import FetchPlan, sets_seen
 from fakemail.imap.commands.sets import choose, common
-from fakemail.imap.responses import Done, Lazy, bad
+from fakemail.imap.responses import Completed, Streaming, bad
+from fakemail.imap.selected_mailbox import Numbered, SelectedMailbox
 from fakemail.imap.syntax import commands, printing
 from fakemail.imap.syntax.fetch_items import FetchData, FetchItem
 from fakemail.imap.syntax.sets import NumberSet, PartialRange, SequenceSet
-from fakemail.imap.view import Numbered, View
 from fakemail.store.message import SEEN, FlagAction
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 _BATCH: Final = 4 * 1024  # octets of responses that are made at once
 _SEEN_ONLY: Final = frozenset({SEEN})
 
 
-def fetch(session: Session, command: commands.Fetch) -> Lazy:
+def fetch(session: ImapSession, command: commands.Fetch) -> Streaming:
     """RFC 9051 §6.4.5; CHANGEDSINCE and VANISHED from RFC 7162, PARTIAL from RFC 9394."""
     view = session.selected
     items = list(command.items)
@@ -46,10 +46,10 @@ def fetch(session: Session, command: commands.Fetch) -> Lazy:
             _tell_vanished(session, view, command.numbers, since)
     if command.partial is not None:
         rows = page(rows, command.partial)
-    return Lazy(fetch_lines(session, view, rows, items), Done())
+    return Streaming(fetch_lines(session, view, rows, items), Completed())
 
 
-def _tell_vanished(session: Session, view: View, numbers: NumberSet, since: int) -> None:
+def _tell_vanished(session: ImapSession, view: SelectedMailbox, numbers: NumberSet, since: int) -> None:
     runs = view.mailbox.runs_expunged_since(since)
     if isinstance(numbers, SequenceSet):
         runs = common(runs, numbers.resolve(max(view.mailbox.uid_next - 1, 1)))
@@ -66,21 +66,23 @@ def page(rows: Sequence[Numbered], wanted: PartialRange) -> list[Numbered]:
 
 
 def fetch_lines(
-    session: Session, view: View, rows: Sequence[Numbered], items: Sequence[FetchItem]
+    session: ImapSession, view: SelectedMailbox, rows: Sequence[Numbered], items: Sequence[FetchItem]
 ) -> Iterator[list[bytes]]:
     """The FETCH responses for some messages, in batches; what becomes ``\\Seen`` is marked before the first one."""
     seen: set[int] = set()
     if sets_seen(items) and not view.read_only:
         rows, seen = _mark_seen(view, rows)
     if FetchData.FLAGS in items or seen:
-        news.tell_keywords(session, view)
+        updates.tell_keywords(session, view)
         view.changed -= seen  # they are told with all that is new about them
         _forget_news(session, view, rows, items)
-    plan = Plan(session, view, session.fetch_order(items))
+    plan = FetchPlan(session, view, session.fetch_order(items))
     return _lines(session, plan, rows, seen)
 
 
-def _lines(session: Session, plan: Plan, rows: Iterable[Numbered], seen: set[int]) -> Iterator[list[bytes]]:
+def _lines(
+    session: ImapSession, plan: FetchPlan, rows: Iterable[Numbered], seen: set[int]
+) -> Iterator[list[bytes]]:
     # RFC 9586 §3.2: UIDFETCH with the UID in place of the number
     form = b"* %d UIDFETCH (%b)\r\n" if session.uid_only else b"* %d FETCH (%b)\r\n"
     by_uid = session.uid_only
@@ -108,7 +110,7 @@ def _lines(session: Session, plan: Plan, rows: Iterable[Numbered], seen: set[int
         raise plan.refusal
 
 
-def _mark_seen(view: View, rows: Sequence[Numbered]) -> tuple[list[Numbered], set[int]]:
+def _mark_seen(view: SelectedMailbox, rows: Sequence[Numbered]) -> tuple[list[Numbered], set[int]]:
     """Add ``\\Seen`` where it is not, as one change; return the messages as they are then."""
     unseen = [message.uid for _, message in rows if SEEN not in message.flags]
     if not unseen:
@@ -122,7 +124,9 @@ def _mark_seen(view: View, rows: Sequence[Numbered]) -> tuple[list[Numbered], se
     return [(number, changed.get(message.uid, message)) for number, message in rows], set(changed)
 
 
-def _forget_news(session: Session, view: View, rows: Iterable[Numbered], items: Sequence[FetchItem]) -> None:
+def _forget_news(
+    session: ImapSession, view: SelectedMailbox, rows: Iterable[Numbered], items: Sequence[FetchItem]
+) -> None:
     """Flags that are told now need not be told again; after CONDSTORE only if MODSEQ goes with them."""
     if view.changed and (not session.condstore or FetchData.MODSEQ in items) and FetchData.FLAGS in items:
         view.changed.difference_update([message.uid for _, message in rows])

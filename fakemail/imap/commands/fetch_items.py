@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fakemail.imap import gmail
-from fakemail.imap.content import kept, sections
-from fakemail.imap.responses import Refused, no
+from fakemail.imap.content import fetch_cache, sections
+from fakemail.imap.responses import CommandRefused, no
+from fakemail.imap.selected_mailbox import SelectedMailbox
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.fetch_items import (
     FetchBinary,
@@ -17,12 +18,11 @@ from fakemail.imap.syntax.fetch_items import (
     FetchItem,
     Section,
 )
-from fakemail.imap.view import View
 from fakemail.store.message import StoredMessage
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 Part = Callable[[StoredMessage], bytes]
 """An item of one message, with its name."""
@@ -55,11 +55,11 @@ def sets_seen(items: Iterable[FetchItem]) -> bool:
     )
 
 
-class Plan:
+class FetchPlan:
     """The items of one command."""
 
-    def __init__(self, session: Session, view: View, items: Sequence[FetchItem]) -> None:
-        self.refusal: Refused | None = None
+    def __init__(self, session: ImapSession, view: SelectedMailbox, items: Sequence[FetchItem]) -> None:
+        self.refusal: CommandRefused | None = None
         """What to say at the end when something could not be given."""
         self._session = session
         self._view = view
@@ -98,21 +98,25 @@ class Plan:
             case FetchData.FLAGS:
                 return self._flags()
             case FetchData.ENVELOPE:
-                return lambda message: b"ENVELOPE " + kept.envelope_of(message.content, utf8=utf8)
+                return lambda message: b"ENVELOPE " + fetch_cache.envelope_of(message.content, utf8=utf8)
             case FetchData.BODY:
-                return lambda message: b"BODY " + kept.body_of(message.content, utf8=utf8)
+                return lambda message: b"BODY " + fetch_cache.body_of(message.content, utf8=utf8)
             case FetchData.BODYSTRUCTURE:
-                return lambda message: b"BODYSTRUCTURE " + kept.bodystructure_of(message.content, utf8=utf8)
+                return lambda message: (
+                    b"BODYSTRUCTURE " + fetch_cache.bodystructure_of(message.content, utf8=utf8)
+                )
             case FetchData.PREVIEW:
                 return lambda message: (
-                    b"PREVIEW " + printing.string(kept.preview_of(message.content), utf8=utf8)
+                    b"PREVIEW " + printing.string(fetch_cache.preview_of(message.content), utf8=utf8)
                 )
             case FetchData.PREVIEW_LAZY:
                 # RFC 8970 §4.1: NIL for what would have to be worked out first
                 return lambda message: (
                     b"PREVIEW "
                     + printing.nstring(
-                        kept.preview_of(message.content) if kept.has_preview(message.content) else None,
+                        fetch_cache.preview_of(message.content)
+                        if fetch_cache.has_preview(message.content)
+                        else None,
                         utf8=utf8,
                     )
                 )
@@ -142,7 +146,7 @@ class Plan:
         label = printing.fetch_label(item)
 
         def part(message: StoredMessage) -> bytes:
-            root = kept.tree_of(message.content)
+            root = fetch_cache.tree_of(message.content)
             try:
                 data = sections.binary(root, item.part, partial=item.partial)
             except sections.UnknownEncoding as error:
@@ -156,7 +160,7 @@ class Plan:
 
         def part(message: StoredMessage) -> bytes:
             try:
-                size = sections.binary_size(kept.tree_of(message.content), item.part)
+                size = sections.binary_size(fetch_cache.tree_of(message.content), item.part)
             except sections.UnknownEncoding as error:
                 self._undecodable(label, error)
                 size = 0
@@ -177,7 +181,7 @@ def _section(label: bytes, wanted: Section, partial: tuple[int, int] | None) -> 
 
     def part(message: StoredMessage) -> bytes:
         content = message.content
-        root = kept.tree_of(content) if needs_tree else None
+        root = fetch_cache.tree_of(content) if needs_tree else None
         data = sections.section(content.raw, wanted, root=root, partial=partial)
         return b"%b %b" % (label, printing.NIL if data is None else sections.body_string(data))
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from fakemail.imap.commands.condstore import enable_condstore
 from fakemail.imap.commands.status import status_line
-from fakemail.imap.responses import Done
+from fakemail.imap.responses import Completed
 from fakemail.imap.syntax import mailbox_commands, printing
 from fakemail.imap.syntax.mailbox_commands import ListReturn, ListSelect, StatusItem
 from fakemail.store import names
-from fakemail.store.account import Entry
+from fakemail.store.account import FolderEntry
 from fakemail.store.rights import OWNER_RIGHTS, in_order
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 _TOKENS: Final = re.compile(r"[*%]+|.", re.DOTALL)
 _ROOT: Final = b'* LIST (\\Noselect) "/" ""\r\n'
@@ -79,22 +79,22 @@ def _canonical(pattern: str) -> str:
     return first + slash + rest
 
 
-def list_mailboxes(session: Session, command: mailbox_commands.List) -> Done:
+def list_mailboxes(session: ImapSession, command: mailbox_commands.List) -> Completed:
     """RFC 9051 §6.3.9."""
     if not command.extended and command.patterns == ("",):
         session.say(_ROOT)  # the delimiter, and the root of the reference
-        return Done()
+        return Completed()
     if StatusItem.HIGHESTMODSEQ in command.status:
         enable_condstore(session)
     listing = _Listing(session, command)
     session.say(*listing.lines())
-    return Done()
+    return Completed()
 
 
 class _Listing:
     """One LIST command."""
 
-    def __init__(self, session: Session, command: mailbox_commands.List) -> None:
+    def __init__(self, session: ImapSession, command: mailbox_commands.List) -> None:
         self.session = session
         self.select = command.select
         self.returns = command.returns
@@ -125,7 +125,7 @@ class _Listing:
             unlisted = _parents(name for name in chosen_names if not self.matches(name))
             # Parents of names that are subscribed only are no names of the account (RFC 5258 §5, example 7).
             more = below - {entry.name for entry in entries}
-            entries = (*entries, *(Entry(name, None, True, False) for name in sorted(more)))
+            entries = (*entries, *(FolderEntry(name, None, True, False) for name in sorted(more)))
         out: list[bytes] = []
         for entry in entries:
             if not self.matches(entry.name):
@@ -142,14 +142,14 @@ class _Listing:
                 out.append(status_line(self.session, entry.mailbox, self.status))
         return out
 
-    def _is_chosen(self, entry: Entry) -> bool:
+    def _is_chosen(self, entry: FolderEntry) -> bool:
         if ListSelect.SUBSCRIBED in self.select and not entry.subscribed:
             return False
         if ListSelect.SPECIAL_USE in self.select:
             return entry.mailbox is not None and bool(entry.mailbox.special_use)
         return True
 
-    def _line(self, entry: Entry, *, child_info: bool) -> bytes:
+    def _line(self, entry: FolderEntry, *, child_info: bool) -> bytes:
         words = list_attributes(
             entry,
             subscribed=self.shows_subscribed,
@@ -178,7 +178,7 @@ def _parents(of: Iterable[str]) -> frozenset[str]:
 
 
 def list_attributes(
-    entry: Entry, *, subscribed: bool, special_use: bool, children: bool, rev1: bool = False
+    entry: FolderEntry, *, subscribed: bool, special_use: bool, children: bool, rev1: bool = False
 ) -> bytes:
     """The attributes of a LIST response."""
     words = []
@@ -198,11 +198,11 @@ def list_attributes(
     return " ".join(words).encode("ascii")
 
 
-def list_subscribed(session: Session, command: mailbox_commands.Lsub) -> Done:
+def list_subscribed(session: ImapSession, command: mailbox_commands.Lsub) -> Completed:
     """LSUB (RFC 3501 §6.3.9)."""
     if not command.pattern:
         session.say(_ROOT.replace(b"LIST", b"LSUB"))
-        return Done()
+        return Completed()
     matches = Pattern(command.reference, (command.pattern,))
     out: dict[str, bytes] = {}
     by_level = command.pattern.endswith("%")
@@ -221,18 +221,18 @@ def list_subscribed(session: Session, command: mailbox_commands.Lsub) -> Done:
             for name in sorted(out, key=names.order)
         )
     )
-    return Done()
+    return Completed()
 
 
 # What XLIST calls the special uses that have other names in RFC 6154.
 _XLIST_USES: Final = {"\\All": "\\AllMail", "\\Junk": "\\Spam", "\\Flagged": "\\Starred"}
 
 
-def list_for_gmail(session: Session, command: mailbox_commands.Xlist) -> Done:
+def list_for_gmail(session: ImapSession, command: mailbox_commands.Xlist) -> Completed:
     """XLIST: as LIST, with special uses by other names, and INBOX marked."""
     if not command.pattern:
         session.say(_ROOT.replace(b"LIST", b"XLIST"))
-        return Done()
+        return Completed()
     matches = Pattern(command.reference, (command.pattern,))
     for entry in session.mailboxes.entries():
         if not matches(entry.name) or (entry.mailbox is None and not entry.has_children):
@@ -243,4 +243,4 @@ def list_for_gmail(session: Session, command: mailbox_commands.Xlist) -> Done:
             shown.append("\\Inbox")
         name = printing.mailbox(entry.name, utf8=session.utf8)
         session.say(b'* XLIST (%b) "/" %b\r\n' % (" ".join(shown).encode(), name))
-    return Done()
+    return Completed()

@@ -7,23 +7,32 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from fakemail.imap import capabilities
-from fakemail.imap.responses import Done, Going, bad, no
+from fakemail.imap.responses import AwaitContinuation, Completed, bad, no
 from fakemail.imap.syntax import commands
-from fakemail.sasl.exchange import Challenge, Credentials, ServerExchange, ServerFacts, Step, Success
+from fakemail.sasl.exchange import (
+    Challenge,
+    CredentialStore,
+    ExchangeSucceeded,
+    ServerExchange,
+    ServerFacts,
+    Step,
+)
 from fakemail.sasl.mechanisms import MECHANISMS
-from fakemail.sasl.offering import Stranger, facts_of
-from fakemail.terms.reason import Reason
+from fakemail.sasl.server_mechanisms import ProbingCredentials, facts_of
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
-def login(session: Session, command: commands.Login) -> Done:
+def login(session: ImapSession, command: commands.LoginCommand) -> Completed:
     """RFC 9051 §6.2.3."""
     if not capabilities.may_log_in(session.facts):
         # RFC 5530 §3
         raise no(Reason.TLS_REQUIRED, "LOGIN is disabled: use TLS first.", code="PRIVACYREQUIRED")
-    plain = MECHANISMS["PLAIN"].server(_facts(session, stranger := Stranger(session.backend.credentials)))
+    plain = MECHANISMS["PLAIN"].server(
+        _facts(session, stranger := ProbingCredentials(session.backend.credentials))
+    )
     name, password = command.username, command.password
     if "\0" in name or "\0" in password or not name:
         raise _failed()
@@ -31,7 +40,7 @@ def login(session: Session, command: commands.Login) -> Done:
     return _end(session, step, stranger)
 
 
-def authenticate(session: Session, command: commands.Authenticate) -> Done | Going:
+def authenticate(session: ImapSession, command: commands.Authenticate) -> Completed | AwaitContinuation:
     """RFC 9051 §6.2.2."""
     offered = capabilities.mechanisms(session.profile, session.channel)
     mechanism = MECHANISMS.get(command.mechanism)
@@ -43,12 +52,12 @@ def authenticate(session: Session, command: commands.Authenticate) -> Done | Goi
         raise no(
             Reason.AUTH_MECHANISM, f"There is no mechanism {command.mechanism[:40]} here.", code="CANNOT"
         )
-    stranger = Stranger(session.backend.credentials)
+    stranger = ProbingCredentials(session.backend.credentials)
     exchange = mechanism.server(_facts(session, stranger))
     return _take(session, exchange, stranger, exchange.start(command.initial))
 
 
-def _facts(session: Session, credentials: Credentials) -> ServerFacts:
+def _facts(session: ImapSession, credentials: CredentialStore) -> ServerFacts:
     return facts_of(
         session.channel,
         capabilities.mechanisms(session.profile, session.channel),
@@ -58,11 +67,13 @@ def _facts(session: Session, credentials: Credentials) -> ServerFacts:
     )
 
 
-def _take(session: Session, exchange: ServerExchange, stranger: Stranger, step: Step) -> Done | Going:
+def _take(
+    session: ImapSession, exchange: ServerExchange, stranger: ProbingCredentials, step: Step
+) -> Completed | AwaitContinuation:
     if not isinstance(step, Challenge):
         return _end(session, step, stranger)
 
-    def on_line(line: str) -> Done | Going:
+    def on_line(line: str) -> Completed | AwaitContinuation:
         if line == "*":  # RFC 9051 §6.2.2: the client cancels
             raise bad("Authentication cancelled.", reason=Reason.AUTH_CANCELLED)
         try:
@@ -71,11 +82,11 @@ def _take(session: Session, exchange: ServerExchange, stranger: Stranger, step: 
             raise bad("The response is not valid base64.") from None
         return _take(session, exchange, stranger, exchange.respond(octets))
 
-    return Going(b64encode(step.data), on_line)
+    return AwaitContinuation(b64encode(step.data), on_line)
 
 
-def _end(session: Session, step: Step, stranger: Stranger) -> Done:
-    if isinstance(step, Success):
+def _end(session: ImapSession, step: Step, stranger: ProbingCredentials) -> Completed:
+    if isinstance(step, ExchangeSucceeded):
         return _let_in(session, step.authorization_id)
     anybody = session.profile.host.personality.accept_any_login
     if isinstance(step, Challenge) or not (anybody and stranger.login) or step.protocol_error:
@@ -85,7 +96,7 @@ def _end(session: Session, step: Step, stranger: Stranger) -> Done:
     return _let_in(session, stranger.login)
 
 
-def _let_in(session: Session, login: str) -> Done:
+def _let_in(session: ImapSession, login: str) -> Completed:
     account = session.backend.open(login)
     if account is None:
         raise no(Reason.AUTH_FAILED, "There are no mailboxes for this login.", code="AUTHORIZATIONFAILED")
@@ -93,8 +104,8 @@ def _let_in(session: Session, login: str) -> Done:
     session.account = account
     session.update()
     if not session.profile.imap.volunteers_capabilities:
-        return Done("Logged in.")
-    return Done("Logged in.", f"CAPABILITY {session.capability_words()}")
+        return Completed("Logged in.")
+    return Completed("Logged in.", f"CAPABILITY {session.capability_words()}")
 
 
 def _failed() -> Exception:

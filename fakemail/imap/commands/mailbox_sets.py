@@ -11,7 +11,7 @@ from fakemail.store.account import AccountStore
 from fakemail.store.mailbox import INBOX, Mailbox
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
 def matches(wanted: MailboxFilter, name: str, account: AccountStore) -> bool:
@@ -36,7 +36,7 @@ def matches(wanted: MailboxFilter, name: str, account: AccountStore) -> bool:
             return False
 
 
-def mailboxes_of(session: Session, filters: Iterable[MailboxFilter]) -> list[Mailbox]:
+def mailboxes_of(session: ImapSession, filters: Iterable[MailboxFilter]) -> list[Mailbox]:
     """The mailboxes that any of the filters means, each once, in the order of a listing."""
     account, view = session.mailboxes, session.view
     found = []

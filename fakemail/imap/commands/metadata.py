@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fakemail.imap.responses import Done, no
+from fakemail.imap.responses import Completed, no
 from fakemail.imap.syntax import mailbox_commands, printing
 from fakemail.store.errors import AnnotationTooLarge, LimitReached
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
 _SPECIAL_USE: Final = "/private/specialuse"
 
 
-def get_metadata(session: Session, command: mailbox_commands.GetMetadata) -> Done:
+def get_metadata(session: ImapSession, command: mailbox_commands.GetMetadata) -> Completed:
     """RFC 5464 §4.2."""
     account = session.mailboxes
     box = account.get(command.mailbox) if command.mailbox else None
@@ -40,7 +40,7 @@ def get_metadata(session: Session, command: mailbox_commands.GetMetadata) -> Don
         words = [b"%b %b" % (printing.astring(entry), _value(value)) for entry, value in found.items()]
         session.say(printing.untagged(b"METADATA", mailbox, printing.parenthesised(words)))
     # RFC 5464 §4.2.1
-    return Done("", f"METADATA LONGENTRIES {longest}" if longest else None)
+    return Completed("", f"METADATA LONGENTRIES {longest}" if longest else None)
 
 
 def _value(value: bytes | None) -> bytes:
@@ -49,7 +49,7 @@ def _value(value: bytes | None) -> bytes:
     return printing.nstring(value)
 
 
-def set_metadata(session: Session, command: mailbox_commands.SetMetadata) -> Done:
+def set_metadata(session: ImapSession, command: mailbox_commands.SetMetadata) -> Completed:
     """RFC 5464 §4.3."""
     entries = dict(command.entries)
     uses = next((name for name in entries if name.lower() == _SPECIAL_USE), None)
@@ -62,4 +62,4 @@ def set_metadata(session: Session, command: mailbox_commands.SetMetadata) -> Don
         raise no(Reason.LIMIT_REACHED, str(error), code=f"METADATA MAXSIZE {error.limit}") from None
     except LimitReached as error:
         raise no(Reason.LIMIT_REACHED, str(error), code="METADATA TOOMANY") from None
-    return Done()
+    return Completed()

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakemail.imap import news
+from fakemail.imap import updates
 from fakemail.imap.commands.mailbox_sets import matches
 from fakemail.imap.commands.status import status_line
-from fakemail.imap.notifying import Notifications
-from fakemail.imap.responses import Done, Going, bad
+from fakemail.imap.notifications import Notifications
+from fakemail.imap.responses import AwaitContinuation, Completed, bad
 from fakemail.imap.syntax import commands, mailbox_commands
 from fakemail.imap.syntax.mailbox_commands import EventGroup, FilterKind, NotifyEvent, StatusItem
 from fakemail.store.mailbox import Mailbox
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
-def notify(session: Session, command: mailbox_commands.NotifySet | mailbox_commands.NotifyNone) -> Done:
+def notify(
+    session: ImapSession, command: mailbox_commands.NotifySet | mailbox_commands.NotifyNone
+) -> Completed:
     """RFC 5465 §3."""
     groups = command.groups if isinstance(command, mailbox_commands.NotifySet) else ()
     # RFC 5465 §3.1: 'a successful NOTIFY SET command implies an implicit NOOP command'
     if groups:
-        news.tell(session, expunges=True)
+        updates.tell(session, expunges=True)
     if session.notifications is not None:
         session.notifications.stop()
     session.notifications = Notifications(session, groups)
     if isinstance(command, mailbox_commands.NotifySet) and command.status:
         _tell_statuses(session, groups)
-    return Done()
+    return Completed()
 
 
-def _tell_statuses(session: Session, groups: tuple[EventGroup, ...]) -> None:
+def _tell_statuses(session: ImapSession, groups: tuple[EventGroup, ...]) -> None:
     """A STATUS of each mailbox whose messages are of interest, but the selected one."""
     wanted: dict[Mailbox, dict[StatusItem, None]] = {}
     account, view = session.mailboxes, session.view
@@ -61,14 +63,14 @@ def _items(group: EventGroup, *, condstore: bool) -> list[StatusItem]:
     return items
 
 
-def idle(session: Session, command: commands.Idle) -> Going:
+def idle(session: ImapSession, command: commands.IdleCommand) -> AwaitContinuation:
     """RFC 2177 §3: until DONE."""
 
-    def on_line(line: str) -> Done:
+    def on_line(line: str) -> Completed:
         session.idling = False
         if line.upper() != "DONE":
             raise bad("Expected DONE.")
-        return Done()
+        return Completed()
 
     session.idling = True
-    return Going("idling", on_line)
+    return AwaitContinuation("idling", on_line)

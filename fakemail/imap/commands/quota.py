@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakemail.imap.responses import Done, no
+from fakemail.imap.responses import Completed, no
 from fakemail.imap.syntax import mailbox_commands, printing
 from fakemail.store.errors import NoSuchMailbox
 from fakemail.store.quota import RESOURCES
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
-def get_quota(session: Session, command: mailbox_commands.GetQuota) -> Done:
+def get_quota(session: ImapSession, command: mailbox_commands.GetQuota) -> Completed:
     """RFC 9208 §4.1.2."""
     if command.root != session.mailboxes.quota.root:
         raise no(Reason.NOT_ALLOWED, "There is no such quota root.", code="NONEXISTENT")
     session.say(_quota_line(session))
-    return Done()
+    return Completed()
 
 
-def get_quota_root(session: Session, command: mailbox_commands.GetQuotaRoot) -> Done:
+def get_quota_root(session: ImapSession, command: mailbox_commands.GetQuotaRoot) -> Completed:
     """RFC 9208 §4.1.3. The mailbox need not exist; a name that can never exist has no root."""
     account = session.mailboxes
     if account.find(command.mailbox) is None:
@@ -32,10 +32,10 @@ def get_quota_root(session: Session, command: mailbox_commands.GetQuotaRoot) -> 
         printing.untagged(b"QUOTAROOT", name, _root(session)),
         _quota_line(session),
     )
-    return Done()
+    return Completed()
 
 
-def set_quota(session: Session, command: mailbox_commands.SetQuota) -> Done:
+def set_quota(session: ImapSession, command: mailbox_commands.SetQuota) -> Completed:
     """RFC 9208 §4.1.3, for those who have the right ``a`` (§6), as the owner has; limits that are not named end."""
     quota = session.mailboxes.quota
     if command.root != quota.root:
@@ -47,14 +47,14 @@ def set_quota(session: Session, command: mailbox_commands.SetQuota) -> Done:
     for resource in RESOURCES:
         quota.limit(resource, limits.get(resource))
     session.say(_quota_line(session))
-    return Done()
+    return Completed()
 
 
-def _root(session: Session) -> bytes:
+def _root(session: ImapSession) -> bytes:
     return printing.astring(session.mailboxes.quota.root, utf8=session.utf8)
 
 
-def _quota_line(session: Session) -> bytes:
+def _quota_line(session: ImapSession) -> bytes:
     quota = session.mailboxes.quota
     words = [
         f"{resource} {quota.usage(resource)} {limit}".encode() for resource, limit in quota.limits.items()

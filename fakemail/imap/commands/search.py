@@ -17,7 +17,8 @@ from fakemail.imap.commands.sets import require_numbers
 from fakemail.imap.content.search import SearchContext, Test, TooDeep, compile_search
 from fakemail.imap.content.sorting import sort_order
 from fakemail.imap.content.threading import thread, thread_lists
-from fakemail.imap.responses import Done, bad
+from fakemail.imap.responses import Completed, bad
+from fakemail.imap.selected_mailbox import Numbered, SelectedMailbox
 from fakemail.imap.syntax import commands, mailbox_commands, printing
 from fakemail.imap.syntax.mailbox_commands import FilterKind
 from fakemail.imap.syntax.search_keys import (
@@ -32,16 +33,15 @@ from fakemail.imap.syntax.search_keys import (
     SearchReturn,
 )
 from fakemail.imap.syntax.sets import SAVED_RESULT, PartialRange, SavedResult
-from fakemail.imap.view import Numbered, View
 from fakemail.store.mailbox import Mailbox
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 _ALL = SearchReturn(frozenset({ResultOption.ALL}))
 
 
-def search(session: Session, command: commands.Search) -> Done:
+def search(session: ImapSession, command: commands.Search) -> Completed:
     """RFC 9051 §6.4.4."""
     view = session.selected
     if not command.uid:
@@ -52,16 +52,16 @@ def search(session: Session, command: commands.Search) -> Done:
         returns = _ALL  # RFC 9051 §6.4.4: ESEARCH even without RETURN
     if returns is not None:
         _tell_extended(session, view, command, returns, found)
-        return Done()
+        return Completed()
     numbers = _numbers(found, by_uid=command.uid)
     line = _listed(b"* SEARCH", numbers)
     if found and _asks_modseq(command.key):
         line += b" (MODSEQ %d)" % max(message.modseq for _, message in found)  # RFC 7162 §3.1.6
     session.say(line + b"\r\n")
-    return Done()
+    return Completed()
 
 
-def sort(session: Session, command: commands.Sort) -> Done:
+def sort(session: ImapSession, command: commands.Sort) -> Completed:
     """RFC 5256 §3, RFC 5267 §3.1."""
     view = session.selected
     if not command.uid:
@@ -71,16 +71,16 @@ def sort(session: Session, command: commands.Sort) -> Done:
     ordered = [found[place] for place in order]
     if command.returns is not None:
         _tell_extended(session, view, command, command.returns, ordered)
-        return Done()
+        return Completed()
     numbers = _numbers(ordered, by_uid=command.uid)
     line = _listed(b"* SORT", numbers)
     if found and _asks_modseq(command.key):
         line += b" (MODSEQ %d)" % max(message.modseq for _, message in found)
     session.say(line + b"\r\n")
-    return Done()
+    return Completed()
 
 
-def thread_messages(session: Session, command: commands.Thread) -> Done:
+def thread_messages(session: ImapSession, command: commands.Thread) -> Completed:
     """RFC 5256 §3."""
     view = session.selected
     if not command.uid:
@@ -89,10 +89,10 @@ def thread_messages(session: Session, command: commands.Thread) -> Done:
     threads = thread([message for _, message in found], command.algorithm)
     lists = thread_lists(threads, _numbers(found, by_uid=command.uid))
     session.say(b"* THREAD %b\r\n" % lists if lists else b"* THREAD\r\n")
-    return Done()
+    return Completed()
 
 
-def search_several(session: Session, command: mailbox_commands.MultiSearch) -> Done:
+def search_several(session: ImapSession, command: mailbox_commands.MultiSearch) -> Completed:
     """ESEARCH: one response for each mailbox in which something was found (RFC 7377 §2.1)."""
     returns = command.returns or SearchReturn()
     sources = command.sources
@@ -124,13 +124,15 @@ def search_several(session: Session, command: mailbox_commands.MultiSearch) -> D
                 box.uid_validity,
             )
             session.say(printing.untagged(b"ESEARCH", correlator, b"UID", *words))
-    return Done()
+    return Completed()
 
 
 # What matches -------------------------------------------------------------------------------------
 
 
-def _matching(session: Session, view: View, key: SearchKey, *, with_gone: bool) -> list[Numbered]:
+def _matching(
+    session: ImapSession, view: SelectedMailbox, key: SearchKey, *, with_gone: bool
+) -> list[Numbered]:
     """The messages of the selected mailbox that match.
 
     ``with_gone`` is for commands at whose end expunges cannot be told: until then a message is there, as for FETCH
@@ -162,7 +164,7 @@ def _matching(session: Session, view: View, key: SearchKey, *, with_gone: bool) 
     return [row for row in view.everything(with_gone=with_gone) if test(row[1], row[0])]
 
 
-def _matching_in(session: Session, box: Mailbox, key: SearchKey) -> list[Numbered]:
+def _matching_in(session: ImapSession, box: Mailbox, key: SearchKey) -> list[Numbered]:
     """The messages of another mailbox that match."""
     messages = box.at(0)
     context = SearchContext(
@@ -214,8 +216,8 @@ def _listed(name: bytes, numbers: Sequence[int]) -> bytes:
 
 
 def _tell_extended(
-    session: Session,
-    view: View,
+    session: ImapSession,
+    view: SelectedMailbox,
     command: commands.Search | commands.Sort,
     returns: SearchReturn,
     found: Sequence[Numbered],

@@ -6,20 +6,20 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fakemail.imap import news
+from fakemail.imap import updates
 from fakemail.imap.commands.condstore import enable_condstore, highest_modseq
 from fakemail.imap.commands.sets import common
-from fakemail.imap.responses import Done, bad
+from fakemail.imap.responses import Completed, bad
+from fakemail.imap.selected_mailbox import SelectedMailbox
 from fakemail.imap.syntax import commands, mailbox_commands, printing
 from fakemail.imap.syntax.mailbox_commands import Qresync
-from fakemail.imap.view import View
 from fakemail.store.mailbox import Mailbox
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 
-def select(session: Session, command: mailbox_commands.Select | mailbox_commands.Examine) -> Done:
+def select(session: ImapSession, command: mailbox_commands.Select | mailbox_commands.Examine) -> Completed:
     """RFC 9051 §6.3.2, §6.3.3; RFC 7162 §3.1.8, §3.2.5."""
     if command.qresync is not None and not session.qresync:
         raise bad("ENABLE QRESYNC first.")  # RFC 7162 §3.2.5
@@ -31,19 +31,19 @@ def select(session: Session, command: mailbox_commands.Select | mailbox_commands
         enable_condstore(session)
     read_only = isinstance(command, mailbox_commands.Examine)
     # RFC 7162 §3.2.5.1: what the client knows is compared before anything else changes
-    view = session.view = View(box, read_only=read_only, wake=session.wake)
+    view = session.view = SelectedMailbox(box, read_only=read_only, wake=session.wake)
     _tell_state(session, view)
     if command.qresync is not None and command.qresync.uidvalidity == box.uid_validity:
         session.say(*_resynchronised(session, view, command.qresync))
-    return Done("", "READ-ONLY" if read_only else "READ-WRITE")
+    return Completed("", "READ-ONLY" if read_only else "READ-WRITE")
 
 
-def _tell_state(session: Session, view: View) -> None:
+def _tell_state(session: ImapSession, view: SelectedMailbox) -> None:
     box = view.mailbox
     condition = printing.condition
-    out = [*news.flag_lists(view), b"* %d EXISTS\r\n" % len(view.known)]
+    out = [*updates.flag_lists(view), b"* %d EXISTS\r\n" % len(view.known)]
     if not session.rev2:
-        out.append(news.recent_line(view))
+        out.append(updates.recent_line(view))
         first_unseen = box.first_unseen
         number = first_unseen and view.number(first_unseen)
         if number and not session.uid_only:  # RFC 9586 §3.4: it is a message number
@@ -59,13 +59,13 @@ def _tell_state(session: Session, view: View) -> None:
     session.say(*out)
 
 
-def _list_line(session: Session, box: Mailbox) -> bytes:
+def _list_line(session: ImapSession, box: Mailbox) -> bytes:
     """RFC 9051 §6.3.2: 'The server MUST return a LIST response with the mailbox name'."""
     name = printing.mailbox(box.name, utf8=session.utf8)
     return printing.untagged(b"LIST", b"()", b'"/"', name)
 
 
-def _resynchronised(session: Session, view: View, asked: Qresync) -> Iterator[bytes]:
+def _resynchronised(session: ImapSession, view: SelectedMailbox, asked: Qresync) -> Iterator[bytes]:
     """VANISHED (EARLIER) and FETCH for what changed since the client was here (RFC 7162 §3.2.5.2)."""
     box = view.mailbox
     since = asked.modseq
@@ -84,19 +84,19 @@ def _resynchronised(session: Session, view: View, asked: Qresync) -> Iterator[by
             for message in changed
             if (place := bisect_right(starts, message.uid)) and message.uid <= known[place - 1][1]
         ]
-    yield from news.flag_news(session, view, changed)
+    yield from updates.flag_news(session, view, changed)
 
 
-def close(session: Session, command: commands.Close) -> Done:
+def close(session: ImapSession, command: commands.CloseCommand) -> Completed:
     """RFC 9051 §6.4.1: expunge without a word, unless read-only."""
     view = session.selected
     session.deselect()
     if not view.read_only and not view.lost:
         view.mailbox.expunge(view.mailbox.deleted_uids())
-    return Done()
+    return Completed()
 
 
-def unselect(session: Session, command: commands.Unselect) -> Done:
+def unselect(session: ImapSession, command: commands.Unselect) -> Completed:
     """RFC 9051 §6.4.2: as CLOSE, and nothing is expunged."""
     session.deselect()
-    return Done()
+    return Completed()

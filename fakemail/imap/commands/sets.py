@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakemail.imap.responses import Done, bad
+from fakemail.imap.responses import Completed, bad
+from fakemail.imap.selected_mailbox import Resolved
 from fakemail.imap.syntax.sets import NumberSet, SequenceSet
-from fakemail.imap.view import Chosen
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
-EXPUNGED = Done("Some of the requested messages no longer exist.", "EXPUNGEISSUED", "NO", Reason.MESSAGE_GONE)
+EXPUNGED = Completed(
+    "Some of the requested messages no longer exist.", "EXPUNGEISSUED", "NO", Reason.MESSAGE_GONE
+)
 """RFC 5530 §3: somebody else has expunged a message that was to be changed or copied (RFC 2180 §4.2, §4.4)."""
 
 
-def choose(session: Session, numbers: NumberSet, *, uid: bool, with_gone: bool = False) -> Chosen:
+def choose(session: ImapSession, numbers: NumberSet, *, uid: bool, with_gone: bool = False) -> Resolved:
     """The messages of a command. Raises BAD for sequence numbers beyond the last message (RFC 9051 §9)."""
     view = session.selected
     if not uid:
         require_numbers(session)
         if isinstance(numbers, SequenceSet) and _beyond(numbers, len(view.known)):
             raise bad(f"The set names messages that are not there; the last one is {len(view.known)}.")
-    return view.choose(numbers, uid=uid, with_gone=with_gone)
+    return view.resolve(numbers, uid=uid, with_gone=with_gone)
 
 
-def require_numbers(session: Session) -> None:
+def require_numbers(session: ImapSession) -> None:
     """Refuse a command with message numbers after ENABLE UIDONLY (RFC 9586 §3)."""
     if session.uid_only:
         raise bad("Only UIDs may be used.", code="UIDREQUIRED", reason=Reason.NOT_NEGOTIATED)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fakemail.imap.commands.condstore import enable_condstore
-from fakemail.imap.responses import Done
+from fakemail.imap.responses import Completed
 from fakemail.imap.syntax import mailbox_commands, printing
 from fakemail.imap.syntax.mailbox_commands import StatusItem
 from fakemail.store.mailbox import Mailbox
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 _VALUES: Final[dict[StatusItem, Callable[[Mailbox], object]]] = {
     StatusItem.MESSAGES: len,
@@ -28,16 +28,16 @@ _VALUES: Final[dict[StatusItem, Callable[[Mailbox], object]]] = {
 }
 
 
-def status(session: Session, command: mailbox_commands.Status) -> Done:
+def status(session: ImapSession, command: mailbox_commands.StatusCommand) -> Completed:
     """RFC 9051 §6.3.11."""
     box = session.mailboxes.get(command.mailbox)
     if StatusItem.HIGHESTMODSEQ in command.items:
         enable_condstore(session)  # RFC 7162 §3.1
     session.say(status_line(session, box, command.items))
-    return Done()
+    return Completed()
 
 
-def status_line(session: Session, box: Mailbox, items: Sequence[StatusItem]) -> bytes:
+def status_line(session: ImapSession, box: Mailbox, items: Sequence[StatusItem]) -> bytes:
     """A STATUS response."""
     words = []
     for item in items:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from fakemail.imap import gmail, news
+from fakemail.imap import gmail, updates
 from fakemail.imap.commands.condstore import enable_condstore
 from fakemail.imap.commands.sets import EXPUNGED, choose
-from fakemail.imap.responses import Done, bad, no
+from fakemail.imap.responses import Completed, bad, no
+from fakemail.imap.selected_mailbox import SelectedMailbox
 from fakemail.imap.syntax import commands, printing
 from fakemail.imap.syntax.commands import StoreAction
-from fakemail.imap.view import View
 from fakemail.store.mailbox import StoreResult
 from fakemail.store.message import SYSTEM_FLAGS, FlagAction, StoredMessage
-from fakemail.terms.reason import Reason
+from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
-    from fakemail.imap.session import Session
+    from fakemail.imap.session import ImapSession
 
 _ACTIONS: Final = {
     StoreAction.REPLACE: FlagAction.REPLACE,
@@ -26,7 +26,7 @@ _ACTIONS: Final = {
 }
 
 
-def store(session: Session, command: commands.Store) -> Done:
+def store(session: ImapSession, command: commands.Store) -> Completed:
     """RFC 9051 §6.4.6."""
     view = session.selected
     chosen = choose(session, command.numbers, uid=command.uid)
@@ -37,7 +37,7 @@ def store(session: Session, command: commands.Store) -> Done:
         gmail.store_labels(session.mailboxes, view.mailbox, chosen.uids, action, command.flags)
         if not command.silent:
             session.say(*_label_lines(session, view, chosen.uids, uid=command.uid))
-        return Done()
+        return Completed()
     _check_flags(command.flags)
     if command.unchanged_since is not None:
         enable_condstore(session)
@@ -48,17 +48,17 @@ def store(session: Session, command: commands.Store) -> Done:
         )
     finally:
         view.quiet = False
-    news.tell_keywords(session, view)
+    updates.tell_keywords(session, view)
     _tell(session, view, command, result)
     if result.failed:
         numbers = result.failed if command.uid else [view.number(uid) or 0 for uid in result.failed]
         code = b"MODIFIED " + printing.sequence_set(numbers)  # RFC 7162 §3.1.3
         if chosen.missing and not command.uid:
-            return Done("Some messages changed, and some are gone.", code, "NO", Reason.MESSAGE_GONE)
-        return Done("Conditional STORE failed.", code)
+            return Completed("Some messages changed, and some are gone.", code, "NO", Reason.MESSAGE_GONE)
+        return Completed("Conditional STORE failed.", code)
     if chosen.missing and not chosen.messages and not command.uid:
         return EXPUNGED  # nothing was stored; with others in the set, all that could be was (RFC 2180 §4.2.1)
-    return Done()
+    return Completed()
 
 
 def _check_flags(flags: Iterable[str]) -> None:
@@ -67,7 +67,7 @@ def _check_flags(flags: Iterable[str]) -> None:
             raise bad(f"{flag[:40]} is no flag of this server.")
 
 
-def _tell(session: Session, view: View, command: commands.Store, result: StoreResult) -> None:
+def _tell(session: ImapSession, view: SelectedMailbox, command: commands.Store, result: StoreResult) -> None:
     told = sorted([*result.changed, *result.same], key=lambda message: message.uid)
     failed = view.mailbox.find(result.failed)
     if not command.silent:
@@ -82,7 +82,12 @@ def _tell(session: Session, view: View, command: commands.Store, result: StoreRe
 
 
 def _lines(
-    session: Session, view: View, messages: Iterable[StoredMessage], *, with_flags: bool, uid: bool
+    session: ImapSession,
+    view: SelectedMailbox,
+    messages: Iterable[StoredMessage],
+    *,
+    with_flags: bool,
+    uid: bool,
 ) -> list[bytes]:
     with_recent, condstore = not session.rev2, session.condstore
     uid = (uid or session.tells_modseq_and_uid) and not session.uid_only
@@ -99,13 +104,13 @@ def _lines(
     return lines
 
 
-def _line(session: Session, number: int, message: StoredMessage, data: bytes) -> bytes:
+def _line(session: ImapSession, number: int, message: StoredMessage, data: bytes) -> bytes:
     if session.uid_only:
         return b"* %d UIDFETCH (%b)\r\n" % (message.uid, data)
     return b"* %d FETCH (%b)\r\n" % (number, data)
 
 
-def _label_lines(session: Session, view: View, uids: list[int], *, uid: bool) -> list[bytes]:
+def _label_lines(session: ImapSession, view: SelectedMailbox, uids: list[int], *, uid: bool) -> list[bytes]:
     lines = []
     for number, message in view.numbered(view.mailbox.find(uids)):
         labels = gmail.label_list(session.mailboxes, view.mailbox, message, session.utf8)

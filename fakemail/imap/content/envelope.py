@@ -1,6 +1,6 @@
 """ENVELOPE: the header of a message as IMAP clients list it (RFC 9051 §7.5.2, RFC 3501 §7.4.2).
 
-Encoded-words and dates stay as written. Decoding for people lives in :mod:`fakemail.mail`.
+Encoded-words and dates stay as written. Decoding for people lives in :mod:`fakemail.message`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import re
 from typing import Final
 
 from fakemail.imap.content.strings import NIL, nstring, string
-from fakemail.mail.addresses import Item, Kind, octets_of, split_addresses
-from fakemail.mail.decoding import unfolded
-from fakemail.mail.fields import pick_fields
-from fakemail.mail.headers import body_offset
+from fakemail.message.addresses import AddressItem, AddressItemKind, octets_of, split_addresses
+from fakemail.message.decoding import unfolded
+from fakemail.message.fields import pick_fields
+from fakemail.message.headers import body_offset
 
 NO_MAILBOX: Final = b"MISSING_MAILBOX"
 """Stands for the mailbox of something in an address list that is no address."""
@@ -112,12 +112,12 @@ def _plain_addresses(raw: bytes, utf8: bool) -> bytes | None:
             return b"".join(out)
 
 
-def _address(item: Item, utf8: bool) -> bytes:
+def _address(item: AddressItem, utf8: bool) -> bytes:
     # RFC 9051 §9: address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
     # RFC 9051 §7.5.2: a host of NIL starts a group named in the mailbox, or ends one when that is NIL too.
-    if item.kind is Kind.GROUP_START:
+    if item.kind is AddressItemKind.GROUP_START:
         return b"(NIL NIL %b NIL)" % string(octets_of(item.name), utf8=utf8)
-    if item.kind is Kind.GROUP_END:
+    if item.kind is AddressItemKind.GROUP_END:
         return b"(NIL NIL NIL NIL)"
     return b"(%b %b %b %b)" % (
         nstring(octets_of(item.name) or None, utf8=utf8),

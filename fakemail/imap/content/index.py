@@ -14,10 +14,10 @@ from typing import Final, NamedTuple, Protocol
 
 from fakemail.clock import date, datetime
 from fakemail.imap.content.envelope import PLAIN_ADDRESS
-from fakemail.mail.addresses import Kind, read_addresses
-from fakemail.mail.decoding import decode_words, field_text, unfold, unfolded
-from fakemail.mail.fields import has_field, pick_fields
-from fakemail.mail.headers import body_offset, parse_date
+from fakemail.message.addresses import AddressItemKind, read_addresses
+from fakemail.message.decoding import decode_words, field_text, unfold, unfolded
+from fakemail.message.fields import has_field, pick_fields
+from fakemail.message.headers import body_offset, parse_date
 
 _KEY: Final = "imap.headers"
 _OCTETS: Final = 500
@@ -232,9 +232,9 @@ def _addresses(body: bytes) -> str:
     written: list[str] = []
     group, among = "", written
     for item in read_addresses(body):
-        if item.kind is Kind.GROUP_START:
+        if item.kind is AddressItemKind.GROUP_START:
             group, among = decode_words(item.name), []
-        elif item.kind is Kind.GROUP_END:
+        elif item.kind is AddressItemKind.GROUP_END:
             written.append(f"{group}: {', '.join(among)};" if among else f"{group}:;")
             among = written
         else:
@@ -260,7 +260,7 @@ def _first_address(body: bytes) -> FirstAddress | None:
     if not items:
         return None
     first = items[0]
-    if first.kind is Kind.GROUP_START:
+    if first.kind is AddressItemKind.GROUP_START:
         return FirstAddress("", decode_words(first.name))
     return FirstAddress(decode_words(first.name), first.local, first.domain)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fakemail.mail.decoding import charset_text, transfer_content
-from fakemail.mail.hypertext import read_html
-from fakemail.mail.mime import Part
+from fakemail.message.decoding import charset_text, transfer_content
+from fakemail.message.html_text import read_html
+from fakemail.message.mime import Part
 
 MAX_CHARACTERS: Final = 200
 """RFC 8970 §3.3: a server should stay within 200 characters and must within 256."""

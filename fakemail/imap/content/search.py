@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from fakemail.clock import date, datetime
 from fakemail.imap.content.index import HasMessage, address_needle, collation_key, index_of
-from fakemail.imap.content.text import body_contains, header_contains
+from fakemail.imap.content.search_text import body_contains, header_contains
 from fakemail.imap.syntax.search_keys import (
     AddressContains,
     Age,
@@ -65,7 +65,7 @@ class _Cost(IntEnum):
     BODY = 3
 
 
-class _Rated(NamedTuple):
+class _RatedKey(NamedTuple):
     cost: _Cost
     test: Test
 
@@ -106,7 +106,7 @@ def compile_search(key: SearchKey, context: SearchContext) -> Test:
     return _compile(key, context, MAX_NESTING).test
 
 
-def _compile(key: SearchKey, context: SearchContext, depth: int) -> _Rated:
+def _compile(key: SearchKey, context: SearchContext, depth: int) -> _RatedKey:
     if not depth:
         raise TooDeep(f"search keys nest deeper than {MAX_NESTING}")
     match key:
@@ -130,7 +130,7 @@ def _compile(key: SearchKey, context: SearchContext, depth: int) -> _Rated:
             return _leaf(key, context)
 
 
-def _cost(rated: _Rated) -> _Cost:
+def _cost(rated: _RatedKey) -> _Cost:
     return rated.cost
 
 
@@ -147,14 +147,14 @@ def _flat(key: SearchKey, kind: type[And] | type[Or]) -> list[SearchKey]:
     return out
 
 
-def _all_of(parts: list[_Rated]) -> _Rated:
+def _all_of(parts: list[_RatedKey]) -> _RatedKey:
     if len(parts) == 1:
         return parts[0]
     tests = tuple(part.test for part in parts)
     cost = max((part.cost for part in parts), default=_Cost.NOTHING)
     if len(tests) == 2:
         first, second = tests
-        return _Rated(cost, lambda message, number: first(message, number) and second(message, number))
+        return _RatedKey(cost, lambda message, number: first(message, number) and second(message, number))
 
     def every(message: HasMessage, number: int) -> bool:
         for test in tests:  # noqa: SIM110 -- a generator costs more than most of the tests
@@ -162,10 +162,10 @@ def _all_of(parts: list[_Rated]) -> _Rated:
                 return False
         return True
 
-    return _Rated(cost, every)
+    return _RatedKey(cost, every)
 
 
-def _any_of(parts: list[_Rated]) -> _Rated:
+def _any_of(parts: list[_RatedKey]) -> _RatedKey:
     tests = tuple(part.test for part in parts)
 
     def some(message: HasMessage, number: int) -> bool:
@@ -174,33 +174,33 @@ def _any_of(parts: list[_Rated]) -> _Rated:
                 return True
         return False
 
-    return _Rated(max(part.cost for part in parts), some)
+    return _RatedKey(max(part.cost for part in parts), some)
 
 
-def _negated(rated: _Rated) -> _Rated:
+def _negated(rated: _RatedKey) -> _RatedKey:
     test = rated.test
-    return _Rated(rated.cost, lambda message, number: not test(message, number))
+    return _RatedKey(rated.cost, lambda message, number: not test(message, number))
 
 
-def _leaf(key: SearchKey, context: SearchContext) -> _Rated:
+def _leaf(key: SearchKey, context: SearchContext) -> _RatedKey:
     match key:
         case AllMessages():
-            return _Rated(_Cost.NOTHING, lambda message, number: True)
+            return _RatedKey(_Cost.NOTHING, lambda message, number: True)
         case SaveDateSupported():
             supported = context.save_dates
-            return _Rated(_Cost.NOTHING, lambda message, number: supported)
+            return _RatedKey(_Cost.NOTHING, lambda message, number: supported)
         case AddressContains(name=field, text=text):
-            return _Rated(_Cost.HEADER, _address_test(field.lower(), address_needle(text)))
+            return _RatedKey(_Cost.HEADER, _address_test(field.lower(), address_needle(text)))
         case HeaderContains() | BodyContains() | TextContains():
             return _text_test(key)
         case DateIs():
             return _date_test(key, context)
         case InSet():
-            return _Rated(_Cost.VALUE, _set_test(key, context))
+            return _RatedKey(_Cost.VALUE, _set_test(key, context))
         case HasFlag():
-            return _Rated(_Cost.VALUE, _flag_test(key.flag, context))
+            return _RatedKey(_Cost.VALUE, _flag_test(key.flag, context))
         case _:
-            return _Rated(_Cost.VALUE, _value_test(key, context))
+            return _RatedKey(_Cost.VALUE, _value_test(key, context))
 
 
 def _value_test(key: SearchKey, context: SearchContext) -> Test:
@@ -282,7 +282,7 @@ def _set_test(key: InSet, context: SearchContext) -> Test:
     return lambda message, number: inside(number)
 
 
-def _date_test(key: DateIs, context: SearchContext) -> _Rated:
+def _date_test(key: DateIs, context: SearchContext) -> _RatedKey:
     # RFC 9051 §6.4.4: time and zone are disregarded: the day is the one written down.
     compare = _COMPARISONS[key.relation]
     wanted = key.date
@@ -292,11 +292,11 @@ def _date_test(key: DateIs, context: SearchContext) -> _Rated:
             day = index_of(message.content).sent_day
             return day is not None and compare(day, wanted)
 
-        return _Rated(_Cost.HEADER, sent)
+        return _RatedKey(_Cost.HEADER, sent)
     # RFC 8514 §4.3: without save dates, internal dates stand in.
     if key.field is DateField.SAVED and context.save_dates:
-        return _Rated(_Cost.VALUE, lambda message, number: compare(message.saved_at.date(), wanted))
-    return _Rated(_Cost.VALUE, lambda message, number: compare(message.internal_date.date(), wanted))
+        return _RatedKey(_Cost.VALUE, lambda message, number: compare(message.saved_at.date(), wanted))
+    return _RatedKey(_Cost.VALUE, lambda message, number: compare(message.internal_date.date(), wanted))
 
 
 _COMPARISONS: Final[dict[DateRelation, Callable[[date, date], bool]]] = {
@@ -306,20 +306,20 @@ _COMPARISONS: Final[dict[DateRelation, Callable[[date, date], bool]]] = {
 }
 
 
-def _text_test(key: HeaderContains | BodyContains | TextContains) -> _Rated:
+def _text_test(key: HeaderContains | BodyContains | TextContains) -> _RatedKey:
     needle = collation_key(key.text)
     if isinstance(key, HeaderContains):
-        return _Rated(_Cost.HEADER, _field_test(key.name.lower(), needle))
+        return _RatedKey(_Cost.HEADER, _field_test(key.name.lower(), needle))
     if not needle:  # every text holds the empty one
-        return _Rated(_Cost.NOTHING, lambda message, number: True)
+        return _RatedKey(_Cost.NOTHING, lambda message, number: True)
     if isinstance(key, BodyContains):
-        return _Rated(_Cost.BODY, lambda message, number: body_contains(index_of(message.content), needle))
+        return _RatedKey(_Cost.BODY, lambda message, number: body_contains(index_of(message.content), needle))
 
     def anywhere(message: HasMessage, number: int) -> bool:
         index = index_of(message.content)
         return header_contains(index, needle) or body_contains(index, needle, part_headers=True)
 
-    return _Rated(_Cost.BODY, anywhere)
+    return _RatedKey(_Cost.BODY, anywhere)
 
 
 def _address_test(name: str, needle: str) -> Test:

@@ -10,9 +10,9 @@ from typing import Final
 
 from fakemail.imap.content.strings import literal, without_nul
 from fakemail.imap.syntax.fetch_items import Section, SectionText
-from fakemail.mail.fields import pick_fields
-from fakemail.mail.headers import blank_line, body_offset
-from fakemail.mail.mime import Part
+from fakemail.message.fields import pick_fields
+from fakemail.message.headers import blank_line, body_offset
+from fakemail.message.mime import Part
 
 WHOLE: Final = Section()
 HEADER: Final = Section(text=SectionText.HEADER)  # RFC822.HEADER

@@ -18,7 +18,7 @@ _NO_PARENT: Final = -1
 
 
 @dataclass(slots=True)
-class Threads:
+class ThreadBuilder:
     """Threads of messages. A message is known by its place in the list that was threaded.
 
     Nodes beyond the places of messages are dummies: they stand for messages that are not there, and only
@@ -31,12 +31,12 @@ class Threads:
     children: dict[int, list[int]] = field(default_factory=dict)
 
 
-def thread(messages: Sequence[HasMessage], algorithm: ThreadAlgorithm) -> Threads:
+def thread(messages: Sequence[HasMessage], algorithm: ThreadAlgorithm) -> ThreadBuilder:
     """Thread messages, which are in mailbox order."""
     return _ALGORITHMS[algorithm](messages)
 
 
-def thread_lists(threads: Threads, numbers: Sequence[int]) -> bytes:
+def thread_lists(threads: ThreadBuilder, numbers: Sequence[int]) -> bytes:
     """The thread-lists of a THREAD response; ``numbers`` are sequence numbers or UIDs by place.
 
     RFC 5256 §5: thread-list = "(" (thread-members / thread-nested) ")".
@@ -55,7 +55,7 @@ def thread_lists(threads: Threads, numbers: Sequence[int]) -> bytes:
     return b"".join(out)
 
 
-def _print_chain(threads: Threads, node: int, numbers: Sequence[int], out: list[bytes]) -> list[int]:
+def _print_chain(threads: ThreadBuilder, node: int, numbers: Sequence[int], out: list[bytes]) -> list[int]:
     """Print a message and its only children, one after the other; the children at the fork are left."""
     between = b""
     while True:
@@ -70,12 +70,12 @@ def _print_chain(threads: Threads, node: int, numbers: Sequence[int], out: list[
         node = below[0]
 
 
-def ordered_subject(messages: Sequence[HasMessage]) -> Threads:
+def ordered_subject(messages: Sequence[HasMessage]) -> ThreadBuilder:
     """ORDEREDSUBJECT: messages with one base subject make a thread, without grandchildren."""
     subjects = [_subject(index_of(message.content))[0] for message in messages]
     dates = [sent_time(message) for message in messages]
     order = sorted(range(len(messages)), key=lambda place: (dates[place], place))
-    threads = Threads(len(messages))
+    threads = ThreadBuilder(len(messages))
     first: dict[str, int] = {}
     for place in order:
         top = first.setdefault(subjects[place], place)
@@ -86,7 +86,7 @@ def ordered_subject(messages: Sequence[HasMessage]) -> Threads:
     return threads
 
 
-def references(messages: Sequence[HasMessage]) -> Threads:
+def references(messages: Sequence[HasMessage]) -> ThreadBuilder:
     """REFERENCES: who answered whom, then threads with one base subject put together."""
     indexes = [index_of(message.content) for message in messages]
     threads = _pruned(_linked(indexes), len(messages))  # steps 1 to 3
@@ -166,9 +166,9 @@ def _linked(indexes: Sequence[HeaderIndex]) -> _Links:
     return links
 
 
-def _pruned(links: _Links, messages: int) -> Threads:
+def _pruned(links: _Links, messages: int) -> ThreadBuilder:
     """Steps 2 and 3: threads from the messages without parents; dummies only where a thread needs a top."""
-    threads = Threads(messages)
+    threads = ThreadBuilder(messages)
     for top, parent in enumerate(links.parents):
         if parent != _NO_PARENT:
             continue
@@ -198,7 +198,7 @@ def _real_children(links: _Links, node: int, messages: int) -> list[int]:
     return found
 
 
-def _sort_siblings(threads: Threads, dates: Sequence[int]) -> None:
+def _sort_siblings(threads: ThreadBuilder, dates: Sequence[int]) -> None:
     def age(node: int) -> tuple[int, int]:
         while node >= threads.messages:  # a dummy counts as its first child
             node = threads.children[node][0]
@@ -210,7 +210,7 @@ def _sort_siblings(threads: Threads, dates: Sequence[int]) -> None:
     threads.tops.sort(key=age)
 
 
-def _merge_subjects(threads: Threads, indexes: Sequence[HeaderIndex]) -> None:
+def _merge_subjects(threads: ThreadBuilder, indexes: Sequence[HeaderIndex]) -> None:
     """Step 5: put threads with one base subject together."""
     subjects = {top: _thread_subject(threads, top, indexes) for top in threads.tops}
     replies = {top: subject[1] for top, subject in subjects.items()}
@@ -247,7 +247,7 @@ def _merge_subjects(threads: Threads, indexes: Sequence[HeaderIndex]) -> None:
     threads.tops = [top for top in threads.tops if top not in merged] + made
 
 
-def _thread_subject(threads: Threads, top: int, indexes: Sequence[HeaderIndex]) -> tuple[str, bool]:
+def _thread_subject(threads: ThreadBuilder, top: int, indexes: Sequence[HeaderIndex]) -> tuple[str, bool]:
     place = top if top < threads.messages else threads.children[top][0]
     return _subject(indexes[place])
 
@@ -256,7 +256,7 @@ def _subject(index: HeaderIndex) -> tuple[str, bool]:
     return read_subject(index.folded("subject") or "")
 
 
-_ALGORITHMS: Final[dict[ThreadAlgorithm, Callable[[Sequence[HasMessage]], Threads]]] = {
+_ALGORITHMS: Final[dict[ThreadAlgorithm, Callable[[Sequence[HasMessage]], ThreadBuilder]]] = {
     ThreadAlgorithm.ORDEREDSUBJECT: ordered_subject,
     ThreadAlgorithm.REFERENCES: references,
 }

@@ -35,7 +35,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class NewMessage:
+class AppendMessage:
     """A message to store, with what is to be stored beside it.
 
     ``date`` has a time zone. ``binary`` says that it came as literal8 and so may hold NUL (RFC 3516 §4.4),
@@ -53,7 +53,7 @@ class NewMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Capability(Command):
+class CapabilityCommand(Command):
     """RFC 9051 §6.1.1."""
 
     name: ClassVar[str] = "CAPABILITY"
@@ -82,7 +82,7 @@ class Id(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class StartTls(Command):
+class StartTlsCommand(Command):
     """RFC 9051 §6.2.1."""
 
     name: ClassVar[str] = "STARTTLS"
@@ -98,7 +98,7 @@ class Authenticate(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Login(Command):
+class LoginCommand(Command):
     """RFC 9051 §6.2.3."""
 
     name: ClassVar[str] = "LOGIN"
@@ -133,7 +133,7 @@ class Enable(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Idle(Command):
+class IdleCommand(Command):
     """RFC 2177. The line DONE that ends it is no command: the session takes it from the frame."""
 
     name: ClassVar[str] = "IDLE"
@@ -143,14 +143,14 @@ class Idle(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Check(Command):
+class CheckCommand(Command):
     """RFC 3501 §6.4.1."""
 
     name: ClassVar[str] = "CHECK"
 
 
 @dataclass(frozen=True, slots=True)
-class Close(Command):
+class CloseCommand(Command):
     """RFC 9051 §6.4.1."""
 
     name: ClassVar[str] = "CLOSE"
@@ -270,5 +270,5 @@ class Replace(Command):
     name: ClassVar[str] = "REPLACE"
     number: int
     mailbox: str
-    message: NewMessage
+    message: AppendMessage
     uid: bool = False

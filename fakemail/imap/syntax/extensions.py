@@ -12,7 +12,7 @@ from typing import Any, Final
 from fakemail.imap.syntax import commands as c
 from fakemail.imap.syntax import mailbox_commands as m
 from fakemail.imap.syntax import search_keys as k
-from fakemail.imap.syntax.commands import Command, NewMessage
+from fakemail.imap.syntax.commands import AppendMessage, Command
 from fakemail.imap.syntax.fetch_items import FetchBinary, FetchBinarySize, FetchData, FetchItem
 from fakemail.imap.syntax.sets import SavedResult
 
@@ -29,15 +29,15 @@ _GMAIL: Final = "X-GM-EXT-1"
 # Commands that are an extension by themselves.
 _COMMANDS: Final[dict[type[Command], str]] = {
     c.Id: "ID",
-    c.StartTls: "STARTTLS",
+    c.StartTlsCommand: "STARTTLS",
     c.Unauthenticate: "UNAUTHENTICATE",
     c.Enable: "ENABLE",
-    c.Idle: "IDLE",
+    c.IdleCommand: "IDLE",
     c.Unselect: "UNSELECT",
     c.Sort: "SORT",
     c.Move: "MOVE",
     c.Replace: "REPLACE",
-    m.Namespace: "NAMESPACE",
+    m.NamespaceCommand: "NAMESPACE",
     m.GetQuota: "QUOTA",
     m.GetQuotaRoot: "QUOTA",
     m.SetQuota: "QUOTASET",
@@ -131,7 +131,7 @@ def _list(command: m.List, names: set[str]) -> None:
         names.add("LIST-MYRIGHTS")
 
 
-def _status(command: m.Status, names: set[str]) -> None:
+def _status(command: m.StatusCommand, names: set[str]) -> None:
     _status_items(command.items, names)
 
 
@@ -150,7 +150,7 @@ def _replace(command: c.Replace, names: set[str]) -> None:
     _message(command.message, names)
 
 
-def _message(message: NewMessage, names: set[str]) -> None:
+def _message(message: AppendMessage, names: set[str]) -> None:
     if message.utf8:
         names.add("UTF8=ACCEPT")
     elif message.binary:
@@ -251,7 +251,7 @@ _DETAILS: Final[dict[type[Command], Callable[[Any, set[str]], None]]] = {
     m.Examine: _select,
     m.Create: _create,
     m.List: _list,
-    m.Status: _status,
+    m.StatusCommand: _status,
     m.Append: _append,
     m.GetMetadata: _metadata,
     m.SetMetadata: _metadata,

@@ -26,7 +26,7 @@ _HEAD = re.compile(rf"({TAG})(?: +(?:UID +)?([A-Z]+))?", re.IGNORECASE)
 # RFC 7888 §6 adds "+" to literal8.
 _ANNOUNCEMENT = re.compile(r"(~?)\{([0-9]+)(\+?)\}\Z")
 _REST_OF_QUOTED = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-# Enough of the end of an overlong line to see whether it announces a literal.
+# Enough of the end of an oversized_line line to see whether it announces a literal.
 _TAIL = 64
 _LARGEST = 2**63 - 1  # RFC 9051 §9, number64
 # How much text, beside its literals, a whole command may have, in lines of the greatest length.
@@ -61,7 +61,7 @@ class ContinuationWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LiteralRefused:
     """A command that is answered now and ignored to its end.
 
     ``tag`` is None when none could be read. With ``closes``, the rest of what the client sends cannot be
@@ -90,7 +90,7 @@ class Announced:
     synchronising: bool
 
 
-Event = Frame | ContinuationWanted | Refused
+Event = Frame | ContinuationWanted | LiteralRefused
 
 #: Says why an announced literal is not taken: (NO or BAD, response code, text), or None to take it.
 LiteralPolicy = Callable[[Announced], "tuple[str, str | None, str] | None"]
@@ -118,7 +118,7 @@ def literal_limits(*, message: int | None, total: int | None = None, other: int 
     return decide
 
 
-class _State(Enum):
+class _FramerState(Enum):
     LINE = auto()  # the text of a command up to CRLF
     LITERAL = auto()  # so many octets that belong to it
     SKIP_LINE = auto()  # the rest of a line that was too long
@@ -148,7 +148,7 @@ class Framer:
         self.unasked_limit = unasked_limit
         self.skip_limit = skip_limit
         self._buffer = bytearray()
-        self._state = _State.LINE
+        self._state = _FramerState.LINE
         self._scanned = 0  # how much of the buffer is known to have no LF
         self._needed = 0  # octets that are missing from the literal being read or skipped
         self._tail = ""
@@ -162,11 +162,11 @@ class Framer:
     @property
     def in_command(self) -> bool:
         """Whether a command has begun and not ended, so that nothing may be said unasked but ``+``."""
-        return self._state is not _State.LINE or bool(self._parts) or bool(self._buffer)
+        return self._state is not _FramerState.LINE or bool(self._parts) or bool(self._buffer)
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Add what the client sent."""
-        if self._state is not _State.BROKEN:
+        if self._state is not _FramerState.BROKEN:
             self._buffer += data
 
     def take_rest(self) -> bytes:
@@ -183,18 +183,18 @@ class Framer:
         """
         while True:
             state = self._state
-            if state is _State.LINE:
+            if state is _FramerState.LINE:
                 end = self._buffer.find(b"\n", self._scanned)
                 if end < 0 and len(self._buffer) <= self.line_limit:
                     self._scanned = len(self._buffer)
                     return None
                 if event := self._line(end, plain=plain):
                     return event
-            elif state is _State.LITERAL:
+            elif state is _FramerState.LITERAL:
                 if len(self._buffer) < self._needed:
                     return None
                 self._end_literal()
-            elif state is _State.BROKEN or not self._skip():
+            elif state is _FramerState.BROKEN or not self._skip():
                 return None
 
     def _start_command(self) -> None:
@@ -209,7 +209,7 @@ class Framer:
         """Take one line, which ends at ``end`` or is too long already (-1)."""
         if end < 0 or end > self.line_limit:
             text = self._buffer[: self.line_limit].decode("latin-1")
-            self._state = _State.SKIP_LINE
+            self._state = _FramerState.SKIP_LINE
             self._scanned = 0
             return self._refuse(text, f"A line is longer than {self.line_limit} octets.")
         text = self._buffer[:end].decode("latin-1")
@@ -230,7 +230,7 @@ class Framer:
         refusal = self._refuse(text, complaint) if complaint else None
         return self._end_line(text, plain=plain, refusal=refusal)
 
-    def _end_line(self, text: str, *, plain: bool, refusal: Refused | None) -> Event | None:
+    def _end_line(self, text: str, *, plain: bool, refusal: LiteralRefused | None) -> Event | None:
         """Go on to the literal that the line announces, or end the command."""
         found = _ANNOUNCEMENT.search(text) if text.endswith("}") and not plain else None
         if found and not _in_quoted(text, found.start()):
@@ -245,7 +245,7 @@ class Framer:
         self._start_command()
         return frame
 
-    def _announcement(self, text: str, found: re.Match[str], refusal: Refused | None) -> Event | None:
+    def _announcement(self, text: str, found: re.Match[str], refusal: LiteralRefused | None) -> Event | None:
         digits = found[2].lstrip("0") or "0"
         octets = int(digits) if len(digits) <= 19 else _LARGEST + 1
         synchronising = not found[3]
@@ -255,25 +255,25 @@ class Framer:
             self._parts.append(text)
             self._binary = bool(found[1])
             self._needed = octets
-            self._state = _State.LITERAL
+            self._state = _FramerState.LITERAL
             return ContinuationWanted(octets) if synchronising else None
         if synchronising:
             self._start_command()  # the client was not asked for it, so the command ends here
-            self._state = _State.LINE
+            self._state = _FramerState.LINE
             return refusal
         if octets > self.skip_limit:
             tag = refusal.tag if refusal else None
             code = refusal.code if refusal else "TOOBIG"
-            self._state = _State.BROKEN
+            self._state = _FramerState.BROKEN
             self._buffer.clear()
-            return Refused(
+            return LiteralRefused(
                 f"A literal of {found[2][:20]} octets will not be read.", tag, code=code, closes=True
             )
         self._needed = octets
-        self._state = _State.SKIP_LITERAL
+        self._state = _FramerState.SKIP_LITERAL
         return refusal
 
-    def _judge(self, text: str, octets: int, *, binary: bool, synchronising: bool) -> Refused | None:
+    def _judge(self, text: str, octets: int, *, binary: bool, synchronising: bool) -> LiteralRefused | None:
         """Refuse an announced literal, or return None to take it."""
         tag, command = self._head(text)
         if octets > _LARGEST:
@@ -293,13 +293,13 @@ class Framer:
 
     def _refuse(
         self, text: str, sentence: str, *, response: str = "BAD", code: str | None = None
-    ) -> Refused | None:
+    ) -> LiteralRefused | None:
         """Answer the running command, unless it has been answered already."""
         if self._refused:
             return None
         self._refused = True
         tag, _ = self._head(text)
-        return Refused(sentence, tag, response, code)
+        return LiteralRefused(sentence, tag, response, code)
 
     def _head(self, text: str) -> tuple[str | None, str]:
         """The tag and the name of the running command, as far as they can be read."""
@@ -313,17 +313,17 @@ class Framer:
         del self._buffer[: self._needed]
         self._literals.append(Literal(octets, self._binary))
         self._literal_octets += self._needed
-        self._state = _State.LINE
+        self._state = _FramerState.LINE
 
     def _skip(self) -> bool:
         """Drop what belongs to a refused command; False when more octets are needed."""
-        if self._state is _State.SKIP_LITERAL:
+        if self._state is _FramerState.SKIP_LITERAL:
             dropped = min(self._needed, len(self._buffer))
             del self._buffer[:dropped]
             self._needed -= dropped
             if self._needed:
                 return False
-            self._state = _State.LINE
+            self._state = _FramerState.LINE
             return True
         end = self._buffer.find(b"\n")
         stop = len(self._buffer) if end < 0 else end
@@ -332,7 +332,7 @@ class Framer:
         if end < 0:
             return False
         text, self._tail = self._tail.removesuffix("\r"), ""
-        self._state = _State.LINE
+        self._state = _FramerState.LINE
         self._end_line(text, plain=False, refusal=None)
         return True
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from fakemail.imap.syntax.commands import Command, NewMessage
+from fakemail.imap.syntax.commands import AppendMessage, Command
 from fakemail.imap.syntax.fetch_items import FetchItem
 from fakemail.imap.syntax.search_keys import SearchKey, SearchReturn
 from fakemail.imap.syntax.sets import SequenceSet
@@ -160,14 +160,14 @@ class Xlist(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace(Command):
+class NamespaceCommand(Command):
     """RFC 9051 §6.3.10."""
 
     name: ClassVar[str] = "NAMESPACE"
 
 
 @dataclass(frozen=True, slots=True)
-class Status(Command):
+class StatusCommand(Command):
     """RFC 9051 §6.3.11."""
 
     name: ClassVar[str] = "STATUS"
@@ -181,7 +181,7 @@ class Append(Command):
 
     name: ClassVar[str] = "APPEND"
     mailbox: str
-    messages: tuple[NewMessage, ...]
+    messages: tuple[AppendMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,15 +96,15 @@ _BY_NUMBER: Final[dict[str, _UidReader]] = {
 }
 
 _READERS: Final[dict[str, Callable[[Scanner], Command]]] = {
-    "CAPABILITY": _alone(commands.Capability()),
+    "CAPABILITY": _alone(commands.CapabilityCommand()),
     "NOOP": _alone(commands.Noop()),
     "LOGOUT": _alone(commands.Logout()),
-    "STARTTLS": _alone(commands.StartTls()),
+    "STARTTLS": _alone(commands.StartTlsCommand()),
     "UNAUTHENTICATE": _alone(commands.Unauthenticate()),
-    "IDLE": _alone(commands.Idle()),
-    "NAMESPACE": _alone(mailbox_commands.Namespace()),
-    "CHECK": _alone(commands.Check()),
-    "CLOSE": _alone(commands.Close()),
+    "IDLE": _alone(commands.IdleCommand()),
+    "NAMESPACE": _alone(mailbox_commands.NamespaceCommand()),
+    "CHECK": _alone(commands.CheckCommand()),
+    "CLOSE": _alone(commands.CloseCommand()),
     "UNSELECT": _alone(commands.Unselect()),
     "ID": session.read_id,
     "AUTHENTICATE": session.read_authenticate,

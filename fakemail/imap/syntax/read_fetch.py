@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from fakemail.imap.syntax import commands
-from fakemail.imap.syntax.commands import Command, NewMessage, StoreAction
+from fakemail.imap.syntax.commands import AppendMessage, Command, StoreAction
 from fakemail.imap.syntax.fetch_items import (
     MACROS,
     FetchBinary,
@@ -310,7 +310,7 @@ def read_replace(scan: Scanner, *, uid: bool) -> Command:
     return commands.Replace(number, mailbox, new_message(scan), uid)
 
 
-def new_message(scan: Scanner) -> NewMessage:
+def new_message(scan: Scanner) -> AppendMessage:
     """append-message = append-opts SP append-data; append-opts = [SP flag-list] [SP date-time] (RFC 4466 §6).
 
     append-data = literal / literal8 / "UTF8" SP "(" literal8 ")" (RFC 6855 §4). A quoted string is no message.
@@ -336,4 +336,4 @@ def new_message(scan: Scanner) -> NewMessage:
         scan.refuse("A message in UTF8 (...) is a literal8.")
     if utf8 and scan.more("a message"):
         scan.fail("')' after a message")
-    return NewMessage(literal.octets, flags, date, literal.binary, utf8)
+    return AppendMessage(literal.octets, flags, date, literal.binary, utf8)

@@ -116,7 +116,7 @@ def read_status(scan: Scanner) -> Command:
     """ "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"."""
     mailbox = one_mailbox(scan)
     scan.space()
-    return mailbox_commands.Status(mailbox, _status_items(scan))
+    return mailbox_commands.StatusCommand(mailbox, _status_items(scan))
 
 
 def _status_items(scan: Scanner) -> tuple[StatusItem, ...]:

@@ -56,7 +56,7 @@ def read_login(scan: Scanner) -> Command:
     scan.space()
     username = scan.astring("a user name")
     scan.space()
-    return commands.Login(username, scan.astring("a password"))
+    return commands.LoginCommand(username, scan.astring("a password"))
 
 
 def read_compress(scan: Scanner) -> Command:

@@ -22,7 +22,7 @@ _LARGE: Final = 64 * 1024
 """A file that unpacks to less than this is no bomb, however well it was packed."""
 
 
-class File(NamedTuple):
+class CarriedFile(NamedTuple):
     """A file that a message carries: in a part, or in an archive."""
 
     name: str
@@ -39,7 +39,7 @@ class File(NamedTuple):
 
 
 @dataclass
-class Look:
+class ArchiveScan:
     """One look into the archives of a message: what may still be read, and what was found on the way."""
 
     members_left: int
@@ -57,7 +57,7 @@ class Look:
         """Whether a bound was reached, so that nothing more is looked into."""
         return bool(self.excess)
 
-    def into(self, file: File, depth: int = 0) -> Iterator[File]:
+    def into(self, file: CarriedFile, depth: int = 0) -> Iterator[CarriedFile]:
         """The files in an archive, and those in archives in it."""
         if not is_zip(file.content) or self.is_over():
             return
@@ -81,11 +81,13 @@ class Look:
         except Exception:  # whatever zipfile makes of octets that somebody has chosen: it raises many kinds
             self.broken.append(file.path)
 
-    def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, parent: File) -> File | None:
+    def _member(
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, parent: CarriedFile
+    ) -> CarriedFile | None:
         if info.is_dir():
             return None
         inside = parent.path
-        file = File(info.filename, b"", inside)
+        file = CarriedFile(info.filename, b"", inside)
         if info.flag_bits & _ENCRYPTED:
             self.encrypted.append(file.path)
             return file
@@ -106,7 +108,7 @@ class Look:
             self.broken.append(file.path)
             return file
         self.octets_left -= len(content)
-        return File(info.filename, content, inside)
+        return CarriedFile(info.filename, content, inside)
 
 
 def is_zip(content: bytes) -> bool:

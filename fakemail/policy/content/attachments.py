@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fakemail.mail.marks import EICAR, GTUBE
-from fakemail.model.filtering import DOCUMENTS
-from fakemail.policy.content.archives import File
-from fakemail.policy.content.matter import Matter
+from fakemail.message.test_patterns import EICAR, GTUBE
+from fakemail.model.content_rules import DOCUMENTS
+from fakemail.policy.content.archives import CarriedFile
+from fakemail.policy.content.content_view import ContentView
 
 # How programs begin: for Windows, for Linux, and for macOS in both orders of octets.
 _PROGRAMS: Final = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xcf")
@@ -17,13 +17,13 @@ _HARMLESS_TYPES: Final = ("audio", "image", "text", "video")
 _DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
-def attachment_extension(matter: Matter) -> str:
+def attachment_extension(matter: ContentView) -> str:
     """Files that a click starts, in archives as well."""
     wrong = [file.path for file in matter.files if _extension(file) in matter.rules.extensions]
     return f"not taken here: {_some(wrong)}" if wrong else ""
 
 
-def double_extension(matter: Matter) -> str:
+def double_extension(matter: ContentView) -> str:
     """Names that pretend to be a document: ``invoice.pdf.exe``, much white space, marks of direction."""
     for file in matter.files:
         *_, before, last = ("", "", *_extensions(file))
@@ -36,7 +36,7 @@ def double_extension(matter: Matter) -> str:
     return ""
 
 
-def disguised_program(matter: Matter) -> str:
+def disguised_program(matter: ContentView) -> str:
     """Octets of a program under a type or a name of something else."""
     for part in matter.parts:
         if not part.children and part.type.main in _HARMLESS_TYPES and part.content.startswith(_PROGRAMS):
@@ -47,34 +47,34 @@ def disguised_program(matter: Matter) -> str:
     return ""
 
 
-def encrypted_archive(matter: Matter) -> str:
+def encrypted_archive(matter: ContentView) -> str:
     """Archives that nobody can look into without a password."""
     found = matter.archives.encrypted
     return f"encrypted: {_some(found)}" if found else ""
 
 
-def archive_bounds(matter: Matter) -> str:
+def archive_bounds(matter: ContentView) -> str:
     """Archives that unpack to too much, list too many files, or hold archives too deep."""
     return matter.archives.excess
 
 
-def broken_archive(matter: Matter) -> str:
+def broken_archive(matter: ContentView) -> str:
     """Archives that cannot be unpacked, so that nobody knows what is in them."""
     found = matter.archives.broken
     return f"cannot be unpacked: {_some(found)}" if found else ""
 
 
-def gtube(matter: Matter) -> str:
+def gtube(matter: ContentView) -> str:
     """The line that makes any message spam, wherever it is."""
     return _marked(matter, GTUBE, "the GTUBE line")
 
 
-def eicar(matter: Matter) -> str:
+def eicar(matter: ContentView) -> str:
     """The file that every scanner takes for a virus, wherever it is."""
     return _marked(matter, EICAR, "the EICAR test file")
 
 
-def _marked(matter: Matter, mark: bytes, called: str) -> str:
+def _marked(matter: ContentView, mark: bytes, called: str) -> str:
     if mark in matter.raw:
         return f"{called} is in the message"
     for file in matter.files:
@@ -83,11 +83,11 @@ def _marked(matter: Matter, mark: bytes, called: str) -> str:
     return ""
 
 
-def _extension(file: File) -> str:
+def _extension(file: CarriedFile) -> str:
     return ("", *_extensions(file))[-1]
 
 
-def _extensions(file: File) -> list[str]:
+def _extensions(file: CarriedFile) -> list[str]:
     """The extensions of a name in small letters, the last one last; Windows overlooks dots and space at the end."""
     name = file.name.replace("\\", "/").rpartition("/")[2]
     return [each.strip() for each in name.lower().rstrip(". ").split(".")[1:]]

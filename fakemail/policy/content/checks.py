@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from fakemail.model.filtering import Rules
+from fakemail.model.content_rules import ContentRules
 from fakemail.policy.content import attachments, form, links, structure, words
-from fakemail.policy.content.matter import Matter
-from fakemail.policy.facts import Facts
-from fakemail.policy.finding import Finding, Status
-from fakemail.terms.reason import Reason
+from fakemail.policy.content.content_view import ContentView
+from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.reason import Reason
 
 _LONGEST: Final = 300
 """Characters of what a check says; enough for a reply."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ContentCheck:
     """One check of content."""
 
     name: str
     group: str
-    look: Callable[[Matter], str]
+    look: Callable[[ContentView], str]
     """What is wrong, in a sentence; empty where nothing is."""
     points: float
-    """Towards the score, where something is wrong; those of :class:`Rules` go before."""
+    """Towards the score, where something is wrong; those of :class:`ContentRules` go before."""
     reason: Reason
     """Why mail is turned away by those who turn it away for this alone."""
-    points_of: Callable[[Matter], float] | None = None
+    points_of: Callable[[ContentView], float] | None = None
     """The points where they depend on what was found."""
 
     @property
@@ -38,64 +38,66 @@ class Check:
         """What it looks for, for the reference."""
         return (self.look.__doc__ or "").strip()
 
-    def find(self, matter: Matter) -> Finding:
+    def find(self, matter: ContentView) -> Finding:
         """Look at a message."""
         sentence = _harmless(self.look(matter))
         if not sentence:
-            return Finding(self.name, Status.PASS)
+            return Finding(self.name, AuthStatus.PASS)
         usual = self.points if self.points_of is None else self.points_of(matter)
         score = dict(matter.rules.points).get(self.name, usual)
-        return Finding(self.name, Status.FAIL, sentence, self.reason, score)
+        return Finding(self.name, AuthStatus.FAIL, sentence, self.reason, score)
 
 
 _TABLE: Final = (
     # The form of header, lines and octets
-    Check("required_fields", "form", form.required_fields, 2.5, Reason.BAD_HEADER),
-    Check("message_id", "form", form.message_id, 1.0, Reason.BAD_HEADER),
-    Check("duplicate_fields", "form", form.duplicate_fields, 2.5, Reason.BAD_HEADER),
-    Check("header_syntax", "form", form.header_syntax, 2.0, Reason.BAD_HEADER),
-    Check("from_field", "form", form.from_field, 2.0, Reason.BAD_HEADER),
-    Check("date_field", "form", form.date_field, 1.5, Reason.BAD_HEADER),
-    Check("header_size", "form", form.header_size, 3.0, Reason.HEADER_TOO_BIG),
-    Check("line_limit", "form", form.line_limit, 1.5, Reason.BAD_MESSAGE),
-    Check("line_length", "form", form.line_length, 0.0, Reason.BAD_MESSAGE),
-    Check("bare_line_ends", "form", form.bare_line_ends, 2.0, Reason.BARE_LINE_END),
-    Check("nul", "form", form.nul, 3.0, Reason.BAD_MESSAGE),
-    Check("eight_bit_header", "form", form.eight_bit_header, 1.5, Reason.BAD_HEADER),
-    Check("eight_bit_body", "form", form.eight_bit_body, 1.0, Reason.BAD_MESSAGE),
+    ContentCheck("required_fields", "form", form.required_fields, 2.5, Reason.BAD_HEADER),
+    ContentCheck("message_id", "form", form.message_id, 1.0, Reason.BAD_HEADER),
+    ContentCheck("duplicate_fields", "form", form.duplicate_fields, 2.5, Reason.BAD_HEADER),
+    ContentCheck("header_syntax", "form", form.header_syntax, 2.0, Reason.BAD_HEADER),
+    ContentCheck("from_field", "form", form.from_field, 2.0, Reason.BAD_HEADER),
+    ContentCheck("date_field", "form", form.date_field, 1.5, Reason.BAD_HEADER),
+    ContentCheck("header_size", "form", form.header_size, 3.0, Reason.HEADER_TOO_BIG),
+    ContentCheck("line_limit", "form", form.line_limit, 1.5, Reason.BAD_MESSAGE),
+    ContentCheck("line_length", "form", form.line_length, 0.0, Reason.BAD_MESSAGE),
+    ContentCheck("bare_line_ends", "form", form.bare_line_ends, 2.0, Reason.BARE_LINE_END),
+    ContentCheck("nul", "form", form.nul, 3.0, Reason.BAD_MESSAGE),
+    ContentCheck("eight_bit_header", "form", form.eight_bit_header, 1.5, Reason.BAD_HEADER),
+    ContentCheck("eight_bit_body", "form", form.eight_bit_body, 1.0, Reason.BAD_MESSAGE),
     # How it is put together
-    Check("mime_depth", "structure", structure.mime_depth, 4.0, Reason.BAD_MESSAGE),
-    Check("mime_parts", "structure", structure.mime_parts, 4.0, Reason.BAD_MESSAGE),
-    Check("mime_version", "structure", structure.mime_version, 0.5, Reason.BAD_MESSAGE),
-    Check("content_types", "structure", structure.content_types, 1.5, Reason.BAD_MESSAGE),
-    Check("boundaries", "structure", structure.boundaries, 2.0, Reason.BAD_MESSAGE),
-    Check("encodings", "structure", structure.encodings, 1.5, Reason.BAD_MESSAGE),
-    Check("charsets", "structure", structure.charsets, 0.5, Reason.BAD_MESSAGE),
+    ContentCheck("mime_depth", "structure", structure.mime_depth, 4.0, Reason.BAD_MESSAGE),
+    ContentCheck("mime_parts", "structure", structure.mime_parts, 4.0, Reason.BAD_MESSAGE),
+    ContentCheck("mime_version", "structure", structure.mime_version, 0.5, Reason.BAD_MESSAGE),
+    ContentCheck("content_types", "structure", structure.content_types, 1.5, Reason.BAD_MESSAGE),
+    ContentCheck("boundaries", "structure", structure.boundaries, 2.0, Reason.BAD_MESSAGE),
+    ContentCheck("encodings", "structure", structure.encodings, 1.5, Reason.BAD_MESSAGE),
+    ContentCheck("charsets", "structure", structure.charsets, 0.5, Reason.BAD_MESSAGE),
     # The files that it carries
-    Check("attachment_extension", "files", attachments.attachment_extension, 4.0, Reason.ATTACHMENT_REFUSED),
-    Check("double_extension", "files", attachments.double_extension, 4.0, Reason.ATTACHMENT_REFUSED),
-    Check("disguised_program", "files", attachments.disguised_program, 5.0, Reason.ATTACHMENT_REFUSED),
-    Check("encrypted_archive", "files", attachments.encrypted_archive, 2.0, Reason.ATTACHMENT_REFUSED),
-    Check("archive_bounds", "files", attachments.archive_bounds, 5.0, Reason.ATTACHMENT_REFUSED),
-    Check("broken_archive", "files", attachments.broken_archive, 1.5, Reason.ATTACHMENT_REFUSED),
+    ContentCheck(
+        "attachment_extension", "files", attachments.attachment_extension, 4.0, Reason.ATTACHMENT_REFUSED
+    ),
+    ContentCheck("double_extension", "files", attachments.double_extension, 4.0, Reason.ATTACHMENT_REFUSED),
+    ContentCheck("disguised_program", "files", attachments.disguised_program, 5.0, Reason.ATTACHMENT_REFUSED),
+    ContentCheck("encrypted_archive", "files", attachments.encrypted_archive, 2.0, Reason.ATTACHMENT_REFUSED),
+    ContentCheck("archive_bounds", "files", attachments.archive_bounds, 5.0, Reason.ATTACHMENT_REFUSED),
+    ContentCheck("broken_archive", "files", attachments.broken_archive, 1.5, Reason.ATTACHMENT_REFUSED),
     # The marks that filters are tried out with
-    Check("gtube", "marks", attachments.gtube, 1000.0, Reason.SPAM),
-    Check("eicar", "marks", attachments.eicar, 1000.0, Reason.VIRUS),
+    ContentCheck("gtube", "marks", attachments.gtube, 1000.0, Reason.SPAM),
+    ContentCheck("eicar", "marks", attachments.eicar, 1000.0, Reason.VIRUS),
     # What it says
-    Check("keywords", "words", words.keywords, 0.0, Reason.SPAM, words.keyword_points),
-    Check("shouted_subject", "words", words.shouted_subject, 1.5, Reason.SPAM),
-    Check("excited_subject", "words", words.excited_subject, 0.5, Reason.SPAM),
-    Check("no_subject", "words", words.no_subject, 1.0, Reason.SPAM),
-    Check("no_plain_text", "words", words.no_plain_text, 1.0, Reason.SPAM),
-    Check("pictures_only", "words", words.pictures_only, 2.0, Reason.SPAM),
-    Check("active_html", "words", words.active_html, 2.0, Reason.SPAM),
+    ContentCheck("keywords", "words", words.keywords, 0.0, Reason.SPAM, words.keyword_points),
+    ContentCheck("shouted_subject", "words", words.shouted_subject, 1.5, Reason.SPAM),
+    ContentCheck("excited_subject", "words", words.excited_subject, 0.5, Reason.SPAM),
+    ContentCheck("no_subject", "words", words.no_subject, 1.0, Reason.SPAM),
+    ContentCheck("no_plain_text", "words", words.no_plain_text, 1.0, Reason.SPAM),
+    ContentCheck("pictures_only", "words", words.pictures_only, 2.0, Reason.SPAM),
+    ContentCheck("active_html", "words", words.active_html, 2.0, Reason.SPAM),
     # Where it leads
-    Check("link_mismatch", "links", links.link_mismatch, 2.5, Reason.SPAM),
-    Check("link_address", "links", links.link_address, 1.5, Reason.SPAM),
-    Check("link_login", "links", links.link_login, 2.0, Reason.SPAM),
-    Check("link_shortener", "links", links.link_shortener, 0.5, Reason.SPAM),
-    Check("link_number", "links", links.link_number, 1.0, Reason.SPAM),
-    Check("link_blocklist", "links", links.link_blocklist, 4.0, Reason.LINK_LISTED),
+    ContentCheck("link_mismatch", "links", links.link_mismatch, 2.5, Reason.SPAM),
+    ContentCheck("link_address", "links", links.link_address, 1.5, Reason.SPAM),
+    ContentCheck("link_login", "links", links.link_login, 2.0, Reason.SPAM),
+    ContentCheck("link_shortener", "links", links.link_shortener, 0.5, Reason.SPAM),
+    ContentCheck("link_number", "links", links.link_number, 1.0, Reason.SPAM),
+    ContentCheck("link_blocklist", "links", links.link_blocklist, 4.0, Reason.LINK_LISTED),
 )
 
 CHECKS: Final = MappingProxyType({check.name: check for check in _TABLE})
@@ -110,8 +112,10 @@ def _harmless(sentence: str) -> str:
     return ascii(shown)[1:-1][:_LONGEST]
 
 
-def find(facts: Facts, rules: Rules, names: tuple[str, ...] = tuple(CHECKS)) -> Iterator[Finding]:
+def find(
+    facts: TransactionFacts, rules: ContentRules, names: tuple[str, ...] = tuple(CHECKS)
+) -> Iterator[Finding]:
     """What the checks of those names find in a message, one finding for each."""
-    matter = Matter(facts, rules)
+    matter = ContentView(facts, rules)
     for name in names:
         yield CHECKS[name].find(matter)

@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 from typing import Final
 
-from fakemail.mail.envelope import Body
-from fakemail.mail.headers import ONCE_AT_MOST, blank_line, starts_with_body
-from fakemail.policy.content.matter import Matter
+from fakemail.message.envelope import BodyType
+from fakemail.message.headers import ONCE_AT_MOST, blank_line, starts_with_body
+from fakemail.policy.content.content_view import ContentView
 from fakemail.smtp.body import has_bare_line_ends
 
 # RFC 5322 §3.6, the table: what may be there once at most. RFC 2045 §3, RFC 2183 §2 for those of MIME.
@@ -31,7 +31,7 @@ _AHEAD: Final = timedelta(days=1)
 _SHOWN: Final = 60
 
 
-def required_fields(matter: Matter) -> str:
+def required_fields(matter: ContentView) -> str:
     """RFC 5322 §3.6: the only required fields are Date and From."""
     if not matter.raw or starts_with_body(matter.raw):
         return "there is no header at all"
@@ -39,7 +39,7 @@ def required_fields(matter: Matter) -> str:
     return f"there is no {' and no '.join(missing)} field" if missing else ""
 
 
-def message_id(matter: Matter) -> str:
+def message_id(matter: ContentView) -> str:
     """RFC 5322 §3.6.4: every message should have one, and it is unlike any other."""
     text = matter.message.headers.get("Message-ID")
     if text is None:
@@ -47,14 +47,14 @@ def message_id(matter: Matter) -> str:
     return "" if _MESSAGE_ID.fullmatch(text.strip()) else f"the Message-ID {_cut(text)!r} is none"
 
 
-def duplicate_fields(matter: Matter) -> str:
+def duplicate_fields(matter: ContentView) -> str:
     """RFC 5322 §3.6: most fields may be there once at most."""
     headers = matter.message.headers
     twice = [f"{name} ({number} times)" for name in _ONCE if (number := len(headers.fields_named(name))) > 1]
     return f"more than one field of a kind: {', '.join(twice)}" if twice else ""
 
 
-def header_syntax(matter: Matter) -> str:
+def header_syntax(matter: ContentView) -> str:
     """RFC 5322 §2.2: the header is lines that are a field, or go on with one."""
     number = 0
     for number, line in enumerate(matter.header.split(b"\n"), 1):
@@ -74,7 +74,7 @@ def header_syntax(matter: Matter) -> str:
     return ""
 
 
-def from_field(matter: Matter) -> str:
+def from_field(matter: ContentView) -> str:
     """RFC 5322 §3.6.2: an address at least; with several authors there is a Sender as well."""
     fields = matter.message.headers.fields_named("From")
     if not fields:
@@ -88,7 +88,7 @@ def from_field(matter: Matter) -> str:
     return ""
 
 
-def date_field(matter: Matter) -> str:
+def date_field(matter: ContentView) -> str:
     """RFC 5322 §3.3, and no date that lies in the future."""
     text = matter.message.headers.get("Date")
     if text is None:
@@ -103,7 +103,7 @@ def date_field(matter: Matter) -> str:
     return f"the Date is {ahead.days} days ahead" if ahead > _AHEAD else ""
 
 
-def header_size(matter: Matter) -> str:
+def header_size(matter: ContentView) -> str:
     """A header that nobody wrote by hand and no program needs."""
     rules = matter.rules
     if len(matter.header) > rules.max_header:
@@ -114,30 +114,30 @@ def header_size(matter: Matter) -> str:
     )
 
 
-def line_limit(matter: Matter) -> str:
+def line_limit(matter: ContentView) -> str:
     """RFC 5322 §2.1.1: no line of more than 998 characters."""
     number, length = matter.longest_line
     return f"line {number} has {length} octets, more than {_LONGEST}" if length > _LONGEST else ""
 
 
-def line_length(matter: Matter) -> str:
+def line_length(matter: ContentView) -> str:
     """RFC 5322 §2.1.1: no line should have more than 78 characters."""
     number, length = matter.longest_line
     return f"line {number} has {length} octets, more than {_WANTED}" if length > _WANTED else ""
 
 
-def bare_line_ends(matter: Matter) -> str:
+def bare_line_ends(matter: ContentView) -> str:
     """RFC 5322 §2.3: CR and LF occur together only."""
     return "a CR or LF is not part of a CRLF" if has_bare_line_ends(matter.raw) else ""
 
 
-def nul(matter: Matter) -> str:
+def nul(matter: ContentView) -> str:
     """RFC 5322 §4: NUL is not allowed any more."""
     at = matter.raw.find(b"\0")
     return f"octet {at} is a NUL" if at >= 0 else ""
 
 
-def eight_bit_header(matter: Matter) -> str:
+def eight_bit_header(matter: ContentView) -> str:
     """RFC 6532 §3: octets above 127 in a header need SMTPUTF8, and are UTF-8."""
     header = matter.header
     if header.isascii():
@@ -149,9 +149,9 @@ def eight_bit_header(matter: Matter) -> str:
     return "" if matter.facts.smtputf8 else "the header has octets above 127, and SMTPUTF8 was not asked for"
 
 
-def eight_bit_body(matter: Matter) -> str:
+def eight_bit_body(matter: ContentView) -> str:
     """RFC 6152 §3: octets above 127 in a body are announced with BODY=8BITMIME."""
-    if matter.facts.body is not Body.SEVEN_BIT or matter.raw[len(matter.header) :].isascii():
+    if matter.facts.body is not BodyType.SEVEN_BIT or matter.raw[len(matter.header) :].isascii():
         return ""
     return "the body has octets above 127, and BODY=8BITMIME was not announced"
 

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from fakemail.model.filtering import listed
-from fakemail.policy.content.matter import Matter
+from fakemail.model.content_rules import listed
+from fakemail.policy.content.content_view import ContentView
 from fakemail.policy.suffixes import registered_domain
-from fakemail.terms.domains import a_labels
+from fakemail.types.domains import a_labels
 
 # What in the text of a link is read as an address of the web.
 _SAID: Final = re.compile(
@@ -25,7 +25,7 @@ _MOST_NAMES: Final = 100
 """Domains of one message that a blocklist is asked for."""
 
 
-def link_mismatch(matter: Matter) -> str:
+def link_mismatch(matter: ContentView) -> str:
     """A text that says one domain, and a link that leads to another."""
     for link in matter.links:
         host = _host(link.url)
@@ -37,7 +37,7 @@ def link_mismatch(matter: Matter) -> str:
     return ""
 
 
-def link_address(matter: Matter) -> str:
+def link_address(matter: ContentView) -> str:
     """A link to an address in place of a name, in whatever way it is written."""
     for host in _hosts(matter):
         if _is_address(host):
@@ -45,7 +45,7 @@ def link_address(matter: Matter) -> str:
     return ""
 
 
-def link_login(matter: Matter) -> str:
+def link_login(matter: ContentView) -> str:
     """A link with a login before the host, which people read as the host."""
     for link in matter.links:
         url = _split(link.url)
@@ -54,7 +54,7 @@ def link_login(matter: Matter) -> str:
     return ""
 
 
-def link_shortener(matter: Matter) -> str:
+def link_shortener(matter: ContentView) -> str:
     """A link that hides where it leads."""
     for host in _hosts(matter):
         if host in matter.rules.shorteners or host.removeprefix("www.") in matter.rules.shorteners:
@@ -62,13 +62,13 @@ def link_shortener(matter: Matter) -> str:
     return ""
 
 
-def link_number(matter: Matter) -> str:
+def link_number(matter: ContentView) -> str:
     """More links than people write."""
     number, most = len(matter.links), matter.rules.max_links
     return f"there are {number} links, more than {most}" if number > most else ""
 
 
-def link_blocklist(matter: Matter) -> str:
+def link_blocklist(matter: ContentView) -> str:
     """A link to a domain that a blocklist has (asked as those of SURBL and URIBL are)."""
     if not matter.rules.url_blocklists:
         return ""
@@ -81,7 +81,7 @@ def link_blocklist(matter: Matter) -> str:
     return ""
 
 
-def _hosts(matter: Matter) -> Iterator[str]:
+def _hosts(matter: ContentView) -> Iterator[str]:
     """The hosts of all links to the web, in order, each once."""
     seen = set()
     for link in matter.links:

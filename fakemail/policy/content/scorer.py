@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from fakemail.mail.trace import prepend, without_fields
+from fakemail.message.trace import prepend, without_fields
 from fakemail.policy.finding import Finding
 
 _MOST_STARS: Final = 50
@@ -14,7 +14,7 @@ _LINE: Final = 76
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class SpamScore:
     """What a scorer made of a message."""
 
     points: float
@@ -43,11 +43,11 @@ class Score:
         return "".join(f"{line}\r\n" for line in lines).encode("ascii", "replace")
 
 
-def score(findings: Iterable[Finding], *, required: float = 5.0) -> Score:
+def score(findings: Iterable[Finding], *, required: float = 5.0) -> SpamScore:
     """Add up the points of what was found."""
     found = [finding for finding in findings if finding.score]
     points = round(sum(finding.score for finding in found), 3)
-    return Score(points, required, tuple(dict.fromkeys(finding.check for finding in found)))
+    return SpamScore(points, required, tuple(dict.fromkeys(finding.check for finding in found)))
 
 
 def with_fields(raw: bytes, fields: bytes) -> bytes:

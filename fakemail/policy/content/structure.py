@@ -6,10 +6,10 @@ import codecs
 import re
 from typing import Final
 
-from fakemail.mail.decoding import unfold
-from fakemail.mail.mime import Part
-from fakemail.mail.parameters import content_type
-from fakemail.policy.content.matter import Matter
+from fakemail.message.decoding import unfold
+from fakemail.message.mime import Part
+from fakemail.message.parameters import content_type
+from fakemail.policy.content.content_view import ContentView
 
 # RFC 2045 §6.1, and the names that RFC 3030 and old programs add.
 _ENCODINGS: Final = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable"})
@@ -18,20 +18,20 @@ _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\
 _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=\s]")
 
 
-def mime_depth(matter: Matter) -> str:
+def mime_depth(matter: ContentView) -> str:
     """Parts inside of parts, deeper than any program makes them."""
     depth = _depth(matter.message.root)
     most = matter.rules.max_depth
     return f"parts are nested {depth} deep, deeper than {most}" if depth > most else ""
 
 
-def mime_parts(matter: Matter) -> str:
+def mime_parts(matter: ContentView) -> str:
     """More parts than any program makes."""
     number, most = len(matter.parts), matter.rules.max_parts
     return f"the message has {number} parts, more than {most}" if number > most else ""
 
 
-def mime_version(matter: Matter) -> str:
+def mime_version(matter: ContentView) -> str:
     """RFC 2045 §4: what uses MIME says so."""
     headers = matter.message.headers
     if "Content-Type" not in headers and "Content-Transfer-Encoding" not in headers:
@@ -39,7 +39,7 @@ def mime_version(matter: Matter) -> str:
     return "" if "MIME-Version" in headers else "there are fields of MIME, and there is no MIME-Version field"
 
 
-def content_types(matter: Matter) -> str:
+def content_types(matter: ContentView) -> str:
     """RFC 2045 §5.1: a Content-Type that is one."""
     for part in matter.parts:
         field = part.content_fields.get(b"content-type")
@@ -48,7 +48,7 @@ def content_types(matter: Matter) -> str:
     return ""
 
 
-def boundaries(matter: Matter) -> str:
+def boundaries(matter: ContentView) -> str:
     """RFC 2046 §5.1.1: a multipart names its boundary, begins with it and ends with it."""
     for part in matter.parts:
         if part.is_multipart and (flaw := _boundary_flaw(part)):
@@ -56,7 +56,7 @@ def boundaries(matter: Matter) -> str:
     return ""
 
 
-def encodings(matter: Matter) -> str:
+def encodings(matter: ContentView) -> str:
     """RFC 2045 §6: a transfer encoding that there is, that is kept to, and none around parts but the identity."""
     for part in matter.parts:
         encoding = part.encoding
@@ -69,7 +69,7 @@ def encodings(matter: Matter) -> str:
     return ""
 
 
-def charsets(matter: Matter) -> str:
+def charsets(matter: ContentView) -> str:
     """RFC 2045 §6.1: a charset that there is, and octets that are in it."""
     for part in matter.parts:
         if part.type.main != "text":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from fakemail.policy.scanners.scan import Question, Scan, failed
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult, failed
 
 NAME: Final = "clamav"
 PORT: Final = 3310
@@ -14,7 +14,7 @@ _START: Final = "stream: "
 _FOUND: Final = " FOUND"
 
 
-def request(question: Question) -> bytes:
+def request(question: ScanRequest) -> bytes:
     """The command, then chunks with their length as four octets in front, then an empty one."""
     content = question.content
     pieces = [b"zINSTREAM\0"]
@@ -24,11 +24,11 @@ def request(question: Question) -> bytes:
     return b"".join([*pieces, bytes(4)])
 
 
-def read(answer: bytes) -> Scan:
+def read(answer: bytes) -> ScanResult:
     """What the answer means: ``stream: OK``, ``stream: NAME FOUND``, or a sentence that ends with ERROR."""
     text = answer.rstrip(b"\0\r\n").decode("ascii", "replace")
     if text == f"{_START}OK":
-        return Scan(NAME)
+        return ScanResult(NAME)
     if text.startswith(_START) and text.endswith(_FOUND):
-        return Scan(NAME, is_bad=True, names=(text[len(_START) : -len(_FOUND)],))
+        return ScanResult(NAME, is_bad=True, names=(text[len(_START) : -len(_FOUND)],))
     return failed(NAME, f"clamd says {text}" if text else "clamd gave no answer")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fakemail.policy.scanners.scan import Question, Scan, failed
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult, failed
 
 NAME: Final = "rspamd"
 PORT: Final = 11333
@@ -21,20 +21,20 @@ _NOT_IN_FIELD: Final = re.compile(r"[^\x20-\x7e]")
 _BAD: Final = frozenset({"reject", "soft reject", "add header", "rewrite subject", "quarantine", "discard"})
 
 
-def request(question: Question) -> bytes:
+def request(question: ScanRequest) -> bytes:
     """Everything that is sent; the envelope goes into fields of the request."""
     lines = ["POST /checkv2 HTTP/1.0", f"Content-Length: {len(question.content)}", *_fields(question)]
     return "\r\n".join([*lines, "\r\n"]).encode("ascii") + question.content
 
 
-def _fields(question: Question) -> Iterator[str]:
+def _fields(question: ScanRequest) -> Iterator[str]:
     known = [("IP", question.client), ("Helo", question.helo), ("From", question.sender)]
     for name, value in [*known, *(("Rcpt", recipient) for recipient in question.recipients)]:
         if value:
             yield f"{name}: {_NOT_IN_FIELD.sub('?', value)}"
 
 
-def read(answer: bytes) -> Scan:
+def read(answer: bytes) -> ScanResult:
     """What the answer means, all of it up to the end of the connection."""
     status = _STATUS.match(answer)
     if status is None:
@@ -50,7 +50,7 @@ def read(answer: bytes) -> Scan:
     except (ValueError, KeyError, TypeError, RecursionError):
         return failed(NAME, "the answer of rspamd is not the JSON of /checkv2")
     names = tuple(str(name) for name, each in symbols.items() if _matters(each))
-    return Scan(NAME, action in _BAD, score, required, names, action)
+    return ScanResult(NAME, action in _BAD, score, required, names, action)
 
 
 def _matters(symbol: object) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fakemail.policy.finding import Finding, Status
-from fakemail.terms.reason import Reason
+from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.types.reason import Reason
 
 _SHOWN = 12
 _LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ScanRequest:
     """What scanners are told beside the message."""
 
     content: bytes
@@ -25,7 +25,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanResult:
     """The answer of one scanner."""
 
     scanner: str
@@ -48,7 +48,7 @@ class Scan:
         if self.failure:
             return Finding(
                 "scan",
-                Status.TEMPERROR,
+                AuthStatus.TEMPERROR,
                 f"{self.scanner}: {_harmless(self.failure)}",
                 Reason.SCANNER_UNAVAILABLE,
             )
@@ -58,16 +58,16 @@ class Scan:
         reason = Reason.SPAM if self.required else Reason.VIRUS
         return Finding(
             "scan",
-            Status.FAIL if self.is_bad else Status.PASS,
+            AuthStatus.FAIL if self.is_bad else AuthStatus.PASS,
             _harmless(f"{self.scanner} found {said}"),
             reason if self.is_bad else None,
             about=self.scanner if self.is_bad else "",
         )
 
 
-def failed(scanner: str, why: str) -> Scan:
+def failed(scanner: str, why: str) -> ScanResult:
     """A scan that came to nothing."""
-    return Scan(scanner, failure=why)
+    return ScanResult(scanner, failure=why)
 
 
 def _harmless(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fakemail.policy.scanners.scan import Question, Scan, failed
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult, failed
 
 NAME: Final = "spamassassin"
 PORT: Final = 783
@@ -18,13 +18,13 @@ _VERDICT: Final = re.compile(
 )
 
 
-def request(question: Question) -> bytes:
+def request(question: ScanRequest) -> bytes:
     """Everything that is sent."""
     content = question.content
     return b"SYMBOLS SPAMC/1.5\r\nContent-length: %d\r\n\r\n%b" % (len(content), content)
 
 
-def read(answer: bytes) -> Scan:
+def read(answer: bytes) -> ScanResult:
     """What the answer means, all of it up to the end of the connection."""
     status = _STATUS.match(answer)
     if status is None:
@@ -43,4 +43,4 @@ def read(answer: bytes) -> Scan:
     names = tuple(
         each for each in body.decode("ascii", "replace").replace("\n", ",").split(",") if each.strip()
     )
-    return Scan(NAME, is_spam, score, required, names)
+    return ScanResult(NAME, is_spam, score, required, names)

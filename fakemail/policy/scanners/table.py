@@ -7,22 +7,22 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from fakemail.policy.scanners import clamav, rspamd, spamassassin
-from fakemail.policy.scanners.scan import Question, Scan
+from fakemail.policy.scanners.scan import ScanRequest, ScanResult
 
 
-class Scanner(NamedTuple):
+class ScannerKind(NamedTuple):
     """One kind of scanner."""
 
     name: str
     port: int
     """Where it listens unless it is told otherwise."""
-    request: Callable[[Question], bytes]
-    read: Callable[[bytes], Scan]
+    request: Callable[[ScanRequest], bytes]
+    read: Callable[[bytes], ScanResult]
 
 
 SCANNERS: Final = MappingProxyType(
     {
-        each.NAME: Scanner(each.NAME, each.PORT, each.request, each.read)
+        each.NAME: ScannerKind(each.NAME, each.PORT, each.request, each.read)
         for each in (spamassassin, rspamd, clamav)
     }
 )

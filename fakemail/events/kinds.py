@@ -1,0 +1,447 @@
+"""The kinds of event. Each is immutable and starts with the same six fields.
+
+``number``
+    Its place in the log, from 1.
+``time``
+    When, on the clock of the fake internet.
+``stage``
+    At which :class:`~fakemail.types.stage.Stage`.
+``host``
+    The name of the host that saw it.
+``connection``
+    The number of the connection it belongs to, 0 for none.
+``message``
+    The queue id of the message it belongs to, ``""`` for none.
+
+Named tuples, because one is made for each command of each session and they cost a third of a
+frozen dataclass.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from fakemail.message.headers import field_in_head
+from fakemail.types.address import Address, Path
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
+from fakemail.types.suggestions import suggests_fields
+
+
+@suggests_fields
+class Connected(NamedTuple):
+    """A client connected (:attr:`Stage.CONNECT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    protocol: str
+    """``smtp``, ``submission``, ``submissions``..."""
+    peer: Peer
+    is_early: bool = False
+    """Whether octets of the client were there before the server had said anything; not known under TLS."""
+
+
+@suggests_fields
+class ProxyIdentified(NamedTuple):
+    """A client that may do so has said for whom it speaks (:attr:`Stage.PROXY`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    how: str
+    """``PROXY v1``, ``PROXY v2`` or ``XCLIENT``."""
+    by: Peer
+    """Who said so."""
+    client: Peer
+    """Who it is said to be."""
+
+
+@suggests_fields
+class Disconnected(NamedTuple):
+    """A connection ended (:attr:`Stage.DISCONNECT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    by: str
+    """``client`` or ``server``."""
+    reason: Reason | None
+    detail: str
+
+
+@suggests_fields
+class Handshake(NamedTuple):
+    """A TLS handshake ended, well or badly (:attr:`Stage.TLS_HANDSHAKE`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    version: str
+    """For example ``TLSv1.3``; empty when it failed."""
+    cipher: str
+    server_name: str
+    """What the client asked for by SNI, empty if it did not."""
+    client_certificate: str
+    """The subject of the client's certificate, empty if it showed none."""
+    refused_by: str
+    """``client`` or ``server`` when it failed, else empty."""
+    alert: str
+    """The alert that ended it, in the words of RFC 8446 §6 (``unknown_ca``), empty if none came."""
+    detail: str
+
+
+@suggests_fields
+class ClientBytes(NamedTuple):
+    """What neither the line nor the reply of an exchange tells of what the client sent."""
+
+    was_hasty: bool = False
+    """Whether something had come behind the command before it was answered."""
+    is_bare: bool = False
+    """Whether the line ended with a bare LF and was taken all the same."""
+    is_unstuffed: bool = False
+    """Whether a line of the message began with a dot that was not doubled (RFC 5321 §4.5.2)."""
+    content: bytes = b""
+    """The first :data:`KEPT` octets of the message, dot-stuffing undone; of messages of the app only."""
+
+
+KEPT = 32 * 1024
+"""Octets of a message that its exchange remembers; of large ones it would cost a tenth to keep all."""
+
+
+@suggests_fields
+class SmtpCommand(NamedTuple):
+    """A command and the reply to it, of any line protocol.
+
+    ``line`` is the command as it came, without its line end and with secrets masked. The banner
+    has an empty line; a connection that ended before the reply was due has ``None`` for a reply.
+    """
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    line: str
+    reply: Reply | None
+    reason: Reason | None
+    address: Path | None
+    """The path of MAIL or RCPT, else ``None``."""
+    octets: ClientBytes | None = None
+    """``None`` where there is nothing to say that the line does not say."""
+
+
+@suggests_fields
+class CommandCompleted(NamedTuple):
+    """A command and the end of its answer, where that is not one reply of SMTP: IMAP and POP3.
+
+    ``line`` is the command as it came, without its line end and with secrets masked; ``{n}`` stands for a
+    literal of so many octets. It is empty for what the server said unasked.
+    """
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    line: str
+    status: str
+    """``OK``, ``NO``, ``BAD``, ``BYE``, ``+`` for a challenge or a go-ahead, ``+OK`` and ``-ERR`` of POP3, ``*``
+    for data that was sent unasked."""
+    code: str
+    """The response code without brackets, empty if there was none."""
+    text: str
+    responses: int
+    """How many lines of data went before the end (untagged responses; lines of a POP3 listing)."""
+    octets: int
+    """How long they were together."""
+    reason: Reason | None
+    """Why it was refused; ``None`` if it was not."""
+
+
+@suggests_fields
+class Query(NamedTuple):
+    """A question to a DNS server and the answer to it (:attr:`Stage.DNS_QUERY`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    client: Peer
+    transport: str
+    """``udp`` or ``tcp``."""
+    name: str
+    """The name asked for, lower-case and without the final dot."""
+    type: str
+    """``MX``, ``TXT``..., or ``TYPE65280`` for one without a name."""
+    answer: str
+    """``NOERROR``, ``NODATA``, ``NXDOMAIN``, ``SERVFAIL``... (NODATA is RFC 2308 §2.2)."""
+    records: tuple[str, ...]
+    """The answer section, each record in zone-file form without its owner name."""
+
+
+@suggests_fields
+class MessageQueued(NamedTuple):
+    """A host took responsibility for a message (:attr:`Stage.QUEUE`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    sender: Path
+    recipients: tuple[Address, ...]
+    size: int
+    """In octets, trace header fields included."""
+    head: bytes
+    """The header block of the message."""
+    origin: str
+    """The queue id under which the previous fake host had it, empty if it came from an app."""
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets, or ``""``."""
+        return field_in_head(self.head, "message-id")
+
+    @property
+    def subject(self) -> str:
+        """The Subject, decoded, or ``""``."""
+        return field_in_head(self.head, "subject")
+
+
+@suggests_fields
+class Routed(NamedTuple):
+    """A domain was looked up to find its mail hosts (:attr:`Stage.ROUTE`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    domain: str
+    mail_hosts: tuple[str, ...]
+    """In the order in which they will be tried."""
+    reason: Reason | None
+    detail: str
+
+
+@suggests_fields
+class Attempt(NamedTuple):
+    """A queued message was tried at one mail host for one recipient (:attr:`Stage.ATTEMPT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    mail_host: str
+    """The name of the host that was tried, empty if none was found."""
+    address: str
+    """Its address in the fake internet."""
+    at: Stage
+    """How far it came."""
+    reply: Reply | None
+    """The reply that settled it, ``None`` when there was none."""
+    reason: Reason | None
+    """``None`` when the host took it."""
+    detail: str
+    tls: str
+    """The TLS version of the hop, empty for clear text."""
+    final: bool
+    """Whether this settled the recipient: no further host is tried for it now."""
+    onward: str = ""
+    """The queue id under which the next fake host has it, empty if that is not known."""
+    policy: str = ""
+    """What the sender demanded of TLS: ``opportunistic``, ``required``, ``verified``, ``dane``, ``sts``...; empty
+    when no host was tried."""
+
+
+@suggests_fields
+class Deferred(NamedTuple):
+    """A recipient will be tried again (:attr:`Stage.DEFER`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    attempts: int
+    """How often it has been tried."""
+    until: datetime
+    """When it will be tried next."""
+    reply: Reply | None
+    reason: Reason | None
+
+
+@suggests_fields
+class Returned(NamedTuple):
+    """A host gave a recipient up (:attr:`Stage.RETURN`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    expired: bool
+    """Whether it was given up for its age, and not because it can never be delivered."""
+    report: str
+    """The queue id of the report to the sender, empty if none was due."""
+    at: Stage
+    """How far the last attempt came."""
+    reply: Reply | None
+    reason: Reason | None
+    remote: str
+    """The host that gave the reply, empty for none."""
+
+
+@suggests_fields
+class MessageDelivered(NamedTuple):
+    """A message was put into a mailbox (:attr:`Stage.DELIVER`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    """The address of the envelope."""
+    account: Address
+    """The account that it belongs to, after aliases, ``+detail`` and catch-all."""
+    mailbox: str
+    uid: int
+    head: bytes = b""
+    """The header block of the message."""
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets, or ``""``."""
+        return field_in_head(self.head, "message-id")
+
+    @property
+    def subject(self) -> str:
+        """The Subject, decoded, or ``""``."""
+        return field_in_head(self.head, "subject")
+
+
+@suggests_fields
+class CheckFinding(NamedTuple):
+    """What one check of a mail host found, and what follows from it."""
+
+    check: str
+    """``dnsbl``, ``helo``, ``spf``..."""
+    about: str
+    """What in particular, where the check looks at several things."""
+    status: str
+    """A word of RFC 8601 §2.7: ``pass``, ``fail``, ``softfail``, ``neutral``, ``none``, ``policy``, ``temperror``,
+    ``permerror``."""
+    sentence: str
+    reason: Reason | None
+    outcome: str
+    """``accept``, ``tag``, ``delay``, ``quarantine``, ``discard``, ``bounce``, ``defer`` or ``refuse``."""
+
+    def __str__(self) -> str:
+        about = f" {self.about}" if self.about else ""
+        return f"{self.check}{about} {self.status}{f' ({self.sentence})' if self.sentence else ''}"
+
+
+@suggests_fields
+class PolicyEvaluated(NamedTuple):
+    """A host judged a client or what came from it by the policies of its domains, at any stage of SMTP."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipients: tuple[Address, ...]
+    """Whom it is about, empty where it is about the whole connection or transaction."""
+    outcome: str
+    """What follows: a word as in :attr:`CheckFinding.outcome`."""
+    reason: Reason | None
+    sentence: str
+    findings: tuple[CheckFinding, ...]
+    """Each check that was made at this stage, in order."""
+
+
+@suggests_fields
+class Redirected(NamedTuple):
+    """A host sent a message on for a recipient (:attr:`Stage.REDIRECT`)."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    recipient: Address
+    """The address of the envelope."""
+    how: str
+    """``alias``, ``forward``, ``list``, or ``bounce address`` for a rewritten reverse-path."""
+    to: tuple[Address, ...]
+    onward: tuple[str, ...]
+    """The queue ids under which it goes on."""
+
+
+@suggests_fields
+class FaultFired(NamedTuple):
+    """A fault of the test struck, at its stage."""
+
+    number: int
+    time: datetime
+    stage: Stage
+    host: str
+    connection: int
+    message: str
+    action: str
+    """What happened, in words."""
+    rule: str
+    """The whole rule: where, when and what."""
+
+
+Event = (
+    Connected
+    | ProxyIdentified
+    | Disconnected
+    | Handshake
+    | SmtpCommand
+    | CommandCompleted
+    | Query
+    | MessageQueued
+    | Routed
+    | Attempt
+    | Deferred
+    | Returned
+    | MessageDelivered
+    | PolicyEvaluated
+    | Redirected
+    | FaultFired
+)

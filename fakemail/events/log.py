@@ -1,0 +1,233 @@
+"""The log of one fake internet: append-only, written by one thread, read by any.
+
+It holds what it is given and formats nothing. What the events mean together is told by the other
+modules of this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from fakemail.events.kinds import (
+    Attempt,
+    ClientBytes,
+    Deferred,
+    Event,
+    MessageDelivered,
+    MessageQueued,
+    Redirected,
+    Returned,
+    SmtpCommand,
+)
+from fakemail.types.address import Address, Path, address
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
+
+_E = TypeVar("_E", bound=Event)
+Subscriber = Callable[[Event], object]
+
+
+class TellsTime(Protocol):
+    """The part of a clock that the log needs."""
+
+    def now(self) -> datetime:
+        """The present time, with its time zone."""
+        ...
+
+
+class RecordsExchanges(Protocol):
+    """What :meth:`Log.exchanges` returns."""
+
+    def __call__(
+        self,
+        stage: Stage,
+        line: str,
+        reply: Reply | None,
+        reason: Reason | None,
+        address: Path | None = None,
+        message: str = "",
+        octets: ClientBytes | None = None,
+    ) -> None:
+        """Add one :class:`~fakemail.events.kinds.SmtpCommand`."""
+        ...
+
+
+class _Subscriber:
+    """Holds one subscriber; compared by identity, so that one who is there twice leaves once."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Subscriber) -> None:
+        self.call = call
+
+
+class Log:
+    """All events of one fake internet, in the order in which they happened.
+
+    Only one thread may append. Every reading method works on a snapshot, so that other threads may
+    read at any time: copying a list is one indivisible step in CPython.
+    """
+
+    def __init__(self, clock: TellsTime) -> None:
+        self._now = clock.now
+        self._events: list[Event] = []
+        self._subscribers: list[_Subscriber] = []
+        self.times_cleared = 0
+        """How often it began anew: numbers of events from before mean nothing then."""
+
+    def clear(self, *, keep: Callable[[Event], bool]) -> None:
+        """Forget everything but some events, which are numbered anew."""
+        kept = [event for event in self._events if keep(event)]
+        # The list stays the same: each open connection has it.
+        self._events[:] = [event._replace(number=number) for number, event in enumerate(kept, start=1)]
+        self.times_cleared += 1
+
+    def append(
+        self, kind: type[_E], stage: Stage, host: str, connection: int, message: str, *facts: object
+    ) -> _E:
+        """Add an event of that kind; its number and its time are filled in. Returns the event.
+
+        ``facts`` are the kind's own fields, in order (see :mod:`fakemail.events.kinds`).
+        """
+        events = self._events
+        event = kind(len(events) + 1, self._now(), stage, host, connection, message, *facts)  # type: ignore[arg-type]
+        events.append(event)
+        if self._subscribers:
+            self._tell(event)
+        return event
+
+    def exchanges(self, host: str, connection: int) -> RecordsExchanges:
+        """A function that adds the exchanges of one connection: what :meth:`append` does, for the most common kind."""
+        events, now, subscribers, new = self._events, self._now, self._subscribers, tuple.__new__
+
+        def record(
+            stage: Stage,
+            line: str,
+            reply: Reply | None,
+            reason: Reason | None,
+            address: Path | None = None,
+            message: str = "",
+            octets: ClientBytes | None = None,
+        ) -> None:
+            # One is made for each command, and what a named tuple's own constructor adds to this costs as much again.
+            event = new(
+                SmtpCommand,
+                (
+                    len(events) + 1,
+                    now(),
+                    stage,
+                    host,
+                    connection,
+                    message,
+                    line,
+                    reply,
+                    reason,
+                    address,
+                    octets,
+                ),
+            )
+            events.append(event)
+            if subscribers:
+                self._tell(event)
+
+        return record
+
+    def _tell(self, event: Event) -> None:
+        for seat in self._subscribers[:]:
+            seat.call(event)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber(event)`` after each append, on the appending thread, until unsubscribed.
+
+        Returns the function that unsubscribes; calling it again does nothing. A subscriber must be
+        quick, and what it raises goes to the one who appends.
+        """
+        seat = _Subscriber(subscriber)
+        self._subscribers.append(seat)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._subscribers.remove(seat)
+
+        return unsubscribe
+
+    def events(
+        self,
+        stage: Stage | None = None,
+        *,
+        host: str | None = None,
+        connection: int | None = None,
+        message: str | None = None,
+        recipient: Address | str | None = None,
+        sender: Path | str | None = None,
+        since: int = 0,
+    ) -> list[Event]:
+        """The events that match everything that is given.
+
+        ``recipient`` and ``sender`` match the events that name that address themselves: RCPT,
+        queued, attempt and delivered for the one, MAIL and queued for the other. ``since`` is the
+        number of the last event that is *not* wanted.
+        """
+        found = self._events[since:]
+        if stage is not None:
+            found = [event for event in found if event.stage is stage]
+        if host is not None:
+            found = [event for event in found if event.host == host]
+        if connection is not None:
+            found = [event for event in found if event.connection == connection]
+        if message is not None:
+            found = [event for event in found if event.message == message]
+        if recipient is not None:
+            key = path_key(recipient)
+            found = [event for event in found if key in map(path_key, recipients_of(event))]
+        if sender is not None:
+            key = path_key(sender)
+            found = [event for event in found if (path := sender_of(event)) and path_key(path) == key]
+        return found
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events[:])
+
+    def __repr__(self) -> str:
+        return f"<Log of {len(self._events)} events>"
+
+
+def path_key(path: Path | str) -> str:
+    """The form in which paths are compared (see :attr:`Address.key`); ``<>`` for the null path.
+
+    Raises :class:`~fakemail.errors.DeclarationError` for a text that is neither.
+    """
+    if isinstance(path, str) and path != "<>":
+        path = address(path)
+    return path.key if isinstance(path, Address) else "<>"
+
+
+def recipients_of(event: Event) -> tuple[Address, ...]:
+    """The recipients that an event names."""
+    if isinstance(event, Attempt | Deferred | Returned | MessageDelivered | Redirected):
+        return (event.recipient,)
+    if isinstance(event, MessageQueued):
+        return event.recipients
+    if (
+        isinstance(event, SmtpCommand)
+        and event.stage is Stage.SMTP_RCPT
+        and isinstance(event.address, Address)
+    ):
+        return (event.address,)
+    return ()
+
+
+def sender_of(event: Event) -> Path | None:
+    """The sender that an event names, if it names one."""
+    if isinstance(event, MessageQueued):
+        return event.sender
+    if isinstance(event, SmtpCommand) and event.stage is Stage.SMTP_MAIL:
+        return event.address
+    return None

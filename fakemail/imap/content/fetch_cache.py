@@ -1,0 +1,72 @@
+"""Answers about a message that are worked out once and kept with its octets, within the budget of the store."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fakemail.imap.content.bodystructure import body, bodystructure
+from fakemail.imap.content.envelope import envelope
+from fakemail.imap.content.index import HasContent
+from fakemail.imap.content.preview import preview
+from fakemail.message.mime import Part, parse
+
+_TREE: Final = "imap.tree"
+# What a part of a tree and a field of MIME weigh in memory, roughly.
+_PART_OCTETS: Final = 1000
+_FIELD_OCTETS: Final = 300
+
+
+def tree_of(content: HasContent) -> Part:
+    """The MIME tree. Clients ask for one part after the other, so it is kept, although it is heavy."""
+    kept = content.recall(_TREE)
+    if isinstance(kept, Part):
+        return kept
+    root = parse(content.raw)
+    weight = sum(_PART_OCTETS + _FIELD_OCTETS * len(part.content_fields) for part in root.walk())
+    content.remember(_TREE, root, weight)
+    return root
+
+
+def envelope_of(content: HasContent, *, utf8: bool = False) -> bytes:
+    """ENVELOPE, as in :func:`fakemail.imap.content.envelope.envelope`."""
+    key = "imap.envelope.utf8" if utf8 else "imap.envelope"
+    # Without the index of the header: kept for each message of a large mailbox, it would drive the envelopes out.
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, envelope(content.raw, utf8=utf8))
+
+
+def body_of(content: HasContent, *, utf8: bool = False) -> bytes:
+    """BODY, as in :func:`fakemail.imap.content.bodystructure.body`."""
+    key = "imap.body.utf8" if utf8 else "imap.body"
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, body(_tree(content), utf8=utf8))
+
+
+def bodystructure_of(content: HasContent, *, utf8: bool = False) -> bytes:
+    """BODYSTRUCTURE, as in :func:`fakemail.imap.content.bodystructure.bodystructure`."""
+    key = "imap.bodystructure.utf8" if utf8 else "imap.bodystructure"
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, bodystructure(_tree(content), utf8=utf8))
+
+
+def preview_of(content: HasContent) -> bytes:
+    """PREVIEW in UTF-8, as in :func:`fakemail.imap.content.preview.preview`."""
+    key = "imap.preview"
+    kept = content.recall(key)
+    return kept if isinstance(kept, bytes) else _keep(content, key, preview(_tree(content)).encode())
+
+
+def has_preview(content: HasContent) -> bool:
+    """Whether :func:`preview_of` is a look-up, for ``PREVIEW (LAZY)`` (RFC 8970 §4.1)."""
+    return content.recall("imap.preview") is not None
+
+
+def _tree(content: HasContent) -> Part:
+    """The tree, kept only if it already was: a structure of each message of a mailbox needs no trees."""
+    kept = content.recall(_TREE)
+    return kept if isinstance(kept, Part) else parse(content.raw)
+
+
+def _keep(content: HasContent, key: str, made: bytes) -> bytes:
+    content.remember(key, made, len(made))
+    return made

@@ -1,0 +1,38 @@
+"""How much of what has passed in the last while: the memory of all rate limits. A limit slides, it does not tick."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+
+from fakemail.model.policy import RateLimit
+
+
+class RateLimiter:
+    """What has passed, by what is counted (``address``, ``sender``...) and for whom."""
+
+    def __init__(self) -> None:
+        self._passed: dict[tuple[str, str], deque[datetime]] = {}
+
+    def has_room(self, kind: str, who: str, rate: RateLimit, *, now: datetime, pending: int = 0) -> bool:
+        """Whether one more may pass now, beside those that are on their way. Who is turned away does not count, so
+        that a patient client gets in."""
+        passed = self._passed.get((kind, who))
+        if passed is None:
+            return rate.most > pending
+        # One kind can be counted under several rates, so what is too old for this one is not forgotten.
+        recent = sum(1 for moment in passed if now - moment < rate.span)
+        return recent + pending < rate.most
+
+    def count(self, kind: str, who: str, rates: Iterable[RateLimit], *, now: datetime) -> None:
+        """Note that one has passed; what none of the rates that count it reaches any more is forgotten."""
+        passed = self._passed.setdefault((kind, who), deque())
+        passed.append(now)
+        span = max(rate.span for rate in rates)
+        while len(passed) > _KEPT or now - passed[0] >= span:
+            passed.popleft()
+
+
+_KEPT = 100_000
+"""As many moments are remembered of anybody at most."""

@@ -1,0 +1,50 @@
+"""What was decided about a command or a message, apart from how any protocol says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from fakemail.types.reason import Reason
+from fakemail.types.reply import Reply
+
+
+class VerdictAction(Enum):
+    """What is done."""
+
+    ACCEPT = "accept"
+    DEFER = "defer"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision, why, and a sentence about the case at hand.
+
+    The edge of the protocol turns it into a reply: for SMTP :mod:`fakemail.smtp.replies`.
+    """
+
+    action: VerdictAction
+    reason: Reason | None = None
+    detail: str = ""
+    reply: Reply | None = None
+    """The very reply to give, where somebody chose one; else the protocol's edge finds the usual one."""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it is done as asked."""
+        return self.action is VerdictAction.ACCEPT
+
+
+ACCEPTED: Final = Verdict(VerdictAction.ACCEPT)
+
+
+def refused(reason: Reason, detail: str = "") -> Verdict:
+    """Not now and not later."""
+    return Verdict(VerdictAction.REFUSE, reason, detail)
+
+
+def deferred(reason: Reason, detail: str = "") -> Verdict:
+    """Not now, perhaps later."""
+    return Verdict(VerdictAction.DEFER, reason, detail)
