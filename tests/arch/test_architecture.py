@@ -155,6 +155,15 @@ def test_no_drawer_for_everything():
     assert [name for name in NAMES if Path(name).stem in ("utils", "util", "helpers", "misc", "common")] == []
 
 
+def test_a_class_name_stands_once():
+    places: dict[str, list[str]] = {}
+    for name, path in zip(NAMES, FILES, strict=True):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def test_files_are_small():
     long = {
         name: lines
