@@ -58,6 +58,7 @@ class Network:
         self._endpoints: dict[tuple[str, int], Endpoint] = {}
         self._owners: dict[str, str] = {}
         self._callers: dict[Endpoint, Peer] = {}
+        self._left: set[Endpoint] = set()
         self._attached: dict[tuple[str, str], Endpoint] = {}
         self._foreign: dict[tuple[str, int], str] = {}
         self._shut: set[str] = set()
@@ -127,14 +128,20 @@ class Network:
     def calls_from(self, endpoint: Endpoint, caller: Peer) -> None:
         """A connection from that real endpoint is made by a fake host."""
         self._callers[endpoint] = caller
+        self._left.discard(endpoint)
 
     def is_ours(self, endpoint: Endpoint) -> bool:
         """Whether a fake host has made the connection from that real endpoint."""
         return endpoint in self._callers
 
+    def has_left(self, endpoint: Endpoint) -> bool:
+        """Whether a fake host was at that real endpoint, and has hung up."""
+        return endpoint in self._left
+
     def hung_up(self, endpoint: Endpoint) -> None:
         """The connection from that endpoint is over."""
-        self._callers.pop(endpoint, None)
+        if self._callers.pop(endpoint, None) is not None:
+            self._left.add(endpoint)
 
     def lives_inside(self, name: str, *addresses: str) -> bool:
         """A program has a network of its own, where these addresses are really its; false if another one has."""

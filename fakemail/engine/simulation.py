@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
 from types import MappingProxyType
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from fakemail.engine.namespace_listeners import NamespaceListeners
 
 
+_ORPHANED: Final = 1.0  # real seconds without an event, when no task of ours runs
 _INTRODUCTIONS: Final = frozenset({Stage.CONNECT, Stage.TLS_HANDSHAKE, Stage.SMTP_BANNER, Stage.SMTP_HELO})
 """What a connection that goes on must have in the log, for whoever reads later what was said on it."""
 
@@ -478,8 +480,12 @@ class Simulation:
             async with asyncio.timeout(patience):
                 while not self.is_settled:
                     woken.clear()
-                    await woken.wait()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_ORPHANED):
+                            await woken.wait()
                     self.require_running()
+                    if not woken.is_set():
+                        self._release_orphans()
         except TimeoutError:
             raise MailAssertionError(
                 f"the fake internet did not become quiet within {patience:g} s: {self.activity}."
@@ -488,6 +494,15 @@ class Simulation:
             unsubscribe()
             self.supervisor.on_end.remove(woken.set)
             self.on_stop.remove(woken.set)
+
+    def _release_orphans(self) -> None:
+        """End connections at whose other end a host of ours was, and does nothing any more: their mail is told of."""
+        if self.supervisor.count > len(self.virtual_timeouts.waiting) + self.connection_pool.queueing:
+            return
+        for connection in self._busy_connections():
+            end = Endpoint(*connection.remote_end)
+            if self.network.is_ours(end) or self.network.has_left(end):
+                connection.abort()
 
     async def advance(self, by: timedelta, *, patience: float) -> None:
         """Run all that is due in a span, in order, becoming quiet after each; then stand at its end.
