@@ -104,13 +104,16 @@ def _grandchild() -> int:
     )
 
 
+def _leave() -> None:
+    with socket.socket() as sock:
+        sys.exit(sock.connect_ex(("192.88.99.1", 25)) == errno.ENETUNREACH)
+
+
 def _process() -> int:
-    process = multiprocessing.get_context("spawn").Process(
-        target=socket.create_connection, args=(("192.88.99.1", 25),)
-    )
+    process = multiprocessing.get_context("spawn").Process(target=_leave)
     process.start()
     process.join()
-    return int(process.exitcode != 0)
+    return process.exitcode
 
 
 def _popen() -> int:
