@@ -17,9 +17,6 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted([*ROOT.glob("fakemail/**/*.py"), *ROOT.glob("pytest_plugin/pytest_fakemail/**/*.py")])
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
-# "Up to about 400 lines"; and files that are longer and known to be.
-LONGEST = 700
-
 
 @cache
 def tree(path: Path) -> ast.Module:
@@ -162,15 +159,6 @@ def test_a_class_name_stands_once():
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(name)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
-
-
-def test_files_are_small():
-    long = {
-        name: lines
-        for name, path in zip(NAMES, FILES, strict=True)
-        if (lines := path.read_text("utf-8").count("\n")) > LONGEST
-    }
-    assert long == {}
 
 
 def test_importing_the_plugin_imports_no_server():
