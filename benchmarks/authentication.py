@@ -32,9 +32,9 @@ def letter(size: int) -> bytes:
 
 def checks() -> list[tuple[str, float]]:
     """Milliseconds of processor time for each check of one message, and for what it costs to look none up."""
-    from fakemail.engine.resolvers import Resolver
-    from fakemail.engine.sender_auth_results import as_it_came
+    from fakemail.mta.inbound.sender_auth_results import as_it_came
     from fakemail.policy.transaction_facts import TransactionFacts
+    from fakemail.runtime.resolvers import Resolver
 
     with MailNet() as net:
         ann, bob = net.accounts("ann@shop.test", "bob@example.org")

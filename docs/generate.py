@@ -25,7 +25,6 @@ from fakemail.api.presets.dns import DnsPresets
 from fakemail.api.results import Results
 from fakemail.api.sweep import SweepReport
 from fakemail.api.wanted import MessageQuery
-from fakemail.engine.auth_flaws import FLAWS
 from fakemail.events.journey import Journey
 from fakemail.faults import catalogue, context
 from fakemail.faults.actions.action import FaultAction
@@ -44,7 +43,7 @@ from fakemail.model.content_rules import CHECK_GROUPS, ContentRules
 from fakemail.model.host import IMAP, HostOptions, HostSpec
 from fakemail.model.policy import Disposition, Policy
 from fakemail.model.policy_schema import policy_kinds
-from fakemail.mta.alterations import ALTERATIONS
+from fakemail.mta.inbound.alterations import ALTERATIONS
 from fakemail.policy.authentication import SenderAuthentication
 from fakemail.policy.bulk.receivers import PACKS, ReceiverRules
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
@@ -73,6 +72,7 @@ from fakemail.sweep.verdict import SweepOutcome
 from fakemail.types import reason, stage
 from fakemail.types.channel import Channel
 from fakemail.types.reason import Reason
+from fakemail.zones.auth_flaws import FLAWS
 
 PAGES = Path(__file__).parent / "reference"
 NOTE = "<!-- Printed by docs/generate.py; change the code and not this page. -->"

@@ -1,6 +1,6 @@
 """The only reader of time, and the only keeper of timers. Nothing else in fakemail asks what time it is.
 
-A clock holds jobs and tells which are due; running them is the engine's part, in its own thread.
+A clock holds jobs and tells which are due; running them is the runtime's part, in its own thread.
 """
 
 from __future__ import annotations

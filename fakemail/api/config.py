@@ -18,9 +18,6 @@ from fakemail.dns.names import name_key
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
-from fakemail.engine import tls_policy_records
-from fakemail.engine.option_words import spelled, unknown_words
-from fakemail.engine.zone_provisioning import INFRASTRUCTURE, ZoneProvisioning
 from fakemail.errors import DeclarationError
 from fakemail.model.description import (
     Description,
@@ -33,11 +30,14 @@ from fakemail.model.description import (
 )
 from fakemail.model.toml import read_toml
 from fakemail.model.transport_security import Signed
-from fakemail.mta import sts
+from fakemail.runtime.option_words import spelled, unknown_words
+from fakemail.tls import mta_sts
+from fakemail.zones import tls_policy_records
+from fakemail.zones.zone_provisioning import INFRASTRUCTURE, ZoneProvisioning
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet
-    from fakemail.engine.simulation import Simulation
+    from fakemail.runtime.simulation import Simulation
 
 Config: TypeAlias = str | Path | Description
 """A file, its text, or what was read from it already."""
@@ -251,7 +251,7 @@ def _is_secured(internet: Simulation, name: str, type: str, records: tuple[Recor
     if type == "TXT" and label == "_mta-sts":
         domain = internet.world.domains.get(rest)
         texts = [each.wire[1:] for each in records]  # one string, its length in front (RFC 1035 §3.3.14)
-        return domain is not None and domain.mta_sts is not None and sts.read_id(texts) is not None
+        return domain is not None and domain.mta_sts is not None and mta_sts.read_id(texts) is not None
     if type == "TLSA" and name.startswith("_25._tcp."):
         return records == (tls_policy_records.usual_tlsa(internet, name.removeprefix("_25._tcp.")),)
     return False

@@ -13,11 +13,11 @@ from fakemail.dkim.canonicalization import with_crlf
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
-from fakemail.engine.auth_flaws import FLAWS
 from fakemail.errors import DeclarationError, nearest
 from fakemail.message.trace import prepend
 from fakemail.model.dkim import USUAL_SELECTOR, Dkim, check_selector
 from fakemail.types.suggestions import Suggests
+from fakemail.zones.auth_flaws import FLAWS
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet

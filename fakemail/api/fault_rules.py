@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from fakemail.api.fault_checks import require_sense
-from fakemail.engine.zone_provisioning import NAME_SERVER
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.connections import UNCOUNTED
@@ -19,6 +18,7 @@ from fakemail.faults.schedule import PER, Schedule
 from fakemail.model.host import SERVICES
 from fakemail.types.address import address
 from fakemail.types.stage import Stage
+from fakemail.zones.zone_provisioning import NAME_SERVER
 
 # How tests write the conditions of a rule.
 _NAMES: Final = {name: name for name in CONDITIONS} | {"recipient": "to"}

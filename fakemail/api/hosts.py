@@ -13,9 +13,6 @@ from fakemail.api.handles import Handle
 from fakemail.api.settings import Settings
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
-from fakemail.engine import tls_policy_records
-from fakemail.engine.network import LOOPBACK
-from fakemail.engine.option_words import spelled, unknown_words
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults.rule import FaultScope
 from fakemail.model.domain import DomainSpec as DescribedDomain
@@ -25,15 +22,18 @@ from fakemail.model.host import HostSpec as DescribedHost
 from fakemail.model.host_options import read_traits
 from fakemail.model.policy_schema import read_policy
 from fakemail.model.transport_security import MtaSts
+from fakemail.runtime.network import LOOPBACK
+from fakemail.runtime.option_words import spelled, unknown_words
 from fakemail.tls.dane import TlsaUsage
 from fakemail.types.address import Address, address
 from fakemail.types.domains import a_labels, u_labels
 from fakemail.types.stage import Stage
+from fakemail.zones import tls_policy_records
 
 if TYPE_CHECKING:
     from fakemail.api.accounts import Account, BaseAccount
     from fakemail.api.mailnet import AnyNet
-    from fakemail.engine.service_port import RunningHost, ServicePort
+    from fakemail.runtime.service_port import RunningHost, ServicePort
 
 
 class Host(Handle):

@@ -9,7 +9,7 @@ from fakemail.api.accounts import BaseInbox
 from fakemail.api.handles import Handle
 from fakemail.api.hosts import Host, read_address
 from fakemail.model.mailing_list import MailingListSpec as DescribedList
-from fakemail.mta.lists import unsubscribe_url
+from fakemail.mta.inbound.mailing_lists import unsubscribe_url
 from fakemail.store.mailbox import INBOX
 from fakemail.types.address import Address
 

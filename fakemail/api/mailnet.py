@@ -34,12 +34,12 @@ from fakemail.api.trust import Trust
 from fakemail.api.waits import arrive, require_blocking_allowed, watch
 from fakemail.api.ways import Ways
 from fakemail.clock import TimeSource, VirtualClock
-from fakemail.engine.network import real_endpoint
-from fakemail.engine.simulation import Simulation
 from fakemail.errors import ClosedError, DeclarationError, MailAssertionError, nearest
 from fakemail.events.kinds import Event
 from fakemail.faults.rule import EVERYBODY
 from fakemail.model.host import SERVICES
+from fakemail.runtime.network import real_endpoint
+from fakemail.runtime.simulation import Simulation
 from fakemail.types.address import Address
 from fakemail.types.domains import a_labels
 from fakemail.types.stage import Stage

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeV
 
 from fakemail.api.handles import Handle
 from fakemail.api.waits import arrive, require_blocking_allowed
-from fakemail.engine.network import Endpoint, real_endpoint
 from fakemail.errors import ClosedError, DeclarationError
+from fakemail.runtime.network import Endpoint, real_endpoint
 from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
     from fakemail.api.hosts import Host
     from fakemail.api.mailnet import AnyNet
-    from fakemail.engine.namespace_listeners import NamespaceListeners
+    from fakemail.runtime.namespace_listeners import NamespaceListeners
 
 Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -212,7 +212,7 @@ class NamespaceCommands(Suggests, Generic[_N]):
         Raises :class:`~fakemail.errors.NamespaceUnavailable` where the system does not allow it, with
         the reason, and :class:`~fakemail.errors.DeclarationError` when another namespace has that address.
         """
-        from fakemail.engine.namespace_listeners import settle
+        from fakemail.runtime.namespace_listeners import settle
 
         net = self._net
         services, ports = _several(expose), _several(publish)

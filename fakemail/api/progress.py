@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fakemail.engine.simulation import Simulation
 from fakemail.events.journey import Journey
+from fakemail.runtime.simulation import Simulation
 
 NOT_SETTLED = " (not settled)"
 

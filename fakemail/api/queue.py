@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from fakemail.api.handles import Handle
 from fakemail.api.results import Results
 from fakemail.api.spans import require_span
-from fakemail.engine.queue import QueueEntry
-from fakemail.engine.transfer import RecipientResult
 from fakemail.errors import DeclarationError
-from fakemail.mta.schedule import RetrySchedule
+from fakemail.mta.outbound.queue import QueueEntry
+from fakemail.mta.outbound.retry_schedule import RetrySchedule
+from fakemail.mta.outbound.transfer import RecipientResult
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.suggestions import Suggests

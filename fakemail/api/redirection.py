@@ -8,11 +8,11 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from fakemail.engine.resolvers import APP, Resolver
-from fakemail.engine.smarthost import local_server
 from fakemail.errors import DeclarationError, MailAssertionError, nearest
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
 from fakemail.model.host import LOCAL
+from fakemail.runtime.resolvers import APP, Resolver
+from fakemail.runtime.smarthost import local_server
 from fakemail.tls.authority import process_authority
 from fakemail.types.suggestions import Suggests
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fakemail.api.env_styles import STYLES
-from fakemail.engine.network import LOCALHOST
-from fakemail.engine.zone_provisioning import SMARTHOST
 from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.model.host import SERVICES, Security
+from fakemail.runtime.network import LOCALHOST
 from fakemail.tls.authority import process_authority
 from fakemail.types.suggestions import Suggests
+from fakemail.zones.zone_provisioning import SMARTHOST
 
 if TYPE_CHECKING:
     from fakemail.api.faults import FaultPresets

@@ -9,9 +9,9 @@ from concurrent.futures import Future
 from types import FrameType
 from typing import Any, TypeVar
 
-from fakemail.engine.simulation import Simulation
 from fakemail.errors import BlockingCallInLoop
 from fakemail.events.kinds import Event
+from fakemail.runtime.simulation import Simulation
 from fakemail.types.stage import Stage
 from fakemail.wire.loop import LoopThread
 

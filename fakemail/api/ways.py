@@ -10,9 +10,9 @@ from fakemail.api.env_styles import STYLES
 from fakemail.api.hosts import Host, read_address
 from fakemail.api.lists import MailingList
 from fakemail.api.settings import Settings
-from fakemail.engine.smarthost import USER, smarthost
 from fakemail.errors import DeclarationError
 from fakemail.model.mailing_list import MailingListSpec as DescribedList
+from fakemail.runtime.smarthost import USER, smarthost
 from fakemail.types.address import Address
 from fakemail.types.suggestions import Suggests
 

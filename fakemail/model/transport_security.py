@@ -1,6 +1,6 @@
 """What protects the way to a domain, as it is described: an MTA-STS policy, a signed zone.
 
-What they become is in ``fakemail.engine.tls_policy_records`` and ``fakemail.dns.dnssec``.
+What they become is in ``fakemail.zones.tls_policy_records`` and ``fakemail.dns.dnssec``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mail transfer without sockets: who a recipient is, where a domain's mail goes, what a host does with a message.
+"""The mail transfer agents of the fake internet: what they accept, what they send, what they report.
 
-Questions to DNS and to other servers are yielded or returned as values; somebody else asks them.
+No event loop and no sockets; what waits for the network is a coroutine over objects that the runtime brings.
 """

@@ -18,8 +18,9 @@ from fakemail.message.message import MessageView
 from fakemail.message.samples import Who, plain
 from fakemail.model.account import AutoReply
 from fakemail.model.host import BOUNCE_STYLES
-from fakemail.mta import auto_reply, bounce_styles
-from fakemail.mta.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, join
+from fakemail.mta.inbound import auto_reply
+from fakemail.mta.outbound import bounce_styles
+from fakemail.mta.outbound.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, join
 from fakemail.types.address import Address, address
 from fakemail.types.reply import Reply
 from fakemail.types.suggestions import suggesting

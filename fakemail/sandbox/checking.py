@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fakemail.api.mailnet import MailNet
-from fakemail.engine.zone_provisioning import INFRASTRUCTURE
 from fakemail.model.description import Description
 from fakemail.model.domain import Routing
 from fakemail.model.world import WorldSpec
 from fakemail.sandbox.default_world import with_passwords
 from fakemail.sandbox.start_text import table
 from fakemail.types.address import Address
+from fakemail.zones.zone_provisioning import INFRASTRUCTURE
 
 _NO_MAIL_HOST = {
     Routing.NULL_MX: "takes no mail (null MX)",

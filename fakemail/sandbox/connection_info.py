@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fakemail.api.mailnet import MailNet
-from fakemail.engine.protocols import READABLE
-from fakemail.engine.zone_provisioning import NAME_SERVER
 from fakemail.intercept.ca_bundles import trust_variables
+from fakemail.runtime.protocols import READABLE
 from fakemail.sandbox.default_world import SMARTHOST_USER
+from fakemail.zones.zone_provisioning import NAME_SERVER
 
 _READABLE = frozenset(service.name for service in READABLE)
 

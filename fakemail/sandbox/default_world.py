@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from fakemail.engine.zone_provisioning import SMARTHOST
 from fakemail.model.description import Description
 from fakemail.model.toml import read_toml
 from fakemail.types.address import Address
+from fakemail.zones.zone_provisioning import SMARTHOST
 
 DEFAULT_WORLD: Final = """\
 [domains."example.org"]

@@ -1,6 +1,6 @@
 """What a connection asks of the session core that it carries, and of the port that it belongs to.
 
-Only shapes: sessions are in the packages of the protocols, ports in :mod:`fakemail.engine.service_port`.
+Only shapes: sessions are in the packages of the protocols, ports in :mod:`fakemail.runtime.service_port`.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ with MailNet() as net:
         *("dkim", "nacl", "authres", "spf", "spftrace", "publicsuffixlist", "dns.message", "sysconfig"),
         *(
             "fakemail.intercept",
-            "fakemail.engine.policy_evaluation",
+            "fakemail.mta.inbound.policy_evaluation",
             "fakemail.policy.authentication",
             "fakemail.policy.spf",
         ),

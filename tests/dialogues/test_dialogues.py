@@ -32,12 +32,12 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from fakemail.clock import VirtualClock
-from fakemail.engine.simulation import Simulation
 from fakemail.events.kinds import Event, MessageDelivered, SmtpCommand
 from fakemail.message.envelope import Envelope, Recipient
 from fakemail.model.host import SERVICES, HostOptions, HostSpec, Security
 from fakemail.model.world import WorldSpec
-from fakemail.mta.recipients import resolve
+from fakemail.mta.inbound.recipients import resolve
+from fakemail.runtime.simulation import Simulation
 from fakemail.sasl.passwords import cram_md5_response
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.client import ReplyReader

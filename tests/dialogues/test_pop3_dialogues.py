@@ -23,13 +23,13 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from fakemail.clock import VirtualClock
-from fakemail.engine.protocols import READABLE
-from fakemail.engine.simulation import Simulation
 from fakemail.events.kinds import CommandCompleted
 from fakemail.model.host import SERVICES, HostOptions, HostSpec, Security
 from fakemail.model.world import WorldSpec
 from fakemail.pop3.capabilities import Pop3Profile
 from fakemail.pop3.session import Pop3Session
+from fakemail.runtime.protocols import READABLE
+from fakemail.runtime.simulation import Simulation
 from fakemail.sasl.passwords import cram_md5_response
 from fakemail.store.account import AccountStore
 from fakemail.store.mailbox import Mailbox

@@ -15,10 +15,10 @@ import pytest
 from fakemail import MailNet
 from fakemail.dkim.dkim_verify import SignedMessage, verify
 from fakemail.dkim.key_record import TxtAnswer
-from fakemail.engine.resolvers import Resolver
 from fakemail.policy.spf import check_spf
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.policy.txt import texts
+from fakemail.runtime.resolvers import Resolver
 from fakemail.types.address import NULL_PATH, address
 from fakemail.types.peer import Peer
 from namespaces import require_namespaces

@@ -17,13 +17,13 @@ def test_loading_it_loads_nothing_heavy() -> None:
     assert done.stdout.split() == ["pytest_fakemail", "pytest_fakemail.fixtures"]
 
 
-def test_a_run_without_a_fake_internet_loads_no_engine(project: pytest.Pytester) -> None:
+def test_a_run_without_a_fake_internet_loads_no_runtime(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
         import sys
 
         def test_other_things():
-            heavy = {"fakemail", "fakemail.engine", "cryptography", "aiosmtpd", "dnslib", "dns", "trustme"}
+            heavy = {"fakemail", "fakemail.runtime", "cryptography", "aiosmtpd", "dnslib", "dns", "trustme"}
             assert not heavy & set(sys.modules)
         """
     )

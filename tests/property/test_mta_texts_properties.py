@@ -15,10 +15,16 @@ from fakemail.message.dmarc_report import read_dmarc_report
 from fakemail.message.mime import parse
 from fakemail.message.tls_report import read_tls_report
 from fakemail.model.transport_security import LONGEST_AGE, STS_MODES
-from fakemail.mta.dmarc_report import AggregateReport, AggregateRow, DkimAuthResult, PolicyPublished, write
-from fakemail.mta.sts import StsPolicy, read_id, read_policy, write_policy
-from fakemail.mta.tls_report import read_recipients
+from fakemail.mta.reports.dmarc_report import (
+    AggregateReport,
+    AggregateRow,
+    DkimAuthResult,
+    PolicyPublished,
+    write,
+)
+from fakemail.mta.reports.tls_report import read_recipients
 from fakemail.tls.dane import covers, read_tlsa
+from fakemail.tls.mta_sts import StsPolicy, read_id, read_policy, write_policy
 from fakemail.types.address import Address
 
 ANN = Address("ann", "a.test")

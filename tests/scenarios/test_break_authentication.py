@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakemail import DeclarationError, MailNet, samples
-from fakemail.engine.auth_flaws import FLAWS
+from fakemail.zones.auth_flaws import FLAWS
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ import pytest
 
 from fakemail import MailNet, Reason, Stage, days, minutes
 from fakemail.api.faults import Fault
-from fakemail.engine.resolvers import Resolver
 from fakemail.errors import DeclarationError
+from fakemail.runtime.resolvers import Resolver
 
 NEVER = 0.05
 """Real seconds after which the test takes it that no answer comes."""

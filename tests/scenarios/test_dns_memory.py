@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fakemail import Bounced, Delivered, MailNet, Queued, Reason, days, minutes, seconds
-from fakemail.engine.resolvers import Resolver
 from fakemail.errors import DeclarationError
 from fakemail.events.kinds import Attempt
+from fakemail.runtime.resolvers import Resolver
 
 SENDER = "smtp.shop.test"
 

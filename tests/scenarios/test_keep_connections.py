@@ -8,8 +8,8 @@ import warnings
 import pytest
 
 from fakemail import Delivered, MailNet, Reason, Reply, Stage, hours, minutes
-from fakemail.engine import connection_pool
 from fakemail.events.kinds import Attempt, Connected
+from fakemail.runtime import connection_pool
 
 MX = "mx1.example.org"
 

@@ -13,7 +13,7 @@ from fakemail.message import samples
 from fakemail.message.message import MessageView
 from fakemail.model import host
 from fakemail.model.dkim import CANONICALIZATIONS, Dkim
-from fakemail.mta.alterations import ALTERATIONS, alter
+from fakemail.mta.inbound.alterations import ALTERATIONS, alter
 
 KEY = process_key("rsa-1024", 0)
 RAW = (

@@ -9,7 +9,7 @@ import pytest
 from fakemail.message import samples
 from fakemail.message.message import MessageView
 from fakemail.model.account import AutoReply
-from fakemail.mta.auto_reply import answer, why_not
+from fakemail.mta.inbound.auto_reply import answer, why_not
 from fakemail.types.address import NULL_PATH, address
 
 BOB = address("bob@example.org")

@@ -14,8 +14,8 @@ import pytest
 from fakemail.message import samples
 from fakemail.message.dmarc_report import DmarcRow, DmarcSignature
 from fakemail.message.message import MessageView
-from fakemail.mta import dmarc_report
-from fakemail.mta.dmarc_report import (
+from fakemail.mta.reports import dmarc_report
+from fakemail.mta.reports.dmarc_report import (
     AggregateReport,
     AggregateRow,
     AuthFailure,

@@ -11,7 +11,7 @@ import pytest
 from fakemail.message import mime
 from fakemail.message.delivery_report import read_report
 from fakemail.message.envelope import Envelope, Origin, Recipient
-from fakemail.mta.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, is_due, write
+from fakemail.mta.outbound.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, is_due, write
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason

@@ -10,7 +10,7 @@ import pytest
 from fakemail.message import samples
 from fakemail.message.message import MessageView
 from fakemail.model.mailing_list import MailingListSpec
-from fakemail.mta.lists import is_looping, rewrite, unsubscribe_url
+from fakemail.mta.inbound.mailing_lists import is_looping, rewrite, unsubscribe_url
 from fakemail.types.address import address
 
 FRIENDS = MailingListSpec(

@@ -10,7 +10,7 @@ import pytest
 from fakemail.errors import DeclarationError
 from fakemail.model.account import AutoReply, ForwardTo
 from fakemail.model.world import WorldSpec
-from fakemail.mta.recipients import Resolution, resolve
+from fakemail.mta.inbound.recipients import Resolution, resolve
 from fakemail.types.address import Address, address
 from fakemail.types.reason import Reason
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.mta.routing import Addresses, DnsAnswer, DnsQuery, MailHost, Route, find_addresses, find_route
+from fakemail.mta.outbound.mx_routing import (
+    Addresses,
+    DnsAnswer,
+    DnsQuery,
+    MailHost,
+    Route,
+    find_addresses,
+    find_route,
+)
 from fakemail.types.reason import Reason
 from fakemail.types.seeded_random import SeededRandom
 

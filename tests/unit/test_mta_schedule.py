@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from fakemail.mta.schedule import TABLE, AttemptResult, NextStep, RetrySchedule, judge
+from fakemail.mta.outbound.retry_schedule import TABLE, AttemptResult, NextStep, RetrySchedule, judge
 from fakemail.types.duration import days, hours, minutes
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply

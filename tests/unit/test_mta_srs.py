@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakemail.mta.srs import Srs
+from fakemail.mta.inbound.srs import Srs
 from fakemail.types.address import Address, address
 
 NOW = datetime(2024, 5, 17, tzinfo=UTC)

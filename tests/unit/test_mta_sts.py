@@ -8,7 +8,7 @@ import pytest
 
 from fakemail.errors import ProtocolError
 from fakemail.model.transport_security import LONGEST_AGE
-from fakemail.mta.sts import MAX_SIZE, CachedPolicy, StsPolicy, read_id, read_policy, write_policy
+from fakemail.tls.mta_sts import MAX_SIZE, CachedPolicy, StsPolicy, read_id, read_policy, write_policy
 
 GOOD = "version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
 

@@ -10,7 +10,7 @@ import pytest
 
 from fakemail.message.message import MessageView
 from fakemail.message.tls_report import TlsFailure, TlsPolicyReport
-from fakemail.mta.tls_report import (
+from fakemail.mta.reports.tls_report import (
     AppliedPolicy,
     SessionCount,
     TlsFailureDetail,

@@ -13,13 +13,13 @@ from fakemail.api.spans import require_span
 from fakemail.dns.lookup import lookup
 from fakemail.dns.names import name_key
 from fakemail.dns.rrtypes import read_type
-from fakemail.engine.zone_provisioning import NAME_SERVER
 from fakemail.faults.actions import dns
 from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.answers import Delay, Garbage
 from fakemail.faults.actions.connections import NoReply, Reset
 from fakemail.faults.rule import FaultScope
 from fakemail.types.stage import Stage
+from fakemail.zones.zone_provisioning import NAME_SERVER
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import AnyNet

@@ -1,0 +1,1 @@
+"""Receiving mail: the SMTP backend, the evaluation of policies, local delivery."""

@@ -1,0 +1,108 @@
+"""What hosts do to messages that they pass on, and should better not: a table of alterations.
+
+Each breaks signatures in its own way; :data:`fakemail.model.host.ALTERATIONS` has their names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from fakemail.message.addresses import mailboxes
+from fakemail.message.headers import Field, body_offset, split_fields
+from fakemail.mta.inbound.footer import add_footer, as_lines
+
+_FOOTER: Final = "--\r\nThis message was looked at on its way.\r\n"
+_WSP: Final = re.compile(rb"[ \t]+")
+_FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
+_SUBJECT_MARK: Final = b" [EXTERNAL]"
+
+
+class Alteration(NamedTuple):
+    """One way to alter a message."""
+
+    says: str
+    """What is done, and what it breaks."""
+    alter: Callable[[bytes, str], bytes]
+    """Takes the message and the name of the host."""
+
+
+def alter(raw: bytes, names: Collection[str], *, host: str) -> bytes:
+    """The message as a host passes it on that does all this, in the order of the table."""
+    for name, alteration in ALTERATIONS.items():
+        if name in names:
+            raw = alteration.alter(raw, host)
+    return raw
+
+
+def _footer(raw: bytes, host: str) -> bytes:
+    return add_footer(raw, _FOOTER)
+
+
+def _whitespace(raw: bytes, host: str) -> bytes:
+    end = body_offset(raw)
+    lines = [_WSP.sub(b" ", line).rstrip(b" ") for line in raw[end:].split(b"\r\n")]
+    return raw[:end] + b"\r\n".join(lines)
+
+
+def _subject(raw: bytes, host: str) -> bytes:
+    return _each_field(raw, "subject", lambda field: field._replace(raw=_SUBJECT_MARK + field.raw))
+
+
+def _folding(raw: bytes, host: str) -> bytes:
+    return _each_field(raw, None, lambda field: field._replace(raw=_FOLD.sub(b"", field.raw)))
+
+
+def _from(raw: bytes, host: str) -> bytes:
+    def change(field: Field) -> Field:
+        # As forwarders do it to be aligned with themselves: hello@example.com becomes hello=example.com@ the host.
+        found = mailboxes(field.raw)
+        own = ", ".join(f"<{each.address.replace('@', '=')}@{host}>" for each in found)
+        return field._replace(raw=b" " + own.encode("utf-8", "replace")) if own else field
+
+    return _each_field(raw, "from", change)
+
+
+def _second_from(raw: bytes, host: str) -> bytes:
+    return f"From: Somebody else <somebody@{host}>\r\n".encode() + raw
+
+
+def _signatures(raw: bytes, host: str) -> bytes:
+    return _each_field(raw, "dkim-signature", lambda field: None)
+
+
+def _each_field(raw: bytes, name: str | None, change: Callable[[Field], Field | None]) -> bytes:
+    """The message with the fields of one name, or all of them, changed or taken out."""
+    end = body_offset(raw)
+    fields = split_fields(raw, 0, end)
+    changed = [change(field) if name in (None, field.name.lower()) else field for field in fields]
+    return as_lines(field for field in changed if field is not None) + b"\r\n" + raw[end:]
+
+
+ALTERATIONS: Final[Mapping[str, Alteration]] = MappingProxyType(
+    {
+        "footer": Alteration(
+            "Text is put behind the message, which breaks every signature but those with `l=`.", _footer
+        ),
+        "whitespace": Alteration(
+            "White space in the body is squeezed, which breaks signatures that are simple about the body.",
+            _whitespace,
+        ),
+        "subject": Alteration("The subject gets a mark in front, which breaks every signature.", _subject),
+        "folding": Alteration(
+            "Folded fields become one line, which breaks signatures that are simple about the header.",
+            _folding,
+        ),
+        "from": Alteration(
+            "The address in From becomes one of the host, so that the author is of another domain.", _from
+        ),
+        "second_from": Alteration(
+            "A second From stands above the first, which breaks signatures that have From once too often.",
+            _second_from,
+        ),
+        "signatures": Alteration("DKIM signatures are taken out.", _signatures),
+    }
+)
+"""By name."""

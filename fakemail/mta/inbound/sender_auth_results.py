@@ -1,0 +1,170 @@
+"""Who sent the mail of one fake internet: what was found out when it came, and what nobody has asked for yet.
+
+Most mail is never looked at, so a check that cannot change what becomes of a message waits until a test looks at
+its result. The answer must be the same then as it would have been at once: every delivery notes which state of
+the DNS it came under, and a state that mail came under is kept when the DNS changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from fakemail.dns.lookup import LookupAnswer, lookup
+from fakemail.dns.names import name_key
+from fakemail.dns.records import LateRecord
+from fakemail.dns.zones import Zones
+from fakemail.errors import DeclarationError
+from fakemail.message.envelope import Envelope
+from fakemail.message.headers import body_offset, split_fields
+from fakemail.model.host import HostOptions
+from fakemail.mta.inbound.transaction_facts import facts_of
+from fakemail.policy.transaction_facts import Resolve, TransactionFacts
+from fakemail.policy.txt import joined
+from fakemail.store.message import StoredMessage
+
+if TYPE_CHECKING:
+    from fakemail.policy.authentication import SenderAuthentication
+    from fakemail.policy.results import AuthResult
+    from fakemail.runtime.simulation import Simulation
+
+# What a DMARC record has in it that asks for more than reports, in whatever case.
+_DEMAND: Final = re.compile(r"=[ \t]*(?:quarantine|reject)", re.IGNORECASE)
+
+
+class SenderAuthResults:
+    """What is known about the senders of the mail of one fake internet."""
+
+    def __init__(self, internet: Simulation) -> None:
+        self._internet = internet
+        self._known: dict[tuple[str, str], SenderAuthentication] = {}
+        """By host and queue id: what was looked at, when it came or later."""
+        self._state = 0
+        self._is_used = False
+        self._past: dict[int, Callable[[], Zones]] = {}
+        self._is_demanded = False
+        self._looked_through = -1
+
+    # States of the DNS ---------------------------------------------------------------------------
+
+    def arrival(self) -> int:
+        """The number of the present state of the DNS, for a delivery to note: it will be kept."""
+        self._is_used = True
+        return self._state
+
+    def before_change(self) -> None:
+        """The DNS is about to change: keep it as it is if mail has come under it."""
+        if self._is_used:
+            self._past[self._state] = self._internet.zones_at_present()
+            self._state += 1
+            self._is_used = False
+
+    def _zones(self, state: int) -> Zones:
+        past = self._past.get(state)
+        return self._internet.zones if past is None else past()
+
+    def _resolve_later(self, state: int) -> Resolve:
+        """Answers as they were then, and not on record, since no host asks anything now."""
+
+        def resolve(name: str, type: str) -> LookupAnswer:
+            try:
+                key = name_key(name)
+            except DeclarationError:
+                return LookupAnswer("NXDOMAIN", "NXDOMAIN")
+            return lookup(self._zones(state), key, type)
+
+        return resolve
+
+    # When mail comes -----------------------------------------------------------------------------
+
+    @property
+    def is_demanded(self) -> bool:
+        """Whether the DMARC record of any domain asks for more than reports, so that mail must be looked at.
+
+        A fake internet into whose DNS nobody has looked has only the records that every domain begins with.
+        """
+        zones = self._internet.naming.published
+        if zones is not None and self._looked_through != zones.revision:
+            self._looked_through = zones.revision
+            self._is_demanded = any(
+                _demands(joined(each.value))
+                for each in zones.records(type="TXT")
+                if not isinstance(each, LateRecord)  # a key; nobody has needed it so far
+            )
+        return self._is_demanded
+
+    def is_urgent(self, host: str) -> bool:
+        """Whether a host hears now what nobody can find out later: faults of the DNS, or what it remembers."""
+        habit = self._internet.world.hosts[host].personality.dns_cache
+        return habit == "for_ttl" or self._internet.spoiled_dns.is_at_work
+
+    def of_facts(self, facts: TransactionFacts) -> SenderAuthentication:
+        """What is found out about a message while it is judged."""
+        from fakemail.policy.authentication import SenderAuthentication
+        from fakemail.policy.dmarc_discovery import Method
+
+        host = self._internet.world.hosts.get(facts.host)
+        traits = host.personality if host is not None else HostOptions()
+        probability = self._internet.random.probability
+        return SenderAuthentication(
+            facts,
+            method=Method(traits.dmarc_discovery),
+            own_suffixes=traits.public_suffixes,
+            draw=lambda: int(probability() * 100),
+        )
+
+    def keep(self, host: str, queue_id: str, found: SenderAuthentication) -> None:
+        """Keep what was found out about a message that a host has taken, and what can be found out yet."""
+        if self.is_urgent(host):
+            found.complete()
+        found.freeze(self._resolve_later(self.arrival()))
+        self._known[host, queue_id] = found
+
+    def hold(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
+        """A message is here that may lie in the queue for a while before it is delivered: note how it came."""
+        self.keep(host, queue_id, facts_of(self._internet, host, envelope, content).authentication)
+
+    def made(self, host: str, queue_id: str) -> tuple[AuthResult, ...]:
+        """The results that are there for a message, without looking for more."""
+        found = self._known.get((host, queue_id))
+        return () if found is None else tuple(found.made)
+
+    # When somebody looks -------------------------------------------------------------------------
+
+    def of(self, stored: StoredMessage) -> SenderAuthentication | None:
+        """What there is to know about a message in a mailbox; ``None`` where no host has received it."""
+        delivery = stored.delivery
+        if delivery is None or delivery.envelope is None or not delivery.host:
+            return None
+        key = (delivery.host, delivery.queue_id)
+        found = self._known.get(key)
+        if found is None:
+            origin = delivery.envelope.origin
+            found = self.of_facts(
+                TransactionFacts(
+                    delivery.host,
+                    origin.peer,
+                    stored.internal_date,
+                    self._resolve_later(delivery.dns_state),
+                    helo=origin.helo,
+                    sender=delivery.envelope.sender,
+                    content=as_it_came(stored.raw),
+                )
+            )
+            self._known[key] = found
+        return found
+
+
+def as_it_came(raw: bytes) -> bytes:
+    """A delivered message without what its last host has put in front: Return-Path and Received (RFC 5321 §4.4)."""
+    fields = split_fields(raw, 0, body_offset(raw))
+    names = [field.name.lower() for field in fields[:2]]
+    if names != ["return-path", "received"]:
+        return raw
+    return raw[raw.find(b"\n", fields[1].end) + 1 :]
+
+
+def _demands(text: str) -> bool:
+    """Whether a TXT record may be a DMARC record that asks for something; data given as octets may be any."""
+    return text.startswith("\\#") or ("DMARC1" in text and _DEMAND.search(text) is not None)

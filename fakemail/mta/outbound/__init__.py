@@ -1,0 +1,1 @@
+"""Sending mail: the queue, MX routing, transfer, TLS requirements, retries and bounces."""

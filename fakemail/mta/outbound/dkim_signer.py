@@ -1,0 +1,91 @@
+"""DKIM signatures of the submission hosts, and of hosts for their own reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from fakemail.dkim import dkim_sign
+from fakemail.dns.names import ancestors, name_key
+from fakemail.message.addresses import mailboxes
+from fakemail.message.fields import first_body, pick_fields
+from fakemail.message.headers import body_offset
+from fakemail.message.trace import prepend
+from fakemail.model.dkim import Dkim
+from fakemail.types.domains import a_labels
+
+if TYPE_CHECKING:
+    from fakemail.runtime.simulation import Simulation
+
+
+class DkimSigner:
+    """Signs for the domains of one fake internet, by its clock."""
+
+    def __init__(self, internet: Simulation) -> None:
+        self._internet = internet
+        self.late: dict[str, timedelta] = {}
+        """The domains whose signatures are that old, and were good for a day."""
+        self.disguises: dict[str, str] = {}
+        """The domains whose mail gets authors of another domain before it is signed."""
+
+    def submitted(self, host: str, raw: bytes) -> bytes:
+        """What a submission host has taken, with its DKIM-Signature fields in front if it signs for the author.
+
+        It signs for the domains whose submission host it is; the smarthost for every domain.
+        """
+        world = self._internet.world
+        domain = world.domains.get(author_domain(raw))
+        if domain is None or not (domain.submission_host == host or world.hosts[host].smarthost):
+            return raw
+        if domain.name in self.disguises:
+            raw = with_author_domain(raw, self.disguises[domain.name])
+        ways = [each for each in domain.dkim if each.sign]
+        return prepend(raw, self.sign(raw, domain.name, ways)) if ways else raw
+
+    def as_host(self, host: str, raw: bytes) -> bytes:
+        """A host's own message, signed by the domain that the host is inside of (RFC 8460 §3, RFC 9990 §3.5)."""
+        domains = self._internet.world.domains
+        domain = next((domains[name] for name in ancestors(host) if name in domains), None)
+        ways = [] if domain is None else [each for each in domain.dkim if each.sign]
+        return raw if domain is None or not ways else prepend(raw, self.sign(raw, domain.name, ways))
+
+    def sign(self, raw: bytes, domain: str, ways: Iterable[Dkim]) -> bytes:
+        """A DKIM-Signature field of a domain for each way to make one."""
+        internet = self._internet
+        now = internet.clock.now()
+        if domain in self.late:
+            now -= self.late[domain]
+            ways = [replace(how, expires=timedelta(days=1)) for how in ways]
+        by = [(how, internet.keys.of(domain, how)) for how in ways]
+        return dkim_sign.signatures(raw, by, domain=name_key(domain), now=now)
+
+
+def author_domain(raw: bytes) -> str:
+    """The domain of the first author, in canonical form; empty where nobody is named (RFC 5322 §3.6.2)."""
+    found = first_body(raw, 0, body_offset(raw), "from")
+    return "" if found is None else _domain_of(found)
+
+
+@lru_cache(maxsize=256)
+def _domain_of(field: bytes) -> str:
+    for each in mailboxes(field):
+        domain = a_labels(each.address.rpartition("@")[2])
+        if domain:
+            return domain
+    return ""
+
+
+def with_author_domain(raw: bytes, domain: str) -> bytes:
+    """The message with another domain in the addresses of its authors, their names as they are."""
+    for found in pick_fields(raw, 0, body_offset(raw), ("from",)):
+        value = found[2]
+        for each in mailboxes(value):
+            if not each.address:
+                continue
+            new = f"{each.address.rpartition('@')[0]}@{domain}"
+            value = value.replace(each.address.encode(), new.encode())
+        return raw[: found.start(2)] + value + raw[found.end(2) :]
+    return raw

@@ -1,0 +1,187 @@
+"""What one of our hosts finds out before it sends: TLSA records, MTA-STS policies, and what to demand.
+
+The demand itself is the table in :mod:`fakemail.mta.outbound.tls_requirements`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fakemail.clock import RealClock
+from fakemail.dns.lookup import lookup
+from fakemail.errors import ProtocolError
+from fakemail.message.headers import body_offset
+from fakemail.model.host import HTTPS, HostSpec
+from fakemail.mta.outbound.mx_routing import Addresses, Route
+from fakemail.mta.outbound.tls_requirements import TlsCapabilities, TlsRequirement, demand
+from fakemail.runtime.network import Endpoint
+from fakemail.tls import mta_sts
+from fakemail.tls.authority import process_authority
+from fakemail.tls.dane import DaneFailure, Tlsa, read_tlsa
+from fakemail.types.address import Address
+from fakemail.types.domains import a_labels
+from fakemail.types.peer import Peer
+from fakemail.zones.tls_policy_records import authority_der, tlsa_name
+
+if TYPE_CHECKING:
+    from fakemail.mta.outbound.transfer import QueuedMessage
+    from fakemail.runtime.simulation import Simulation
+
+# RFC 8689 §3: requiretls-field = "TLS-Required:" [FWS] "No" CRLF
+_OPTIONAL: Final = re.compile(rb"\nTLS-Required[ \t]*:[ \t\r\n]*No[ \t]*\r\n", re.IGNORECASE)
+_HTTP_OK: Final = 200
+
+
+class StsState(NamedTuple):
+    """What a sender knows about the MTA-STS policy of a domain."""
+
+    policy: mta_sts.StsPolicy | None = None
+    problem: DaneFailure | None = None
+    """Why a policy that the domain says it has could not be had."""
+
+
+class OutboundTls:
+    """What the hosts of one fake internet know about how to send safely. Policies are kept for each host."""
+
+    def __init__(self, internet: Simulation) -> None:
+        self._internet = internet
+        self.kept: dict[tuple[str, str], mta_sts.CachedPolicy] = {}
+        """The MTA-STS policies in the caches, by the host that has it and the domain."""
+
+    def check(self, wanted: TlsRequirement, chain: Sequence[bytes]) -> DaneFailure | None:
+        """What is wrong with the certificates that a server sent; they are dated by the real clock."""
+        return wanted.problem(
+            chain,
+            anchors=(authority_der(),),
+            now=RealClock().now(),
+            is_revoked=process_authority().has_revoked,
+        )
+
+    async def policy_of(self, host: str, domain: str) -> StsState:
+        """The policy of a domain, from the cache of a host or fetched (RFC 8461 §3, §4)."""
+        internet = self._internet
+        kept = self.kept.get((host, domain))
+        now = internet.clock.now()
+        if kept is not None and not kept.is_fresh(now):
+            del self.kept[host, domain]
+            kept = None
+        record = mta_sts.record_of(domain)
+        # Nobody is asked for what is known not to be there: most domains have no policy.
+        if kept is None and lookup(internet.zones, _key(record), "TXT").kind != "NOERROR":
+            return StsState()
+        answer = await internet.dns_client(host).query(record, "TXT")
+        found = mta_sts.read_id(answer.values())
+        # RFC 8461 §3.1: without a record, what is kept still counts.
+        if found is None or (kept is not None and kept.id == found):
+            return StsState(kept.policy if kept is not None else None)
+        try:
+            policy = await self._fetch(host, domain)
+        except _PolicyUnusable as error:
+            return StsState(kept.policy if kept is not None else None, error.problem)
+        self.kept[host, domain] = mta_sts.CachedPolicy(found, policy, now)
+        return StsState(policy)
+
+    async def _fetch(self, host: str, domain: str) -> mta_sts.StsPolicy:
+        """Get a policy over HTTPS (RFC 8461 §3.3); raises :class:`_PolicyUnusable`."""
+        from fakemail.wire.https_client import FetchFailed, fetch  # most worlds never fetch anything
+
+        internet, name = self._internet, mta_sts.host_of(domain)
+        answer = await internet.dns_client(host).query(name, "A")
+        places = [internet.network.find(address, HTTPS.port) for address in answer.values()]
+        target = next((place for place in places if place is not None), None)
+        if target is None:
+            raise _PolicyUnusable("sts-policy-fetch-error", f"nobody serves {name}")
+        described = internet.world.hosts[host]
+        made: list[Endpoint] = []
+        wait = internet.virtual_timeouts.client(name, target)
+
+        def connected_from(end: tuple[str, int]) -> None:
+            made.append(Endpoint(*end))
+            wait.opens(made[-1])
+            internet.network.calls_from(made[-1], Peer(described.ipv4, end[1], host))
+
+        try:
+            fetched = await fetch(
+                name,
+                mta_sts.PATH,
+                target=target,
+                source=internet.network.loopback_of(host),
+                context=process_authority().careful_context(),
+                connected_from=connected_from,
+                max_size=mta_sts.MAX_SIZE,
+                wait=wait,
+            )
+        except FetchFailed as error:
+            kind = "sts-webpki-invalid" if error.is_certificate else "sts-policy-fetch-error"
+            raise _PolicyUnusable(kind, str(error)) from None
+        finally:
+            for endpoint in made:
+                internet.network.hung_up(endpoint)
+            wait.closes()
+        # RFC 8461 §3.3: redirects are not followed, and only 200 is an answer.
+        if fetched.status != _HTTP_OK:
+            raise _PolicyUnusable("sts-policy-fetch-error", f"{name} answered {fetched.status}")
+        try:
+            return mta_sts.read_policy(fetched.body)
+        except ProtocolError as error:
+            raise _PolicyUnusable("sts-policy-invalid", str(error)) from None
+
+    async def tlsa(self, host: str, mail_host: str) -> tuple[Tlsa, ...] | None:
+        """The TLSA records of a mail host that DNSSEC vouches for; ``None`` when DNS failed (RFC 7672 §2.1)."""
+        answer = await self._internet.dns_client(host).query(tlsa_name(mail_host), "TLSA")
+        if answer.is_temporary:
+            return None
+        if not answer.authentic:
+            return ()
+        return tuple([record for wire in answer.values() if (record := read_tlsa(wire)) is not None])
+
+    async def demand(
+        self,
+        message: QueuedMessage,
+        mail_host: str,
+        domain: str,
+        *,
+        route: Route,
+        addresses: Addresses,
+        policy: mta_sts.StsPolicy | None,
+    ) -> TlsRequirement | None:
+        """What a message demands of TLS with one mail host; ``None`` when DNS failed for now."""
+        host: HostSpec = self._internet.world.hosts[message.host]
+        wants_verified = message.envelope.requiretls and isinstance(message.envelope.sender, Address)
+        tlsa: tuple[Tlsa, ...] | None = ()
+        # RFC 7672 §2.2.1: TLSA records count where the name of the host and its addresses are authentic.
+        if host.personality.dane and route.authentic and addresses.authentic:
+            tlsa = await self.tlsa(message.host, mail_host)
+        if tlsa is None:
+            return None
+        return demand(
+            TlsCapabilities(
+                mail_host,
+                domain,
+                host.personality,
+                tlsa,
+                policy,
+                is_vouched_for=route.authentic or not route.by_mx,
+                requiretls=wants_verified,
+                tls_is_optional=not message.envelope.requiretls and tls_is_optional(message.content),
+            )
+        )
+
+
+class _PolicyUnusable(Exception):
+    """A policy cannot be used; what is kept counts on."""
+
+    def __init__(self, type: str, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = DaneFailure(type, detail)
+
+
+def tls_is_optional(content: bytes) -> bool:
+    """Whether a message says ``TLS-Required: No`` (RFC 8689 §3)."""
+    return _OPTIONAL.search(b"\n" + content[: body_offset(content)]) is not None
+
+
+def _key(name: str) -> str:
+    return a_labels(name)

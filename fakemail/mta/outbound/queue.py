@@ -1,0 +1,273 @@
+"""The queues of all hosts: what each has taken and not yet handed on, and when it tries again.
+
+What happens after an attempt is the table in :mod:`fakemail.mta.outbound.retry_schedule`; this module carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from fakemail.clock import Job
+from fakemail.events.kinds import Deferred, Returned
+from fakemail.message.envelope import Envelope, Origin, Recipient
+from fakemail.mta.outbound import bounce_styles, dsn
+from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, judge
+from fakemail.mta.outbound.transfer import MessageTransfer, QueuedMessage, RecipientResult
+from fakemail.types.address import NULL_PATH, Address
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
+
+if TYPE_CHECKING:
+    from fakemail.runtime.simulation import Simulation
+
+
+@dataclass
+class QueueEntry:
+    """A message for which a host is responsible, and how its recipients stand."""
+
+    message: QueuedMessage
+    arrived: datetime
+    waiting: list[Recipient]
+    """Those who are neither done nor given up."""
+    attempts: int = 0
+    is_running: bool = False
+    is_held: bool = False
+    is_frozen: bool = False
+    was_warned: bool = False
+    job: Job | None = None
+    last: dict[Address, RecipientResult] = field(default_factory=dict)
+    """How the last attempt ended for each recipient."""
+
+    @property
+    def next_attempt(self) -> datetime | None:
+        """When it is tried again; ``None`` while it is being tried, or held."""
+        return self.job.due if self.job is not None and not self.job.is_cancelled else None
+
+
+class MailQueue:
+    """Every queued message of the fake internet, by its queue id."""
+
+    def __init__(self, internet: Simulation) -> None:
+        self._internet = internet
+        self.entries: dict[str, QueueEntry] = {}
+        self.schedule = RetrySchedule()
+        self.is_held = False
+        """Whether new messages wait instead of being tried at once."""
+
+    def add(self, message: QueuedMessage, *, after: timedelta | None = None, is_held: bool = False) -> None:
+        """Take a message in, and try it at once, or ``after`` some time, or when it is flushed (``is_held``)."""
+        clock = self._internet.clock
+        entry = QueueEntry(message, clock.now(), list(message.recipients), is_held=is_held or self.is_held)
+        self.entries[message.queue_id] = entry
+        if after is None:
+            self._start(entry)
+        else:
+            due = clock.now() + after
+            entry.job = clock.at(due, lambda: self._start(entry), name=f"delivery {message.queue_id}")
+
+    def give_back(self, message: QueuedMessage, results: Sequence[RecipientResult]) -> None:
+        """Return a message that was taken and will not be delivered, for those recipients."""
+        entry = QueueEntry(message, self._internet.clock.now(), [])
+        self._return(entry, [(result, False) for result in results])
+
+    def flush(self, entries: Iterable[QueueEntry] | None = None) -> None:
+        """Try messages now instead of when they are due; held ones are released."""
+        for entry in list(self.entries.values() if entries is None else entries):
+            entry.is_held = False
+            self._start(entry)
+
+    def freeze(self, entries: Iterable[QueueEntry]) -> None:
+        """Do not try these messages until they are thawed, not even when all are flushed."""
+        for entry in entries:
+            entry.is_frozen = True
+            if entry.job is not None:
+                entry.job.cancel()
+
+    def thaw(self, entries: Iterable[QueueEntry]) -> None:
+        """Try frozen messages again, now."""
+        for entry in list(entries):
+            if entry.is_frozen:
+                entry.is_frozen = False
+                self._start(entry)
+
+    def hold(self, entries: Iterable[QueueEntry]) -> None:
+        """Do not try these messages until they are flushed; they grow older all the same."""
+        for entry in entries:
+            entry.is_held = True
+            if entry.job is not None:
+                entry.job.cancel()
+
+    def drop(self, entries: Iterable[QueueEntry]) -> None:
+        """Throw messages away without a word to anybody."""
+        for entry in list(entries):
+            if entry.job is not None:
+                entry.job.cancel()
+            self.entries.pop(entry.message.queue_id, None)
+            for recipient in entry.waiting:
+                dropped = RecipientResult(
+                    recipient, Stage.QUEUE, None, Reason.DROPPED, "", "", reports_delivery=False
+                )
+                self._note_returned(entry, dropped, expired=False, report="")
+            entry.waiting.clear()
+
+    def forget(self) -> None:
+        """Be empty, as if nothing had ever been taken in."""
+        for entry in self.entries.values():
+            if entry.job is not None:
+                entry.job.cancel()
+        self.entries.clear()
+
+    def tell(
+        self,
+        message: QueuedMessage,
+        arrived: datetime,
+        action: dsn.DsnAction,
+        results: Sequence[RecipientResult],
+    ) -> dict[Address, str]:
+        """Send the sender a report about those recipients for whom one is due; return its queue id for each."""
+        internet, envelope = self._internet, message.envelope
+        sender = envelope.sender
+        due = [result for result in results if dsn.is_due(action, envelope, result.recipient)]
+        if not due or not isinstance(sender, Address):
+            return {}
+        now = internet.clock.now()
+        queue_id = internet.random.queue_id()
+        style = internet.world.hosts[message.host].personality.bounces
+        until = arrived + self.schedule.give_up_after if action is dsn.DsnAction.DELAYED else None
+        raw = bounce_styles.write(
+            dsn.DeliveryStatusReport(
+                host=message.host,
+                to=sender,
+                statuses=tuple(
+                    dsn.RecipientStatus(
+                        result.recipient,
+                        action,
+                        result.reply,
+                        result.reason,
+                        result.detail,
+                        result.remote if result.reply is not None else "",
+                        until,
+                        result.status,
+                    )
+                    for result in due
+                ),
+                original=message.content,
+                arrived=arrived,
+                now=now,
+                message_id=f"<{queue_id}@{message.host}>",
+                boundary=f"=_{queue_id}/{message.host}",
+                envid=envelope.envid,
+                # RFC 8689 §5: the header alone, and over verified TLS as well.
+                ret="HDRS" if envelope.requiretls else envelope.ret,
+                queue_id=message.queue_id,
+            ),
+            style,
+        )
+        if raw is None:
+            return {}
+        internet.send_report(message.host, queue_id, sender, raw, requiretls=envelope.requiretls)
+        return {result.recipient.address: queue_id for result in due}
+
+    # Inside --------------------------------------------------------------------------------------
+
+    def _start(self, entry: QueueEntry) -> None:
+        if entry.is_held or entry.is_frozen or entry.is_running or entry.message.queue_id not in self.entries:
+            return
+        if entry.job is not None:
+            entry.job.cancel()
+            entry.job = None
+        entry.is_running = True
+        self._internet.supervisor.spawn(self._attempt(entry), f"transfer {entry.message.queue_id}")
+
+    async def _attempt(self, entry: QueueEntry) -> None:
+        entry.attempts += 1
+        transfer = MessageTransfer(self._internet, replace(entry.message, recipients=tuple(entry.waiting)))
+        try:
+            await transfer.run()
+        finally:
+            entry.is_running = False
+        if entry.message.queue_id in self.entries:  # and not dropped meanwhile
+            self._conclude(entry, transfer.results)
+
+    def _conclude(self, entry: QueueEntry, results: Sequence[RecipientResult]) -> None:
+        """Act on what came of an attempt."""
+        now = self._internet.clock.now()
+        retries: list[tuple[RecipientResult, datetime]] = []
+        returns: list[tuple[RecipientResult, bool]] = []
+        relayed: list[RecipientResult] = []
+        for result in results:
+            entry.last[result.recipient.address] = result
+            tried = judge(result.reply, result.reason, at=result.at)
+            step, gap = self.schedule.decide(tried, age=now - entry.arrived, attempts=entry.attempts)
+            if step is NextStep.RETRY:
+                retries.append((result, now + gap))
+            elif step is not NextStep.DONE:
+                returns.append((result, step is NextStep.EXPIRE))
+            elif not result.reports_delivery:
+                relayed.append(result)
+        entry.waiting = [result.recipient for result, _ in retries]
+        self._return(entry, returns)
+        self.tell(entry.message, entry.arrived, dsn.DsnAction.RELAYED, relayed)
+        if retries:
+            self._defer(entry, retries)
+        else:
+            del self.entries[entry.message.queue_id]
+
+    def _defer(self, entry: QueueEntry, retries: Sequence[tuple[RecipientResult, datetime]]) -> None:
+        clock = self._internet.clock
+        until = min(due for _, due in retries)
+        for result, _ in retries:
+            self._internet.log.append(
+                Deferred,
+                Stage.DEFER,
+                entry.message.host,
+                0,
+                entry.message.queue_id,
+                result.recipient.address,
+                entry.attempts,
+                until,
+                result.reply,
+                result.reason,
+            )
+        warn_after = self.schedule.warn_after
+        if warn_after is not None and not entry.was_warned and clock.now() - entry.arrived >= warn_after:
+            entry.was_warned = True
+            self.tell(entry.message, entry.arrived, dsn.DsnAction.DELAYED, [result for result, _ in retries])
+        if not (entry.is_held or entry.is_frozen):
+            entry.job = clock.at(until, lambda: self._start(entry), name=f"retry {entry.message.queue_id}")
+
+    def _return(self, entry: QueueEntry, returns: Sequence[tuple[RecipientResult, bool]]) -> None:
+        told = self.tell(
+            entry.message, entry.arrived, dsn.DsnAction.FAILED, [result for result, _ in returns]
+        )
+        for result, expired in returns:
+            report = told.get(result.recipient.address, "")
+            self._note_returned(entry, result, expired=expired, report=report)
+
+    def _note_returned(
+        self, entry: QueueEntry, result: RecipientResult, *, expired: bool, report: str
+    ) -> None:
+        self._internet.log.append(
+            Returned,
+            Stage.RETURN,
+            entry.message.host,
+            0,
+            entry.message.queue_id,
+            result.recipient.address,
+            expired,
+            report,
+            result.at,
+            result.reply,
+            result.reason,
+            result.remote if result.reply is not None else "",
+        )
+
+
+def own_envelope(host: str, address: str, to: Address, *, requiretls: bool = False) -> Envelope:
+    """The envelope of a report: from nobody, so that it is never answered (RFC 3461 §6.1)."""
+    origin = Origin(host, Peer(address, 0, host), "ESMTP", "", "", "")
+    return Envelope(NULL_PATH, (Recipient(to),), origin, smtputf8=not to.is_ascii, requiretls=requiretls)

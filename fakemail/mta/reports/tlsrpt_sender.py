@@ -1,0 +1,119 @@
+"""Counts how the TLS of outgoing sessions went, and mails the report of each day (RFC 8460).
+
+Only for domains that ask for it, and a report is never about the sending of reports.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from fakemail.dns.lookup import lookup
+from fakemail.message.headers import body_offset
+from fakemail.mta.outbound.outbound_tls import StsState
+from fakemail.mta.outbound.tls_requirements import TlsRequirement
+from fakemail.mta.reports import tls_report
+from fakemail.mta.reports.daily_job import DailyJob
+from fakemail.mta.reports.tls_report import AppliedPolicy, SessionCount, TlsFailureDetail
+from fakemail.smtp.client import ClientTransaction
+from fakemail.tls import mta_sts as policies
+from fakemail.tls.dane import DaneFailure
+from fakemail.types.reason import Reason
+
+if TYPE_CHECKING:
+    from fakemail.mta.outbound.transfer import QueuedMessage
+    from fakemail.runtime.simulation import Simulation
+
+_IS_REPORT: Final = re.compile(rb"\nTLS-Report-Domain[ \t]*:", re.IGNORECASE)
+_NO_TLS: Final = DaneFailure("starttls-not-supported", "")
+
+
+class TlsrptSender:
+    """The counts of all hosts since the last report."""
+
+    def __init__(self, internet: Simulation) -> None:
+        self._internet = internet
+        self._counts: dict[tuple[str, str], dict[AppliedPolicy, SessionCount]] = {}
+        self._daily = DailyJob(internet, self._due, name="TLS reports")
+
+    def note(
+        self,
+        message: QueuedMessage,
+        domain: str,
+        demand: TlsRequirement,
+        *,
+        mail_host: str,
+        address: str,
+        dialogue: ClientTransaction,
+        problem: DaneFailure | None,
+        sts: StsState,
+    ) -> None:
+        """Count a session, or an attempt at one."""
+        internet = self._internet
+        host = internet.world.hosts[message.host]
+        if not host.personality.tls_reports or not self.is_wanted(domain) or _is_report(message.content):
+            return
+        # A policy that could not be fetched does no harm while an older one counts.
+        found = problem or (sts.problem if sts.policy is None else None) or _from_outcomes(dialogue)
+        if found is None and dialogue.channel is None:
+            if not dialogue.was_greeted:
+                return  # nobody was reached, which says nothing about TLS
+            found = _NO_TLS
+        counts = self._counts.setdefault((message.host, domain), {})
+        count = counts.setdefault(_applied(demand, sts), SessionCount())
+        if found is None:
+            count.successes += 1
+        else:
+            count.failures[TlsFailureDetail(found.type, mail_host, address, host.ipv4, found.detail)] += 1
+        self._daily.arm()
+
+    def is_wanted(self, domain: str) -> bool:
+        """Whether the domain asks for reports; who is to get them is asked when they are sent."""
+        name = tls_report.record_of(domain).lower()
+        return lookup(self._internet.zones, name, "TXT").kind == "NOERROR"
+
+    def _due(self, since: datetime, until: datetime) -> None:
+        counts, self._counts = self._counts, {}
+        for (host, domain), each in counts.items():
+            work = self._send(host, domain, each, since, until)
+            self._internet.supervisor.spawn(work, f"TLS report of {host} to {domain}")
+
+    async def _send(
+        self,
+        host: str,
+        domain: str,
+        counts: dict[AppliedPolicy, SessionCount],
+        since: datetime,
+        until: datetime,
+    ) -> None:
+        internet = self._internet
+        answer = await internet.dns_client(host).query(tls_report.record_of(domain), "TXT")
+        for recipient in tls_report.read_recipients(answer.values()):
+            queue_id = internet.random.queue_id()
+            report = tls_report.TlsReportData(host, domain, recipient, since, until, queue_id, counts)
+            raw = internet.dkim_signer.as_host(host, tls_report.write(report))
+            internet.send_report(host, queue_id, recipient, raw)
+
+
+def _applied(demand: TlsRequirement, sts: StsState) -> AppliedPolicy:
+    if demand.policy.startswith("dane") or demand.tlsa:
+        return AppliedPolicy("tlsa", tuple([str(record) for record in demand.tlsa]))
+    if sts.policy is not None and sts.policy.mode != "none":
+        lines = tuple(policies.write_policy(sts.policy).splitlines())
+        return AppliedPolicy("sts", lines, sts.policy.mx)
+    return AppliedPolicy("sts") if sts.problem is not None else AppliedPolicy("no-policy-found")
+
+
+def _from_outcomes(dialogue: ClientTransaction) -> DaneFailure | None:
+    """What the dialogue says about TLS."""
+    for outcome in dialogue.outcomes:
+        if outcome.reason is Reason.TLS_REQUIRED:
+            return DaneFailure(_NO_TLS.type, outcome.detail)
+        if outcome.reason is Reason.TLS_FAILED:
+            return DaneFailure("validation-failure", outcome.detail)
+    return None
+
+
+def _is_report(content: bytes) -> bool:
+    return _IS_REPORT.search(b"\n" + content[: body_offset(content)]) is not None

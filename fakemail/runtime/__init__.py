@@ -1,0 +1,4 @@
+"""One running fake internet: hosts, their ports and connections, the network, the driving of the clock.
+
+Everything is put together in :mod:`fakemail.runtime.simulation`.
+"""

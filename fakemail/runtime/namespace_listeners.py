@@ -1,0 +1,207 @@
+"""The servers of a fake internet inside one namespace: on their public addresses and real ports, DNS on port 53."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fakemail.errors import DeclarationError
+from fakemail.intercept.namespace import NetworkNamespace
+from fakemail.intercept.port_forward import PortForward, arrived, reach
+from fakemail.model.addresses import APP_IPV4, APP_IPV6, IPV4_RANGES, IPV6_RANGE
+from fakemail.model.host import LOCAL, SERVICES
+from fakemail.runtime.fixed_ports import DNS_PORT
+from fakemail.runtime.network import LOOPBACK, Endpoint
+from fakemail.runtime.smarthost import smarthost
+from fakemail.tls.authority import process_authority
+from fakemail.types.peer import Peer
+from fakemail.wire.ports import Listener, bound_socket
+from fakemail.zones.zone_provisioning import NAME_SERVER
+
+if TYPE_CHECKING:
+    from fakemail.model.host import HostSpec
+    from fakemail.runtime.service_port import ServicePort
+    from fakemail.runtime.simulation import Simulation
+
+NETWORKS = tuple(str(each) for each in (*IPV4_RANGES, IPV6_RANGE))
+
+
+class NamespaceListeners:
+    """One namespace, and everything of a fake internet that listens in it."""
+
+    def __init__(self, internet: Simulation, name: str, addresses: tuple[str, str]) -> None:
+        """``name`` and ``addresses`` are those of the machine inside.
+
+        Raises :class:`~fakemail.errors.NamespaceUnavailable` when there can be none.
+        """
+        self._internet = internet
+        self.name, self.addresses = name, addresses
+        server = internet.world.hosts[NAME_SERVER]
+        self._name_servers = (server.ipv4, server.ipv6)
+        self.namespace = NetworkNamespace(
+            name=self.name,
+            addresses=self.addresses,
+            networks=NETWORKS,
+            name_servers=self._name_servers,
+            ca_file=str(process_authority().ca_file()),
+            ca_hash=process_authority().subject_hash,
+            java_truststore=process_authority().java_truststore,
+        )
+        self._listening: list[tuple[ServicePort, Listener]] = []
+        self._local: list[ServicePort] = []
+        self._passages: dict[Endpoint, PortForward] = {}
+        self._published: dict[int, PortForward] = {}
+        self._ends: list[Callable[[], None]] = []
+
+    async def open(self) -> None:
+        """Let every server that runs now be there as well; those that come later follow by themselves."""
+        internet = self._internet
+        for address in self._name_servers:
+            tcp, udp = self.namespace.sockets(("tcp", address, DNS_PORT), ("udp", address, DNS_PORT))
+            self._ends.append(internet.dns.answer_at(tcp, udp))
+        for running in internet.hosts.values():
+            for site in running.sites.values():
+                await self.settle(site)
+            self.pass_to_attached(running.host)
+        internet.settlements.append(self)
+        server = await smarthost(internet)
+        who = Peer(self.addresses[0], 0, self.name)
+        for service in LOCAL:
+            here = Endpoint(LOOPBACK, service.port)
+            site = await server.listen_for(service, here, ground=self.namespace, caller=who)
+            await site.listen_at(Endpoint("::1", service.port), self.namespace)
+            self._local.append(site)
+
+    async def settle(self, site: ServicePort) -> None:
+        """Let a server listen inside, at the public addresses of its host."""
+        host = site.running.host
+        for address in (host.ipv4, host.ipv6):
+            before = len(site.listeners)
+            await site.listen_at(Endpoint(address, site.port.port), self.namespace)
+            self._listening += [(site, each) for each in site.listeners[before:]]
+
+    def pass_to_attached(self, host: HostSpec) -> None:
+        """Let the real servers that are attached to a host be reached inside, in the place of ours."""
+        for service, real in self._internet.network.attached_to(host.name).items():
+            port = SERVICES[service].port
+            ours = [each for each in self._listening if each[0].running.name == host.name]
+            for site, listener in [each for each in ours if each[0].port.port == port]:
+                site.leave(listener)
+                self._listening.remove((site, listener))
+            for address in (host.ipv4, host.ipv6):
+                self._pass_through(Endpoint(address, port), real)
+
+    def expose(self, outside: Sequence[Endpoint]) -> None:
+        """Let services of this machine, on loopback, be reached inside under the same address and port."""
+        for endpoint in outside:
+            self._pass_through(endpoint, endpoint)
+
+    def _pass_through(self, inside: Endpoint, outside: Endpoint) -> None:
+        passage = self._passages.get(inside)
+        if passage is not None:
+            passage.reach = partial(reach, *outside)
+            return
+        for (
+            site
+        ) in self._local:  # who wants a mail server of this machine there wants it in the place of ours
+            for listener in [each for each in site.listeners if (each.address, each.port) == inside]:
+                site.leave(listener)
+        try:
+            sock = self.namespace.bind(*inside, purpose="passage")
+        except OSError as error:
+            raise DeclarationError(
+                f"{inside.address} port {inside.port} cannot be passed through: {error.strerror}."
+            ) from None
+        spawn = self._internet.supervisor.spawn
+        name = f"{outside.address} port {outside.port}"
+        self._passages[inside] = PortForward(sock, partial(reach, *outside), spawn, name=name)
+
+    def publish(self, port: int, inside: int) -> Endpoint:
+        """Let a server inside be reached from this machine, at that port of 127.0.0.1; 0 lets the system choose one.
+
+        Returns where it is. Raises :class:`~fakemail.errors.PortInUse`.
+        """
+        known = self._published.get(inside)
+        if known is not None and port in (0, known.address[1]):
+            return Endpoint(*known.address)
+        sock = bound_socket(LOOPBACK, port, purpose=f"port {inside} of {self.name}")
+        passage = PortForward(
+            sock,
+            partial(self._reach, inside),
+            self._internet.supervisor.spawn,
+            name=f"{self.name} port {inside}",
+        )
+        self._published[inside] = passage
+        self._ends.append(passage.close)
+        return Endpoint(*passage.address)
+
+    def published(self, inside: int) -> Endpoint | None:
+        """Where a server inside is reached from this machine; ``None`` where it is not."""
+        passage = self._published.get(inside)
+        return None if passage is None else Endpoint(*passage.address)
+
+    async def _reach(self, port: int) -> socket.socket:
+        """Connect to a server inside, which may listen on loopback only, or on its public address only."""
+        refusal: OSError | None = None
+        for address in (LOOPBACK, "::1", *self.addresses):
+            try:
+                return await arrived(self.namespace.probe_connect(address, port), (address, port))
+            except OSError as error:
+                refusal = refusal or error
+        raise refusal or OSError
+
+    def leave(self) -> None:
+        """End every process inside, and listen there no more."""
+        internet = self._internet
+        if self in internet.settlements:
+            internet.settlements.remove(self)
+        internet.network.moved_out(*self.addresses)
+        self.namespace.close()
+        for site, listener in self._listening:
+            site.leave(listener)
+        for site in self._local:
+            site.running.leave(site)
+        for passage in self._passages.values():
+            passage.close()
+        for end in self._ends:
+            end()
+        self._listening.clear()
+        self._local.clear()
+        self._passages.clear()
+        self._published.clear()
+        self._ends.clear()
+
+
+async def settle(internet: Simulation, host: str | None) -> NamespaceListeners:
+    """A namespace with the fake internet in it: that host of it, or else the program under test.
+
+    Raises :class:`~fakemail.errors.DeclarationError` when another namespace has its addresses, and
+    :class:`~fakemail.errors.NamespaceUnavailable` when there can be none.
+    """
+    name, addresses = "app", (APP_IPV4, APP_IPV6)
+    if host is not None:
+        described = internet.world.host(host)
+        name, addresses = described.name, (described.ipv4, described.ipv6)
+    # From here on they are taken, for the next one may be asked for before this one stands.
+    if not internet.network.lives_inside(name, *addresses):
+        raise DeclarationError(
+            f"there is a namespace with the address {addresses[0]} of {name!r} already; close that "
+            "one, use it for both commands, or give this one a host of its own: host='app2.example.com'."
+        )
+    try:
+        # The keeper takes some milliseconds to come up, and the servers need not stand still for that.
+        loop = asyncio.get_running_loop()
+        settlement = await loop.run_in_executor(None, partial(NamespaceListeners, internet, name, addresses))
+    except BaseException:
+        internet.network.moved_out(*addresses)
+        raise
+    try:
+        internet.require_running()  # it may have been closed meanwhile
+        await settlement.open()
+    except BaseException:
+        settlement.leave()
+        raise
+    return settlement

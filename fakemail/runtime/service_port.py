@@ -1,0 +1,415 @@
+"""A running host: its ports and its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from fakemail.errors import DeclarationError, nearest
+from fakemail.faults.actions.tls import OnlyCiphers, OnlyVersions, PresentCertificate, TlsContextFault
+from fakemail.faults.host_faults import HostFaults
+from fakemail.faults.write_script import Pause
+from fakemail.model.host import READING, HostSpec, Security, Service
+from fakemail.model.peers import is_among
+from fakemail.runtime.credentials import HostCredentials
+from fakemail.runtime.network import LOCALHOST, LOOPBACK, Endpoint, PortPlan
+from fakemail.tls.authority import LIFETIME, KeyType, Leaf, process_authority
+from fakemail.tls.contexts import VERSIONS, ServerContext, server_context
+from fakemail.tls.flaws import FLAWS, flawed_leaf
+from fakemail.types.peer import Peer
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
+from fakemail.wire.connection import Connection
+from fakemail.wire.interfaces import ProtocolSession
+from fakemail.wire.ports import Listener, NetworkScope
+from fakemail.wire.script_runner import Cancellable
+
+if TYPE_CHECKING:
+    from fakemail.runtime.simulation import Simulation
+    from fakemail.wire.https_server import Document
+
+_P = TypeVar("_P")
+
+
+class ProtocolFactory(NamedTuple):
+    """How a protocol is served."""
+
+    connect: Callable[[ServicePort], Connection]
+    """The connection that carries it."""
+    open: Callable[[ServicePort, Any], ProtocolSession]
+    """The session that speaks it, for a new connection."""
+
+
+class ServicePort:
+    """One port of one host."""
+
+    def __init__(
+        self,
+        running: RunningHost,
+        service: Service,
+        endpoint: Endpoint,
+        spoken: ProtocolFactory,
+        *,
+        ground: NetworkScope | None = None,
+        caller: Peer | None = None,
+    ) -> None:
+        """``ground`` is where the port is, unless it is this process's own network; ``caller`` is who everybody is
+        that connects, where all are on one machine."""
+        self.running = running
+        self._caller = caller
+        self.is_here = ground is None
+        """Whether it began in this process's own network."""
+        self.host = running.name
+        self.service = service.name
+        self.implicit_tls = service.security is Security.TLS
+        self.log = running.internet.log
+        self.supervisor = running.internet.supervisor
+        self.connections: set[Connection] = running.connections
+        self.port = service
+        self._spoken = spoken
+        self.listener = self._listener(endpoint, ground)
+        self.listeners = [self.listener]
+        """Where it listens: on this machine, and inside namespaces."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it really listens."""
+        return Endpoint(self.listener.address, self.listener.port)
+
+    async def listen_on_localhost(self) -> int:
+        """Listen at 127.0.0.1 too, if it does not yet, and return the port: there a name resolves to it anywhere."""
+        here = next(
+            (each for each in self.listeners if each.address == LOOPBACK and each.is_of_this_machine), None
+        )
+        if here is None:
+            here = self._listener(Endpoint(LOOPBACK, 0))
+            self.listeners.append(here)
+            await self.running.heed_faults()
+        port: int = here.port
+        return port
+
+    async def listen_at(self, endpoint: Endpoint, ground: NetworkScope) -> None:
+        """Listen in one more place; as the faults demand, there as well."""
+        self.listeners.append(self._listener(endpoint, ground))
+        await self.running.heed_faults()
+
+    def leave(self, listener: Listener) -> None:
+        """Listen there no more."""
+        self.listeners.remove(listener)
+        listener.close()
+
+    def _listener(self, endpoint: Endpoint, ground: NetworkScope | None = None) -> Listener:
+        return Listener(
+            endpoint.address,
+            endpoint.port,
+            purpose=f"{self.service} of {self.host}",
+            factory=self._connection,
+            ground=ground,
+            window=self._window(),
+        )
+
+    def _window(self) -> int | None:
+        """How many octets the system takes in before they are read; ``None`` for as many as it likes."""
+        internet = self.running.internet
+        if not internet.grease:
+            return None
+        from fakemail.runtime.greased_sessions import window
+
+        return window(internet.random.seed, f"{self.service} of {self.host}")
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        if not self.running.host.personality.proxy_from:
+            return self._spoken.connect(self)
+        from fakemail.wire.proxy import ProxyReader  # few hosts are behind a proxy
+
+        return ProxyReader(self, lambda: self._spoken.connect(self))
+
+    def trusts(self, peer: Peer) -> bool:
+        """Whether a client may speak for others by the PROXY protocol."""
+        return is_among(peer, self.running.host.personality.proxy_from)
+
+    @property
+    def idle_timeout(self) -> float:
+        """In real seconds."""
+        personality = self.running.host.personality
+        return personality.reading_timeout if self.port in READING else personality.idle_timeout
+
+    @property
+    def faults(self) -> HostFaults:
+        """What goes wrong at this host."""
+        return self.running.faults
+
+    def later(self, connection: Connection, wait: Pause, then: Callable[[], None]) -> Cancellable:
+        """Do something when a span has passed: on the fake clock if a host of ours waits for it."""
+        stalls, end = self.running.internet.virtual_timeouts, Endpoint(*connection.remote_end)
+        if wait.is_real or not stalls.is_ours(end):
+            return asyncio.get_running_loop().call_later(wait.span.total_seconds(), then)
+        return stalls.delay(end, wait.span, then)
+
+    def hangs(self, connection: Connection) -> None:
+        """Nothing more will be said on a connection, which stays open."""
+        self.running.internet.virtual_timeouts.hang(Endpoint(*connection.remote_end))
+
+    @property
+    def handler(self) -> object | None:
+        """The aiosmtpd handler that a test attached to the host."""
+        return self.running.handler
+
+    def remember_login(self, number: int, login: str) -> None:
+        """Somebody has logged in on a connection."""
+        self.running.internet.logins.append((number, login))
+
+    def number(self) -> int:
+        """The number of a new connection, unique in the fake internet."""
+        return self.running.internet.next_connection()
+
+    def peer(self, address: str, port: int) -> Peer:
+        """Who connects from there."""
+        if self._caller is not None:
+            return self._caller._replace(port=port)
+        return self.running.internet.network.who(address, port)
+
+    def tls_context(self, fault: TlsContextFault | None = None) -> ssl.SSLContext:
+        """The host's side of TLS, or what a fault makes of it."""
+        return self.running.tls_context if fault is None else self.running.context_with(fault)
+
+    def open(self, connection: Connection) -> ProtocolSession:
+        """A session for a new connection."""
+        return self._spoken.open(self, connection)
+
+    def profile(self, make: Callable[[HostSpec, Service], _P]) -> _P:
+        """What this port is like, made anew when the host has changed.
+
+        A personality can be changed at any time; sessions that are open keep the one they began with.
+        """
+        host = self.running.host
+        known = self.running.profiles.get(self.service)
+        if known is None or known[0] is not host:
+            known = self.running.profiles[self.service] = (host, make(host, self.port))
+        profile: _P = known[1]
+        return profile
+
+
+class RunningHost:
+    """A host that listens."""
+
+    def __init__(
+        self, internet: Simulation, host: HostSpec, protocols: Mapping[str, ProtocolFactory]
+    ) -> None:
+        self.internet = internet
+        self.name = host.name
+        self._protocols = protocols
+        self.sites: dict[str, ServicePort] = {}
+        self.local: list[ServicePort] = []
+        """Where it is the own mail server of a machine as well."""
+        self.connections: set[Connection] = set()
+        self.profiles: dict[str, tuple[HostSpec, Any]] = {}
+        self.logins: dict[str, datetime] = {}
+        """When somebody last came to read mail, by the key of the account."""
+        self.handler: object | None = None
+        self.documents: dict[str, Document] = {}
+        """What it serves over HTTPS, by path."""
+        self.credentials = HostCredentials(self)
+        self.faults: HostFaults = internet.faults.book(host.name)
+        self.is_stopped = False
+        self.revision = object()
+        """Another one after each change that those must not miss who keep a connection."""
+        self._flaw: str | None = None
+        # Since when it has its certificate: as long as the first of its domain, for some are started when needed only.
+        self._certified = internet.certified.setdefault(host.name.partition(".")[2], internet.clock.now())
+        self._is_outlived = False
+        self._contexts: dict[TlsContextFault, ServerContext] = {}
+        self._leaves: dict[str, Leaf] = {}
+
+    @property
+    def host(self) -> HostSpec:
+        """The host as it is described now."""
+        return self.internet.world.hosts[self.name]
+
+    async def listen(self, plan: PortPlan) -> None:
+        """Open the ports of the services that do not listen yet.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for one that nobody can serve.
+        """
+        for service in self.host.services:
+            if service.name in self.sites or self.internet.network.attached(self.name, service.name):
+                continue
+            spoken = self._protocols.get(service.name)
+            if spoken is None:
+                raise DeclarationError(
+                    f"host {self.name!r}: {service.name!r} cannot be served yet; "
+                    + nearest(service.name, self._protocols)
+                )
+            site = ServicePort(self, service, plan(self.host, service), spoken)
+            self._forget_contexts()  # the certificate names every address of the host
+            self.sites[service.name] = site
+            self.internet.network.publish(self.host, service, site.endpoint)
+            for settlement in self.internet.settlements:
+                await settlement.settle(site)
+        await self.heed_faults()
+
+    async def listen_for(
+        self,
+        service: Service,
+        endpoint: Endpoint,
+        *,
+        ground: NetworkScope | None = None,
+        caller: Peer | None = None,
+    ) -> ServicePort:
+        """Be a machine's own mail server, at a port there; see :data:`~fakemail.model.host.LOCAL`."""
+        site = ServicePort(
+            self, service, endpoint, self._protocols[service.name], ground=ground, caller=caller
+        )
+        self._forget_contexts()
+        self.local.append(site)
+        await self.heed_faults()
+        return site
+
+    def leave(self, site: ServicePort) -> None:
+        """Be that no more."""
+        self.local.remove(site)
+        for listener in tuple(site.listeners):
+            site.leave(listener)
+
+    async def start(self) -> None:
+        """Listen again after a stop, on the same ports."""
+        self.is_stopped = False
+        await self.heed_faults()
+
+    async def heed_faults(self) -> None:
+        """Listen, or not, as the faults demand."""
+        self.revision = object()
+        self._heed_at_attached()
+        for rule in self.faults.active.get(Stage.TLS_HANDSHAKE, ()):
+            if isinstance(rule.action, PresentCertificate):
+                self._revoke(rule.action.flaw)
+        for site in self._all_sites():
+            for listener in site.listeners:
+                if self.is_stopped or self.faults.refuses(site.service):
+                    listener.stop()
+                elif self.faults.hangs(site.service):
+                    listener.fill_backlog()
+                else:
+                    await listener.start()
+
+    def _listeners(self) -> list[Listener]:
+        return [listener for site in self._all_sites() for listener in site.listeners]
+
+    def _all_sites(self) -> tuple[ServicePort, ...]:
+        return (*self.sites.values(), *self.local)
+
+    def stop(self) -> None:
+        """Refuse connections, and end those that exist with 421."""
+        self.is_stopped = True
+        self.revision = object()
+        self._heed_at_attached()
+        for listener in self._listeners():
+            listener.stop()
+        for connection in tuple(self.connections):
+            connection.hang_up(Reason.SHUTTING_DOWN)
+
+    def _heed_at_attached(self) -> None:
+        """A real server cannot be kept from listening, so ours are kept from connecting to it."""
+        self.internet.network.shut(self.name, is_shut=self.is_stopped or self.faults.refuses("smtp"))
+
+    def close(self) -> None:
+        """Give the ports back and drop every connection."""
+        for listener in self._listeners():
+            listener.close()
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    def present(self, flaw: str | None) -> None:
+        """Present a certificate with that flaw from now on, or a good one.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for a flaw that there is not.
+        """
+        if flaw is not None and flaw not in FLAWS:
+            raise DeclarationError(
+                f"host {self.name!r}: there is no certificate flaw {flaw!r}; {nearest(flaw, FLAWS)}"
+            )
+        self._flaw = flaw
+        self._certified, self._is_outlived = self.internet.clock.now(), False
+        self.revision = object()
+        self._forget_contexts()
+        self._revoke(flaw)
+
+    def _revoke(self, flaw: str | None) -> None:
+        """Let a certificate that is to be revoked be on the list before the first client looks at it."""
+        if flaw == "revoked":
+            self._leaf(flaw)
+
+    def _forget_contexts(self) -> None:
+        self.__dict__.pop("_usual_context", None)
+        self._contexts.clear()
+        self._leaves.clear()
+
+    @property
+    def tls_context(self) -> ServerContext:
+        """The server's side of TLS; the certificate is good for the name and the loopback address.
+
+        When the fake internet's clock has been moved past its end, one is presented that is over by the machine's
+        clock too, since that is what the TLS of every client looks at.
+        """
+        self._let_age()
+        return self._usual_context
+
+    @cached_property
+    def _usual_context(self) -> ServerContext:
+        return self._context(self._flaw)
+
+    def _let_age(self) -> None:
+        if not self._is_outlived and self.internet.clock.now() - self._certified > LIFETIME:
+            self._is_outlived = True
+            self._forget_contexts()
+
+    def context_with(self, fault: TlsContextFault) -> ServerContext:
+        """The server's side of TLS as a fault wants it."""
+        self._let_age()
+        context = self._contexts.get(fault)
+        if context is None:
+            context = self._contexts[fault] = self._make_context(fault)
+        return context
+
+    def _make_context(self, fault: TlsContextFault) -> ServerContext:
+        match fault:
+            case PresentCertificate(flaw):
+                return self._context(flaw)
+            case OnlyVersions(versions):
+                known = sorted(VERSIONS[version] for version in versions)
+                return self._context(self._flaw, minimum_version=known[0], maximum_version=known[-1])
+            case OnlyCiphers(ciphers):
+                key_type = "ecdsa" if "ECD" in ciphers else "rsa"
+                return self._context(self._flaw, ciphers=ciphers, key_type=key_type)
+            case _:
+                raise TypeError(f"no TLS context is like {fault}")
+
+    def _context(self, flaw: str | None, **options: Any) -> ServerContext:
+        leaf = None if flaw is None else self._leaf(flaw)
+        if leaf is None and self._is_outlived:
+            key_type: KeyType = options.get("key_type", "ecdsa")
+            usual = process_authority().leaf(self.name, addresses=self._loopback(), key_type=key_type)
+            leaf = process_authority().outlived(usual)
+        return server_context(
+            self.name,
+            addresses=self._loopback(),
+            authority=process_authority(),
+            client_certificates="ask",
+            leaf=leaf,
+            **options,
+        )
+
+    def _leaf(self, flaw: str) -> Leaf:
+        leaf = self._leaves.get(flaw)
+        if leaf is None:
+            leaf = self._leaves[flaw] = flawed_leaf(flaw, self.name, addresses=self._loopback())
+        return leaf
+
+    def _loopback(self) -> tuple[str, ...]:
+        """Where it listens, and may be asked to listen: its certificate stays the same when it does."""
+        addresses = (site.endpoint.address for site in self._all_sites())
+        return tuple(dict.fromkeys((*addresses, LOOPBACK, LOCALHOST)))

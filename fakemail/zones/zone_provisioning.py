@@ -1,0 +1,229 @@
+"""Puts a described internet into DNS: the records that every host and domain has without being asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from threading import RLock
+
+from fakemail.dns.names import name_key, reverse_name
+from fakemail.dns.rdata import txt
+from fakemail.dns.records import DEFAULT_TTL, LateRecord, Record, record
+from fakemail.dns.zones import Zones
+from fakemail.model.dkim import Dkim
+from fakemail.model.domain import DomainSpec, Routing
+from fakemail.model.host import HostSpec, Service
+from fakemail.model.world import WorldSpec
+from fakemail.zones.dkim_keys import DkimKeyRing
+
+INFRASTRUCTURE = "mailnet.example.net"
+"""The domain of the fake internet's own machinery: its name server and its smarthost.
+
+Not under ``.test``, nor another special-use name (RFC 6761), which validators of addresses refuse.
+"""
+NAME_SERVER = f"ns.{INFRASTRUCTURE}"
+SMARTHOST = f"app@{INFRASTRUCTURE}"
+"""The login of the smarthost."""
+
+# The zones that hold PTR records (RFC 1035 §3.5, RFC 3596 §2.5), for each range of the address plan.
+_REVERSE_ZONES = (
+    "100.51.198.in-addr.arpa",
+    "2.0.192.in-addr.arpa",
+    "113.0.203.in-addr.arpa",
+    "18.198.in-addr.arpa",
+    "19.198.in-addr.arpa",
+    "8.b.d.0.1.0.0.2.ip6.arpa",
+)
+
+
+class ZoneProvisioning:
+    """Keeps the zones in step with the world."""
+
+    def __init__(self, world: WorldSpec, zones: Zones, keys: DkimKeyRing) -> None:
+        self._world = world
+        self._zones = zones
+        self._keys = keys
+        self._named: set[str] = set()
+        self._spf: dict[str, Record] = {}
+        """What each domain says by itself about who may send for it."""
+        for origin in _REVERSE_ZONES:
+            self.ensure_zone(origin)
+
+    def ensure_zone(self, origin: str) -> None:
+        """Make a zone unless it is there."""
+        if not self._zones.has_zone(origin):
+            self._zones.add_zone(origin, name_servers=[NAME_SERVER])
+
+    def host(self, host: HostSpec) -> None:
+        """Addresses and reverse names of a host."""
+        if host.name in self._named:
+            return
+        self._named.add(host.name)
+        if self._zones.zone_of(host.name) is None:
+            self.ensure_zone(host.name.partition(".")[2] or host.name)
+        self._zones.add(
+            _record(host.name, "A", host.ipv4),
+            _record(host.name, "AAAA", host.ipv6),
+            _record(reverse_name(host.ipv4), "PTR", f"{host.name}."),
+            _record(reverse_name(host.ipv6), "PTR", f"{host.name}."),
+        )
+
+    def domain(self, domain: DomainSpec) -> None:
+        """The zone of a domain, its mail routing, and what its owner publishes about its mail."""
+        self.ensure_zone(domain.name)
+        self.route(domain)
+        for host in {*domain.mail_hosts, domain.submission_host}:
+            self.host(self._world.hosts[host])
+        self.senders(domain)
+        self._zones.add(*_published(domain))
+        for dkim in domain.dkim:
+            self.dkim(domain.name, dkim)
+
+    def senders(self, domain: DomainSpec) -> None:
+        """The SPF record of a domain, unless its owner says something else on purpose."""
+        new = _record(domain.name, "TXT", txt(_spf(self._world, domain)))
+        old = self._spf.get(domain.name)
+        self._spf[domain.name] = new
+        if old is None:
+            self._zones.add(new)
+            return
+        present = self._zones.records(domain.name, "TXT")
+        if old in present and new != old:
+            self._zones.replace(domain.name, "TXT", [new if each == old else each for each in present])
+
+    def dkim(self, domain: str, dkim: Dkim) -> None:
+        """The record of a DKIM key in place of what is there; the key is made when somebody looks at it."""
+        name = name_key(f"{dkim.selector}._domainkey.{domain}")  # RFC 6376 §3.6.2.1
+
+        def make() -> str:
+            return txt(self._keys.of(domain, dkim).record)
+
+        self._zones.remove(name, "TXT")
+        self._zones.add(LateRecord(name, "TXT", domain, dkim.selector, dkim.algorithm, make=make))
+
+    def route(self, domain: DomainSpec) -> None:
+        """The MX records of a domain, in place of those that are there."""
+        records: list[Record] = []
+        if domain.routing is Routing.MX:
+            records = [_record(domain.name, "MX", f"{mx.preference} {mx.host}.") for mx in domain.mx]
+        elif domain.routing is Routing.NULL_MX:
+            records = [_record(domain.name, "MX", "0 .")]  # RFC 7505 §3
+        self._zones.replace(domain.name, "MX", records)
+
+    def reading(self, domain: DomainSpec, services: Iterable[Service]) -> None:
+        """Where a mail program finds the servers for reading (RFC 6186 §3.2, §3.3)."""
+        for service in services:
+            name = f"_{service.name}._tcp.{domain.name}"
+            if not self._zones.records(name, "SRV"):  # or else somebody says something on purpose
+                self._zones.add(_record(name, "SRV", f"0 1 {service.port} {domain.imap_host}."))
+
+
+class LazyZoneProvisioning:
+    """Naming that is done when somebody first looks at the zones, and at once from then on.
+
+    Most tests never ask DNS anything, and its records are half of what a world costs.
+    """
+
+    def __init__(self, world: WorldSpec, keys: DkimKeyRing, before_change: Callable[[], object]) -> None:
+        """``before_change`` is called before what the DNS says changes."""
+        self._world = world
+        self._keys = keys
+        self._before_change = before_change
+        self._zones = Zones()
+        self.published: Zones | None = None
+        """The zones, once somebody has looked at them."""
+        self._naming: ZoneProvisioning | None = None
+        self._steps: list[Callable[[ZoneProvisioning], None]] = []
+        self._lock = RLock()  # a test may look from its own thread
+
+    def do(self, step: Callable[[ZoneProvisioning], None]) -> None:
+        """Take a step now, or when somebody looks."""
+        with self._lock:
+            if self._naming is None:
+                self._before_change()
+                self._steps.append(step)
+            else:
+                step(self._naming)
+
+    def key(self, domain: str, dkim: Dkim) -> None:
+        """Put the key of a selector into DNS, in place of what is there."""
+        self.do(lambda naming: naming.dkim(domain, dkim))
+
+    def senders(self) -> None:
+        """Let the SPF records of the domains name those by whose hands their mail goes now."""
+        for domain in self._world.domains.values():
+            self.do(partial(ZoneProvisioning.senders, domain=domain))
+
+    @property
+    def zones(self) -> Zones:
+        """The zones, with everything in them that was declared."""
+        with self._lock:
+            if self._naming is None:
+                self._naming = self._done(self._steps, self._zones)
+                self._steps.clear()
+                # To be filled is no change: nobody has seen the zones before.
+                self._zones.before_change = self._before_change
+                self.published = self._zones
+        return self._zones
+
+    def present(self) -> Callable[[], Zones]:
+        """The zones as they are now, for whoever may ask for them after they have changed."""
+        with self._lock:
+            if self._naming is not None:
+                kept = self._zones.copy()
+                return lambda: kept
+            steps = tuple(self._steps)
+
+        @cache
+        def filled() -> Zones:
+            zones = Zones()
+            self._done(steps, zones)
+            return zones
+
+        return filled
+
+    def _done(self, steps: Iterable[Callable[[ZoneProvisioning], None]], zones: Zones) -> ZoneProvisioning:
+        naming = ZoneProvisioning(self._world, zones, self._keys)
+        for step in steps:
+            step(naming)
+        return naming
+
+
+def _spf(world: WorldSpec, domain: DomainSpec) -> str:
+    """RFC 7208: who may send for a domain: those who take its mail, its submission host, and who sends for that one."""
+    who = {Routing.MX: ["mx"], Routing.IMPLICIT: ["a"]}.get(domain.routing, [])
+    hosts = [domain.submission_host, *_exits(world, domain.submission_host)]
+    hosts += [host.name for host in world.hosts.values() if host.smarthost]
+    return " ".join(["v=spf1", *who, *(f"a:{name_key(host)}" for host in dict.fromkeys(hosts)), "-all"])
+
+
+def _exits(world: WorldSpec, host: str) -> Iterator[str]:
+    """The hosts by which mail that starts at one leaves its chains of routes."""
+    waiting, seen = [host], {host}
+    while waiting:
+        name = waiting.pop(0)
+        described = world.hosts.get(name)
+        if described is None:
+            continue
+        if name != host and "*" not in described.routes:
+            yield name
+        onward = [each for each in described.routes.values() if each not in seen]
+        seen.update(onward)
+        waiting += onward
+
+
+def _published(domain: DomainSpec) -> Iterator[Record]:
+    yield _record(f"_dmarc.{domain.name}", "TXT", txt("v=DMARC1; p=none"))  # RFC 7489 §6.3
+    # RFC 6186 §3.1, RFC 8314 §5.1: where a mail program finds the submission server.
+    yield _record(f"_submission._tcp.{domain.name}", "SRV", f"0 1 587 {domain.submission_host}.")
+    yield _record(f"_submissions._tcp.{domain.name}", "SRV", f"0 1 465 {domain.submission_host}.")
+
+
+def _record(name: str, type: str, value: str) -> Record:
+    """A record of names and addresses that the world has checked and spelled already.
+
+    Only names beyond ASCII need to be turned into what DNS carries.
+    """
+    if name.isascii() and value.isascii():
+        return Record(name, type, DEFAULT_TTL, value)
+    return record(name, type, value)
