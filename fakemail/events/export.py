@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import Enum
 from functools import cache
 
+from msgspec.structs import asdict
+
 from fakemail.events.kinds import (
     ClientBytes,
     CommandCompleted,
@@ -42,7 +44,7 @@ def to_json_lines(events: Iterable[Event]) -> str:
 def to_object(event: Event) -> dict[str, Json]:
     """One event as what JSON knows, with secrets masked."""
     found: dict[str, Json] = {"kind": _kind(type(event).__name__)}
-    for name, value in zip(event._fields, event, strict=True):
+    for name, value in asdict(event).items():
         if name == "head" and isinstance(event, MessageQueued | MessageDelivered):
             found["message_id"], found["subject"] = event.message_id, event.subject
         else:

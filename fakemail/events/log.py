@@ -11,6 +11,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from msgspec.structs import force_setattr, replace
+
 from fakemail.events.kinds import (
     Attempt,
     ClientBytes,
@@ -83,18 +85,15 @@ class Log:
         """Forget everything but some events, which are numbered anew."""
         kept = [event for event in self._events if keep(event)]
         # The list stays the same: each open connection has it.
-        self._events[:] = [event._replace(number=number) for number, event in enumerate(kept, start=1)]
+        self._events[:] = [replace(event, number=number) for number, event in enumerate(kept, start=1)]
         self.times_cleared += 1
 
-    def append(
-        self, kind: type[_E], stage: Stage, host: str, connection: int, message: str, *facts: object
-    ) -> _E:
-        """Add an event of that kind; its number and its time are filled in. Returns the event.
-
-        ``facts`` are the kind's own fields, in order (see :mod:`fakemail.events.kinds`).
-        """
+    def append(self, event: _E) -> _E:
+        """Add an event, and give it its number and its time. Returns it."""
         events = self._events
-        event = kind(len(events) + 1, self._now(), stage, host, connection, message, *facts)  # type: ignore[arg-type]
+        # Frozen for everybody else: it is not in the log before this.
+        force_setattr(event, "number", len(events) + 1)
+        force_setattr(event, "time", self._now())
         events.append(event)
         if self._subscribers:
             self._tell(event)
@@ -102,7 +101,7 @@ class Log:
 
     def exchanges(self, host: str, connection: int) -> RecordsExchanges:
         """A function that adds the exchanges of one connection: what :meth:`append` does, for the most common kind."""
-        events, now, subscribers, new = self._events, self._now, self._subscribers, tuple.__new__
+        events, now, subscribers = self._events, self._now, self._subscribers
 
         def record(
             stage: Stage,
@@ -113,22 +112,18 @@ class Log:
             message: str = "",
             octets: ClientBytes | None = None,
         ) -> None:
-            # One is made for each command, and what a named tuple's own constructor adds to this costs as much again.
-            event = new(
-                SmtpCommand,
-                (
-                    len(events) + 1,
-                    now(),
-                    stage,
-                    host,
-                    connection,
-                    message,
-                    line,
-                    reply,
-                    reason,
-                    address,
-                    octets,
-                ),
+            event = SmtpCommand(
+                number=len(events) + 1,
+                time=now(),
+                stage=stage,
+                host=host,
+                connection=connection,
+                message=message,
+                line=line,
+                reply=reply,
+                reason=reason,
+                address=address,
+                client_bytes=octets,
             )
             events.append(event)
             if subscribers:

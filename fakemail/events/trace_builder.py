@@ -257,7 +257,7 @@ def _follow(trace: RecipientTrace, index: _EventIndex, queue_id: str, visited: s
             _redirect(trace, redirects)
             _deliver(trace, deliveries, judged)
             return
-        if judged and judged[-1].outcome == "discard":
+        if judged and judged[-1].disposition == "discard":
             trace.settle(fates.Discarded(judged[-1].reason, host=judged[-1].host), reason=judged[-1].reason)
             return
         queue_id = _try(trace, index, queue_id)
@@ -301,7 +301,7 @@ def _deliver(
     for delivered in deliveries:
         what = f"delivered it to {delivered.account}, {delivered.mailbox}"
         trace.story.append((delivered.number, delivered.host, what, None))
-    if judged and judged[-1].outcome == "quarantine":
+    if judged and judged[-1].disposition == "quarantine":
         reason = judged[-1].reason
         trace.settle(fates.Quarantined(first.mailbox, reason), reason=reason, reply=trace.reply)
         return

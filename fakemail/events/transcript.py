@@ -159,6 +159,7 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
             to = ", ".join(map(str, event.to)) or "nobody"
             text = f"{event.message} sent on for {event.recipient} ({event.how}) to {to}"
             return [shown(f"{text}, as {', '.join(event.onward) or 'nothing'}", limit=1000)]
+    raise TypeError(f"a transcript has no line for {type(event).__name__}")
 
 
 def _exchange(event: SmtpCommand, short: bool) -> list[str]:
@@ -189,7 +190,7 @@ def _told(event: CommandCompleted) -> list[str]:
     data: list[str] = []
     if event.responses:
         lines = "1 response" if event.responses == 1 else f"{event.responses} responses"
-        data.append(f"S: ({lines}, {event.octets} octets)")
+        data.append(f"S: ({lines}, {event.size} octets)")
     said: list[str] = []
     if event.status != "*":
         code = f" [{event.code}]" if event.code else ""

@@ -89,7 +89,11 @@ def _fault_in_name(name: str) -> str:
 
 def _group(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
-    if exchange.octets is None or not exchange.octets.was_hasty or exchange.stage is Stage.SMTP_END:
+    if (
+        exchange.client_bytes is None
+        or not exchange.client_bytes.was_hasty
+        or exchange.stage is Stage.SMTP_END
+    ):
         return
     is_answer = exchange.stage is Stage.SMTP_AUTH and verb_of(exchange) != "AUTH"
     if is_answer or verb_of(exchange) in _BARRIERS:
@@ -121,7 +125,7 @@ def _bare(turn: Turn) -> Iterator[RuleViolation]:
     exchange = turn.exchange
     if exchange.stage is Stage.SMTP_END:
         return  # the message shows it
-    taken = exchange.octets is not None and exchange.octets.is_bare
+    taken = exchange.client_bytes is not None and exchange.client_bytes.is_bare
     if taken or exchange.reason is Reason.BARE_LINE_END:
         yield RuleViolation("bare_line_end", exchange, exchange.line)
 

@@ -62,8 +62,8 @@ def check_together(all_of_them: Iterable[Conversation]) -> Iterator[tuple[Conver
     for conversation in all_of_them:
         for turn in turns(conversation):
             message = turn.exchange.message
-            if turn.exchange.stage is Stage.SMTP_END and turn.exchange.octets is not None and message:
-                head = head_of(turn.exchange.octets.content)
+            if turn.exchange.stage is Stage.SMTP_END and turn.exchange.client_bytes is not None and message:
+                head = head_of(turn.exchange.client_bytes.content)
                 if name := field_in_head(head, "message-id"):
                     sent.setdefault((turn.exchange.host, name), []).append((conversation, turn))
     for (_, name), copies in sent.items():

@@ -42,7 +42,11 @@ def check(conversation: Conversation) -> Iterator[RuleViolation]:
     """Everything that the messages of one connection show, refused ones too."""
     for turn in turns(conversation):
         exchange = turn.exchange
-        if exchange.stage is not Stage.SMTP_END or exchange.octets is None or not exchange.octets.content:
+        if (
+            exchange.stage is not Stage.SMTP_END
+            or exchange.client_bytes is None
+            or not exchange.client_bytes.content
+        ):
             continue
         message = _read(turn)
         for look in _CHECKS:
@@ -52,8 +56,8 @@ def check(conversation: Conversation) -> Iterator[RuleViolation]:
 
 def _read(turn: Turn) -> _LintedMessage:
     octets, is_unstuffed = b"", False
-    if turn.exchange.octets is not None:
-        octets, is_unstuffed = turn.exchange.octets.content, turn.exchange.octets.is_unstuffed
+    if turn.exchange.client_bytes is not None:
+        octets, is_unstuffed = turn.exchange.client_bytes.content, turn.exchange.client_bytes.is_unstuffed
     if len(octets) == KEPT:  # cut off: the last line may be half of one
         octets = octets[: octets.rfind(b"\n") + 1] or octets
     body = body_offset(octets)

@@ -72,7 +72,9 @@ class Turn(NamedTuple):
     @property
     def waited(self) -> bool:
         """Whether the client had seen the reply to the exchange before it spoke."""
-        return self.before is None or self.before.octets is None or not self.before.octets.was_hasty
+        return (
+            self.before is None or self.before.client_bytes is None or not self.before.client_bytes.was_hasty
+        )
 
 
 def turns(conversation: Conversation) -> Iterator[Turn]:

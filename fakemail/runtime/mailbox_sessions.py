@@ -30,7 +30,20 @@ def open_pop3(site: ServicePort, connection: Connection, kind: Kind) -> Protocol
 
     def record(stage: Stage, line: str, answer: Pop3Reply, responses: int, octets: int) -> None:
         status, text, code, reason = answer
-        append(CommandCompleted, stage, host, number, "", line, status, code, text, responses, octets, reason)
+        append(
+            CommandCompleted(
+                stage=stage,
+                host=host,
+                connection=number,
+                line=line,
+                status=status,
+                code=code,
+                text=text,
+                responses=responses,
+                size=octets,
+                reason=reason,
+            )
+        )
 
     faulty = ConnectionFaults(site.running.faults, connection.peer, number)
     make = kind(Pop3Session, site, connection)
@@ -54,7 +67,20 @@ def open_imap(site: ServicePort, connection: Connection, kind: Kind) -> Protocol
         octets: int,
         reason: Reason | None,
     ) -> None:
-        append(CommandCompleted, stage, host, number, "", line, status, code, text, responses, octets, reason)
+        append(
+            CommandCompleted(
+                stage=stage,
+                host=host,
+                connection=number,
+                line=line,
+                status=status,
+                code=code,
+                text=text,
+                responses=responses,
+                size=octets,
+                reason=reason,
+            )
+        )
 
     session: ProtocolSession = kind(ImapSession, site, connection)(
         site.profile(_imap_profile),

@@ -69,18 +69,18 @@ def _open_https(site: ServicePort, connection: Connection) -> ProtocolSession:
 
     def record(line: str, status: int, phrase: str, octets: int) -> None:
         append(
-            CommandCompleted,
-            Stage.HTTP_REQUEST,
-            host,
-            number,
-            "",
-            line,
-            str(status),
-            "",
-            phrase,
-            0,
-            octets,
-            None,
+            CommandCompleted(
+                stage=Stage.HTTP_REQUEST,
+                host=host,
+                connection=number,
+                line=line,
+                status=str(status),
+                code="",
+                text=phrase,
+                responses=0,
+                size=octets,
+                reason=None,
+            )
         )
 
     documents, faults = site.running.documents, site.running.faults

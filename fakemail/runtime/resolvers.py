@@ -16,7 +16,6 @@ from fakemail.events.kinds import Query
 from fakemail.model.addresses import APP_IPV4
 from fakemail.runtime.network import Endpoint
 from fakemail.types.peer import Peer
-from fakemail.types.stage import Stage
 from fakemail.wire.dns_client import ClientAnswer, DnsClient
 from fakemail.zones.zone_provisioning import NAME_SERVER
 
@@ -128,17 +127,15 @@ class Resolver:
         answer = lookup(internet.zones, key, type)
         answer = internet.spoiled_dns.resolved(self._client, key, type, answer)
         internet.log.append(
-            Query,
-            Stage.DNS_QUERY,
-            NAME_SERVER,
-            0,
-            "",
-            self._client,
-            "udp",
-            key,
-            type,
-            answer.kind,
-            tuple(record.text for record in answer.answer),
+            Query(
+                host=NAME_SERVER,
+                client=self._client,
+                transport="udp",
+                name=key,
+                type=type,
+                answer=answer.kind,
+                records=tuple(record.text for record in answer.answer),
+            )
         )
         negative = next((record.ttl for record in answer.authority if record.type == "SOA"), None)
         ttl = time_to_live(answer.kind, [record.ttl for record in answer.answer], negative)

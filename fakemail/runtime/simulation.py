@@ -418,7 +418,15 @@ class Simulation:
         return (*own, described.submission_host) if stage is Stage.SMTP_AUTH else own
 
     def _note_strike(self, host: str, rule: FaultRule, facts: FaultContext) -> None:
-        self.log.append(FaultFired, rule.stage, host, facts.connection, "", str(rule.action), rule.title)
+        self.log.append(
+            FaultFired(
+                stage=rule.stage,
+                host=host,
+                connection=facts.connection,
+                action=str(rule.action),
+                rule=rule.title,
+            )
+        )
 
     # Mail ----------------------------------------------------------------------------------------
 
@@ -441,16 +449,15 @@ class Simulation:
         it is flushed."""
         targets = tuple(envelope.recipients if recipients is None else recipients)
         self.log.append(
-            MessageQueued,
-            Stage.QUEUE,
-            host,
-            0,
-            queue_id,
-            envelope.sender,
-            tuple(target.address for target in targets),
-            len(raw),
-            head_of(raw),
-            origin,
+            MessageQueued(
+                host=host,
+                message=queue_id,
+                sender=envelope.sender,
+                recipients=tuple(target.address for target in targets),
+                size=len(raw),
+                head=head_of(raw),
+                origin=origin,
+            )
         )
         message = QueuedMessage(host, queue_id, envelope, raw, targets, copies)
         self.mail_queue.add(message, after=after, is_held=is_held)
@@ -540,16 +547,15 @@ class Simulation:
     ) -> None:
         """Write down that a message lies in a mailbox."""
         self.log.append(
-            MessageDelivered,
-            Stage.DELIVER,
-            delivery.host,
-            0,
-            delivery.queue_id,
-            recipient or delivery.recipient,
-            account,
-            mailbox,
-            stored.uid,
-            head_of(stored.raw),
+            MessageDelivered(
+                host=delivery.host,
+                message=delivery.queue_id,
+                recipient=recipient or delivery.recipient,
+                account=account,
+                mailbox=mailbox,
+                uid=stored.uid,
+                head=head_of(stored.raw),
+            )
         )
 
     # DNS -----------------------------------------------------------------------------------------
@@ -560,15 +566,13 @@ class Simulation:
 
     def _note_query(self, address: str, port: int, transport: Transport, response: DnsResponse) -> None:
         self.log.append(
-            Query,
-            Stage.DNS_QUERY,
-            NAME_SERVER,
-            0,
-            "",
-            self.network.who(address, port),
-            transport,
-            response.name,
-            response.type,
-            response.kind,
-            response.records,
+            Query(
+                host=NAME_SERVER,
+                client=self.network.who(address, port),
+                transport=transport,
+                name=response.name,
+                type=response.type,
+                answer=response.kind,
+                records=response.records,
+            )
         )

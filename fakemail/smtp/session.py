@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVarTuple
 
+from msgspec.structs import replace
+
 from fakemail.errors import ProtocolError
 from fakemail.events.kinds import KEPT, ClientBytes
 from fakemail.events.secrets import SecretDetector, mask_response
@@ -209,7 +211,7 @@ class SmtpSession(SmtpFaultInjector):
         if not raw.endswith(b"\r\n"):
             if not self._personality.accept_bare_line_ends:
                 raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
-            self._octets = (self._octets or ClientBytes())._replace(is_bare=True)
+            self._octets = replace(self._octets or ClientBytes(), is_bare=True)
         if row is None or not known:
             if self._faults.active and row is None:
                 self._interfere(Stage.SMTP_UNKNOWN)

@@ -87,10 +87,19 @@ class Connection(asyncio.BufferedProtocol):
         site.connections.add(self)
         is_early = not site.implicit_tls and has_arrived(transport)
         site.log.append(
-            Connected, Stage.CONNECT, site.host, self.number, "", site.service, self.peer, is_early
+            Connected(
+                host=site.host,
+                connection=self.number,
+                protocol=site.service,
+                peer=self.peer,
+                is_early=is_early,
+            )
         )
         if self.introduced is not None:
-            site.log.append(ProxyIdentified, Stage.PROXY, site.host, self.number, "", *self.introduced)
+            how, by, client = self.introduced
+            site.log.append(
+                ProxyIdentified(host=site.host, connection=self.number, how=how, by=by, client=client)
+            )
         self._core = self.open_core()
         self._watch_idleness()
         if site.faults.active and self._is_struck():
@@ -273,18 +282,17 @@ class Connection(asyncio.BufferedProtocol):
 
     def _note_handshake(self, channel: Channel, refused_by: str, alert: str, detail: str) -> None:
         self.site.log.append(
-            Handshake,
-            Stage.TLS_HANDSHAKE,
-            self.site.host,
-            self.number,
-            "",
-            channel.version,
-            channel.cipher,
-            channel.server_name,
-            channel.certificate_names[0] if channel.certificate_names else "",
-            refused_by,
-            alert,
-            detail,
+            Handshake(
+                host=self.site.host,
+                connection=self.number,
+                version=channel.version,
+                cipher=channel.cipher,
+                server_name=channel.server_name,
+                client_certificate=channel.certificate_names[0] if channel.certificate_names else "",
+                refused_by=refused_by,
+                alert=alert,
+                detail=detail,
+            )
         )
 
     # Writing and ending --------------------------------------------------------------------------
@@ -502,7 +510,7 @@ class Connection(asyncio.BufferedProtocol):
         where = self.in_progress
         self._ended = True
         self.site.log.append(
-            Disconnected, Stage.DISCONNECT, self.site.host, self.number, "", by, reason, where
+            Disconnected(host=self.site.host, connection=self.number, by=by, reason=reason, detail=where)
         )
 
     def _failed(self, error: Exception) -> None:

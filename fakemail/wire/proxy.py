@@ -13,7 +13,6 @@ from fakemail.errors import ProtocolError
 from fakemail.events.kinds import Connected, Disconnected
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
-from fakemail.types.stage import Stage
 from fakemail.wire.connection import Connection
 from fakemail.wire.interfaces import Port
 
@@ -168,8 +167,10 @@ class ProxyReader(asyncio.Protocol):
             return
         site = self._site
         number = site.number()
-        site.log.append(Connected, Stage.CONNECT, site.host, number, "", site.service, self._peer)
-        site.log.append(Disconnected, Stage.DISCONNECT, site.host, number, "", by, Reason.PROTOCOL_ERROR, why)
+        site.log.append(Connected(host=site.host, connection=number, protocol=site.service, peer=self._peer))
+        site.log.append(
+            Disconnected(host=site.host, connection=number, by=by, reason=Reason.PROTOCOL_ERROR, detail=why)
+        )
         transport.abort()
 
     def _end(self) -> asyncio.Transport | None:

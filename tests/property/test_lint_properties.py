@@ -19,7 +19,6 @@ from fakemail.smtp.session import SmtpSession
 from fakemail.types.address import Address, Path
 from fakemail.types.peer import Peer
 from fakemail.types.seeded_random import SeededRandom
-from fakemail.types.stage import Stage
 from fakemail.types.verdict import ACCEPTED, Verdict
 from smtp_backend import Unjudging
 
@@ -87,14 +86,14 @@ def test_anything_can_be_linted(pieces: list[bytes], ends: bool) -> None:
     personality = HostOptions(auth_in_clear=True, require_auth=False, accept_bare_line_ends=True)
     host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (SUBMISSION,), personality)
     session = SmtpSession(SmtpProfile(host, SUBMISSION), Backend(), log.exchanges(host.name, 1), app)
-    log.append(Connected, Stage.CONNECT, host.name, 1, "", "submission", app)
+    log.append(Connected(host=host.name, connection=1, protocol="submission", peer=app))
     session.greet()
     for piece in pieces:
         session.feed(piece)
         while session.has_more:
             session.more()
     if ends:
-        log.append(Disconnected, Stage.DISCONNECT, host.name, 1, "", "client", None, "")
+        log.append(Disconnected(host=host.name, connection=1, by="client", reason=None, detail=""))
     found = lint(log)
     assert {finding.name for finding in found} <= set(RULES)
     assert SECRET not in "".join(map(str, found))

@@ -13,6 +13,7 @@ from fakemail.events.kinds import (
     Attempt,
     Connected,
     Disconnected,
+    Event,
     MessageDelivered,
     MessageQueued,
     Routed,
@@ -40,47 +41,63 @@ some_replies = st.none() | st.sampled_from(
 reasons = st.none() | st.sampled_from([Reason.NULL_MX, Reason.TIMEOUT])
 peers = st.sampled_from([Peer("203.0.113.5", 1, "app"), Peer("192.0.2.1", 1, "a"), Peer("192.0.2.2", 1, "b")])
 stages = st.sampled_from(STAGES)
-facts = st.one_of(
-    st.tuples(st.just(Connected), st.just(Stage.CONNECT), st.just("smtp"), peers),
-    st.tuples(st.just(Disconnected), st.just(Stage.DISCONNECT), st.just("client"), reasons, st.just("")),
-    st.tuples(st.just(SmtpCommand), stages, st.text(max_size=8), some_replies, reasons, paths),
-    st.tuples(
-        st.just(MessageQueued),
-        st.just(Stage.QUEUE),
-        people,
-        st.tuples(people),
-        st.just(1),
-        st.sampled_from([b"", b"Subject: a\r\nMessage-ID: <a@b>\r\n", b"subject:\x1b=?x?q?\xff"]),
-        ids,
+header = {"host": hosts, "connection": st.integers(0, 2), "message": ids}
+heads = st.sampled_from([b"", b"Subject: a\r\nMessage-ID: <a@b>\r\n", b"subject:\x1b=?x?q?\xff"])
+events: list[st.SearchStrategy[Event]] = [
+    st.builds(Connected, **header, protocol=st.just("smtp"), peer=peers),
+    st.builds(Disconnected, **header, by=st.just("client"), reason=reasons, detail=st.just("")),
+    st.builds(
+        SmtpCommand,
+        **header,
+        stage=stages,
+        line=st.text(max_size=8),
+        reply=some_replies,
+        reason=reasons,
+        address=paths,
     ),
-    st.tuples(
-        st.just(Routed), st.just(Stage.ROUTE), st.just("b.test"), st.just(("b",)), reasons, st.just("")
+    st.builds(
+        MessageQueued,
+        **header,
+        sender=people,
+        recipients=st.tuples(people),
+        size=st.just(1),
+        head=heads,
+        origin=ids,
     ),
-    st.tuples(
-        *(
-            st.just(Attempt),
-            st.just(Stage.ATTEMPT),
-            people,
-            hosts,
-            st.just(""),
-            stages,
-            some_replies,
-            reasons,
-        ),
-        *(st.just(""), st.just(""), st.booleans(), ids),
+    st.builds(
+        Routed,
+        **header,
+        domain=st.just("b.test"),
+        mail_hosts=st.just(("b",)),
+        reason=reasons,
+        detail=st.just(""),
     ),
-    st.tuples(
-        st.just(MessageDelivered), st.just(Stage.DELIVER), people, people, st.just("INBOX"), st.just(1)
+    st.builds(
+        Attempt,
+        **header,
+        recipient=people,
+        mail_host=hosts,
+        address=st.just(""),
+        at=stages,
+        reply=some_replies,
+        reason=reasons,
+        detail=st.just(""),
+        tls=st.just(""),
+        final=st.booleans(),
+        onward=ids,
     ),
-)
-logs = st.lists(st.tuples(hosts, st.integers(0, 2), ids, facts), max_size=30)
+    st.builds(
+        MessageDelivered, **header, recipient=people, account=people, mailbox=st.just("INBOX"), uid=st.just(1)
+    ),
+]
+logs = st.lists(st.one_of(events), max_size=30)
 
 
 @given(logs)
-def test_readers_take_any_events(rows: list[tuple[str, int, str, tuple[object, ...]]]) -> None:
+def test_readers_take_any_events(events: list[Event]) -> None:
     log = Log(VirtualClock(datetime(2026, 1, 2, tzinfo=UTC)))
-    for host, connection, message, (kind, stage, *rest) in rows:
-        log.append(kind, stage, host, connection, message, *rest)  # type: ignore[type-var, arg-type]
+    for event in events:
+        log.append(event)
     found = journeys(log)
     named = sum(len(transaction.recipients) for transaction in transactions(log))
     assert len(found) <= named + sum(isinstance(event, MessageQueued) for event in log)

@@ -186,12 +186,23 @@ def over_tls(net: MailNet) -> None:
 def old_version(version: str) -> Callable[[MailNet], None]:
     def run(net: MailNet) -> None:
         log = net.internet.log
-        where = "mx1.example.org", 99, ""
         app = Peer("203.0.113.250", 50000, "app")
 
         def write() -> None:
-            log.append(Connected, Stage.CONNECT, *where, "smtp", app)
-            log.append(Handshake, Stage.TLS_HANDSHAKE, *where, version, "", "", "", "", "", "")
+            log.append(Connected(host="mx1.example.org", connection=99, protocol="smtp", peer=app))
+            log.append(
+                Handshake(
+                    host="mx1.example.org",
+                    connection=99,
+                    version=version,
+                    cipher="",
+                    server_name="",
+                    client_certificate="",
+                    refused_by="",
+                    alert="",
+                    detail="",
+                )
+            )
 
         net.call(write)
 

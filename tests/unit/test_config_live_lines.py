@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import fields
 
 from fakemail.events.kinds import (
     Attempt,
     CommandCompleted,
     Connected,
     Disconnected,
+    Event,
     Handshake,
     MessageDelivered,
     MessageQueued,
@@ -24,6 +26,7 @@ from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
+HEADER = {field.name for field in fields(Event)}
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 APP = Peer("203.0.113.250", 4, "app")
 RELAY = Peer("198.51.100.7", 4, "relay.test")
@@ -31,7 +34,11 @@ ANN, TEAM = Address("ann", "example.org"), Address("team", "example.org")
 
 
 def event(kind, stage, *facts, message=""):
-    return kind(1, NOW, stage, "mx1.example.org", 1, message, *facts)
+    names = [field.name for field in fields(kind) if field.name not in HEADER]
+    values = dict(zip(names, facts, strict=False))
+    return kind(
+        number=1, time=NOW, stage=stage, host="mx1.example.org", connection=1, message=message, **values
+    )
 
 
 def exchange(stage, text, reply, reason=None):

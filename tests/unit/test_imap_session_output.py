@@ -335,9 +335,10 @@ def test_the_transcript_of_a_session() -> None:
     host.account.inbox.append(b"Subject: 2\r\n\r\n")
     session.poll()
     say(session, "DONE")
+    names = ("stage", "line", "status", "code", "text", "responses", "size", "reason")
     events = [
-        CommandCompleted(number, host.now(), stage, "imap.example.org", 1, "", *rest)  # type: ignore[arg-type]
-        for number, (stage, *rest) in enumerate(host.told, 1)
+        CommandCompleted(host="imap.example.org", **dict(zip(names, told, strict=True)))  # type: ignore[arg-type]
+        for told in host.told
     ]
     assert [line for event in events for line in lines(event)] == [
         "C: a LOGIN eve ********",

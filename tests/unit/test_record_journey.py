@@ -49,13 +49,24 @@ class Net:
     def connect(self, host: str, peer: Peer = APP, *, hello: str = "EHLO", tls: str = "") -> None:
         self.connection += 1
         self.host = host
-        self.log.append(Connected, Stage.CONNECT, host, self.connection, "", "smtp", peer)
+        self.log.append(Connected(host=host, connection=self.connection, protocol="smtp", peer=peer))
         self.say(Stage.SMTP_BANNER, "", Reply(220, None, host))
         self.say(Stage.SMTP_HELO, f"{hello} client", Reply(250, None, "hello"))
         if tls:
             self.say(Stage.SMTP_STARTTLS, "STARTTLS", Reply(220, "2.0.0"))
-            facts = (tls, "cipher", host, "", "", "", "")
-            self.log.append(Handshake, Stage.TLS_HANDSHAKE, host, self.connection, "", *facts)
+            self.log.append(
+                Handshake(
+                    host=host,
+                    connection=self.connection,
+                    version=tls,
+                    cipher="cipher",
+                    server_name=host,
+                    client_certificate="",
+                    refused_by="",
+                    alert="",
+                    detail="",
+                )
+            )
             self.say(Stage.SMTP_HELO, f"{hello} client", Reply(250, None, "hello"))
 
     def say(
@@ -68,7 +79,18 @@ class Net:
         path: Path | None = None,
         message: str = "",
     ) -> None:
-        self.log.append(SmtpCommand, stage, self.host, self.connection, message, line, reply, reason, path)
+        self.log.append(
+            SmtpCommand(
+                stage=stage,
+                host=self.host,
+                connection=self.connection,
+                message=message,
+                line=line,
+                reply=reply,
+                reason=reason,
+                address=path,
+            )
+        )
 
     def auth(self) -> None:
         self.say(Stage.SMTP_AUTH, "AUTH PLAIN ********", Reply(235, "2.7.0"))
@@ -88,13 +110,17 @@ class Net:
     def close(self, *, reason: Reason | None = None) -> None:
         if reason is None:
             self.say(Stage.SMTP_QUIT, "QUIT", Reply(221))
-        facts = ("client", reason, "")
-        self.log.append(Disconnected, Stage.DISCONNECT, self.host, self.connection, "", *facts)
+        self.log.append(
+            Disconnected(host=self.host, connection=self.connection, by="client", reason=reason, detail="")
+        )
 
     def queued(self, host: str, queue_id: str, *to: Path, sender: Path = SHOP, origin: str = "") -> None:
         head = f"Message-ID: <{queue_id}@shop.test>\r\nSubject: Subject of {queue_id}\r\n".encode()
-        facts = (sender, to, 500, head, origin)
-        self.log.append(MessageQueued, Stage.QUEUE, host, 0, queue_id, *facts)
+        self.log.append(
+            MessageQueued(
+                host=host, message=queue_id, sender=sender, recipients=to, size=500, head=head, origin=origin
+            )
+        )
 
     def submit(self, queue_id: str, *to: Path, sender: Path = SHOP) -> None:
         self.connect(SMTP, tls="TLSv1.3")
@@ -107,11 +133,23 @@ class Net:
         self.close()
 
     def route(self, queue_id: str, domain: str, *hosts: str, reason: Reason | None = None) -> None:
-        self.log.append(Routed, Stage.ROUTE, SMTP, 0, queue_id, domain, hosts, reason, "")
+        self.log.append(
+            Routed(host=SMTP, message=queue_id, domain=domain, mail_hosts=hosts, reason=reason, detail="")
+        )
 
     def ask(self, name: str, kind: str, *records: str, client: str = SMTP, message: str = "") -> None:
-        facts = (Peer("192.0.2.1", 5353, client), "udp", name, kind, "NOERROR", records)
-        self.log.append(Query, Stage.DNS_QUERY, "dns", 0, message, *facts)
+        self.log.append(
+            Query(
+                host="dns",
+                message=message,
+                client=Peer("192.0.2.1", 5353, client),
+                transport="udp",
+                name=name,
+                type=kind,
+                answer="NOERROR",
+                records=records,
+            )
+        )
 
     def attempt(
         self,
@@ -126,12 +164,29 @@ class Net:
         final: bool = True,
         onward: str = "",
     ) -> None:
-        facts = (to, mail_host, "198.51.100.1", at, reply, reason, "", "", final, onward)
-        self.log.append(Attempt, Stage.ATTEMPT, host, 0, queue_id, *facts)
+        self.log.append(
+            Attempt(
+                host=host,
+                message=queue_id,
+                recipient=to,
+                mail_host=mail_host,
+                address="198.51.100.1",
+                at=at,
+                reply=reply,
+                reason=reason,
+                detail="",
+                tls="",
+                final=final,
+                onward=onward,
+            )
+        )
 
     def deliver(self, queue_id: str, to: Path, account: Path | None = None, mailbox: str = "INBOX") -> None:
-        facts = (to, account or to, mailbox, 1)
-        self.log.append(MessageDelivered, Stage.DELIVER, MX1, 0, queue_id, *facts)
+        self.log.append(
+            MessageDelivered(
+                host=MX1, message=queue_id, recipient=to, account=account or to, mailbox=mailbox, uid=1
+            )
+        )
 
     def relay(self, queue_id: str, there: str, to: Path, *, sender: Path = SHOP) -> None:
         """The hop from the submission host to the mail host, that takes and delivers it."""
@@ -544,15 +599,28 @@ def test_put_off_then_returned(net: Net) -> None:
     later, until = Reply(452, "4.2.2", "full"), net.clock.now() + timedelta(minutes=5)
     net.submit("A1", BOB)
     net.attempt("A1", BOB, later, at=Stage.SMTP_RCPT)
-    net.log.append(Deferred, Stage.DEFER, SMTP, 0, "A1", BOB, 1, until, later, None)
+    net.log.append(
+        Deferred(host=SMTP, message="A1", recipient=BOB, attempts=1, until=until, reply=later, reason=None)
+    )
     assert net.only().fate == fate.Queued(later)
     for report, expired, end in (
         ("R1", False, fate.Bounced(Stage.SMTP_RCPT, later)),
         ("", False, fate.Discarded()),
         ("R1", True, fate.Expired(later)),
     ):
-        facts = (BOB, expired, report, Stage.SMTP_RCPT, later, None, MX1)
-        net.log.append(Returned, Stage.RETURN, SMTP, 0, "A1", *facts)
+        net.log.append(
+            Returned(
+                host=SMTP,
+                message="A1",
+                recipient=BOB,
+                expired=expired,
+                report=report,
+                at=Stage.SMTP_RCPT,
+                reply=later,
+                reason=None,
+                remote=MX1,
+            )
+        )
         assert net.only().fate == end
     assert [step.what for step in net.only().steps if "put it off" in step.what] == [
         "put it off until Fri 00:05:00, after attempt 1"

@@ -24,14 +24,72 @@ def log() -> Log:
 
 
 def fill(log: Log) -> None:
-    log.append(SmtpCommand, Stage.SMTP_MAIL, "a", 1, "", "MAIL FROM:<ann@shop.test>", OK, None, ANN)
-    log.append(SmtpCommand, Stage.SMTP_RCPT, "a", 1, "", "RCPT TO:<bob@example.org>", OK, None, BOB)
-    log.append(MessageQueued, Stage.QUEUE, "a", 1, "Q1", ANN, (BOB, ANN), 9, b"", "")
     log.append(
-        Attempt, Stage.ATTEMPT, "a", 0, "Q1", BOB, "b", "", Stage.SMTP_END, OK, None, "", "", True, "Q2"
+        SmtpCommand(
+            stage=Stage.SMTP_MAIL,
+            host="a",
+            connection=1,
+            line="MAIL FROM:<ann@shop.test>",
+            reply=OK,
+            reason=None,
+            address=ANN,
+        )
     )
-    log.append(SmtpCommand, Stage.SMTP_MAIL, "b", 2, "", "MAIL FROM:<>", OK, None, NULL_PATH)
-    log.append(MessageDelivered, Stage.DELIVER, "b", 2, "Q2", BOB, BOB, "INBOX", 1)
+    log.append(
+        SmtpCommand(
+            stage=Stage.SMTP_RCPT,
+            host="a",
+            connection=1,
+            line="RCPT TO:<bob@example.org>",
+            reply=OK,
+            reason=None,
+            address=BOB,
+        )
+    )
+    log.append(
+        MessageQueued(
+            host="a",
+            connection=1,
+            message="Q1",
+            sender=ANN,
+            recipients=(BOB, ANN),
+            size=9,
+            head=b"",
+            origin="",
+        )
+    )
+    log.append(
+        Attempt(
+            host="a",
+            message="Q1",
+            recipient=BOB,
+            mail_host="b",
+            address="",
+            at=Stage.SMTP_END,
+            reply=OK,
+            reason=None,
+            detail="",
+            tls="",
+            final=True,
+            onward="Q2",
+        )
+    )
+    log.append(
+        SmtpCommand(
+            stage=Stage.SMTP_MAIL,
+            host="b",
+            connection=2,
+            line="MAIL FROM:<>",
+            reply=OK,
+            reason=None,
+            address=NULL_PATH,
+        )
+    )
+    log.append(
+        MessageDelivered(
+            host="b", connection=2, message="Q2", recipient=BOB, account=BOB, mailbox="INBOX", uid=1
+        )
+    )
 
 
 def numbers(events: list[Event]) -> list[int]:
@@ -41,17 +99,35 @@ def numbers(events: list[Event]) -> list[int]:
 def test_number_and_time_are_filled_in() -> None:
     clock = VirtualClock(datetime(2026, 1, 2, tzinfo=UTC))
     log = Log(clock)
-    first = log.append(Disconnected, Stage.DISCONNECT, "a", 1, "", "client", None, "")
+    first = log.append(Disconnected(host="a", connection=1, by="client", reason=None, detail=""))
     clock.move(timedelta(seconds=5))
-    second = log.append(Disconnected, Stage.DISCONNECT, "a", 2, "", "server", None, "why")
-    assert second == Disconnected(2, clock.now(), Stage.DISCONNECT, "a", 2, "", "server", None, "why")
+    second = log.append(Disconnected(host="a", connection=2, by="server", reason=None, detail="why"))
+    assert second == Disconnected(
+        number=2, time=clock.now(), host="a", connection=2, by="server", reason=None, detail="why"
+    )
     assert (first.number, second.time - first.time) == (1, timedelta(seconds=5))
     assert (len(log), list(log), repr(log)) == (2, [first, second], "<Log of 2 events>")
 
 
 def test_attempt_may_leave_out_the_onward_queue_id(log: Log) -> None:
-    facts = (BOB, "b", "", Stage.SMTP_END, OK, None, "", "", True)
-    assert log.append(Attempt, Stage.ATTEMPT, "a", 0, "Q1", *facts).onward == ""
+    assert (
+        log.append(
+            Attempt(
+                host="a",
+                message="Q1",
+                recipient=BOB,
+                mail_host="b",
+                address="",
+                at=Stage.SMTP_END,
+                reply=OK,
+                reason=None,
+                detail="",
+                tls="",
+                final=True,
+            )
+        ).onward
+        == ""
+    )
 
 
 def test_filters(log: Log) -> None:
@@ -95,10 +171,10 @@ def test_subscriber_may_leave_while_it_is_called_and_twice_the_same_leaves_once(
     leave = log.subscribe(once)
     first = log.subscribe(always)
     log.subscribe(always)
-    log.append(Disconnected, Stage.DISCONNECT, "a", 1, "", "client", None, "")
+    log.append(Disconnected(host="a", connection=1, by="client", reason=None, detail=""))
     first()
     first()
-    log.append(Disconnected, Stage.DISCONNECT, "a", 1, "", "client", None, "")
+    log.append(Disconnected(host="a", connection=1, by="client", reason=None, detail=""))
     assert seen == ["once 1", "always 1", "always 1", "always 2"]
 
 

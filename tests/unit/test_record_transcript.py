@@ -2,8 +2,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import NoneType
+from typing import get_args
 
 import pytest
+from msgspec.structs import fields
 
 from fakemail.clock import VirtualClock
 from fakemail.events.export import to_json_lines
@@ -11,6 +14,7 @@ from fakemail.events.kinds import (
     Attempt,
     Connected,
     Disconnected,
+    Event,
     Handshake,
     MessageDelivered,
     MessageQueued,
@@ -21,8 +25,8 @@ from fakemail.events.kinds import (
 from fakemail.events.log import Log
 from fakemail.events.secrets import MASK, mask_command, mask_line, mask_response
 from fakemail.events.text_layout import columns, shown
-from fakemail.events.transcript import Order, transcript
-from fakemail.types.address import NULL_PATH, address
+from fakemail.events.transcript import Order, lines, transcript
+from fakemail.types.address import NULL_PATH, Address, Path, address
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
@@ -40,31 +44,99 @@ def clock() -> VirtualClock:
 @pytest.fixture
 def log(clock: VirtualClock) -> Log:
     log = Log(clock)
-    log.append(Connected, Stage.CONNECT, "smtp.shop.test", 1, "", "submission", APP)
+    log.append(Connected(host="smtp.shop.test", connection=1, protocol="submission", peer=APP))
     _say(log, Stage.SMTP_BANNER, "", Reply(220, None, "smtp.shop.test ESMTP"))
-    log.append(Connected, Stage.CONNECT, "mx1.example.org", 2, "", "smtp", APP)
+    log.append(Connected(host="mx1.example.org", connection=2, protocol="smtp", peer=APP))
     _say(log, Stage.SMTP_HELO, "EHLO app", Reply(250, None, "smtp.shop.test\nSTARTTLS\nSIZE 1000"))
-    facts = ("TLSv1.3", "TLS_AES_256_GCM_SHA384", "smtp.shop.test", "", "", "", "")
-    log.append(Handshake, Stage.TLS_HANDSHAKE, "smtp.shop.test", 1, "", *facts)
-    facts = ("", "", "mx.test", "", "client", "unknown_ca", "not trusted")
-    log.append(Handshake, Stage.TLS_HANDSHAKE, "mx1.example.org", 2, "", *facts)
+    log.append(
+        Handshake(
+            host="smtp.shop.test",
+            connection=1,
+            version="TLSv1.3",
+            cipher="TLS_AES_256_GCM_SHA384",
+            server_name="smtp.shop.test",
+            client_certificate="",
+            refused_by="",
+            alert="",
+            detail="",
+        )
+    )
+    log.append(
+        Handshake(
+            host="mx1.example.org",
+            connection=2,
+            version="",
+            cipher="",
+            server_name="mx.test",
+            client_certificate="",
+            refused_by="client",
+            alert="unknown_ca",
+            detail="not trusted",
+        )
+    )
     _say(log, Stage.SMTP_AUTH, "AUTH PLAIN c2VjcmV0", Reply(334))
     _say(log, Stage.SMTP_AUTH, "c2VjcmV0", Reply(535, "5.7.8", "no"), Reason.AUTH_FAILED)
     _say(log, Stage.SMTP_END, ".", Reply(250, "2.0.0", "queued as A1"), message="A1")
-    facts2 = (NULL_PATH, (BOB,), 512, "Message-ID: <1@x>\r\nSubject: Hi \u202eyou\r\n".encode(), "")
-    log.append(MessageQueued, Stage.QUEUE, "smtp.shop.test", 1, "A1", *facts2)
+    log.append(
+        MessageQueued(
+            host="smtp.shop.test",
+            connection=1,
+            message="A1",
+            sender=NULL_PATH,
+            recipients=(BOB,),
+            size=512,
+            head="Message-ID: <1@x>\r\nSubject: Hi \u202eyou\r\n".encode(),
+            origin="",
+        )
+    )
     clock.move(timedelta(days=1))
-    log.append(Disconnected, Stage.DISCONNECT, "smtp.shop.test", 1, "", "server", Reason.TIMEOUT, "300 s")
+    log.append(
+        Disconnected(host="smtp.shop.test", connection=1, by="server", reason=Reason.TIMEOUT, detail="300 s")
+    )
     peer = Peer("192.0.2.1", 53, "smtp.shop.test")
     records = ("10 mx1.example.org.", "20 mx2.example.org.")
-    log.append(Query, Stage.DNS_QUERY, "ns.test", 0, "", peer, "udp", "example.org", "MX", "NOERROR", records)
-    log.append(Routed, Stage.ROUTE, "smtp.shop.test", 0, "A1", "example.org", ("mx1.example.org",), None, "")
-    _say(log, Stage.SMTP_MAIL, "MAIL FROM:<>", None, host="mx1.example.org", connection=2)
-    facts3 = (BOB, "mx1.example.org", "198.51.100.1", Stage.SMTP_RCPT, Reply(451, "4.7.1", "later"))
     log.append(
-        Attempt, Stage.ATTEMPT, "smtp.shop.test", 0, "A1", *facts3, Reason.TIMEOUT, "", "TLSv1.3", True
+        Query(
+            host="ns.test",
+            client=peer,
+            transport="udp",
+            name="example.org",
+            type="MX",
+            answer="NOERROR",
+            records=records,
+        )
     )
-    log.append(MessageDelivered, Stage.DELIVER, "mx1.example.org", 0, "B1", BOB, BOB, "INBOX", 7)
+    log.append(
+        Routed(
+            host="smtp.shop.test",
+            message="A1",
+            domain="example.org",
+            mail_hosts=("mx1.example.org",),
+            reason=None,
+            detail="",
+        )
+    )
+    _say(log, Stage.SMTP_MAIL, "MAIL FROM:<>", None, host="mx1.example.org", connection=2)
+    log.append(
+        Attempt(
+            host="smtp.shop.test",
+            message="A1",
+            recipient=BOB,
+            mail_host="mx1.example.org",
+            address="198.51.100.1",
+            at=Stage.SMTP_RCPT,
+            reply=Reply(451, "4.7.1", "later"),
+            reason=Reason.TIMEOUT,
+            detail="",
+            tls="TLSv1.3",
+            final=True,
+        )
+    )
+    log.append(
+        MessageDelivered(
+            host="mx1.example.org", message="B1", recipient=BOB, account=BOB, mailbox="INBOX", uid=7
+        )
+    )
     return log
 
 
@@ -79,7 +151,18 @@ def _say(
     host: str = "smtp.shop.test",
     connection: int = 1,
 ) -> None:
-    log.append(SmtpCommand, stage, host, connection, message, line, reply, reason, None)
+    log.append(
+        SmtpCommand(
+            stage=stage,
+            host=host,
+            connection=connection,
+            message=message,
+            line=line,
+            reply=reply,
+            reason=reason,
+            address=None,
+        )
+    )
 
 
 def test_transcript_by_connection(log: Log) -> None:
@@ -227,3 +310,38 @@ def test_json_lines(log: Log) -> None:
     assert by_kind["attempt"]["onward"] == ""
     assert by_kind["smtp_command"]["reply"] is None
     assert to_json_lines([]) == ""
+
+
+SAMPLES: dict[object, object] = {
+    str: "x",
+    int: 1,
+    bool: True,
+    bytes: b"",
+    datetime: datetime(2026, 1, 2, tzinfo=UTC),
+    Stage: Stage.SMTP_END,
+    Address: BOB,
+    Path: NULL_PATH,
+    Peer: APP,
+}
+
+
+@pytest.mark.parametrize("kind", Event.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_every_kind_of_event_has_a_line_and_an_object(kind: type[Event]) -> None:
+    values = {
+        field.name: None if NoneType in get_args(field.type) else SAMPLES.get(field.type, ())
+        for field in fields(kind)
+        if field.name not in ("number", "time")
+    }
+    event = Log(VirtualClock(datetime(2026, 1, 2, tzinfo=UTC))).append(kind(**values))
+    assert "".join(lines(event)).strip()
+    assert json.loads(to_json_lines([event]))["host"] == "x"
+
+
+def test_an_unknown_field_of_an_event_is_answered_with_the_one_that_is_meant(log: Log) -> None:
+    with pytest.raises(AttributeError, match="did you mean 'protocol'"):
+        _ = next(iter(log)).protocoll  # type: ignore[attr-defined]
+
+
+def test_an_event_cannot_be_changed(log: Log) -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        next(iter(log)).host = "other"  # type: ignore[misc]

@@ -362,7 +362,9 @@ class DeliveryAgent:
         onward: tuple[str, ...],
     ) -> None:
         self._internet.log.append(
-            Redirected, Stage.REDIRECT, work.host, 0, work.queue_id, recipient, how, to, onward
+            Redirected(
+                host=work.host, message=work.queue_id, recipient=recipient, how=how, to=to, onward=onward
+            )
         )
 
     def _report(self, work: _DeliveryJob) -> None:

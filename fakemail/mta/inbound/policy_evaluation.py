@@ -266,26 +266,27 @@ class PolicyEvaluator:
         """Write down what was found at a stage, and what follows from all that was found."""
         found = tuple(
             CheckFinding(
-                weighed.finding.check,
-                weighed.finding.about,
-                weighed.finding.status.value,
-                weighed.finding.sentence,
-                weighed.finding.reason,
-                weighed.outcome.value,
+                check=weighed.finding.check,
+                about=weighed.finding.about,
+                status=weighed.finding.status.value,
+                sentence=weighed.finding.sentence,
+                reason=weighed.finding.reason,
+                disposition=weighed.outcome.value,
             )
             for weighed in judged
         )
         self._running.internet.log.append(
-            PolicyEvaluated,
-            stage,
-            self._running.name,
-            self._connection,
-            message,
-            tuple(recipients),
-            judgement.outcome.value,
-            judgement.reason,
-            judgement.sentence,
-            found,
+            PolicyEvaluated(
+                stage=stage,
+                host=self._running.name,
+                connection=self._connection,
+                message=message,
+                recipients=tuple(recipients),
+                disposition=judgement.outcome.value,
+                reason=judgement.reason,
+                sentence=judgement.sentence,
+                findings=found,
+            )
         )
 
     # Inside -----------------------------------------------------------------------------------------------

@@ -28,7 +28,6 @@ from fakemail.types.domains import a_labels
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.seeded_random import SeededRandom
-from fakemail.types.stage import Stage
 from fakemail.types.verdict import ACCEPTED, Verdict, VerdictAction, deferred, refused
 
 _SCAN_PATIENCE: Final = 30.0
@@ -98,7 +97,9 @@ class SmtpBackend:
         known = Peer(said.address or peer.address, said.port if said.port is not None else peer.port, name)
         running = self._running
         internet.log.append(
-            ProxyIdentified, Stage.PROXY, running.name, self._connection, "", "XCLIENT", self._peer, known
+            ProxyIdentified(
+                host=running.name, connection=self._connection, how="XCLIENT", by=self._peer, client=known
+            )
         )
         self._peer, self._judge, self._hello = known, None, ("", None)
         return known

@@ -222,16 +222,15 @@ class MailQueue:
         until = min(due for _, due in retries)
         for result, _ in retries:
             self._internet.log.append(
-                Deferred,
-                Stage.DEFER,
-                entry.message.host,
-                0,
-                entry.message.queue_id,
-                result.recipient.address,
-                entry.attempts,
-                until,
-                result.reply,
-                result.reason,
+                Deferred(
+                    host=entry.message.host,
+                    message=entry.message.queue_id,
+                    recipient=result.recipient.address,
+                    attempts=entry.attempts,
+                    until=until,
+                    reply=result.reply,
+                    reason=result.reason,
+                )
             )
         warn_after = self.schedule.warn_after
         if warn_after is not None and not entry.was_warned and clock.now() - entry.arrived >= warn_after:
@@ -252,18 +251,17 @@ class MailQueue:
         self, entry: QueueEntry, result: RecipientResult, *, expired: bool, report: str
     ) -> None:
         self._internet.log.append(
-            Returned,
-            Stage.RETURN,
-            entry.message.host,
-            0,
-            entry.message.queue_id,
-            result.recipient.address,
-            expired,
-            report,
-            result.at,
-            result.reply,
-            result.reason,
-            result.remote if result.reply is not None else "",
+            Returned(
+                host=entry.message.host,
+                message=entry.message.queue_id,
+                recipient=result.recipient.address,
+                expired=expired,
+                report=report,
+                at=result.at,
+                reply=result.reply,
+                reason=result.reason,
+                remote=result.remote if result.reply is not None else "",
+            )
         )
 
 

@@ -137,20 +137,19 @@ class MessageTransfer:
         for recipient, verdict in failed.items():
             reply = reply_to(verdict)
             self._internet.log.append(
-                Attempt,
-                Stage.ATTEMPT,
-                name,
-                0,
-                message.queue_id,
-                recipient.address,
-                name,
-                self._internet.world.hosts[name].ipv4,
-                Stage.DELIVER,
-                reply,
-                verdict.reason,
-                verdict.detail,
-                "",
-                True,
+                Attempt(
+                    host=name,
+                    message=message.queue_id,
+                    recipient=recipient.address,
+                    mail_host=name,
+                    address=self._internet.world.hosts[name].ipv4,
+                    at=Stage.DELIVER,
+                    reply=reply,
+                    reason=verdict.reason,
+                    detail=verdict.detail,
+                    tls="",
+                    final=True,
+                )
             )
             self.results.append(
                 RecipientResult(
@@ -170,15 +169,14 @@ class MessageTransfer:
         else:
             route = await self._ask(find_route(domain, own_name=self._message.host, chance=internet.random))
         internet.log.append(
-            Routed,
-            Stage.ROUTE,
-            self._message.host,
-            0,
-            self._message.queue_id,
-            domain,
-            tuple(host.name for host in route.hosts),
-            route.reason,
-            route.detail,
+            Routed(
+                host=self._message.host,
+                message=self._message.queue_id,
+                domain=domain,
+                mail_hosts=tuple(host.name for host in route.hosts),
+                reason=route.reason,
+                detail=route.detail,
+            )
         )
         if route.reason is not None:
             self._give_up(recipients, route)
@@ -321,22 +319,21 @@ class MessageTransfer:
         if reason is None and not outcome.is_accepted:
             reason = self._reason_given(candidate.host, outcome)
         self._internet.log.append(
-            Attempt,
-            Stage.ATTEMPT,
-            self._message.host,
-            0,
-            self._message.queue_id,
-            outcome.recipient.address,
-            candidate.host,
-            candidate.address,
-            outcome.at,
-            outcome.reply,
-            reason,
-            outcome.detail,
-            dialogue.channel.version if dialogue.channel else "",
-            final,
-            known[1] if known else "",
-            candidate.demand.policy if candidate.demand is not None else "",
+            Attempt(
+                host=self._message.host,
+                message=self._message.queue_id,
+                recipient=outcome.recipient.address,
+                mail_host=candidate.host,
+                address=candidate.address,
+                at=outcome.at,
+                reply=outcome.reply,
+                reason=reason,
+                detail=outcome.detail,
+                tls=dialogue.channel.version if dialogue.channel else "",
+                final=final,
+                onward=known[1] if known else "",
+                policy=candidate.demand.policy if candidate.demand is not None else "",
+            )
         )
         if final:
             self.results.append(
@@ -371,20 +368,19 @@ class MessageTransfer:
     def _give_up(self, recipients: list[Recipient], route: Route) -> None:
         for recipient in recipients:
             self._internet.log.append(
-                Attempt,
-                Stage.ATTEMPT,
-                self._message.host,
-                0,
-                self._message.queue_id,
-                recipient.address,
-                "",
-                "",
-                Stage.ROUTE,
-                None,
-                route.reason,
-                route.detail,
-                "",
-                True,
+                Attempt(
+                    host=self._message.host,
+                    message=self._message.queue_id,
+                    recipient=recipient.address,
+                    mail_host="",
+                    address="",
+                    at=Stage.ROUTE,
+                    reply=None,
+                    reason=route.reason,
+                    detail=route.detail,
+                    tls="",
+                    final=True,
+                )
             )
             self.results.append(
                 RecipientResult(
