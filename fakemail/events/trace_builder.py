@@ -32,24 +32,11 @@ from fakemail.events.policy_text import notable
 from fakemail.events.sessions import SubmittedTransaction, TransactionEnd, TransactionResult, transactions
 from fakemail.types import fate as fates
 from fakemail.types.address import NULL_PATH, Address, Path
-from fakemail.types.reason import Reason
+from fakemail.types.reason import FINAL_REASONS, Reason
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
 _Numbered = tuple[int, str, str, Reply | None]
-
-_PERMANENT: Final = frozenset(
-    {
-        Reason.NO_SUCH_DOMAIN,
-        Reason.NULL_MX,
-        Reason.MAIL_LOOP,
-        Reason.NOT_NEGOTIATED,
-        Reason.MESSAGE_TOO_BIG,
-        Reason.REQUIRETLS_FAILED,
-        Reason.REQUIRETLS_NOT_OFFERED,
-    }
-)
-"""What makes an attempt fail for good where no reply tells."""
 
 _MOST_QUERIES: Final = 8
 """How many questions about one name are looked through: the address kinds, MX, TLSA, and repetitions."""
@@ -342,7 +329,7 @@ def _try(trace: RecipientTrace, index: _EventIndex, queue_id: str) -> str:
         deferrals = index.deferrals.get((queue_id, recipient.key), [])
         _failed(trace, last, is_put_off=any(each.number > last.number for each in deferrals[-1:]))
     elif routes and (reason := routes[-1].reason) is not None:
-        if reason in _PERMANENT:
+        if reason in FINAL_REASONS:
             trace.settle(fates.Refused(Stage.ROUTE, None, reason, host=holder), reason=reason)
         else:
             trace.settle(fates.Queued(None, reason, host=holder), reason=reason)
@@ -372,7 +359,7 @@ def _returned(trace: RecipientTrace, returned: Returned) -> None:
 
 def _failed(trace: RecipientTrace, last: Attempt, *, is_put_off: bool) -> None:
     reply, reason = last.reply, last.reason
-    is_permanent = reply.is_permanent if reply is not None else reason in _PERMANENT
+    is_permanent = reply.is_permanent if reply is not None else reason in FINAL_REASONS
     end: fates.Fate
     # The host itself decides what a reply means to it: some that say 5yz are no last word (RFC 5321 §4.5.3.1.10).
     if last.final and is_permanent and not is_put_off:

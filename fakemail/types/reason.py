@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from fakemail.types.suggestions import SuggestsMembers
 
@@ -117,3 +118,18 @@ class Reason(Enum, metaclass=SuggestsMembers):
 
     def __str__(self) -> str:
         return self.value
+
+
+FINAL_REASONS: Final = frozenset(
+    {
+        Reason.NO_SUCH_DOMAIN,
+        Reason.NULL_MX,
+        Reason.NO_ADDRESS,  # RFC 5321 §5.1: MX records of which none is usable are an error
+        Reason.MAIL_LOOP,
+        Reason.NOT_NEGOTIATED,
+        Reason.MESSAGE_TOO_BIG,
+        Reason.REQUIRETLS_FAILED,  # RFC 8689 §4.2.1: such a failure is not waited out
+        Reason.REQUIRETLS_NOT_OFFERED,
+    }
+)
+"""Reasons for which no later attempt can end otherwise; a reply, where there is one, says so itself."""

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fakemail.types.duration import days, hours, minutes
-from fakemail.types.reason import Reason
+from fakemail.types.reason import FINAL_REASONS, Reason
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
@@ -52,20 +52,6 @@ TABLE: Final[Mapping[tuple[AttemptResult, bool], NextStep]] = MappingProxyType(
     }
 )
 
-# Reasons for which no later attempt can end otherwise; a reply, where there is one, says so itself.
-_FINAL_REASONS: Final = frozenset(
-    {
-        Reason.NO_SUCH_DOMAIN,
-        Reason.NULL_MX,
-        Reason.NO_ADDRESS,  # RFC 5321 §5.1: MX records of which none is usable are an error
-        Reason.MAIL_LOOP,
-        Reason.NOT_NEGOTIATED,
-        Reason.MESSAGE_TOO_BIG,
-        Reason.REQUIRETLS_FAILED,  # RFC 8689 §4.2.1: such a failure is not waited out
-        Reason.REQUIRETLS_NOT_OFFERED,
-    }
-)
-
 
 def judge(reply: Reply | None, reason: Reason | None, *, at: Stage = Stage.SMTP_END) -> AttemptResult:
     """How an attempt ended, from the last reply and where it came, or from the reason if there was no reply.
@@ -77,7 +63,7 @@ def judge(reply: Reply | None, reason: Reason | None, *, at: Stage = Stage.SMTP_
             return AttemptResult.TAKEN if reason is None else AttemptResult.NOT_NOW
         is_transient = reply.is_transient or (at is Stage.SMTP_RCPT and _means_too_many(reply))
         return AttemptResult.NOT_NOW if is_transient else AttemptResult.NEVER
-    return AttemptResult.NEVER if reason in _FINAL_REASONS else AttemptResult.NOT_NOW
+    return AttemptResult.NEVER if reason in FINAL_REASONS else AttemptResult.NOT_NOW
 
 
 def _means_too_many(reply: Reply) -> bool:
