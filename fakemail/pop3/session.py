@@ -13,13 +13,14 @@ from typing import Final, Protocol
 
 from fakemail.events.secrets import SecretDetector, mask_response
 from fakemail.message.headers import body_offset
-from fakemail.pop3.authentication import Pop3Authentication, login_of_digest, login_of_password
+from fakemail.pop3.authentication import login_of_digest, login_of_password
 from fakemail.pop3.capabilities import Pop3Profile
 from fakemail.pop3.commands import COMMANDS, Pop3Argument, Pop3CommandRow, Pop3State, out_of_order
 from fakemail.pop3.fault_injector import ConnectionFaults, Pop3FaultInjector
 from fakemail.pop3.framing import OVERLONG, Pop3Recorder
 from fakemail.pop3.maildrop import Maildrop, end_of_lines, size_of
 from fakemail.pop3.replies import CHALLENGE, ERR, OK, Pop3Reply, refusal
+from fakemail.protocol.sasl_login import SaslLogin, SaslStep
 from fakemail.sasl.exchange import CredentialStore
 from fakemail.store.account import AccountStore
 from fakemail.store.message import StoredMessage
@@ -84,7 +85,7 @@ class Pop3Session(Pop3FaultInjector):
         self._channel = channel
         self._timestamp = ""
         self._utf8 = False
-        self._authentication: Pop3Authentication | None = None
+        self._authentication: SaslLogin | None = None
         self._suspicion = SecretDetector()
         self._maildrop: Maildrop | None = None
 
@@ -277,18 +278,18 @@ class Pop3Session(Pop3FaultInjector):
             # Older than RFC 5034, and some clients still ask so.
             self._say_list("mechanisms follow", offered)
             return
-        authentication = Pop3Authentication.begin(
-            argument,
+        mechanism, _, initial = argument.partition(" ")
+        authentication = SaslLogin.begin(
+            mechanism,
             offered,
-            self._backend.credentials,
-            self._backend.chance,
+            self._backend,
             self.profile.host.name,
             self._channel,
-            anybody=self.profile.personality.accept_any_login,
+            accept_any_login=self.profile.personality.accept_any_login,
         )
         if authentication is None:
             raise _CommandFailed(Reason.AUTH_MECHANISM)
-        self._go_on_with(authentication)
+        self._reply_to_login(authentication, authentication.start(initial))
 
     def _authenticate_further(self, raw: bytes) -> None:
         authentication, self._authentication = self._authentication, None
@@ -299,17 +300,18 @@ class Pop3Session(Pop3FaultInjector):
         if self._faults.active and self._is_struck(""):
             return
         if authentication is not None:
-            authentication.respond(raw.rstrip(b"\r\n") if raw is not OVERLONG else None)
-            self._go_on_with(authentication)
+            line = None if raw is OVERLONG else raw.rstrip(b"\r\n")
+            self._reply_to_login(authentication, authentication.respond(line))
 
-    def _go_on_with(self, authentication: Pop3Authentication) -> None:
-        answer = authentication.answer
-        if answer is None:
-            self._logged_in(authentication.login)
-            return
-        if answer.status == CHALLENGE:
+    def _reply_to_login(self, authentication: SaslLogin, step: SaslStep) -> None:
+        """Send the challenge, or end AUTH (RFC 5034 §4)."""
+        if step.challenge is not None:
             self._authentication = authentication
-        self._reply(answer)
+            self._reply(Pop3Reply(CHALLENGE, step.challenge))
+        elif step.reason is not None:
+            self._reply(refusal(step.reason, step.text))
+        else:
+            self._logged_in(step.login)
 
     def _logged_in(self, login: str) -> None:
         """Open the maildrop, for somebody who has proved who it is; empty for one who has not."""

@@ -19,9 +19,9 @@ from fakemail.events.kinds import KEPT, ClientBytes
 from fakemail.events.secrets import SecretDetector, mask_response
 from fakemail.faults.host_faults import HostFaults
 from fakemail.message.envelope import BodyType, Origin, Recipient
+from fakemail.protocol.sasl_login import SaslLogin, SaslStep
 from fakemail.smtp import replies
 from fakemail.smtp.arguments import options_of, path_of
-from fakemail.smtp.authentication import SmtpAuthentication
 from fakemail.smtp.backend import Backend, Receipt, SmtpRecorder
 from fakemail.smtp.body import ChunkReader, DataReader, LaxDataReader, has_bare_line_ends
 from fakemail.smtp.commands import (
@@ -93,7 +93,7 @@ class SmtpSession(SmtpFaultInjector):
         self._channel = channel
         self._extended = False
         self._errors = 0
-        self._authentication: SmtpAuthentication | None = None
+        self._authentication: SaslLogin | None = None
         self._suspicion = SecretDetector()
         self._origin: Origin | None = None  # made when it is needed and something in it has changed
 
@@ -332,19 +332,18 @@ class SmtpSession(SmtpFaultInjector):
         if self._channel is None and not personality.auth_in_clear:
             raise CommandRejected(replies.TLS_FIRST, Reason.TLS_REQUIRED)
         offered = self.profile.mechanisms(self._channel)
-        authentication = SmtpAuthentication.begin(
-            argument,
+        mechanism, _, initial = argument.partition(" ")
+        self._authentication = authentication = SaslLogin.begin(
+            mechanism,
             offered,
-            self._backend.credentials,
-            self._backend.chance,
+            self._backend,
             self.profile.host.name,
             self._channel,
-            anybody=personality.accept_any_login,
+            accept_any_login=personality.accept_any_login,
         )
         if authentication is None:
             raise no(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
-        self._authentication = authentication
-        self._say_authentication()
+        self._reply_to_login(authentication.start(initial))
 
     def _authenticate_further(self, raw: bytes) -> None:
         self._stage = Stage.SMTP_AUTH
@@ -358,19 +357,23 @@ class SmtpSession(SmtpFaultInjector):
             self._authentication = None
             raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if authentication is not None:
-            authentication.respond(raw.rstrip(b"\r\n") if raw is not OVERLONG else None)
-            self._say_authentication()
+            line = None if raw is OVERLONG else raw.rstrip(b"\r\n")
+            self._reply_to_login(authentication.respond(line))
 
-    def _say_authentication(self) -> None:
-        authentication = self._authentication
-        if authentication is None:
+    def _reply_to_login(self, step: SaslStep) -> None:
+        """Send the challenge, or end AUTH (RFC 4954 §4)."""
+        if step.challenge is not None:
+            self._reply(Reply(334, None, step.challenge))
             return
-        if authentication.reason is not None or authentication.login:
-            self._authentication = None
-            self.login = authentication.login
-            self._suspicion.is_awake = not self.login
-            self._origin = None
-        self._reply(authentication.reply, authentication.reason)
+        self._authentication = None
+        self.login = step.login
+        self._suspicion.is_awake = not step.login
+        self._origin = None
+        if step.reason is None:
+            self._reply(replies.AUTHENTICATED)
+        else:
+            detail = "AUTH" if step.reason is Reason.LINE_TOO_LONG else step.text
+            self._reply(replies.refusal(step.reason, detail), step.reason)
 
     # Mail transactions ---------------------------------------------------------------------------
 

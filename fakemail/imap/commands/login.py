@@ -1,99 +1,74 @@
-"""LOGIN and AUTHENTICATE: passwords, and SASL exchanges in IMAP's clothes (RFC 9051 §6.2, RFC 4959)."""
+"""LOGIN and AUTHENTICATE: passwords, and SASL exchanges in IMAP's form (RFC 9051 §6.2, RFC 4959)."""
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from fakemail.imap import capabilities
 from fakemail.imap.responses import AwaitContinuation, Completed, bad, no
 from fakemail.imap.syntax import commands
-from fakemail.sasl.exchange import (
-    Challenge,
-    CredentialStore,
-    ExchangeSucceeded,
-    ServerExchange,
-    ServerFacts,
-    Step,
-)
+from fakemail.protocol.sasl_login import NOT_BASE64, SaslLogin, SaslStep
 from fakemail.sasl.mechanisms import MECHANISMS
-from fakemail.sasl.server_mechanisms import ProbingCredentials, facts_of
 from fakemail.types.reason import Reason
 
 if TYPE_CHECKING:
     from fakemail.imap.session import ImapSession
 
 
-def login(session: ImapSession, command: commands.LoginCommand) -> Completed:
+def login(session: ImapSession, command: commands.LoginCommand) -> Completed | AwaitContinuation:
     """RFC 9051 §6.2.3."""
     if not capabilities.may_log_in(session.facts):
         # RFC 5530 §3
         raise no(Reason.TLS_REQUIRED, "LOGIN is disabled: use TLS first.", code="PRIVACYREQUIRED")
-    plain = MECHANISMS["PLAIN"].server(
-        _facts(session, stranger := ProbingCredentials(session.backend.credentials))
-    )
     name, password = command.username, command.password
-    if "\0" in name or "\0" in password or not name:
+    exchange = _begin(session, "PLAIN", ("PLAIN",))
+    if exchange is None or "\0" in name or "\0" in password or not name:
         raise _failed()
-    step = plain.start(f"\0{name}\0{password}".encode())
-    return _end(session, step, stranger)
+    return _take(session, exchange, exchange.start_with(f"\0{name}\0{password}".encode()))
 
 
 def authenticate(session: ImapSession, command: commands.Authenticate) -> Completed | AwaitContinuation:
     """RFC 9051 §6.2.2."""
     offered = capabilities.mechanisms(session.profile, session.channel)
-    mechanism = MECHANISMS.get(command.mechanism)
-    if mechanism is None or mechanism.name not in offered:
-        if mechanism is not None and session.channel is None and not offered:
+    exchange = _begin(session, command.mechanism, offered)
+    if exchange is None:
+        if command.mechanism in MECHANISMS and session.channel is None and not offered:
             raise no(
                 Reason.TLS_REQUIRED, "Authentication is disabled: use TLS first.", code="PRIVACYREQUIRED"
             )
         raise no(
             Reason.AUTH_MECHANISM, f"There is no mechanism {command.mechanism[:40]} here.", code="CANNOT"
         )
-    stranger = ProbingCredentials(session.backend.credentials)
-    exchange = mechanism.server(_facts(session, stranger))
-    return _take(session, exchange, stranger, exchange.start(command.initial))
+    return _take(session, exchange, exchange.start_with(command.initial))
 
 
-def _facts(session: ImapSession, credentials: CredentialStore) -> ServerFacts:
-    return facts_of(
+def _begin(session: ImapSession, mechanism: str, offered: tuple[str, ...]) -> SaslLogin | None:
+    host = session.profile.host
+    return SaslLogin.begin(
+        mechanism,
+        offered,
+        session.backend,
+        host.name,
         session.channel,
-        capabilities.mechanisms(session.profile, session.channel),
-        credentials=credentials,
-        chance=session.backend.chance,
-        host=session.profile.host.name,
+        accept_any_login=host.personality.accept_any_login,
     )
 
 
-def _take(
-    session: ImapSession, exchange: ServerExchange, stranger: ProbingCredentials, step: Step
-) -> Completed | AwaitContinuation:
-    if not isinstance(step, Challenge):
-        return _end(session, step, stranger)
-
-    def on_line(line: str) -> Completed | AwaitContinuation:
-        if line == "*":  # RFC 9051 §6.2.2: the client cancels
-            raise bad("Authentication cancelled.", reason=Reason.AUTH_CANCELLED)
-        try:
-            octets = binascii.a2b_base64(line.encode("latin-1"), strict_mode=True)
-        except binascii.Error:
-            raise bad("The response is not valid base64.") from None
-        return _take(session, exchange, stranger, exchange.respond(octets))
-
-    return AwaitContinuation(b64encode(step.data), on_line)
-
-
-def _end(session: ImapSession, step: Step, stranger: ProbingCredentials) -> Completed:
-    if isinstance(step, ExchangeSucceeded):
-        return _let_in(session, step.authorization_id)
-    anybody = session.profile.host.personality.accept_any_login
-    if isinstance(step, Challenge) or not (anybody and stranger.login) or step.protocol_error:
-        if not isinstance(step, Challenge) and step.protocol_error:
-            raise bad(f"Authentication failed: {step.text}.")
+def _take(session: ImapSession, exchange: SaslLogin, step: SaslStep) -> Completed | AwaitContinuation:
+    if step.challenge is not None:
+        return AwaitContinuation(
+            step.challenge.encode(),
+            lambda line: _take(session, exchange, exchange.respond(line.encode("latin-1"))),
+        )
+    if step.reason is None:
+        return _let_in(session, step.login)
+    if step.reason is Reason.AUTH_CANCELLED:
+        raise bad("Authentication cancelled.", reason=Reason.AUTH_CANCELLED)
+    if step.reason is Reason.AUTH_FAILED:
         raise _failed()
-    return _let_in(session, stranger.login)
+    if step.text == NOT_BASE64:
+        raise bad("The response is not valid base64.")
+    raise bad(f"Authentication failed: {step.text}.")
 
 
 def _let_in(session: ImapSession, login: str) -> Completed:
