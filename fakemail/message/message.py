@@ -14,7 +14,10 @@ from typing import NamedTuple
 from fakemail.errors import MailAssertionError
 from fakemail.message import otp
 from fakemail.message.addresses import NamedAddress, mailboxes
-from fakemail.message.arf_mdn import (
+from fakemail.message.headers import Headers, body_offset, message_ids, parse_date, split_fields
+from fakemail.message.html_text import HtmlText, Link, bare_links, read_html
+from fakemail.message.mime import Part, parse
+from fakemail.message.reports.arf_mdn import (
     ComplaintReport,
     DispositionReport,
     FailureReport,
@@ -22,12 +25,10 @@ from fakemail.message.arf_mdn import (
     read_disposition,
     read_failure,
 )
-from fakemail.message.delivery_report import DeliveryReport, read_report
-from fakemail.message.dmarc_report import DmarcReport, read_dmarc_report
-from fakemail.message.headers import Headers, body_offset, message_ids, parse_date, split_fields
-from fakemail.message.html_text import HtmlText, Link, bare_links, read_html
-from fakemail.message.mime import Part, parse
-from fakemail.message.tls_report import TlsReport, read_tls_report
+from fakemail.message.reports.bounce_styles import read_report
+from fakemail.message.reports.dmarc import DmarcReport, read_dmarc_report
+from fakemail.message.reports.dsn import DeliveryReport
+from fakemail.message.reports.tlsrpt import TlsReport, read_tls_report
 from fakemail.types.suggestions import Suggests
 
 

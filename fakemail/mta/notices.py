@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fakemail.errors import DeclarationError, nearest
 from fakemail.message.envelope import Recipient
-from fakemail.message.headers import body_offset
 from fakemail.message.message import MessageView
+from fakemail.message.reports import bounce_styles
+from fakemail.message.reports.arf_mdn import write_complaint, write_disposition
+from fakemail.message.reports.dsn import DeliveryStatusReport, DsnAction, RecipientStatus
 from fakemail.message.samples import Who, plain
 from fakemail.model.account import AutoReply
 from fakemail.model.host import BOUNCE_STYLES
 from fakemail.mta.inbound import auto_reply
-from fakemail.mta.outbound import bounce_styles
-from fakemail.mta.outbound.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, join
 from fakemail.types.address import Address, address
 from fakemail.types.reply import Reply
 from fakemail.types.suggestions import suggesting
@@ -116,35 +115,17 @@ def complaint(
     view = MessageView(raw)
     who = _who(recipient, view.to)
     number = _number(b"complaint", raw, repr((kind, str(who), host, is_redacted)).encode())
-    fields = [
-        f"Feedback-Type: {kind}",
-        "User-Agent: fakemail-feedback/1.0",
-        "Version: 1",
-        f"Original-Mail-From: <{view.sender}>",
-        *([] if is_redacted else [f"Original-Rcpt-To: <{who}>"]),
-        f"Arrival-Date: {format_datetime(date)}",
-        f"Reporting-MTA: dns; {host}",
-        f"Source-IP: {source_ip}",
-        f"Reported-Domain: {view.sender.rpartition('@')[2]}",
-    ]
-    enclosed = raw[: body_offset(raw)] if is_redacted else raw
-    enclosed_type = "text/rfc822-headers" if is_redacted else "message/rfc822"
-    text = f"This is an abuse report for a message that came from {source_ip}.\r\n"
-    rows = [
-        ("From", f"<complaints@{host}>"),
-        ("To", _text(to)),
-        ("Subject", f"FW: {view.subject}" if view.subject.isascii() else "FW: a message"),
-    ]
-    return _report(
-        "feedback-report",
-        "message/feedback-report",
-        rows,
-        text,
-        fields,
-        (enclosed_type, enclosed),
-        number=number,
+    return write_complaint(
+        raw,
+        sender=view.sender,
+        subject=view.subject,
+        kind=kind,
+        recipient=None if is_redacted else who,
+        to=_text(to),
         host=host,
+        source_ip=source_ip,
         date=date,
+        number=number,
     )
 
 
@@ -165,34 +146,16 @@ def disposition(
     view = MessageView(raw)
     who = _who(recipient, view.to)
     number = _number(b"disposition", raw, repr((str(who), what, is_automatic)).encode())
-    mode = "automatic-action/MDN-sent-automatically" if is_automatic else "manual-action/MDN-sent-manually"
-    fields = [
-        f"Reporting-UA: {who.domain}; fakemail reader",
-        f"Original-Recipient: rfc822; {who}",
-        f"Final-Recipient: rfc822; {who}",
-        *([f"Original-Message-ID: {view.message_id}"] if view.message_id else []),
-        f"Disposition: {mode}; {what}",
-    ]
-    words = {"displayed": "Read", "deleted": "Not read"}.get(what, what.capitalize())
-    text = (
-        f"The message that you sent to {who} was {what}.\r\nThat does not tell whether it was understood.\r\n"
-    )
-    rows = [
-        ("From", f"<{who}>"),
-        ("To", _text(to if to is not None else view.sender)),
-        ("Subject", f"{words}: {view.subject}" if view.subject.isascii() else f"{words}: your message"),
-        *([("In-Reply-To", view.message_id), ("References", view.message_id)] if view.message_id else []),
-    ]
-    return _report(
-        "disposition-notification",
-        "message/disposition-notification",
-        rows,
-        text,
-        fields,
-        ("text/rfc822-headers", raw[: body_offset(raw)]),
-        number=number,
-        host=who.domain,
+    return write_disposition(
+        raw,
+        subject=view.subject,
+        message_id=view.message_id,
+        recipient=who,
+        to=_text(to if to is not None else view.sender),
+        what=what,
+        is_automatic=is_automatic,
         date=date,
+        number=number,
     )
 
 
@@ -218,39 +181,6 @@ def out_of_office(
         now=date,
         message_id=f"<{number}@{who.domain}>",
     )
-
-
-def _report(
-    kind: str,
-    fields_type: str,
-    rows: list[tuple[str, str]],
-    text: str,
-    fields: list[str],
-    enclosed: tuple[str, bytes],
-    *,
-    number: str,
-    host: str,
-    date: datetime,
-) -> bytes:
-    """A multipart/report (RFC 6522): for people, for programs, and the message that it is about."""
-    boundary = f"=_{number}"
-    head = [
-        *rows,
-        ("Date", format_datetime(date)),
-        ("Message-ID", f"<{number}@{host}>"),
-        ("Auto-Submitted", "auto-replied"),
-        ("MIME-Version", "1.0"),
-        ("Content-Type", f'multipart/report; report-type={kind};\r\n\tboundary="{boundary}"'),
-    ]
-    octets = "".join(f"{name}: {value}\r\n" for name, value in head).encode("utf-8", "replace")
-    lines = "".join(f"{field}\r\n" for field in fields).encode("utf-8", "replace")
-    enclosed_type, content = enclosed
-    parts = [
-        b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode("utf-8", "replace"),
-        f"Content-Type: {fields_type}\r\n\r\n".encode() + lines,
-        f"Content-Type: {enclosed_type}\r\n\r\n".encode() + content,
-    ]
-    return octets + b"\r\n" + join(parts, boundary)
 
 
 def _raw(original: Original | None) -> bytes:

@@ -10,19 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.errors import ProtocolError
-from fakemail.message.arf_mdn import read_failure
-from fakemail.message.dmarc_report import read_dmarc_report
 from fakemail.message.mime import parse
-from fakemail.message.tls_report import read_tls_report
-from fakemail.model.transport_security import LONGEST_AGE, STS_MODES
-from fakemail.mta.reports.dmarc_report import (
+from fakemail.message.reports.arf_mdn import read_failure
+from fakemail.message.reports.dmarc import (
     AggregateReport,
     AggregateRow,
     DkimAuthResult,
     PolicyPublished,
+    read_dmarc_report,
     write,
 )
-from fakemail.mta.reports.tls_report import read_recipients
+from fakemail.message.reports.tlsrpt import read_recipients, read_tls_report
+from fakemail.model.transport_security import LONGEST_AGE, STS_MODES
 from fakemail.tls.dane import covers, read_tlsa
 from fakemail.tls.mta_sts import StsPolicy, read_id, read_policy, write_policy
 from fakemail.types.address import Address

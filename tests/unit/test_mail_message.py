@@ -456,7 +456,7 @@ def _report(groups: bytes) -> MessageView:
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
 def test_a_report_about_many_is_read_in_one_pass(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fakemail.message import delivery_report
+    from fakemail.message.reports import dsn
 
     searched = 0
 
@@ -469,8 +469,8 @@ def test_a_report_about_many_is_read_in_one_pass(end: bytes, monkeypatch: pytest
             searched += (len(content) if match is None else match.end()) - at
             return match
 
-    pattern = delivery_report._BLANK_LINES
-    monkeypatch.setattr(delivery_report, "_BLANK_LINES", Counting())
+    pattern = dsn._BLANK_LINES
+    monkeypatch.setattr(dsn, "_BLANK_LINES", Counting())
     groups = b"Reporting-MTA: dns; mx.test" + end * 3
     groups += (b"Final-Recipient: rfc822; a@b.test" + end + b"Action: failed" + end * 2) * 5_000
     mail = _report(groups)

@@ -12,20 +12,20 @@ from email.message import EmailMessage
 import pytest
 
 from fakemail.message import samples
-from fakemail.message.dmarc_report import DmarcRow, DmarcSignature
 from fakemail.message.message import MessageView
-from fakemail.mta.reports import dmarc_report
-from fakemail.mta.reports.dmarc_report import (
+from fakemail.message.reports.arf_mdn import AuthFailure, write_failure
+from fakemail.message.reports.dmarc import (
+    NAMESPACE,
     AggregateReport,
     AggregateRow,
-    AuthFailure,
     DkimAuthResult,
+    DmarcRow,
+    DmarcSignature,
     PolicyPublished,
     permission_name,
     read_destinations,
     to_xml,
     write,
-    write_failure,
 )
 from fakemail.types.address import Address
 
@@ -145,7 +145,7 @@ def zipped(text: str) -> bytes:
 )
 def test_reports_of_others(kind, pack):
     """With or without a namespace, packed in any way, alone or attached."""
-    text = to_xml(report()).replace(f' xmlns="{dmarc_report.NAMESPACE}"', "")
+    text = to_xml(report()).replace(f' xmlns="{NAMESPACE}"', "")
     main, _, sub = kind.partition("/")
     alone, attached = EmailMessage(), EmailMessage()
     alone.set_content(pack(text), main, sub)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from fakemail.message import mime
-from fakemail.message.delivery_report import read_report
 from fakemail.message.envelope import Envelope, Origin, Recipient
-from fakemail.mta.outbound.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, is_due, write
+from fakemail.message.reports.bounce_styles import read_report
+from fakemail.message.reports.dsn import DeliveryStatusReport, DsnAction, RecipientStatus, is_due, write
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from fakemail.message.message import MessageView
-from fakemail.message.tls_report import TlsFailure, TlsPolicyReport
-from fakemail.mta.reports.tls_report import (
+from fakemail.message.reports.tlsrpt import (
     AppliedPolicy,
     SessionCount,
+    TlsFailure,
     TlsFailureDetail,
+    TlsPolicyReport,
     TlsReportData,
     read_recipients,
     write,

@@ -14,11 +14,11 @@ from fakemail.events.kinds import Redirected
 from fakemail.message.envelope import Envelope, Recipient
 from fakemail.message.headers import Headers, body_offset, split_fields
 from fakemail.message.message import MessageView
+from fakemail.message.reports import dsn
 from fakemail.message.trace import prepend, return_path
 from fakemail.mta.inbound import auto_reply, mailing_lists
 from fakemail.mta.inbound.recipients import Resolution, resolve
 from fakemail.mta.inbound.srs import Srs
-from fakemail.mta.outbound import dsn
 from fakemail.mta.outbound.transfer import QueuedMessage, RecipientResult
 from fakemail.store.mailbox import INBOX
 from fakemail.store.message import Delivery, StoredMessage

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fakemail.clock import Job
 from fakemail.events.kinds import Deferred, Returned
 from fakemail.message.envelope import Envelope, Origin, Recipient
-from fakemail.mta.outbound import bounce_styles, dsn
+from fakemail.message.reports import bounce_styles, dsn
 from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, judge
 from fakemail.mta.outbound.transfer import MessageTransfer, QueuedMessage, RecipientResult
 from fakemail.types.address import NULL_PATH, Address

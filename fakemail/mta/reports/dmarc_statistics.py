@@ -12,16 +12,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fakemail.dns.records import LateRecord
-from fakemail.model.policy import Disposition
-from fakemail.mta.reports import dmarc_report
-from fakemail.mta.reports.daily_job import DailyJob
-from fakemail.mta.reports.dmarc_report import (
+from fakemail.message.reports import dmarc
+from fakemail.message.reports.arf_mdn import AuthFailure, write_failure
+from fakemail.message.reports.dmarc import (
     AggregateReport,
     AggregateRow,
-    AuthFailure,
     DkimAuthResult,
     PolicyPublished,
 )
+from fakemail.model.policy import Disposition
+from fakemail.mta.reports.daily_job import DailyJob
 from fakemail.policy.chain import NOTHING, PolicyDecision
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
@@ -113,7 +113,7 @@ class DmarcStatistics:
             for to in self._allowed(key.host, key.domain, record.rua, "rua"):
                 queue_id = internet.random.queue_id()
                 report = AggregateReport(key.host, published, to, since, until, queue_id, rows)
-                raw = internet.dkim_signer.as_host(key.host, dmarc_report.write(report))
+                raw = internet.dkim_signer.as_host(key.host, dmarc.write(report))
                 internet.send_report(key.host, queue_id, to, raw)
 
     def _tell(
@@ -140,7 +140,7 @@ class DmarcStatistics:
                 spf_record=self._spf_record(facts, row.spf_domain),
                 original=facts.content,
             )
-            raw = internet.dkim_signer.as_host(facts.host, dmarc_report.write_failure(failure))
+            raw = internet.dkim_signer.as_host(facts.host, write_failure(failure))
             internet.send_report(facts.host, queue_id, to, raw)
 
     def _spf_record(self, facts: TransactionFacts, domain: str) -> str:
@@ -158,12 +158,12 @@ class DmarcStatistics:
         traits = self._internet.world.hosts[host].personality
         discovery = Discovery(resolve, Method(traits.dmarc_discovery), traits.public_suffixes)
         found: list[Address] = []
-        for to in dmarc_report.read_destinations(uris):
+        for to in dmarc.read_destinations(uris):
             try:
                 if discovery.organization(to.domain) == discovery.organization(domain):
                     found.append(to)
                     continue
-                answer = resolve(dmarc_report.permission_name(domain, to.domain), "TXT")
+                answer = resolve(dmarc.permission_name(domain, to.domain), "TXT")
             except DnsFailed:
                 continue
             permissions = [text.decode("utf-8", "replace") for text in texts(answer)]
@@ -178,7 +178,7 @@ def _redirected(permission: str, tag: str, to: Address) -> list[Address]:
     for part in permission.split(";"):
         name, _, value = part.partition("=")
         if name.strip() == tag:
-            others = dmarc_report.read_destinations(each.strip() for each in value.split(","))
+            others = dmarc.read_destinations(each.strip() for each in value.split(","))
             same = [each for each in others if each.domain == to.domain]
             return same or [to]
     return [to]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from fakemail.dns.lookup import lookup
 from fakemail.message.headers import body_offset
+from fakemail.message.reports import tlsrpt
+from fakemail.message.reports.tlsrpt import AppliedPolicy, SessionCount, TlsFailureDetail
 from fakemail.mta.outbound.outbound_tls import StsState
 from fakemail.mta.outbound.tls_requirements import TlsRequirement
-from fakemail.mta.reports import tls_report
 from fakemail.mta.reports.daily_job import DailyJob
-from fakemail.mta.reports.tls_report import AppliedPolicy, SessionCount, TlsFailureDetail
 from fakemail.smtp.client import ClientTransaction
 from fakemail.tls import mta_sts as policies
 from fakemail.tls.dane import DaneFailure
@@ -70,7 +70,7 @@ class TlsrptSender:
 
     def is_wanted(self, domain: str) -> bool:
         """Whether the domain asks for reports; who is to get them is asked when they are sent."""
-        name = tls_report.record_of(domain).lower()
+        name = tlsrpt.record_of(domain).lower()
         return lookup(self._internet.zones, name, "TXT").kind == "NOERROR"
 
     def _due(self, since: datetime, until: datetime) -> None:
@@ -88,11 +88,11 @@ class TlsrptSender:
         until: datetime,
     ) -> None:
         internet = self._internet
-        answer = await internet.dns_client(host).query(tls_report.record_of(domain), "TXT")
-        for recipient in tls_report.read_recipients(answer.values()):
+        answer = await internet.dns_client(host).query(tlsrpt.record_of(domain), "TXT")
+        for recipient in tlsrpt.read_recipients(answer.values()):
             queue_id = internet.random.queue_id()
-            report = tls_report.TlsReportData(host, domain, recipient, since, until, queue_id, counts)
-            raw = internet.dkim_signer.as_host(host, tls_report.write(report))
+            report = tlsrpt.TlsReportData(host, domain, recipient, since, until, queue_id, counts)
+            raw = internet.dkim_signer.as_host(host, tlsrpt.write(report))
             internet.send_report(host, queue_id, recipient, raw)
 
 

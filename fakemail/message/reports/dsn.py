@@ -1,18 +1,26 @@
-"""Writes delivery status notifications (RFC 3464 in the form of RFC 6522), and decides who gets one (RFC 3461)."""
+"""Delivery status notifications (RFC 3464, RFC 6522): who gets one (RFC 3461), how they are written and read."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from enum import Enum
 from typing import Final
 
+from fakemail.message.addresses import split_addresses
+from fakemail.message.decoding import field_text
 from fakemail.message.envelope import Envelope, Recipient
-from fakemail.message.headers import body_offset
+from fakemail.message.headers import Headers, body_offset, split_fields
+from fakemail.message.mime import Part
 from fakemail.types.address import Address, NullPath
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
+from fakemail.types.suggestions import Suggests
+
+# Writing ---------------------------------------------------------------------------------------------
 
 
 class DsnAction(Enum):
@@ -246,3 +254,176 @@ def original(report: DeliveryStatusReport, *fields: str) -> bytes:
 def one_line(text: str) -> str:
     """Text without line ends."""
     return " ".join(text.split())
+
+
+# Reading ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientReport:
+    """What a report says about one recipient."""
+
+    recipient: str
+    """Its final address."""
+    action: str
+    """``failed``, ``delayed``, ``delivered``, ``relayed`` or ``expanded``."""
+    status: str
+    """The enhanced status code, such as ``5.1.1``."""
+    diagnostic: str = ""
+    """The words of the server that said no."""
+    remote: str = ""
+    """That server."""
+    original_recipient: str = ""
+    """The address that the sender used, if the report tells."""
+
+
+# RFC 3464 §2.1, RFC 6533 §3
+_STATUS_TYPES: Final = ("message/delivery-status", "message/global-delivery-status")
+_ORIGINAL_TYPES: Final = (
+    "message/rfc822",
+    "message/global",
+    "text/rfc822-headers",
+    "message/global-headers",
+)
+# RFC 6533 §3: utf-8-addr-xtext has EmbeddedUnicodeChar = %x5C.78 "{" HEXPOINT "}"
+_UNICODE: Final = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_BLANK_LINES: Final = re.compile(rb"\n(?:\r?\n)++")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport(Suggests):
+    """A delivery status notification. The plain attributes are those of its first recipient."""
+
+    reporting_host: str
+    envelope_id: str
+    recipients: tuple[RecipientReport, ...]
+    original_message_id: str
+    """Of the message that it is about, with brackets; empty if the report does not show it."""
+    is_standard: bool = True
+    """Whether it has a part for programs (RFC 3464); else this is what could be found in its text."""
+
+    @property
+    def action(self) -> str:
+        """See :class:`RecipientReport`."""
+        return self.recipients[0].action
+
+    @property
+    def status(self) -> str:
+        """See :class:`RecipientReport`."""
+        return self.recipients[0].status
+
+    @property
+    def recipient(self) -> str:
+        """See :class:`RecipientReport`."""
+        return self.recipients[0].recipient
+
+    @property
+    def diagnostic(self) -> str:
+        """See :class:`RecipientReport`."""
+        return self.recipients[0].diagnostic
+
+
+def is_other_report(root: Part) -> bool:
+    """Whether it says that it reports something else (RFC 6522 §3)."""
+    kind = root.parameters.get("report-type", "").lower()
+    return root.content_type == "multipart/report" and kind not in ("", "delivery-status")
+
+
+def read_standard(root: Part) -> DeliveryReport | None:
+    """The report of a message with a part for programs, ``None`` if it has none or names no recipient."""
+    # RFC 3464 §2: one part; programs that report for others put one behind the other.
+    each = [_groups(part.content) for part in _parts(root, *_STATUS_TYPES)]
+    recipients = tuple(
+        _recipient(group)
+        for groups in each
+        for group in groups
+        if "final-recipient" in group or "original-recipient" in group
+    )
+    if not recipients:
+        return None
+    whole = each[0][0] if each[0] else Headers(())
+    return DeliveryReport(
+        typed(whole, "reporting-mta"), text(whole, "original-envelope-id"), recipients, original_id(root)
+    )
+
+
+def report_groups(root: Part, *types: str) -> list[Headers]:
+    """The groups of fields in the part for programs of a report, none if it has no part of those types."""
+    found = next(_parts(root, *types), None)
+    return [] if found is None else _groups(found.content)
+
+
+def _parts(root: Part, *types: str) -> Iterator[Part]:
+    """The parts of those types, in whatever multiparts, but not those of enclosed messages."""
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if part.is_multipart:
+            waiting.extend(reversed(part.children))
+        elif part is not root and part.content_type in types:
+            yield part
+
+
+def original_id(root: Part) -> str:
+    """The Message-ID of the message that a report encloses, or ``""``."""
+    return _original_id(next(_parts(root, *_ORIGINAL_TYPES), None))
+
+
+def _groups(content: bytes) -> list[Headers]:
+    """The blocks of fields between blank lines."""
+    groups: list[Headers] = []
+    at, size = 0, len(content)
+    while at < size:
+        blank = _BLANK_LINES.search(content, at)
+        end = size if blank is None else blank.start() + 1
+        group = Headers(split_fields(content, at, end))
+        if group:
+            groups.append(group)
+        at = size if blank is None else blank.end()
+    return groups
+
+
+def _recipient(group: Headers) -> RecipientReport:
+    return RecipientReport(
+        address(group, "final-recipient") or address(group, "original-recipient"),
+        text(group, "action").partition(" ")[0].lower(),
+        text(group, "status").partition(" ")[0],
+        typed(group, "diagnostic-code"),
+        typed(group, "remote-mta"),
+        address(group, "original-recipient"),
+    )
+
+
+def text(group: Headers, name: str) -> str:
+    """The value of a field of a group, or ``""``."""
+    return (group.get(name) or "").strip()
+
+
+def typed(group: Headers, name: str) -> str:
+    """The value of a field of the form ``type; value``."""
+    kind, semicolon, value = text(group, name).partition(";")
+    return value.strip() if semicolon else kind
+
+
+def address(group: Headers, name: str) -> str:
+    """The value of a field of the form ``type; address``: without brackets, ``utf-8`` decoded (RFC 6533 §3)."""
+    kind, semicolon, _ = text(group, name).partition(";")
+    value = typed(group, name)
+    if "<" in value or "(" in value:
+        value = next((item.address for item in split_addresses(value) if item.domain), value.strip("<>"))
+    is_unicode = semicolon and kind.strip().lower() == "utf-8"
+    return _UNICODE.sub(_character, value) if is_unicode else value
+
+
+def _character(match: re.Match[str]) -> str:
+    point = int(match[1], 16)
+    return chr(point) if point <= 0x10FFFF and not 0xD800 <= point <= 0xDFFF else match[0]
+
+
+def _original_id(original: Part | None) -> str:
+    if original is None:
+        return ""
+    content = original.content.lstrip(b"\r\n")
+    headers = Headers(split_fields(content, 0, body_offset(content)))
+    first = headers.first("message-id")
+    return "" if first is None else field_text(first.raw).strip()

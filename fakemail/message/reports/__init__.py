@@ -1,0 +1,1 @@
+"""Reports by mail, each format written and read in one module."""
