@@ -64,7 +64,9 @@ def test_base_subjects(subject: str, base: str, is_reply: bool) -> None:
 
 
 @pytest.mark.parametrize("unit", ["[a]", "Re:", "[fwd:", "(fwd)", " [", "re [", "[fwd: [x]", "]", "re [x] "])
+@pytest.mark.timeout(20)
 def test_hostile_repetition_ends(unit: str) -> None:
-    # Would take hours if each step read the whole rest again.
-    assert len(base_subject(unit * 100_000)) <= len(unit) * 100_000
-    assert len(base_subject(unit * 100_000 + "]" * 100_000)) <= (len(unit) + 1) * 100_000
+    # Would take minutes if each step read the whole rest again.
+    times = 30_000
+    assert len(base_subject(unit * times)) <= len(unit) * times
+    assert len(base_subject(unit * times + "]" * times)) <= (len(unit) + 1) * times

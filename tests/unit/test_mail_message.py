@@ -263,6 +263,7 @@ def test_the_only_link() -> None:
         view("none").link()
 
 
+@pytest.mark.parametrize("size", [8_000_000, pytest.param(30_000_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("content_type", "piece", "most"),
     [
@@ -272,10 +273,12 @@ def test_the_only_link() -> None:
         ("text/plain", b"https://a.test/" + b"1" * 1000 + b"\r\n", MAX_READ // 1000),
     ],
 )
-def test_of_a_flood_of_links_the_beginning_is_read(content_type: str, piece: bytes, most: int) -> None:
-    mail = MessageView(f"Content-Type: {content_type}\r\n\r\n".encode() + piece * (30_000_000 // len(piece)))
+def test_of_a_flood_of_links_the_beginning_is_read(
+    content_type: str, piece: bytes, most: int, size: int
+) -> None:
+    mail = MessageView(f"Content-Type: {content_type}\r\n\r\n".encode() + piece * (size // len(piece)))
     assert most * 0.9 < len(mail.links) <= most
-    assert len(mail.html or mail.text) > 28_000_000
+    assert len(mail.html or mail.text) > size * 0.93
 
 
 def test_equal_links_are_one() -> None:
@@ -399,9 +402,10 @@ def test_malformed_messages_raise_nothing(raw: bytes) -> None:
         "<http://a\n",
     ],
 )
+@pytest.mark.timeout(20)
 def test_hostile_repetition_costs_no_more_than_its_length(piece: str) -> None:
-    # Anything quadratic would run into the time limit of the test run here.
-    text = piece * (300_000 // len(piece))
+    # Anything quadratic would run into the time limit here.
+    text = piece * (150_000 // len(piece))
     raw = (
         b"From: "
         + text.encode()
