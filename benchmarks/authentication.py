@@ -44,7 +44,7 @@ def checks() -> list[tuple[str, float]]:
         mail = bob.inbox.one()
         if (mail.auth.spf, mail.auth.dkim, mail.auth.dmarc) != ("pass", "pass", "pass"):
             raise SystemExit(f"nothing to measure: {mail.auth!r}")
-        internet = net.internet
+        internet = net._portal.simulation
         origin, content = mail.envelope.origin, as_it_came(mail.raw)
         spent: dict[str, list[float]] = {"spf": [], "dkim": [], "dmarc": []}
         for _ in range(ROUNDS):

@@ -231,7 +231,7 @@ def serve() -> None:
     with MailNet() as net:
         bob = net.account(USER, password=PASSWORD)
         bob.imap.server.configure(auth_in_clear=True)
-        store = net.internet.store.account(bob._address)
+        store = net._portal.simulation.store.account(bob._address)
 
         def fill(size: int) -> None:
             if store.find(str(size)) is not None:
@@ -246,7 +246,7 @@ def serve() -> None:
                 print(bob.imap.host, bob.imap.port, mx.host, mx.port, flush=True)
                 continue
             mail.extend(map(message, range(len(mail), int(line))))
-            net.call(lambda size=int(line): fill(size))  # type: ignore[misc]
+            net._portal.call(lambda size=int(line): fill(size))  # type: ignore[misc]
             print(flush=True)
 
 

@@ -21,10 +21,10 @@ from fakemail.api.blocklists import Blocklist
 from fakemail.api.dkim_signing import DkimKey
 from fakemail.api.dns import Dns
 from fakemail.api.faults import Fault, FaultPresets
+from fakemail.api.handles import Results
+from fakemail.api.messages import MessageQuery
 from fakemail.api.presets.dns import DnsPresets
-from fakemail.api.results import Results
 from fakemail.api.sweep import SweepReport
-from fakemail.api.wanted import MessageQuery
 from fakemail.events.journey import Journey
 from fakemail.faults import catalogue, context
 from fakemail.faults.actions.action import FaultAction

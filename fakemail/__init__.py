@@ -6,9 +6,11 @@ What is imported from here is public; everything else is private by its place an
 from typing import TYPE_CHECKING
 
 from fakemail import faults
-from fakemail.api.accounts import Account, AsyncAccount, AsyncInbox, Inbox
-from fakemail.api.hosts import Domain, Host
-from fakemail.api.lists import MailingList
+from fakemail.api.accounts import Account, AsyncAccount
+from fakemail.api.domains import Domain
+from fakemail.api.hosts import Host, Settings
+from fakemail.api.inboxes import AsyncInbox, Inbox
+from fakemail.api.mailing_lists import MailingList
 from fakemail.api.mailnet import AsyncMailNet, MailNet
 from fakemail.api.matchers import (
     HasAttachment,
@@ -23,7 +25,6 @@ from fakemail.api.matchers import (
 from fakemail.api.messages import Message
 from fakemail.api.namespaces import AsyncNamespace, Namespace
 from fakemail.api.redirection import Redirection
-from fakemail.api.settings import Settings
 from fakemail.errors import (
     BlockingCallInLoop,
     ClosedError,

@@ -34,7 +34,7 @@ def test_each_recipient_has_an_outcome(mailnet: MailNet) -> None:
 
 def test_the_second_mail_host_is_tried(mailnet: MailNet) -> None:
     bob = mailnet.account("bob@example.org")
-    first, _ = mailnet.domain("example.org").mx_hosts("mx1", "mx2")
+    first, _ = mailnet.domain("example.org").set_mx("mx1", "mx2")
     first.faults.refuse_connections()
 
     assert deliver(news(bob.address)) == {bob.address: "taken by mx2.example.org"}

@@ -19,16 +19,18 @@ def order(net: MailNet, send: Callable[..., None]) -> None:
 
 
 def test_who_gives_up_at_once_loses_nothing(mailnet: MailNet) -> None:
-    mailnet.sweep(lambda net: order(net, send_once), handles=NotSent, only="smtp.*-[45]yz").check()
+    mailnet.sweep(lambda net: order(net, send_once), expected_errors=NotSent, only="smtp.*-[45]yz").check()
 
 
 def test_who_just_tries_again_sends_some_twice(mailnet: MailNet) -> None:
-    report = mailnet.sweep(lambda net: order(net, send_stubbornly), handles=NotSent, only="smtp.end-*")
+    report = mailnet.sweep(
+        lambda net: order(net, send_stubbornly), expected_errors=NotSent, only="smtp.end-*"
+    )
     assert [outcome.name for outcome in report.mishandled] == ["smtp.end-lost-reply"]
 
 
 @pytest.mark.slow
-@pytest.mark.mailnet_sweep(handles=NotSent)
+@pytest.mark.mailnet_sweep(expected_errors=NotSent)
 def test_a_receipt_arrives(mailnet: MailNet) -> None:
     order(mailnet, send_carefully)
     mailnet.settle()

@@ -1,210 +1,29 @@
-"""Accounts and their mailboxes, in a blocking and an awaiting form that differ in their waits only."""
+"""Accounts, in a blocking and an awaited form that differ in their waits only."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from typing import Any, Generic, Self, TypeVar
 
-from fakemail.api.failures import ambiguous, missing, missing_event, unexpected
+from fakemail.api.domains import Domain
+from fakemail.api.failures import missing_event
 from fakemail.api.handles import Handle
-from fakemail.api.hosts import Domain, read_address
-from fakemail.api.messages import Message
+from fakemail.api.hosts import Settings
+from fakemail.api.inboxes import AsyncInbox, BaseInbox, Inbox
+from fakemail.api.portal import Portal
 from fakemail.api.presets.account import AccountPresets
-from fakemail.api.settings import Settings
-from fakemail.api.waits import arrive, require_blocking_allowed, watch
-from fakemail.api.wanted import MessageQuery, Wanted
+from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.errors import MailAssertionError
 from fakemail.events.kinds import CommandCompleted, Connected, Event
 from fakemail.events.transcript import transcript
-from fakemail.model.account import AccountSpec as DescribedAccount
-from fakemail.model.account import AutoReply, ForwardTo
+from fakemail.model.account import AccountSpec, AutoReply, ForwardTo
 from fakemail.store.mailbox import INBOX
 from fakemail.tls.authority import Leaf, process_authority
-from fakemail.types.address import Address
+from fakemail.types.address import Address, AddressLike, read_address
 from fakemail.types.stage import Stage
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from fakemail.api.mailnet import AnyNet
-
-_DELIVERIES = frozenset({Stage.DELIVER})
-
-
-class BaseInbox(Handle):
-    """The messages of one mailbox. Iterating, counting and its truth look at it as it is now: false while empty."""
-
-    def __init__(self, net: AnyNet, address: Address, name: str) -> None:
-        self._net = net
-        self._address = address
-        self.name = name
-        self._known: dict[int, Message] = {}
-
-    @property
-    def address(self) -> str:
-        """Whose it is."""
-        return str(self._address)
-
-    def messages(self) -> list[Message]:
-        """Its messages, oldest first."""
-        box = self._net.internet.store.find(self._address, self.name)
-        known = self._known
-        found = []
-        for stored in box.snapshot() if box is not None else ():
-            message = known.get(stored.uid)
-            if message is None or message._stored is not stored:
-                message = known[stored.uid] = Message(self._net, stored)
-            found.append(message)
-        return found
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is in it now. To be sure that nothing is on its way either, ``settle()`` first."""
-        return not self.messages()
-
-    def one(self, **query: Unpack[MessageQuery]) -> Message:
-        """The only message that fits everything given (``subject``, ``sender``, ``to``, ``matching``).
-
-        Raises :class:`~fakemail.errors.MailAssertionError` if there is none, or another.
-        """
-        __tracebackhide__ = True
-        wanted = Wanted.of(query)
-        messages = self.messages()
-        found = [message for message in messages if wanted.fits(message)]
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise MailAssertionError(missing(self._net, self, wanted, messages, None))
-        raise MailAssertionError(ambiguous(self, wanted, found))
-
-    def expect_empty(self) -> None:
-        """Insist that nothing is in it. Raises :class:`~fakemail.errors.MailAssertionError` with what is."""
-        __tracebackhide__ = True
-        messages = self.messages()
-        if messages:
-            raise MailAssertionError(unexpected(self, messages))
-
-    def put(self, message: bytes | str) -> Message:
-        """Put a message into the mailbox as if it had arrived, and return it. Line ends become CRLF."""
-        if not isinstance(message, str) and not hasattr(message, "__bytes__") and not _is_octets(message):
-            raise TypeError(f"a message is bytes or a text, header and body, not {message!r}.")
-        raw = message.encode() if isinstance(message, str) else bytes(message)
-        if b"\n" in raw.replace(b"\r\n", b""):
-            raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        internet = self._net.internet
-        return Message(self._net, self._net.call(lambda: internet.put(self._address, raw, self.name)))
-
-    def _matching(self, wanted: Wanted) -> list[Message]:
-        return [message for message in self.messages() if wanted.fits(message)]
-
-    def _await(self, wanted: Wanted, number: int, timeout: float | None) -> Future[list[Message] | None]:
-        def check() -> list[Message] | None:
-            found = self._matching(wanted)
-            return found if len(found) >= number else None
-
-        seconds = self._net.timeout if timeout is None else timeout
-        return watch(self._net.internet, self._net.thread, check, stages=_DELIVERIES, timeout=seconds)
-
-    def _judge_one(self, wanted: Wanted, found: list[Message] | None, timeout: float | None) -> Message:
-        __tracebackhide__ = True
-        if found is None:
-            raise MailAssertionError(self._timed_out(wanted, 1, timeout))
-        if len(found) > 1:
-            raise MailAssertionError(ambiguous(self, wanted, found))
-        return found[0]
-
-    def _judge(
-        self, wanted: Wanted, number: int, found: list[Message] | None, timeout: float | None
-    ) -> list[Message]:
-        __tracebackhide__ = True
-        if found is None:
-            raise MailAssertionError(self._timed_out(wanted, number, timeout))
-        return found
-
-    def _timed_out(self, wanted: Wanted, number: int, timeout: float | None) -> str:
-        seconds = self._net.timeout if timeout is None else timeout
-        return missing(self._net, self, wanted, self.messages(), seconds, number=number)
-
-    def __iter__(self) -> Iterator[Message]:
-        return iter(self.messages())
-
-    def __len__(self) -> int:
-        return len(self.messages())
-
-    def __getitem__(self, index: int) -> Message:
-        __tracebackhide__ = True
-        messages = self.messages()
-        try:
-            return messages[index]
-        except IndexError:
-            number = index + 1 if index >= 0 else -index
-            raise MailAssertionError(
-                missing(self._net, self, Wanted(), messages, None, number=number)
-            ) from None
-
-    def _name(self) -> str:
-        return f"{self.name} of {self._address.shown}"
-
-    def _state(self) -> str:
-        return f": {len(self)} messages"
-
-
-class Inbox(BaseInbox):
-    """A mailbox whose waits block."""
-
-    def wait_for_one(self, *, timeout: float | None = None, **query: Unpack[MessageQuery]) -> Message:
-        """Wait until a message is there that fits everything given, and return it.
-
-        What can be given is ``subject``, ``sender``, ``to`` (an account, an address) and ``matching``, a matcher.
-        ``timeout`` is in real seconds, by default that of the fake internet. Raises
-        :class:`~fakemail.errors.MailAssertionError` when time is up, or when several fit.
-        """
-        __tracebackhide__ = True
-        require_blocking_allowed("wait_for_one")
-        wanted = Wanted.of(query)
-        return self._judge_one(wanted, self._await(wanted, 1, timeout).result(), timeout)
-
-    def wait_for(
-        self, number: int, *, timeout: float | None = None, **query: Unpack[MessageQuery]
-    ) -> list[Message]:
-        """Wait until at least that many messages are there that fit, and return all that do, oldest first.
-
-        What can be given is as in :meth:`wait_for_one`.
-        """
-        __tracebackhide__ = True
-        require_blocking_allowed("wait_for")
-        wanted = Wanted.of(query)
-        return self._judge(wanted, number, self._await(wanted, number, timeout).result(), timeout)
-
-
-class AsyncInbox(BaseInbox):
-    """A mailbox whose waits are awaited, under asyncio or trio."""
-
-    async def wait_for_one(
-        self,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - part of the question, not a way to cancel it
-        **query: Unpack[MessageQuery],
-    ) -> Message:
-        """See :meth:`Inbox.wait_for_one`."""
-        __tracebackhide__ = True
-        wanted = Wanted.of(query)
-        return self._judge_one(wanted, await arrive(self._await(wanted, 1, timeout)), timeout)
-
-    async def wait_for(
-        self,
-        number: int,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - part of the question, not a way to cancel it
-        **query: Unpack[MessageQuery],
-    ) -> list[Message]:
-        """See :meth:`Inbox.wait_for`."""
-        __tracebackhide__ = True
-        wanted = Wanted.of(query)
-        return self._judge(wanted, number, await arrive(self._await(wanted, number, timeout)), timeout)
-
 
 _Box = TypeVar("_Box", bound=BaseInbox)
 
@@ -212,16 +31,16 @@ _Box = TypeVar("_Box", bound=BaseInbox)
 class BaseAccount(Handle, Generic[_Box]):
     """Somebody with a mailbox. Two handles on the same account are equal."""
 
-    _new_box: Callable[[AnyNet, Address, str], _Box]
+    _new_box: Callable[[Portal, Address, str], _Box]
 
-    def __init__(self, net: AnyNet, address: Address) -> None:
-        self._net = net
+    def __init__(self, portal: Portal, address: Address) -> None:
+        self._portal = portal
         self._address = address
         self._boxes: dict[str, _Box] = {}
 
     @property
-    def _described(self) -> DescribedAccount:
-        return self._net.internet.world.account(self._address)
+    def _spec(self) -> AccountSpec:
+        return self._portal.simulation.world.account(self._address)
 
     @property
     def address(self) -> str:
@@ -231,15 +50,15 @@ class BaseAccount(Handle, Generic[_Box]):
     @property
     def password(self) -> str:
         """Its password."""
-        return self._described.password
+        return self._spec.password
 
     @property
     def token(self) -> str:
         """An OAuth 2.0 access token that is good for it, for XOAUTH2 and OAUTHBEARER (RFC 7628)."""
-        if not self._described.tokens:
-            token = self._net.internet.random.token(32)
+        if not self._spec.tokens:
+            token = self._portal.simulation.random.token(32)
             self.configure(tokens=frozenset({token}))
-        return min(self._described.tokens)
+        return min(self._spec.tokens)
 
     @property
     def client_certificate(self) -> Leaf:
@@ -269,7 +88,7 @@ class BaseAccount(Handle, Generic[_Box]):
         octets that it may hold and ``quota_messages`` the messages, -1 for any number; mail beyond is
         refused with 452 4.2.2. With ``sent_copy`` the submission server puts what it sends into ``Sent``.
         """
-        world = self._net.internet.world
+        world = self._portal.simulation.world
         given = {
             "password": password,
             "may_send_as": None if may_send_as is None else frozenset(may_send_as),
@@ -283,11 +102,11 @@ class BaseAccount(Handle, Generic[_Box]):
                 changes[name] = None if limit == -1 else limit
 
         def change() -> None:
-            world.change_account(replace(self._described, **changes))
+            world.change_account(replace(self._spec, **changes))
             if quota is not None or quota_messages is not None:
-                self._net.internet.delivery_agent.limit(self._address)
+                self._portal.simulation.delivery_agent.limit(self._address)
 
-        self._net.call(change)
+        self._portal.call(change)
 
     def set_auto_reply(self, text: str | None, *, subject: str | None = None, days: int = 7) -> None:
         """Answer for its owner, who is away (RFC 3834); ``None`` for the text ends that.
@@ -303,11 +122,11 @@ class BaseAccount(Handle, Generic[_Box]):
         if not isinstance(days, int) or isinstance(days, bool) or days < 0:
             raise ValueError(f"days is a whole number from 0 on, not {days!r}.")
         reply = None if text is None else AutoReply(text, subject, days)
-        self._change_described(auto_reply=reply)
+        self._change(auto_reply=reply)
 
     def set_forwarding(
         self,
-        to: str | Address | BaseAccount[Any] | Sequence[str | Address | BaseAccount[Any]] | None,
+        to: AddressLike | Sequence[AddressLike] | None,
         *,
         keep_copy: bool = True,
         srs: bool = False,
@@ -321,24 +140,24 @@ class BaseAccount(Handle, Generic[_Box]):
         A Delivered-To field marks what was sent on, and what comes back with it is refused as a loop.
         """
         if to is None:
-            self._change_described(forward=None)
+            self._change(forward=None)
             return
-        several = [to] if isinstance(to, str | Address | BaseAccount) else to
+        several = to if isinstance(to, Sequence) and not isinstance(to, str) else [to]
         targets = tuple(read_address(each) for each in several)
-        self._change_described(forward=ForwardTo(targets, keep_copy, srs, arc))
+        self._change(forward=ForwardTo(targets, keep_copy, srs, arc))
 
-    def set_moved(self, to: str | Address | BaseAccount[Any] | None) -> None:
+    def set_moved(self, to: AddressLike | None) -> None:
         """Refuse its mail and tell the sender where its owner is now (551, RFC 5321 §3.4); ``None`` ends that."""
-        self._change_described(moved_to=None if to is None else read_address(to))
+        self._change(moved_to=None if to is None else read_address(to))
 
-    def _change_described(self, **changes: Any) -> None:
-        world = self._net.internet.world
-        self._net.call(lambda: world.change_account(replace(self._described, **changes)))
+    def _change(self, **changes: Any) -> None:
+        world = self._portal.simulation.world
+        self._portal.call(lambda: world.change_account(replace(self._spec, **changes)))
 
     @property
-    def domain(self) -> Domain:
+    def domain(self) -> Domain[Self]:
         """Its domain."""
-        return Domain(self._net, self._address.domain)
+        return Domain(self._portal, self._address.domain, type(self))
 
     @property
     def inbox(self) -> _Box:
@@ -349,8 +168,14 @@ class BaseAccount(Handle, Generic[_Box]):
         """The mailbox of that name."""
         box = self._boxes.get(name)
         if box is None:
-            box = self._boxes[name] = type(self)._new_box(self._net, self._address, name)
+            box = self._boxes[name] = type(self)._new_box(self._portal, self._address, name)
         return box
+
+    def folders(self) -> tuple[_Box, ...]:
+        """All its mailboxes that are there, INBOX first, the others in the order in which they were made."""
+        store = self._portal.simulation.store
+        names = self._portal.call(lambda: [box.name for box in store.account(self._address).mailboxes()])
+        return tuple(map(self.folder, names))
 
     @property
     def submission(self) -> Settings:
@@ -385,7 +210,7 @@ class BaseAccount(Handle, Generic[_Box]):
     @property
     def faults(self) -> AccountPresets:
         """What goes wrong for its owner where mail is read: nothing, unless it is asked for."""
-        return AccountPresets(self._net, self.domain.imap_host.name, str(self.address))
+        return AccountPresets(self._portal, self.domain.imap_host.name, str(self.address))
 
     def _reading(self, service: str) -> Settings:
         host = self.domain.imap_host
@@ -401,7 +226,7 @@ class BaseAccount(Handle, Generic[_Box]):
         All of them, or those of the protocols that are named; secrets masked.
         """
         prefixes = [name for name, wanted in (("imap", imap), ("pop3", pop3), ("submission", smtp)) if wanted]
-        internet = self._net.internet
+        internet = self._portal.simulation
         numbers = internet.past_connections_of(self._address)
         events = internet.log.events()
         if prefixes:
@@ -415,29 +240,28 @@ class BaseAccount(Handle, Generic[_Box]):
         return transcript([event for event in events if event.connection in numbers])
 
     def _until(self, stage: Stage, timeout: float | None) -> Future[list[Event] | None]:
-        internet = self._net.internet
+        internet = self._portal.simulation
 
         def check() -> list[Event] | None:
             numbers = internet.connections_of(self._address)
             events = [event for event in internet.log.events(stage) if event.connection in numbers]
             return (_idling(events) if stage is Stage.IMAP_IDLE else events) or None
 
-        seconds = self._net.timeout if timeout is None else timeout
-        return watch(internet, self._net.thread, check, stages={stage}, timeout=seconds)
+        return self._portal.watch(check, stages={stage}, timeout=timeout)
 
     def _judge_event(self, stage: Stage, found: list[Event] | None, timeout: float | None) -> Event:
         __tracebackhide__ = True
         if found:
             return found[-1]
-        seconds = self._net.timeout if timeout is None else timeout
-        numbers = self._net.internet.connections_of(self._address)
-        said = [event for event in self._net.internet.log.events() if event.connection in numbers]
-        raise MailAssertionError(missing_event(self._net, self.address, stage, said, seconds))
+        seconds = self._portal.timeout if timeout is None else timeout
+        numbers = self._portal.simulation.connections_of(self._address)
+        said = [event for event in self._portal.simulation.log.events() if event.connection in numbers]
+        raise MailAssertionError(missing_event(self._portal, self.address, stage, said, seconds))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseAccount):
             return NotImplemented
-        return self._net.is_one_with(other._net) and self._address == other._address
+        return self._portal is other._portal and self._address == other._address
 
     def __hash__(self) -> int:
         return hash(self._address)
@@ -480,10 +304,6 @@ class AsyncAccount(BaseAccount[AsyncInbox]):
         """See :meth:`Account.wait_for`."""
         __tracebackhide__ = True
         return self._judge_event(stage, await arrive(self._until(stage, timeout)), timeout)
-
-
-def _is_octets(value: object) -> bool:
-    return isinstance(value, bytes | bytearray | memoryview)
 
 
 def _idling(events: list[Event]) -> list[Event]:

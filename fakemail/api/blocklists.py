@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
 
+from fakemail.api.hosts import Host
+from fakemail.api.portal import Portal
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
@@ -16,10 +17,6 @@ from fakemail.types.domains import u_labels
 from fakemail.types.peer import is_ip_address
 from fakemail.types.suggestions import Suggests
 
-if TYPE_CHECKING:
-    from fakemail.api.hosts import Host
-    from fakemail.api.mailnet import AnyNet
-
 # RFC 5782 §5: what every list has so that it can be tested, and what no list may have.
 _TEST_POINTS = ("127.0.0.2", "::ffff:7f00:2", "test")
 
@@ -27,13 +24,13 @@ _TEST_POINTS = ("127.0.0.2", "::ffff:7f00:2", "test")
 class Blocklist(Suggests):
     """A zone that lists addresses, or domains. It is good or bad by who asks: ``dnsbl=``, ``rhsbl=``, ``dnswl=``."""
 
-    def __init__(self, net: AnyNet, zone: str) -> None:
+    def __init__(self, portal: Portal, zone: str) -> None:
         """It has the test points of RFC 5782 §5: ``127.0.0.2``, ``::FFFF:7F00:2`` and the domain ``test`` are on it."""
-        self._net = net
+        self._portal = portal
         self.zone = name_key(zone)
         if not self.zone:
             raise DeclarationError("a list needs a zone of its own, such as 'zen.example'.")
-        self._net.call(lambda: net.internet.ensure_zone(self.zone))
+        self._portal.call(lambda: portal.simulation.ensure_zone(self.zone))
         missing = [each for each in _TEST_POINTS if not self._has(each)]
         self._put(missing, "for tests", "127.0.0.2")
 
@@ -57,14 +54,14 @@ class Blocklist(Suggests):
 
     def remove(self, *entries: str | Host) -> Blocklist:
         """Take entries off it."""
-        zones = self._net.internet.zones
+        zones = self._portal.simulation.zones
         names = [self._entry(name) for entry in entries for name in self._names(entry)]
 
         def remove() -> None:
             for name in names:
                 zones.remove(name)
 
-        self._net.call(remove)
+        self._portal.call(remove)
         return self
 
     def __contains__(self, entry: str | Host) -> bool:
@@ -88,17 +85,17 @@ class Blocklist(Suggests):
         )
 
     def _has(self, name: str) -> bool:
-        return bool(self._net.call(lambda: self._net.internet.zones.records(self._entry(name), "A")))
+        return bool(self._portal.call(lambda: self._portal.simulation.zones.records(self._entry(name), "A")))
 
     def _put(self, names: list[str], reason: str, code: str) -> None:
-        zones = self._net.internet.zones
+        zones = self._portal.simulation.zones
 
         def put() -> None:
             for name in map(self._entry, names):
                 zones.replace(name, "A", [record(name, "A", code)])
                 zones.replace(name, "TXT", [record(name, "TXT", txt(reason))])
 
-        self._net.call(put)
+        self._portal.call(put)
 
     def __repr__(self) -> str:
         return f"<Blocklist {u_labels(self.zone)}>"

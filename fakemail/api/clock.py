@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from datetime import MAXYEAR, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from fakemail.api.handles import Handle
+from fakemail.api.portal import Portal
 from fakemail.api.waits import arrive, require_blocking_allowed
-
-if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
 
 
 class BaseClock(Handle):
     """What both faces have in common."""
 
-    def __init__(self, net: AnyNet) -> None:
-        self._net = net
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
 
     def now(self) -> datetime:
         """The present time, in UTC."""
-        return self._net.internet.clock.now()
+        return self._portal.simulation.clock.now()
 
     def _forward(self, span: object) -> timedelta:
         """A span that the clock can go, or an error for who called."""
@@ -60,7 +57,7 @@ class Clock(BaseClock):
         __tracebackhide__ = True
         require_blocking_allowed("clock.advance")
         span = self._forward(span)
-        self._net.perform(self._net.internet.advance(span, patience=self._net.timeout))
+        self._portal.perform(self._portal.simulation.advance(span, patience=self._portal.timeout))
 
 
 class AsyncClock(BaseClock):
@@ -70,5 +67,5 @@ class AsyncClock(BaseClock):
         """See :meth:`Clock.advance`."""
         __tracebackhide__ = True
         span = self._forward(span)
-        work = self._net.internet.advance(span, patience=self._net.timeout)
-        await arrive(self._net.thread.start(work))
+        work = self._portal.simulation.advance(span, patience=self._portal.timeout)
+        await arrive(self._portal.thread.start(work))

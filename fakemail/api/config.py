@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from fakemail.api import fault_tables
-from fakemail.api.hosts import Domain
+from fakemail.api.accounts import Account
+from fakemail.api.dns import Dns
+from fakemail.api.domains import Domain
+from fakemail.api.portal import Portal
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
@@ -33,10 +36,9 @@ from fakemail.model.transport_security import Signed
 from fakemail.runtime.option_words import spelled, unknown_words
 from fakemail.tls import mta_sts
 from fakemail.zones import tls_policy_records
-from fakemail.zones.zone_provisioning import INFRASTRUCTURE, ZoneProvisioning
+from fakemail.zones.zone_provisioning import ZoneProvisioning, is_infrastructure
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
     from fakemail.runtime.simulation import Simulation
 
 Config: TypeAlias = str | Path | Description
@@ -63,15 +65,15 @@ def load(config: Config) -> Description:
     return read_toml(text, source=str(config), unknown_words=unknown_words)
 
 
-def apply(net: AnyNet, description: Description) -> None:
+def apply(portal: Portal, description: Description) -> None:
     """Declare everything of a description in a fake internet that has just started.
 
     Raises one :class:`~fakemail.errors.DeclarationError` with all that cannot be, by line.
     """
     problems = Problems(description.source)
-    internet = net.internet
+    internet = portal.simulation
     description = _with_known_hidden(description, problems)
-    net.call(
+    portal.call(
         lambda: declare(
             internet.world,
             description,
@@ -81,16 +83,16 @@ def apply(net: AnyNet, description: Description) -> None:
     )
     _check_records(description, problems)
     problems.raise_all()
-    net.perform(_run(net))
-    _publish(net, description, problems)
+    portal.perform(_run(portal))
+    _publish(portal, description, problems)
     for entry in description.faults:
         with problems.at(entry.where):
-            fault_tables.declare(net, entry.table)
+            fault_tables.declare(portal, entry.table)
     problems.raise_all()
 
 
-async def _run(net: AnyNet) -> None:
-    internet = net.internet
+async def _run(portal: Portal) -> None:
+    internet = portal.simulation
     for domain in tuple(internet.world.domains.values()):
         await internet.run_domain(domain)
     for host in tuple(internet.world.hosts.values()):
@@ -125,37 +127,38 @@ def _check_records(description: Description, problems: Problems) -> None:
             read_zone_text(text, name_key(origin or "."), DEFAULT_TTL)
 
 
-def _publish(net: AnyNet, description: Description, problems: Problems) -> None:
+def _publish(portal: Portal, description: Description, problems: Problems) -> None:
+    dns = Dns(portal)
     for domain in description.domains:
         with problems.at(domain.where):
-            handle = Domain(net, domain.name).publish(spf=domain.spf, dmarc=domain.dmarc)
+            handle = Domain(portal, domain.name, Account).publish(spf=domain.spf, dmarc=domain.dmarc)
             if domain.broken:
                 handle.add_auth_flaw(*domain.broken)
     for text, origin, where in _zone_texts(description):
         with problems.at(where):
-            net.dns.zone_text(text, origin=origin)
+            dns.zone_text(text, origin=origin)
     for entry in description.records:
         with problems.at(entry.where):
-            put = net.dns.replace if entry.replace else net.dns.add
+            put = dns.replace if entry.replace else dns.add
             put(entry.name, entry.type, *entry.values, ttl=entry.ttl)
-    _secure(net, description, problems)
+    _secure(portal, description, problems)
 
 
-def _secure(net: AnyNet, description: Description, problems: Problems) -> None:
+def _secure(portal: Portal, description: Description, problems: Problems) -> None:
     """Policies and signatures come last: a TLSA record that was written down goes before the usual one."""
     for domain in description.domains:
         with problems.at(domain.where):
             if domain.mta_sts is not None:
-                net.perform(tls_policy_records.publish_sts(net.internet, domain.name, domain.mta_sts))
+                portal.perform(tls_policy_records.publish_sts(portal.simulation, domain.name, domain.mta_sts))
             if domain.dnssec is not False:
-                Domain(net, domain.name).enable_dnssec(flaw=_flaw(domain.dnssec))
+                Domain(portal, domain.name, Account).enable_dnssec(flaw=_flaw(domain.dnssec))
     for zone in description.zones:
         if zone.dnssec is not False:
             with problems.at(zone.where):
-                net.dns.enable_dnssec(zone.name, flaw=_flaw(zone.dnssec))
+                Dns(portal).enable_dnssec(zone.name, flaw=_flaw(zone.dnssec))
         if zone.allow_transfer:
             with problems.at(zone.where):
-                net.dns.allow_transfer(zone.name, *zone.allow_transfer)
+                Dns(portal).allow_transfer(zone.name, *zone.allow_transfer)
 
 
 def _flaw(signed: Signed) -> str | None:
@@ -171,12 +174,12 @@ def _zone_texts(description: Description) -> Iterator[tuple[str, str | None, str
             yield domain.zone, domain.name, domain.where
 
 
-def write_down(net: AnyNet) -> Description:
+def write_down(portal: Portal, *, seed: int, grease: bool | str) -> Description:
     """Describe a fake internet as it is now, without its own machinery and without the mail in it."""
 
     def look() -> Description:
-        internet = net.internet
-        whole = describe(internet.world, records=_unusual(net), seed=net.seed)
+        internet = portal.simulation
+        whole = describe(internet.world, records=_unusual(portal), seed=seed)
         signed = {
             origin: zone.signer.flaw or True
             for origin in internet.zones.origins()
@@ -191,13 +194,13 @@ def write_down(net: AnyNet) -> Description:
             tuple(
                 replace(each, dnssec=signed.pop(each.name, False))
                 for each in whole.domains
-                if not _is_ours(each.name)
+                if not is_infrastructure(each.name)
             ),
-            tuple(each for each in whole.hosts if not _is_ours(each.name)),
-            tuple(each for each in whole.accounts if not _is_ours(each.address.domain)),
+            tuple(each for each in whole.hosts if not is_infrastructure(each.name)),
+            tuple(each for each in whole.accounts if not is_infrastructure(each.address.domain)),
             whole.records,
             seed=whole.seed,
-            grease=net.grease or None,
+            grease=grease or None,
             lists=whole.lists,
             zones=tuple(
                 ZoneEntry(
@@ -212,16 +215,12 @@ def write_down(net: AnyNet) -> Description:
             ),
         )
 
-    return net.call(look)
+    return portal.call(look)
 
 
-def _is_ours(name: str) -> bool:
-    return name == INFRASTRUCTURE or name.endswith(f".{INFRASTRUCTURE}")
-
-
-def _unusual(net: AnyNet) -> Iterator[RecordEntry]:
+def _unusual(portal: Portal) -> Iterator[RecordEntry]:
     """The records that differ from those that the world has without being asked."""
-    internet = net.internet
+    internet = portal.simulation
     usual = Zones()
     naming = ZoneProvisioning(internet.world, usual, internet.keys)
     for origin in internet.zones.origins():
@@ -240,7 +239,7 @@ def _unusual(net: AnyNet) -> Iterator[RecordEntry]:
             continue
         if _is_secured(internet, name, type, records):
             continue
-        if _is_ours(name) or set(records) == set(have.get((name, type), ())):
+        if is_infrastructure(name) or set(records) == set(have.get((name, type), ())):
             continue
         yield from _entries(name, type, records)
 

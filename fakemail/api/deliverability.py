@@ -1,4 +1,4 @@
-"""``mailnet.deliverability()``: what receivers of every kind would say of a message, without sending it."""
+"""``mailnet.deliverability()``: the verdicts of large receivers on a message, without sending it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from contextlib import suppress
 from email.message import Message as StandardMessage
 from typing import TYPE_CHECKING, Any
 
-from fakemail.api.dkim_signing import read_octets
-from fakemail.api.hosts import Host, read_address
+from fakemail.api.dkim_signing import message_bytes
+from fakemail.api.hosts import Host, smarthost_settings
 from fakemail.api.messages import Message
+from fakemail.api.portal import Portal
 from fakemail.dns.lookup import LookupAnswer, failure, lookup
 from fakemail.dns.names import name_key
 from fakemail.errors import DeclarationError
@@ -17,65 +18,45 @@ from fakemail.message.message import MessageView
 from fakemail.message.trace import complete
 from fakemail.model.content_rules import USUAL_RULES, read_rules
 from fakemail.policy.transaction_facts import TransactionFacts
-from fakemail.types.address import NULL_PATH, Address, Path
+from fakemail.types.address import NULL_PATH, Address, AddressLike, Path, read_address
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
-from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
-    from fakemail.api.accounts import BaseAccount
-    from fakemail.api.mailnet import AnyNet
     from fakemail.policy.deliverability import Deliverability
 
 # What our own hosts speak when they send.
 _TLS = Channel("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
-class Foreseeing(Suggests):
-    """What a fake internet can tell about mail that nobody has sent yet."""
+def deliverability(
+    portal: Portal,
+    message: Message | StandardMessage | bytes | str,
+    *,
+    sender: AddressLike | None,
+    via: str | Host | None,
+    transactional: bool,
+    rules: Mapping[str, Any] | None,
+) -> Deliverability:
+    """The report of ``mailnet.deliverability()``."""
+    from fakemail.policy.deliverability import report
 
-    @property
-    def _net(self) -> AnyNet:
-        raise NotImplementedError
-
-    def deliverability(
-        self,
-        message: Message | StandardMessage | bytes | str,
-        *,
-        sender: str | Address | BaseAccount[Any] | None = None,
-        via: str | Host | None = None,
-        transactional: bool = False,
-        rules: Mapping[str, Any] | None = None,
-    ) -> Deliverability:
-        """What large receivers and content filters would say of a message: refused by whom, and why.
-
-        A delivered message is judged as it came. Any other is judged as if ``sender``, by default its author, had
-        handed it to the submission host of that domain, which completes and signs it, and it were sent on from there;
-        ``via`` names another host that sends. ``transactional`` mail, such as a
-        receipt, needs no way to unsubscribe. ``rules`` are those of the checks of content, as in
-        ``domain.policy(content_rules=...)``. Raises :class:`~fakemail.errors.DeclarationError` for a message without
-        an author unless ``sender`` or ``via`` is given, and :class:`~fakemail.errors.UnknownNameError` for a host that
-        is not there.
-        """
-        from fakemail.policy.deliverability import report
-
-        net = self._net
-        facts, sent = _received(net, message) if isinstance(message, Message) else (None, "")
-        if facts is None:
-            facts, sent = _submitted(net, message, sender, via)
-        return net.call(
-            lambda: report(
-                facts,
-                facts.authentication,
-                message=f"{facts.message.subject!r} from {facts.message.sender or 'nobody'}",
-                sent=sent,
-                rules=USUAL_RULES if rules is None else read_rules(rules, where="rules: "),
-                transactional=transactional,
-            )
+    facts, sent = _received(portal, message) if isinstance(message, Message) else (None, "")
+    if facts is None:
+        facts, sent = _submitted(portal, message, sender, via)
+    return portal.call(
+        lambda: report(
+            facts,
+            facts.authentication,
+            message=f"{facts.message.subject!r} from {facts.message.sender or 'nobody'}",
+            sent=sent,
+            rules=USUAL_RULES if rules is None else read_rules(rules, where="rules: "),
+            transactional=transactional,
         )
+    )
 
 
-def _received(net: AnyNet, message: Message) -> tuple[TransactionFacts | None, str]:
+def _received(portal: Portal, message: Message) -> tuple[TransactionFacts | None, str]:
     """A delivered message as its host saw it; none for one that the test put into a mailbox."""
     envelope, host = message.envelope, message.received_by
     if envelope is None or host is None:
@@ -85,7 +66,7 @@ def _received(net: AnyNet, message: Message) -> tuple[TransactionFacts | None, s
         host.name,
         origin.peer,
         message.received_at,
-        _Questions(net),
+        _Questions(portal),
         helo=origin.helo,
         channel=Channel(origin.tls, origin.cipher) if origin.tls else None,
         sender=envelope.sender,
@@ -104,13 +85,13 @@ def _as_it_came(message: Message) -> bytes:
 
 
 def _submitted(
-    net: AnyNet,
+    portal: Portal,
     message: Message | StandardMessage | bytes | str,
-    sender: str | Address | BaseAccount[Any] | None,
+    sender: AddressLike | None,
     via: str | Host | None,
 ) -> tuple[TransactionFacts, str]:
     """A message as the first mail host would see it that the sending host connects to."""
-    raw = message.raw if isinstance(message, MessageView) else read_octets(message)
+    raw = message.raw if isinstance(message, MessageView) else message_bytes(message)
     author = MessageView(raw).sender
     path: Path = NULL_PATH
     if sender is not None:
@@ -118,18 +99,18 @@ def _submitted(
     elif author:
         with suppress(DeclarationError):  # an author whose address is none can have no mail returned
             path = read_address(author)
-    host = _sending_host(net, path, via)
-    internet = net.internet
+    host = _sending_host(portal, path, via)
+    internet = portal.simulation
     described = internet.world.host(host.name)
     now = internet.clock.now()
     if any(name.startswith("submission") for name in host.services):
         raw = complete(raw, date=now, message_id=f"<deliverability@{host.name}>")
-        raw = net.call(lambda: internet.dkim_signer.submitted(host.name, raw))
+        raw = portal.call(lambda: internet.dkim_signer.submitted(host.name, raw))
     facts = TransactionFacts(
         host.name,
         Peer(described.ipv4, 0, host.name),
         now,
-        _Questions(net),
+        _Questions(portal),
         helo=host.name,
         channel=None if described.personality.sending_tls == "none" else _TLS,
         sender=path,
@@ -138,23 +119,26 @@ def _submitted(
     return facts, f"as if sent by {host.name} [{described.ipv4}]"
 
 
-def _sending_host(net: AnyNet, sender: Path, via: str | Host | None) -> Host:
+def _sending_host(portal: Portal, sender: Path, via: str | Host | None) -> Host:
+    world = portal.simulation.world
     if via is not None:
-        return via if isinstance(via, Host) else net.find_host(via)
+        return via if isinstance(via, Host) else Host(portal, world.host(via).name)
     if not isinstance(sender, Address):
         raise DeclarationError(
             "the message has no author whose address can be read; say who sends it, sender='news@example.com', or "
             "which host, via='smtp.example.com'."
         )
-    domain = net.internet.world.domains.get(sender.domain)
-    return net.submission.server if domain is None else net.find_host(domain.submission_host)
+    domain = world.domains.get(sender.domain)
+    if domain is None:
+        return smarthost_settings(portal, "submission").server
+    return Host(portal, domain.submission_host)
 
 
 class _Questions:
     """Asks the DNS as it is now, and leaves no trace: nobody has sent anything."""
 
-    def __init__(self, net: AnyNet) -> None:
-        self._zones = net.internet.zones
+    def __init__(self, portal: Portal) -> None:
+        self._zones = portal.simulation.zones
 
     def __call__(self, name: str, type: str) -> LookupAnswer:
         try:

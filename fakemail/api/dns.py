@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakemail.api.handles import Handle
-from fakemail.api.results import Results
+from fakemail.api.handles import Handle, HasName, Results
+from fakemail.api.portal import Portal
 from fakemail.dns.names import ancestors, name_key, parent_of
 from fakemail.dns.records import Record, record
 from fakemail.errors import DeclarationError, nearest
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     import dns.resolver
 
     from fakemail.api.blocklists import Blocklist
-    from fakemail.api.hosts import Host
-    from fakemail.api.mailnet import AnyNet
     from fakemail.api.presets.dns import DnsPresets
 
 
 class Dns(Handle):
     """The zones of the fake internet and its name server."""
 
-    def __init__(self, net: AnyNet) -> None:
-        self._net = net
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
 
     def _name(self) -> str:
         return "Dns"
@@ -38,19 +36,19 @@ class Dns(Handle):
     @property
     def host(self) -> str:
         """The loopback address of the name server."""
-        return self._net.internet.dns.address
+        return self._portal.simulation.dns.address
 
     @property
     def port(self) -> int:
         """Its port, the same for UDP and TCP."""
-        return self._net.internet.dns.port
+        return self._portal.simulation.dns.port
 
     @property
     def faults(self) -> DnsPresets:
         """What goes wrong with its answers: nothing, unless it is asked for."""
         from fakemail.api.presets.dns import DnsPresets
 
-        return DnsPresets(self._net)
+        return DnsPresets(self._portal)
 
     def add(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
         """Publish records beside those that are there. A zone is made where none is.
@@ -60,10 +58,10 @@ class Dns(Handle):
         Raises :class:`~fakemail.errors.DeclarationError` for what is no record.
         """
         new = [record(name, type, value, ttl=ttl) for value in values]
-        self._net.call(lambda: self._put(name, new))
+        self._portal.call(lambda: self._put(name, new))
 
     def _put(self, name: str, records: list[Record]) -> None:
-        internet = self._net.internet
+        internet = self._portal.simulation
         if records and internet.zones.zone_of(records[0].name) is None:
             internet.ensure_zone(_zone_for(records[0].name))
         internet.zones.add(*records)
@@ -73,22 +71,22 @@ class Dns(Handle):
         new = [record(name, type, value, ttl=ttl) for value in values]
 
         def put() -> None:
-            self._net.internet.zones.remove(name, type)
+            self._portal.simulation.zones.remove(name, type)
             self._put(name, new)
 
-        self._net.call(put)
+        self._portal.call(put)
 
     def remove(self, name: str, type: str | None = None) -> None:
         """Take records away: all of a name, or those of one type."""
-        self._net.call(lambda: self._net.internet.zones.remove(name, type))
+        self._portal.call(lambda: self._portal.simulation.zones.remove(name, type))
 
     def zone_text(self, text: str, *, origin: str | None = None) -> None:
         """Publish the records of a zone file (RFC 1035 §5)."""
-        self._net.call(lambda: self._net.internet.zones.load_text(text, origin=origin))
+        self._portal.call(lambda: self._portal.simulation.zones.load_text(text, origin=origin))
 
     def records(self, name: str, type: str | None = None) -> tuple[str, ...]:
         """The records of a name, in zone-file form."""
-        return self._net.call(lambda: tuple(map(str, self._net.internet.zones.records(name, type))))
+        return self._portal.call(lambda: tuple(map(str, self._portal.simulation.zones.records(name, type))))
 
     def enable_dnssec(self, zone: str, *, flaw: str | None = None) -> None:
         """Sign a zone with DNSSEC, whose records are signed from now on; it is made if it is not there.
@@ -97,20 +95,20 @@ class Dns(Handle):
         ``"bogus"`` or ``"missing_signature"``: validation fails, so this name server answers SERVFAIL, and the
         data only to those who set CD. Signing again makes a new key. See ``domain.enable_dnssec()``.
         """
-        self._net.call(lambda: self._net.internet.enable_dnssec(name_key(zone), flaw))
+        self._portal.call(lambda: self._portal.simulation.enable_dnssec(name_key(zone), flaw))
 
     def disable_dnssec(self, zone: str) -> None:
         """Take the signatures of a zone away, and the DS record above it."""
-        self._net.call(lambda: self._net.internet.zones.unsign(zone))
+        self._portal.call(lambda: self._portal.simulation.zones.unsign(zone))
 
-    def allow_transfer(self, zone: str, *clients: str | Host) -> None:
+    def allow_transfer(self, zone: str, *clients: str | HasName) -> None:
         """Let some clients have all of a zone by AXFR over TCP (RFC 5936), and no others; none by default.
 
         A client is a host or its name (``"app"`` for the program under test), an address, a network, or ``"*"`` for
         everybody. Without clients it ends. Raises :class:`~fakemail.errors.UnknownNameError` for what is no zone.
         """
         names = [each if isinstance(each, str) else each.name for each in clients]
-        self._net.call(lambda: self._net.internet.zones.allow_transfer(zone, names))
+        self._portal.call(lambda: self._portal.simulation.zones.allow_transfer(zone, names))
 
     def trust_anchor(self, *zones: str, form: str = "bind") -> str:
         """The public keys of signed zones, of all unless some are named, as the text of a trust anchor file.
@@ -119,7 +117,7 @@ class Dns(Handle):
         (DNSKEY records, as unbound's ``trust-anchor-file`` reads them).
         Raises :class:`~fakemail.errors.DeclarationError` for a zone that is not signed.
         """
-        known = {key.name: key for key in self._net.call(lambda: self._net.internet.zones.keys())}
+        known = {key.name: key for key in self._portal.call(lambda: self._portal.simulation.zones.keys())}
         keys = []
         for zone in map(name_key, zones) if zones else known:
             if zone not in known:
@@ -142,14 +140,14 @@ class Dns(Handle):
         """A list of addresses or domains in the DNS (RFC 5782), made if it is not there; see :class:`Blocklist`."""
         from fakemail.api.blocklists import Blocklist
 
-        return Blocklist(self._net, zone)
+        return Blocklist(self._portal, zone)
 
     def queries(self, *, name: str | None = None, type: str | None = None) -> Results[Query]:
         """The questions that were asked, with their answers, oldest first."""
         wanted = a_labels(name) if name is not None else None
         found = [
             event
-            for event in self._net.internet.log.events(Stage.DNS_QUERY)
+            for event in self._portal.simulation.log.events(Stage.DNS_QUERY)
             if isinstance(event, Query)
             and wanted in (None, event.name)
             and (type is None or event.type == type.upper())

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from fakemail.api.settings import Settings
 
-Style: TypeAlias = Callable[["Settings"], dict[str, str]]
+class ConnectionValues(NamedTuple):
+    """What a program has to know to reach a server."""
+
+    host: str
+    port: int
+    security: str
+    username: str
+    password: str
 
 
-def _django(settings: Settings) -> dict[str, str]:
+Style: TypeAlias = Callable[[ConnectionValues], dict[str, str]]
+
+
+def _django(settings: ConnectionValues) -> dict[str, str]:
     """django-environ reads one URL; many projects read the names of Django's settings."""
     scheme = {"starttls": "smtp+tls", "tls": "smtp+ssl"}.get(
         settings.security if _protects(settings) else "", "smtp"
@@ -28,7 +36,7 @@ def _django(settings: Settings) -> dict[str, str]:
     }
 
 
-def _flask(settings: Settings) -> dict[str, str]:
+def _flask(settings: ConnectionValues) -> dict[str, str]:
     """Flask-Mail's names, which FastAPI-Mail has in part."""
     return {
         "MAIL_SERVER": settings.host,
@@ -42,7 +50,7 @@ def _flask(settings: Settings) -> dict[str, str]:
     }
 
 
-def _laravel(settings: Settings) -> dict[str, str]:
+def _laravel(settings: ConnectionValues) -> dict[str, str]:
     """Laravel's ``config/mail.php``; MAIL_ENCRYPTION up to version 10, MAIL_SCHEME since 11."""
     return {
         "MAIL_MAILER": "smtp",
@@ -55,7 +63,7 @@ def _laravel(settings: Settings) -> dict[str, str]:
     }
 
 
-def _rails(settings: Settings) -> dict[str, str]:
+def _rails(settings: ConnectionValues) -> dict[str, str]:
     """What ``config.action_mailer.smtp_settings`` is usually filled from."""
     return {
         "SMTP_ADDRESS": settings.host,
@@ -69,7 +77,7 @@ def _rails(settings: Settings) -> dict[str, str]:
     }
 
 
-def _spring(settings: Settings) -> dict[str, str]:
+def _spring(settings: ConnectionValues) -> dict[str, str]:
     """Spring Boot's ``spring.mail.*``, as its relaxed binding spells them."""
     properties = "SPRING_MAIL_PROPERTIES_MAIL_SMTP"
     return {
@@ -84,7 +92,7 @@ def _spring(settings: Settings) -> dict[str, str]:
     }
 
 
-def _symfony(settings: Settings) -> dict[str, str]:
+def _symfony(settings: ConnectionValues) -> dict[str, str]:
     """Symfony's mailer reads one URL."""
     scheme = "smtps" if settings.security == "tls" else "smtp"
     return {"MAILER_DSN": f"{scheme}://{_place(settings)}"}
@@ -100,12 +108,12 @@ STYLES: Final[Mapping[str, Style]] = {
 }
 
 
-def _protects(settings: Settings) -> bool:
+def _protects(settings: ConnectionValues) -> bool:
     """Whether TLS is asked of the client: between mail hosts it is taken where it is offered."""
     return bool(settings.username)
 
 
-def _place(settings: Settings) -> str:
+def _place(settings: ConnectionValues) -> str:
     who = (
         f"{quote(settings.username, safe='')}:{quote(settings.password, safe='')}@"
         if settings.username

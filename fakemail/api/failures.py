@@ -3,55 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from fakemail.api.progress import with_notes
-from fakemail.api.wanted import Wanted
+from fakemail.api.journey_notes import with_notes
+from fakemail.api.messages import Message, Wanted, stored_messages
+from fakemail.api.portal import Portal
 from fakemail.events import journey as journeys
+from fakemail.events.journey import Journey
+from fakemail.events.kinds import Event
 from fakemail.events.refusals import refusals, refused_lines
 from fakemail.events.transcript import Order, transcript
 from fakemail.model.host import READING
-from fakemail.types.address import NullPath
+from fakemail.types.address import Address, NullPath
 from fakemail.types.domains import u_labels
-
-if TYPE_CHECKING:
-    from fakemail.api.accounts import BaseInbox
-    from fakemail.api.mailnet import AnyNet
-    from fakemail.api.messages import Message
-    from fakemail.events.journey import Journey
-    from fakemail.events.kinds import Event
-    from fakemail.types.stage import Stage
+from fakemail.types.stage import Stage
 
 _LOGGED_INTO = frozenset(service.name for service in READING)
 _SHOWN = 10  # messages or journeys listed before the rest is only counted
 
 
 def missing(
-    net: AnyNet,
-    box: BaseInbox,
+    portal: Portal,
+    account: Address,
+    mailbox: str,
     wanted: Wanted,
     messages: Sequence[Message],
     seconds: float | None,
     *,
-    number: int = 1,
+    count: int = 1,
 ) -> str:
     """The text for mail that is not there."""
-    amount = "a message" if number == 1 else f"{number} messages"
+    amount = "a message" if count == 1 else f"{count} messages"
     waited = "" if seconds is None else f" within {seconds:g} s"
-    lines = [f"wanted: {amount} to {u_labels(box.address)}{wanted}{waited}"]
+    lines = [f"wanted: {amount} to {u_labels(str(account))}{wanted}{waited}"]
     if messages:
-        lines.append(f"found:  {_count(messages)} in {box.name} of {u_labels(box.address)}")
+        lines.append(f"found:  {_count(messages)} in {mailbox} of {u_labels(str(account))}")
         lines += [f"        {message!r}{_but(wanted, message)}" for message in messages[:_SHOWN]]
     else:
-        lines.append(f"found:  nothing in {box.name} of {u_labels(box.address)}")
-    lines += _elsewhere(net, box, wanted)
-    lines += _late(net, box, wanted, messages, seconds, number)
-    lines += _journeys(net, box)
-    lines.append(f"again:  {net.again}")
+        lines.append(f"found:  nothing in {mailbox} of {u_labels(str(account))}")
+    lines += _elsewhere(portal, account, mailbox, wanted)
+    lines += _late(portal, account, mailbox, wanted, messages, seconds, count)
+    lines += _journeys(portal, account)
+    lines.append(f"again:  {portal.again}")
     return "\n".join(lines)
 
 
-def missing_event(net: AnyNet, address: str, stage: Stage, said: Sequence[Event], seconds: float) -> str:
+def missing_event(portal: Portal, address: str, stage: Stage, said: Sequence[Event], seconds: float) -> str:
     """The text for a stage that no program of an account has come to."""
     lines = [f"wanted: a program logged in as {u_labels(address)} at {stage} within {seconds:g} s"]
     if said:
@@ -59,43 +55,44 @@ def missing_event(net: AnyNet, address: str, stage: Stage, said: Sequence[Event]
         lines += ["found:  it is logged in, and has come this far", *(f"        {line}" for line in told)]
     else:
         lines.append(f"found:  nobody is logged in as {u_labels(address)} now")
-        refused = refused_lines(net.internet.log.events(), services=_LOGGED_INTO)
+        refused = refused_lines(portal.simulation.log.events(), services=_LOGGED_INTO)
         lines += [f"last:   {refused[0]}", *(f"        {line}" for line in refused[1:])] if refused else []
-    lines.append(f"again:  {net.again}")
+    lines.append(f"again:  {portal.again}")
     return "\n".join(lines)
 
 
 def missing_anywhere(
-    net: AnyNet, stage: Stage, host: str | None, said: Sequence[Event], number: int, seconds: float
+    portal: Portal, stage: Stage, host: str | None, said: Sequence[Event], count: int, seconds: float
 ) -> str:
     """The text for a stage that nobody has come to, or too few."""
     place = f" on {u_labels(host)}" if host else ""
-    lines = [f"wanted: {number} events at {stage}{place} within {seconds:g} s", f"found:  {len(said)}"]
-    events = net.internet.log.events()
+    lines = [f"wanted: {count} events at {stage}{place} within {seconds:g} s", f"found:  {len(said)}"]
+    events = portal.simulation.log.events()
     told = transcript(events, order=Order.TIME).splitlines()[-_SHOWN:] or ["nothing"]
     lines += [f"last:   {told[0]}", *(f"        {line}" for line in told[1:])]
     if refused := refused_lines(events):
         lines += [f"then:   {refused[0]}", *(f"        {line}" for line in refused[1:])]
-    lines.append(f"again:  {net.again}")
+    lines.append(f"again:  {portal.again}")
     return "\n".join(lines)
 
 
-def ambiguous(box: BaseInbox, wanted: Wanted, messages: Sequence[Message]) -> str:
+def ambiguous(account: Address, mailbox: str, wanted: Wanted, messages: Sequence[Message]) -> str:
     """The text for more mail than the one message that was asked for."""
     lines = [
-        f"wanted: one message to {u_labels(box.address)}{wanted}",
-        f"found:  {len(messages)} that fit, in {box.name} of {u_labels(box.address)}",
+        f"wanted: one message to {u_labels(str(account))}{wanted}",
+        f"found:  {len(messages)} that fit, in {mailbox} of {u_labels(str(account))}",
         *(f"        {message!r}" for message in messages[:_SHOWN]),
-        "Say more about the one that is meant (subject=, sender=, to=, matching=), or take them all with wait_for(n).",
+        "Say more about the one that is meant (subject=, sender=, to=, matching=), or take them all with "
+        "wait_for_count(n).",
     ]
     return "\n".join(lines)
 
 
-def unexpected(box: BaseInbox, messages: Sequence[Message]) -> str:
+def unexpected(account: Address, mailbox: str, messages: Sequence[Message]) -> str:
     """The text for mail where none should be."""
     return "\n".join(
         [
-            f"wanted: nothing in {box.name} of {u_labels(box.address)}",
+            f"wanted: nothing in {mailbox} of {u_labels(str(account))}",
             f"found:  {_count(messages)}",
             *(f"        {message!r}" for message in messages[:_SHOWN]),
         ]
@@ -111,12 +108,13 @@ def _but(wanted: Wanted, message: Message) -> str:
     return f": {mismatch}" if mismatch else ""
 
 
-def _elsewhere(net: AnyNet, box: BaseInbox, wanted: Wanted) -> list[str]:
+def _elsewhere(portal: Portal, account: Address, mailbox: str, wanted: Wanted) -> list[str]:
     """Messages that fit but are in other mailboxes: what most often came closest."""
     found = [
-        f"        {message!r} in {other.name} of {u_labels(other.address)}"
-        for other in net.other_inboxes(box)
-        for message in other.messages()
+        f"        {message!r} in {name} of {u_labels(str(owner))}"
+        for owner, name in portal.simulation.store.mailboxes()
+        if (owner.key, name) != (account.key, mailbox)
+        for message in stored_messages(portal, owner, name)
         if wanted.fits(message) and not _is_notice(message)
     ]
     if not found:
@@ -131,31 +129,32 @@ def _is_notice(message: Message) -> bool:
 
 
 def _late(
-    net: AnyNet,
-    box: BaseInbox,
+    portal: Portal,
+    account: Address,
+    mailbox: str,
     wanted: Wanted,
     messages: Sequence[Message],
     seconds: float | None,
-    number: int,
+    count: int,
 ) -> list[str]:
     """Whether what is missing came a moment later, or may still come: then nothing is wrong but the moment."""
-    net.let_settle()
-    present = [message for message in box.messages() if wanted.fits(message)]
+    portal.let_settle()
+    present = [message for message in stored_messages(portal, account, mailbox) if wanted.fits(message)]
     fitting = [message for message in messages if wanted.fits(message)]
-    wait = "wait_for_one()" if number == 1 else f"wait_for({number})"
+    wait = "wait_for_one()" if count == 1 else f"wait_for_count({count})"
     advice = f"use {wait}, or settle() before you look" if seconds is None else "wait longer with timeout="
     when = "you looked" if seconds is None else "the wait was over"
-    if len(present) >= number > len(fitting):
+    if len(present) >= count > len(fitting):
         return [f"late:   it came after {when}: {advice}"]
-    if net.call(lambda: net.internet.is_settled):
+    if portal.call(lambda: portal.simulation.is_settled):
         return []
     return [f"late:   something is still on its way, and may come after {when}: {advice}"]
 
 
-def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
+def _journeys(portal: Portal, account: Address) -> list[str]:
     """How the last message to this address, or failing that the last of all, got on; and who was refused since."""
-    events = net.internet.log.events()
-    mine = journeys.find(events, to=box.address)
+    events = portal.simulation.log.events()
+    mine = journeys.find(events, to=str(account))
     last = _last(mine, journeys.journeys(events))
     if last is None:
         refused = refused_lines(events)
@@ -166,9 +165,9 @@ def _journeys(net: AnyNet, box: BaseInbox) -> list[str]:
             else [head]
         )
     is_mine = any(each.latest == last.latest and each.recipient == last.recipient for each in mine)
-    (told,) = with_notes(net.internet, [last], call=net.call)
+    (told,) = with_notes(portal.simulation, [last], call=portal.call)
     head = f"last:   the journey to {told.recipient.shown}" + (
-        "" if is_mine else f" (none went to {u_labels(box.address)})"
+        "" if is_mine else f" (none went to {u_labels(str(account))})"
     )
     lines = [head, *(f"        {line}" for line in told.table().splitlines())]
     refused = refused_lines(events, since=last.latest)

@@ -14,7 +14,7 @@ from fakemail.faults.rule import FaultRule, FaultScope
 from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
+    from fakemail.api.portal import Portal
 
 _OPTIONS = tuple(
     name for name in inspect.signature(Faults.add).parameters if name not in ("self", "stage", "do")
@@ -23,7 +23,7 @@ KEYS = ("host", "domain", "stage", "do", *_OPTIONS)
 """What may stand in a table."""
 
 
-def declare(net: AnyNet, table: Mapping[str, Any]) -> Fault:
+def declare(portal: Portal, table: Mapping[str, Any]) -> Fault:
     """Put a fault in force. Raises :class:`~fakemail.errors.DeclarationError` for one that cannot be."""
     given = dict(table)
     for key in given:
@@ -34,10 +34,10 @@ def declare(net: AnyNet, table: Mapping[str, Any]) -> Fault:
         raise DeclarationError(
             f"a fault needs {' and '.join(missing)}, such as stage = 'smtp.rcpt', do = 'drop'."
         )
-    scope = _read_scope(net, given.pop("host", ""), given.pop("domain", ""))
+    scope = _read_scope(portal, given.pop("host", ""), given.pop("domain", ""))
     stage, action = _read_stage(given.pop("stage")), read_action(given.pop("do"))
     if isinstance(given.get("must_fire", False), bool):
-        return FaultPresets(net, scope).add(stage, action, **given)
+        return FaultPresets(portal, scope).add(stage, action, **given)
     raise DeclarationError(f"must_fire of a fault is true or false, not {given['must_fire']!r}.")
 
 
@@ -60,8 +60,8 @@ def write(rule: FaultRule) -> dict[str, object] | None:
     return table | ({"must_fire": True} if rule.must_fire else {})
 
 
-def _read_scope(net: AnyNet, host: object, domain: object) -> FaultScope:
-    world = net.internet.world
+def _read_scope(portal: Portal, host: object, domain: object) -> FaultScope:
+    world = portal.simulation.world
     if host and domain:
         raise DeclarationError("a fault is of a 'host' or of a 'domain'; leave one of them out.")
     if host:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fakemail.api.fault_rules import read_rule
-from fakemail.api.handles import Handle
+from fakemail.api.handles import Handle, Results
 from fakemail.api.presets.adding import FaultTarget
 from fakemail.api.presets.http import HttpPresets
 from fakemail.api.presets.reading import ReadingPresets
 from fakemail.api.presets.smtp import SmtpPresets
 from fakemail.api.presets.tls import TlsPresets
-from fakemail.api.results import Results
 from fakemail.errors import DeclarationError
 from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.connections import UNCOUNTED, RefuseConnections
@@ -23,16 +22,16 @@ from fakemail.types.stage import Stage
 from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
-    from fakemail.api.accounts import BaseAccount
-    from fakemail.api.hosts import Host
-    from fakemail.api.mailnet import AnyNet
+    from fakemail.api.handles import HasName
+    from fakemail.api.portal import Portal
+    from fakemail.types.address import HasAddress
 
 
 class Fault(Suggests):
     """A fault in force. Use it in a ``with`` block to have it lifted at the end of the block."""
 
-    def __init__(self, net: AnyNet, rule: FaultRule) -> None:
-        self._net = net
+    def __init__(self, portal: Portal, rule: FaultRule) -> None:
+        self._portal = portal
         self._rule = rule
         self._others: list[Fault] = []
 
@@ -54,7 +53,7 @@ class Fault(Suggests):
 
     def remove(self) -> None:
         """End it."""
-        lift(self._net, [self._rule, *(other._rule for other in self._others)])
+        lift(self._portal, [self._rule, *(other._rule for other in self._others)])
 
     def __enter__(self) -> Fault:
         return self
@@ -71,8 +70,8 @@ class Fault(Suggests):
 class Faults(Handle, FaultTarget):
     """What goes wrong somewhere: put in force, listed, lifted. Iterate it for what is in force."""
 
-    def __init__(self, net: AnyNet, scope: FaultScope) -> None:
-        self._net = net
+    def __init__(self, portal: Portal, scope: FaultScope) -> None:
+        self._portal = portal
         self._scope = scope
 
     def add(  # type: ignore[override]  # it names what presets pass on
@@ -80,10 +79,10 @@ class Faults(Handle, FaultTarget):
         stage: Stage,
         do: FaultAction,
         *,
-        to: str | BaseAccount[Any] | None = None,
-        sender: str | BaseAccount[Any] | None = None,
-        client: str | Host | None = None,
-        login: str | BaseAccount[Any] | None = None,
+        to: str | HasAddress | None = None,
+        sender: str | HasAddress | None = None,
+        client: str | HasName | None = None,
+        login: str | HasAddress | None = None,
         connection: int | None = None,
         service: str | None = None,
         argument: str | None = None,
@@ -155,13 +154,13 @@ class Faults(Handle, FaultTarget):
 
     def all(self) -> Results[Fault]:
         """The faults in force that were declared here."""
-        rules = self._net.call(lambda: self._net.internet.faults.rules(self._scope))
-        return Results([Fault(self._net, rule) for rule in rules], question=f"the faults of {self._scope}")
+        rules = self._portal.call(lambda: self._portal.simulation.faults.rules(self._scope))
+        return Results([Fault(self._portal, rule) for rule in rules], question=f"the faults of {self._scope}")
 
     def clear(self, *faults: Fault) -> None:
         """End these faults, or all that were declared here if none is named."""
         rules = [fault._rule for fault in faults]
-        lift(self._net, rules or [fault._rule for fault in self.all()])
+        lift(self._portal, rules or [fault._rule for fault in self.all()])
 
     def _must_fire(self, wanted: bool | None, action: FaultAction) -> bool:
         if isinstance(action, UNCOUNTED):
@@ -171,22 +170,22 @@ class Faults(Handle, FaultTarget):
                     "leave must_fire out."
                 )
             return False
-        return self._net.faults_must_fire if wanted is None else wanted
+        return self._portal.faults_must_fire if wanted is None else wanted
 
     def _put_in_force(self, rule: FaultRule) -> Fault:
-        internet = self._net.internet
+        internet = self._portal.simulation
         self._require_own(rule)
 
         async def add() -> None:
             internet.faults.add(rule)
             await internet.heed_faults()
 
-        self._net.perform(add())
-        return Fault(self._net, rule)
+        self._portal.perform(add())
+        return Fault(self._portal, rule)
 
     def _require_own(self, rule: FaultRule) -> None:
         """A real server that a test attached does what it wants."""
-        name, internet = self._scope.host, self._net.internet
+        name, internet = self._scope.host, self._portal.simulation
         if not name or not internet.network.is_foreign(name) or isinstance(rule.action, RefuseConnections):
             return
         own = [each for each in internet.hosts[name].sites if internet.network.attached(name, each) is None]
@@ -213,11 +212,11 @@ class FaultPresets(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets)
     """What goes wrong at a host, at the hosts of a domain, or everywhere."""
 
 
-def lift(net: AnyNet, rules: list[FaultRule]) -> None:
+def lift(portal: Portal, rules: list[FaultRule]) -> None:
     """End these rules."""
 
     async def end() -> None:
-        net.internet.faults.remove(*rules)
-        await net.internet.heed_faults()
+        portal.simulation.faults.remove(*rules)
+        await portal.simulation.heed_faults()
 
-    net.perform(end())
+    portal.perform(end())

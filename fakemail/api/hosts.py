@@ -1,81 +1,88 @@
-"""Handles on hosts and domains: what a test can do with them while the fake internet runs."""
+"""Hosts of the fake internet, and the settings by which a program reaches their services."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import imaplib as _imaplib
+import poplib as _poplib
+import smtplib as _smtplib
+import ssl
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from fakemail import faults
-from fakemail.api.dkim_signing import DkimKey, Signs
+from fakemail.api.env_styles import STYLES, ConnectionValues
 from fakemail.api.faults import FaultPresets
 from fakemail.api.handles import Handle
-from fakemail.api.settings import Settings
-from fakemail.dns.rdata import txt
-from fakemail.dns.records import record
-from fakemail.errors import DeclarationError, nearest
+from fakemail.api.portal import Portal
+from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.faults.rule import FaultScope
-from fakemail.model.domain import DomainSpec as DescribedDomain
-from fakemail.model.domain import Routing
-from fakemail.model.host import SERVICES, SUBMISSION_SERVICES, HostOptions
-from fakemail.model.host import HostSpec as DescribedHost
+from fakemail.model.host import SERVICES, SUBMISSION_SERVICES, HostOptions, HostSpec, Security
 from fakemail.model.host_options import read_traits
 from fakemail.model.policy_schema import read_policy
-from fakemail.model.transport_security import MtaSts
-from fakemail.runtime.network import LOOPBACK
+from fakemail.runtime.network import LOCALHOST, LOOPBACK
 from fakemail.runtime.option_words import spelled, unknown_words
+from fakemail.runtime.smarthost import USER, smarthost
+from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import TlsaUsage
-from fakemail.types.address import Address, address
 from fakemail.types.domains import a_labels, u_labels
-from fakemail.types.stage import Stage
+from fakemail.types.suggestions import Suggests
 from fakemail.zones import tls_policy_records
+from fakemail.zones.zone_provisioning import SMARTHOST
 
 if TYPE_CHECKING:
-    from fakemail.api.accounts import Account, BaseAccount
-    from fakemail.api.mailnet import AnyNet
     from fakemail.runtime.service_port import RunningHost, ServicePort
+
+# How long a client of ours waits for a server in this very process, in real seconds.
+_TIMEOUT = 30.0
+# The schemes of URLs: RFC 2384 for POP3, RFC 5092 for IMAP; those with an s are what programs understand.
+_BROUGHT = "_ca_file"  # in the settings that came from another process: the path that they brought
+_SCHEMES = {"smtp": "smtp", "submission": "smtp", "submissions": "smtps"}
 
 
 class Host(Handle):
     """A machine of the fake internet. Two handles on the same host are equal."""
 
-    def __init__(self, net: AnyNet, name: str) -> None:
-        self._net = net
+    def __init__(self, portal: Portal, name: str) -> None:
+        self._portal = portal
         self.name = name
+        """Its name in the fake internet."""
 
     @property
-    def _described(self) -> DescribedHost:
-        return self._net.internet.world.host(self.name)
+    def _spec(self) -> HostSpec:
+        return self._portal.simulation.world.host(self.name)
 
     @property
-    def running(self) -> RunningHost:
-        """The engine's side of it."""
-        return self._net.internet.hosts[self.name]
+    def _running(self) -> RunningHost:
+        return self._portal.simulation.hosts[self.name]
 
     @property
     def faults(self) -> FaultPresets:
         """What goes wrong here: nothing, unless it is asked for."""
-        return FaultPresets(self._net, FaultScope(host=self.name))
+        return FaultPresets(self._portal, FaultScope(host=self.name))
 
     @property
     def ipv4(self) -> str:
         """Its address in the fake internet, from a documentation range (RFC 5737)."""
-        return self._described.ipv4
+        return self._spec.ipv4
 
     @property
     def ipv6(self) -> str:
         """Its IPv6 address in the fake internet (RFC 3849)."""
-        return self._described.ipv6
+        return self._spec.ipv6
 
     @property
     def services(self) -> tuple[str, ...]:
         """The names of the services it runs."""
-        return tuple(service.name for service in self._described.services)
+        return tuple(service.name for service in self._spec.services)
 
     @property
     def personality(self) -> HostOptions:
         """What is particular about it."""
-        return self._described.personality
+        return self._spec.personality
 
     def configure(self, **changes: Any) -> Host:
         """Change its personality; connections made from now on see it.
@@ -94,9 +101,9 @@ class Host(Handle):
             raise DeclarationError(f"{len(wrong)} mistakes in the traits of host {self.name!r}:\n{told}")
         if "hide" in traits:
             traits["hide"] = spelled(traits["hide"])
-        personality = replace(self._described.personality, **traits)
-        world = self._net.internet.world
-        self._net.call(lambda: world.change_host(replace(self._described, personality=personality)))
+        personality = replace(self._spec.personality, **traits)
+        world = self._portal.simulation.world
+        self._portal.call(lambda: world.change_host(replace(self._spec, personality=personality)))
         return self
 
     def policy(self, **keywords: Any) -> Host:
@@ -113,18 +120,18 @@ class Host(Handle):
                 f"the policy of the domain: mailnet.domain(...).policy(...)."
             )
         policy = read_policy(self.name, keywords, of="host") if keywords else None
-        world = self._net.internet.world
-        self._net.call(lambda: world.change_host(replace(self._described, policy=policy)))
+        world = self._portal.simulation.world
+        self._portal.call(lambda: world.change_host(replace(self._spec, policy=policy)))
         return self
 
     def route(self, domain: str, via: str | Host) -> Host:
-        """Hand mail for a domain, or for all others with ``"*"``, to that host, whatever DNS says.
+        """Relay mail for a domain, or for all others with ``"*"``, to that host, whatever DNS says.
 
         The host is made if it is not there; whether it takes the mail is its own affair
         (see ``relay_for`` of ``mailnet.host``). Returns this host.
         """
         name = via.name if isinstance(via, Host) else via
-        internet = self._net.internet
+        internet = self._portal.simulation
 
         async def change() -> None:
             if a_labels(name) not in internet.world.hosts:
@@ -133,13 +140,13 @@ class Host(Handle):
             internet.route(self.name)
             await internet.run_host(internet.world.host(name))
 
-        self._net.perform(change())
+        self._portal.perform(change())
         return self
 
     @property
     def routes(self) -> dict[str, str]:
         """To which hosts it hands mail whatever DNS says, by domain; ``*`` stands for all others."""
-        return dict(self._described.routes)
+        return dict(self._spec.routes)
 
     def attach_handler(self, handler: object | None) -> Host:
         """Attach a handler written for aiosmtpd; ``None`` takes it away.
@@ -147,8 +154,7 @@ class Host(Handle):
         Its ``handle_MAIL``, ``handle_RCPT`` and ``handle_DATA`` are awaited for what the host itself
         would accept, and their status strings (``"550 5.7.1 not today"``) become the replies.
         """
-        running = self._net.internet.hosts[self.name]
-        running.handler = handler
+        self._running.handler = handler
         return self
 
     def certificate(self, *, flaw: str | None = None) -> Host:
@@ -157,11 +163,11 @@ class Host(Handle):
         ``flaw`` is one of :data:`fakemail.tls.flaws.FLAWS`, such as ``"expired"`` or ``"revoked"``. TLSA records
         stay as they are.
         """
-        self._net.call(lambda: self._net.internet.hosts[self.name].present(flaw))
+        self._portal.call(lambda: self._running.present(flaw))
         return self
 
     def offer_starttls(self, offered: bool = True) -> Host:
-        """Offer STARTTLS or hide it: ``change(hide={"STARTTLS"})`` and back, other hidden words kept."""
+        """Offer STARTTLS or hide it: ``configure(hide={"STARTTLS"})`` and back, other hidden words kept."""
         hidden = self.personality.hide - {"STARTTLS"}
         return self.configure(hide=hidden if offered else hidden | {"STARTTLS"})
 
@@ -174,26 +180,26 @@ class Host(Handle):
         the whole certificate, 1 its key; ``matching`` 0 the octets, 1 SHA-256, 2 SHA-512. ``data`` in
         hexadecimal stands for something else. It counts only where the zone is signed.
         """
-        self._net.call(
+        self._portal.call(
             lambda: tls_policy_records.publish_tlsa(
-                self._net.internet, self.name, TlsaUsage(usage, selector, matching), port=port, data=data
+                self._portal.simulation, self.name, TlsaUsage(usage, selector, matching), port=port, data=data
             )
         )
         return self
 
     def stop(self) -> Host:
         """Switch it off: new connections are refused, open ones end with 421."""
-        self._net.call(self._net.internet.hosts[self.name].stop)
+        self._portal.call(self._running.stop)
         return self
 
     def start(self) -> Host:
         """Switch it on again, on the same addresses and ports."""
-        self._net.perform(self._net.internet.hosts[self.name].start())
+        self._portal.perform(self._running.start())
         return self
 
     def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
         """How to reach one of its services (``"smtp"``, ``"submission"``, ``"submissions"``, ``"pop3"``...)."""
-        endpoint = self._net.internet.network.attached(self.name, service)
+        endpoint = self._portal.simulation.network.attached(self.name, service)
         if endpoint is None:
             endpoint = self._site(service).endpoint
         security = SERVICES[service].security.value
@@ -201,7 +207,7 @@ class Host(Handle):
 
     def _site(self, service: str) -> ServicePort:
         """Where the service runs; raises :class:`~fakemail.errors.DeclarationError` for one that does not."""
-        sites = self._net.internet.hosts[self.name].sites
+        sites = self._running.sites
         if service not in SERVICES:
             raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
         if service not in sites:
@@ -210,9 +216,9 @@ class Host(Handle):
 
     def listen_on_localhost(self, service: str) -> int:
         """Let a service listen on 127.0.0.1 as well, and return the port there; see :attr:`Settings.localhost`."""
-        endpoint = self._net.internet.network.attached(self.name, service)
+        endpoint = self._portal.simulation.network.attached(self.name, service)
         if endpoint is None:
-            return self._net.perform(self._site(service).listen_on_localhost())
+            return self._portal.perform(self._site(service).listen_on_localhost())
         if endpoint.address != LOOPBACK:
             raise DeclarationError(
                 f"host {self.name!r} is an external server at {endpoint.address}, and not at localhost ({LOOPBACK})."
@@ -222,7 +228,7 @@ class Host(Handle):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Host):
             return NotImplemented
-        return self._net.is_one_with(other._net) and self.name == other.name
+        return self._portal is other._portal and self.name == other.name
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -234,228 +240,305 @@ class Host(Handle):
         return f" [{self.ipv4}]"
 
 
-class Domain(Signs):
-    """A mail domain."""
+@dataclass(frozen=True)
+class Settings(Suggests):
+    """How to reach one server, and as whom.
 
-    def __init__(self, net: AnyNet, name: str) -> None:
-        self._net = net
-        self.name = name
+    ``host`` is a literal loopback address: the name ``localhost`` may mean IPv6 first, and some systems wait a
+    second or two before they try the other. For clients that need a name there is :attr:`localhost`.
+    """
+
+    host: str
+    port: int
+    security: str
+    """``"starttls"``, ``"tls"`` or ``"none"``."""
+    server: Host = field(repr=False, compare=False)
+    """The fake host behind the address; it stays behind when settings go to another process."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    service: str = "smtp"
+    """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
 
     @property
     def faults(self) -> FaultPresets:
-        """What goes wrong at the hosts that take its mail, and by IMAP and POP3 where it is read."""
-        return FaultPresets(self._net, FaultScope(domain=self.name))
+        """What goes wrong at the host behind the address."""
+        return self.server.faults
 
     @property
-    def _described(self) -> DescribedDomain:
-        return self._net.internet.world.domain(self.name)
+    def ca_file(self) -> str:
+        """The path of a PEM file with the authority that signed the server's certificate."""
+        brought: str | None = self.__dict__.get(_BROUGHT)
+        return str(process_authority().ca_file()) if brought is None else brought
 
     @property
-    def hosts(self) -> tuple[Host, ...]:
-        """The hosts that take its mail, the preferred first."""
-        return tuple(Host(self._net, name) for name in self._described.mail_hosts)
+    def ssl_context(self) -> ssl.SSLContext:
+        """A new client context that trusts the fake internet's authority and nobody else."""
+        if _BROUGHT in self.__dict__:
+            return ssl.create_default_context(cafile=self.ca_file)
+        return process_authority().client_context()
 
-    @property
-    def mx(self) -> Settings:
-        """How to reach the host that takes its mail, the preferred one."""
-        hosts = self.hosts
-        if not hosts:
-            raise DeclarationError(
-                f"domain {self.name!r} has no mail host: its routing is {self._described.routing}."
-            )
-        return hosts[0].settings("smtp")
+    # Pickled they are plain values, for a program under test that runs in a process of its own: what
+    # is needed to connect goes with them, and the fake internet stays where it is.
 
-    @property
-    def submission_host(self) -> Host:
-        """The host where its accounts hand in their mail."""
-        return Host(self._net, self._described.submission_host)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "server": None, _BROUGHT: self.ca_file}
 
-    @property
-    def imap_host(self) -> Host:
-        """The host where its accounts read their mail, ``mail`` inside the domain; made when first asked for."""
-        return Host(self._net, self._net.perform(self._net.internet.run_reading_host(self.name)).name)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({name: value for name, value in state.items() if name != "server"})
 
-    def mx_hosts(self, *names: str) -> tuple[Host, ...]:
-        """Let these hosts take its mail, the preferred first, and return them.
+    if not TYPE_CHECKING:  # or every name would seem to be there
 
-        A name without a dot is inside the domain, and made if it is not there yet.
-        """
-        self._route(Routing.MX, names)
-        return self.hosts
-
-    def enable_magic_addresses(self) -> Domain:
-        """Let local parts say what shall happen to their mail, as those of ``mox localserve`` do.
-
-        Mail for one that ends in ``temperror``, ``permerror`` or a code such as ``452`` is refused so, and for
-        ``timeout`` nothing is ever said: at the end of the message, or at RCPT where it begins with ``rcptto``, and at
-        MAIL for a sender that begins with ``mailfrom``. There need be no such accounts. Each answer is a fault.
-        """
-        act, to = faults.as_address_says(), f"@{self.name}"
-        self.faults.add(Stage.SMTP_MAIL, act, must_fire=False)
-        self.faults.add(Stage.SMTP_RCPT, act, to=to, must_fire=False)
-        self.faults.add(Stage.SMTP_END, act, to=to, must_fire=False)
-        return self
-
-    def null_mx(self) -> Domain:
-        """Publish that it takes no mail at all (RFC 7505)."""
-        self._route(Routing.NULL_MX)
-        return self
-
-    def implicit_mx(self) -> Host:
-        """Take the MX records away: mail goes to the domain's own address (RFC 5321 §5.1). Returns that host."""
-        self._route(Routing.IMPLICIT)
-        return self.hosts[0]
-
-    def no_mx(self) -> Domain:
-        """Take the MX records away and run no host of the domain's own name."""
-        self._route(Routing.NONE)
-        return self
-
-    def _route(self, routing: Routing, names: Iterable[str] = ()) -> None:
-        internet = self._net.internet
-
-        async def change() -> None:
-            await internet.reroute(internet.world.route_domain(self.name, routing, tuple(names)))
-
-        self._net.perform(change())
-
-    def account(self, local: str, *, password: str | None = None) -> Account:
-        """The account of that local part, made if it is not there."""
-        account: Account = self._net.account(f"{local}@{self.name}", password=password)
-        return account
-
-    def alias(self, local: str, *targets: str | Address | Account) -> Domain:
-        """Let mail for one local part go to other addresses, here or anywhere."""
-        addresses = [read_address(target) for target in targets]
-        world = self._net.internet.world
-        self._net.call(lambda: world.add_alias(address(f"{local}@{self.name}"), addresses))
-        return self
-
-    def catch_all(self, account: str | Address | Account | None) -> Domain:
-        """Let one account get the mail for every local part that nobody has; ``None`` ends that."""
-        target = None if account is None else read_address(account)
-        self._net.call(lambda: self._net.internet.world.set_catch_all(self.name, target))
-        return self
-
-    def ignore_dots(self, ignored: bool = True) -> Domain:
-        """Let ``jane.doe`` and ``janedoe`` be one account, as at some large providers."""
-        world = self._net.internet.world
-        self._net.call(lambda: world.change_domain(replace(self._described, ignore_dots=ignored)))
-        return self
-
-    def policy(self, **keywords: Any) -> Domain:
-        """What its mail hosts check before they take mail for it, in place of what they checked.
-
-        The keywords are the fields of :class:`~fakemail.model.policy.Policy`, in plain words:
-        ``policy(greylist=minutes(5), dnsbl="zen.example", helo={"own_name": "refuse"}, spf="quarantine")``. Without
-        arguments it is as usual: nothing is done beyond what a sender's own DMARC policy asks for. It counts from
-        the next command on. Raises one :class:`~fakemail.errors.DeclarationError` for all mistakes.
-        """
-        policy = read_policy(self.name, keywords)
-        self._net.call(lambda: self._net.internet.world.set_policy(self.name, policy))
-        return self
-
-    def publish(
-        self,
-        *,
-        spf: str | None = None,
-        dmarc: str | None = None,
-        dkim: Mapping[str, DkimKey | str | None] | None = None,
-    ) -> Domain:
-        """Publish its policy records in place of the ones it has; an empty text takes the record away.
-
-        ``dkim`` is a key, or the text of a record, by selector; ``None`` takes the record away, so that what is
-        signed with it cannot be checked. For anything else there is ``mailnet.dns``. Raises
-        :class:`~fakemail.errors.DeclarationError` for what is no text.
-        """
-        for what, name, text, mark in (
-            ("spf", self.name, spf, "v=spf1"),
-            ("dmarc", f"_dmarc.{self.name}", dmarc, "v=DMARC1"),
-        ):
-            if text is None:
-                continue
-            if not isinstance(text, str):
-                raise DeclarationError(
-                    f"domain {self.name!r}: {what} is the text of a record ({mark}...), not {text!r}."
+        def __getattr__(self, name: str) -> Any:
+            if name == "server" and _BROUGHT in self.__dict__:
+                raise ClosedError(
+                    "these settings came from another process, with what is needed to connect; the host itself, "
+                    "and its faults, are in the process of the fake internet."
                 )
-            self._put_text(name, text, mark)
-        for selector, key in (dkim or {}).items():
-            self._publish_key(selector, key)
+            return super().__getattr__(name)
+
+    def __copy__(self) -> Settings:
         return self
 
-    def enable_dnssec(self, *, flaw: str | None = None) -> Domain:
-        """Sign its zone with DNSSEC. Its mail hosts in signed zones get TLSA records (DANE, RFC 7672).
-
-        ``flaw`` is ``"expired"``, ``"bogus"`` or ``"missing_signature"``; see ``mailnet.dns.enable_dnssec()``.
-        """
-        self._net.call(lambda: tls_policy_records.sign_domain(self._net.internet, self.name, flaw))
+    def __deepcopy__(self, _: object) -> Settings:
         return self
 
-    def mta_sts(
-        self,
-        mode: str | None = "enforce",
-        *,
-        max_age: int = 604800,
-        mx: str | Iterable[str] | None = None,
-        flaw: str | None = None,
-    ) -> Domain:
-        """Publish an MTA-STS policy (RFC 8461), with a new id, on the host ``mta-sts`` of the domain.
+    @property
+    def url(self) -> str:
+        """``smtp://user:password@host:port``, or ``pop3://``, or ``imap://``; with an ``s`` for implicit TLS."""
+        scheme = _SCHEMES.get(self.service, self.service)
+        who = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
+        return f"{scheme}://{who}{self.host}:{self.port}"
 
-        ``mode`` is ``"enforce"``, ``"testing"`` or ``"none"``; ``None`` takes record and file away. ``max_age`` is in
-        seconds of the fake internet's clock, a year at most. ``mx`` are the names the policy lets mail go to,
-        those of its mail hosts unless given; ``*.example.org`` stands for one label more. ``flaw`` breaks how
-        it is served: ``"not_found"``, ``"malformed"``, ``"too_large"`` or ``"redirect"``; for a bad
-        certificate there is ``host.certificate()``.
+    @property
+    def localhost(self) -> Settings:
+        """The same server at the host name ``localhost``, for which its certificate is good as well.
+
+        For clients that compare certificates with names only, and never with an IP address: mbsync, fetchmail,
+        offlineimap, JavaMail. The server listens on 127.0.0.1 too from then on, at a port of its own. Raises
+        :class:`~fakemail.errors.DeclarationError` for an external server that listens elsewhere.
         """
-        internet = self._net.internet
-        if mode is None:
-            self._net.call(lambda: tls_policy_records.withdraw_sts(internet, self.name))
-            return self
+        port = self.server.listen_on_localhost(self.service)
+        return replace(self, host=LOCALHOST, port=port)
+
+    @property
+    def public(self) -> Settings:
+        """The same server as it is known in the fake internet: by its name, at its real port.
+
+        For programs to which the fake internet is the internet: those in a namespace, or redirected.
+        """
+        return replace(self, host=self.server.name, port=SERVICES[self.service].port)
+
+    def env(self, prefix: str | None = None, *, style: str | None = None) -> dict[str, str]:
+        """The settings as environment variables.
+
+        ``SMTP_HOST``, ``SMTP_PORT``, ``SMTP_USERNAME``, ``SMTP_PASSWORD``, ``SMTP_SECURITY`` and
+        ``SMTP_URL``, and the variables by which programs trust the authority, as in ``mailnet.run``:
+        ``SSL_CERT_FILE`` (OpenSSL, Python, Go), ``NODE_EXTRA_CA_CERTS``, ``REQUESTS_CA_BUNDLE``... For a server where
+        mail is read, ``POP3`` or ``IMAP`` stands in the place of ``SMTP``. ``style`` gives the names of a framework
+        instead: ``"django"``, ``"flask"`` (Flask-Mail, FastAPI-Mail), ``"laravel"``, ``"rails"``, ``"spring"`` or
+        ``"symfony"``.
+        """
+        from fakemail.intercept.ca_bundles import trust_variables  # few tests start a program
+
+        if style is not None:
+            return {**self._style(style), **trust_variables(self.ca_file)}
+        prefix = self._protocol.upper() if prefix is None else prefix
+        return {
+            f"{prefix}_HOST": self.host,
+            f"{prefix}_PORT": str(self.port),
+            f"{prefix}_USERNAME": self.username,
+            f"{prefix}_PASSWORD": self.password,
+            f"{prefix}_SECURITY": self.security,
+            f"{prefix}_URL": self.url,
+            **trust_variables(self.ca_file),
+        }
+
+    def _style(self, style: str) -> dict[str, str]:
+        self._require("smtp", "env(style=...)")
+        if style not in STYLES:
+            raise DeclarationError(f"there is no style {style!r} of environments; {nearest(style, STYLES)}")
+        values = ConnectionValues(self.host, self.port, self.security, self.username, self.password)
+        return STYLES[style](values)
+
+    def flask_mail(self) -> dict[str, Any]:
+        """The configuration of Flask-Mail and Flask-Mailman: ``app.config.update(settings.flask_mail())``.
+
+        Mail is sent also in an app with ``TESTING``. Both trust what Python trusts: see :meth:`env`.
+        """
+        self._require("smtp", "flask_mail")
+        return {
+            "MAIL_SERVER": self.host,
+            "MAIL_PORT": self.port,
+            "MAIL_USERNAME": self.username or None,
+            "MAIL_PASSWORD": self.password or None,
+            "MAIL_USE_TLS": self.security == Security.STARTTLS.value and bool(self.username),
+            "MAIL_USE_SSL": self.security == Security.TLS.value,
+            # In an app with TESTING, Flask-Mail sends nothing, and Flask-Mailman keeps mail to itself.
+            "MAIL_SUPPRESS_SEND": False,
+            "MAIL_BACKEND": "smtp",
+        }
+
+    def fastapi_mail(self, *, sender: str | None = None) -> dict[str, Any]:
+        """The keywords of FastAPI-Mail: ``ConnectionConfig(**settings.fastapi_mail())``.
+
+        ``sender`` is its ``MAIL_FROM``, by default the login, or the smarthost's where that is no
+        address.
+        Mail is sent also where ``SUPPRESS_SEND`` is in the environment.
+        """
+        self._require("smtp", "fastapi_mail")
+        return {
+            "MAIL_SERVER": self.host,
+            "MAIL_PORT": self.port,
+            "MAIL_USERNAME": self.username,
+            "MAIL_PASSWORD": self.password,
+            "MAIL_FROM": sender or (self.username if "@" in self.username else SMARTHOST),
+            "MAIL_STARTTLS": self.security == Security.STARTTLS.value and bool(self.username),
+            "MAIL_SSL_TLS": self.security == Security.TLS.value,
+            "USE_CREDENTIALS": bool(self.username),
+            "VALIDATE_CERTS": True,
+            "SUPPRESS_SEND": 0,
+        }
+
+    @property
+    def _protocol(self) -> str:
+        """``smtp``, ``pop3`` or ``imap``."""
+        return _SCHEMES.get(self.service, self.service).removesuffix("s")
+
+    def _require(self, protocol: str, verb: str) -> None:
+        if self._protocol != protocol:
+            said = verb if verb.endswith(")") else f"{verb}()"
+            raise DeclarationError(
+                f"{said} is for {protocol.upper()}, and these are the settings of {self.service!r}."
+            )
+
+    def django_settings(self, *, mailers: bool | None = None) -> dict[str, Any]:
+        """Django's settings for mail, for ``override_settings`` or pytest-django's ``settings``.
+
+        Since 6.1 Django has ``MAILERS``, and warns of the ``EMAIL_*`` settings of before. It gets what it
+        knows, unless ``mailers`` says which of the two it shall be. Every mailer that the project has
+        comes here.
+
+        Django's backend trusts what Python trusts, so let it know the authority as well:
+        ``monkeypatch.setenv("SSL_CERT_FILE", settings.ca_file)``.
+        """
+        if mailers is None:
+            mailers = _django_has_mailers()
+        if mailers:
+            return {"MAILERS": {alias: self._mailer() for alias in ("default", *_django_aliases())}}
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_HOST": self.host,
+            "EMAIL_PORT": self.port,
+            "EMAIL_HOST_USER": self.username,
+            "EMAIL_HOST_PASSWORD": self.password,
+            "EMAIL_USE_TLS": self.security == Security.STARTTLS.value and bool(self.username),
+            "EMAIL_USE_SSL": self.security == Security.TLS.value,
+            "EMAIL_TIMEOUT": _TIMEOUT,
+        }
+
+    def _mailer(self) -> dict[str, Any]:
+        return {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "OPTIONS": {
+                "host": self.host,
+                "port": self.port,
+                "username": self.username,
+                "password": self.password,
+                "use_tls": self.security == Security.STARTTLS.value and bool(self.username),
+                "use_ssl": self.security == Security.TLS.value,
+                "timeout": _TIMEOUT,
+            },
+        }
+
+    def smtplib(self, *, local_hostname: str | None = None) -> _smtplib.SMTP:
+        """A standard library client: connected, with TLS where it is offered, logged in if there is a login.
+
+        ``local_hostname`` is the name that it gives itself in EHLO; ``None`` is that of this machine. Raises
+        ``smtplib.SMTPConnectError`` and ``smtplib.SMTPHeloError`` for a server that turns it away.
+        """
+        self._require("smtp", "smtplib")
+        if self.security == Security.TLS.value:
+            client: _smtplib.SMTP = _smtplib.SMTP_SSL(
+                self.host, self.port, local_hostname, context=self.ssl_context, timeout=_TIMEOUT
+            )
+        else:
+            client = _smtplib.SMTP(self.host, self.port, local_hostname, timeout=_TIMEOUT)
         try:
-            names = (mx,) if isinstance(mx, str) else None if mx is None else tuple(mx)
-            policy = MtaSts(mode, max_age, names, flaw)
-        except DeclarationError as error:
-            raise DeclarationError(f"domain {self.name!r}: {error}") from None
-        self._net.perform(tls_policy_records.publish_sts(internet, self.name, policy))
-        return self
+            client.ehlo_or_helo_if_needed()
+            if self.security == Security.STARTTLS.value and client.has_extn("starttls"):
+                client.starttls(context=self.ssl_context)
+                client.ehlo_or_helo_if_needed()
+            if self.username:
+                client.login(self.username, self.password)
+        except BaseException:
+            client.close()
+            raise
+        return client
 
-    def tls_reports(self, to: str | Address | Account | None) -> Domain:
-        """Ask those who send to it for a daily TLS report (RFC 8460), mailed to an address; ``None`` for no more.
+    def imaplib(self) -> _imaplib.IMAP4:
+        """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
+        self._require("imap", "imaplib")
+        if self.security == Security.TLS.value:
+            client: _imaplib.IMAP4 = _imaplib.IMAP4_SSL(
+                self.host, self.port, ssl_context=self.ssl_context, timeout=_TIMEOUT
+            )
+        else:
+            client = _imaplib.IMAP4(self.host, self.port, timeout=_TIMEOUT)
+        try:
+            if self.security == Security.STARTTLS.value and "STARTTLS" in client.capabilities:
+                client.starttls(ssl_context=self.ssl_context)
+            if self.username:
+                client.login(self.username, self.password)
+        except BaseException:
+            with suppress(OSError):  # after a failed handshake there is no socket any more
+                client.shutdown()
+            raise
+        return client
 
-        The message that comes is read with ``message.tls_report``.
-        """
-        name = f"_smtp._tls.{self.name}"
-        target = "" if to is None else f"v=TLSRPTv1; rua=mailto:{read_address(to)}"
-        self._put_text(name, target, "v=TLSRPTv1")
-        return self
-
-    def _put_text(self, name: str, text: str, mark: str) -> None:
-        zones = self._net.internet.zones
-
-        def put() -> None:
-            others = [old for old in zones.records(name, "TXT") if mark not in old.value]
-            zones.replace(name, "TXT", [*others, *([record(name, "TXT", txt(text))] if text else [])])
-
-        self._net.call(put)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Domain):
-            return NotImplemented
-        return self._net.is_one_with(other._net) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __repr__(self) -> str:
-        return f"<Domain {u_labels(self.name)}>"
+    def poplib(self) -> _poplib.POP3:
+        """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
+        self._require("pop3", "poplib")
+        if self.security == Security.TLS.value:
+            client: _poplib.POP3 = _poplib.POP3_SSL(
+                self.host, self.port, context=self.ssl_context, timeout=_TIMEOUT
+            )
+        else:
+            client = _poplib.POP3(self.host, self.port, timeout=_TIMEOUT)
+        try:
+            if self.security == Security.STARTTLS.value and "STLS" in client.capa():
+                client.stls(context=self.ssl_context)
+            if self.username:
+                client.user(self.username)
+                client.pass_(self.password)
+        except BaseException:
+            client.close()
+            raise
+        return client
 
 
-def read_address(who: str | Address | BaseAccount[Any]) -> Address:
-    """The address of whatever names somebody. Raises :class:`~fakemail.errors.DeclarationError` for what does not."""
-    if isinstance(who, str):
-        return address(who)
-    if isinstance(who, list | tuple | set | frozenset):
-        raise DeclarationError(f"pass addresses one by one, as in accounts(*names), and not as {who!r}.")
-    if not isinstance(who, Address) and not isinstance(getattr(who, "address", None), str):
-        raise DeclarationError(f"{who!r} is not an address: it is a text such as 'bob@example.org'.")
-    return who if isinstance(who, Address) else address(who.address)
+def smarthost_settings(portal: Portal, service: str) -> Settings:
+    """How to reach the ready smarthost, which is made if it is not there."""
+    running = portal.perform(smarthost(portal.simulation))
+    account = portal.simulation.world.account(USER)
+    return Host(portal, running.name).settings(service, username=str(USER), password=account.password)
+
+
+def name_of(host: str | Host) -> str:
+    """The name of a host in DNS."""
+    return host.name if isinstance(host, Host) else a_labels(host)
+
+
+def _django_has_mailers() -> bool:
+    try:
+        version: tuple[object, ...] = import_module("django").VERSION
+    except ImportError:
+        return False
+    return version >= (6, 1)
+
+
+def _django_aliases() -> Iterable[str]:
+    """The names of the project's own mailers, as far as Django has read its settings."""
+    conf = sys.modules.get("django.conf")
+    if conf is None or not conf.settings.configured:
+        return ()
+    return tuple(getattr(conf.settings, "MAILERS", ()))

@@ -9,14 +9,12 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from fakemail.api.results import Results
+from fakemail.api.handles import Results
+from fakemail.api.hosts import Host, name_of
+from fakemail.api.portal import Portal
 from fakemail.errors import DeclarationError, nearest
-from fakemail.types.domains import a_labels
-from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
-    from fakemail.api.hosts import Host
-    from fakemail.api.mailnet import AnyNet
     from fakemail.lint.finding import LintFinding
 
 SEVERITIES = ("hint", "warning", "error")
@@ -27,53 +25,41 @@ SEVERITIES = ("hint", "warning", "error")
 _ROUNDS = 4
 
 
-class Linting(Suggests):
-    """What a fake internet can tell of the habits of the app."""
+def lint(
+    portal: Portal,
+    *,
+    name: str | None,
+    severity: str | None,
+    host: str | Host | None,
+    connection: int | None,
+    allow: Iterable[str],
+) -> Results[LintFinding]:
+    """The findings of ``mailnet.lint()``."""
+    from fakemail.lint import linting
 
-    @property
-    def _net(self) -> AnyNet:
-        raise NotImplementedError
-
-    def lint(
-        self,
-        *,
-        name: str | None = None,
-        severity: str | None = None,
-        host: str | Host | None = None,
-        connection: int | None = None,
-        allow: Iterable[str] = (),
-    ) -> Results[LintFinding]:
-        """What the app did on the wire that a stricter server would mind, in the order in which it did so.
-
-        Of one rule with ``name``; with ``severity="warning"`` those as bad as that or worse; without the
-        rules that ``allow`` names. A greeting with the name that this machine has is never more than a hint.
-        Raises :class:`~fakemail.errors.DeclarationError` for a rule or a severity that there is not.
-        """
-        from fakemail.lint.linting import lint
-
-        __tracebackhide__ = True
-        net = self._net
-        check_names([*allow, *([] if name is None else [name])])
-        wanted = SEVERITIES if severity is None else at_least(severity)
-        for _ in range(_ROUNDS):
-            net.call(lambda: None)
-        where = None if host is None else a_labels(host if isinstance(host, str) else host.name)
-        left_out = frozenset(allow)
-        found = [
-            finding
-            for finding in lint(net.internet.log.events(), machine_names=lambda: _machine_names(net))
-            if finding.name not in left_out
-            and finding.severity in wanted
-            and name in (None, finding.name)
-            and where in (None, finding.host)
-            and connection in (None, finding.connection)
-        ]
-        return Results(found, question=f"the findings{'' if name is None else f' of {name}'}")
+    __tracebackhide__ = True
+    allow = frozenset(allow)
+    check_names([*allow, *([] if name is None else [name])])
+    wanted = SEVERITIES if severity is None else at_least(severity)
+    for _ in range(_ROUNDS):
+        portal.call(lambda: None)
+    where = None if host is None else name_of(host)
+    every = linting.lint(portal.simulation.log.events(), machine_names=lambda: _machine_names(portal))
+    found = [
+        finding
+        for finding in every
+        if finding.name not in allow
+        and finding.severity in wanted
+        and name in (None, finding.name)
+        and where in (None, finding.host)
+        and connection in (None, finding.connection)
+    ]
+    return Results(found, question=f"the findings{'' if name is None else f' of {name}'}")
 
 
-def _machine_names(net: AnyNet) -> frozenset[str]:
+def _machine_names(portal: Portal) -> frozenset[str]:
     """How the machine calls itself where the app runs: here, or in a namespace."""
-    names = [socket.gethostname(), socket.getfqdn(), *(each.name for each in net.internet.settlements)]
+    names = [socket.gethostname(), socket.getfqdn(), *(each.name for each in portal.simulation.settlements)]
     return frozenset(name.lower().removesuffix(".") for name in names)
 
 

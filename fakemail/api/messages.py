@@ -1,18 +1,23 @@
-"""Messages as a test sees them: what was received, how, and by whom."""
+"""Messages in mailboxes: what was received, how and from whom; and queries that say which message is meant."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
+from fakemail.api.hosts import Host
+from fakemail.api.matchers import HasSubject, Matcher, SentBy, SentTo
+from fakemail.api.portal import Portal
 from fakemail.errors import MailAssertionError
 from fakemail.message.envelope import Envelope
 from fakemail.message.message import MessageView
 from fakemail.store.message import StoredMessage
+from fakemail.types.address import Address, AddressLike
+from fakemail.types.suggestions import suggests_keywords
 
 if TYPE_CHECKING:
-    from fakemail.api.hosts import Host
-    from fakemail.api.mailnet import AnyNet
     from fakemail.policy.authentication import SenderAuthentication
 
 
@@ -23,9 +28,9 @@ class Message(MessageView):
     delivering host put in front (RFC 5321 §4.4).
     """
 
-    def __init__(self, net: AnyNet, stored: StoredMessage) -> None:
+    def __init__(self, portal: Portal, stored: StoredMessage) -> None:
         super().__init__(stored.raw)
-        self._net = net
+        self._portal = portal
         self._stored = stored
 
     @property
@@ -36,7 +41,7 @@ class Message(MessageView):
     @property
     def received_by(self) -> Host | None:
         """The host that delivered it; ``None`` if the test put it there itself."""
-        return self._net.find_host(self._stored.host) if self._stored.host else None
+        return Host(self._portal, self._stored.host) if self._stored.host else None
 
     @property
     def received_at(self) -> datetime:
@@ -52,7 +57,7 @@ class Message(MessageView):
         by IMAP.
         """
         __tracebackhide__ = True
-        found = self._net.internet.authentications.of(self._stored)
+        found = self._portal.simulation.authentications.of(self._stored)
         if found is None:
             raise MailAssertionError(
                 f"{self!r} was put into the mailbox by the test, or by an app over IMAP: no host received it, so "
@@ -85,10 +90,81 @@ class Message(MessageView):
             return NotImplemented
         mine, its = self._stored, other._stored
         return (
-            self._net.is_one_with(other._net)
+            self._portal is other._portal
             and mine.content is its.content
             and (mine.mailbox_id, mine.uid) == (its.mailbox_id, its.uid)
         )
 
     def __hash__(self) -> int:
         return hash((self._stored.mailbox_id, self._stored.uid))
+
+
+def stored_messages(
+    portal: Portal, account: Address, mailbox: str, *, known: dict[int, Message] | None = None
+) -> list[Message]:
+    """The messages of a mailbox, oldest first; none for one that is not there. ``known`` keeps handles by UID."""
+    known = {} if known is None else known
+    box = portal.simulation.store.find(account, mailbox)
+    found = []
+    for stored in box.snapshot() if box is not None else ():
+        message = known.get(stored.uid)
+        if message is None or message._stored is not stored:
+            message = known[stored.uid] = Message(portal, stored)
+        found.append(message)
+    return found
+
+
+class MessageQuery(TypedDict, total=False):
+    """What can be said of the message that is meant; all that is given must fit, and a text or pattern as in matchers.
+
+    ``sender`` is that of From, ``to`` one of To or Cc: an account, an address or a pattern.
+    """
+
+    subject: str | re.Pattern[str] | None
+    sender: AddressLike | re.Pattern[str] | None
+    to: AddressLike | re.Pattern[str] | None
+    matching: Matcher | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a message should be like; anything will do if nothing is said."""
+
+    matcher: Matcher | None = None
+
+    @classmethod
+    def of(cls, query: MessageQuery) -> Wanted:
+        """All of what is given. Raises ``TypeError`` for what is no matcher, and for what nobody can be asked."""
+        __tracebackhide__ = True
+        return cls(_matcher(**query))
+
+    def fits(self, message: Message) -> bool:
+        """Whether a message is like that."""
+        return self.matcher is None or self.matcher.matches(message)
+
+    def mismatch(self, message: Message) -> str:
+        """What is different about a message."""
+        return "" if self.matcher is None else self.matcher.mismatch(message)
+
+    def __str__(self) -> str:
+        return "" if self.matcher is None else f" with {self.matcher!r}"
+
+
+@suggests_keywords
+def _matcher(
+    *, subject: object = None, sender: object = None, to: object = None, matching: object = None
+) -> Matcher | None:
+    __tracebackhide__ = True
+    whole: Matcher | None = None
+    for kind, value in ((HasSubject, subject), (SentBy, sender), (SentTo, to)):
+        if value is not None:
+            part: Matcher = kind(value)  # type: ignore[arg-type]
+            whole = part if whole is None else whole & part
+    if matching is None:
+        return whole
+    if not isinstance(matching, Matcher):
+        raise TypeError(
+            "matching= takes a matcher such as HasSubject('Welcome') or HasText('Welcome'), "
+            f"not {matching!r}; see fakemail's matchers."
+        )
+    return matching if whole is None else whole & matching

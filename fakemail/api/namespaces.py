@@ -9,17 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from fakemail.api.handles import Handle
+from fakemail.api.portal import Portal
 from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.errors import ClosedError, DeclarationError
 from fakemail.runtime.network import Endpoint, real_endpoint
-from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
-    from fakemail.api.hosts import Host
-    from fakemail.api.mailnet import AnyNet
     from fakemail.runtime.namespace_listeners import NamespaceListeners
 
 Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -28,16 +26,16 @@ Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 class BaseNamespace(Handle):
     """What both faces of a namespace have in common."""
 
-    def __init__(self, net: AnyNet, settlement: NamespaceListeners) -> None:
-        self._net = net
+    def __init__(self, portal: Portal, settlement: NamespaceListeners) -> None:
+        self._portal = portal
         self._settlement: NamespaceListeners | None = settlement
         self.name = settlement.name
         """The name of the machine inside: ``app``, or that of the host it was made for."""
 
     @property
     def _inside(self) -> NamespaceListeners:
-        settlement, net = self._settlement, self._net
-        if settlement is None or not net.is_running or settlement not in net.internet.settlements:
+        settlement, portal = self._settlement, self._portal
+        if settlement is None or portal.running is None or settlement not in portal.simulation.settlements:
             raise ClosedError("this namespace has been closed.")
         return settlement
 
@@ -46,9 +44,9 @@ class BaseNamespace(Handle):
 
         Each is ``"127.0.0.1:5432"``. Raises :class:`~fakemail.errors.DeclarationError` for what is not on loopback.
         """
-        endpoints = [_endpoint(each) for each in services]
+        endpoints = [read_endpoint(each) for each in services]
         inside = self._inside
-        self._net.call(lambda: inside.expose(endpoints))
+        self._portal.call(lambda: inside.expose(endpoints))
         return self
 
     def publish(self, *ports: int | str) -> Self:
@@ -58,10 +56,10 @@ class BaseNamespace(Handle):
         free one, which :meth:`published` tells. Raises :class:`~fakemail.errors.DeclarationError` for what is no port,
         and :class:`~fakemail.errors.PortInUse` where another program is at that port.
         """
-        wanted = [_ports(each) for each in ports]
+        wanted = [read_ports(each) for each in ports]
         inside = self._inside
         for outside, port in wanted:
-            self._net.call(partial(inside.publish, outside, port))
+            self._portal.call(partial(inside.publish, outside, port))
         return self
 
     def published(self, port: int) -> tuple[str, int]:
@@ -119,8 +117,8 @@ class BaseNamespace(Handle):
     def close(self) -> None:
         """End what still runs inside, and let it go; closing again does nothing."""
         settlement, self._settlement = self._settlement, None
-        if settlement is not None and self._net.is_running:
-            self._net.call(settlement.leave)
+        if settlement is not None and self._portal.running is not None:
+            self._portal.call(settlement.leave)
 
     def __enter__(self) -> Self:
         return self
@@ -182,130 +180,15 @@ class AsyncNamespace(BaseNamespace):
                 process.kill()
 
 
-_N = TypeVar("_N", bound=BaseNamespace)
 _T = TypeVar("_T", str, int | str)
 
 
-class NamespaceCommands(Suggests, Generic[_N]):
-    """What a fake internet can run."""
-
-    _new_namespace: Callable[[Any, NamespaceListeners], _N]
-    _own_namespace: _N | None = None
-    _making_own: ClassVar = threading.Lock()  # for threads that all run their first command
-
-    @property
-    def _net(self) -> AnyNet:
-        raise NotImplementedError
-
-    def namespace(
-        self,
-        *,
-        host: str | Host | None = None,
-        expose: Iterable[str] = (),
-        publish: Iterable[int | str] | int = (),
-    ) -> _N:
-        """A network of its own for commands, in which this fake internet is the internet.
-
-        Whoever connects from there has the address of the program under test; with ``host`` that of a host,
-        which is made if it is not there. ``expose`` lists services of this machine that can be reached inside, such
-        as ``"127.0.0.1:5432"``; ``publish`` the ports of servers inside that can be reached outside, such as ``8000``.
-        Raises :class:`~fakemail.errors.NamespaceUnavailable` where the system does not allow it, with
-        the reason, and :class:`~fakemail.errors.DeclarationError` when another namespace has that address.
-        """
-        from fakemail.runtime.namespace_listeners import settle
-
-        net = self._net
-        services, ports = _several(expose), _several(publish)
-        for each in services:
-            _endpoint(each)
-        for port in ports:
-            _ports(port)
-        name = None if host is None else net.host(host if isinstance(host, str) else host.name).name
-        namespace = self._new_namespace(net, net.perform(settle(net.internet, name)))
-        try:
-            return namespace.expose(*services).publish(*ports)
-        except BaseException:
-            namespace.close()
-            raise
-
-    def _usual_namespace(self, expose: Iterable[str], publish: Iterable[int | str] | int) -> _N:
-        """The one that every command shares that asks for none of its own."""
-        with self._making_own:
-            if self._own_namespace is None:
-                self._own_namespace = self.namespace()
-        own: BaseNamespace = self._own_namespace
-        # The other face of this fake internet may have made it.
-        namespace = own if type(own) is self._new_namespace else self._new_namespace(self._net, own._inside)
-        return cast(_N, namespace.expose(*_several(expose)).publish(*_several(publish)))
-
-    def published(self, port: int) -> tuple[str, int]:
-        """The address and port at which a server that a command runs is reached; see ``publish`` of :meth:`popen`."""
-        return self._usual_namespace((), ()).published(port)
-
-    def popen(
-        self,
-        args: Command,
-        *,
-        expose: Iterable[str] = (),
-        publish: Iterable[int | str] | int = (),
-        **options: Any,
-    ) -> subprocess.Popen[Any]:
-        """Start a command on the fake internet; see :meth:`fakemail.api.namespaces.Namespace.popen`.
-
-        All commands of a fake internet share one namespace unless they are run in one of their own. ``expose`` lists
-        services of this machine that it may reach, such as ``"127.0.0.1:5432"``; ``publish`` ports at which servers in
-        there can be reached from the test: ``8000``, ``"8080:8000"``, or ``"0:8000"`` for any free one, which
-        ``mailnet.published(8000)`` tells.
-        """
-        return self._usual_namespace(expose, publish).popen(args, **options)
-
-
-class BlockingCommands(NamespaceCommands[Namespace]):
-    """For blocking code."""
-
-    _new_namespace = Namespace
-
-    def run(
-        self,
-        args: Command,
-        *,
-        expose: Iterable[str] = (),
-        publish: Iterable[int | str] | int = (),
-        **options: Any,
-    ) -> subprocess.CompletedProcess[Any]:
-        """Run a command on the fake internet, and wait for its end, as :func:`subprocess.run` does.
-
-        See :meth:`popen`, and :meth:`fakemail.api.namespaces.Namespace.run`.
-        """
-        __tracebackhide__ = True
-        require_blocking_allowed("run")
-        return self._usual_namespace(expose, publish).run(args, **options)
-
-
-class AwaitedCommands(NamespaceCommands[AsyncNamespace]):
-    """For asyncio and trio."""
-
-    _new_namespace = AsyncNamespace
-
-    async def run(
-        self,
-        args: Command,
-        *,
-        expose: Iterable[str] = (),
-        publish: Iterable[int | str] | int = (),
-        **options: Any,
-    ) -> subprocess.CompletedProcess[Any]:
-        """See :meth:`BlockingCommands.run`."""
-        __tracebackhide__ = True
-        return await self._usual_namespace(expose, publish).run(args, **options)
-
-
-def _several(given: Iterable[_T] | _T) -> list[Any]:
+def several(given: Iterable[_T] | _T) -> list[Any]:
     """What may be given alone, or several in a list."""
     return [given] if isinstance(given, str | int) else list(given)
 
 
-def _ports(given: int | str) -> tuple[int, int]:
+def read_ports(given: int | str) -> tuple[int, int]:
     """Read ``8000``, ``"8000"`` and ``"8080:8000"``: the port outside, 0 for any, and the one inside."""
     words = str(given).split(":")
     if not isinstance(given, bool) and len(words) in (1, 2) and all(word.isdecimal() for word in words):
@@ -317,7 +200,7 @@ def _ports(given: int | str) -> tuple[int, int]:
     )
 
 
-def _endpoint(text: str) -> Endpoint:
+def read_endpoint(text: str) -> Endpoint:
     """Read ``127.0.0.1:5432`` or ``[::1]:5432``."""
     address, _, port = str(text).rpartition(":")
     if not address or not port.isdecimal():

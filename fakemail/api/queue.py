@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from fakemail.api.handles import Handle
-from fakemail.api.results import Results
-from fakemail.api.spans import require_span
+from fakemail.api.handles import Handle, Results
+from fakemail.api.hosts import Host
+from fakemail.api.portal import Portal
 from fakemail.errors import DeclarationError
 from fakemail.mta.outbound.queue import QueueEntry
 from fakemail.mta.outbound.retry_schedule import RetrySchedule
 from fakemail.mta.outbound.transfer import RecipientResult
+from fakemail.types.duration import require_span
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.suggestions import Suggests
-
-if TYPE_CHECKING:
-    from fakemail.api.hosts import Host
-    from fakemail.api.mailnet import AnyNet
 
 
 class QueuedMail(Suggests):
     """A message that a host has taken and not yet handed on to everybody."""
 
-    def __init__(self, net: AnyNet, entry: QueueEntry) -> None:
-        self._net = net
+    def __init__(self, portal: Portal, entry: QueueEntry) -> None:
+        self._portal = portal
         self._entry = entry
 
     @property
@@ -37,7 +33,7 @@ class QueuedMail(Suggests):
     @property
     def host(self) -> Host:
         """The host that has it."""
-        return self._net.find_host(self._entry.message.host)
+        return Host(self._portal, self._entry.message.host)
 
     @property
     def sender(self) -> str:
@@ -92,23 +88,23 @@ class QueuedMail(Suggests):
 
     def hold(self) -> None:
         """Do not try it until it is flushed; it grows older all the same."""
-        self._net.call(lambda: self._net.internet.mail_queue.hold([self._entry]))
+        self._portal.call(lambda: self._portal.simulation.mail_queue.hold([self._entry]))
 
     def freeze(self) -> None:
         """Do not try it until it is thawed, not even when everything is flushed; it grows older all the same."""
-        self._net.call(lambda: self._net.internet.mail_queue.freeze([self._entry]))
+        self._portal.call(lambda: self._portal.simulation.mail_queue.freeze([self._entry]))
 
     def thaw(self) -> None:
         """Try it now, if it is frozen, and as usual from then on."""
-        self._net.call(lambda: self._net.internet.mail_queue.thaw([self._entry]))
+        self._portal.call(lambda: self._portal.simulation.mail_queue.thaw([self._entry]))
 
     def flush(self) -> None:
         """Try it now, unless it is frozen."""
-        self._net.call(lambda: self._net.internet.mail_queue.flush([self._entry]))
+        self._portal.call(lambda: self._portal.simulation.mail_queue.flush([self._entry]))
 
     def drop(self) -> None:
         """Throw it away without a word to anybody."""
-        self._net.call(lambda: self._net.internet.mail_queue.drop([self._entry]))
+        self._portal.call(lambda: self._portal.simulation.mail_queue.drop([self._entry]))
 
     def __repr__(self) -> str:
         last = self.last_reply or self.reason
@@ -120,14 +116,14 @@ class QueuedMail(Suggests):
 class Queue(Handle):
     """Everything that waits, at all hosts, oldest first."""
 
-    def __init__(self, net: AnyNet) -> None:
-        self._net = net
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
 
     def __iter__(self) -> Iterator[QueuedMail]:
         return iter(self.all())
 
     def __len__(self) -> int:
-        return len(self._net.internet.mail_queue.entries)
+        return len(self._portal.simulation.mail_queue.entries)
 
     @property
     def is_empty(self) -> bool:
@@ -136,8 +132,8 @@ class Queue(Handle):
 
     def all(self) -> Results[QueuedMail]:
         """What waits, as a list."""
-        entries = list(self._net.internet.mail_queue.entries.values())
-        return Results([QueuedMail(self._net, entry) for entry in entries], question="the queued messages")
+        entries = list(self._portal.simulation.mail_queue.entries.values())
+        return Results([QueuedMail(self._portal, entry) for entry in entries], question="the queued messages")
 
     def one(self) -> QueuedMail:
         """The only message that waits. Raises :class:`~fakemail.errors.MailAssertionError` for none or several."""
@@ -146,28 +142,28 @@ class Queue(Handle):
 
     def flush(self) -> None:
         """Try everything now, and whatever comes at once again."""
-        queue = self._net.internet.mail_queue
+        queue = self._portal.simulation.mail_queue
 
         def flush() -> None:
             queue.is_held = False
             queue.flush()
 
-        self._net.call(flush)
+        self._portal.call(flush)
 
     def hold(self) -> None:
         """Hold what waits, and all that comes, until :meth:`flush`."""
-        queue = self._net.internet.mail_queue
+        queue = self._portal.simulation.mail_queue
 
         def hold() -> None:
             queue.is_held = True
             queue.hold(queue.entries.values())
 
-        self._net.call(hold)
+        self._portal.call(hold)
 
     def drop(self) -> None:
         """Throw everything away without a word to anybody."""
-        queue = self._net.internet.mail_queue
-        self._net.call(lambda: queue.drop(queue.entries.values()))
+        queue = self._portal.simulation.mail_queue
+        self._portal.call(lambda: queue.drop(queue.entries.values()))
 
     def schedule(
         self,
@@ -194,7 +190,7 @@ class Queue(Handle):
             raise DeclarationError(
                 f"there is at least one gap between attempts, and all are positive: {gaps!r}."
             )
-        queue = self._net.internet.mail_queue
+        queue = self._portal.simulation.mail_queue
 
         def change() -> None:
             old = queue.schedule
@@ -204,7 +200,7 @@ class Queue(Handle):
                 old.warn_after if warn_after is None else warn_after,
             )
 
-        self._net.call(change)
+        self._portal.call(change)
 
     def _name(self) -> str:
         return "Queue"

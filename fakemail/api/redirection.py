@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from fakemail.api.portal import Portal
 from fakemail.errors import DeclarationError, MailAssertionError, nearest
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
 from fakemail.model.host import LOCAL
@@ -17,7 +18,6 @@ from fakemail.tls.authority import process_authority
 from fakemail.types.suggestions import Suggests
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
     from fakemail.intercept.egress_attempts import EgressAttempt
 
 _LOCAL_PORTS = frozenset(service.port for service in LOCAL)
@@ -27,13 +27,13 @@ _TYPES = {socket.AF_INET: "A", socket.AF_INET6: "AAAA"}
 class Redirection(Suggests):
     """A redirect in force. Use it in a ``with`` block, or end it; closing the fake internet ends it as well."""
 
-    def __init__(self, net: AnyNet, *, allow: Iterable[str], children: str) -> None:
+    def __init__(self, portal: Portal, *, allow: Iterable[str], children: str) -> None:
         from fakemail.intercept.children import WAYS  # few processes are redirected
         from fakemail.intercept.redirect import Redirect, RedirectActive
 
         if children not in WAYS:
             raise DeclarationError(f"children: there is no {children!r}; {nearest(children, WAYS)}")
-        there, ca_file = _WorldAddressMap(net), str(process_authority().ca_file())
+        there, ca_file = _WorldAddressMap(portal), str(process_authority().ca_file())
         self._redirect = Redirect(there, ca_file=ca_file, allow=allow, children=children)
         try:
             self._redirect.install()
@@ -96,9 +96,9 @@ def told(escapes: Iterable[EgressAttempt]) -> str:
 class _WorldAddressMap:
     """A fake internet, as a redirect asks about it. Zones are looked at in the loop's thread."""
 
-    def __init__(self, net: AnyNet) -> None:
-        internet = net.internet
-        self._net = net
+    def __init__(self, portal: Portal) -> None:
+        internet = portal.simulation
+        self._portal = portal
         self._network = internet.network
         self._resolver = Resolver(internet, APP)
         self.name_server = (internet.dns.address, internet.dns.port)
@@ -106,7 +106,7 @@ class _WorldAddressMap:
     def addresses(self, name: str, family: int) -> list[str]:
         """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         type = _TYPES[socket.AddressFamily(family)]
-        answer = self._net.call(lambda: self._resolver(name, type))
+        answer = self._portal.call(lambda: self._resolver(name, type))
         if answer.kind not in ("NOERROR", "NODATA"):
             from fakemail.intercept.redirect import NameNotResolved
 
@@ -115,7 +115,7 @@ class _WorldAddressMap:
 
     def name(self, address: str) -> str | None:
         """See :class:`~fakemail.intercept.redirect.AddressMap`."""
-        answer = self._net.call(lambda: self._resolver(ip_address(address).reverse_pointer, "PTR"))
+        answer = self._portal.call(lambda: self._resolver(ip_address(address).reverse_pointer, "PTR"))
         return next((each.value.rstrip(".") for each in answer.answer if each.type == "PTR"), None)
 
     def covers(self, address: str) -> bool:
@@ -131,49 +131,10 @@ class _WorldAddressMap:
 
     def is_serving(self) -> bool:
         """See :class:`~fakemail.intercept.redirect.AddressMap`."""
-        return self._net.thread.is_current
+        return self._portal.thread.is_current
 
     def local(self, address: str, port: int) -> tuple[str, int] | None:
         """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         if port not in _LOCAL_PORTS or self._network.is_at(address, port):
             return None
-        return self._net.perform(local_server(self._net.internet)).endpoint
-
-
-class Redirections(Suggests):
-    """What a fake internet can redirect."""
-
-    _redirections: tuple[Redirection, ...] = ()
-    """All that there were, the last of which may be in force."""
-
-    @property
-    def _net(self) -> AnyNet:
-        raise NotImplementedError
-
-    def redirect(self, *, allow: Iterable[str] = (), children: str = "held") -> Redirection:
-        """Let this process see this fake internet as the internet, all its threads, until the redirect is ended.
-
-        Names are looked up in the fake DNS; connections to public addresses and real ports, such as
-        ``mx1.example.org:25``, reach the fake hosts; and default TLS contexts trust the authority. Loopback and
-        what ``allow`` names (names and addresses) stay reachable; everything else fails, and fails the test at the
-        end, even where the program keeps the error to itself. Covered are sockets, asyncio, uvloop, dnspython, and
-        pycares with aiodns.
-
-        Ports 25 and 587 of this machine are those of a mail server of the fake internet that wants no login, unless
-        ``allow`` names ``localhost``. Programs that are started meanwhile are redirected as well, by the kernel
-        (Linux 5.5 and later), and may not call this machine's ``sendmail``: ``children="held"``. Where the kernel
-        cannot do it, starting one warns; ``"refused"`` lets none be started, and ``"free"`` leaves them alone.
-
-        Raises :class:`~fakemail.errors.DeclarationError` while another redirect is in force.
-        """
-        if isinstance(allow, str):
-            allow = [allow]
-        redirection = Redirection(self._net, allow=allow, children=children)
-        self._redirections = (*self._redirections, redirection)
-        return redirection
-
-    def _end_redirects(self) -> tuple[Redirection, ...]:
-        redirections, self._redirections = self._redirections, ()
-        for redirection in redirections:
-            redirection.end()
-        return redirections
+        return self._portal.perform(local_server(self._portal.simulation)).endpoint

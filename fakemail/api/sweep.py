@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from fakemail.api.results import Results
-from fakemail.api.stopping import Stopped, take_back_cancellation
-from fakemail.api.watchdog import Watchdog
+from fakemail.api.handles import Results
+from fakemail.api.portal import Portal
+from fakemail.api.watchdog import Stopped, Watchdog
 from fakemail.errors import DeclarationError, MailAssertionError
 from fakemail.events.kinds import Event
 from fakemail.sweep.points import FailurePoint, counters, points
 from fakemail.sweep.verdict import Mail, Run, SweepOutcome, deliveries, judge, table
-from fakemail.types.address import Address
-from fakemail.types.address import address as read_address
+from fakemail.types.address import Address, address
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
     from fakemail.faults.rule import FaultRule
 
-PATIENCE: Final = 2.0
+HANG_TIMEOUT: Final = 2.0
 """Real seconds without any event after which an app is said to hang."""
 
-Told = Iterable[Any] | None
-"""Whom an app says it could not reach: addresses or accounts."""
+Unreached: TypeAlias = Iterable[Any] | None
+"""The recipients that an app says it could not reach: addresses or accounts."""
 
 
 class SweepReport(Results[SweepOutcome]):
@@ -58,9 +55,11 @@ class SweepReport(Results[SweepOutcome]):
 class Trial:
     """One run in a fake internet of its own: the first, or one with a fault."""
 
-    def __init__(self, point: FailurePoint | None, *, patience: float, first: Trial | None = None) -> None:
+    def __init__(
+        self, point: FailurePoint | None, *, hang_timeout: float, first: Trial | None = None
+    ) -> None:
         self.point = point
-        self._patience = patience
+        self._hang_timeout = hang_timeout
         self._first = first
         self._rules: list[FaultRule] = counters() if point is None else [point.rule]
         self._watchdog: Watchdog | None = None
@@ -69,24 +68,31 @@ class Trial:
         self.events: list[Event] = []
         """What happened, once it is over."""
 
-    def begin(self, net: AnyNet) -> None:
+    def begin(self, portal: Portal) -> None:
         """Put the fault in force, or the counters, before anything else happens."""
-        internet = net.internet
+        internet = portal.simulation
 
         async def add() -> None:
             for rule in self._rules:
                 internet.faults.add(rule)
             await internet.heed_faults()
 
-        net.perform(add())
+        portal.perform(add())
         usual = None if self._first is None else self._first._watchdog
-        self._watchdog = Watchdog(net, self._patience, usual=usual)
+        self._watchdog = Watchdog(portal, self._hang_timeout, usual=usual)
 
     def raised(self, error: BaseException) -> None:
         """The run ended with an exception."""
         self._error = error
 
-    def returned(self, told: Told) -> None:
+    def raised_or_raise(self, error: BaseException) -> None:
+        """Keep the exception of a run with a fault. That of the first run is raised: it is no matter of a sweep."""
+        __tracebackhide__ = True
+        if not isinstance(error, Stopped) and (self.point is None or not isinstance(error, Exception)):
+            raise error
+        self._error = error
+
+    def returned(self, told: Unreached) -> None:
         """The run ended, and said whom the app could not reach."""
         if told is not None:
             self._told = frozenset(_key(each) for each in told)
@@ -96,15 +102,15 @@ class Trial:
         if self._watchdog is not None:
             self._watchdog.stop()
 
-    def end(self, net: AnyNet) -> None:
+    def end(self, portal: Portal) -> None:
         """The run is over, and the fake internet quiet."""
         self.over()
-        self.events = net.internet.log.events()
+        self.events = portal.simulation.log.events()
 
-    def settled(self, net: AnyNet) -> Future[bool | None]:
+    def settled(self, portal: Portal) -> Future[bool | None]:
         """When the fake internet is quiet, or as good as."""
         self.over()
-        return net._settled(net.timeout)
+        return portal.settled(None)
 
     @property
     def hung(self) -> str:
@@ -121,18 +127,18 @@ class Trial:
         """What arrived."""
         return deliveries(self.events)
 
-    def judge(self, first: Trial, handles: tuple[type[BaseException], ...]) -> SweepOutcome:
+    def judge(self, first: Trial, expected_errors: tuple[type[BaseException], ...]) -> SweepOutcome:
         """What the app made of the fault, beside the first run."""
         if self.point is None:
             raise RuntimeError("the first run has no fault to be judged by")
         # The system's refusal of connections is not counted.
         fired = sum(rule.fired for rule in self._rules) or self.point.action == "refuse"
         run = Run(self.events, self._error, self._told, self.hung, int(fired))
-        return judge(self.point, first.deliveries, run, handles=handles)
+        return judge(self.point, first.deliveries, run, expected_errors=expected_errors)
 
 
 def _key(who: Any) -> str:
-    return who.key if isinstance(who, Address) else read_address(str(getattr(who, "address", who))).key
+    return who.key if isinstance(who, Address) else address(str(getattr(who, "address", who))).key
 
 
 class Sweep:
@@ -141,14 +147,14 @@ class Sweep:
     def __init__(
         self,
         *,
-        handles: type[BaseException] | tuple[type[BaseException], ...] = (),
+        expected_errors: type[BaseException] | tuple[type[BaseException], ...] = (),
         only: str | None = None,
-        patience: float = PATIENCE,
+        hang_timeout: float = HANG_TIMEOUT,
     ) -> None:
-        self._handles = handles if isinstance(handles, tuple) else (handles,)
+        self._expected_errors = expected_errors if isinstance(expected_errors, tuple) else (expected_errors,)
         self._only = only
-        self._patience = patience
-        self.first = Trial(None, patience=patience)
+        self._hang_timeout = hang_timeout
+        self.first = Trial(None, hang_timeout=hang_timeout)
         self.outcomes: list[SweepOutcome] = []
 
     def trials(self) -> Iterator[Trial]:
@@ -161,11 +167,11 @@ class Sweep:
 
     def trial(self, point: FailurePoint) -> Trial:
         """The run in which that fails."""
-        return Trial(point, patience=self._patience, first=self.first)
+        return Trial(point, hang_timeout=self._hang_timeout, first=self.first)
 
     def judge(self, trial: Trial) -> SweepOutcome:
         """What the app made of it."""
-        return trial.judge(self.first, self._handles)
+        return trial.judge(self.first, self._expected_errors)
 
     def chosen(self) -> list[FailurePoint]:
         """The points that are wanted, after the first run."""
@@ -179,57 +185,3 @@ class Sweep:
                 f"no failure point of this journey is like {self._only!r}; there are {names}."
             )
         return chosen
-
-
-def sweep_blocking(net: AnyNet, sweep: Sweep, run: Callable[[Any], Told]) -> SweepReport:
-    """Make the runs one after the other."""
-    __tracebackhide__ = True
-    for trial in sweep.trials():
-        with fresh(net) as world:
-            trial.begin(world)
-            try:
-                trial.returned(run(world))
-            except Exception as error:
-                if trial.point is None:
-                    raise  # what fails without any fault is no matter of a sweep
-                trial.raised(error)
-            except Stopped as error:
-                trial.raised(error)
-            trial.settled(world).result()
-            trial.end(world)
-    return SweepReport(sweep.outcomes)
-
-
-async def sweep_awaiting(
-    net: AnyNet,
-    sweep: Sweep,
-    run: Callable[[Any], Awaitable[Told]],
-    arrive: Callable[[Future[bool | None]], Awaitable[bool | None]],
-) -> SweepReport:
-    """The same for a run that is awaited."""
-    __tracebackhide__ = True
-    for trial in sweep.trials():
-        async with fresh(net) as world:
-            trial.begin(world)
-            try:
-                trial.returned(await run(world))
-            except Exception as error:
-                if trial.point is None:
-                    raise
-                trial.raised(error)
-            except Stopped as error:
-                trial.raised(error)
-            except asyncio.CancelledError:
-                if not trial.hung:
-                    raise
-                take_back_cancellation()
-            await arrive(trial.settled(world))
-            trial.end(world)
-    return SweepReport(sweep.outcomes)
-
-
-def fresh(net: AnyNet) -> Any:
-    """A new fake internet with the options of this one, and nothing in it but what its configuration has."""
-    world = type(net)(config=net._config, seed=net.seed, timeout=net.timeout, grease=net.grease)
-    world.again = net.again
-    return world

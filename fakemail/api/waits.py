@@ -1,81 +1,17 @@
-"""Waiting for something to become true in a fake internet, woken by its events and never by polling."""
+"""The event loop of the caller, asyncio or trio: whether code runs in one, and awaiting a future of another thread."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from types import FrameType
 from typing import Any, TypeVar
 
 from fakemail.errors import BlockingCallInLoop
-from fakemail.events.kinds import Event
-from fakemail.runtime.simulation import Simulation
-from fakemail.types.stage import Stage
-from fakemail.wire.loop import LoopThread
 
 _T = TypeVar("_T")
-
-
-def watch(
-    internet: Simulation,
-    thread: LoopThread,
-    check: Callable[[], _T | None],
-    *,
-    stages: Container[Stage] | None,
-    timeout: float,
-) -> Future[_T | None]:
-    """A future for the first result of ``check`` that is not ``None``; ``None`` when time is up.
-
-    ``check`` is called at once, then after each event at one of the ``stages`` (``None``: every
-    event, and every end of a task), always in the loop's thread. ``timeout`` is in real seconds. It fails with
-    :class:`~fakemail.errors.ClosedError` as soon as the fake internet is closed.
-    """
-    future: Future[_T | None] = Future()
-
-    def begin() -> None:
-        cleanup: list[Callable[[], object]] = []
-
-        def finish(result: _T | None) -> None:
-            for step in cleanup:
-                step()
-            if not future.done():
-                future.set_result(result)
-
-        def look() -> None:
-            if future.done():
-                return
-            try:
-                internet.require_running()
-                found = check()
-            except BaseException as error:
-                future.set_exception(error)
-                finish(None)
-            else:
-                if found is not None:
-                    finish(found)
-
-        def heard(event: Event) -> None:
-            if stages is None or event.stage in stages:
-                # Not at once: what belongs to this event, such as the reply after a delivery, is
-                # noted in the same turn of the loop, and whoever is woken may ask for it.
-                thread.loop.call_soon(look)
-
-        look()
-        if future.done():
-            return
-        internet.on_stop.append(look)
-        cleanup.append(lambda: internet.on_stop.remove(look))
-        cleanup.append(internet.log.subscribe(heard))
-        cleanup.append(thread.loop.call_later(timeout, finish, None).cancel)
-        if stages is None:
-            watchers = internet.supervisor.on_end
-            watchers.append(look)
-            cleanup.append(lambda: watchers.remove(look))
-
-    thread.soon(begin)
-    return future
 
 
 def require_blocking_allowed(verb: str) -> None:

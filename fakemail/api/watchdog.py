@@ -1,29 +1,41 @@
-"""Ends the run of an app that hangs: cuts its connections, and then stops the code itself."""
+"""Watchdog of a sweep: ends the run of an app that hangs, by its connections first, and then in its own code.
+
+In Python only the main thread can be interrupted while it waits, by a signal; code of other threads is left alone.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import asyncio
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
 
-from fakemail.api.stopping import Stopper
-
-if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
+from fakemail.api.portal import Portal
+from fakemail.api.waits import is_trio_running
 
 _LOOKS: Final = 4
-"""How often it looks in the time of its patience."""
+"""How often it looks within the timeout."""
 _LONGEST: Final = 10 * _LOOKS
 """So many looks longer than the run without faults may a run take, whatever happens in it."""
+# The system ignores it where nobody handles it, so that one which comes late does no harm.
+_SIGNAL: Final = getattr(signal, "SIGURG", None)
+_LIBRARY: Final = str(Path(threading.__file__).parent)
 
 
 class Watchdog:
-    """Looks whether anything happens in a fake internet. The run without faults is watched only, and shows what is
-    usual: a run with a fault may be silent longer than that one, but not by more than the patience."""
+    """A watch on the events of a fake internet, which ends the run of an app that hangs.
 
-    def __init__(self, net: AnyNet, patience: float, *, usual: Watchdog | None) -> None:
+    The run without faults is only watched, and shows how long the app is silent by itself: a run with a fault may be
+    silent longer than that one, but not by more than the timeout.
+    """
+
+    def __init__(self, portal: Portal, hang_timeout: float, *, usual: Watchdog | None) -> None:
         self.told = ""
         """What it did, in words; empty if it had nothing to do."""
-        self._net, self._patience = net, patience
-        self._internet = net.internet
+        self._portal, self._hang_timeout = portal, hang_timeout
+        self._internet = portal.simulation
         self._seen = -1
         self._silence = self._longest_silence = self._looks = 0
         self._may_be_silent = _LOOKS + (0 if usual is None else usual._longest_silence)
@@ -31,7 +43,7 @@ class Watchdog:
         self._stopper = Stopper()
         self._is_on = True
         self._stopper.begin()
-        net.call(self._look)
+        portal.call(self._look)
 
     def stop(self) -> None:
         """The run is over; it may be said again."""
@@ -52,7 +64,7 @@ class Watchdog:
         self._seen = events
         if self._may_last is not None:
             self._bite(self._may_last)
-        self._net.thread.loop.call_later(self._patience / _LOOKS, self._look)
+        self._portal.thread.loop.call_later(self._hang_timeout / _LOOKS, self._look)
 
     def _bite(self, may_last: int) -> None:
         if self._looks > may_last:
@@ -80,3 +92,75 @@ class Watchdog:
     def _end(self, told: str) -> None:
         if self._stopper.stop():
             self.told = told
+
+
+class Stopped(BaseException):
+    """Raised in the code that is stopped."""
+
+
+class Stopper:
+    """Can stop what the main thread does between :meth:`begin` and :meth:`end`. Elsewhere it does nothing."""
+
+    def __init__(self) -> None:
+        self.place = ""
+        """Where the code stood when it was stopped: a function and a line."""
+        self._is_on = False
+        self._before: Any = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        """What this thread does from now on can be stopped, if it is the main thread."""
+        if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
+            return
+        self._task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+        self._before = signal.signal(_SIGNAL, self._stop_here)
+        self._is_on = True
+
+    def end(self) -> None:
+        """What comes now is not to be stopped."""
+        if self._is_on:
+            self._is_on = False
+            signal.signal(_SIGNAL, signal.SIG_DFL if self._before is None else self._before)  # type: ignore[arg-type]
+
+    def stop(self) -> bool:
+        """Stop it, from any thread; ``False`` where that cannot be done."""
+        main = threading.main_thread().ident
+        if not self._is_on or _SIGNAL is None or main is None:
+            return False
+        signal.pthread_kill(main, _SIGNAL)
+        return True
+
+    def _stop_here(self, number: int, frame: FrameType | None) -> None:
+        if not self._is_on or is_trio_running():
+            return
+        loop = asyncio._get_running_loop()
+        if loop is None or asyncio.current_task(loop) is not None:
+            self.place = _place(frame)
+            raise Stopped
+        # The loop itself waits: an exception would end it and not the code that awaits something.
+        for task in asyncio.all_tasks(loop) if self._task is None else (self._task,):
+            self.place = _place(_inmost(task))
+            loop.call_soon_threadsafe(task.cancel)
+
+
+def take_back_cancellation() -> None:
+    """The running task was stopped, and goes on with something else."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+def _inmost(task: asyncio.Task[Any]) -> FrameType | None:
+    """Where a task waits."""
+    stack = task.get_stack(limit=1)
+    return stack[0] if stack else None
+
+
+def _place(frame: FrameType | None) -> str:
+    """The inmost place that is not in the standard library, for people."""
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith((_LIBRARY, "<")) or "site-packages" in code.co_filename:
+            return f"{code.co_name} ({Path(code.co_filename).name}:{frame.f_lineno})"
+        frame = frame.f_back
+    return ""

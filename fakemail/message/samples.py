@@ -13,20 +13,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from fakemail.message.test_patterns import EICAR, GTUBE
+from fakemail.types.address import HasAddress
 from fakemail.types.suggestions import suggesting
-
-
-class HasAddress(Protocol):
-    """Anything that has a mail address."""
-
-    @property
-    def address(self) -> object:
-        """The address; its ``str()`` is ``local@domain``."""
-        ...
-
 
 Who = str | HasAddress
 

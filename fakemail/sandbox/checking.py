@@ -22,7 +22,7 @@ _NO_MAIL_HOST = {
 def report(description: Description) -> str:
     """The tables. Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong."""
     with MailNet(config=with_passwords(description)) as net:
-        world = net.internet.world
+        world = net._portal.simulation.world
         tables = (
             (("DOMAIN", "MAIL HOSTS", "SUBMISSION"), list(_domains(world))),
             (("HOST", "ADDRESS", "SERVICES"), list(_hosts(world))),

@@ -94,7 +94,7 @@ def gather(net: MailNet) -> ConnectionInfo:
     So is the host of each domain where mail is read.
     """
     submission = net.submission
-    internet = net.internet
+    internet = net._portal.simulation
     ours = submission.server.name
     own = [name for name, each in internet.world.domains.items() if each.submission_host != ours]
     readers = [net.domain(name).imap_host for name in own]

@@ -52,7 +52,7 @@ def stand(
     with kept_authority(ca_dir), net:
         net.account(SMARTHOST_USER, password=usual_password(address(SMARTHOST_USER)))
         facts = gather(net)
-        net.internet.log.subscribe(happened.put)
+        net._portal.simulation.log.subscribe(happened.put)
         with env_file(env_path, facts.env()):
             if as_json:
                 say(json.dumps({"version": version, **facts.to_object()}))

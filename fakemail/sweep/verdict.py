@@ -32,7 +32,7 @@ class SweepVerdict(Enum):
     DUPLICATED = "mail duplicated"
     """Somebody got the same message more than once."""
     HUNG = "hung"
-    """Nothing happened for longer than the sweep's patience, or it did not come to an end."""
+    """Nothing happened for longer than the sweep's hang timeout, or it did not come to an end."""
     MISTAKEN = "assertion failed"
     """Everything arrived once, and the test's own assertion failed."""
 
@@ -88,18 +88,18 @@ def deliveries(events: Iterable[Event]) -> Counter[Mail]:
 
 
 def judge(
-    point: FailurePoint, wanted: Counter[Mail], run: Run, *, handles: tuple[type[BaseException], ...]
+    point: FailurePoint, wanted: Counter[Mail], run: Run, *, expected_errors: tuple[type[BaseException], ...]
 ) -> SweepOutcome:
-    """What the app made of a point. ``wanted`` is what arrives when nothing fails, ``handles`` how the app says no."""
-    verdict, detail = _judge(wanted, run, handles)
+    """The verdict on a run with a fault. ``wanted`` is what arrives when nothing fails."""
+    verdict, detail = _judge(wanted, run, expected_errors)
     return SweepOutcome(point.name, verdict.value, verdict.is_mishandled, detail)
 
 
 def _judge(
-    wanted: Counter[Mail], run: Run, handles: tuple[type[BaseException], ...]
+    wanted: Counter[Mail], run: Run, expected_errors: tuple[type[BaseException], ...]
 ) -> tuple[SweepVerdict, str]:
     error = run.error
-    said_no = error is not None and isinstance(error, handles)
+    said_no = error is not None and isinstance(error, expected_errors)
     if run.hung:
         return SweepVerdict.HUNG, run.hung
     if error is not None and not said_no and not isinstance(error, AssertionError):

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
 from fakemail.errors import DeclarationError
 from fakemail.types.domains import a_labels, split_dots, u_labels
@@ -128,3 +128,28 @@ def address(text: str) -> Address:
     if not is_domain_name(a_labels(domain)):
         raise DeclarationError(f"{text!r} is not an address: {domain!r} is not a domain name.")
     return Address(local, domain)
+
+
+class HasAddress(Protocol):
+    """Anything that has a mail address, such as an account."""
+
+    @property
+    def address(self) -> object:
+        """The address; its ``str()`` is ``local@domain``."""
+        ...
+
+
+AddressLike: TypeAlias = str | Address | HasAddress
+
+
+def read_address(who: AddressLike) -> Address:
+    """The address of an account, or of what names one. Raises :class:`~fakemail.errors.DeclarationError` otherwise."""
+    if isinstance(who, str):
+        return address(who)
+    if isinstance(who, list | tuple | set | frozenset):
+        raise DeclarationError(f"pass addresses one by one, as in accounts(*names), and not as {who!r}.")
+    if isinstance(who, Address):
+        return who
+    if not isinstance(named := getattr(who, "address", None), str):
+        raise DeclarationError(f"{who!r} is not an address: it is a text such as 'bob@example.org'.")
+    return address(named)

@@ -23,3 +23,13 @@ def hours(number: float) -> timedelta:
 def days(number: float) -> timedelta:
     """That many days."""
     return timedelta(days=number)
+
+
+def require_span(what: str, span: object) -> timedelta:
+    """The duration itself; ``TypeError`` for what is none, ``ValueError`` for a negative one."""
+    __tracebackhide__ = True
+    if not isinstance(span, timedelta):
+        raise TypeError(f"{what} is a duration such as hours(2) or minutes(5), not {span!r}.")
+    if span < timedelta():
+        raise ValueError(f"{what} is a duration and cannot be negative: -{-span} (h:mm:ss).")
+    return span

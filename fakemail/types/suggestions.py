@@ -18,7 +18,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
-    "BaseNet": {
+    "BaseMailNet": {
         "stop": "close()",
         "shutdown": "close()",
         "quit": "close()",
@@ -37,7 +37,7 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "create_account": "account(address)",
         "user": "account(address)",
         "users": "account(address)",
-        "mailboxes": "account(address).inbox",
+        "mailboxes": "account(address).folders()",
         "now": "clock.now()",
         "time": "clock.now()",
         "tick": "clock.advance(hours(1))",
@@ -67,6 +67,7 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "get": "one()",
         "only": "one()",
         "wait": "wait_for_one()",
+        "wait_for": "wait_for_count(count)",
         "wait_for_message": "wait_for_one()",
         "wait_for_mail": "wait_for_one()",
         "append": "put(message)",
@@ -85,7 +86,7 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "messages": "inbox",
         "mailbox": "inbox",
         "mails": "inbox",
-        "folders": "folder(name)",
+        "mailboxes": "folders()",
         "sent": "folder('Sent')",
         "junk": "folder('Junk')",
         "spam": "folder('Junk')",
@@ -160,6 +161,10 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
     "Domain": {
         "host": "hosts",
         "mail_hosts": "hosts",
+        "mx_hosts": "set_mx(*hosts)",
+        "null_mx": "set_mx(None)",
+        "no_mx": "set_mx()",
+        "implicit_mx": "set_mx(implicit=True)",
         "smtp": "mx",
         "submission": "submission_host",
         "add_account": "account(local)",
@@ -272,6 +277,10 @@ KEYWORDS: Final[Mapping[str, str]] = {
     "required": "must_fire",
     "seconds": "timeout",
     "within": "timeout",
+    "patience": "hang_timeout timeout",
+    "handles": "expected_errors",
+    "number": "count",
+    "in_time": "order",
 }
 """The same for keywords: the first of these that the function takes."""
 

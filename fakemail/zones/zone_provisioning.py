@@ -36,6 +36,11 @@ _REVERSE_ZONES = (
 )
 
 
+def is_infrastructure(name: str) -> bool:
+    """Whether a domain or a host belongs to the fake internet's own machinery."""
+    return name == INFRASTRUCTURE or name.endswith(f".{INFRASTRUCTURE}")
+
+
 class ZoneProvisioning:
     """Keeps the zones in step with the world."""
 

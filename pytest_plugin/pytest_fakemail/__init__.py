@@ -44,9 +44,10 @@ _MARKER = (
 )
 
 _SWEEP = (
-    "mailnet_sweep(*, handles, patience): run the test once without faults, then once more for every single failure "
-    "point of its journey, each in a new fake internet; it fails for each point that the app mishandled. handles: the "
-    "exceptions by which the app says that it could not send."
+    "mailnet_sweep(*, expected_errors, hang_timeout): run the test once without faults, then once more for every "
+    "single failure point of its journey, each in a new fake internet; it fails for each point that the app "
+    "mishandled. expected_errors: the exceptions by which the app says that it could not send; hang_timeout: the real "
+    "seconds without any event after which the app hangs."
 )
 
 
@@ -198,9 +199,9 @@ def pytest_report_from_serializable() -> Generator[None, object, object]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Remember where the test begins in the worlds that several tests share; refuse a sweep that cannot work."""
     if "pyfakefs" in sys.modules and not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
-        from fakemail.api.early import load_early
+        from fakemail.api.preload import preload
 
-        load_early()  # before its fixture fs is there
+        preload()  # before its fixture fs is there
     if TRIAL in item.stash:
         from pytest_fakemail.sweeping import check
 

@@ -15,12 +15,12 @@ from pytest_fakemail.fixtures import PASSED, TRIAL
 from pytest_fakemail.options import of_item
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import BaseNet
+    from fakemail.api.mailnet import BaseMailNet
     from fakemail.lint.finding import LintFinding
     from pytest_fakemail.worlds import World
 
 
-def judge_own(item: pytest.Item, net: BaseNet[Any]) -> None:
+def judge_own(item: pytest.Item, net: BaseMailNet[Any, Any]) -> None:
     """Fail a test that passed, if its app did in this fake internet what a stricter server would mind."""
     if net.is_running:
         _judge(item, [(net, 0, ())])
@@ -31,7 +31,7 @@ def judge(item: pytest.Item, worlds: Iterable[World]) -> None:
     _judge(item, [(world.net, world.start, world.allow) for world in worlds if world.is_open])
 
 
-def _judge(item: pytest.Item, worlds: list[tuple[BaseNet[Any], int, tuple[str, ...]]]) -> None:
+def _judge(item: pytest.Item, worlds: list[tuple[BaseMailNet[Any, Any], int, tuple[str, ...]]]) -> None:
     if not item.stash.get(PASSED, False) or TRIAL in item.stash:
         return  # a test that has failed, or lets things fail, has more important things to say
     options = of_item(item)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from _pytest.runner import runtestprotocol
 
-from fakemail.api.sweep import PATIENCE, Sweep, Trial
+from fakemail.api.sweep import HANG_TIMEOUT, Sweep, Trial
 from fakemail.errors import nearest
 from fakemail.events.journey import journeys
 from fakemail.sweep.verdict import SweepOutcome, SweepVerdict, table
@@ -21,10 +21,10 @@ from pytest_fakemail.choosing import is_chosen
 from pytest_fakemail.fixtures import ORIGINAL, TRIAL
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import BaseNet
+    from fakemail.api.mailnet import BaseMailNet
 
 _FIXTURES: Final = ("mailnet", "async_mailnet")
-_NAMES: Final = ("handles", "patience")
+_NAMES: Final = ("expected_errors", "hang_timeout")
 
 
 def check(item: pytest.Item) -> None:
@@ -50,7 +50,10 @@ def run(item: pytest.Function, nextitem: pytest.Item | None) -> None:
     mark = item.get_closest_marker("mailnet_sweep")
     options = mark.kwargs if mark is not None else {}
     pattern = item.config.option.mailnet_sweep
-    sweep = Sweep(handles=options.get("handles", ()), patience=options.get("patience", PATIENCE))
+    sweep = Sweep(
+        expected_errors=options.get("expected_errors", ()),
+        hang_timeout=options.get("hang_timeout", HANG_TIMEOUT),
+    )
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     item.stash[TRIAL] = sweep.first
     spare = _again(item, "")
@@ -148,12 +151,12 @@ def _story(trial: Trial, outcome: SweepOutcome) -> str:
     return "\n\n".join([*parts, f"again, alone: --mailnet-sweep={outcome.name}"])
 
 
-def conclude(item: pytest.Item, net: BaseNet[Any]) -> None:
+def conclude(item: pytest.Item, net: BaseMailNet[Any, Any]) -> None:
     """The test is over, and its fake internet is about to end."""
     trial = item.stash[TRIAL]
     if net.is_running:
-        trial.settled(net).result()
-        trial.end(net)
+        trial.settled(net._portal).result()
+        trial.end(net._portal)
 
 
 def print_tables(terminal: pytest.TerminalReporter) -> None:

@@ -14,26 +14,26 @@ from fakemail import DeclarationError
 from fakemail.api.config import load
 from fakemail.api.fault_tables import declare
 from fakemail.api.faults import lift
-from fakemail.api.progress import with_notes
+from fakemail.api.journey_notes import with_notes
 from pytest_fakemail.fixtures import CALLED, SHARED, TRIAL, WORLDS
 from pytest_fakemail.options import Options, of_item, read
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import BaseNet
+    from fakemail.api.mailnet import BaseMailNet
     from fakemail.events.journey import Journey
     from fakemail.faults.rule import FaultRule
 
-_Net = TypeVar("_Net", bound="BaseNet[Any]")
+_Net = TypeVar("_Net", bound="BaseMailNet[Any, Any]")
 
 
 class World:
     """A fake internet that runs, and its log, which can be read after its end."""
 
-    def __init__(self, net: BaseNet[Any], *, allow: Iterable[str] = ()) -> None:
+    def __init__(self, net: BaseMailNet[Any, Any], *, allow: Iterable[str] = ()) -> None:
         self.net = net
-        self._internet = net.internet
-        self.log = net.internet.log
-        self.again = net.again
+        self._simulation = net._portal.simulation
+        self.log = net._portal.simulation.log
+        self.again = net._portal.again
         self.allow = tuple(allow)
         """The lint rules that may be broken in it."""
         self._began = (0, 0)
@@ -49,7 +49,7 @@ class World:
     def begin_test(self) -> None:
         """A test begins: what happened so far is not its doing."""
         self._began = (self.log.times_cleared, len(self.log))
-        self.known_faults = len(self._internet.faults.added)
+        self.known_faults = len(self._simulation.faults.added)
 
     @property
     def start(self) -> int:
@@ -60,35 +60,35 @@ class World:
     @property
     def number_of_faults(self) -> int:
         """How many were ever declared."""
-        return len(self._internet.faults.added)
+        return len(self._simulation.faults.added)
 
     def keep_faults(self, since: int) -> None:
         """Those declared since there were that many belong to no test, and stay in force when it ends."""
-        self._lasting.update(self._internet.faults.added[since:])
+        self._lasting.update(self._simulation.faults.added[since:])
 
     def end_test(self) -> None:
         """A test is over: the faults that it declared, in itself or in fixtures of its own, end with it."""
         rules = [rule for rule in self.new_faults if rule not in self._lasting]
         if rules and self.net.is_running:
-            lift(self.net, rules)
+            lift(self.net._portal, rules)
 
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""
-        self.net.let_settle()
+        self.net._portal.let_settle()
 
     @property
     def new_faults(self) -> list[FaultRule]:
         """Those that were declared since the test began."""
-        return self._internet.faults.added[self.known_faults :]
+        return self._simulation.faults.added[self.known_faults :]
 
     def expect_strikes(self, wanted: bool) -> None:
         """From now on faults that are declared must strike, or need not."""
-        self.net.faults_must_fire = wanted
+        self.net._portal.faults_must_fire = wanted
 
     @property
     def is_inhabited(self) -> bool:
         """Whether anything was declared that could get mail."""
-        return bool(self._internet.world.domains)
+        return bool(self._simulation.world.domains)
 
     def closed_hosts(self) -> list[str]:
         """A sentence for each host that lets nobody connect because the test wants it so."""
@@ -96,18 +96,18 @@ class World:
             f"{running.name} is switched off."
             if running.is_stopped
             else f"{running.name} refuses connections, by a fault of the test."
-            for running in list(self._internet.hosts.values())
+            for running in list(self._simulation.hosts.values())
             if running.is_stopped or running.faults.refuses("smtp")
         ]
 
     def with_notes(self, found: list[Journey]) -> list[Journey]:
         """The journeys, with what there is to do about those that are not at their end."""
-        return with_notes(self._internet, found)
+        return with_notes(self._simulation, found)
 
     def raise_errors(self) -> None:
         """Raise an error of the servers' own code, if there was one."""
         __tracebackhide__ = True
-        self._internet.raise_errors()
+        self._simulation.raise_errors()
 
 
 def open_own(kind: type[_Net], item: pytest.Item) -> _Net:
@@ -116,7 +116,7 @@ def open_own(kind: type[_Net], item: pytest.Item) -> _Net:
     try:
         net = _open(kind, of_item(item), item.stash.setdefault(WORLDS, []))
         if TRIAL in item.stash:
-            item.stash[TRIAL].begin(net)
+            item.stash[TRIAL].begin(net._portal)
         return net
     except pytest.UsageError as error:
         mistake = str(error)
@@ -126,7 +126,7 @@ def open_own(kind: type[_Net], item: pytest.Item) -> _Net:
     pytest.fail(mistake, pytrace=False)
 
 
-def conclude(item: pytest.Item, net: BaseNet[Any]) -> None:
+def conclude(item: pytest.Item, net: BaseMailNet[Any, Any]) -> None:
     """The test is over, and its world is about to end."""
     if TRIAL in item.stash:
         from pytest_fakemail.sweeping import conclude
@@ -137,7 +137,7 @@ def conclude(item: pytest.Item, net: BaseNet[Any]) -> None:
 def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
     __tracebackhide__ = True
     net = kind(**_arguments(options))
-    net.again = f"--mailnet-seed={net.seed}"
+    net._portal.again = f"--mailnet-seed={net.seed}"
     net.start()
     worlds.append(World(net, allow=options.allow))
     try:
@@ -145,7 +145,7 @@ def _open(kind: type[_Net], options: Options, worlds: list[World]) -> _Net:
             net.domain(domain)
         net.accounts(*options.accounts)
         for table in options.faults:
-            declare(net, table)
+            declare(net._portal, table)
         if options.redirect:
             net.redirect(children=options.children)
     except BaseException:

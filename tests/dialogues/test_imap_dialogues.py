@@ -274,8 +274,8 @@ class OverSocket:
         for number in range(1, int(facts.get("messages", 0)) + 1):
             self.account.inbox.put(message(number))
         if "quota" in facts:
-            store = net.internet.store.account(address("bob@example.org"))
-            net.call(lambda: store.quota.limit("STORAGE", int(facts["quota"])))
+            store = net._portal.simulation.store.account(address("bob@example.org"))
+            net._portal.call(lambda: store.quota.limit("STORAGE", int(facts["quota"])))
         self._sockets: dict[int, socket.socket] = {}
         self._files: dict[int, BinaryIO] = {}
 
@@ -321,9 +321,9 @@ class OverSocket:
     def put(self, text: str) -> None:
         found = re.fullmatch(r"(\S+) (?:\{(.*?)\} )?(.*)", text)
         assert found is not None
-        store = self._net.internet.store.account(address("bob@example.org"))
+        store = self._net._portal.simulation.store.account(address("bob@example.org"))
         flags = (found[2] or "").split()
-        self._net.call(lambda: store.get(found[1]).append(unescape(found[3]), flags=flags))
+        self._net._portal.call(lambda: store.get(found[1]).append(unescape(found[3]), flags=flags))
 
     def start_tls(self) -> None:
         settings = self._settings

@@ -71,7 +71,7 @@ def test_rfc_2782_srv_and_rfc_6186_mail_services(net):
 
 def test_rfc_7505_null_mx(net):
     """RFC 7505 §3: a single MX with preference 0 and the root for a host."""
-    net.domain("quiet.test").null_mx()
+    net.domain("quiet.test").set_mx(None)
     assert str(ask(net, "quiet.test", "MX").answer[0][0]) == "0 ."
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:  # §4.1
         send(net.submission, "bob@quiet.test")

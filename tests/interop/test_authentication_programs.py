@@ -41,9 +41,11 @@ def net(group: SpfGroup) -> Iterator[MailNet]:
     with MailNet() as mailnet:
         for name in {line.split()[0] for line in group.zone.splitlines() if " PTR " in line}:
             mailnet.dns.remove(name)
-        mailnet.internet.zones.add_zone("example")
+        mailnet._portal.simulation.zones.add_zone("example")
         text = "\n".join([group.zone, *(case.zone for case in group.cases)])
-        mailnet.call(lambda: mailnet.internet.zones.load_text(text, origin=".", unchecked=True))
+        mailnet._portal.call(
+            lambda: mailnet._portal.simulation.zones.load_text(text, origin=".", unchecked=True)
+        )
         for name in group.timeout:
             mailnet.dns.faults.servfail(name)
         yield mailnet
@@ -54,8 +56,8 @@ def ours(net: MailNet, case: SpfCase) -> str:
     facts = TransactionFacts(
         "mx.example",
         Peer(case.client, 0, "app"),
-        net.internet.clock.now(),
-        Resolver(net.internet, "app"),
+        net._portal.simulation.clock.now(),
+        Resolver(net._portal.simulation, "app"),
         helo=case.helo,
         sender=sender,
     )
@@ -188,8 +190,8 @@ def test_spfquery_agrees(
     facts = TransactionFacts(
         "mx.example",
         Peer(client, 0, "app"),
-        shop.internet.clock.now(),
-        Resolver(shop.internet, "app"),
+        shop._portal.simulation.clock.now(),
+        Resolver(shop._portal.simulation, "app"),
         sender=address(sender),
     )
     assert check_spf(facts) == result
@@ -204,13 +206,13 @@ def letter() -> bytes:
 
 
 def dkim_results(net: MailNet, raw: bytes) -> list[str]:
-    resolve = Resolver(net.internet, "app")
+    resolve = Resolver(net._portal.simulation, "app")
 
     def look_up(name: str) -> TxtAnswer:
         answer = resolve(name, "TXT")
         return TxtAnswer(answer.kind, texts(answer))
 
-    return [each.result for each in verify(SignedMessage(raw), look_up, net.internet.clock.now())]
+    return [each.result for each in verify(SignedMessage(raw), look_up, net._portal.simulation.clock.now())]
 
 
 @pytest.mark.parametrize(

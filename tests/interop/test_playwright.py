@@ -58,7 +58,7 @@ _TEST = """
         mail = bob.inbox.wait_for_one(subject="Welcome")
         page.goto(mail.link("Confirm"))
         assert page.inner_text("h1") == "Welcome, Bob"
-        assert len(bob.inbox.wait_for(1)) == 1
+        assert len(bob.inbox.wait_for_count(1)) == 1
         mailnet.settle()
         mailnet.clock.advance(hours(1))
 

@@ -90,7 +90,7 @@ def test_our_queue_delivers_to_it_as_a_mail_host(postfix: tuple[int, Path]) -> N
         for number in range(3):
             with shop.submission.smtplib() as client:
                 client.sendmail(shop.address, to, f"Subject: Number {number}\r\n\r\nHello\r\n")
-        assert len(shop.inbox.wait_for(3, timeout=30)) == 3
+        assert len(shop.inbox.wait_for_count(3, timeout=30)) == 3
         net.settle()
         for address in to[:2]:
             for journey in net.journeys(to=address):

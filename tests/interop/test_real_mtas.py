@@ -176,13 +176,13 @@ def test_it_finds_our_mail_host_and_delivers_over_verified_tls(mailnet, start):
 
 def test_it_prefers_the_host_that_is_preferred_and_falls_back(mailnet, start):
     bob = mailnet.account("bob@example.org")
-    first, second = mailnet.domain("example.org").mx_hosts("mx1", "mx2")
+    first, second = mailnet.domain("example.org").set_mx("mx1", "mx2")
     mta = start()
     mta.send(bob.address, "One")
     assert bob.inbox.wait_for_one(timeout=20).received_by == first
     first.faults.refuse_connections()
     mta.send(bob.address, "Two")
-    assert bob.inbox.wait_for(2, timeout=20)[-1].received_by == second
+    assert bob.inbox.wait_for_count(2, timeout=20)[-1].received_by == second
 
 
 def test_it_honours_our_4yz(mailnet, start):

@@ -117,7 +117,7 @@ def test_swaks_logs_in(net, program, mechanism):
 
 def test_dig_sees_the_zones(net, program):
     dig = program("dig")
-    net.domain("example.org").mx_hosts("mx1", "mx2")
+    net.domain("example.org").set_mx("mx1", "mx2")
     net.dns.add("big.example.org", "TXT", *("x" * 250 + str(number) for number in range(20)))
     where = [f"@{net.dns.host}", "-p", str(net.dns.port)]
     assert (
@@ -144,8 +144,8 @@ def test_dig_transfers_a_zone(net, program):
     assert "SOA" in found[0].split()
     assert (
         len(found)
-        == len(net.internet.zones.records())
-        - sum(not each.name.endswith("example.org") for each in net.internet.zones.records())
+        == len(net._portal.simulation.zones.records())
+        - sum(not each.name.endswith("example.org") for each in net._portal.simulation.zones.records())
         + 1
     )
 

@@ -76,7 +76,7 @@ def test_an_interrupt_ends_a_wait(project: pytest.Pytester) -> None:
 
         def test_wait(mailnet):
             bob = mailnet.account("bob@example.org")
-            mailnet.thread.loop.call_soon_threadsafe(os.kill, os.getpid(), signal.SIGINT)
+            mailnet._portal.thread.loop.call_soon_threadsafe(os.kill, os.getpid(), signal.SIGINT)
             bob.inbox.wait_for_one(timeout=600)
         """
     )
@@ -89,7 +89,7 @@ def test_it_documents_itself(project: pytest.Pytester) -> None:
     run.stdout.fnmatch_lines(
         ["@pytest.mark.mailnet(?, timeout, seed, domains, accounts, config, strict, allow*): *"]
     )
-    run.stdout.fnmatch_lines(["@pytest.mark.mailnet_sweep(?, handles, patience): *"])
+    run.stdout.fnmatch_lines(["@pytest.mark.mailnet_sweep(?, expected_errors, hang_timeout): *"])
     run = project.runpytest("--fixtures")
     run.stdout.fnmatch_lines(["mailnet -- *", "async_mailnet -- *", "mailnet_factory *session scope*"])
     run = project.runpytest("--help")

@@ -134,7 +134,7 @@ def test_a_mistake_shows_nothing_of_our_own_code(project: pytest.Pytester, line:
 
 
 def test_a_defect_of_ours_is_shown_with_our_code(project: pytest.Pytester) -> None:
-    project.makepyfile(_test("bob._net = None", "bob.inbox.one()"))
+    project.makepyfile(_test("bob._portal = None", "bob.inbox.one()"))
     run = project.runpytest()
     run.assert_outcomes(failed=1)
     run.stdout.fnmatch_lines(["E       AttributeError: *", "*accounts.py:*: AttributeError"])
@@ -270,7 +270,7 @@ def test_only_the_last_journeys_are_told(project: pytest.Pytester) -> None:
         _test(
             "for number in range(7):",
             '    shop.send(smtp, bob.address, subject=f"News {number}")',
-            "bob.inbox.wait_for(7)",
+            "bob.inbox.wait_for_count(7)",
             "assert False",
         )
     )
@@ -473,7 +473,7 @@ def test_an_error_of_a_server_fails_the_test_that_caused_it(project: pytest.Pyte
 
 
 def test_a_defect_of_the_report_does_not_hide_the_failure(project: pytest.Pytester) -> None:
-    project.makepyfile(_test("mailnet.internet.log._events.append(None)", "assert 1 == 2"))
+    project.makepyfile(_test("mailnet._portal.simulation.log._events.append(None)", "assert 1 == 2"))
     run = project.runpytest()
     run.assert_outcomes(failed=1)
     run.stdout.fnmatch_lines(

@@ -14,7 +14,7 @@ import pytest
 import shop
 
 
-@pytest.mark.mailnet_sweep(handles=smtplib.SMTPException, patience=1)
+@pytest.mark.mailnet_sweep(expected_errors=smtplib.SMTPException, hang_timeout=1)
 def test_welcome(mailnet):
     bob = mailnet.account("bob@example.org")
     {call}
@@ -66,7 +66,7 @@ def test_a_careful_app_passes(project: pytest.Pytester) -> None:
 def test_points_are_chosen_with_k(
     project: pytest.Pytester, expression: str, passed: int, deselected: int
 ) -> None:
-    careful = CAREFUL.replace("handles=smtplib.SMTPException", "handles=OSError")
+    careful = CAREFUL.replace("expected_errors=smtplib.SMTPException", "expected_errors=OSError")
     project.makepyfile(careful=f"{careful}\ndef test_other():\n    pass\n")
     run = project.runpytest("careful.py", "-k", expression)
     run.assert_outcomes(passed=passed, deselected=deselected)
@@ -161,7 +161,7 @@ def test_every_run_has_fixtures_of_its_own(project: pytest.Pytester) -> None:
             yield mailnet.account("hello@shop.test").submission
             made.append("app ends")
 
-        @pytest.mark.mailnet_sweep(handles=smtplib.SMTPException)
+        @pytest.mark.mailnet_sweep(expected_errors=smtplib.SMTPException)
         @pytest.mark.parametrize("subject", ["One", "Two"])
         def test_welcome(app, mailnet, subject):
             shop.send(app, mailnet.account("bob@example.org").address, subject)
@@ -201,7 +201,7 @@ def test_hanging_and_async(project: pytest.Pytester) -> None:
         import asyncio, pytest, shop, smtplib
 
         @pytest.mark.asyncio
-        @pytest.mark.mailnet_sweep(handles=smtplib.SMTPException, patience=0.3)
+        @pytest.mark.mailnet_sweep(expected_errors=smtplib.SMTPException, hang_timeout=0.3)
         async def test_welcome(async_mailnet):
             net = async_mailnet
             bob, smtp = net.account("bob@example.org"), net.account("hello@shop.test").submission
@@ -218,7 +218,7 @@ def test_a_test_that_stands_still_or_goes_round_is_stopped(project: pytest.Pytes
         """
         import asyncio, pytest, queue, shop, smtplib
 
-        @pytest.mark.mailnet_sweep(handles=ValueError, patience=0.2)
+        @pytest.mark.mailnet_sweep(expected_errors=ValueError, hang_timeout=0.2)
         def test_waits(mailnet):
             bob, smtp = mailnet.account("bob@example.org"), mailnet.account("hello@shop.test").submission
             try:
@@ -227,7 +227,7 @@ def test_a_test_that_stands_still_or_goes_round_is_stopped(project: pytest.Pytes
                 queue.Queue().get()
 
         @pytest.mark.asyncio
-        @pytest.mark.mailnet_sweep(handles=ValueError, patience=0.2)
+        @pytest.mark.mailnet_sweep(expected_errors=ValueError, hang_timeout=0.2)
         async def test_awaits(async_mailnet):
             net = async_mailnet
             bob, smtp = net.account("bob@example.org"), net.account("hello@shop.test").submission
@@ -259,7 +259,7 @@ def test_wrong_marks_say_what_is_right(project: pytest.Pytester) -> None:
         def test_without():
             pass
 
-        @pytest.mark.mailnet_sweep(handle=OSError)
+        @pytest.mark.mailnet_sweep(expected_error=OSError)
         def test_handle(mailnet):
             pass
         """
@@ -269,6 +269,6 @@ def test_wrong_marks_say_what_is_right(project: pytest.Pytester) -> None:
     run.stdout.fnmatch_lines(
         [
             "*::test_without: mailnet_sweep needs a test that takes the fixture mailnet or async_mailnet.",
-            "*::test_handle: mailnet_sweep() has no option 'handle'; did you mean 'handles'?",
+            "*::test_handle: mailnet_sweep() has no option 'expected_error'; did you mean 'expected_errors'?",
         ]
     )

@@ -170,7 +170,7 @@ plans = st.builds(
 def build(net: MailNet, plan: Plan) -> None:
     for domain in DOMAINS:
         net.domain(domain, mx=["mx1", "mx2"] if domain in plan.two_hosts else ["mx1"])
-    net.domain("silent.test").null_mx()
+    net.domain("silent.test").set_mx(None)
     net.dns.add("back.test", "MX", "10 localhost.")
     net.dns.add("lost.test", "MX", "10 mx.nowhere.test.")
     if plan.through:
@@ -192,7 +192,7 @@ def build(net: MailNet, plan: Plan) -> None:
         net.account(user).set_auto_reply("Away.")
     for user in plan.full:
         net.account(user).configure(quota_messages=1)
-    running = {host for host in HOSTS if host in net.internet.hosts}
+    running = {host for host in HOSTS if host in net._portal.simulation.hosts}
     for host in plan.stopped & running:
         net.find_host(host).stop()
     for host in plan.deferring.keys() & running:

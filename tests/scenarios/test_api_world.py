@@ -43,7 +43,7 @@ def send(settings, sender, *recipients, content=b"Subject: Hi\r\n\r\nHello\r\n")
 
 
 def test_every_host_has_an_address_of_its_own_in_dns_and_on_loopback(net):
-    first, second = net.domain("example.org").mx_hosts("mx1", "mx2")
+    first, second = net.domain("example.org").set_mx("mx1", "mx2")
     assert first.ipv4 != second.ipv4
     assert first.ipv4.startswith(("192.0.2.", "198.51.100.", "203.0.113."))
     assert first.ipv6.startswith("2001:db8:")
@@ -73,7 +73,7 @@ def test_a_domain_that_nobody_declared_does_not_exist(net):
 
 
 def test_null_mx_takes_no_mail(net):
-    net.domain("silent.test").null_mx()
+    net.domain("silent.test").set_mx(None)
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
         send(net.submission, "me@x.example", "bob@silent.test")
     assert refused.value.recipients["bob@silent.test"][0] == 556
@@ -90,7 +90,7 @@ def test_null_mx_takes_no_mail(net):
 
 def test_a_domain_with_an_address_only_gets_its_mail_there(net):
     bob = net.account("bob@plain.test")
-    host = net.domain("plain.test").implicit_mx()
+    (host,) = net.domain("plain.test").set_mx(implicit=True)
     assert net.dns.records("plain.test", "MX") == ()
     send(net.submission, "me@x.example", bob.address)
     assert bob.inbox.wait_for_one().received_by == host
@@ -99,7 +99,7 @@ def test_a_domain_with_an_address_only_gets_its_mail_there(net):
 
 def test_the_second_mail_host_takes_over_when_the_first_is_switched_off(net):
     bob = net.account("bob@example.org")
-    first, second = net.domain("example.org").mx_hosts("mx1", "mx2")
+    first, second = net.domain("example.org").set_mx("mx1", "mx2")
     first.stop()
     send(net.submission, "me@x.example", bob.address)
     assert bob.inbox.wait_for_one().received_by == second
@@ -113,7 +113,7 @@ def test_the_second_mail_host_takes_over_when_the_first_is_switched_off(net):
     ]
     first.start()
     send(net.submission, "me@x.example", bob.address)
-    assert bob.inbox.wait_for(2)[1].received_by == first
+    assert bob.inbox.wait_for_count(2)[1].received_by == first
 
 
 def test_nobody_can_be_reached(net):
@@ -235,7 +235,7 @@ def test_the_ready_smarthost_sends_as_anybody_and_takes_every_login(net):
     bob = net.account("bob@example.org")
     send(net.submission, "anyone@at-all.example", bob.address)
     send(net.submissions, "anyone@at-all.example", bob.address)
-    assert len(bob.inbox.wait_for(2)) == 2
+    assert len(bob.inbox.wait_for_count(2)) == 2
     with smtplib.SMTP(net.submission.host, net.submission.port) as client:
         client.starttls(context=net.ssl_context)
         client.login(bob.address, bob.password)
@@ -337,7 +337,7 @@ def test_matchers_pick_the_message_that_is_meant(net):
     assert bob.inbox.wait_for_one(subject="three", sender="a@x.example").subject == "three"
     with pytest.raises(MailAssertionError, match="found:  2 that fit"):
         bob.inbox.wait_for_one(sender="a@x.example")
-    assert len(bob.inbox.wait_for(2, matching=SentBy("a@x.example"))) == 2
+    assert len(bob.inbox.wait_for_count(2, matching=SentBy("a@x.example"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_one_seed_gives_one_world():
             "8.8.8.8 is outside the ranges of the fake internet",
         ),
         (lambda net: net.host("x.test", services=["smpt"]), "no service 'smpt'; did you mean 'smtp'"),
-        (lambda net: net.domain("example.org").mx_hosts("mx.typo.test"), "'mx.typo.test' is not declared"),
+        (lambda net: net.domain("example.org").set_mx("mx.typo.test"), "'mx.typo.test' is not declared"),
         (lambda net: net.dns.add("example.org", "MX", "mx1"), "record example.org MX"),
     ],
 )
@@ -524,7 +524,7 @@ def test_settled_and_empty_means_that_nothing_comes(net):
     bob.inbox.expect_empty()  # which says nothing as long as the mail is on its way
     with pytest.raises(MailAssertionError, match=r"did not become quiet within 0\.05 s"):
         net.settle(timeout=0.05)
-    net.call(go_on.set)
+    net._portal.call(go_on.set)
     net.settle()
     ann.inbox.expect_empty()
     with pytest.raises(MailAssertionError, match="wanted: nothing in INBOX of bob@example") as failed:

@@ -242,7 +242,7 @@ def test_a_false_claim_of_the_host_s_own_is_removed() -> None:
     with MailNet() as net:
         bob = net.account("bob@example.org")
         net.domain("example.org").policy(authentication_results=True)
-        (host,) = net.domain("example.org").mx_hosts()
+        (host,) = net.domain("example.org").hosts
         claims = f"Authentication-Results: {host.name}; spf=pass\r\nAuthentication-Results: other.test; spf=pass\r\n"
         raw = claims.encode() + letter("ann@shop.test", bob.address).as_bytes()
         straight(net, raw, sender="ann@shop.test", to=bob.address)

@@ -16,7 +16,7 @@ def net():
 
 def state(net):
     """All that a flaw can change."""
-    internet = net.internet
+    internet = net._portal.simulation
     zones = internet.zones
     return (
         {name: zones.records(name) for name in zones.names("shop.test")},

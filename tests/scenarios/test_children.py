@@ -51,7 +51,7 @@ def test_a_program_is_redirected_by_address_and_trusts_the_authority(mailnet):
             said(*python(SEND, address, 25, bob.address))
         with pytest.raises(AssertionError, match=r"certificate is not valid for '203\.|IP address mismatch"):
             said(*python(SEND, host.ipv4, 25, bob.address, "tls"))
-    assert len(bob.inbox.wait_for(3)) == 3
+    assert len(bob.inbox.wait_for_count(3)) == 3
     assert {mail.envelope.origin.peer.name for mail in bob.inbox} == {"app"}
 
 
@@ -216,7 +216,7 @@ def test_a_mail_server_is_on_localhost(mailnet, port):
                 assert b"smtp.mailnet.example.net" in client.ehlo()[1]
                 client.sendmail("hello@shop.test", [bob.address], MAIL)
         assert said(*python(SEND, "127.0.0.1", port, bob.address)).startswith("127.0.0.1 ")
-    assert len(bob.inbox.wait_for(5)) == 5
+    assert len(bob.inbox.wait_for_count(5)) == 5
     took = mailnet.journeys(subject="News")[0].hops[0]
     assert (took.host, took.peer.name, took.peer.address) == (
         "smtp.mailnet.example.net",
@@ -318,7 +318,7 @@ def test_programs_from_many_threads_at_once(mailnet):
         for thread in threads:
             thread.join()
     assert ends == [0] * 6
-    assert len(bob.inbox.wait_for(6)) == 6
+    assert len(bob.inbox.wait_for_count(6)) == 6
 
 
 def test_a_program_that_outlives_the_redirect_does_not_get_out_either():

@@ -191,7 +191,7 @@ def test_signatures_and_mta_sts_policies_are_written_down():
 def test_a_policy_that_was_published_stays_when_the_mail_hosts_change():
     with MailNet() as net:
         domain = net.domain("example.org").mta_sts()
-        domain.mx_hosts("mx9")
+        domain.set_mx("mx9")
         text = net.to_toml()
     assert 'mta_sts = { mode = "enforce", mx = ["mx1.example.org"] }' in text
 

@@ -59,7 +59,7 @@ def test_by_options(mailnet, bob):
     # The mail host of a domain takes mail for it without a login.
     mx = mailnet.mx("example.org")
     assert submit("--server", f"{mx.host}:{mx.port}", "--", bob.address).returncode == 0
-    assert len(bob.inbox.wait_for(2)) == 2
+    assert len(bob.inbox.wait_for_count(2)) == 2
 
 
 def test_to_one_that_stands_on_its_usual_port(bob):

@@ -143,7 +143,7 @@ def test_whatever_can_be_iterated_has_a_length_which_is_its_truth() -> None:
 
 
 def _is_waited_in(net: MailNet | AsyncMailNet) -> bool:
-    return net.call(lambda: bool(net.internet.on_stop))
+    return net._portal.call(lambda: bool(net._portal.simulation.on_stop))
 
 
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:
@@ -175,7 +175,7 @@ def stalled() -> Iterator[MailNet]:
 
 _WAITS: dict[str, Callable[[MailNet], Any]] = {
     "wait_for_one": lambda net: net.account("bob@example.org").inbox.wait_for_one(timeout=_LONG),
-    "wait_for": lambda net: net.account("bob@example.org").inbox.wait_for(2, timeout=_LONG),
+    "wait_for": lambda net: net.account("bob@example.org").inbox.wait_for_count(2, timeout=_LONG),
     "account": lambda net: net.account("bob@example.org").wait_for(Stage.IMAP_IDLE, timeout=_LONG),
     "event": lambda net: net.wait_for(Stage.SMTP_RCPT, timeout=_LONG),
     "settle": lambda net: net.settle(timeout=_LONG),
@@ -206,12 +206,13 @@ def test_closing_wakes_all_threads_of_a_queue_for_the_clock(stalled: MailNet) ->
 def test_a_wait_that_begins_while_it_closes_ends_at_once() -> None:
     net = MailNet(timeout=_LONG).start()
     bob = net.account("bob@example.org")
-    internet = net.internet
+    portal, simulation = net._portal, net._portal.simulation
     net.close()
-    from fakemail.api.waits import watch
 
+    portal.running = simulation  # as a thread has it that asked a moment before
     with pytest.raises(ClosedError):
-        watch(internet, net.thread, lambda: None, stages=None, timeout=_LONG).result(timeout=_LONG)
+        portal.watch(lambda: None, stages=None, timeout=_LONG).result(timeout=_LONG)
+    portal.running = None
     with pytest.raises(ClosedError, match="not running"):
         bob.inbox.wait_for_one()
 
@@ -248,7 +249,7 @@ def test_closing_wakes_tasks_of_asyncio_and_trio() -> None:
 
 
 def test_the_clock_stands_once_it_is_closed(stalled: MailNet) -> None:
-    clock = stalled.internet.clock
+    clock = stalled._portal.simulation.clock
     stood = clock.now()
     waiting = _in_thread(lambda: stalled.clock.advance(hours(100)))
     while not _is_waited_in(stalled):

@@ -35,7 +35,9 @@ class Client:
         if tls:
             self._socket = settings.ssl_context.wrap_socket(self._socket, server_hostname=settings.host)
         self.say(b"")
-        (connection,) = mailnet.call(lambda: list(mailnet.internet.hosts[settings.server.name].connections))
+        (connection,) = mailnet._portal.call(
+            lambda: list(mailnet._portal.simulation.hosts[settings.server.name].connections)
+        )
         self.held = [weakref.ref(connection), weakref.ref(connection._core)]
 
     def say(self, octets, *, is_answered=True):
@@ -50,7 +52,9 @@ class Client:
 
     def still_held(self):
         self._net.settle()
-        self._net.call(lambda: None)  # a turn of the loop, after which nothing of the last one is left
+        self._net._portal.call(
+            lambda: None
+        )  # a turn of the loop, after which nothing of the last one is left
         return [type(each()).__name__ for each in self.held if each() is not None]
 
 
@@ -112,4 +116,4 @@ def test_our_own_client_of_a_server_that_hung_up(mailnet, bob, stage):
     with shop.submission.smtplib() as client:
         client.sendmail(shop.address, [bob.address], b"Subject: x\r\n\r\n" + HALF)
     mailnet.settle()
-    assert mailnet.call(lambda: [each for each in clients() if id(each) not in earlier]) == []
+    assert mailnet._portal.call(lambda: [each for each in clients() if id(each) not in earlier]) == []

@@ -265,7 +265,7 @@ def test_an_error_of_ours_behind_a_scanner_fails_the_test_and_keeps_nobody_waiti
     with pytest.raises(ServerError), MailNet() as net, scanner(lambda _: ANSWER) as at:
         net.account("bob@example.org")
         policy(net, scanners={"spamassassin": at})
-        net.call(lambda: setattr(net.internet.delivery_agent, "deliver", None))
+        net._portal.call(lambda: setattr(net._portal.simulation.delivery_agent, "deliver", None))
         assert send(net, samples.plain())[0] == 451
 
 

@@ -89,7 +89,7 @@ def test_greylisted_mail_arrives_on_the_second_try(mailnet):
 
 def test_second_mail_server_takes_over(mailnet):
     bob = mailnet.account("bob@example.org")
-    first, second = mailnet.domain("example.org").mx_hosts("mx1", "mx2")
+    first, second = mailnet.domain("example.org").set_mx("mx1", "mx2")
     first.faults.refuse_connections()
     send_receipt(to=bob.address, smtp=mailnet.submission)
     assert bob.inbox.wait_for_one().received_by == second

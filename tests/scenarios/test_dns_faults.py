@@ -298,10 +298,10 @@ def test_mail_gets_through_what_is_only_odd(net, fault):
 
 def test_a_decision_sees_what_a_client_would(net):
     mail_host = net.domain("example.org").hosts[0].name
-    resolve = net.call(lambda: Resolver(net.internet, mail_host))
+    resolve = net._portal.call(lambda: Resolver(net._portal.simulation, mail_host))
 
     def kind(name: str = "example.org", type: str = "TXT") -> str:
-        return net.call(lambda: resolve(name, type)).kind
+        return net._portal.call(lambda: resolve(name, type)).kind
 
     faults = net.dns.faults
     assert kind() == "NOERROR"

@@ -55,7 +55,7 @@ def test_it_is_asked_for_again_when_its_time_is_over_on_the_clock(mailnet, shop,
 
 def test_a_change_is_seen_at_once(mailnet, shop, bob):
     send(mailnet, shop, bob.address)
-    mailnet.domain("example.org").mx_hosts("mx9")
+    mailnet.domain("example.org").set_mx("mx9")
     send(mailnet, shop, bob.address)
     assert tried(mailnet) == ["mx1.example.org", "mx9.example.org"]
 
@@ -64,7 +64,7 @@ def test_a_host_that_holds_on_tries_the_old_mail_host_until_the_time_is_over(mai
     mailnet.host(SENDER).configure(dns_cache="for_ttl")
     send(mailnet, shop, bob.address, "before")
     old = mailnet.host("mx1.example.org")
-    mailnet.domain("example.org").mx_hosts("mx9")
+    mailnet.domain("example.org").set_mx("mx9")
     old.stop()
     send(mailnet, shop, bob.address, "moved")
     assert set(tried(mailnet)) == {"mx1.example.org"}
@@ -116,10 +116,10 @@ def test_what_failed_is_asked_for_again(mailnet, shop, bob):
 
 
 def test_who_decides_in_the_middle_of_a_session_remembers_as_well(mailnet, bob):
-    internet = mailnet.internet
+    internet = mailnet._portal.simulation
 
     def look(name="example.org", type="MX"):
-        return mailnet.call(lambda: Resolver(internet, "mx1.example.org")(name, type).kind)
+        return mailnet._portal.call(lambda: Resolver(internet, "mx1.example.org")(name, type).kind)
 
     assert [look(), look(), look(type="TLSA"), look(type="TLSA"), look("x.test"), look("x.test")] == [
         *["NOERROR"] * 2,

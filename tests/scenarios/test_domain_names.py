@@ -373,7 +373,7 @@ value = "192.0.2.1"
 @pytest.mark.mailnet(accounts=["bob@bücher.example"])
 def test_a_marker_in_one_form(mailnet):
     assert mailnet.account("bob@xn--bcher-kva.example").inbox.is_empty
-    assert len(mailnet.internet.world.accounts) == len({*mailnet.internet.world.accounts})
+    assert len(mailnet._portal.simulation.world.accounts) == len({*mailnet._portal.simulation.world.accounts})
 
 
 def test_redirected_names(net):

@@ -141,7 +141,7 @@ JUDGED: dict[Reason, tuple[dict[str, Any], Callable[[MailNet], object], dict[str
     Reason.SENDER_DOMAIN: ({"sender_domain": "refuse"}, lambda net: None, {"sender": "x@nowhere.test"}),
     Reason.SENDER_TAKES_NO_MAIL: (
         {"sender_domain": "refuse"},
-        lambda net: net.domain("shop.test").null_mx(),
+        lambda net: net.domain("shop.test").set_mx(None),
         {},
     ),
     Reason.SENDER_FORGED: ({"own_domain": "refuse"}, lambda net: None, {"sender": "ann@example.org"}),
@@ -242,7 +242,7 @@ def to_a_domain_that_nobody_has(net):
 
 @ends_in(Reason.NULL_MX)
 def to_a_domain_that_takes_no_mail(net):
-    net.domain("silent.test").null_mx()
+    net.domain("silent.test").set_mx(None)
     submitted(net, to="x@silent.test")
 
 
@@ -346,7 +346,7 @@ def a_name_server_that_fails(net):
 
 @ends_in(Reason.NO_ADDRESS)
 def a_mail_host_without_an_address(net):
-    net.domain("else.test").no_mx()
+    net.domain("else.test").set_mx()
     net.dns.add("else.test", "MX", "10 nowhere.else.test.")
     submitted(net, to="x@else.test")
 

@@ -86,7 +86,7 @@ def test_the_second_message_that_came_late(net, shop, bob):
         for subject in ("One", "Two"):
             client.sendmail(shop.address, [bob.address], f"Subject: {subject}\r\n\r\nHello")
         text = text_of(bob.inbox.__getitem__, 1)
-    assert "late:   it came after you looked: use wait_for(2), or settle() before you look" in text
+    assert "late:   it came after you looked: use wait_for_count(2), or settle() before you look" in text
 
 
 def test_what_is_still_on_its_way_is_said_to_be(net, shop, bob):
@@ -128,8 +128,8 @@ def test_the_advice_for_two_messages_is_what_one_takes(net, shop, bob):
         assert "Second" in look(matching=HasText("Second"), sender=ann).text
         text = text_of(look, subject="Goodbye", to=ann)
         assert "with HasSubject('Goodbye') & SentTo('ann@example.org')" in text
-    assert [each.subject for each in bob.inbox.wait_for(1, to=bob)] == ["Welcome"]
-    assert len(bob.inbox.wait_for(2, subject="Welcome")) == 2
+    assert [each.subject for each in bob.inbox.wait_for_count(1, to=bob)] == ["Welcome"]
+    assert len(bob.inbox.wait_for_count(2, subject="Welcome")) == 2
 
 
 async def ask_in_all_ways(net):
@@ -137,8 +137,8 @@ async def ask_in_all_ways(net):
     bob.inbox.put(samples.plain(sender="a@b.example", to=bob, subject="Hi"))
     for query in ({"subject": "Hi"}, {"sender": "a@b.example"}, {"to": bob}):
         assert bob.inbox.one(**query) == await bob.inbox.wait_for_one(**query)
-        assert await bob.inbox.wait_for(1, **query) == [bob.inbox.one()]
-    for wait in (bob.inbox.wait_for_one, lambda **query: bob.inbox.wait_for(1, **query)):
+        assert await bob.inbox.wait_for_count(1, **query) == [bob.inbox.one()]
+    for wait in (bob.inbox.wait_for_one, lambda **query: bob.inbox.wait_for_count(1, **query)):
         with pytest.raises(TypeError, match="'recipient'; did you mean 'to'"):
             await wait(recipient="bob")
 

@@ -99,7 +99,7 @@ def logged_in(settings, *, select: bool = True, **options) -> Iterator[Raw]:
 
 
 def server_of(net, settings):
-    return net.internet.hosts[settings.server.name]
+    return net._portal.simulation.hosts[settings.server.name]
 
 
 # Much ---------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_a_client_that_does_not_read_a_huge_answer_costs_little(net, bob, servic
         assert other.fetch("1", "(RFC822.SIZE)")[1] == [b"1 (RFC822.SIZE %d)" % len(raw)]
         [slow] = [each for each in server_of(net, settings).connections if each.in_progress]
         assert slow.in_progress == "inside FETCH"
-        assert net.call(slow._transport.get_write_buffer_size) < 2**20
+        assert net._portal.call(slow._transport.get_write_buffer_size) < 2**20
         assert not net.events(Stage.IMAP_NOOP)
         left = len(raw)
         while left > 0:
@@ -428,7 +428,7 @@ def test_a_fake_internet_that_ends_leaves_nothing_open():
 
 def test_nobody_hears_of_a_mailbox_after_the_end(net, bob):
     bob.inbox.put(samples.plain())
-    box = net.internet.store.find(bob.inbox._address, "INBOX")
+    box = net._portal.simulation.store.find(bob.inbox._address, "INBOX")
     for _ in range(3):
         with logged_in(bob.imap) as client:
             client.send(b"wait IDLE\r\n")
@@ -436,7 +436,7 @@ def test_nobody_hears_of_a_mailbox_after_the_end(net, bob):
             assert len(box.listeners.places) == 1
             client.sock.shutdown(socket.SHUT_WR)
             client.rest()
-        assert net.call(lambda: box.listeners.places) == ()
+        assert net._portal.call(lambda: box.listeners.places) == ()
 
 
 def test_a_reader_may_be_silent_for_half_an_hour(net, bob):
@@ -444,7 +444,7 @@ def test_a_reader_may_be_silent_for_half_an_hour(net, bob):
     assert bob.imap.server.personality.reading_timeout == HALF_AN_HOUR
     with logged_in(bob.imap):
         [connection] = server_of(net, bob.imap).connections
-        assert net.call(lambda: connection.site.idle_timeout) == HALF_AN_HOUR
+        assert net._portal.call(lambda: connection.site.idle_timeout) == HALF_AN_HOUR
     bob.imap.server.configure(reading_timeout=0.2)
     with logged_in(bob.imap) as client:
         client.send(b"wait IDLE\r\n")

@@ -13,8 +13,7 @@ from email.utils import localtime, make_msgid
 
 import pytest
 
-from fakemail import DeclarationError, MailNet, Reply, Stage
-from fakemail.api.settings import Settings
+from fakemail import DeclarationError, MailNet, Reply, Settings, Stage
 from fakemail.events.kinds import Connected, Handshake
 from fakemail.lint.rules import RULES, Severity
 from fakemail.types.peer import Peer
@@ -119,7 +118,7 @@ def early(net: MailNet) -> None:
         client.sendall(b"EHLO app.shop.test\r\n")
         return client
 
-    with net.call(speak) as client:
+    with net._portal.call(speak) as client:
         assert client.recv(100).startswith(b"220 ")
 
 
@@ -185,7 +184,7 @@ def over_tls(net: MailNet) -> None:
 
 def old_version(version: str) -> Callable[[MailNet], None]:
     def run(net: MailNet) -> None:
-        log = net.internet.log
+        log = net._portal.simulation.log
         app = Peer("203.0.113.250", 50000, "app")
 
         def write() -> None:
@@ -204,7 +203,7 @@ def old_version(version: str) -> Callable[[MailNet], None]:
                 )
             )
 
-        net.call(write)
+        net._portal.call(write)
 
     return run
 

@@ -274,7 +274,7 @@ def test_connections_have_a_rate_as_well(net):
 
 
 def test_a_connection_counts_once_at_a_host_of_several_domains(net):
-    net.domain("else.test").mx_hosts("mx1.example.org")
+    net.domain("else.test").set_mx("mx1.example.org")
     policy(net, connection_rate=(3, hours(1)))
     net.domain("else.test").policy(connection_rate=(2, minutes(1)))
     assert [send(net), send(net)] == [None, None]
@@ -287,7 +287,7 @@ def test_a_connection_counts_once_at_a_host_of_several_domains(net):
 
 def test_a_short_rate_does_not_make_a_long_one_forget(net):
     net.account("ann@else.test")
-    net.domain("else.test").mx_hosts("mx1.example.org")
+    net.domain("else.test").set_mx("mx1.example.org")
     policy(net, sender_rate=(3, hours(1)))
     net.domain("else.test").policy(sender_rate=(1, minutes(1)))
     for _ in range(3):
@@ -336,7 +336,7 @@ def test_the_senders_domain_has_to_exist(net):
         550,
         "5.1.8 the sender's domain does not exist: nowhere.test has neither MX nor address records",
     )
-    net.domain("silent.test").null_mx()
+    net.domain("silent.test").set_mx(None)
     assert send(net, sender="x@silent.test")[1].startswith("5.7.27 the sender's domain takes no mail")
     with net.dns.faults.servfail("nowhere.test"):
         assert send(net, sender="x@nowhere.test") == (
@@ -443,7 +443,7 @@ def test_delay_delivers_it_later(net):
 
 def test_a_delay_is_that_of_the_domain_that_wants_it(net):
     net.account("ann@else.test")
-    net.domain("else.test").mx_hosts("mx1.example.org")
+    net.domain("else.test").set_mx("mx1.example.org")
     policy(net, helo={"not_fqdn": "delay"}, delay=minutes(30))
     with client(net, "localhost") as smtp:
         smtp.sendmail("shop@shop.test", ["bob@example.org", "ann@else.test"], MAIL)
@@ -495,7 +495,7 @@ def test_a_finding_can_defer_or_bounce_or_be_noted_only(net):
 
 def test_domains_of_one_host_have_policies_of_their_own(net):
     ann = net.account("ann@else.test")
-    net.domain("else.test").mx_hosts("mx1.example.org")
+    net.domain("else.test").set_mx("mx1.example.org")
     policy(net, greylist=minutes(5))
     with client(net) as smtp:
         assert smtp.sendmail("shop@shop.test", ["ann@else.test", "bob@example.org"], MAIL) == {

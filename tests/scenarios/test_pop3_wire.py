@@ -385,10 +385,10 @@ def test_a_huge_message_to_a_client_that_does_not_read_stays_bounded(net, servic
         with closing(net.account("ann@example.org").pop3s.poplib()) as other:  # is served meanwhile
             assert other.stat() == (0, 0)
         [connection] = [
-            each for each in net.internet.hosts["mail.example.org"].connections if each.in_progress
+            each for each in net._portal.simulation.hosts["mail.example.org"].connections if each.in_progress
         ]
         assert connection.in_progress == "inside the answer to RETR 1"
-        waiting = net.call(connection._transport.get_write_buffer_size)
+        waiting = net._portal.call(connection._transport.get_write_buffer_size)
         assert waiting < 1024 * 1024
         assert net.events(Stage.POP3_STAT, host="mail.example.org")[-1].connection != connection.number
         received, tail = 0, b""

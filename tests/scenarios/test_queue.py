@@ -216,7 +216,7 @@ def test_a_journey_that_is_under_way_says_so(net, shop):
     net.find_host("mx1.example.org").attach_handler(Slow())
     send(shop, bob.address)
     assert repr(net.journey(to=bob)).endswith(" (not settled)>")
-    net.call(go_on.set)
+    net._portal.call(go_on.set)
     net.settle()
     assert "settled" not in repr(net.journey(to=bob))
 
@@ -318,9 +318,9 @@ def test_an_error_in_what_is_due_on_a_real_clock_fails_the_test():
         raise ZeroDivisionError
 
     net = MailNet(clock=RealClock()).start()
-    net.call(lambda: net.internet.clock.after(seconds(0), break_down, name="a broken job"))
+    net._portal.call(lambda: net._portal.simulation.clock.after(seconds(0), break_down, name="a broken job"))
     for _ in range(100_000):
-        if net.call(lambda: net.internet.supervisor.errors):
+        if net._portal.call(lambda: net._portal.simulation.supervisor.errors):
             break
     with pytest.raises(ServerError, match="in a broken job"):
         net.close()

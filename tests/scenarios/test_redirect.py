@@ -51,7 +51,7 @@ def test_by_public_address(mailnet):
             with smtplib.SMTP(address, 25) as client:
                 assert client.sock.getpeername()[:2] == (address, 25)
                 client.sendmail("hello@shop.test", [bob.address], MAIL)
-    assert len(bob.inbox.wait_for(2)) == 2
+    assert len(bob.inbox.wait_for_count(2)) == 2
 
 
 @pytest.mark.asyncio

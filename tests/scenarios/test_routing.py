@@ -71,7 +71,7 @@ def test_an_mx_record_with_an_address_in_place_of_a_name_leads_nowhere(mailnet, 
 
 
 def test_a_domain_without_mail_hosts_and_without_an_address(mailnet, shop):
-    mailnet.domain("bare.test").no_mx()
+    mailnet.domain("bare.test").set_mx()
     mailnet.dns.remove("bare.test", "A")
     mailnet.dns.remove("bare.test", "AAAA")
     send(mailnet, shop, "bob@bare.test")
@@ -97,7 +97,7 @@ def test_the_name_of_a_mail_host_may_be_an_alias(mailnet, shop):
 
 def test_a_retry_goes_where_the_first_attempt_would(mailnet, shop):
     bob = mailnet.account("bob@example.org")
-    first, second = mailnet.domain("example.org").mx_hosts("mx1", "mx2")
+    first, second = mailnet.domain("example.org").set_mx("mx1", "mx2")
     first.stop()
     second.stop()
     send(mailnet, shop, bob.address)
@@ -113,7 +113,7 @@ def test_equal_mail_hosts_share_the_mail_by_the_seed():
     def shares(seed):
         with MailNet(seed=seed) as net:
             shop, bob = net.account("hello@shop.test"), net.account("bob@example.org")
-            net.domain("example.org").mx_hosts("mx1", "mx2")
+            net.domain("example.org").set_mx("mx1", "mx2")
             net.dns.replace("example.org", "MX", "10 mx1.example.org.", "10 mx2.example.org.")
             for _ in range(8):
                 send(net, shop, bob.address)

@@ -166,10 +166,10 @@ def test_a_service_that_is_not_there_is_not_at_localhost(shop):
 
 
 def test_a_certificate_is_the_same_before_and_after(mailnet, shop):
-    before = mailnet.find_host("smtp.shop.test").running.tls_context.leaf
+    before = mailnet.find_host("smtp.shop.test")._running.tls_context.leaf
     assert {"smtp.shop.test", "localhost", "127.0.0.1", shop.submission.host} == set(before.names)
     assert shop.submission.localhost.host == "localhost"
-    assert mailnet.find_host("smtp.shop.test").running.tls_context.leaf is before
+    assert mailnet.find_host("smtp.shop.test")._running.tls_context.leaf is before
 
 
 def test_faults_are_those_of_the_host_at_localhost_too(mailnet, shop):

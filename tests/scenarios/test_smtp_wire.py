@@ -113,7 +113,7 @@ def deliver(net: MailNet) -> None:
 
 def last_end(net: MailNet, number: int = 1) -> Disconnected:
     """How the connection ended that is the last of that many to end."""
-    event = net.wait_for(Stage.DISCONNECT, number=number, timeout=PATIENCE)[-1]
+    event = net.wait_for(Stage.DISCONNECT, count=number, timeout=PATIENCE)[-1]
     assert isinstance(event, Disconnected)
     return event
 
@@ -145,8 +145,8 @@ def test_half_close_while_a_handler_thinks(net: MailNet, connect: Connect) -> No
     client.send(MESSAGE + b"NOOP\r\n")
     client.socket.shutdown(socket.SHUT_WR)
     assert client.codes(5) == GOOD[:5]
-    net.perform(asked.wait())
-    net.call(go_on.set)
+    net._portal.perform(asked.wait())
+    net._portal.call(go_on.set)
     assert client.read_to_end() == [250, 250]
     assert len(net.account("bob@example.org").inbox) == 1
 
@@ -325,10 +325,10 @@ def test_many_connections_opened_and_dropped(net: MailNet) -> None:
     deliver(net)
     seen = len(net.events(Stage.CONNECT))
     assert seen >= 100
-    net.wait_for(Stage.DISCONNECT, number=seen, timeout=PATIENCE)
-    hosts = [net.internet.hosts[name] for name in ("mx1.example.org", "smtp.example.org")]
+    net.wait_for(Stage.DISCONNECT, count=seen, timeout=PATIENCE)
+    hosts = [net._portal.simulation.hosts[name] for name in ("mx1.example.org", "smtp.example.org")]
     # A session ends before its connection is gone: each look is a turn of the loop.
-    until(lambda: net.call(lambda: not any(host.connections for host in hosts)))
+    until(lambda: net._portal.call(lambda: not any(host.connections for host in hosts)))
 
 
 def test_client_that_asks_and_never_reads(net: MailNet, connect: Connect) -> None:
@@ -343,7 +343,7 @@ def test_client_that_asks_and_never_reads(net: MailNet, connect: Connect) -> Non
         except BlockingIOError:
             stalled += 1
             deliver(net)
-    (running,) = [host for host in net.internet.hosts.values() if host.name == "mx1.example.org"]
+    (running,) = [host for host in net._portal.simulation.hosts.values() if host.name == "mx1.example.org"]
 
     def waiting() -> int:
         transports = [connection._transport for connection in running.connections]
@@ -353,14 +353,14 @@ def test_client_that_asks_and_never_reads(net: MailNet, connect: Connect) -> Non
         cores = [connection._core for connection in running.connections if not connection._full]
         return any(core is not None and core.has_more for core in cores)
 
-    until(lambda: not net.call(working) and net.call(waiting) > 0)
+    until(lambda: not net._portal.call(working) and net._portal.call(waiting) > 0)
     # One segment's answers beyond the mark at which reading stops; without a stop this has no bound.
-    kept = net.call(waiting)
+    kept = net._portal.call(waiting)
     assert 0 < kept < 16 * 2**20
     deliver(net)
-    assert net.call(waiting) == kept
+    assert net._portal.call(waiting) == kept
     client.reset()
-    net.wait_for(Stage.DISCONNECT, number=len(net.events(Stage.CONNECT)), timeout=PATIENCE)
+    net.wait_for(Stage.DISCONNECT, count=len(net.events(Stage.CONNECT)), timeout=PATIENCE)
 
 
 def test_client_that_reads_at_last_gets_everything(net: MailNet, connect: Connect) -> None:

@@ -46,7 +46,7 @@ def sweep(run: Callable[[MailNet], Any], **options: Any) -> dict[str, tuple[str,
 
 
 def test_every_point_of_the_journey_is_tried() -> None:
-    found = sweep(lambda net: send(net, *READERS), handles=OSError, only="*-reset")
+    found = sweep(lambda net: send(net, *READERS), expected_errors=OSError, only="*-reset")
     stages = [
         "banner",
         "helo",
@@ -68,14 +68,18 @@ def test_every_point_of_the_journey_is_tried() -> None:
 
 
 def test_every_action_that_is_possible_at_a_stage_is_tried() -> None:
-    found = sweep(lambda net: send(net, READERS[0]), handles=OSError, only="smtp.rcpt-*", patience=0.2)
+    found = sweep(
+        lambda net: send(net, READERS[0]), expected_errors=OSError, only="smtp.rcpt-*", hang_timeout=0.2
+    )
     assert list(found) == [
         f"smtp.rcpt-{name}" for name in ("reset", "close", "4yz", "5yz", "hang", "lost-reply")
     ]
 
 
 def test_the_declared_exceptions_are_a_report() -> None:
-    found = sweep(lambda net: send(net, READERS[0]), handles=smtplib.SMTPException, only="smtp.mail-[45]yz")
+    found = sweep(
+        lambda net: send(net, READERS[0]), expected_errors=smtplib.SMTPException, only="smtp.mail-[45]yz"
+    )
     assert found == {
         "smtp.mail-4yz": (
             "reported",
@@ -86,7 +90,9 @@ def test_the_declared_exceptions_are_a_report() -> None:
 
 
 def test_other_exceptions_escape() -> None:
-    found = sweep(lambda net: send(net, READERS[0]), only="smtp.data-reset", handles=ZeroDivisionError)
+    found = sweep(
+        lambda net: send(net, READERS[0]), only="smtp.data-reset", expected_errors=ZeroDivisionError
+    )
     assert found["smtp.data-reset"][0] == "exception escaped"
     assert found["smtp.data-reset"][1].startswith("SMTPServerDisconnected: ")
 
@@ -152,12 +158,14 @@ def test_an_app_that_tries_again_delivers_once_or_twice() -> None:
 
 
 def test_an_app_without_a_timeout_hangs() -> None:
-    found = sweep(lambda net: send(net, READERS[0], timeout=None), only="smtp.mail-hang", patience=0.3)
+    found = sweep(lambda net: send(net, READERS[0], timeout=None), only="smtp.mail-hang", hang_timeout=0.3)
     assert found["smtp.mail-hang"][0] == "hung"
 
 
 def test_an_app_with_a_timeout_within_the_patience_does_not() -> None:
-    found = sweep(lambda net: send(net, READERS[0], timeout=0.2), only="smtp.mail-hang", handles=OSError)
+    found = sweep(
+        lambda net: send(net, READERS[0], timeout=0.2), only="smtp.mail-hang", expected_errors=OSError
+    )
     assert found["smtp.mail-hang"][0] == "reported"
 
 
@@ -203,13 +211,13 @@ def test_what_the_queue_still_has_is_not_lost() -> None:
 
 def test_nothing_of_a_sweep_is_in_the_world_of_the_test() -> None:
     with MailNet() as net:
-        net.sweep(lambda fresh: send(fresh, READERS[0]), only="smtp.quit-4yz", handles=OSError)
+        net.sweep(lambda fresh: send(fresh, READERS[0]), only="smtp.quit-4yz", expected_errors=OSError)
         assert net.events() == []
 
 
 def test_the_table() -> None:
     with MailNet() as net:
-        report = net.sweep(lambda fresh: send(fresh, READERS[0]), only="smtp.rcpt-[45]yz", handles=())
+        report = net.sweep(lambda fresh: send(fresh, READERS[0]), only="smtp.rcpt-[45]yz", expected_errors=())
         assert len(report.mishandled) == 2
         assert (
             str(report)
@@ -241,7 +249,7 @@ async def test_the_same_awaited() -> None:
         await asyncio.sleep(0)
 
     async with AsyncMailNet() as net:
-        report = await net.sweep(run, only="smtp.data-*yz", handles=aiosmtplib.SMTPException)
+        report = await net.sweep(run, only="smtp.data-*yz", expected_errors=aiosmtplib.SMTPException)
     assert [each.verdict for each in report] == ["reported", "reported"]
 
 
@@ -252,7 +260,7 @@ def test_an_app_that_waits_without_a_connection_is_stopped() -> None:
         except OSError:
             threading.Event().wait()
 
-    found = sweep(run, only="smtp.data-4yz", patience=0.2)
+    found = sweep(run, only="smtp.data-4yz", hang_timeout=0.2)
     verdict, detail = found["smtp.data-4yz"]
     assert verdict == "hung"
     assert detail.startswith("nothing happened any more, until it was stopped in run (test_sweep.py:")
@@ -266,7 +274,7 @@ def test_an_app_that_tries_for_ever_is_stopped() -> None:
             except OSError:
                 continue
 
-    assert sweep(run, only="connect-refuse", patience=0.2)["connect-refuse"][0] == "hung"
+    assert sweep(run, only="connect-refuse", hang_timeout=0.2)["connect-refuse"][0] == "hung"
 
 
 # What is stopped in the middle of a step has no time to close its connection.
@@ -280,7 +288,7 @@ def test_an_app_that_always_does_something_is_stopped() -> None:
                 while True:
                     client.noop()
 
-    verdict, detail = sweep(run, only="smtp.data-4yz", patience=0.05)["smtp.data-4yz"]
+    verdict, detail = sweep(run, only="smtp.data-4yz", hang_timeout=0.05)["smtp.data-4yz"]
     assert verdict == "hung"
     assert detail.startswith("it went on and on, until it was stopped in ")
     gc.collect()  # so that it is told here
@@ -291,7 +299,7 @@ def test_an_app_that_is_slow_without_faults_may_be_slow_with_them() -> None:
         send(net, READERS[0])
         threading.Event().wait(0.6)
 
-    assert sweep(run, only="smtp.quit-reset", patience=0.2)["smtp.quit-reset"][0] == "delivered"
+    assert sweep(run, only="smtp.quit-reset", hang_timeout=0.2)["smtp.quit-reset"][0] == "delivered"
 
 
 @pytest.mark.asyncio
@@ -309,7 +317,7 @@ async def test_a_coroutine_that_waits_for_nothing_is_stopped(wait: Callable[[], 
             await asyncio.get_running_loop().create_future()
 
     async with AsyncMailNet() as net:
-        report = await net.sweep(run, only="smtp.data-*yz", patience=0.2)
+        report = await net.sweep(run, only="smtp.data-*yz", hang_timeout=0.2)
     assert {each.verdict for each in report} == {"hung"}
     current = asyncio.current_task()
     assert current is not None
@@ -348,7 +356,7 @@ def read_by_pop3(net: MailNet) -> None:
 
 
 def test_an_app_that_reads_with_imap() -> None:
-    found = sweep(read_by_imap, only="imap.fetch-*", handles=(imaplib.IMAP4.error, OSError))
+    found = sweep(read_by_imap, only="imap.fetch-*", expected_errors=(imaplib.IMAP4.error, OSError))
     assert list(found) == [
         f"imap.fetch-{name}" for name in ("reset", "close", "unavailable", "hang", "lost-reply", "cut")
     ]
@@ -358,7 +366,7 @@ def test_an_app_that_reads_with_imap() -> None:
 
 
 def test_an_app_that_reads_with_pop3() -> None:
-    found = sweep(read_by_pop3, only="pop3.retr-*", handles=(poplib.error_proto, OSError))
+    found = sweep(read_by_pop3, only="pop3.retr-*", expected_errors=(poplib.error_proto, OSError))
     assert list(found) == [
         f"pop3.retr-{name}" for name in ("reset", "close", "unavailable", "hang", "lost-reply")
     ]
@@ -379,6 +387,6 @@ def test_an_app_that_watches_with_idle() -> None:
             assert (1, b"EXISTS") in client.idle_check(timeout=0.3)
             client.idle_done()
 
-    found = sweep(run, only="imap.idle*", handles=(imaplib.IMAP4.error, OSError))
+    found = sweep(run, only="imap.idle*", expected_errors=(imaplib.IMAP4.error, OSError))
     assert {"imap.idle.3-close", "imap.idle-unavailable"} <= set(found)
     assert {verdict for verdict, _ in found.values()} <= {"reported", "delivered", "assertion failed"}

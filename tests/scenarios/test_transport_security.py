@@ -111,7 +111,7 @@ def test_verified_tls_takes_good_certificates_only(net, mx, flaw):
 
 def test_another_host_is_tried_when_one_fails_the_demand(net, domain):
     net.find_host("smtp.shop.test").configure(sending_tls="verified")
-    first, second = domain.mx_hosts("mx1", "mx2")
+    first, second = domain.set_mx("mx1", "mx2")
     first.certificate(flaw="expired")
     send(net)
     assert [(each.mail_host, each.reason, each.final) for each in net.journey(subject="Hi").attempts] == [
@@ -232,7 +232,7 @@ def test_a_signed_domain_has_dane(net, domain):  # RFC 7672 §2.2
 
 def test_a_new_mail_host_of_a_signed_domain_has_dane_too(net, domain):
     domain.enable_dnssec()
-    domain.mx_hosts("backup")
+    domain.set_mx("backup")
     assert net.dns.records("_25._tcp.backup.example.org", "TLSA")
     assert told(send(net)) == ("dane", None, "TLSv1.3")
 
@@ -295,7 +295,7 @@ def test_records_that_cannot_be_used_still_demand_tls(net, domain, mx, usage, da
 
 def test_a_tlsa_lookup_that_fails_defers(net, domain):  # RFC 7672 §2.1.2
     net.host("mx.provider.test", services=["smtp"])
-    domain.mx_hosts("mx.provider.test")
+    domain.set_mx("mx.provider.test")
     domain.enable_dnssec()
     net.dns.enable_dnssec("provider.test")
     net.dns.enable_dnssec("_tcp.mx.provider.test", flaw="bogus")
@@ -345,7 +345,7 @@ def test_enforce_needs_tls(net, domain, mx):
 
 
 def test_enforce_goes_to_hosts_of_the_policy_only(net, domain):  # RFC 8461 §4.1
-    first, second = domain.mx_hosts("mx1", "mx2")
+    first, second = domain.set_mx("mx1", "mx2")
     domain.mta_sts("enforce", mx=["mx2.example.org"])
     send(net)
     assert [(each.mail_host, each.reason) for each in net.journey(subject="Hi").attempts] == [

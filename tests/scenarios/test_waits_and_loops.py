@@ -19,7 +19,7 @@ _MESSAGE = "From: a@example.net\nSubject: Hi\n\nText.\n"
 
 _WAITS: dict[str, Callable[[MailNet], Any]] = {
     "wait_for_one": lambda net: net.account("bob@example.org").inbox.wait_for_one(),
-    "wait_for": lambda net: net.account("bob@example.org").inbox.wait_for(1),
+    "wait_for": lambda net: net.account("bob@example.org").inbox.wait_for_count(1),
     "account": lambda net: net.account("bob@example.org").wait_for(Stage.IMAP_IDLE),
     "event": lambda net: net.wait_for(Stage.DELIVER),
     "settle": lambda net: net.settle(),
@@ -124,7 +124,7 @@ import asyncio, smtplib
 from fakemail import MailNet, hours
 
 with MailNet() as net:
-    assert asyncio._get_running_loop() is net.thread.loop, "the loop runs in another greenlet of this thread"
+    assert asyncio._get_running_loop() is net._portal.thread.loop, "the loop runs in another greenlet of this thread"
     bob = net.account("bob@example.org")
     with smtplib.SMTP(bob.submission.host, bob.submission.port) as client:
         client.starttls(context=bob.submission.ssl_context)

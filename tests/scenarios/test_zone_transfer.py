@@ -44,7 +44,7 @@ def test_those_who_are_allowed_have_all_of_it(net, client):
     net.dns.allow_transfer("example.org", client)
     found = transfer(net)
     names = {name.to_text().rstrip(".") for name in found.nodes}
-    assert names == set(net.internet.zones.names("example.org"))
+    assert names == set(net._portal.simulation.zones.names("example.org"))
     assert found.get_rdataset("example.org.", "MX").to_text() == "300 IN MX 10 mx1.example.org."
     asked = net.dns.queries(name="example.org", type="AXFR").one()
     assert (asked.answer, asked.transport) == ("NOERROR", "tcp")
@@ -152,7 +152,7 @@ allow_transfer = ["192.0.2.0/24"]
 def test_absence_is_signed_once(net, monkeypatch):
     """However many names are not there: what is said of them is the same few records, read and signed once."""
     net.domain("example.org").enable_dnssec()
-    zones = net.internet.zones
+    zones = net._portal.simulation.zones
 
     def ask(name):
         query = dns.message.make_query(name, "A", want_dnssec=True).to_wire()

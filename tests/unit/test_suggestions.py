@@ -194,7 +194,7 @@ def test_who_asks_politely_is_answered_politely(net, bob):
         (lambda net, bob: bob.domain.publish(spff=""), "'spf'"),
         (lambda net, bob: bob.inbox.one(title="Hi"), "'subject'"),
         (lambda net, bob: bob.inbox.wait_for_one(recipient="x"), "'to'"),
-        (lambda net, bob: bob.inbox.wait_for(1, timout=1), "'timeout'"),
+        (lambda net, bob: bob.inbox.wait_for_count(1, timout=1), "'timeout'"),
         (lambda net, bob: net.settle(seconds=1), "'timeout'"),
         (lambda net, bob: net.host("mx.example.com", service=["smtp"]), "'services'"),
         (lambda net, bob: net.journeys(recipient=bob), "'to'"),

@@ -11,7 +11,7 @@ from fakemail.faults.rule import FaultScope
 from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
+    from fakemail.api.portal import Portal
 
 
 class AccountPresets(ReadingPresets):
@@ -20,8 +20,8 @@ class AccountPresets(ReadingPresets):
     They can strike where it is known who has logged in, or wants to: not in a banner, nor in the middle of SASL.
     """
 
-    def __init__(self, net: AnyNet, host: str, login: str) -> None:
-        self._faults = Faults(net, FaultScope(host))
+    def __init__(self, portal: Portal, host: str, login: str) -> None:
+        self._faults = Faults(portal, FaultScope(host))
         self._login = login
 
     def __repr__(self) -> str:

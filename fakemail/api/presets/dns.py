@@ -7,9 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fakemail.api.faults import Fault, Faults
-from fakemail.api.handles import Handle
-from fakemail.api.results import Results
-from fakemail.api.spans import require_span
+from fakemail.api.handles import Handle, Results
 from fakemail.dns.lookup import lookup
 from fakemail.dns.names import name_key
 from fakemail.dns.rrtypes import read_type
@@ -18,11 +16,12 @@ from fakemail.faults.actions.action import FaultAction
 from fakemail.faults.actions.answers import Delay, Garbage
 from fakemail.faults.actions.connections import NoReply, Reset
 from fakemail.faults.rule import FaultScope
+from fakemail.types.duration import require_span
 from fakemail.types.stage import Stage
 from fakemail.zones.zone_provisioning import NAME_SERVER
 
 if TYPE_CHECKING:
-    from fakemail.api.mailnet import AnyNet
+    from fakemail.api.portal import Portal
 
 
 class DnsPresets(Handle):
@@ -33,9 +32,9 @@ class DnsPresets(Handle):
     ``transport="udp"``...
     """
 
-    def __init__(self, net: AnyNet) -> None:
-        self._net = net
-        self._faults = Faults(net, FaultScope(NAME_SERVER))
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._faults = Faults(portal, FaultScope(NAME_SERVER))
 
     def add(self, do: FaultAction, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """Let something happen to answers: an action of :mod:`fakemail.faults` that is possible there."""
@@ -130,7 +129,7 @@ class DnsPresets(Handle):
 
     def stale_answer(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:
         """Answer as of now whatever is changed later, as a resolver that has it in its cache for ever."""
-        zones = self._net.call(lambda: self._net.internet.zones.copy())
+        zones = self._portal.call(lambda: self._portal.simulation.zones.copy())
         return self._on(dns.StaleAnswer(lambda key, asked: lookup(zones, key, asked)), name, type, when)
 
     def cname_loop(self, name: str | None = None, *, type: str | None = None, **when: Any) -> Fault:

@@ -11,8 +11,8 @@ from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
 if TYPE_CHECKING:
-    from fakemail.api.accounts import BaseAccount
     from fakemail.api.faults import Fault
+    from fakemail.types.address import HasAddress
 
 
 class SmtpPresets(FaultTarget):
@@ -86,7 +86,7 @@ class SmtpPresets(FaultTarget):
         return self.add(Stage.SMTP_RCPT, faults.reply(451, "4.7.1", "greylisted, try again"), **when)
 
     def mailbox_full(
-        self, to: str | BaseAccount[Any] | None = None, *, for_good: bool = False, **where_and_when: Any
+        self, to: str | HasAddress | None = None, *, for_good: bool = False, **where_and_when: Any
     ) -> Fault:
         """Refuse a recipient with ``452 4.2.2``, or ``for_good`` with ``552 5.2.2``."""
         reply = faults.reply(
@@ -94,7 +94,7 @@ class SmtpPresets(FaultTarget):
         )
         return self.add(Stage.SMTP_RCPT, reply, to=to, **where_and_when)
 
-    def no_such_user(self, to: str | BaseAccount[Any] | None = None, **where_and_when: Any) -> Fault:
+    def no_such_user(self, to: str | HasAddress | None = None, **where_and_when: Any) -> Fault:
         """Refuse a recipient with ``550 5.1.1``, whether there is an account or not."""
         reply = faults.reply(550, "5.1.1", "no such user here")
         return self.add(Stage.SMTP_RCPT, reply, to=to, **where_and_when)
@@ -138,7 +138,7 @@ class SmtpPresets(FaultTarget):
         """Take every message twice."""
         return self.add(Stage.SMTP_END, faults.deliver_twice(), **where_and_when)
 
-    def pretend_success(self, to: str | BaseAccount[Any] | None = None, **where_and_when: Any) -> Fault:
+    def pretend_success(self, to: str | HasAddress | None = None, **where_and_when: Any) -> Fault:
         """Say yes and let the message disappear: for one recipient, or every message."""
         stage = Stage.SMTP_END if to is None else Stage.SMTP_RCPT
         return self.add(stage, faults.pretend_success(), to=to, **where_and_when)

@@ -22,7 +22,7 @@ _APART: Final = ("fakemail.__main__", "fakemail.sandbox", "fakemail.intercept")
 _OTHERS: Final = ("dns.asyncresolver", "dns.dnssec", "dns.zonefile", "xml.etree.ElementTree", "zipfile")
 
 
-def load_early() -> None:
+def preload() -> None:
     """Load everything, if a test of this process may fake the file system."""
     if _TOOL in sys.modules:
         _load()
