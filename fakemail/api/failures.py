@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from fakemail.api.journey_notes import with_notes
 from fakemail.api.messages import Message, Wanted, stored_messages
 from fakemail.api.portal import Portal
-from fakemail.events import journey as journeys
 from fakemail.events.journey import Journey
 from fakemail.events.kinds import Event
 from fakemail.events.refusals import refusals, refused_lines
@@ -154,8 +153,8 @@ def _late(
 def _journeys(portal: Portal, account: Address) -> list[str]:
     """How the last message to this address, or failing that the last of all, got on; and who was refused since."""
     events = portal.simulation.log.events()
-    mine = journeys.find(events, to=str(account))
-    last = _last(mine, journeys.journeys(events))
+    mine = portal.simulation.journeys.find(to=account)
+    last = _last(mine, portal.simulation.journeys.all())
     if last is None:
         refused = refused_lines(events)
         head = "last:   no client has sent any mail in this test so far"

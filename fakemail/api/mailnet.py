@@ -52,7 +52,6 @@ from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.api.watchdog import take_back_cancellation
 from fakemail.clock import TimeSource, VirtualClock
 from fakemail.errors import ClosedError, DeclarationError, MailAssertionError, nearest
-from fakemail.events import journey as journeys
 from fakemail.events.export import to_json_lines
 from fakemail.events.journey import Journey
 from fakemail.events.kinds import Event
@@ -568,8 +567,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
     ) -> Results[Journey]:
         """The ways of messages to their recipients, one journey for each recipient, oldest first."""
         simulation = self._portal.simulation
-        found = journeys.find(
-            simulation.log.events(),
+        found = simulation.journeys.find(
             to=None if to is None else str(to),
             sender=None if sender is None else str(sender),
             subject=subject,
@@ -598,8 +596,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         if order not in orders:
             raise DeclarationError(f"there is no order {order!r} of a transcript; {nearest(order, orders)}")
         return transcript(
-            self._portal.simulation.log.events(),
-            connection=connection,
+            self._portal.simulation.log.events(connection=connection),
             host=None if host is None else name_of(host),
             order=Order(order),
         )

@@ -1,21 +1,23 @@
 """Journeys: what became of each message for each of its recipients, as users see it.
 
-How they are put together from events is in :mod:`fakemail.events.trace_builder`.
+How they are put together from events is in :mod:`fakemail.events.recipient_trace`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final, NamedTuple
 
-from fakemail.events.hops import Hop, JourneyStep
+from fakemail.events.event_index import EventIndex
 from fakemail.events.kinds import Attempt, Event, MessageDelivered, Query
-from fakemail.events.log import path_key
+from fakemail.events.log import Log
+from fakemail.events.recipient_trace import Hop, RecipientTrace, traces
 from fakemail.events.text_layout import columns, shown
-from fakemail.events.trace_builder import RecipientTrace, traces
 from fakemail.types import fate as fates
-from fakemail.types.address import Address, NullPath, Path
+from fakemail.types.address import Address, NullPath, Path, path_key
 from fakemail.types.domains import u_labels
 from fakemail.types.fate import Fate
 from fakemail.types.reason import Reason
@@ -23,28 +25,14 @@ from fakemail.types.reply import Reply
 from fakemail.types.suggestions import Suggests
 
 
-class _Copies:
-    """The deliveries of each message to each mailbox, looked through when somebody first asks."""
+class JourneyStep(NamedTuple):
+    """One line of the story of a journey."""
 
-    def __init__(self, events: list[Event]) -> None:
-        self._events = events
-
-    @cached_property
-    def _found(self) -> dict[tuple[str, str, str], dict[int, MessageDelivered]]:
-        found: dict[tuple[str, str, str], dict[int, MessageDelivered]] = {}
-        for event in self._events:
-            if isinstance(event, MessageDelivered) and event.message and event.message_id:
-                found.setdefault(_content(event), {}).setdefault(event.uid, event)
-        return found
-
-    def of(self, delivered: MessageDelivered) -> list[MessageDelivered]:
-        """The other copies that lie in the same mailbox."""
-        copies = self._found.get(_content(delivered), {})
-        return [copy for uid, copy in copies.items() if uid != delivered.uid]
-
-
-def _content(delivered: MessageDelivered) -> tuple[str, str, str]:
-    return delivered.account.key, delivered.mailbox, delivered.message_id
+    number: int
+    """From 1, in the order of time."""
+    host: str
+    what: str
+    reply: Reply | None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -71,7 +59,7 @@ class Journey(Suggests):
     """Why it was refused, deferred or lost; ``None`` when nothing of that kind happened last."""
     reply: Reply | None
     """The last reply that decided about it, for example the one that its :attr:`fate` rests on."""
-    _copies: _Copies = field(repr=False)
+    _copies: Callable[[MessageDelivered], list[MessageDelivered]] = field(repr=False)
     _story: tuple[tuple[int, str, str, Reply | None], ...] = field(repr=False)
     note: str = ""
     """What the present adds to an open fate, for those who read it; empty otherwise."""
@@ -79,7 +67,7 @@ class Journey(Suggests):
     @cached_property
     def duplicates(self) -> tuple[MessageDelivered, ...]:
         """Other deliveries of the same message (the same Message-ID) into the same mailboxes, on whatever way."""
-        return tuple(copy for delivered in self.deliveries for copy in self._copies.of(delivered))
+        return tuple(copy for delivered in self.deliveries for copy in self._copies(delivered))
 
     @cached_property
     def steps(self) -> tuple[JourneyStep, ...]:
@@ -144,60 +132,98 @@ class Journey(Suggests):
         return f"<Journey to {self.recipient.shown}: {self.fate}{self.note.partition(chr(10))[0]}>"
 
 
-def journeys(events: Iterable[Event]) -> list[Journey]:
-    """The journeys of all messages to all recipients, in the order in which they set out."""
-    events = list(events)
-    copies = _Copies(events)
-    return [_journey(trace, copies) for trace in traces(events)]
+_NO_LOCK: Final = nullcontext()
 
 
-def find(
-    events: Iterable[Event],
-    *,
-    to: Address | str | None = None,
-    sender: Path | str | None = None,
-    subject: str | None = None,
-    message_id: str | None = None,
-    queue_id: str | None = None,
-) -> list[Journey]:
-    """The journeys that match everything that is given.
+class Journeys:
+    """All journeys of a log, found again at each question from what has come since the last one."""
 
-    The case of local parts does not matter, nor do the angle brackets of a message id; ``queue_id``
-    is the one at any host of the journey; the null sender is ``"<>"``.
-    """
-    events = list(events)
-    copies = _Copies(events)
-    found = traces(events)
-    if to is not None:
-        key = path_key(to)
-        found = [trace for trace in found if trace.recipient.key == key]
-    if sender is not None:
-        key = path_key(sender)
-        found = [trace for trace in found if path_key(trace.sender) == key]
-    if subject is not None:
-        found = [trace for trace in found if trace.subject == subject]
-    if message_id is not None:
-        bare = message_id.strip("<>")
-        found = [trace for trace in found if trace.message_id.strip("<>") == bare]
-    if queue_id is not None:
-        found = [trace for trace in found if queue_id in trace.queue_ids]
-    return [_journey(trace, copies) for trace in found]
+    def __init__(
+        self, events: Log | Iterable[Event], *, lock: AbstractContextManager[object] = _NO_LOCK
+    ) -> None:
+        """``lock`` is held while it works, where several threads ask."""
+        self._log = events if isinstance(events, Log) else None
+        self._lock = lock
+        self._begin()
+        if not isinstance(events, Log):
+            self._add(events)
 
+    def all(self) -> list[Journey]:
+        """The journeys of all messages to all recipients, in the order in which they set out."""
+        return self.find()
 
-def _journey(trace: RecipientTrace, copies: _Copies) -> Journey:
-    return Journey(
-        recipient=trace.recipient,
-        sender=trace.sender,
-        message_id=trace.message_id,
-        subject=trace.subject,
-        hops=tuple(trace.hops),
-        attempts=tuple(trace.attempts),
-        queries=tuple(trace.queries[number] for number in sorted(trace.queries)),
-        deliveries=tuple(trace.deliveries),
-        queue_ids=tuple(trace.queue_ids),
-        fate=trace.fate,
-        reason=trace.reason,
-        reply=trace.reply,
-        _copies=copies,
-        _story=tuple(trace.story),
-    )
+    def find(
+        self,
+        *,
+        to: Address | str | None = None,
+        sender: Path | str | None = None,
+        subject: str | None = None,
+        message_id: str | None = None,
+        queue_id: str | None = None,
+    ) -> list[Journey]:
+        """The journeys that match everything that is given, in the order in which they set out.
+
+        The case of local parts does not matter, nor do the angle brackets of a message id; ``queue_id``
+        is the one at any host of the journey; the null sender is ``"<>"``.
+        """
+        recipient = None if to is None else path_key(to)
+        asked = {
+            "sender": None if sender is None else path_key(sender),
+            "subject": subject,
+            "message_id": None if message_id is None else message_id.strip("<>"),
+            "queue_id": queue_id,
+        }
+        with self._lock:
+            self._update()
+            keys: set[str] | None = None if recipient is None else {recipient}
+            if keys is None and any(asked.values()):
+                keys = self._index.recipients(**{name: value or None for name, value in asked.items()})
+            return [
+                self._journey(trace)
+                for trace in traces(self._index, keys)
+                if asked["sender"] in (None, path_key(trace.sender))
+                and asked["subject"] in (None, trace.subject)
+                and asked["message_id"] in (None, trace.message_id.strip("<>"))
+                and (queue_id is None or queue_id in trace.queue_ids)
+            ]
+
+    def _begin(self) -> None:
+        self._index = EventIndex()
+        self._number = 0
+        self._times_cleared = 0 if self._log is None else self._log.times_cleared
+
+    def _update(self) -> None:
+        if self._log is None:
+            return
+        if self._log.times_cleared != self._times_cleared:
+            self._begin()
+        self._add(self._log.events(since=self._number))
+
+    def _add(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._index.add(event)
+            self._number = event.number
+
+    def _journey(self, trace: RecipientTrace) -> Journey:
+        index, until = self._index, self._number
+
+        def copies(delivered: MessageDelivered) -> list[MessageDelivered]:
+            with self._lock:
+                return index.copies(delivered, until=until)
+
+        return Journey(
+            recipient=trace.recipient,
+            sender=trace.sender,
+            message_id=trace.message_id,
+            subject=trace.subject,
+            hops=tuple(trace.hops),
+            attempts=tuple(trace.attempts),
+            queries=tuple(trace.queries[number] for number in sorted(trace.queries)),
+            deliveries=tuple(trace.deliveries),
+            queue_ids=tuple(trace.queue_ids),
+            fate=trace.fate,
+            reason=trace.reason,
+            reply=trace.reply,
+            _copies=copies,
+            _story=tuple(trace.story),
+        )

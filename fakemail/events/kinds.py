@@ -304,6 +304,11 @@ class CheckFinding(EventValue, frozen=True, kw_only=True, gc=False):
         about = f" {self.about}" if self.about else ""
         return f"{self.check}{about} {self.status}{f' ({self.sentence})' if self.sentence else ''}"
 
+    @property
+    def with_disposition(self) -> str:
+        """The finding, and what follows from it."""
+        return f"{self}: {self.disposition}"
+
 
 class PolicyEvaluated(Event, frozen=True, kw_only=True, gc=False):
     """Evaluation of a client or of what it sent by the policies of the host's domains, at any stage of SMTP."""
@@ -316,6 +321,26 @@ class PolicyEvaluated(Event, frozen=True, kw_only=True, gc=False):
     sentence: str
     findings: tuple[CheckFinding, ...]
     """Each check that was made at this stage, in order."""
+
+    def lines(self) -> list[str]:
+        """Each finding as a line, and what follows from all of them."""
+        lines = [f"checked at {self.stage}: {found.with_disposition}" for found in self.findings]
+        decided = [found for found in self.findings if found.disposition == self.disposition]
+        if self.disposition != "accept" and not decided:  # it rests on what was found earlier
+            lines.append(f"checked at {self.stage}: {self.disposition}, {self.sentence or self.reason}")
+        return lines
+
+    @property
+    def objections(self) -> str:
+        """All that is not well, in one line; empty where all is well."""
+        found = [
+            found.with_disposition
+            for found in self.findings
+            if found.status != "pass" or found.disposition != "accept"
+        ]
+        if not found and self.disposition != "accept":
+            found = [f"{self.sentence or self.reason}: {self.disposition}"]
+        return "; ".join(found)
 
 
 class Redirected(Event, frozen=True, kw_only=True, gc=False):

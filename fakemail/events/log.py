@@ -6,10 +6,12 @@ modules of this package.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from msgspec.structs import force_setattr, replace
 
@@ -24,13 +26,16 @@ from fakemail.events.kinds import (
     Returned,
     SmtpCommand,
 )
-from fakemail.types.address import Address, Path, address
+from fakemail.types.address import Address, Path, path_key
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
 _E = TypeVar("_E", bound=Event)
 Subscriber = Callable[[Event], object]
+
+
+_NO_LOCK: Final = nullcontext()
 
 
 class TellsTime(Protocol):
@@ -74,9 +79,15 @@ class Log:
     read at any time: copying a list is one indivisible step in CPython.
     """
 
-    def __init__(self, clock: TellsTime) -> None:
+    def __init__(self, clock: TellsTime, *, lock: AbstractContextManager[object] = _NO_LOCK) -> None:
+        """``lock`` is held by readers that look events up by stage or connection, where several threads do."""
         self._now = clock.now
         self._events: list[Event] = []
+        self._lock = lock
+        self._sorted = 0
+        """How many events are in the two that follow, which readers extend."""
+        self._by_stage: defaultdict[Stage, list[Event]] = defaultdict(list)
+        self._by_connection: defaultdict[int, list[Event]] = defaultdict(list)
         self._subscribers: list[_Subscriber] = []
         self.times_cleared = 0
         """How often it began anew: numbers of events from before mean nothing then."""
@@ -87,6 +98,10 @@ class Log:
         # The list stays the same: each open connection has it.
         self._events[:] = [replace(event, number=number) for number, event in enumerate(kept, start=1)]
         self.times_cleared += 1
+        with self._lock:
+            self._sorted = 0
+            self._by_stage.clear()
+            self._by_connection.clear()
 
     def append(self, event: _E) -> _E:
         """Add an event, and give it its number and its time. Returns it."""
@@ -167,13 +182,11 @@ class Log:
         queued, attempt and delivered for the one, MAIL and queued for the other. ``since`` is the
         number of the last event that is *not* wanted.
         """
-        found = self._events[since:]
-        if stage is not None:
+        found = self._looked_up(stage, connection, since)
+        if stage is not None and connection is not None:
             found = [event for event in found if event.stage is stage]
         if host is not None:
             found = [event for event in found if event.host == host]
-        if connection is not None:
-            found = [event for event in found if event.connection == connection]
         if message is not None:
             found = [event for event in found if event.message == message]
         if recipient is not None:
@@ -184,6 +197,20 @@ class Log:
             found = [event for event in found if (path := sender_of(event)) and path_key(path) == key]
         return found
 
+    def _looked_up(self, stage: Stage | None, connection: int | None, since: int) -> list[Event]:
+        """The events of a connection, else those at a stage, else all; behind that number."""
+        if stage is None and connection is None:
+            return self._events[since:]
+        with self._lock:
+            for event in self._events[self._sorted :]:
+                self._by_stage[event.stage].append(event)
+                self._by_connection[event.connection].append(event)
+                self._sorted += 1
+            found = self._by_stage.get(stage, []) if stage is not None else []
+            if connection is not None:
+                found = self._by_connection.get(connection, [])
+            return found[bisect_right(found, since, key=_number) :]
+
     def __len__(self) -> int:
         return len(self._events)
 
@@ -192,16 +219,6 @@ class Log:
 
     def __repr__(self) -> str:
         return f"<Log of {len(self._events)} events>"
-
-
-def path_key(path: Path | str) -> str:
-    """The form in which paths are compared (see :attr:`Address.key`); ``<>`` for the null path.
-
-    Raises :class:`~fakemail.errors.DeclarationError` for a text that is neither.
-    """
-    if isinstance(path, str) and path != "<>":
-        path = address(path)
-    return path.key if isinstance(path, Address) else "<>"
 
 
 def recipients_of(event: Event) -> tuple[Address, ...]:
@@ -226,3 +243,7 @@ def sender_of(event: Event) -> Path | None:
     if isinstance(event, SmtpCommand) and event.stage is Stage.SMTP_MAIL:
         return event.address
     return None
+
+
+def _number(event: Event) -> int:
+    return event.number

@@ -28,7 +28,6 @@ from fakemail.events.kinds import (
     Routed,
     SmtpCommand,
 )
-from fakemail.events.policy_text import told as findings
 from fakemail.events.secrets import mask_line
 from fakemail.events.text_layout import columns, shown
 from fakemail.types.channel import NOTHING_SENT
@@ -154,10 +153,10 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
             text = f"{event.message} delivered for {event.recipient}: {event.account}, {event.mailbox}"
             return [f"{shown(text)}, UID {event.uid}"]
         case PolicyEvaluated():
-            return [shown(f"-- {line}", limit=1000) for line in findings(event)]
+            return [shown(f"-- {line}", limit=1000) for line in event.lines()]
         case Redirected():
             to = ", ".join(map(str, event.to)) or "nobody"
-            text = f"{event.message} sent on for {event.recipient} ({event.how}) to {to}"
+            text = f"{event.message} forwarded for {event.recipient} ({event.how}) to {to}"
             return [shown(f"{text}, as {', '.join(event.onward) or 'nothing'}", limit=1000)]
     raise TypeError(f"a transcript has no line for {type(event).__name__}")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
+from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from fakemail.clock import Job, RealClock, TimeSource
 from fakemail.dns.responder import DnsResponse, Transport
 from fakemail.dns.zones import Zones
 from fakemail.errors import ClosedError, MailAssertionError, ServerError
+from fakemail.events.journey import Journeys
 from fakemail.events.kinds import FaultFired, MessageDelivered, MessageQueued, Query
 from fakemail.events.log import Log
 from fakemail.faults.context import FaultContext
@@ -96,7 +98,8 @@ class Simulation:
         self.clock = clock
         self.random = SeededRandom(seed)
         self.world = WorldSpec()
-        self.log = Log(clock)
+        self.log = Log(clock, lock=Lock())
+        self.journeys = Journeys(self.log, lock=Lock())
         self.store = MailStore(clock=clock, folders=self._folders)
         self.network = Network()
         self.supervisor = Supervisor()

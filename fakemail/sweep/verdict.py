@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from fakemail.events.journey import Journey, journeys
+from fakemail.events.journey import Journey, Journeys
 from fakemail.events.kinds import Event, MessageDelivered
 from fakemail.events.text_layout import columns, shown
 from fakemail.message.headers import field_in_head
@@ -104,7 +104,7 @@ def _judge(
         return SweepVerdict.HUNG, run.hung
     if error is not None and not said_no and not isinstance(error, AssertionError):
         return SweepVerdict.ESCAPED, _of_error(error)
-    found = journeys(run.events)
+    found = Journeys(run.events).all()
     arrived = deliveries(run.events)
     more = [mail for mail in arrived if arrived[mail] > max(wanted[mail], 1)]
     if more:

@@ -153,3 +153,13 @@ def read_address(who: AddressLike) -> Address:
     if not isinstance(named := getattr(who, "address", None), str):
         raise DeclarationError(f"{who!r} is not an address: it is a text such as 'bob@example.org'.")
     return address(named)
+
+
+def path_key(path: Path | str) -> str:
+    """The form in which paths are compared (see :attr:`Address.key`); ``<>`` for the null path.
+
+    Raises :class:`~fakemail.errors.DeclarationError` for a text that is neither.
+    """
+    if isinstance(path, str) and path != "<>":
+        path = address(path)
+    return path.key if isinstance(path, Address) else "<>"

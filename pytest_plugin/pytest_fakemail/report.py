@@ -105,7 +105,7 @@ def journey_section(world: World) -> str:
     """The last journeys, step by step, and how to run the test again with the same chance."""
     found = [
         each
-        for each in journey.journeys(world.log)
+        for each in journey.Journeys(world.log).all()
         if each.latest > world.start and not each.is_arrived_notice
     ]
     hidden = max(0, len(found) - _MOST_JOURNEYS)

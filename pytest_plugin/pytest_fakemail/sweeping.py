@@ -15,7 +15,7 @@ from _pytest.runner import runtestprotocol
 
 from fakemail.api.sweep import HANG_TIMEOUT, Sweep, Trial
 from fakemail.errors import nearest
-from fakemail.events.journey import journeys
+from fakemail.events.journey import Journeys
 from fakemail.sweep.verdict import SweepOutcome, SweepVerdict, table
 from pytest_fakemail.choosing import is_chosen
 from pytest_fakemail.fixtures import ORIGINAL, TRIAL
@@ -147,7 +147,9 @@ def _judged(
 
 def _story(trial: Trial, outcome: SweepOutcome) -> str:
     parts = [str(outcome)]
-    parts += [f"{each.sender} to {each.recipient}\n{each.table()}" for each in journeys(trial.events)[-3:]]
+    parts += [
+        f"{each.sender} to {each.recipient}\n{each.table()}" for each in Journeys(trial.events).all()[-3:]
+    ]
     return "\n\n".join([*parts, f"again, alone: --mailnet-sweep={outcome.name}"])
 
 

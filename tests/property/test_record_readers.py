@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fakemail.clock import VirtualClock
 from fakemail.events.export import to_json_lines
-from fakemail.events.journey import find, journeys
+from fakemail.events.journey import Journeys
 from fakemail.events.kinds import (
     Attempt,
     Connected,
@@ -21,7 +21,7 @@ from fakemail.events.kinds import (
 )
 from fakemail.events.log import Log
 from fakemail.events.secrets import MASK, mask_command
-from fakemail.events.sessions import transactions
+from fakemail.events.smtp_transactions import SmtpTransactions
 from fakemail.events.text_layout import shown
 from fakemail.events.transcript import Order, transcript
 from fakemail.types.address import NULL_PATH, address
@@ -96,15 +96,23 @@ logs = st.lists(st.one_of(events), max_size=30)
 @given(logs)
 def test_readers_take_any_events(events: list[Event]) -> None:
     log = Log(VirtualClock(datetime(2026, 1, 2, tzinfo=UTC)))
+    asked_often = Journeys(log)
     for event in events:
         log.append(event)
-    found = journeys(log)
-    named = sum(len(transaction.recipients) for transaction in transactions(log))
+        assert [str(each) for each in asked_often.all()] == [str(each) for each in Journeys(list(log)).all()]
+        assert log.events(event.stage) == [each for each in log if each.stage is event.stage]
+    found = asked_often.all()
+    for journey in found:
+        assert repr(journey) in map(repr, asked_often.find(to=journey.recipient, sender=journey.sender))
+    transactions = SmtpTransactions()
+    for event in log:
+        transactions.add(event)
+    named = sum(len(transaction.recipients) for transaction in transactions.all)
     assert len(found) <= named + sum(isinstance(event, MessageQueued) for event in log)
     for journey in found:
         assert str(journey).count("\n") == len(journey.steps) > 0
         assert all(line.isprintable() for line in str(journey).split("\n"))
-    assert {str(j.recipient) for j in find(log, to="bob@b.test")} <= {"bob@b.test"}
+    assert {str(j.recipient) for j in Journeys(log).find(to="bob@b.test")} <= {"bob@b.test"}
     for order in Order:
         assert all(line.isprintable() for line in transcript(log, order=order).split("\n"))
     assert [json.loads(line)["number"] for line in to_json_lines(log).splitlines()] == [e.number for e in log]

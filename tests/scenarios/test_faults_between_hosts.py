@@ -136,7 +136,7 @@ def test_a_stroke_is_told_in_the_journey_and_the_transcript(mailnet):
     mailnet.clock.advance(hours(1))
     told = {who.address: [step.what for step in mailnet.journey(to=who).steps] for who in (ann, bob)}
     for steps in told.values():
-        assert "a fault struck at smtp.end: drop reply reset" in steps
-    assert "a fault struck at smtp.rcpt: delay 0:00:02" in told[ann.address]
-    assert "a fault struck at smtp.rcpt: delay 0:00:02" not in told[bob.address]
+        assert "a fault fired at smtp.end: drop reply reset" in steps
+    assert "a fault fired at smtp.rcpt: delay 0:00:02" in told[ann.address]
+    assert "a fault fired at smtp.rcpt: delay 0:00:02" not in told[bob.address]
     assert "-- fault: drop reply reset, at smtp.end" in mailnet.transcript()

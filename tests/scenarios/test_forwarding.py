@@ -49,7 +49,7 @@ def test_a_forward_keeps_a_copy_and_sends_one_on(net):
     mail = gmail.inbox.one()
     assert mail.headers["Delivered-To"] == "bob@example.org"
     assert str(mail.envelope.sender) == "a@shop.test"
-    assert "sent it on to bob@mail.test (forward)" in str(net.journey(to=bob))
+    assert "forwarded it to bob@mail.test (forward)" in str(net.journey(to=bob))
     assert net.journey(to=gmail).fate == Delivered(net.journey(to=gmail).recipient)
 
 

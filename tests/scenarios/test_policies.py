@@ -420,7 +420,7 @@ def test_quarantine_puts_it_into_junk(net):
     assert bob(net).folder("Junk").one().subject == "Hello"
     journey = net.journey(to=bob(net))
     assert journey.fate == Quarantined("Junk", Reason.BAD_HELO)
-    assert "judged at smtp.helo: helo not_fqdn fail (localhost is not a fully qualified name" in str(journey)
+    assert "checked at smtp.helo: helo not_fqdn fail (localhost is not a fully qualified name" in str(journey)
 
 
 def test_discard_tells_nobody(net):
@@ -468,8 +468,8 @@ def test_a_name_is_judged_again_after_starttls_and_told_once(net):
     policy(net, helo={"not_fqdn": "tag"})
     with net.mx("example.org").smtplib(local_hostname="localhost") as smtp:
         smtp.sendmail("shop@shop.test", ["bob@example.org"], MAIL)
-    assert str(net.journey(to=bob(net))).count("judged at smtp.helo") == 1
-    assert net.transcript().count("judged at smtp.helo") == 2
+    assert str(net.journey(to=bob(net))).count("checked at smtp.helo") == 1
+    assert net.transcript().count("checked at smtp.helo") == 2
 
 
 def test_no_dmarc_policy_is_something_else_than_one_that_asks_for_nothing(net):
@@ -526,10 +526,10 @@ def test_the_journey_of_a_refusal_says_why(net):
     policy(net, greylist=minutes(5))
     send(net)
     assert net.journey(to=bob(net)).fate == Refused(Stage.SMTP_RCPT, Reply(451, "4.7.1"), Reason.GREYLISTED)
-    assert "judged at smtp.rcpt: greylist policy (come back in 300 seconds): defer" in str(
+    assert "checked at smtp.rcpt: greylist policy (come back in 300 seconds): defer" in str(
         net.journey(to=bob(net))
     )
-    assert "-- judged at smtp.rcpt: greylist policy (come back in 300 seconds): defer" in net.transcript()
+    assert "-- checked at smtp.rcpt: greylist policy (come back in 300 seconds): defer" in net.transcript()
 
 
 # What was found is told to those as well who get it later --------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from fakemail.clock import VirtualClock
 from fakemail.errors import DeclarationError
-from fakemail.events.journey import Journey, find, journeys
+from fakemail.events.journey import Journey, Journeys
 from fakemail.events.kinds import (
     Attempt,
     Connected,
@@ -199,7 +199,7 @@ class Net:
         self.attempt(queue_id, to, Reply(250, "2.0.0", f"queued as {there}"), onward=there)
 
     def only(self) -> Journey:
-        (journey,) = journeys(self.log)
+        (journey,) = Journeys(self.log).all()
         return journey
 
 
@@ -217,12 +217,12 @@ def test_unknown_recipient_of_a_newsletter_is_refused_and_the_others_get_it(net:
     net.data("M1")
     net.deliver("M1", ANN)
     net.deliver("M1", BOB)
-    (gone,) = find(net.log, to="gone@example.org")
+    (gone,) = Journeys(net.log).find(to="gone@example.org")
     assert gone.fate == fate.Refused(
         at=Stage.SMTP_RCPT, reply=Reply(550, "5.1.1"), reason=Reason.NO_SUCH_USER
     )
     assert (gone.reason, gone.reply, gone.queue_ids) == (Reason.NO_SUCH_USER, NO_USER, ())
-    assert [journey.fate for journey in journeys(net.log)] == [
+    assert [journey.fate for journey in Journeys(net.log).all()] == [
         fate.Delivered(ANN),
         gone.fate,
         fate.Delivered(BOB),
@@ -322,7 +322,7 @@ def test_refused_by_the_mail_host_after_submission(net: Net) -> None:
     net.attempt(
         "A1", BOB, Reply(250, "2.0.0", "queued as B1")
     )  # without the queue id there: found all the same
-    gone, bob = journeys(net.log)
+    gone, bob = Journeys(net.log).all()
     assert gone.fate == fate.Refused(Stage.SMTP_RCPT, NO_USER, Reason.NO_SUCH_USER)
     assert str(gone.fate) == "refused at smtp.rcpt by mx1.example.org: 550 5.1.1 (no such user)"
     assert gone.steps[-1].what == "refused RCPT TO:<gone@example.org>"
@@ -371,7 +371,7 @@ def test_refused_message_is_refused_for_every_accepted_recipient(net: Net, stage
     else:
         net.data("", no)
     net.close()
-    fates = [journey.fate for journey in journeys(net.log)]
+    fates = [journey.fate for journey in Journeys(net.log).all()]
     assert fates[0] == fates[2] == fate.Refused(stage, no)
     assert fates[1] == fate.Refused(Stage.SMTP_RCPT, NO_USER, Reason.NO_SUCH_USER)
 
@@ -419,7 +419,7 @@ def test_a_connection_that_a_fault_cut_was_not_left_by_the_client(net: Net) -> N
     net.rcpt(ANN, None, Reason.FAULT)
     net.close()
     told = f"dropped the connection of {APP} at smtp.rcpt: a fault of the test"
-    for found in journeys(net.log.events()):
+    for found in Journeys(net.log.events()).all():
         assert found.fate == fate.Dropped(Stage.SMTP_RCPT, Reason.FAULT)
         assert found.steps[0].what == told
 
@@ -454,7 +454,7 @@ def test_many_transactions_in_one_connection(net: Net) -> None:
     net.rcpt(GONE)
     net.say(Stage.SMTP_RSET, "RSET", OK)
     net.say(Stage.SMTP_RCPT, "RCPT", Reply(503), path=BOB)
-    found = journeys(net.log)
+    found = Journeys(net.log).all()
     assert [journey.fate for journey in found] == [
         fate.Delivered(ANN),
         fate.Delivered(BOB),
@@ -529,7 +529,7 @@ def test_two_messages_to_one_recipient_stay_apart_without_onward(net: Net) -> No
         net.data(there)
         net.deliver(there, BOB)
         net.attempt(queue_id, BOB, OK)
-    assert [journey.queue_ids for journey in journeys(net.log)] == [("A1", "B1"), ("A2", "B2")]
+    assert [journey.queue_ids for journey in Journeys(net.log).all()] == [("A1", "B1"), ("A2", "B2")]
 
 
 def test_queries_of_a_busy_host_go_to_the_message_that_they_were_asked_for(net: Net) -> None:
@@ -541,7 +541,7 @@ def test_queries_of_a_busy_host_go_to_the_message_that_they_were_asked_for(net: 
         net.ask(MX1, "A", "198.51.100.1")
         net.ask(MX1, "AAAA")
         net.relay(queue_id, f"B{queue_id}", BOB)
-    numbers = [[query.number for query in journey.queries] for journey in journeys(net.log)]
+    numbers = [[query.number for query in journey.queries] for journey in Journeys(net.log).all()]
     asked = [event.number for event in net.log.events(Stage.DNS_QUERY)]
     assert numbers == [asked[:3], asked[3:]]
 
@@ -553,7 +553,7 @@ def test_queries_that_name_the_message_go_to_that_message(net: Net) -> None:
         net.ask("example.org", "MX", "10 mx1.example.org.", message=queue_id)
     for queue_id in ("A1", "A2"):
         net.route(queue_id, "example.org", MX1)
-    found = journeys(net.log)
+    found = Journeys(net.log).all()
     assert [[query.message for query in journey.queries] for journey in found] == [["A1"], ["A2"]]
 
 
@@ -563,7 +563,7 @@ def test_find_by_everything(net: Net) -> None:
     net.relay("A1", "B1", BOB)
 
     def found(**wanted: object) -> list[str]:
-        return [journey.queue_ids[0] for journey in find(net.log, **wanted)]  # type: ignore[arg-type]
+        return [journey.queue_ids[0] for journey in Journeys(net.log).find(**wanted)]  # type: ignore[arg-type]
 
     assert found() == ["A1", "A2"]
     assert found(to="Bob@Example.org") == found(to=BOB) == ["A1"]

@@ -1,24 +1,20 @@
-"""The way of each message to each recipient, followed from host to host through the events.
+"""Ways of messages to their recipients, followed from host to host through the events.
 
-Everything is indexed in one pass, and each index is asked once per recipient and hop, so that the
-work grows with the number of events and not faster. The values that users see are made in
-:mod:`fakemail.events.journey`.
+The index is asked once per recipient and hop, so that the work grows with the way and not with the log. The values
+that users see are made in :mod:`fakemail.events.journey`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
 
-from fakemail.events.hops import Hop
+from fakemail.events.event_index import EventIndex
 from fakemail.events.kinds import (
     Attempt,
-    Deferred,
     Event,
-    FaultFired,
     MessageDelivered,
     MessageQueued,
     PolicyEvaluated,
@@ -28,18 +24,40 @@ from fakemail.events.kinds import (
     Routed,
     SmtpCommand,
 )
-from fakemail.events.policy_text import notable
-from fakemail.events.sessions import SubmittedTransaction, TransactionEnd, TransactionResult, transactions
+from fakemail.events.smtp_transactions import SubmittedTransaction, TransactionEnd, TransactionResult
 from fakemail.types import fate as fates
 from fakemail.types.address import NULL_PATH, Address, Path
+from fakemail.types.peer import Peer
 from fakemail.types.reason import FINAL_REASONS, Reason
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
+from fakemail.types.suggestions import Suggests
 
 _Numbered = tuple[int, str, str, Reply | None]
 
-_MOST_QUERIES: Final = 8
-"""How many questions about one name are looked through: the address kinds, MX, TLSA, and repetitions."""
+
+@dataclass(frozen=True, slots=True)
+class Hop(Suggests):
+    """One session in which the message was offered to a host, taken or not."""
+
+    number: int
+    """From 1, in the order of the journey."""
+    host: str
+    peer: Peer | None
+    """Who offered it."""
+    protocol: str
+    """A word of RFC 3848: ESMTP, ESMTPS, ESMTPA, ESMTPSA; SMTP after HELO."""
+    tls: str
+    """The TLS version, empty for clear text."""
+    queue_id: str
+    """The queue id under which the host took it, empty if it did not."""
+    what: str
+    reply: Reply | None
+    """The reply that decided, ``None`` when there was none."""
+    time: datetime
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.what}"
 
 
 @dataclass(slots=True)
@@ -65,170 +83,46 @@ class RecipientTrace:
         self.fate, self.reason, self.reply = end, reason, reply
 
 
-class _EventIndex:
-    """The events by what they are asked for."""
+def traces(index: EventIndex, recipients: Iterable[str] | None = None) -> list[RecipientTrace]:
+    """One trace for each recipient of each message that an app submitted or a host made itself, in order.
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.transactions = transactions(events)
-        self.taken = {taken.queue_id: taken for taken in self.transactions if taken.queue_id}
-        self.queued: dict[str, MessageQueued] = {}
-        self.attempts: defaultdict[tuple[str, str], list[Attempt]] = defaultdict(list)
-        self.deliveries: defaultdict[tuple[str, str], list[MessageDelivered]] = defaultdict(list)
-        self.deferrals: defaultdict[tuple[str, str], list[Deferred]] = defaultdict(list)
-        self.judged: defaultdict[tuple[str, str], list[PolicyEvaluated]] = defaultdict(list)
-        self.redirects: defaultdict[tuple[str, str], list[Redirected]] = defaultdict(list)
-        self.returns: dict[tuple[str, str], Returned] = {}
-        self.routes: defaultdict[tuple[str, str], list[Routed]] = defaultdict(list)
-        self.queries: defaultdict[tuple[str, str], list[Query]] = defaultdict(list)
-        self.struck: defaultdict[int, list[FaultFired]] = defaultdict(list)
-        """The faults by the number of the connection on which they struck."""
-        self.contacts: dict[int, SubmittedTransaction] = {}
-        """The transaction that an attempt led to, under the attempt's number."""
-        self.relays: set[str] = set()
-        """The hosts that hand messages on; every other client is an app."""
-        for event in events:
-            self._add(event)
-        self._link()
-
-    def _add(self, event: Event) -> None:
-        match event:
-            case MessageQueued():
-                self.queued[event.message] = event
-                self.relays.add(event.host)
-            case Attempt():
-                self.attempts[event.message, event.recipient.key].append(event)
-                self.relays.add(event.host)
-            case MessageDelivered():
-                self.deliveries[event.message, event.recipient.key].append(event)
-            case PolicyEvaluated() if event.message:
-                for recipient in event.recipients:
-                    self.judged[event.message, recipient.key].append(event)
-            case Deferred():
-                self.deferrals[event.message, event.recipient.key].append(event)
-            case Redirected():
-                self.redirects[event.message, event.recipient.key].append(event)
-            case Returned():
-                self.returns[event.message, event.recipient.key] = event
-            case Routed():
-                self.routes[event.message, event.domain].append(event)
-            case FaultFired() if event.connection:
-                self.struck[event.connection].append(event)
-            case Query():
-                self.queries[event.message or event.client.name, event.name].append(event)
-
-    def strokes(self, transaction: SubmittedTransaction, key: str) -> list[FaultFired]:
-        """The faults that struck in a transaction and concern a recipient; one that gave a reply is told by that."""
-        found = self.struck.get(transaction.mail.connection)
-        if not found:
-            return []
-        begin = max(
-            (
-                other.last.number
-                for other in self.transactions
-                if other.mail.connection == transaction.mail.connection
-                and other.last.number < transaction.mail.number
-            ),
-            default=0,
-        )
-        own = transaction.recipients[key].number - 1  # a fault strikes right before its answer is noted
-        return [
-            struck
-            for struck in found
-            if begin < struck.number <= transaction.last.number
-            and not struck.action[:3].isdigit()
-            and (struck.stage is not Stage.SMTP_RCPT or struck.number == own)
-        ]
-
-    def _link(self) -> None:
-        """Find the session on the other side of each attempt: by queue id, else by who, for whom and when."""
-        waiting: defaultdict[tuple[str, str, str, str], deque[SubmittedTransaction]] = defaultdict(deque)
-        self._claimed: set[tuple[int, str]] = set()
-        for transaction in self.transactions:
-            if transaction.peer is not None and transaction.peer.name in self.relays:
-                for key in transaction.recipients:
-                    place = (transaction.host, transaction.peer.name, str(transaction.sender), key)
-                    waiting[place].append(transaction)
-        claimed = self._claimed
-        for attempt in sorted((a for found in self.attempts.values() for a in found), key=_number):
-            key = attempt.recipient.key
-            contact = self.taken.get(attempt.onward)
-            if contact is None and attempt.at.value.startswith("smtp."):
-                line = waiting[attempt.mail_host, attempt.host, str(self.sender(attempt.message)), key]
-                while line and (id(line[0]), key) in claimed:
-                    line.popleft()
-                if line and line[0].mail.number < attempt.number:
-                    contact = line.popleft()
-            if contact is not None and key in contact.recipients:
-                claimed.add((id(contact), key))
-                self.contacts[attempt.number] = contact
-
-    def early(self, queued: MessageQueued, key: str) -> SubmittedTransaction | None:
-        """The session in which a host took a message before the sender had read its reply.
-
-        A test that waits for the mail may look in just that moment.
-        """
-        for transaction in reversed(self.transactions):
-            if transaction.mail.number < queued.number:
-                return None
-            if (
-                transaction.queue_id
-                and transaction.peer is not None
-                and transaction.peer.name == queued.host
-                and transaction.sender == queued.sender
-                and key in transaction.recipients
-                and (id(transaction), key) not in self._claimed
-            ):
-                return transaction
-        return None
-
-    def sender(self, queue_id: str) -> Path | None:
-        """Who sent the message that has that queue id."""
-        if queued := self.queued.get(queue_id):
-            return queued.sender
-        taken = self.taken.get(queue_id)
-        return None if taken is None else taken.sender
-
-    def recent(self, asker: str, name: str, *, after: int, until: int) -> Iterable[Query]:
-        """The last question of each kind that a host (or a queue id) asked about a name in that span.
-
-        Only the last, because a host that works on many messages for one domain asks the same for
-        each, and a question does not tell for which.
-        """
-        queries = self.queries.get((asker, name), [])
-        end = bisect_right(queries, until, key=_number)
-        found = queries[max(end - _MOST_QUERIES, 0) : end]
-        return {(query.type, query.transport): query for query in found if query.number > after}.values()
-
-
-def traces(events: Iterable[Event]) -> list[RecipientTrace]:
-    """One trace for each recipient of each message that an app handed over or a host made itself."""
-    index = _EventIndex(list(events))
+    ``recipients`` are keys of addresses; without them it is all.
+    """
+    starts = index.starts(recipients)
     visited: set[tuple[str, str]] = set()
-    found: list[tuple[int, RecipientTrace]] = []
-    for transaction in index.transactions:
-        if transaction.peer is not None and transaction.peer.name in index.relays:
-            continue
-        for key, exchange in transaction.recipients.items():
-            if isinstance(exchange.address, Address):
-                trace = RecipientTrace(exchange.address, transaction.sender or NULL_PATH)
-                outcome = _meet(trace, index, transaction, key)
-                if outcome.end is TransactionEnd.TAKEN:
-                    _follow(trace, index, transaction.queue_id, visited)
-                found.append((transaction.mail.number, trace))
-    for queued in index.queued.values():
-        for recipient in queued.recipients:
-            if (queued.message, recipient.key) not in visited:
-                trace = RecipientTrace(recipient, queued.sender)
-                trace.story.append((queued.number, queued.host, f"queued it for {recipient}", None))
-                _follow(trace, index, queued.message, visited)
-                found.append((queued.number, trace))
-    found.sort(key=lambda numbered: numbered[0])
+    found: list[tuple[tuple[int, int], RecipientTrace]] = []
+    # What an app submitted goes through the queues in which it would else be found.
+    for number, order, key, where in starts:
+        if isinstance(where, SubmittedTransaction):
+            trace = _submitted(index, where, key, visited)
+            if trace is not None:
+                found.append(((number, order), trace))
+    for number, order, key, where in starts:
+        if isinstance(where, MessageQueued) and (where.message, key) not in visited:
+            recipient = where.recipients[order]
+            trace = RecipientTrace(recipient, where.sender)
+            trace.story.append((number, where.host, f"queued it for {recipient}", None))
+            _follow(trace, index, where.message, visited)
+            found.append(((number, order), trace))
+    found.sort(key=lambda placed: placed[0])
     for _, trace in found:
         trace.story.sort(key=lambda line: line[0])
     return [trace for _, trace in found]
 
 
-def _follow(trace: RecipientTrace, index: _EventIndex, queue_id: str, visited: set[tuple[str, str]]) -> None:
+def _submitted(
+    index: EventIndex, transaction: SubmittedTransaction, key: str, visited: set[tuple[str, str]]
+) -> RecipientTrace | None:
+    address = transaction.recipients[key].address
+    if not isinstance(address, Address):
+        return None
+    trace = RecipientTrace(address, transaction.sender or NULL_PATH)
+    if _meet(trace, index, transaction, key).end is TransactionEnd.TAKEN:
+        _follow(trace, index, transaction.queue_id, visited)
+    return trace
+
+
+def _follow(trace: RecipientTrace, index: EventIndex, queue_id: str, visited: set[tuple[str, str]]) -> None:
     """Go on from host to host, as long as each one took it."""
     key = trace.recipient.key
     while queue_id and (queue_id, key) not in visited:
@@ -236,21 +130,22 @@ def _follow(trace: RecipientTrace, index: _EventIndex, queue_id: str, visited: s
         trace.queue_ids.append(queue_id)
         if (queued := index.queued.get(queue_id)) is not None and not trace.message_id:
             trace.message_id, trace.subject = queued.message_id, queued.subject
-        judged = index.judged.get((queue_id, key), [])
+        evaluations = index.evaluations.get((queue_id, key), [])
         redirects = index.redirects.get((queue_id, key), [])
         deliveries = index.deliveries.get((queue_id, key), [])
         if redirects or deliveries:
             _earlier(trace, index, queue_id)
             _redirect(trace, redirects)
-            _deliver(trace, deliveries, judged)
+            _deliver(trace, deliveries, evaluations)
             return
-        if judged and judged[-1].disposition == "discard":
-            trace.settle(fates.Discarded(judged[-1].reason, host=judged[-1].host), reason=judged[-1].reason)
+        if evaluations and evaluations[-1].disposition == "discard":
+            last = evaluations[-1]
+            trace.settle(fates.Discarded(last.reason, host=last.host), reason=last.reason)
             return
         queue_id = _try(trace, index, queue_id)
 
 
-def _earlier(trace: RecipientTrace, index: _EventIndex, queue_id: str) -> None:
+def _earlier(trace: RecipientTrace, index: EventIndex, queue_id: str) -> None:
     """Tell what was tried in vain before a host delivered from its own queue, to a full mailbox for example."""
     attempts = index.attempts.get((queue_id, trace.recipient.key), [])
     trace.attempts += attempts
@@ -259,7 +154,7 @@ def _earlier(trace: RecipientTrace, index: _EventIndex, queue_id: str) -> None:
     _put_off(trace, index, queue_id)
 
 
-def _put_off(trace: RecipientTrace, index: _EventIndex, queue_id: str) -> None:
+def _put_off(trace: RecipientTrace, index: EventIndex, queue_id: str) -> None:
     for deferred in index.deferrals.get((queue_id, trace.recipient.key), ()):
         what = f"put it off until {deferred.until:%a %H:%M:%S}, after attempt {deferred.attempts}"
         trace.story.append((deferred.number, deferred.host, what, None))
@@ -269,7 +164,7 @@ def _redirect(trace: RecipientTrace, redirects: list[Redirected]) -> None:
     targets: dict[str, Address] = {}
     for redirected in redirects:
         to = ", ".join(map(str, redirected.to)) or "nobody"
-        what = f"sent it on to {to} ({redirected.how})"
+        what = f"forwarded it to {to} ({redirected.how})"
         trace.story.append((redirected.number, redirected.host, what, None))
         targets.update((target.key, target) for target in redirected.to)
     if redirects:
@@ -277,7 +172,7 @@ def _redirect(trace: RecipientTrace, redirects: list[Redirected]) -> None:
 
 
 def _deliver(
-    trace: RecipientTrace, deliveries: list[MessageDelivered], judged: list[PolicyEvaluated]
+    trace: RecipientTrace, deliveries: list[MessageDelivered], evaluations: list[PolicyEvaluated]
 ) -> None:
     if not deliveries:
         return
@@ -288,14 +183,14 @@ def _deliver(
     for delivered in deliveries:
         what = f"delivered it to {delivered.account}, {delivered.mailbox}"
         trace.story.append((delivered.number, delivered.host, what, None))
-    if judged and judged[-1].disposition == "quarantine":
-        reason = judged[-1].reason
+    if evaluations and evaluations[-1].disposition == "quarantine":
+        reason = evaluations[-1].reason
         trace.settle(fates.Quarantined(first.mailbox, reason), reason=reason, reply=trace.reply)
         return
     trace.settle(fates.Delivered(first.account, first.mailbox), reply=trace.reply)
 
 
-def _try(trace: RecipientTrace, index: _EventIndex, queue_id: str) -> str:
+def _try(trace: RecipientTrace, index: EventIndex, queue_id: str) -> str:
     """Tell how a queued message was routed and tried; return its queue id at the next host, if that took it."""
     recipient = trace.recipient
     attempts = index.attempts.get((queue_id, recipient.key), [])
@@ -370,7 +265,7 @@ def _failed(trace: RecipientTrace, last: Attempt, *, is_put_off: bool) -> None:
 
 
 def _route(
-    trace: RecipientTrace, index: _EventIndex, routes: list[Routed], attempts: list[Attempt], *, after: int
+    trace: RecipientTrace, index: EventIndex, routes: list[Routed], attempts: list[Attempt], *, after: int
 ) -> None:
     """Tell each look-up, and collect the DNS questions that were asked for it and its attempt."""
     preferences: dict[str, str] = {}
@@ -381,7 +276,7 @@ def _route(
         spans = {routed.domain: routed.number} | dict.fromkeys(routed.mail_hosts, until)
         for name, end in spans.items():
             for asker in (routed.message, routed.host):
-                for query in index.recent(asker, name, after=after, until=end):
+                for query in index.recent_queries(asker, name, after=after, until=end):
                     trace.queries[query.number] = query
                     if query.type == "MX" and name == routed.domain:
                         preferences |= _preferences(query)
@@ -423,12 +318,12 @@ def _answer(attempt: Attempt) -> str:
 
 
 def _meet(
-    trace: RecipientTrace, index: _EventIndex, transaction: SubmittedTransaction, key: str
+    trace: RecipientTrace, index: EventIndex, transaction: SubmittedTransaction, key: str
 ) -> TransactionResult:
     """Tell what a host did with it in one transaction; this is also the fate as far as is known."""
-    for struck in index.strokes(transaction, key):
-        what = f"a fault struck at {struck.stage}: {struck.action}"
-        trace.story.append((struck.number, struck.host, what, None))
+    for fired in index.faults(transaction, key):
+        what = f"a fault fired at {fired.stage}: {fired.action}"
+        trace.story.append((fired.number, fired.host, what, None))
     outcome = transaction.outcome(key)
     at, reply, reason, host = outcome.exchange.stage, outcome.reply, outcome.reason, transaction.host
     client = "a client" if transaction.peer is None else str(transaction.peer)
@@ -453,10 +348,12 @@ def _meet(
             what, end = f"is talking with {client}, after {at}", fates.InProgress(at, host=host)
     trace.settle(end, reason=reason, reply=reply)
     told: dict[str, PolicyEvaluated] = {}  # a second EHLO, after STARTTLS, is judged as the first was
-    for judged in transaction.judged:
-        if (not judged.recipients or key in map(_key, judged.recipients)) and (found := notable(judged)):
-            told.setdefault(f"judged at {judged.stage}: {found}", judged)
-    trace.story += [(judged.number, judged.host, found, None) for found, judged in told.items()]
+    for evaluated in transaction.evaluations:
+        if evaluated.recipients and key not in map(_key, evaluated.recipients):
+            continue
+        if found := evaluated.objections:
+            told.setdefault(f"checked at {evaluated.stage}: {found}", evaluated)
+    trace.story += [(evaluated.number, evaluated.host, found, None) for found, evaluated in told.items()]
     # A host delivers before it says so; the story is told the other way round.
     place = transaction.mail.number if outcome.end is TransactionEnd.TAKEN else outcome.exchange.number
     trace.story.append((place, host, what, reply))

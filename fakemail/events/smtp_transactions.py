@@ -1,11 +1,11 @@
-"""The mail transactions of SMTP sessions, put together again from their events (RFC 5321 §3.3).
+"""Mail transactions of SMTP sessions, put together again from their events (RFC 5321 §3.3).
 
-What becomes of a message after a host took it is told by :mod:`fakemail.events.trace_builder`.
+The way of a message after a host took it is in :mod:`fakemail.events.recipient_trace`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple
@@ -56,8 +56,8 @@ class SubmittedTransaction:
     last: SmtpCommand
     recipients: dict[str, SmtpCommand] = field(default_factory=dict)
     """The RCPT of each recipient, under :attr:`Address.key`; the accepted one if there are several."""
-    judged: list[PolicyEvaluated] = field(default_factory=list)
-    """What the host found on the way: about the client, and about this transaction."""
+    evaluations: list[PolicyEvaluated] = field(default_factory=list)
+    """Policy evaluations of the client and of this transaction."""
     refusal: SmtpCommand | None = None
     """The refused DATA or BDAT, unless a later one was accepted."""
     end: SmtpCommand | None = None
@@ -117,8 +117,8 @@ class _SmtpSessionTrace:
     tls: str = ""
     is_authenticated: bool = False
     current: SubmittedTransaction | None = None
-    judged: list[PolicyEvaluated] = field(default_factory=list)
-    """What was found before the transaction: each time anew for HELO and MAIL."""
+    evaluations: list[PolicyEvaluated] = field(default_factory=list)
+    """Policy evaluations before the transaction, which HELO and MAIL make anew."""
 
     @property
     def protocol(self) -> str:
@@ -134,55 +134,65 @@ class _SmtpSessionTrace:
             self.current = None
 
 
-def transactions(events: Iterable[Event]) -> list[SubmittedTransaction]:
-    """All transactions, in the order of their MAIL commands. One pass over the events."""
-    found: list[SubmittedTransaction] = []
-    sessions: dict[tuple[str, int], _SmtpSessionTrace] = {}
-    for event in events:
-        if isinstance(event, Connected):
-            sessions[event.host, event.connection] = _SmtpSessionTrace(event.peer)
-        elif isinstance(event, SmtpCommand):
-            session = sessions.get((event.host, event.connection))
-            if session is None:
-                session = sessions[event.host, event.connection] = _SmtpSessionTrace()
-            if event.stage is Stage.SMTP_MAIL:
-                _mail(session, event, found)
-            elif (step := _STEPS.get(event.stage)) is not None:
-                step(session, event)
-        elif isinstance(event, PolicyEvaluated):
-            if session := sessions.get((event.host, event.connection)):
-                _judged(session, event)
-        elif isinstance(event, Handshake):
-            if session := sessions.get((event.host, event.connection)):
-                session.tls = event.version
-        elif isinstance(event, Disconnected) and (
-            session := sessions.pop((event.host, event.connection), None)
-        ):
-            session.close(event.reason)
-    return found
+class SmtpTransactions:
+    """All transactions, put together from the events as they come."""
+
+    def __init__(self) -> None:
+        self.all: list[SubmittedTransaction] = []
+        """In the order of their MAIL commands."""
+        self._sessions: dict[tuple[str, int], _SmtpSessionTrace] = {}
+
+    def add(self, event: Event) -> SubmittedTransaction | None:
+        """Take an event in, and return the transaction that it belongs to, if there is one."""
+        place = event.host, event.connection
+        match event:
+            case SmtpCommand():
+                session = self._sessions.get(place)
+                if session is None:
+                    session = self._sessions[place] = _SmtpSessionTrace()
+                current = session.current
+                if event.stage is Stage.SMTP_MAIL:
+                    if started := _mail(session, event):
+                        self.all.append(started)
+                    return started
+                if (step := _STEPS.get(event.stage)) is not None:
+                    step(session, event)
+                return current
+            case Connected():
+                self._sessions[place] = _SmtpSessionTrace(event.peer)
+            case PolicyEvaluated():
+                if session := self._sessions.get(place):
+                    _evaluated(session, event)
+            case Handshake():
+                if session := self._sessions.get(place):
+                    session.tls = event.version
+            case Disconnected():
+                if session := self._sessions.pop(place, None):
+                    session.close(event.reason)
+        return None
 
 
-def _mail(session: _SmtpSessionTrace, event: SmtpCommand, found: list[SubmittedTransaction]) -> None:
+def _mail(session: _SmtpSessionTrace, event: SmtpCommand) -> SubmittedTransaction | None:
     current = session.current
     accepted = event.reply is not None and event.reply.is_positive
     if current is not None and not accepted and _is_positive(current.mail):
-        return  # RFC 5321 §4.1.4: a MAIL inside a transaction is refused and changes nothing
+        return None  # RFC 5321 §4.1.4: a MAIL inside a transaction is refused and changes nothing
     session.close()
     # A refused MAIL stays open as well: a pipelining client still names its recipients (RFC 2920 §3.1).
     session.current = SubmittedTransaction(
         event.host, session.peer, session.protocol, session.tls, mail=event, last=event
     )
-    session.current.judged += session.judged
-    session.judged = [each for each in session.judged if each.stage is not Stage.SMTP_MAIL]
-    found.append(session.current)
+    session.current.evaluations += session.evaluations
+    session.evaluations = [each for each in session.evaluations if each.stage is not Stage.SMTP_MAIL]
+    return session.current
 
 
-def _judged(session: _SmtpSessionTrace, event: PolicyEvaluated) -> None:
-    """A host judges before it answers, so what it finds about MAIL comes before the transaction."""
+def _evaluated(session: _SmtpSessionTrace, event: PolicyEvaluated) -> None:
+    """Note an evaluation. A host makes it before it answers, so that of MAIL comes before the transaction."""
     if event.stage in _BEFORE_MAIL or event.stage is Stage.SMTP_MAIL:
-        session.judged.append(event)
+        session.evaluations.append(event)
     elif session.current is not None:
-        session.current.judged.append(event)
+        session.current.evaluations.append(event)
 
 
 def _rcpt(session: _SmtpSessionTrace, event: SmtpCommand) -> None:
