@@ -114,10 +114,10 @@ class Hold:
             *others, last = arguments
             if isinstance(last, bool):
                 last = False
-            elif (
-                last is None
-            ):  # a Python without that switch does it only where nothing is to be done in between
-                last = _nothing
+            elif last is None and others[_GID] is None:
+                # A Python without that switch forks where the group is set. A function to call would do as well,
+                # but then the hooks of os.register_at_fork() run, and multiprocessing's close what it hands over.
+                others[_GID] = os.getegid()
             return starter.call(lambda: fork_exec(*others, last))
 
         return start
@@ -324,10 +324,6 @@ def _octets(host: str, port: int, family: int) -> bytes:
     return head + bytes(4) + ip_address(host if ":" in host else f"::ffff:{host}").packed + bytes(4)
 
 
-def _nothing() -> None:
-    """Done between fork and exec."""
-
-
 def _system(command: Any) -> int:
     """As :func:`os.system`, which starts its shell out of reach."""
     status = subprocess.call(command, shell=True)
@@ -353,3 +349,5 @@ def _own_fork_exec() -> Callable[..., int]:
 
 
 _FORK_EXEC: Final = _own_fork_exec()
+_GID: Final = 17
+"""The place of ``gid`` among the arguments of ``fork_exec``."""

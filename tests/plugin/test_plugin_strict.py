@@ -191,9 +191,7 @@ def test_the_name_of_the_machine_fails_no_test(
             monkeypatch.setenv("SSL_CERT_FILE", shop.submission.ca_file)
             for key, value in shop.submission.django_settings().items():
                 monkeypatch.setattr(settings, key, value, raising=False)
-            mail.get_connection("django.core.mail.backends.smtp.EmailBackend").send_messages(
-                [mail.EmailMessage("Hi", "Text", shop.address, ["bob@example.org"])]
-            )
+            mail.send_mail("Hi", "Text", shop.address, ["bob@example.org"])
         """
     )
     project.runpytest("--mailnet-strict").assert_outcomes(passed=1, errors=errors)

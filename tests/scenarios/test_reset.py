@@ -126,11 +126,11 @@ def test_a_message_of_the_app_that_is_half_handed_in_is_dropped() -> None:
         client.rcpt(bob.address)
         net.reset()
         net.settle()
+        assert idle.noop()[0] == 250  # who submits nothing stays
+        idle.quit()
         with pytest.raises(smtplib.SMTPServerDisconnected):
             client.data(_MESSAGE)
         client.close()
-        assert idle.noop()[0] == 250  # who hands in nothing stays
-        idle.quit()
         net.settle()
         assert not bob.inbox
         assert not net.journeys()

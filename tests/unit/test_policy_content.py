@@ -275,7 +275,7 @@ def test_thirty_megabytes_are_judged() -> None:
         (html("<a href='http://a.test'>b.test</a>" * 30_000), "link_number"),
         (html("<a href='http://a.test'>" + "a." * 500_000 + "</a>"), "no_subject"),
         (html("<img " * 500_000), "no_subject"),
-        (attached("a.zip", packed({str(number): b"" for number in range(50_000)})), "archive_bounds"),
+        (attached("a.zip", packed({str(number): b"" for number in range(5_000)})), "archive_bounds"),
         (attached("a.zip", b"PK\x03\x04" * 1_000_000), "broken_archive"),
         (mime(b"text/plain; charset=utf-7", b"+" * 3_000_000), "no_subject"),
         (b"\xff" * 5_000_000, "required_fields"),
