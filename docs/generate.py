@@ -34,9 +34,9 @@ from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
 from fakemail.imap.capabilities import CapabilityContext as ImapFacts
 from fakemail.imap.capabilities import CapabilityRow as ImapCapability
 from fakemail.imap.capabilities import listed as imap_listed
+from fakemail.imap.command_table import COMMANDS as IMAP_COMMANDS
 from fakemail.imap.context import ImapState
 from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile, ServerKind
-from fakemail.imap.states import COMMANDS as IMAP_COMMANDS
 from fakemail.lint.finding import LintFinding
 from fakemail.lint.rules import RULES, Severity
 from fakemail.model.content_rules import CHECK_GROUPS, ContentRules
@@ -451,7 +451,7 @@ def imap() -> Iterator[str]:
             (
                 f"`{row.name}`",
                 words[row.states],
-                " or ".join(f"`{name}`" for name in row.needs),
+                " or ".join(f"`{name}`" for name in row.capabilities),
                 f"`{row.stage}`",
             )
             for row in IMAP_COMMANDS.values()

@@ -1,8 +1,7 @@
 """The table of capabilities: which there are, where they are defined, and when a session offers them.
 
 CAPABILITY, the documentation and the tests are made from it. A capability that a host hides is neither offered
-nor understood; which commands need one is told in :mod:`fakemail.imap.states`, and which arguments in
-:mod:`fakemail.imap.required_capabilities`.
+nor understood; each command names those that it and its arguments need (:mod:`fakemail.imap.command`).
 """
 
 from __future__ import annotations
@@ -16,6 +15,10 @@ from fakemail.imap.server_kinds import ImapProfile
 from fakemail.model.host import Security
 from fakemail.sasl.server_mechanisms import offered
 from fakemail.types.channel import Channel
+
+Requirement = tuple[str, tuple[str, ...]]
+"""An argument of a command, and the capabilities of which one must be offered for it."""
+GMAIL: Final = ("X-GM-EXT-1",)
 
 
 class ListedIn(Enum):

@@ -15,7 +15,7 @@ from fakemail.faults.actions.smtp import Advertise, Hide, StarttlsInjection
 from fakemail.faults.context import FaultContext
 from fakemail.faults.host_faults import HostFaults
 from fakemail.faults.write_script import ConnectionEnd, Step
-from fakemail.imap.compression import Compression
+from fakemail.imap.commands.compress import Compression
 from fakemail.imap.context import ImapBackend, ImapContext
 from fakemail.imap.responses import Completed
 from fakemail.imap.server_kinds import ImapProfile
@@ -176,10 +176,8 @@ class ImapFaultInjector(ImapContext):
 
     struck_at = Stage.IMAP_BANNER
 
-    @property
-    def _stage(self) -> Stage:
-        """The stage of the command at hand."""
-        raise NotImplementedError
+    _stage: Stage
+    """The stage of the command at hand."""
 
     def bye(self, text: str, *, code: str | None = None, reason: Reason = Reason.MAILBOX_LOST) -> None:
         """End the session from our side."""

@@ -64,6 +64,11 @@ class AwaitContinuation:
         self.on_line = on_line
 
 
+EXPUNGED: Final = Completed(
+    "Some of the requested messages no longer exist.", "EXPUNGEISSUED", "NO", Reason.MESSAGE_GONE
+)
+"""RFC 5530 §3: another session has expunged a message that was to be changed or copied (RFC 2180 §4.2, §4.4)."""
+
 Outcome = Completed | Streaming | AwaitContinuation
 
 

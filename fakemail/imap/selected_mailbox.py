@@ -158,7 +158,7 @@ class SelectedMailbox:
                 self.changed.discard(message.uid)
 
     @property
-    def has_news(self) -> bool:
+    def has_updates(self) -> bool:
         """Whether there is anything to tell."""
         return bool(
             self.lost
@@ -178,25 +178,25 @@ class SelectedMailbox:
         place = bisect_left(self.known, uid)
         return place + 1 if place < len(self.known) and self.known[place] == uid else None
 
-    def tell_gone(self) -> tuple[list[int], list[int]]:
+    def take_expunged(self) -> tuple[list[int], list[int]]:
         """Take the expunged messages out of the numbering; return uids, ascending, and old numbers, descending."""
-        gone = sorted(self.expunged)
+        uids = sorted(self.expunged)
         self.expunged.clear()
         self.expunged_at = 0
         known = self.known
-        numbers = [bisect_left(known, uid) + 1 for uid in reversed(gone)]
+        numbers = [bisect_left(known, uid) + 1 for uid in reversed(uids)]
         if len(numbers) <= _FEW:
             for number in numbers:
                 del known[number - 1]
         else:
-            lost = set(gone)
+            lost = set(uids)
             self.known = [uid for uid in known if uid not in lost]
         if self.saved:
-            lost = set(gone)
+            lost = set(uids)
             self.saved = [uid for uid in self.saved if uid not in lost]
-        return gone, numbers
+        return uids, numbers
 
-    def tell_arrived(self) -> list[StoredMessage]:
+    def take_arrived(self) -> list[StoredMessage]:
         """Take the new messages into the numbering."""
         if not self.arrived:
             return []
@@ -231,7 +231,7 @@ class SelectedMailbox:
         top = len(known)
         return [(a - 1, min(b, top)) for a, b in numbers.resolve(top) if a <= top]
 
-    def resolve(self, numbers: NumberSet, *, uid: bool, with_gone: bool = False) -> Resolved:
+    def resolve(self, numbers: NumberSet, *, uid: bool, with_expunged: bool = False) -> Resolved:
         """The messages that a client's set names, perhaps with those that are expunged, as they were."""
         found: list[Numbered] = []
         if not self.expunged:
@@ -248,19 +248,19 @@ class SelectedMailbox:
                     found.append((number, message))
                     continue
                 missing = True
-                if with_gone:
+                if with_expunged:
                     found.append((number, self.expunged[known_uid]))
         return Resolved(found, missing)
 
-    def everything(self, *, with_gone: bool = False) -> Iterable[Numbered]:
+    def everything(self, *, with_expunged: bool = False) -> Iterable[Numbered]:
         """Every message that is known, perhaps with those that are expunged, as they were.
 
         To go through at once, while the mailbox is what it is.
         """
         if not self.expunged:
             return enumerate(self.mailbox.at(0, len(self.known)), 1)
-        get, gone = self.mailbox.get, self.expunged if with_gone else {}
-        found = ((number, get(uid) or gone.get(uid)) for number, uid in enumerate(self.known, 1))
+        get, expunged = self.mailbox.get, self.expunged if with_expunged else {}
+        found = ((number, get(uid) or expunged.get(uid)) for number, uid in enumerate(self.known, 1))
         return [(number, message) for number, message in found if message is not None]
 
     def numbered(self, messages: Iterable[StoredMessage]) -> list[Numbered]:

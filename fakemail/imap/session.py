@@ -1,23 +1,25 @@
 """The server's side of an IMAP connection: octets in, octets out, no socket (RFC 9051, RFC 3501).
 
 ``feed`` takes whatever arrived and returns what there is to answer, ``more`` goes on while ``has_more`` is set,
-and ``poll`` returns what may be told unasked. What commands do lives in :mod:`fakemail.imap.commands`, when they
-are legal in :mod:`fakemail.imap.states`, what the session was told by its client in the base class here.
+and ``poll`` returns what may be sent unasked. Commands are in :mod:`fakemail.imap.commands`, the state that they
+read and change is in the base class, :mod:`fakemail.imap.context`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from fakemail.events.secrets import SecretDetector, mask_line, mask_response
 from fakemail.faults.context import IdleMoment
 from fakemail.faults.host_faults import HostFaults
-from fakemail.imap import updates
-from fakemail.imap.compression import Compression
+from fakemail.imap.command import AllowedUpdates, Command, Unrecognized
+from fakemail.imap.command_table import COMMANDS, parse
+from fakemail.imap.commands.compress import Compression
+from fakemail.imap.commands.notify import send_notifications
 from fakemail.imap.context import ImapBackend, ImapRecorder
 from fakemail.imap.fault_injector import ImapFaultInjector
-from fakemail.imap.required_capabilities import first_missing
 from fakemail.imap.responses import (
     AwaitContinuation,
     CommandRefused,
@@ -27,12 +29,10 @@ from fakemail.imap.responses import (
     store_refusal,
 )
 from fakemail.imap.server_kinds import ImapProfile
-from fakemail.imap.states import COMMANDS, UNKNOWN, ImapCommandRow
 from fakemail.imap.syntax import framing, printing
-from fakemail.imap.syntax.commands import Command
-from fakemail.imap.syntax.errors import CommandError, UnknownCommand
 from fakemail.imap.syntax.framing import LITERAL_MARK, Announced, ContinuationWanted, Frame, Framer
-from fakemail.imap.syntax.parser import parse
+from fakemail.imap.syntax.scanner import CommandError, UnknownCommand
+from fakemail.imap.updates import send_updates
 from fakemail.store.errors import StoreError
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
@@ -69,7 +69,6 @@ class ImapSession(ImapFaultInjector):
         connection: int = 0,
     ) -> None:
         super().__init__(profile, backend, peer, channel, faults=faults, connection=connection)
-        self.wants_tls = False
         self.has_more = False
         """Whether there is more to answer; ``more`` goes on with it."""
         self.discarded_plaintext = 0
@@ -82,7 +81,8 @@ class ImapSession(ImapFaultInjector):
         """Clear text from behind STARTTLS, where a fault keeps it."""
         self._errors = 0
         # The command that is being answered
-        self._row: ImapCommandRow = UNKNOWN
+        self._row: type[Command] = Unrecognized
+        self._stage = Unrecognized.stage
         self._tag: str | None = None
         self._line = ""
         self._suspicion = SecretDetector()
@@ -187,9 +187,7 @@ class ImapSession(ImapFaultInjector):
     def bye(self, text: str, *, code: str | None = None, reason: Reason = Reason.MAILBOX_LOST) -> None:
         """End the session from our side."""
         self._emit(printing.condition("BYE", text, code=code))
-        self._record(
-            self._row.stage, self._line, "BYE", code or "", text, self._responses, self._octets, reason
-        )
+        self._record(self._stage, self._line, "BYE", code or "", text, self._responses, self._octets, reason)
         self._end()
 
     def start_compression(self) -> None:
@@ -233,7 +231,7 @@ class ImapSession(ImapFaultInjector):
             else:
                 self.discarded_plaintext = len(rest)
         elif not self.closing:
-            if self.idling and self._out and self.view is not None and self.view.has_news:
+            if self.idling and self._out and self.view is not None and self.view.has_updates:
                 self.has_more = (
                     True  # right behind "+ idling", but for itself: the connection may pause between
                 )
@@ -266,16 +264,16 @@ class ImapSession(ImapFaultInjector):
             else:
                 self._command(event)
         else:
-            self._begin(UNKNOWN, event.tag, "")
+            self._begin(Unrecognized, event.tag, "")
             self._finish(Completed(event.text, event.code, event.response, Reason.BAD_SYNTAX))
             if event.closes:
                 self.bye("What follows cannot be understood.", reason=Reason.PROTOCOL_ERROR)
 
     def _line_of(self, going: AwaitContinuation, text: str) -> None:
         """A line that the running command waits for."""
-        secret = self._row.stage is Stage.IMAP_AUTHENTICATE
+        secret = self._stage is Stage.IMAP_AUTHENTICATE
         self._line = mask_response(text) if secret else text[:_RECORDED]
-        stage = self._row.stage
+        stage = self._stage
         if self._faults.active and self._is_struck(stage, IdleMoment.DONE.value):
             self._going, self.idling = None, False
             return
@@ -289,19 +287,19 @@ class ImapSession(ImapFaultInjector):
         try:
             request = parse(frame, self.dialect)
             tag, command = request.tag, request.command
-            row = COMMANDS[command.name]
+            row = type(command)
         except CommandError as error:
             tag, text = error.tag, error.text
             first_word = line.partition(" ")[2].partition(" ")[0]
-            row = COMMANDS.get(error.command or first_word.upper(), UNKNOWN)
-            if row is UNKNOWN:
+            row = COMMANDS.get(error.command or first_word.upper(), Unrecognized)
+            if row is Unrecognized:
                 masked = self._suspicion.mask(line)
                 if masked != line:
                     line, text = masked, "There is no such command."  # the text may repeat the line
             unknown = isinstance(error, UnknownCommand)
             reason = Reason.UNKNOWN_COMMAND if unknown else Reason.BAD_SYNTAX
             wrong = Completed(text, error.code, error.response, reason)
-        if row is not UNKNOWN:
+        if row is not Unrecognized:
             self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
         self._begin(row, tag, line)
         # RFC 9051 §7.5.1: with UID in front, FETCH, STORE and SEARCH are other commands, which may be told all
@@ -316,17 +314,17 @@ class ImapSession(ImapFaultInjector):
         wrong = self._refusal(row, command) or wrong
         if wrong is not None:
             self._finish(wrong)
-        else:
-            self._run_handler(lambda: row.handler(self, command))
+        elif command is not None:
+            self._run_handler(partial(command.run, self))
 
-    def _refusal(self, row: ImapCommandRow, command: Command | None) -> Completed | None:
+    def _refusal(self, row: type[Command], command: Command | None) -> Completed | None:
         """What is wrong with a command before its grammar counts: it is not there, or not legal in this state."""
-        missing = "" if command is None else first_missing(command, self.offered)
+        missing = "" if command is None else command.missing(self.offered)
         if not row.exists(self.offered):
             missing = f"There is no command {row.name} here."
         if missing:
             return Completed(missing, None, "BAD", Reason.UNKNOWN_COMMAND)
-        if row is not UNKNOWN and self.state not in row.states:
+        if row is not Unrecognized and self.state not in row.states:
             return Completed(row.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE)
         return None
 
@@ -373,8 +371,8 @@ class ImapSession(ImapFaultInjector):
         self._lazy = None
         self._finish(end)
 
-    def _begin(self, row: ImapCommandRow, tag: str | None, line: str) -> None:
-        self._row, self._tag, self._line = row, tag, line
+    def _begin(self, row: type[Command], tag: str | None, line: str) -> None:
+        self._row, self._stage, self._tag, self._line = row, row.stage, tag, line
         self._responses = self._octets = 0
 
     def _finish(self, done: Completed) -> None:
@@ -382,9 +380,9 @@ class ImapSession(ImapFaultInjector):
         if self._has_said_bye():
             return
         row, status = self._row, done.status
-        if self.view is not None and status != "BAD" and row.news is not updates.AllowedUpdates.NONE:
+        if self.view is not None and status != "BAD" and row.updates is not AllowedUpdates.NONE:
             if self.tells_selected:
-                updates.tell(self, expunges=row.news is updates.AllowedUpdates.ALL or self._by_uid)
+                send_updates(self, expunges=row.updates is AllowedUpdates.ALL or self._by_uid)
             if self._has_said_bye():
                 return
         text = done.text or f"{row.name} completed."
@@ -401,7 +399,7 @@ class ImapSession(ImapFaultInjector):
         elif status == "BAD" or done.reason is Reason.AUTH_FAILED:
             self._errors += 1
             if self._errors > self.profile.host.personality.max_errors:
-                self._stage_unasked(row.stage)
+                self._stage_unasked(self._stage)
                 self.bye("Too many errors.", reason=Reason.TOO_MANY_ERRORS)
         if self._compression is not None and not self._compression.is_running:
             self._uncompressed = b"".join(self._out)
@@ -419,19 +417,19 @@ class ImapSession(ImapFaultInjector):
         )
         if busy or not (self.idling or notifications is not None):
             return
-        before = self._row, self._tag, self._line
+        before = self._row, self._stage, self._tag, self._line
         stage = Stage.IMAP_IDLE if self.idling else Stage.IMAP_NOTIFY
         self._stage_unasked(stage)
         begun = len(self._out)
         if self.tells_selected:
-            updates.tell(self, expunges=self.idling or (notifications is not None and notifications.at_once))
+            send_updates(self, expunges=self.idling or (notifications is not None and notifications.at_once))
         if notifications is not None and not self.closing:
-            notifications.tell(self)
+            send_notifications(self)
         if self._responses and not self.closing:
             self._note("*", "", "")
             if self._faults.active:
                 self._spoil_news(stage, begun)
-        self._row, self._tag, self._line = before
+        self._row, self._stage, self._tag, self._line = before
 
     def _spoil_news(self, stage: Stage, begun: int) -> None:
         """Let a fault strike what is told unasked."""
@@ -441,19 +439,16 @@ class ImapSession(ImapFaultInjector):
             self._out += told
             self._spoil_answer()
 
-    @property
-    def _stage(self) -> Stage:
-        return self._row.stage
-
     def _fall_silent(self) -> None:
         self._going, self.idling = None, False
         self._note("", "", "", Reason.FAULT)
 
     def _stage_unasked(self, stage: Stage) -> None:
-        self._begin(UNKNOWN._replace(stage=stage), None, "")
+        self._begin(Unrecognized, None, "")
+        self._stage = stage
 
     def _note(self, status: str, code: str, text: str, reason: Reason | None = None) -> None:
-        stage, line = self._row.stage, self._line
+        stage, line = self._stage, self._line
         if stage in _SECRET:
             line = mask_line(stage, line)
             if status == "OK":

@@ -122,7 +122,7 @@ class GreasedImapSession(_Fragmented, ImapSession):
     def _finish(self, done: Completed) -> None:
         if self._tag is not None and not self.closing:
             self._emit(self._variety.unasked())
-            if self._row.stage is Stage.IMAP_FETCH and done.status == "OK":
+            if self._stage is Stage.IMAP_FETCH and done.status == "OK":
                 self._repeat_flags()
         text = done.text or f"{self._row.name} completed."
         super()._finish(replace(done, text=self._variety.imap_text(text)))

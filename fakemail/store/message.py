@@ -19,11 +19,11 @@ NO_FLAGS: frozenset[str] = frozenset()
 
 
 class FlagAction(Enum):
-    """What STORE does with its flags (RFC 9051 §6.4.6)."""
+    """The action of STORE on flags (RFC 9051 §6.4.6); the value is the sign before FLAGS."""
 
     ADD = "+"
     REMOVE = "-"
-    REPLACE = "="
+    REPLACE = ""
 
 
 class Delivery(NamedTuple):

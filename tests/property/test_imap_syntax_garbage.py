@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.imap.syntax.errors import CommandError
+from fakemail.imap.command_table import parse
 from fakemail.imap.syntax.framing import (
     ContinuationWanted,
     Event,
@@ -16,8 +16,7 @@ from fakemail.imap.syntax.framing import (
     LiteralRefused,
     literal_limits,
 )
-from fakemail.imap.syntax.parser import parse
-from fakemail.imap.syntax.scanner import Dialect
+from fakemail.imap.syntax.scanner import CommandError, Dialect
 
 VALID = [
     b"A1 LOGIN {3}\r\nann {6+}\r\ns3cret\r\n",

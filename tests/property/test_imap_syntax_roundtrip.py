@@ -12,11 +12,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakemail.imap.syntax import commands as c
-from fakemail.imap.syntax import mailbox_commands as m
+from fakemail.imap.command import Command
+from fakemail.imap.command_table import COMMANDS, Request, parse
+from fakemail.imap.commands.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
+from fakemail.imap.commands.append import Append, AppendMessage, Replace
+from fakemail.imap.commands.capability import CapabilityCommand, Enable
+from fakemail.imap.commands.compress import Compress
+from fakemail.imap.commands.copy import Copy, Move
+from fakemail.imap.commands.expunge import Expunge
+from fakemail.imap.commands.fetch import Fetch
+from fakemail.imap.commands.id import Id
+from fakemail.imap.commands.idle import IdleCommand
+from fakemail.imap.commands.list import List, ListReturn, ListSelect, Lsub, Xlist
+from fakemail.imap.commands.login import Authenticate, LoginCommand
+from fakemail.imap.commands.logout import Logout, Unauthenticate
+from fakemail.imap.commands.mailboxes import Create, Delete, NamespaceCommand, Rename, Subscribe, Unsubscribe
+from fakemail.imap.commands.metadata import GetMetadata, SetMetadata
+from fakemail.imap.commands.noop import CheckCommand, Noop
+from fakemail.imap.commands.notify import Notify, NotifyNone, NotifySet
+from fakemail.imap.commands.quota import GetQuota, GetQuotaRoot, SetQuota
+from fakemail.imap.commands.search import MultiSearch, Search
+from fakemail.imap.commands.select import CloseCommand, Examine, Qresync, Select, Unselect
+from fakemail.imap.commands.sort import Sort
+from fakemail.imap.commands.starttls import StartTlsCommand
+from fakemail.imap.commands.status import StatusCommand, StatusItem
+from fakemail.imap.commands.store import Store
+from fakemail.imap.commands.thread import Thread
+from fakemail.imap.mailbox_filters import FilterKind, MailboxFilter
+from fakemail.imap.notifications import EventGroup, NotifyEvent
 from fakemail.imap.syntax import printing as p
 from fakemail.imap.syntax import search_keys as k
-from fakemail.imap.syntax.commands import AppendMessage, Command, Request
 from fakemail.imap.syntax.fetch_items import (
     FetchBinary,
     FetchBinarySize,
@@ -26,9 +51,9 @@ from fakemail.imap.syntax.fetch_items import (
     SectionText,
 )
 from fakemail.imap.syntax.framing import Frame, Framer
-from fakemail.imap.syntax.parser import parse
 from fakemail.imap.syntax.scanner import Dialect
 from fakemail.imap.syntax.sets import SAVED_RESULT, STAR, PartialRange, SequenceSet
+from fakemail.store.message import FlagAction
 
 UTF8 = Dialect(utf8=True, strict=True)
 STRICT = Dialect(strict=True)
@@ -143,25 +168,25 @@ messages = st.one_of(
         AppendMessage, st.binary(max_size=30), flags, st.none() | moments, st.just(True), st.booleans()
     ),
 )
-plain_kinds = [kind for kind in m.FilterKind if kind.value not in ("subtree", "subtree-one", "mailboxes")]
-named_kinds = [m.FilterKind.SUBTREE, m.FilterKind.SUBTREE_ONE, m.FilterKind.MAILBOXES]
+plain_kinds = [kind for kind in FilterKind if kind.value not in ("subtree", "subtree-one", "mailboxes")]
+named_kinds = [FilterKind.SUBTREE, FilterKind.SUBTREE_ONE, FilterKind.MAILBOXES]
 named_filters = st.builds(
-    m.MailboxFilter, st.sampled_from(named_kinds), st.lists(names, min_size=1, max_size=3).map(tuple)
+    MailboxFilter, st.sampled_from(named_kinds), st.lists(names, min_size=1, max_size=3).map(tuple)
 )
 sources = named_filters | st.builds(
-    m.MailboxFilter,
-    st.sampled_from([kind for kind in plain_kinds if kind is not m.FilterKind.SELECTED_DELAYED]),
+    MailboxFilter,
+    st.sampled_from([kind for kind in plain_kinds if kind is not FilterKind.SELECTED_DELAYED]),
 )
-both = frozenset({m.NotifyEvent.MESSAGE_NEW, m.NotifyEvent.MESSAGE_EXPUNGE})
-others = st.frozensets(st.sampled_from(m.NotifyEvent))
+both = frozenset({NotifyEvent.MESSAGE_NEW, NotifyEvent.MESSAGE_EXPUNGE})
+others = st.frozensets(st.sampled_from(NotifyEvent))
 groups = st.one_of(
-    st.builds(m.EventGroup, named_filters),
-    st.builds(lambda f, e: m.EventGroup(f, e | both), named_filters, others),
+    st.builds(EventGroup, named_filters),
+    st.builds(lambda f, e: EventGroup(f, e | both), named_filters, others),
 )
 selected_groups = st.builds(
-    lambda fetch, flag: m.EventGroup(
-        m.MailboxFilter(m.FilterKind.SELECTED_DELAYED),
-        both | {m.NotifyEvent.FLAG_CHANGE} if flag else both,
+    lambda fetch, flag: EventGroup(
+        MailboxFilter(FilterKind.SELECTED_DELAYED),
+        both | {NotifyEvent.FLAG_CHANGE} if flag else both,
         fetch,
     ),
     item_lists,
@@ -169,56 +194,56 @@ selected_groups = st.builds(
 )
 entries = st.sampled_from(["/shared/comment", "/private/vendor/x", "/a"])
 qresyncs = st.builds(
-    m.Qresync, numbers, modseqs, st.none() | known_sets, st.none() | st.tuples(known_sets, known_sets)
+    Qresync, numbers, modseqs, st.none() | known_sets, st.none() | st.tuples(known_sets, known_sets)
 )
 uids = st.booleans()
 
 
-def _recursive(select: frozenset[m.ListSelect]) -> frozenset[m.ListSelect]:
-    if select & {m.ListSelect.SUBSCRIBED, m.ListSelect.SPECIAL_USE}:
+def _recursive(select: frozenset[ListSelect]) -> frozenset[ListSelect]:
+    if select & {ListSelect.SUBSCRIBED, ListSelect.SPECIAL_USE}:
         return select
-    return select - {m.ListSelect.RECURSIVEMATCH}
+    return select - {ListSelect.RECURSIVEMATCH}
 
 
-def _list(reference: str, patterns: list[str], select: Any, returns: Any, status: Any) -> m.List:
+def _list(reference: str, patterns: list[str], select: Any, returns: Any, status: Any) -> List:
     extended = bool(select or returns or status or len(patterns) > 1)
-    return m.List(reference, tuple(patterns), _recursive(select), returns, status, extended)
+    return List(reference, tuple(patterns), _recursive(select), returns, status, extended)
 
 
-status_items = st.lists(st.sampled_from(m.StatusItem), min_size=1, unique=True).map(tuple)
+status_items = st.lists(st.sampled_from(StatusItem), min_size=1, unique=True).map(tuple)
 plain_names = st.text("abc/.%* é", max_size=9)
 
 
-def _fetch(numbers: Any, items: Any, since: int | None, vanished: bool, page: Any, uid: bool) -> c.Fetch:
-    return c.Fetch(numbers, items, since, vanished and uid and since is not None, page, uid)
+def _fetch(numbers: Any, items: Any, since: int | None, vanished: bool, page: Any, uid: bool) -> Fetch:
+    return Fetch(numbers, items, since, vanished and uid and since is not None, page, uid)
 
 
 strategies: dict[type[Command], st.SearchStrategy[Any]] = {
     **{
         kind: st.builds(kind)
         for kind in (
-            c.CapabilityCommand,
-            c.Noop,
-            c.Logout,
-            c.StartTlsCommand,
-            c.Unauthenticate,
-            c.IdleCommand,
-            c.CheckCommand,
-            c.CloseCommand,
-            c.Unselect,
-            m.NamespaceCommand,
-            m.NotifyNone,
+            CapabilityCommand,
+            Noop,
+            Logout,
+            StartTlsCommand,
+            Unauthenticate,
+            IdleCommand,
+            CheckCommand,
+            CloseCommand,
+            Unselect,
+            NamespaceCommand,
+            NotifyNone,
         )
     },
-    c.Id: st.builds(c.Id, st.none() | st.lists(st.tuples(texts, st.none() | texts), max_size=3).map(tuple)),
-    c.Authenticate: st.builds(c.Authenticate, words, st.none() | st.binary(max_size=20)),
-    c.LoginCommand: st.builds(c.LoginCommand, texts, texts),
-    c.Compress: st.builds(c.Compress, words),
-    c.Enable: st.builds(c.Enable, st.lists(words, min_size=1, max_size=3, unique=True).map(tuple)),
-    c.Expunge: st.builds(c.Expunge, st.none() | number_sets),
-    c.Search: st.builds(c.Search, search_keys, returns, st.none() | st.just("UTF-8"), uids),
-    c.Sort: st.builds(
-        c.Sort,
+    Id: st.builds(Id, st.none() | st.lists(st.tuples(texts, st.none() | texts), max_size=3).map(tuple)),
+    Authenticate: st.builds(Authenticate, words, st.none() | st.binary(max_size=20)),
+    LoginCommand: st.builds(LoginCommand, texts, texts),
+    Compress: st.builds(Compress, words),
+    Enable: st.builds(Enable, st.lists(words, min_size=1, max_size=3, unique=True).map(tuple)),
+    Expunge: st.builds(Expunge, st.none() | number_sets),
+    Search: st.builds(Search, search_keys, returns, st.none() | st.just("UTF-8"), uids),
+    Sort: st.builds(
+        Sort,
         st.lists(st.builds(k.SortCriterion, st.sampled_from(k.SortField), st.booleans()), min_size=1).map(
             tuple
         ),
@@ -227,65 +252,65 @@ strategies: dict[type[Command], st.SearchStrategy[Any]] = {
         returns,
         uids,
     ),
-    c.Thread: st.builds(c.Thread, st.sampled_from(k.ThreadAlgorithm), st.just("UTF-8"), search_keys, uids),
-    c.Fetch: st.builds(_fetch, number_sets, item_lists, st.none() | modseqs, uids, st.none() | pages, uids),
-    c.Store: st.builds(
-        c.Store,
+    Thread: st.builds(Thread, st.sampled_from(k.ThreadAlgorithm), st.just("UTF-8"), search_keys, uids),
+    Fetch: st.builds(_fetch, number_sets, item_lists, st.none() | modseqs, uids, st.none() | pages, uids),
+    Store: st.builds(
+        Store,
         number_sets,
-        st.sampled_from(c.StoreAction),
+        st.sampled_from(FlagAction),
         flags,
         st.booleans(),
         st.none() | modseqs,
         st.booleans(),
         uids,
     ),
-    c.Copy: st.builds(c.Copy, number_sets, names, uids),
-    c.Move: st.builds(c.Move, number_sets, names, uids),
-    c.Replace: st.builds(c.Replace, numbers | st.just(STAR), names, messages, uids),
-    m.Select: st.builds(m.Select, names, st.booleans(), st.none() | qresyncs),
-    m.Examine: st.builds(m.Examine, names, st.booleans(), st.none() | qresyncs),
-    m.Create: st.builds(
-        m.Create, names, st.lists(st.sampled_from(["\\Sent", "\\Junk", "\\Other"]), unique=True).map(tuple)
+    Copy: st.builds(Copy, number_sets, names, uids),
+    Move: st.builds(Move, number_sets, names, uids),
+    Replace: st.builds(Replace, numbers | st.just(STAR), names, messages, uids),
+    Select: st.builds(Select, names, st.booleans(), st.none() | qresyncs),
+    Examine: st.builds(Examine, names, st.booleans(), st.none() | qresyncs),
+    Create: st.builds(
+        Create, names, st.lists(st.sampled_from(["\\Sent", "\\Junk", "\\Other"]), unique=True).map(tuple)
     ),
-    m.Rename: st.builds(m.Rename, names, names),
-    m.List: st.builds(
+    Rename: st.builds(Rename, names, names),
+    List: st.builds(
         _list,
         plain_names,
         st.lists(plain_names, min_size=1, max_size=3),
-        st.frozensets(st.sampled_from(m.ListSelect)),
-        st.frozensets(st.sampled_from(m.ListReturn)),
+        st.frozensets(st.sampled_from(ListSelect)),
+        st.frozensets(st.sampled_from(ListReturn)),
         st.just(()) | status_items,
     ),
-    m.Lsub: st.builds(m.Lsub, plain_names, plain_names),
-    m.Xlist: st.builds(m.Xlist, plain_names, plain_names),
-    m.StatusCommand: st.builds(m.StatusCommand, names, status_items),
-    m.Append: st.builds(m.Append, names, st.lists(messages, min_size=1, max_size=3).map(tuple)),
-    m.GetQuota: st.builds(m.GetQuota, texts),
-    m.SetQuota: st.builds(m.SetQuota, texts, st.lists(st.tuples(words, modseqs), max_size=3).map(tuple)),
-    m.GetMetadata: st.builds(
-        m.GetMetadata,
+    Lsub: st.builds(Lsub, plain_names, plain_names),
+    Xlist: st.builds(Xlist, plain_names, plain_names),
+    StatusCommand: st.builds(StatusCommand, names, status_items),
+    Append: st.builds(Append, names, st.lists(messages, min_size=1, max_size=3).map(tuple)),
+    GetQuota: st.builds(GetQuota, texts),
+    SetQuota: st.builds(SetQuota, texts, st.lists(st.tuples(words, modseqs), max_size=3).map(tuple)),
+    GetMetadata: st.builds(
+        GetMetadata,
         names,
         st.lists(entries, min_size=1, max_size=3).map(tuple),
         st.none() | numbers,
         st.sampled_from([0, 1, None]),
     ),
-    m.SetMetadata: st.builds(
-        m.SetMetadata,
+    SetMetadata: st.builds(
+        SetMetadata,
         names,
         st.lists(st.tuples(entries, st.none() | st.binary(max_size=20)), min_size=1, max_size=3).map(tuple),
     ),
-    m.SetAcl: st.builds(
-        m.SetAcl, names, texts, st.sampled_from(["", "lrs", "a0"]), st.sampled_from(["", "+", "-"])
+    SetAcl: st.builds(
+        SetAcl, names, texts, st.sampled_from(["", "lrs", "a0"]), st.sampled_from(["", "+", "-"])
     ),
-    m.DeleteAcl: st.builds(m.DeleteAcl, names, texts),
-    m.ListRights: st.builds(m.ListRights, names, texts),
-    m.NotifySet: st.builds(
-        m.NotifySet,
+    DeleteAcl: st.builds(DeleteAcl, names, texts),
+    ListRights: st.builds(ListRights, names, texts),
+    NotifySet: st.builds(
+        NotifySet,
         st.tuples(selected_groups, groups) | st.lists(groups, min_size=1, max_size=2).map(tuple),
         st.booleans(),
     ),
-    m.MultiSearch: st.builds(
-        m.MultiSearch,
+    MultiSearch: st.builds(
+        MultiSearch,
         search_keys,
         st.none() | st.lists(sources, min_size=1, max_size=3).map(tuple),
         returns,
@@ -293,7 +318,7 @@ strategies: dict[type[Command], st.SearchStrategy[Any]] = {
     ),
     **{
         kind: st.builds(kind, names)
-        for kind in (m.Delete, m.Subscribe, m.Unsubscribe, m.GetQuotaRoot, m.GetAcl, m.MyRights)
+        for kind in (Delete, Subscribe, Unsubscribe, GetQuotaRoot, GetAcl, MyRights)
     },
 }
 
@@ -325,83 +350,83 @@ class Printer:
 
     def arguments(self, command: Command) -> Iterable[bytes]:
         match command:
-            case c.Id(None):
+            case Id(None):
                 yield b"NIL"
-            case c.Id(fields):
+            case Id(fields):
                 pairs = [
                     p.string(name, utf8=self.utf8) + b" " + p.nstring(value, utf8=self.utf8)
                     for name, value in fields or ()
                 ]
                 yield p.parenthesised(pairs)
-            case c.Authenticate(mechanism, initial):
+            case Authenticate(mechanism, initial):
                 yield mechanism.encode()
                 if initial is not None:
                     yield base64.b64encode(initial) or b"="
-            case c.LoginCommand(username, password):
+            case LoginCommand(username, password):
                 yield from (self.astring(username), self.astring(password))
-            case c.Compress(mechanism):
+            case Compress(mechanism):
                 yield mechanism.encode()
-            case c.Enable(capabilities):
+            case Enable(capabilities):
                 yield from (name.encode() for name in capabilities)
-            case c.Expunge(uids):
+            case Expunge(uids):
                 if uids is not None:
                     yield p.number_set(uids)
-            case c.Search(key, returns, charset):
+            case Search(key, returns, charset):
                 yield from self.program(returns, charset, key)
-            case m.MultiSearch(key, sources, returns, charset):
+            case MultiSearch(key, sources, returns, charset):
                 if sources:
                     yield from (b"IN", p.parenthesised(map(self.filter, sources)))
                 yield from self.program(returns, charset, key)
-            case c.Sort(criteria, charset, key, returns):
+            case Sort(criteria, charset, key, returns):
                 yield from self.returns(returns)
                 yield p.parenthesised(
                     (b"REVERSE " if item.reverse else b"") + item.field.value.encode() for item in criteria
                 )
                 yield from (charset.encode(), self.keys(key))
-            case c.Thread(algorithm, charset, key):
+            case Thread(algorithm, charset, key):
                 yield from (algorithm.value.encode(), charset.encode(), self.keys(key))
-            case c.Fetch(numbers, items, since, vanished, page):
+            case Fetch(numbers, items, since, vanished, page):
                 yield from (p.number_set(numbers), p.parenthesised(map(p.fetch_request, items)))
                 modifiers = [b"CHANGEDSINCE %d" % since] if since is not None else []
                 modifiers += [b"VANISHED"] if vanished else []
                 modifiers += [b"PARTIAL " + p.partial_range(page)] if page else []
                 if modifiers:
                     yield p.parenthesised(modifiers)
-            case c.Store(numbers, action, flags, silent, since, labels):
+            case Store(numbers, action, flags, silent, since, labels):
                 yield p.number_set(numbers)
                 if since is not None:
                     yield b"(UNCHANGEDSINCE %d)" % since
                 item = action.value + ("X-GM-LABELS" if labels else "FLAGS") + (".SILENT" if silent else "")
                 yield from (item.encode(), p.flag_list(flags))
-            case c.Copy(numbers, mailbox) | c.Move(numbers, mailbox):
+            case Copy(numbers, mailbox) | Move(numbers, mailbox):
                 yield from (p.number_set(numbers), self.mailbox(mailbox))
-            case c.Replace(number, mailbox, message):
+            case Replace(number, mailbox, message):
                 yield from (b"%d" % number if number else b"*", self.mailbox(mailbox), self.message(message))
-            case m.Append(mailbox, messages):
+            case Append(mailbox, messages):
                 yield from (self.mailbox(mailbox), *map(self.message, messages))
-            case m.NotifySet(groups, status):
+            case NotifySet(groups, status):
                 yield b"SET STATUS" if status else b"SET"
                 yield from map(self.group, groups)
-            case m.NotifyNone():
+            case NotifyNone():
                 yield b"NONE"
             case _:
                 yield from self.mailbox_arguments(command)
 
     def mailbox_arguments(self, command: Command) -> Iterable[bytes]:
         match command:
-            case m.Select(mailbox, condstore, qresync) | m.Examine(mailbox, condstore, qresync):
+            case Select(mailbox, condstore, qresync) | Examine(mailbox, condstore, qresync):
                 yield self.mailbox(mailbox)
                 parameters = [b"CONDSTORE"] if condstore else []
                 parameters += [b"QRESYNC " + self.qresync(qresync)] if qresync else []
                 if parameters:
                     yield p.parenthesised(parameters)
-            case m.Create(mailbox, uses):
+            case Create(mailbox, uses):
                 yield self.mailbox(mailbox)
                 if uses:
                     yield b"(USE %b)" % p.flag_list(uses)
-            case m.Rename(old, new):
+            case Rename(old, new):
                 yield from (self.mailbox(old), self.mailbox(new))
-            case m.List(reference, patterns, select, returns, status):
+            case List(reference, patterns, select, returns, status):
                 if select:
                     yield p.parenthesised(option.value.encode() for option in select)
                 yield self.pattern(reference)
@@ -411,30 +436,30 @@ class Printer:
                 options += [b"STATUS " + self.status(status)] if status else []
                 if options or (command.extended and not select and len(written) == 1):
                     yield from (b"RETURN", p.parenthesised(options))
-            case m.Lsub(reference, pattern) | m.Xlist(reference, pattern):
+            case Lsub(reference, pattern) | Xlist(reference, pattern):
                 yield from (self.pattern(reference), self.pattern(pattern))
-            case m.StatusCommand(mailbox, items):
+            case StatusCommand(mailbox, items):
                 yield from (self.mailbox(mailbox), self.status(items))
-            case m.GetQuota(root):
+            case GetQuota(root):
                 yield self.astring(root)
-            case m.SetQuota(root, limits):
+            case SetQuota(root, limits):
                 yield self.astring(root)
                 yield p.parenthesised(b"%b %d" % (name.encode(), limit) for name, limit in limits)
-            case m.GetMetadata(mailbox, entries, max_size, depth):
+            case GetMetadata(mailbox, entries, max_size, depth):
                 options = [b"MAXSIZE %d" % max_size] if max_size is not None else []
                 options += [b"DEPTH infinity" if depth is None else b"DEPTH %d" % depth] if depth != 0 else []
                 if options:
                     yield p.parenthesised(options)
                 yield from (self.mailbox(mailbox), p.parenthesised(map(self.astring, entries)))
-            case m.SetMetadata(mailbox, entries):
+            case SetMetadata(mailbox, entries):
                 yield self.mailbox(mailbox)
                 yield p.parenthesised(
                     self.astring(name) + b" " + (b"NIL" if value is None else p.literal(value, binary=True))
                     for name, value in entries
                 )
-            case m.SetAcl(mailbox, identifier, rights, change):
+            case SetAcl(mailbox, identifier, rights, change):
                 yield from (self.mailbox(mailbox), self.astring(identifier), self.astring(change + rights))
-            case m.DeleteAcl(mailbox, identifier) | m.ListRights(mailbox, identifier):
+            case DeleteAcl(mailbox, identifier) | ListRights(mailbox, identifier):
                 yield from (self.mailbox(mailbox), self.astring(identifier))
             case _:
                 if name := getattr(command, "mailbox", None):
@@ -442,7 +467,7 @@ class Printer:
                 elif name == "":
                     yield b'""'
 
-    def qresync(self, value: m.Qresync) -> bytes:
+    def qresync(self, value: Qresync) -> bytes:
         words = [b"%d" % value.uidvalidity, b"%d" % value.modseq]
         if value.known_uids:
             words.append(p.number_set(value.known_uids))
@@ -450,17 +475,17 @@ class Printer:
             words.append(p.parenthesised(map(p.number_set, value.sequence_match)))
         return p.parenthesised(words)
 
-    def status(self, items: Iterable[m.StatusItem]) -> bytes:
+    def status(self, items: Iterable[StatusItem]) -> bytes:
         return p.parenthesised(item.value.encode() for item in items)
 
     def message(self, message: AppendMessage) -> bytes:
         words = [p.flag_list(message.flags)] if message.flags else []
         words += [p.date_time(message.date)] if message.date else []
-        literal = p.literal(message.octets, binary=message.binary)
+        literal = p.literal(message.raw, binary=message.binary)
         words.append(b"UTF8 (%b)" % literal if message.utf8 else literal)
         return b" ".join(words)
 
-    def filter(self, value: m.MailboxFilter) -> bytes:
+    def filter(self, value: MailboxFilter) -> bytes:
         kind = value.kind.value.encode()
         if not value.mailboxes:
             return kind
@@ -468,11 +493,11 @@ class Printer:
             return kind + b" " + self.mailbox(value.mailboxes[0])
         return kind + b" " + p.parenthesised(map(self.mailbox, value.mailboxes))
 
-    def group(self, group: m.EventGroup) -> bytes:
+    def group(self, group: EventGroup) -> bytes:
         events = []
         for event in group.events:
             fetch = b""
-            if event is m.NotifyEvent.MESSAGE_NEW and group.fetch:
+            if event is NotifyEvent.MESSAGE_NEW and group.fetch:
                 fetch = b" " + p.parenthesised(map(p.fetch_request, group.fetch))
             events.append(event.value.encode() + fetch)
         written = p.parenthesised(events) if events else b"NONE"
@@ -566,8 +591,7 @@ def _frames(data: bytes, cuts: list[int]) -> list[Frame]:
 
 
 def test_every_command_has_a_strategy() -> None:
-    # By name: a dataclass with slots leaves its first class behind until that is collected.
-    assert {kind.__name__ for kind in Command.__subclasses__()} == {kind.__name__ for kind in strategies}
+    assert {*COMMANDS.values()} - {Notify} | {NotifySet, NotifyNone} == {*strategies}
 
 
 @pytest.mark.parametrize("kind", strategies, ids=lambda kind: kind.__name__)

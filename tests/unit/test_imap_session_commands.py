@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from fakemail.imap.commands.listing import Pattern
+from fakemail.imap.commands.list import Pattern
 from fakemail.imap.notifications import Notifications
 from fakemail.imap.session import ImapSession
 from fakemail.sasl.exchange import ClientFacts

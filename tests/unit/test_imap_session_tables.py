@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fakemail.imap.capabilities import CAPABILITIES, ListedIn
+from fakemail.imap.command_table import COMMANDS
 from fakemail.imap.context import ImapState
 from fakemail.imap.server_kinds import PERSONALITIES
 from fakemail.imap.session import ImapSession
-from fakemail.imap.states import COMMANDS
 from fakemail.types.channel import Channel
 from imap_host import CHANNEL, Host, say
 

@@ -6,15 +6,37 @@ import datetime
 
 import pytest
 
-from fakemail.imap.syntax import commands as c
-from fakemail.imap.syntax import mailbox_commands as m
+from fakemail.imap.command import Command
+from fakemail.imap.command_table import Request, parse
+from fakemail.imap.commands.acl import SetAcl
+from fakemail.imap.commands.append import Append, AppendMessage, Replace
+from fakemail.imap.commands.capability import Enable
+from fakemail.imap.commands.compress import Compress
+from fakemail.imap.commands.copy import Copy, Move
+from fakemail.imap.commands.expunge import Expunge
+from fakemail.imap.commands.fetch import Fetch
+from fakemail.imap.commands.id import Id
+from fakemail.imap.commands.list import List, ListReturn, ListSelect
+from fakemail.imap.commands.login import Authenticate, LoginCommand
+from fakemail.imap.commands.mailboxes import Create
+from fakemail.imap.commands.metadata import GetMetadata, SetMetadata
+from fakemail.imap.commands.noop import Noop
+from fakemail.imap.commands.notify import NotifyNone, NotifySet
+from fakemail.imap.commands.quota import GetQuota, SetQuota
+from fakemail.imap.commands.search import MultiSearch, Search
+from fakemail.imap.commands.select import Examine, Qresync, Select
+from fakemail.imap.commands.sort import Sort
+from fakemail.imap.commands.status import StatusCommand, StatusItem
+from fakemail.imap.commands.store import Store
+from fakemail.imap.commands.thread import Thread
+from fakemail.imap.mailbox_filters import FilterKind, MailboxFilter
+from fakemail.imap.notifications import EventGroup, NotifyEvent
 from fakemail.imap.syntax import search_keys as k
-from fakemail.imap.syntax.errors import CommandError, UnknownCommand
 from fakemail.imap.syntax.fetch_items import FetchBinary, FetchBody, FetchData, Section, SectionText
 from fakemail.imap.syntax.framing import Frame, Literal
-from fakemail.imap.syntax.parser import parse, parse_octets
-from fakemail.imap.syntax.scanner import Dialect
+from fakemail.imap.syntax.scanner import CommandError, Dialect, UnknownCommand
 from fakemail.imap.syntax.sets import SAVED_RESULT, STAR, PartialRange, SequenceSet
+from fakemail.store.message import FlagAction
 
 STRICT = Dialect(strict=True)
 UTF8 = Dialect(utf8=True)
@@ -22,91 +44,94 @@ ONE = SequenceSet(((1, 1),))
 SEEN = k.HasFlag("\\Seen")
 
 
-def command(line: str, *literals: bytes, dialect: Dialect = STRICT) -> c.Command:
+def command(line: str, *literals: bytes, dialect: Dialect = STRICT) -> Command:
     frame = Frame("A1 " + line.replace("<LIT>", "\0"), tuple(Literal(octets) for octets in literals))
     return parse(frame, dialect).command
+
+
+def parse_line(line: bytes, dialect: Dialect) -> Request:
+    """The request in one line without literals, with or without CRLF."""
+    return parse(Frame(line.removesuffix(b"\r\n").decode("latin-1").replace("\0", "\x01")), dialect)
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("noop", c.Noop()),
-        ("id NIL", c.Id(None)),
-        ("ID ()", c.Id(())),
-        ('ID ("name" "x" "os" nil)', c.Id((("name", "x"), ("os", None)))),
-        ('LOGIN ann "s3 \\"cret"', c.LoginCommand("ann", 's3 "cret')),
-        ("LOGIN NIL ]", c.LoginCommand("NIL", "]")),
-        ("AUTHENTICATE plain", c.Authenticate("PLAIN")),
-        ("AUTHENTICATE EXTERNAL =", c.Authenticate("EXTERNAL", b"")),
-        ("AUTHENTICATE XOAUTH2 YWI=", c.Authenticate("XOAUTH2", b"ab")),
-        ("ENABLE condstore IMAP4rev2 CONDSTORE", c.Enable(("CONDSTORE", "IMAP4REV2"))),
-        ("COMPRESS DEFLATE", c.Compress("DEFLATE")),
-        ("SELECT inBox", m.Select("INBOX")),
-        ("SELECT inBox/x", m.Select("inBox/x")),
-        ("EXAMINE Entw&APw-rfe (CONDSTORE)", m.Examine("Entwürfe", condstore=True)),
+        ("noop", Noop()),
+        ("id NIL", Id(None)),
+        ("ID ()", Id(())),
+        ('ID ("name" "x" "os" nil)', Id((("name", "x"), ("os", None)))),
+        ('LOGIN ann "s3 \\"cret"', LoginCommand("ann", 's3 "cret')),
+        ("LOGIN NIL ]", LoginCommand("NIL", "]")),
+        ("AUTHENTICATE plain", Authenticate("PLAIN")),
+        ("AUTHENTICATE EXTERNAL =", Authenticate("EXTERNAL", b"")),
+        ("AUTHENTICATE XOAUTH2 YWI=", Authenticate("XOAUTH2", b"ab")),
+        ("ENABLE condstore IMAP4rev2 CONDSTORE", Enable(("CONDSTORE", "IMAP4REV2"))),
+        ("COMPRESS DEFLATE", Compress("DEFLATE")),
+        ("SELECT inBox", Select("INBOX")),
+        ("SELECT inBox/x", Select("inBox/x")),
+        ("EXAMINE Entw&APw-rfe (CONDSTORE)", Examine("Entwürfe", condstore=True)),
         (
             "SELECT a&-b (QRESYNC (7 20 1:3 (1 2)))",
-            m.Select("a&b", False, m.Qresync(7, 20, SequenceSet(((1, 3),)), (ONE, SequenceSet(((2, 2),))))),
+            Select("a&b", False, Qresync(7, 20, SequenceSet(((1, 3),)), (ONE, SequenceSet(((2, 2),))))),
         ),
-        ("SELECT a (QRESYNC (7 20 (1 1)))", m.Select("a", False, m.Qresync(7, 20, None, (ONE, ONE)))),
-        ("CREATE x/", m.Create("x/")),
-        ("CREATE x (USE (\\SENT \\foo))", m.Create("x", ("\\Sent", "\\foo"))),
-        ('LIST "" %', m.List("", ("%",))),
+        ("SELECT a (QRESYNC (7 20 (1 1)))", Select("a", False, Qresync(7, 20, None, (ONE, ONE)))),
+        ("CREATE x/", Create("x/")),
+        ("CREATE x (USE (\\SENT \\foo))", Create("x", ("\\Sent", "\\foo"))),
+        ('LIST "" %', List("", ("%",))),
         (
             'LIST (SUBSCRIBED REMOTE) "" (INBOX a*)',
-            m.List(
-                "", ("INBOX", "a*"), frozenset({m.ListSelect.SUBSCRIBED, m.ListSelect.REMOTE}), extended=True
-            ),
+            List("", ("INBOX", "a*"), frozenset({ListSelect.SUBSCRIBED, ListSelect.REMOTE}), extended=True),
         ),
-        ('LIST () "" * RETURN ()', m.List("", ("*",), extended=True)),
+        ('LIST () "" * RETURN ()', List("", ("*",), extended=True)),
         (
             'LIST "" &Jjo-% RETURN (STATUS (messages) SPECIAL-USE)',
-            m.List(
+            List(
                 "",
                 ("☺%",),
-                returns=frozenset({m.ListReturn.SPECIAL_USE}),
-                status=(m.StatusItem.MESSAGES,),
+                returns=frozenset({ListReturn.SPECIAL_USE}),
+                status=(StatusItem.MESSAGES,),
                 extended=True,
             ),
         ),
-        ('LIST "" &bad', m.List("", ("&bad",))),
+        ('LIST "" &bad', List("", ("&bad",))),
         (
             "STATUS a (MESSAGES HIGHESTMODSEQ MESSAGES)",
-            m.StatusCommand("a", (m.StatusItem.MESSAGES, m.StatusItem.HIGHESTMODSEQ)),
+            StatusCommand("a", (StatusItem.MESSAGES, StatusItem.HIGHESTMODSEQ)),
         ),
-        ('GETQUOTA ""', m.GetQuota("")),
-        ('SETQUOTA "" (storage 512)', m.SetQuota("", (("STORAGE", 512),))),
-        ('GETMETADATA "" /shared/comment', m.GetMetadata("", ("/shared/comment",))),
-        ("GETMETADATA (MAXSIZE 9 DEPTH infinity) x (/a /b)", m.GetMetadata("x", ("/a", "/b"), 9, None)),
-        ("GETMETADATA x (DEPTH 1) (/a /b)", m.GetMetadata("x", ("/a", "/b"), None, 1)),
-        ('SETMETADATA x (/a NIL /b "v")', m.SetMetadata("x", (("/a", None), ("/b", b"v")))),
-        ("SETACL x bob +lrl", m.SetAcl("x", "bob", "lr", "+")),
-        ("NOTIFY NONE", m.NotifyNone()),
+        ('GETQUOTA ""', GetQuota("")),
+        ('SETQUOTA "" (storage 512)', SetQuota("", (("STORAGE", 512),))),
+        ('GETMETADATA "" /shared/comment', GetMetadata("", ("/shared/comment",))),
+        ("GETMETADATA (MAXSIZE 9 DEPTH infinity) x (/a /b)", GetMetadata("x", ("/a", "/b"), 9, None)),
+        ("GETMETADATA x (DEPTH 1) (/a /b)", GetMetadata("x", ("/a", "/b"), None, 1)),
+        ('SETMETADATA x (/a NIL /b "v")', SetMetadata("x", (("/a", None), ("/b", b"v")))),
+        ("SETACL x bob +lrl", SetAcl("x", "bob", "lr", "+")),
+        ("NOTIFY NONE", NotifyNone()),
         (
             "NOTIFY SET (selected (MessageNew MessageExpunge)) (subtree x NONE)",
-            m.NotifySet(
+            NotifySet(
                 (
-                    m.EventGroup(
-                        m.MailboxFilter(m.FilterKind.SELECTED),
-                        frozenset({m.NotifyEvent.MESSAGE_NEW, m.NotifyEvent.MESSAGE_EXPUNGE}),
+                    EventGroup(
+                        MailboxFilter(FilterKind.SELECTED),
+                        frozenset({NotifyEvent.MESSAGE_NEW, NotifyEvent.MESSAGE_EXPUNGE}),
                     ),
-                    m.EventGroup(m.MailboxFilter(m.FilterKind.SUBTREE, ("x",))),
+                    EventGroup(MailboxFilter(FilterKind.SUBTREE, ("x",))),
                 )
             ),
         ),
-        ("EXPUNGE", c.Expunge()),
-        ("uid expunge $", c.Expunge(SAVED_RESULT)),
-        ("UID COPY 4:2,*:9 x", c.Copy(SequenceSet(((2, 4), (9, STAR))), "x", uid=True)),
-        ("MOVE * x", c.Move(SequenceSet(((STAR, STAR),)), "x")),
-        ("STORE 1 FLAGS \\seen $x \\Seen", c.Store(ONE, c.StoreAction.REPLACE, ("\\Seen", "$x"))),
-        ("STORE 1 (UNCHANGEDSINCE 0) -flags.silent ()", c.Store(ONE, c.StoreAction.REMOVE, (), True, 0)),
+        ("EXPUNGE", Expunge()),
+        ("uid expunge $", Expunge(SAVED_RESULT)),
+        ("UID COPY 4:2,*:9 x", Copy(SequenceSet(((2, 4), (9, STAR))), "x", uid=True)),
+        ("MOVE * x", Move(SequenceSet(((STAR, STAR),)), "x")),
+        ("STORE 1 FLAGS \\seen $x \\Seen", Store(ONE, FlagAction.REPLACE, ("\\Seen", "$x"))),
+        ("STORE 1 (UNCHANGEDSINCE 0) -flags.silent ()", Store(ONE, FlagAction.REMOVE, (), True, 0)),
         (
             'STORE 1 +X-GM-LABELS (\\Inbox "a b" &APw-)',
-            c.Store(ONE, c.StoreAction.ADD, ("\\Inbox", "a b", "ü"), labels=True),
+            Store(ONE, FlagAction.ADD, ("\\Inbox", "a b", "ü"), labels=True),
         ),
     ],
 )
-def test_commands(line: str, expected: c.Command) -> None:
+def test_commands(line: str, expected: Command) -> None:
     assert command(line) == expected
 
 
@@ -129,14 +154,14 @@ def test_commands(line: str, expected: c.Command) -> None:
     ],
 )
 def test_fetch_items(items: str, expected: object) -> None:
-    assert command(f"FETCH 1 {items}") == c.Fetch(ONE, expected)  # type: ignore[arg-type]
+    assert command(f"FETCH 1 {items}") == Fetch(ONE, expected)  # type: ignore[arg-type]
 
 
 def test_fetch_modifiers() -> None:
-    assert command("UID FETCH 1 UID (CHANGEDSINCE 5 VANISHED PARTIAL -9:-3)") == c.Fetch(
+    assert command("UID FETCH 1 UID (CHANGEDSINCE 5 VANISHED PARTIAL -9:-3)") == Fetch(
         ONE, (FetchData.UID,), 5, True, PartialRange(3, 9, from_end=True), True
     )
-    assert command("FETCH 1 PREVIEW (CHANGEDSINCE 5)") == c.Fetch(ONE, (FetchData.PREVIEW,), 5)
+    assert command("FETCH 1 PREVIEW (CHANGEDSINCE 5)") == Fetch(ONE, (FetchData.PREVIEW,), 5)
 
 
 def test_a_list_of_items_seen_before_is_still_checked_in_strict() -> None:
@@ -186,14 +211,14 @@ def test_a_list_of_items_seen_before_is_still_checked_in_strict() -> None:
     ],
 )
 def test_search_keys(text: str, key: k.SearchKey) -> None:
-    assert command(f"UID SEARCH {text}") == c.Search(key, uid=True)
+    assert command(f"UID SEARCH {text}") == Search(key, uid=True)
 
 
 def test_search_results_and_charsets() -> None:
-    assert command("SEARCH RETURN () CHARSET utf-8 TEXT <LIT>", "grün".encode()) == c.Search(
+    assert command("SEARCH RETURN () CHARSET utf-8 TEXT <LIT>", "grün".encode()) == Search(
         k.TextContains("grün"), k.SearchReturn(), "UTF-8"
     )
-    assert command("SEARCH RETURN (SAVE partial 9:1) CHARSET ISO-8859-1 BODY <LIT>", b"gr\xfcn") == c.Search(
+    assert command("SEARCH RETURN (SAVE partial 9:1) CHARSET ISO-8859-1 BODY <LIT>", b"gr\xfcn") == Search(
         k.BodyContains("grün"),
         k.SearchReturn(frozenset({k.ResultOption.SAVE}), PartialRange(1, 9)),
         "ISO-8859-1",
@@ -206,39 +231,37 @@ def test_search_results_and_charsets() -> None:
 
 
 def test_sort_thread_and_multimailbox_search() -> None:
-    assert command("SORT RETURN (COUNT) (REVERSE DATE SUBJECT) UTF-8 SEEN") == c.Sort(
+    assert command("SORT RETURN (COUNT) (REVERSE DATE SUBJECT) UTF-8 SEEN") == Sort(
         (k.SortCriterion(k.SortField.DATE, True), k.SortCriterion(k.SortField.SUBJECT)),
         "UTF-8",
         SEEN,
         k.SearchReturn(frozenset({k.ResultOption.COUNT})),
     )
-    assert command("UID THREAD references US-ASCII SEEN") == c.Thread(
+    assert command("UID THREAD references US-ASCII SEEN") == Thread(
         k.ThreadAlgorithm.REFERENCES, "US-ASCII", SEEN, uid=True
     )
-    sources = (m.MailboxFilter(m.FilterKind.SUBTREE_ONE, ("a", "b")), m.MailboxFilter(m.FilterKind.PERSONAL))
-    assert command("ESEARCH IN (subtree-one (a b) personal) SEEN") == m.MultiSearch(SEEN, sources)
-    assert command("ESEARCH SEEN") == m.MultiSearch(SEEN)
+    sources = (MailboxFilter(FilterKind.SUBTREE_ONE, ("a", "b")), MailboxFilter(FilterKind.PERSONAL))
+    assert command("ESEARCH IN (subtree-one (a b) personal) SEEN") == MultiSearch(SEEN, sources)
+    assert command("ESEARCH SEEN") == MultiSearch(SEEN)
 
 
 def test_append() -> None:
     zone = datetime.timezone(-datetime.timedelta(hours=1, minutes=30))
     date = datetime.datetime(2026, 2, 1, 12, 0, 5, tzinfo=zone)
-    assert command('APPEND x (\\Seen) " 1-Feb-2026 12:00:05 -0130" <LIT> <LIT>', b"a", b"") == m.Append(
-        "x", (c.AppendMessage(b"a", ("\\Seen",), date), c.AppendMessage(b""))
+    assert command('APPEND x (\\Seen) " 1-Feb-2026 12:00:05 -0130" <LIT> <LIT>', b"a", b"") == Append(
+        "x", (AppendMessage(b"a", ("\\Seen",), date), AppendMessage(b""))
     )
     frame = Frame("A1 UID REPLACE * x UTF8 (\0)", (Literal(b"a\0", binary=True),))
-    assert parse(frame).command == c.Replace(
-        STAR, "x", c.AppendMessage(b"a\0", binary=True, utf8=True), uid=True
-    )
+    assert parse(frame).command == Replace(STAR, "x", AppendMessage(b"a\0", binary=True, utf8=True), uid=True)
 
 
 def test_mailbox_names_after_utf8_is_accepted() -> None:  # RFC 6855 §3
-    assert parse_octets('A1 SELECT "grün &APw-"\r\n'.encode(), UTF8).command == m.Select("grün &APw-")
-    assert parse_octets("A1 SELECT grün".encode(), UTF8).command == m.Select("grün")
+    assert parse_line('A1 SELECT "grün &APw-"\r\n'.encode(), UTF8).command == Select("grün &APw-")
+    assert parse_line("A1 SELECT grün".encode(), UTF8).command == Select("grün")
     with pytest.raises(CommandError):
-        parse_octets("A1 SELECT grün".encode(), Dialect(utf8=True, strict=True))
+        parse_line("A1 SELECT grün".encode(), Dialect(utf8=True, strict=True))
     with pytest.raises(CommandError, match="not valid UTF-8"):
-        parse_octets(b'A1 SELECT "gr\xfcn"', UTF8)
+        parse_line(b'A1 SELECT "gr\xfcn"', UTF8)
 
 
 @pytest.mark.parametrize(
@@ -394,7 +417,7 @@ def test_deep_nesting_is_refused(opening: str) -> None:
 def test_long_chains_of_or_are_not_nesting() -> None:
     right = command("SEARCH " + "OR SEEN " * 5000 + "SEEN")
     left = command("SEARCH " + "OR " * 5000 + " ".join(["SEEN"] * 5001))
-    assert right == left == c.Search(k.Or((SEEN,) * 5001))
+    assert right == left == Search(k.Or((SEEN,) * 5001))
 
 
 def test_sets_resolve() -> None:

@@ -1,19 +1,47 @@
-"""STATUS: counters of a mailbox that is not selected (RFC 9051 §6.3.11)."""
+"""STATUS: counters of a mailbox, selected or not (RFC 9051 §6.3.11)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Final
 
-from fakemail.imap.commands.condstore import enable_condstore
+from fakemail.imap.capabilities import Requirement
+from fakemail.imap.command import REV2, Command
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed
-from fakemail.imap.syntax import mailbox_commands, printing
-from fakemail.imap.syntax.mailbox_commands import StatusItem
+from fakemail.imap.syntax import printing
+from fakemail.imap.syntax.scanner import Scanner
 from fakemail.store.mailbox import Mailbox
+from fakemail.types.stage import Stage
 
-if TYPE_CHECKING:
-    from fakemail.imap.session import ImapSession
 
+class StatusItem(Enum):
+    """What STATUS can report."""
+
+    MESSAGES = "MESSAGES"
+    RECENT = "RECENT"
+    UIDNEXT = "UIDNEXT"
+    UIDVALIDITY = "UIDVALIDITY"
+    UNSEEN = "UNSEEN"
+    DELETED = "DELETED"  # RFC 9051 §6.3.11
+    SIZE = "SIZE"  # RFC 8438 §3.1
+    HIGHESTMODSEQ = "HIGHESTMODSEQ"  # RFC 7162 §3.1.2.1
+    MAILBOXID = "MAILBOXID"  # RFC 8474 §4.3
+    APPENDLIMIT = "APPENDLIMIT"  # RFC 7889 §4
+    DELETED_STORAGE = "DELETED-STORAGE"  # RFC 9208 §4.1.4
+
+
+_ITEMS: Final = {item.value: item for item in StatusItem}
+_REQUIRED: Final[dict[StatusItem, tuple[str, ...]]] = {
+    StatusItem.SIZE: ("STATUS=SIZE", REV2),
+    StatusItem.DELETED: (REV2, "QUOTA=RES-MESSAGE"),
+    StatusItem.DELETED_STORAGE: ("QUOTA=RES-STORAGE",),
+    StatusItem.HIGHESTMODSEQ: ("CONDSTORE",),
+    StatusItem.MAILBOXID: ("OBJECTID",),
+    StatusItem.APPENDLIMIT: ("APPENDLIMIT",),
+}
 _VALUES: Final[dict[StatusItem, Callable[[Mailbox], object]]] = {
     StatusItem.MESSAGES: len,
     StatusItem.RECENT: lambda box: box.recent,
@@ -28,16 +56,58 @@ _VALUES: Final[dict[StatusItem, Callable[[Mailbox], object]]] = {
 }
 
 
-def status(session: ImapSession, command: mailbox_commands.StatusCommand) -> Completed:
-    """RFC 9051 §6.3.11."""
-    box = session.mailboxes.get(command.mailbox)
-    if StatusItem.HIGHESTMODSEQ in command.items:
-        enable_condstore(session)  # RFC 7162 §3.1
-    session.say(status_line(session, box, command.items))
-    return Completed()
+@dataclass(frozen=True, slots=True)
+class StatusCommand(Command):
+    """STATUS (RFC 9051 §6.3.11)."""
+
+    name: ClassVar[str] = "STATUS"
+    stage: ClassVar[Stage] = Stage.IMAP_STATUS
+    mailbox: str
+    items: tuple[StatusItem, ...]
+
+    @classmethod
+    def parse(cls, scan: Scanner) -> StatusCommand:
+        """ "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"."""
+        scan.space()
+        mailbox = scan.mailbox()
+        scan.space()
+        return cls(mailbox, status_items(scan))
+
+    def requirements(self) -> Iterator[Requirement]:
+        """A capability for each item that has one."""
+        return required_by_status_items(self.items)
+
+    def run(self, session: ImapContext) -> Completed:
+        """Give the counters."""
+        box = session.mailboxes.get(self.mailbox)
+        if StatusItem.HIGHESTMODSEQ in self.items:
+            session.enable_condstore()  # RFC 7162 §3.1
+        session.say(status_line(session, box, self.items))
+        return Completed()
 
 
-def status_line(session: ImapSession, box: Mailbox, items: Sequence[StatusItem]) -> bytes:
+def status_items(scan: Scanner) -> tuple[StatusItem, ...]:
+    """ "(" status-att *(SP status-att) ")", each item once; LIST has it too (RFC 5819 §4)."""
+    scan.open("STATUS items")
+    items: list[StatusItem] = []
+    while True:
+        name = scan.word("a STATUS item")
+        item = _ITEMS.get(name)
+        if item is None:
+            scan.refuse(f"{name} is no STATUS item.")
+        items.append(item)
+        if not scan.more("a STATUS item"):
+            return tuple(dict.fromkeys(items))
+
+
+def required_by_status_items(items: Iterable[StatusItem]) -> Iterator[Requirement]:
+    """The capabilities that STATUS items need."""
+    for item in items:
+        if item in _REQUIRED:
+            yield f"STATUS item {item.value}", _REQUIRED[item]
+
+
+def status_line(session: ImapContext, box: Mailbox, items: Sequence[StatusItem]) -> bytes:
     """A STATUS response."""
     words = []
     for item in items:

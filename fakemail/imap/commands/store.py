@@ -2,63 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
-from fakemail.imap import gmail, updates
-from fakemail.imap.commands.condstore import enable_condstore
-from fakemail.imap.commands.sets import EXPUNGED, choose
-from fakemail.imap.responses import Completed, bad, no
+from fakemail.imap import gmail
+from fakemail.imap.capabilities import GMAIL, Requirement
+from fakemail.imap.command import SELECTED, AllowedUpdates, Command
+from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.fetch_responses import send_keywords
+from fakemail.imap.responses import EXPUNGED, Completed, bad
 from fakemail.imap.selected_mailbox import SelectedMailbox
-from fakemail.imap.syntax import commands, printing
-from fakemail.imap.syntax.commands import StoreAction
+from fakemail.imap.syntax import printing
+from fakemail.imap.syntax.scanner import NUMBER_63, Scanner
+from fakemail.imap.syntax.sets import NumberSet, required_by_numbers
 from fakemail.store.mailbox import StoreResult
 from fakemail.store.message import SYSTEM_FLAGS, FlagAction, StoredMessage
 from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
 
-if TYPE_CHECKING:
-    from fakemail.imap.session import ImapSession
-
-_ACTIONS: Final = {
-    StoreAction.REPLACE: FlagAction.REPLACE,
-    StoreAction.ADD: FlagAction.ADD,
-    StoreAction.REMOVE: FlagAction.REMOVE,
-}
+# RFC 9051 §9: store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+_STORE_ITEM = re.compile(r"([+-]?)(FLAGS|X-GM-LABELS)(\.SILENT)?(?= )", re.IGNORECASE)
 
 
-def store(session: ImapSession, command: commands.Store) -> Completed:
-    """RFC 9051 §6.4.6."""
-    view = session.selected
-    chosen = choose(session, command.numbers, uid=command.uid)
-    if view.read_only:
-        raise no(Reason.READ_ONLY, "The mailbox is selected read-only.", code="READ-ONLY")
-    action = _ACTIONS[command.action]
-    if command.labels:
-        gmail.store_labels(session.mailboxes, view.mailbox, chosen.uids, action, command.flags)
-        if not command.silent:
-            session.say(*_label_lines(session, view, chosen.uids, uid=command.uid))
+@dataclass(frozen=True, slots=True)
+class Store(Command):
+    """STORE (RFC 9051 §6.4.6); ``unchanged_since`` from RFC 7162 §3.1.3.
+
+    ``labels`` says that the flags are Gmail's labels (``X-GM-LABELS``), decoded like mailbox names.
+    """
+
+    name: ClassVar[str] = "STORE"
+    stage: ClassVar[Stage] = Stage.IMAP_STORE
+    states: ClassVar[frozenset[ImapState]] = SELECTED
+    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
+    has_uid_form: ClassVar[bool] = True
+    numbers: NumberSet
+    action: FlagAction
+    flags: tuple[str, ...]
+    silent: bool = False
+    unchanged_since: int | None = None
+    labels: bool = False
+    uid: bool = False
+
+    @classmethod
+    def parse(cls, scan: Scanner) -> Store:
+        """ "STORE" SP sequence-set [SP "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")"] SP store-att-flags."""
+        scan.space()
+        numbers = scan.number_set()
+        scan.space()
+        unchanged_since: int | None = None
+        if scan.peek() == "(":
+            scan.open("modifiers of STORE")
+            if not scan.try_word("UNCHANGEDSINCE"):
+                scan.fail("UNCHANGEDSINCE")
+            scan.space()
+            unchanged_since = scan.number("a mod-sequence", NUMBER_63)
+            if scan.more("a mod-sequence"):
+                scan.fail("')', for there is only one modifier")
+            scan.space()
+        found = scan.take(_STORE_ITEM, "FLAGS, +FLAGS or -FLAGS and a space")
+        labels = found[2].upper() != "FLAGS"
+        scan.space()
+        flags = _values(scan, scan.label, "label") if labels else _values(scan, scan.flag, "flag")
+        return cls(numbers, FlagAction(found[1]), flags, bool(found[3]), unchanged_since, labels, scan.uid)
+
+    def requirements(self) -> Iterator[Requirement]:
+        """CONDSTORE for UNCHANGEDSINCE, X-GM-EXT-1 for labels."""
+        yield from required_by_numbers(self.numbers)
+        if self.unchanged_since is not None:
+            yield "UNCHANGEDSINCE", ("CONDSTORE",)
+        if self.labels:
+            yield "X-GM-LABELS", GMAIL
+
+    def run(self, session: ImapContext) -> Completed:
+        """Change the flags and tell how they are now."""
+        resolved = session.resolve(self.numbers, uid=self.uid)
+        view = session.writable
+        if self.labels:
+            gmail.store_labels(session.mailboxes, view.mailbox, resolved.uids, self.action, self.flags)
+            if not self.silent:
+                session.say(*_label_lines(session, view, resolved.uids, uid=self.uid))
+            return Completed()
+        _check_flags(self.flags)
+        if self.unchanged_since is not None:
+            session.enable_condstore()
+        view.quiet = True
+        try:
+            result = view.mailbox.store(
+                resolved.uids, self.action, self.flags, unchanged_since=self.unchanged_since
+            )
+        finally:
+            view.quiet = False
+        send_keywords(session, view)
+        _send_flags(session, view, self, result)
+        if result.failed:
+            numbers = result.failed if self.uid else [view.number(uid) or 0 for uid in result.failed]
+            code = b"MODIFIED " + printing.sequence_set(numbers)  # RFC 7162 §3.1.3
+            if resolved.missing and not self.uid:
+                return Completed("Some messages changed, and some are gone.", code, "NO", Reason.MESSAGE_GONE)
+            return Completed("Conditional STORE failed.", code)
+        if resolved.missing and not resolved.messages and not self.uid:
+            # nothing was stored; with others in the set, all that could be was (RFC 2180 §4.2.1)
+            return EXPUNGED
         return Completed()
-    _check_flags(command.flags)
-    if command.unchanged_since is not None:
-        enable_condstore(session)
-    view.quiet = True
-    try:
-        result = view.mailbox.store(
-            chosen.uids, action, command.flags, unchanged_since=command.unchanged_since
-        )
-    finally:
-        view.quiet = False
-    updates.tell_keywords(session, view)
-    _tell(session, view, command, result)
-    if result.failed:
-        numbers = result.failed if command.uid else [view.number(uid) or 0 for uid in result.failed]
-        code = b"MODIFIED " + printing.sequence_set(numbers)  # RFC 7162 §3.1.3
-        if chosen.missing and not command.uid:
-            return Completed("Some messages changed, and some are gone.", code, "NO", Reason.MESSAGE_GONE)
-        return Completed("Conditional STORE failed.", code)
-    if chosen.missing and not chosen.messages and not command.uid:
-        return EXPUNGED  # nothing was stored; with others in the set, all that could be was (RFC 2180 §4.2.1)
-    return Completed()
+
+
+def _values(scan: Scanner, value: Callable[[], str], what: str) -> tuple[str, ...]:
+    """(flag-list / (flag *(SP flag))), or labels in the same form, each once."""
+    values: list[str] = []
+    if scan.peek() != "(":
+        values.append(value())
+        while scan.another():
+            values.append(value())
+        return tuple(dict.fromkeys(values))
+    scan.open(f"{what}s")
+    if scan.empty():
+        return ()
+    values.append(value())
+    while scan.more(f"a {what}"):
+        values.append(value())
+    return tuple(dict.fromkeys(values))
 
 
 def _check_flags(flags: Iterable[str]) -> None:
@@ -67,7 +132,7 @@ def _check_flags(flags: Iterable[str]) -> None:
             raise bad(f"{flag[:40]} is no flag of this server.")
 
 
-def _tell(session: ImapSession, view: SelectedMailbox, command: commands.Store, result: StoreResult) -> None:
+def _send_flags(session: ImapContext, view: SelectedMailbox, command: Store, result: StoreResult) -> None:
     told = sorted([*result.changed, *result.same], key=lambda message: message.uid)
     failed = view.mailbox.find(result.failed)
     if not command.silent:
@@ -82,7 +147,7 @@ def _tell(session: ImapSession, view: SelectedMailbox, command: commands.Store, 
 
 
 def _lines(
-    session: ImapSession,
+    session: ImapContext,
     view: SelectedMailbox,
     messages: Iterable[StoredMessage],
     *,
@@ -104,13 +169,13 @@ def _lines(
     return lines
 
 
-def _line(session: ImapSession, number: int, message: StoredMessage, data: bytes) -> bytes:
+def _line(session: ImapContext, number: int, message: StoredMessage, data: bytes) -> bytes:
     if session.uid_only:
         return b"* %d UIDFETCH (%b)\r\n" % (message.uid, data)
     return b"* %d FETCH (%b)\r\n" % (number, data)
 
 
-def _label_lines(session: ImapSession, view: SelectedMailbox, uids: list[int], *, uid: bool) -> list[bytes]:
+def _label_lines(session: ImapContext, view: SelectedMailbox, uids: list[int], *, uid: bool) -> list[bytes]:
     lines = []
     for number, message in view.numbered(view.mailbox.find(uids)):
         labels = gmail.label_list(session.mailboxes, view.mailbox, message, session.utf8)

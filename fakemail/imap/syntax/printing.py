@@ -236,6 +236,11 @@ def condition(response: str, text: str, *, code: str | bytes | None = None, utf8
     return untagged(_condition(response, text, code, utf8))
 
 
+def highest_modseq(modseq: int) -> bytes:
+    """``* OK [HIGHESTMODSEQ n]`` (RFC 7162 §3.1.2.1)."""
+    return condition("OK", "Highest.", code=f"HIGHESTMODSEQ {modseq}")
+
+
 def continuation(text: str | bytes = "") -> bytes:
     """``+ text``: a request to go on. Octets are a SASL challenge in base64, perhaps empty."""
     if isinstance(text, bytes):

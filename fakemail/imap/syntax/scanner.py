@@ -1,8 +1,8 @@
 """The terminals that all commands share: spaces, atoms, strings, numbers, mailbox names, sets and dates.
 
 Here lives a cursor over one frame. It moves forward only; every method reads one thing or raises a
-:class:`~fakemail.imap.syntax.errors.CommandError` that says what was expected and where. What commands are
-made of is in the ``read_*`` modules.
+:class:`CommandError` that says what was expected and where. The grammar of each command is with the command, in
+:mod:`fakemail.imap.commands`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from fakemail.clock import date as any_date
 from fakemail.clock import datetime as any_moment
-from fakemail.imap.syntax.errors import CommandError
+from fakemail.errors import ProtocolError
 from fakemail.imap.syntax.framing import LITERAL_MARK, Frame, Literal
 from fakemail.imap.syntax.sets import SAVED_RESULT, STAR, NumberSet, PartialRange, SequenceSet
 from fakemail.imap.syntax.utf7 import decode_utf7
@@ -43,6 +43,8 @@ _SET = re.compile(rf"{_ONE}(?:,{_ONE})*+(?![0-9])")
 _PARTIAL_RANGE = re.compile(r"(-?)([1-9][0-9]{0,9}):(-?)([1-9][0-9]{0,9})(?![0-9])")
 # RFC 9051 §9: flag = "\" atom / atom
 _FLAG = re.compile(r'\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+# A system label of Gmail, which is not quoted.
+_LABEL = re.compile(r'\\[^\x00-\x20\x7f-\xff(){%*"\\]+')
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 # date-text = date-day "-" date-month "-" date-year; servers in use also take one-digit days in date-time.
 _DATE = re.compile(r"([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4})")
@@ -80,10 +82,41 @@ class Dialect:
     charsets: frozenset[str] | None = None
 
 
+class CommandError(ProtocolError):
+    """A command that breaks the grammar or a limit.
+
+    ``tag`` is None when none could be read (the response is then untagged, RFC 9051 §7.1.3), ``response`` is
+    ``"BAD"`` or ``"NO"``, ``code`` a response code without brackets, ``text`` says what was expected and where.
+    ``command`` is the name of the command, upper-case and without UID, empty while it is not known.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        tag: str | None = None,
+        command: str = "",
+        response: str = "BAD",
+        code: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.text = text
+        self.tag = tag
+        self.command = command
+        self.response = response
+        self.code = code
+
+
+class UnknownCommand(CommandError):
+    """The word after the tag is no command of ours."""
+
+
 class Scanner:
     """A cursor over a frame. ``text`` and ``at`` may be read by callers that match expressions themselves."""
 
-    __slots__ = ("_astring_atom", "_literals", "_used", "at", "command", "dialect", "secret", "tag", "text")
+    __slots__ = (
+        *("_astring_atom", "_literals", "_used", "at", "command", "dialect", "secret", "tag", "text", "uid"),
+    )
 
     def __init__(self, frame: Frame, dialect: Dialect) -> None:
         self.text = frame.text
@@ -91,6 +124,8 @@ class Scanner:
         self.dialect = dialect
         self.tag: str | None = None
         self.command = ""
+        self.uid = False
+        """Whether UID stands before the name of the command."""
         self.secret = False  # set while passwords are read: then nothing of the line is repeated
         self._literals = frame.literals
         self._used = 0
@@ -293,6 +328,20 @@ class Scanner:
             return decode_utf7(octets)
         except ValueError:
             return octets
+
+    def label(self) -> str:
+        """A label of Gmail: ``\\Inbox`` and its like, or an astring in the encoding of mailbox names."""
+        found = _LABEL.match(self.text, self.at)
+        if found:
+            self.at = found.end()
+            return found[0]
+        octets = self.octets("a label")
+        if self.dialect.utf8:
+            return self.unicode(octets, "the label")
+        try:
+            return decode_utf7(octets)
+        except ValueError as error:
+            self.refuse(f"The label is not modified UTF-7: {error}.")
 
     def flag(self) -> str:
         """A flag or keyword that a client may set; system flags get their usual spelling."""

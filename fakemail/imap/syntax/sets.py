@@ -1,12 +1,17 @@
 """Sets of message numbers and ranges of results, as clients name them.
 
-Here live the values; what numbers exist is known to the session. Nothing here reads or writes the wire.
+Here are the values; what numbers exist is known to the session. Nothing here reads or writes the wire.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+
+from fakemail.imap.capabilities import Requirement
+
+_T = TypeVar("_T")
 
 #: How ``*``, the greatest number in use, is kept in a range; no message has the number 0.
 STAR: Final = 0
@@ -79,3 +84,31 @@ class PartialRange:
     first: int
     last: int
     from_end: bool = False
+
+    def of(self, results: Sequence[_T]) -> list[_T]:
+        """The results of this page, always in their own order."""
+        if self.from_end:
+            count = len(results)
+            return list(results[max(count - self.last, 0) : max(count - self.first + 1, 0)])
+        return list(results[self.first - 1 : self.last])
+
+
+def required_by_numbers(numbers: NumberSet) -> Iterator[Requirement]:
+    """SEARCHRES for ``$``."""
+    if isinstance(numbers, SavedResult):
+        yield "$", ("SEARCHRES", "IMAP4rev2")
+
+
+def intersect(left: list[tuple[int, int]], right: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The numbers that two ascending lists of (first, last) pairs have in common."""
+    found = []
+    i = j = 0
+    while i < len(left) and j < len(right):
+        first, last = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if first <= last:
+            found.append((first, last))
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1
+    return found

@@ -1,15 +1,47 @@
-"""COMPRESS=DEFLATE: a layer between the octets of a connection and those of the protocol (RFC 4978).
-
-What a client can make of few octets is unpacked in bounded pieces, as they are wanted.
-"""
+"""COMPRESS=DEFLATE: the command, and the layer between the bytes of a connection and those of IMAP (RFC 4978)."""
 
 from __future__ import annotations
 
 import zlib
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
+from fakemail.imap.command import Command
+from fakemail.imap.context import ImapContext
+from fakemail.imap.responses import Completed, bad, no
+from fakemail.imap.syntax.scanner import Scanner
+from fakemail.types.reason import Reason
+from fakemail.types.stage import Stage
+
+# So much of the client's input is unpacked at once: a few bytes can become very many.
 _PIECE: Final = 64 * 1024
 _RAW: Final = -zlib.MAX_WBITS  # RFC 4978 §3: RFC 1951 without header and checksum
+
+
+@dataclass(frozen=True, slots=True)
+class Compress(Command):
+    """COMPRESS (RFC 4978 §3). ``mechanism`` is upper-case."""
+
+    name: ClassVar[str] = "COMPRESS"
+    stage: ClassVar[Stage] = Stage.IMAP_COMPRESS
+    capabilities: ClassVar[tuple[str, ...]] = ("COMPRESS=DEFLATE",)
+    mechanism: str
+
+    @classmethod
+    def parse(cls, scan: Scanner) -> Compress:
+        """ "COMPRESS" SP algorithm (RFC 4978 §6)."""
+        scan.space()
+        return cls(scan.word("a compression algorithm"))
+
+    def run(self, session: ImapContext) -> Completed:
+        """Compress both ways from the end of this command on."""
+        if session.is_compressed:
+            raise no(Reason.BAD_SEQUENCE, "DEFLATE is active already.", code="COMPRESSIONACTIVE")
+        if self.mechanism != "DEFLATE":
+            raise bad(f"There is no compression {self.mechanism}, only DEFLATE.")
+        session.start_compression()
+        session.update()
+        return Completed("DEFLATE active.")
 
 
 class Compression:

@@ -1,23 +1,19 @@
-"""SEARCH, SORT, THREAD and ESEARCH with their search programs.
+"""Search programs, which SEARCH, SORT, THREAD and ESEARCH share: grammar, and the capabilities that they need.
 
-Each ``read_`` function reads what follows the name of its command. Programs are read in one pass, and chains
-of OR without recursion, for clients build long ones.
+Programs are read in one pass, and chains of OR without recursion, for clients build long ones.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from fakemail.imap.syntax import commands, mailbox_commands
+from fakemail.imap.capabilities import GMAIL, Requirement
 from fakemail.imap.syntax import search_keys as keys
-from fakemail.imap.syntax.commands import Command
-from fakemail.imap.syntax.mailbox_commands import FilterKind, MailboxFilter
-from fakemail.imap.syntax.read_fetch import label
-from fakemail.imap.syntax.read_session import mailbox_filter
 from fakemail.imap.syntax.scanner import DEEPEST, NUMBER_63, Scanner
-from fakemail.imap.syntax.search_keys import ResultOption, SearchKey, SearchReturn, SortCriterion, SortField
+from fakemail.imap.syntax.search_keys import ResultOption, SearchKey, SearchReturn, walk
+from fakemail.imap.syntax.sets import required_by_numbers
 
 # RFC 8474 §7: objectid = 1*255(ALPHA / DIGIT / "_" / "-")
 _OBJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}(?![A-Za-z0-9_-])")
@@ -25,8 +21,6 @@ _KEY = re.compile(r"[A-Za-z-]+")
 _OR = re.compile(r"OR +", re.IGNORECASE)
 _ENTRY_FLAG = re.compile(r"/flags/(\\?[^\x00-\x20\x7f-\xff(){%*\"\\\]]+)", re.IGNORECASE)
 _RESULTS: Final = {option.value: option for option in ResultOption}
-_SORT_FIELDS: Final = {field.value: field for field in SortField}
-_ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in keys.ThreadAlgorithm}
 # Charsets that clients in use still send; the names are those of the IANA registry.
 _CHARSETS: Final = frozenset(
     ["US-ASCII", "UTF-8", "SHIFT_JIS", "ISO-2022-JP", "EUC-JP", "EUC-KR", "GB2312", "GBK", "GB18030", "BIG5"]
@@ -36,78 +30,7 @@ _CHARSETS: Final = frozenset(
 )
 
 
-def read_search(scan: Scanner, *, uid: bool) -> Command:
-    """ "SEARCH" [search-return-opts] SP search-program (RFC 9051 §9)."""
-    scan.space()
-    returns = _returns(scan)
-    charset, key = _program(scan)
-    return commands.Search(key, returns, charset, uid)
-
-
-def read_sort(scan: Scanner, *, uid: bool) -> Command:
-    """ "SORT" [search-return-opts] SP sort-criteria SP charset 1*(SP search-key) (RFC 5256 §5, RFC 5267 §4)."""
-    scan.space()
-    returns = _returns(scan)
-    # sort-criteria = "(" sort-criterion *(SP sort-criterion) ")"; sort-criterion = ["REVERSE" SP] sort-key
-    scan.open("sort criteria")
-    criteria: list[SortCriterion] = []
-    going = True
-    while going:
-        name = scan.word("a sort criterion")
-        reverse = name == "REVERSE"
-        if reverse:
-            scan.space()
-            name = scan.word("a sort criterion")
-        field = _SORT_FIELDS.get(name)
-        if field is None:
-            scan.refuse(f"{name} is no sort criterion; there are {', '.join(_SORT_FIELDS)}.")
-        criteria.append(SortCriterion(field, reverse))
-        going = scan.more("a sort criterion")
-    scan.space()
-    charset = _charset(scan)
-    scan.space()
-    return commands.Sort(tuple(criteria), charset, _keys(scan, charset), returns, uid)
-
-
-def read_thread(scan: Scanner, *, uid: bool) -> Command:
-    """ "THREAD" SP thread-alg SP charset 1*(SP search-key) (RFC 5256 §5)."""
-    scan.space()
-    name = scan.word("a threading algorithm")
-    algorithm = _ALGORITHMS.get(name)
-    if algorithm is None:
-        scan.refuse(f"{name} is no threading algorithm; there are {', '.join(_ALGORITHMS)}.")
-    scan.space()
-    charset = _charset(scan)
-    scan.space()
-    return commands.Thread(algorithm, charset, _keys(scan, charset), uid)
-
-
-def read_esearch(scan: Scanner) -> Command:
-    """ "ESEARCH" [SP "IN" SP "(" source-mbox [SP "(" scope-options ")"] ")"] [SP search-return-opts] SP search-program.
-
-    RFC 7377 §4; there are no scope options.
-    """
-    scan.space()
-    sources: list[MailboxFilter] = []
-    if scan.try_word("IN"):
-        scan.space()
-        scan.open("mailboxes to search")
-        while True:
-            start = scan.at
-            found = mailbox_filter(scan)
-            if found.kind is FilterKind.SELECTED_DELAYED:
-                scan.at = start
-                scan.fail("a mailbox filter other than selected-delayed")
-            sources.append(found)
-            if not scan.more("a mailbox filter"):
-                break
-        scan.space()
-    returns = _returns(scan)
-    charset, key = _program(scan)
-    return mailbox_commands.MultiSearch(key, tuple(sources) if sources else None, returns, charset)
-
-
-def _returns(scan: Scanner) -> SearchReturn | None:
+def search_return(scan: Scanner) -> SearchReturn | None:
     """search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"."""
     if not scan.try_word("RETURN"):
         return None
@@ -133,17 +56,17 @@ def _returns(scan: Scanner) -> SearchReturn | None:
     return SearchReturn(frozenset(options), partial)
 
 
-def _program(scan: Scanner) -> tuple[str | None, SearchKey]:
+def search_program(scan: Scanner) -> tuple[str | None, SearchKey]:
     """search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)."""
     if not scan.try_word("CHARSET"):
-        return None, _keys(scan, "UTF-8")
+        return None, search_keys(scan, "UTF-8")
     scan.space()
-    charset = _charset(scan)
+    charset = search_charset(scan)
     scan.space()
-    return charset, _keys(scan, charset)
+    return charset, search_keys(scan, charset)
 
 
-def _charset(scan: Scanner) -> str:
+def search_charset(scan: Scanner) -> str:
     """charset = atom / quoted."""
     charset = scan.octets("a charset").upper()
     known = scan.dialect.charsets
@@ -153,7 +76,7 @@ def _charset(scan: Scanner) -> str:
     return charset
 
 
-def _keys(scan: Scanner, charset: str) -> SearchKey:
+def search_keys(scan: Scanner, charset: str) -> SearchKey:
     reader = _Keys(scan, charset)
     found = [reader.key(0)]
     while scan.another():
@@ -343,5 +266,43 @@ _WITH_ARGUMENTS: Final[dict[str, Callable[[_Keys, str], SearchKey]]] = {
     "X-GM-MSGID": _gmail_id,
     "X-GM-THRID": _gmail_id,
     "X-GM-RAW": lambda reader, _: keys.GmailRaw(reader.text()),
-    "X-GM-LABELS": lambda reader, _: keys.HasGmailLabel(label(reader.scan)),
+    "X-GM-LABELS": lambda reader, _: keys.HasGmailLabel(reader.scan.label()),
 }
+
+
+# Capabilities -------------------------------------------------------------------------------------
+
+_REQUIRED: Final[dict[type, tuple[str, ...]]] = {
+    keys.Age: ("WITHIN",),
+    keys.EmailIdIs: ("OBJECTID",),
+    keys.ThreadIdIs: ("OBJECTID",),
+    keys.Fuzzy: ("SEARCH=FUZZY",),
+    keys.ModSeqAtLeast: ("CONDSTORE",),
+    keys.SaveDateSupported: ("SAVEDATE",),
+    keys.GmailRaw: GMAIL,
+    keys.GmailMessageIdIs: GMAIL,
+    keys.GmailThreadIdIs: GMAIL,
+    keys.HasGmailLabel: GMAIL,
+}
+
+
+def required_by_keys(key: SearchKey) -> Iterator[Requirement]:
+    """The capabilities that search keys need."""
+    for part in walk(key):
+        if type(part) in _REQUIRED:
+            yield "such search key", _REQUIRED[type(part)]
+        elif isinstance(part, keys.InSet):
+            yield from required_by_numbers(part.numbers)
+        elif isinstance(part, keys.DateIs) and part.field is keys.DateField.SAVED:
+            yield "search by save date", ("SAVEDATE",)
+
+
+def required_by_returns(returns: SearchReturn | None, *alternatives: str) -> Iterator[Requirement]:
+    """The capabilities that RETURN and its options need."""
+    if returns is None:
+        return
+    if returns.partial is not None:
+        yield "PARTIAL", ("PARTIAL",)
+    yield "RETURN", alternatives
+    if ResultOption.SAVE in returns.options:
+        yield "SAVE", ("SEARCHRES", "IMAP4rev2")

@@ -1,14 +1,18 @@
-"""Each FETCH item as a function from a message to octets, chosen once for a whole command."""
+"""FETCH and FLAGS responses: each item as a function from a message to bytes, chosen once for a whole command.
+
+The command FETCH uses them, and whatever else sends data about messages: STORE, SELECT with QRESYNC, and updates.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 from fakemail.imap import gmail
 from fakemail.imap.content import fetch_cache, sections
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import CommandRefused, no
-from fakemail.imap.selected_mailbox import SelectedMailbox
+from fakemail.imap.selected_mailbox import Numbered, SelectedMailbox
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.fetch_items import (
     FetchBinary,
@@ -18,15 +22,14 @@ from fakemail.imap.syntax.fetch_items import (
     FetchItem,
     Section,
 )
-from fakemail.store.message import StoredMessage
+from fakemail.store.message import SEEN, SYSTEM_FLAGS, FlagAction, StoredMessage
 from fakemail.types.reason import Reason
 
-if TYPE_CHECKING:
-    from fakemail.imap.session import ImapSession
+_BATCH: Final = 4 * 1024  # bytes of responses that are made at once
+_SEEN_ONLY: Final = frozenset({SEEN})
 
 Part = Callable[[StoredMessage], bytes]
 """An item of one message, with its name."""
-
 _RFC822: Final = {
     FetchData.RFC822: sections.WHOLE,
     FetchData.RFC822_HEADER: sections.HEADER,
@@ -45,6 +48,123 @@ _SIMPLE: Final[dict[FetchData, Part]] = {
 }
 
 
+# Flags --------------------------------------------------------------------------------------------
+
+
+def send_keywords(session: ImapContext, view: SelectedMailbox) -> None:
+    """Send FLAGS and PERMANENTFLAGS again when there are new keywords."""
+    if len(view.mailbox.keywords) != view.told_keywords:
+        session.say(*flag_lists(view))
+
+
+def flag_lists(view: SelectedMailbox) -> tuple[bytes, bytes]:
+    """The FLAGS response and the code PERMANENTFLAGS (RFC 9051 §7.3.5, §7.1)."""
+    keywords = view.mailbox.keywords
+    view.told_keywords = len(keywords)
+    flags = (*SYSTEM_FLAGS, *keywords)
+    permanent = () if view.read_only else (*flags, "\\*")
+    told = "Read-only mailbox." if view.read_only else "Flags permitted."
+    return (
+        printing.untagged(b"FLAGS", printing.flag_list(flags)),
+        printing.condition("OK", told, code=b"PERMANENTFLAGS " + printing.flag_list(permanent)),
+    )
+
+
+def recent_line(view: SelectedMailbox) -> bytes:
+    """The RECENT response (RFC 3501 §7.3.2)."""
+    view.told_recent = view.recent.count(view.known)
+    return b"* %d RECENT\r\n" % view.told_recent
+
+
+def flag_lines(session: ImapContext, view: SelectedMailbox, messages: Iterable[StoredMessage]) -> list[bytes]:
+    """A FETCH response for each message whose flags are new."""
+    with_recent = not session.rev2
+    # RFC 7162 §3.1, §3.2.4: MODSEQ and the UID; RFC 9051 §7.5.2: the UID is wanted.
+    with_uid = session.tells_modseq_and_uid or session.rev2
+    lines: list[bytes] = []
+    for number, message in view.numbered(messages):
+        data = b"FLAGS " + view.flag_text(message, with_recent=with_recent)
+        if session.condstore:
+            data += b" MODSEQ (%d)" % message.modseq
+        if session.uid_only:
+            lines.append(b"* %d UIDFETCH (%b)\r\n" % (message.uid, data))
+        elif with_uid:
+            lines.append(b"* %d FETCH (UID %d %b)\r\n" % (number, message.uid, data))
+        else:
+            lines.append(b"* %d FETCH (%b)\r\n" % (number, data))
+    return lines
+
+
+# FETCH --------------------------------------------------------------------------------------------
+
+
+def fetch_lines(
+    session: ImapContext, view: SelectedMailbox, rows: Sequence[Numbered], items: Sequence[FetchItem]
+) -> Iterator[list[bytes]]:
+    """The FETCH responses for some messages, in batches; what becomes ``\\Seen`` is marked before the first one."""
+    seen: set[int] = set()
+    if sets_seen(items) and not view.read_only:
+        rows, seen = _mark_seen(view, rows)
+    if FetchData.FLAGS in items or seen:
+        send_keywords(session, view)
+        view.changed -= seen  # they are told with all that is new about them
+        _forget_updates(session, view, rows, items)
+    plan = FetchPlan(session, view, session.fetch_order(items))
+    return _lines(session, plan, rows, seen)
+
+
+def _lines(
+    session: ImapContext, plan: FetchPlan, rows: Iterable[Numbered], seen: set[int]
+) -> Iterator[list[bytes]]:
+    # RFC 9586 §3.2: UIDFETCH with the UID in place of the number
+    form = b"* %d UIDFETCH (%b)\r\n" if session.uid_only else b"* %d FETCH (%b)\r\n"
+    by_uid = session.uid_only
+    parts = plan.parts
+    only = parts[0] if len(parts) == 1 else None
+    batch: list[bytes] = []
+    size = 0
+    for number, message in rows:
+        if seen and message.uid in seen:
+            data = b" ".join([*(part(message) for part in parts), *plan.flag_echo(message)])
+        elif only is not None:
+            data = only(message)
+        else:
+            data = b" ".join([part(message) for part in parts])
+        line = form % (message.uid if by_uid else number, data)
+        batch.append(line)
+        size += len(line)
+        if size >= _BATCH:
+            yield batch
+            batch = []
+            size = 0
+    if batch:
+        yield batch
+    if plan.refusal is not None:
+        raise plan.refusal
+
+
+def _mark_seen(view: SelectedMailbox, rows: Sequence[Numbered]) -> tuple[list[Numbered], set[int]]:
+    """Add ``\\Seen`` where it is not, as one change; return the messages as they are then."""
+    unseen = [message.uid for _, message in rows if SEEN not in message.flags]
+    if not unseen:
+        return list(rows), set()
+    view.quiet = True
+    try:
+        result = view.mailbox.store(unseen, FlagAction.ADD, _SEEN_ONLY)
+    finally:
+        view.quiet = False
+    changed = {message.uid: message for message in result.changed}
+    return [(number, changed.get(message.uid, message)) for number, message in rows], set(changed)
+
+
+def _forget_updates(
+    session: ImapContext, view: SelectedMailbox, rows: Iterable[Numbered], items: Sequence[FetchItem]
+) -> None:
+    """Flags that are told now need not be told again; after CONDSTORE only if MODSEQ goes with them."""
+    if view.changed and (not session.condstore or FetchData.MODSEQ in items) and FetchData.FLAGS in items:
+        view.changed.difference_update([message.uid for _, message in rows])
+
+
 def sets_seen(items: Iterable[FetchItem]) -> bool:
     """Whether a message that is fetched so becomes ``\\Seen`` (RFC 9051 §6.4.5)."""
     return any(
@@ -58,7 +178,7 @@ def sets_seen(items: Iterable[FetchItem]) -> bool:
 class FetchPlan:
     """The items of one command."""
 
-    def __init__(self, session: ImapSession, view: SelectedMailbox, items: Sequence[FetchItem]) -> None:
+    def __init__(self, session: ImapContext, view: SelectedMailbox, items: Sequence[FetchItem]) -> None:
         self.refusal: CommandRefused | None = None
         """What to say at the end when something could not be given."""
         self._session = session
@@ -90,9 +210,9 @@ class FetchPlan:
         if item in _RFC822:
             return _section(item.value.encode(), _RFC822[item], None)
         simple = _SIMPLE.get(item)
-        return self._kept(item) if simple is None else simple
+        return self._cached(item) if simple is None else simple
 
-    def _kept(self, item: FetchData) -> Part:
+    def _cached(self, item: FetchData) -> Part:
         utf8 = self._utf8
         match item:
             case FetchData.FLAGS:

@@ -1,0 +1,85 @@
+"""SORT (RFC 5256 §3, RFC 5267 §3.1). The order is worked out in :mod:`fakemail.imap.content.sorting`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from fakemail.imap.capabilities import Requirement
+from fakemail.imap.command import SELECTED, AllowedUpdates, Command
+from fakemail.imap.commands.search import matching, send_results
+from fakemail.imap.content.sorting import sort_order
+from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.responses import Completed
+from fakemail.imap.syntax.scanner import Scanner
+from fakemail.imap.syntax.search_keys import SearchKey, SearchReturn, SortCriterion, SortField
+from fakemail.imap.syntax.search_program import (
+    required_by_keys,
+    required_by_returns,
+    search_charset,
+    search_keys,
+    search_return,
+)
+from fakemail.types.stage import Stage
+
+_FIELDS: Final = {field.value: field for field in SortField}
+_DISPLAY: Final = frozenset({SortField.DISPLAYFROM, SortField.DISPLAYTO})
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Command):
+    """SORT (RFC 5256 §3), with RETURN (RFC 5267 §3.1)."""
+
+    name: ClassVar[str] = "SORT"
+    stage: ClassVar[Stage] = Stage.IMAP_SORT
+    states: ClassVar[frozenset[ImapState]] = SELECTED
+    capabilities: ClassVar[tuple[str, ...]] = ("SORT",)
+    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
+    has_uid_form: ClassVar[bool] = True
+    criteria: tuple[SortCriterion, ...]
+    charset: str
+    key: SearchKey
+    returns: SearchReturn | None = None
+    uid: bool = False
+
+    @classmethod
+    def parse(cls, scan: Scanner) -> Sort:
+        """ "SORT" [search-return-opts] SP sort-criteria SP charset 1*(SP search-key) (RFC 5256 §5, RFC 5267 §4)."""
+        scan.space()
+        returns = search_return(scan)
+        # sort-criteria = "(" sort-criterion *(SP sort-criterion) ")"; sort-criterion = ["REVERSE" SP] sort-key
+        scan.open("sort criteria")
+        criteria: list[SortCriterion] = []
+        going = True
+        while going:
+            name = scan.word("a sort criterion")
+            reverse = name == "REVERSE"
+            if reverse:
+                scan.space()
+                name = scan.word("a sort criterion")
+            field = _FIELDS.get(name)
+            if field is None:
+                scan.refuse(f"{name} is no sort criterion; there are {', '.join(_FIELDS)}.")
+            criteria.append(SortCriterion(field, reverse))
+            going = scan.more("a sort criterion")
+        scan.space()
+        charset = search_charset(scan)
+        scan.space()
+        return cls(tuple(criteria), charset, search_keys(scan, charset), returns, scan.uid)
+
+    def requirements(self) -> Iterator[Requirement]:
+        """ESORT for RETURN, SORT=DISPLAY for display names, and a capability for each key that has one."""
+        yield from required_by_returns(self.returns, "ESORT")
+        if any(criterion.field in _DISPLAY for criterion in self.criteria):
+            yield "sorting by display names", ("SORT=DISPLAY",)
+        yield from required_by_keys(self.key)
+
+    def run(self, session: ImapContext) -> Completed:
+        """Search, and sort what was found."""
+        view = session.selected
+        found = matching(session, view, self.key, uid=self.uid)
+        order = sort_order([message for _, message in found], self.criteria)
+        ordered = [found[place] for place in order]
+        send_results(session, view, b"SORT", self.key, self.returns, ordered, uid=self.uid)
+        return Completed()
