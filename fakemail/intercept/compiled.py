@@ -10,25 +10,27 @@ import sys
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from fakemail.intercept.patches import Patches
 
-if TYPE_CHECKING:
-    from fakemail.intercept.redirect import Redirect
+Real: TypeAlias = Callable[[str, int, int], tuple[Any, ...]]
+"""The real address for a host, a port and a family; an ``OSError`` for what leads out of the fake internet."""
+Seen: TypeAlias = Callable[[Any, Any], Any]
+"""The address that a program sees for one that a socket has got something from."""
 
 
-def redirect(patches: Patches, to: Redirect) -> None:
+def redirect(patches: Patches, *, name_server: tuple[str, int], real: Real, seen: Seen) -> None:
     """Redirect those of them that are installed."""
     if find_spec("uvloop") is not None:
-        _redirect_uvloop(patches, to)
+        _redirect_uvloop(patches, real)
     if find_spec("pycares") is not None:
-        _redirect_pycares(patches, to)
+        _redirect_pycares(patches, name_server)
     if "trio" in sys.modules:  # one that is imported later finds what has been replaced
-        _redirect_trio(patches, to)
+        _redirect_trio(patches, seen)
 
 
-def _redirect_uvloop(patches: Patches, to: Redirect) -> None:
+def _redirect_uvloop(patches: Patches, real: Real) -> None:
     loop: Any = import_module("uvloop").Loop
     connect: Callable[..., Awaitable[Any]] = loop.create_connection
 
@@ -44,8 +46,8 @@ def _redirect_uvloop(patches: Patches, to: Redirect) -> None:
             host, port, options.get("family", 0), socket.SOCK_STREAM
         ):
             try:
-                place = to.place(str(where[0]), int(where[1]), family)
-                return await connect(self, protocol_factory, place.real[0], place.real[1], **options)
+                address = real(str(where[0]), int(where[1]), family)
+                return await connect(self, protocol_factory, address[0], address[1], **options)
             except OSError as failed:
                 error = error or failed
         raise error or OSError(f"{host!r} has no address")
@@ -61,11 +63,11 @@ def _redirect_uvloop(patches: Patches, to: Redirect) -> None:
     patches.put(loop, "getnameinfo", getnameinfo)
 
 
-def _redirect_pycares(patches: Patches, to: Redirect) -> None:
+def _redirect_pycares(patches: Patches, name_server: tuple[str, int]) -> None:
     channel: Any = import_module("pycares").Channel
     begin: Callable[..., None] = channel.__init__
     chosen: Any = channel.servers
-    address, port = to.name_server
+    address, port = name_server
 
     def open_channel(self: Any, *arguments: Any, **options: Any) -> None:
         begin(self, *arguments, **{**options, "servers": [address], "udp_port": port, "tcp_port": port})
@@ -77,7 +79,7 @@ def _redirect_pycares(patches: Patches, to: Redirect) -> None:
     patches.put(channel, "servers", property(chosen.fget, choose))
 
 
-def _redirect_trio(patches: Patches, to: Redirect) -> None:
+def _redirect_trio(patches: Patches, seen: Seen) -> None:
     kinds: list[Any] = import_module("trio").socket.SocketType.__subclasses__()
     kind = next(each for each in kinds if each.__module__.startswith("trio."))  # others are fakes of tests
     receive: Callable[..., Awaitable[tuple[Any, Any]]] = kind.recvfrom
@@ -85,11 +87,11 @@ def _redirect_trio(patches: Patches, to: Redirect) -> None:
 
     async def recvfrom(self: Any, *arguments: Any) -> tuple[Any, Any]:
         data, address = await receive(self, *arguments)
-        return data, to.seen(self._sock, address)
+        return data, seen(self._sock, address)
 
     async def recvfrom_into(self: Any, *arguments: Any, **more: Any) -> tuple[Any, Any]:
         number, address = await receive_into(self, *arguments, **more)
-        return number, to.seen(self._sock, address)
+        return number, seen(self._sock, address)
 
     patches.put(kind, "recvfrom", recvfrom)
     patches.put(kind, "recvfrom_into", recvfrom_into)

@@ -156,7 +156,12 @@ class Redirect:
             os.environ[variable] = value
         from fakemail.intercept import compiled
 
-        compiled.redirect(self._patches, self)
+        compiled.redirect(
+            self._patches,
+            name_server=self._map.name_server,
+            real=lambda host, port, family: self.place(host, port, family).real,
+            seen=self.seen,
+        )
         self._hold.install()
 
     def remove(self) -> None:
@@ -176,11 +181,6 @@ class Redirect:
     def forget(self) -> None:
         """Something has moved: look anew where addresses lead."""
         self._known.clear()
-
-    @property
-    def name_server(self) -> tuple[str, int]:
-        """Where the DNS server really listens."""
-        return self._map.name_server
 
     # Where things lead ---------------------------------------------------------------------------
 

@@ -218,10 +218,10 @@ def sendmail(
     It goes where FAKEMAIL_SUBMISSION_HOST, _PORT, _USER and _PASS say, as 'fakemail up --env-file' writes them; without
     them to 127.0.0.1:1587, where 'fakemail up' listens. Never to another machine.
     """
-    from fakemail.sandbox import submitting
+    from fakemail.sandbox import submit
 
     with _told_to_people():
-        context.exit(submitting.submit(words, server=server, user=user, password=password, ca_file=ca_file))
+        context.exit(submit.submit(words, server=server, user=user, password=password, ca_file=ca_file))
 
 
 @main.command(short_help="Tell what a configuration declares, or what is wrong in it.")
@@ -229,7 +229,7 @@ def sendmail(
 def check(config: str) -> None:
     """Read a configuration, and tell what it would declare, or everything that is wrong with it."""
     from fakemail.api.config import load
-    from fakemail.sandbox.checking import report
+    from fakemail.sandbox.check import report
 
     with _told_to_people():
         _say(report(load(Path(config))))

@@ -1,25 +1,28 @@
-"""``fakemail up``: a fake internet that stands until Ctrl-C or SIGTERM."""
+"""``fakemail up``: a fake internet that stands until Ctrl-C or SIGTERM, with an authority that is kept for the next."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from fakemail.api.mailnet import MailNet
 from fakemail.clock import RealClock
+from fakemail.errors import DeclarationError
 from fakemail.events.export import to_object
 from fakemail.events.kinds import Event
 from fakemail.model.description import Description
-from fakemail.sandbox.ca_directory import kept_authority
 from fakemail.sandbox.connection_info import ConnectionInfo, gather
 from fakemail.sandbox.default_world import SMARTHOST_USER, usual_password, with_passwords
 from fakemail.sandbox.env_file import env_file
 from fakemail.sandbox.live import full_line
 from fakemail.sandbox.start_text import start_text
+from fakemail.tls.authority import Authority, KeptAuthority, process_authority_is
 from fakemail.types.address import address
 
 # On Windows a thread that waits for a lock does not hear of Ctrl-C, so it looks up this often (real seconds).
@@ -86,3 +89,39 @@ def _as_json(event: Event) -> str:
 def _as_text(facts: ConnectionInfo) -> Callable[[Event], str | None]:
     width = max(len(port.host) for port in facts.ports)
     return lambda event: full_line(event, width=width)
+
+
+@contextmanager
+def kept_authority(directory: Path | None) -> Iterator[None]:
+    """Meanwhile the authority is the one that is kept in a directory, or in the user's own unless one is given.
+
+    Where there is no directory to keep it in, such as for a user without a home, it is new each time. Raises
+    :class:`~fakemail.errors.DeclarationError` for a directory that was given and cannot be used, and for files that
+    are no authority.
+    """
+    place = directory or state_directory(os.environ)
+    authority: Authority
+    try:
+        authority = KeptAuthority(place)
+    except ValueError as error:
+        raise DeclarationError(f"{error}; remove it, or name another directory with --ca-dir.") from None
+    except OSError as error:
+        if directory is not None:
+            raise DeclarationError(
+                f"{place}: the authority cannot be kept there: {error.strerror}."
+            ) from None
+        authority = Authority()
+    with process_authority_is(authority):
+        yield
+
+
+def state_directory(environment: Mapping[str, str], *, platform: str = sys.platform) -> Path:
+    """The user's directory for what a program keeps: XDG_STATE_HOME, or what the system has for it."""
+    home = Path(environment.get("HOME") or os.path.expanduser("~"))
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local", "fakemail")
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "fakemail"
+    # XDG Base Directory Specification: a path that is not absolute is invalid, and to be ignored.
+    given = Path(environment.get("XDG_STATE_HOME", ""))
+    return (given if given.is_absolute() else home / ".local" / "state") / "fakemail"

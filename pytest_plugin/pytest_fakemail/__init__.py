@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_fakemail.fixtures import (
-    CALLED,
-    PASSED,
-    SHARED,
-    TRIAL,
-    WORLDS,
     _mailnet_world,
     async_mailnet,
     async_mailnet_factory,
     mailnet,
     mailnet_factory,
 )
+from pytest_fakemail.stash import CALLED, PASSED, SHARED, TRIAL, WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -10,26 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fakemail import AsyncMailNet, MailNet
-    from fakemail.api.sweep import Trial
-    from pytest_fakemail.worlds import Factory, World
-
-WORLDS: pytest.StashKey[list[World]] = pytest.StashKey()
-"""In an item's stash: the worlds that are the test's own."""
-
-TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
-"""In the stash of an item that is one run of a sweep: that run."""
-
-ORIGINAL: pytest.StashKey[str] = pytest.StashKey()
-"""In the stash of an item that stands for another: the other's id."""
-
-PASSED: pytest.StashKey[bool] = pytest.StashKey()
-"""In an item's stash once the test itself has passed."""
-
-CALLED: pytest.StashKey[bool] = pytest.StashKey()
-"""In the config's stash: whether a test itself runs, and not its fixtures."""
-
-SHARED: pytest.StashKey[list[World]] = pytest.StashKey()
-"""In the config's stash: the open worlds that several tests may use."""
+    from pytest_fakemail.world_factory import WorldFactory
 
 
 @pytest.fixture
@@ -40,7 +21,7 @@ def _mailnet_world(request: pytest.FixtureRequest) -> Iterator[MailNet]:
     __tracebackhide__ = True
     from fakemail import MailNet
     from pytest_fakemail.strictness import judge_own
-    from pytest_fakemail.worlds import conclude, open_own
+    from pytest_fakemail.world_factory import conclude, open_own
 
     net = open_own(MailNet, request.node)
     try:
@@ -64,22 +45,22 @@ def async_mailnet(_mailnet_world: MailNet) -> AsyncMailNet:
 
 
 @pytest.fixture(scope="session")
-def mailnet_factory(request: pytest.FixtureRequest) -> Iterator[Factory[MailNet]]:
+def mailnet_factory(request: pytest.FixtureRequest) -> Iterator[WorldFactory[MailNet]]:
     """A maker of fake internets that live longer than a test: mailnet_factory(timeout=..., accounts=[...], ...)."""
     __tracebackhide__ = True
     from fakemail import MailNet
-    from pytest_fakemail.worlds import Factory
+    from pytest_fakemail.world_factory import WorldFactory
 
-    with Factory(request.config, MailNet, "mailnet_factory") as factory:
+    with WorldFactory(request.config, MailNet, "mailnet_factory") as factory:
         yield factory
 
 
 @pytest.fixture(scope="session")
-def async_mailnet_factory(request: pytest.FixtureRequest) -> Iterator[Factory[AsyncMailNet]]:
+def async_mailnet_factory(request: pytest.FixtureRequest) -> Iterator[WorldFactory[AsyncMailNet]]:
     """The same for fakemail.AsyncMailNet: a call needs no await; its worlds are closed, or used in 'async with'."""
     __tracebackhide__ = True
     from fakemail import AsyncMailNet
-    from pytest_fakemail.worlds import Factory
+    from pytest_fakemail.world_factory import WorldFactory
 
-    with Factory(request.config, AsyncMailNet, "async_mailnet_factory") as factory:
+    with WorldFactory(request.config, AsyncMailNet, "async_mailnet_factory") as factory:
         yield factory

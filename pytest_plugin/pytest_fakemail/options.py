@@ -15,7 +15,7 @@ import pytest
 
 from fakemail.errors import nearest
 from fakemail.types.seeded_random import seed_from
-from pytest_fakemail.fixtures import ORIGINAL
+from pytest_fakemail.stash import ORIGINAL
 
 TRANSCRIPT = ("failed", "all")
 NAMES = (

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakemail.api.lint import failure
-from pytest_fakemail.fixtures import PASSED, TRIAL
 from pytest_fakemail.options import of_item
+from pytest_fakemail.stash import PASSED, TRIAL
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import BaseMailNet

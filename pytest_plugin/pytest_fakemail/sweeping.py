@@ -18,7 +18,7 @@ from fakemail.errors import nearest
 from fakemail.events.journey import Journeys
 from fakemail.sweep.verdict import SweepOutcome, SweepVerdict, table
 from pytest_fakemail.choosing import is_chosen
-from pytest_fakemail.fixtures import ORIGINAL, TRIAL
+from pytest_fakemail.stash import ORIGINAL, TRIAL
 
 if TYPE_CHECKING:
     from fakemail.api.mailnet import BaseMailNet

@@ -14,7 +14,7 @@ def test_loading_it_loads_nothing_heavy() -> None:
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["pytest_fakemail", "pytest_fakemail.fixtures"]
+    assert done.stdout.split() == ["pytest_fakemail", "pytest_fakemail.fixtures", "pytest_fakemail.stash"]
 
 
 def test_a_run_without_a_fake_internet_loads_no_runtime(project: pytest.Pytester) -> None:

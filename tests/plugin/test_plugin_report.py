@@ -85,7 +85,7 @@ def test_the_traceback_of_a_mistake_is_the_line_of_the_test(
     run.stdout.fnmatch_lines([f">       {line}", f"E       fakemail.errors.{text}"])
     assert re.findall(r"^(\S+\.py):\d+:", run.stdout.str(), re.MULTILINE) == [path.name]
     if "journey" not in line:
-        project.runpytest("--full-trace").stdout.fnmatch_lines(["*fakemail*mailnet.py:*"])
+        project.runpytest("--full-trace").stdout.fnmatch_lines(["*fakemail*api*.py:*"])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_defect_of_ours_is_shown_with_our_code(project: pytest.Pytester) -> No
     project.makepyfile(_test("bob._portal = None", "bob.inbox.one()"))
     run = project.runpytest()
     run.assert_outcomes(failed=1)
-    run.stdout.fnmatch_lines(["E       AttributeError: *", "*accounts.py:*: AttributeError"])
+    run.stdout.fnmatch_lines(["E       AttributeError: *", "*messages.py:*: AttributeError"])
 
 
 def test_a_wrong_subject(project: pytest.Pytester) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fakemail.sandbox.ca_directory import state_directory
+from fakemail.sandbox.up import state_directory
 
 
 @contextmanager

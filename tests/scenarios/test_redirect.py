@@ -310,7 +310,7 @@ def test_what_a_redirect_saw_that_has_ended_counts_too():
 def test_a_redirect_that_cannot_begin_leaves_nothing(mailnet, monkeypatch):
     before = attributes()
     with monkeypatch.context() as broken:
-        broken.setattr("fakemail.intercept.compiled.redirect", lambda *_: 1 / 0)
+        broken.setattr("fakemail.intercept.compiled.redirect", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             mailnet.redirect()
     assert attributes() == before
