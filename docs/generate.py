@@ -42,7 +42,7 @@ from fakemail.lint.rules import RULES, Severity
 from fakemail.model.content_rules import CHECK_GROUPS, ContentRules
 from fakemail.model.host import IMAP, HostOptions, HostSpec
 from fakemail.model.policy import Disposition, Policy
-from fakemail.model.policy_schema import policy_kinds
+from fakemail.model.policy_schema import DOMAIN_POLICY
 from fakemail.mta.inbound.alterations import ALTERATIONS
 from fakemail.policy.authentication import SenderAuthentication
 from fakemail.policy.bulk.receivers import PACKS, ReceiverRules
@@ -603,7 +603,7 @@ def policies() -> Iterator[str]:
         ("keyword", "may be", "", "stage"),
         (
             (f"`{name}`", kind.says, said[name], ", ".join(stages.get(name, ())))
-            for name, kind in policy_kinds().items()
+            for name, kind in DOMAIN_POLICY.keys.items()
         ),
     )
     yield ""

@@ -25,12 +25,12 @@ from fakemail.errors import DeclarationError
 from fakemail.model.description import (
     Description,
     FaultEntry,
-    Problems,
     RecordEntry,
     ZoneEntry,
     declare,
     describe,
 )
+from fakemail.model.schema import Problems
 from fakemail.model.toml import read_toml
 from fakemail.model.transport_security import Signed
 from fakemail.runtime.option_words import spelled, unknown_words
@@ -132,8 +132,8 @@ def _publish(portal: Portal, description: Description, problems: Problems) -> No
     for domain in description.domains:
         with problems.at(domain.where):
             handle = Domain(portal, domain.name, Account).publish(spf=domain.spf, dmarc=domain.dmarc)
-            if domain.broken:
-                handle.add_auth_flaw(*domain.broken)
+            if domain.auth_flaws:
+                handle.add_auth_flaw(*domain.auth_flaws)
     for text, origin, where in _zone_texts(description):
         with problems.at(where):
             dns.zone_text(text, origin=origin)

@@ -301,8 +301,8 @@ class Domain(Handle, Generic[_A]):
         def make() -> None:
             for flaw in flaws:
                 internet.auth_flaws.make(self._spec, flaw)
-            broken = (*self._spec.broken, *flaws)
-            internet.world.change_domain(replace(self._spec, broken=broken))
+            auth_flaws = (*self._spec.auth_flaws, *flaws)
+            internet.world.change_domain(replace(self._spec, auth_flaws=auth_flaws))
 
         self._portal.call(make)
         return self
@@ -313,7 +313,7 @@ class Domain(Handle, Generic[_A]):
 
         def mend() -> None:
             internet.auth_flaws.mend(self._spec)
-            internet.world.change_domain(replace(self._spec, broken=()))
+            internet.world.change_domain(replace(self._spec, auth_flaws=()))
 
         self._portal.call(mend)
         return self

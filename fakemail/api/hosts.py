@@ -20,9 +20,9 @@ from fakemail.api.handles import Handle
 from fakemail.api.portal import Portal
 from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.faults.rule import FaultScope
-from fakemail.model.host import SERVICES, SUBMISSION_SERVICES, HostOptions, HostSpec, Security
-from fakemail.model.host_options import read_traits
+from fakemail.model.host import HOST_OPTIONS, SERVICES, SUBMISSION_SERVICES, HostOptions, HostSpec, Security
 from fakemail.model.policy_schema import read_policy
+from fakemail.model.schema import Place, Problems
 from fakemail.runtime.network import LOCALHOST, LOOPBACK
 from fakemail.runtime.option_words import spelled, unknown_words
 from fakemail.runtime.smarthost import USER, smarthost
@@ -92,16 +92,15 @@ class Host(Handle):
         one :class:`~fakemail.errors.DeclarationError` that tells every trait, value and name to hide that there
         is not.
         """
-        traits, wrong = read_traits(changes)
-        wrong += [text for trait, value in traits.items() for text in unknown_words(trait, value)]
-        if len(wrong) == 1:
-            raise DeclarationError(f"host {self.name!r}: {wrong[0]}")
-        if wrong:
-            told = "\n".join(f"  {text}" for text in wrong)
-            raise DeclarationError(f"{len(wrong)} mistakes in the traits of host {self.name!r}:\n{told}")
-        if "hide" in traits:
-            traits["hide"] = spelled(traits["hide"])
-        personality = replace(self._spec.personality, **traits)
+        problems = Problems()
+        options = HOST_OPTIONS.values(changes, Place(problems))
+        problems.lines += [text for option, value in options.items() for text in unknown_words(option, value)]
+        problems.raise_all(
+            f"host {self.name!r}: ", f"{{count}} mistakes in the options of host {self.name!r}:"
+        )
+        if "hide" in options:
+            options["hide"] = spelled(options["hide"])
+        personality = replace(self._spec.personality, **options)
         world = self._portal.simulation.world
         self._portal.call(lambda: world.change_host(replace(self._spec, personality=personality)))
         return self

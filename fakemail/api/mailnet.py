@@ -63,7 +63,7 @@ from fakemail.faults.rule import EVERYBODY, FaultRule
 from fakemail.faults.schedule import Schedule
 from fakemail.model.host import SERVICES
 from fakemail.model.mailing_list import MailingListSpec
-from fakemail.model.toml_writer import to_toml
+from fakemail.model.toml import to_toml
 from fakemail.runtime.network import real_endpoint
 from fakemail.runtime.simulation import Simulation
 from fakemail.tls.authority import process_authority

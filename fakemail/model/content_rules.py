@@ -5,13 +5,26 @@ by, and the thresholds of the score. How the checks are made is told in :mod:`fa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.model.schema import (
+    KINDS,
+    TEXTS,
+    InvalidSentence,
+    InvalidValue,
+    Place,
+    Problems,
+    Table,
+    is_number,
+    plain,
+    read_texts,
+    require,
+)
 from fakemail.types.domains import a_labels
 
 CHECK_GROUPS: Final = MappingProxyType(
@@ -214,42 +227,83 @@ class BulkSender(NamedTuple):
     figure)."""
 
 
-_NUMBERS: Final = frozenset(
-    each.name for each in fields(ContentRules) if each.name.startswith(("max_", "min_"))
+# Reading and writing --------------------------------------------------------------------------------------
+
+
+def _read_points(value: Any) -> dict[str, float]:
+    require(isinstance(value, Mapping), f"must give points by name, such as {{'gtube': 100}}, not {value!r}.")
+    for name, points in value.items():
+        if not isinstance(name, str) or not is_number(points):
+            raise InvalidValue(f"has points by name: {name!r} must have a number of points, not {points!r}.")
+    return {name: float(points) for name, points in value.items()}
+
+
+def _read_points_of_checks(value: Any) -> tuple[tuple[str, float], ...]:
+    points = _read_points(value)
+    wrong = [
+        f"there is no check {name!r}; {nearest(name, CHECK_NAMES)}"
+        for name in points
+        if name not in CHECK_NAMES
+    ]
+    if wrong:
+        raise InvalidSentence(*wrong)
+    return tuple(points.items())
+
+
+def _read_keywords(value: Any) -> tuple[tuple[str, float], ...]:
+    given = {_folded(words): points for words, points in _read_points(value).items()}
+    return tuple((words, points) for words, points in {**dict(KEYWORDS), **given}.items() if points)
+
+
+def _write_keywords(keywords: Iterable[tuple[str, float]]) -> dict[str, float]:
+    given, usual = dict(keywords), dict(KEYWORDS)
+    return {
+        words: given.get(words, 0) for words in {**usual, **given} if given.get(words) != usual.get(words)
+    }
+
+
+def _read_names(value: Any) -> tuple[str, ...]:
+    odd = (
+        next((each for each in value if not isinstance(each, str)), None)
+        if isinstance(value, list | tuple)
+        else None
+    )
+    require(odd is None, f"must be a list of strings; {odd!r} is none.")
+    return read_texts(value)
+
+
+CONTENT_RULES: Final = Table(
+    ContentRules,
+    {
+        **KINDS,
+        "points": plain("points by name", _read_points_of_checks, dict),
+        "keywords": plain("points by words", _read_keywords, _write_keywords),
+        tuple[str, ...]: plain(TEXTS.says, _read_names, list),
+        frozenset[str]: plain(
+            TEXTS.says,
+            lambda value: frozenset(a_labels(each).lstrip(".") for each in _read_names(value)),
+            sorted,
+        ),
+    },
+    says='a table of rules, such as `{"max_links": 10}`',
+    unknown="there is no rule {key!r}; {hint}",
 )
+"""The rules by name. Keywords are added to the default ones, and one with 0 points is taken away; lists take the place
+of the default ones.
+"""
 
 
 def read_rules(changes: Mapping[str, Any], *, where: str = "") -> ContentRules:
-    """Rules as a test or a file gives them in plain types; what is not given stays as it is.
+    """Rules in plain types; what is not given stays as it is.
 
-    Keywords are added to the usual ones, and one with 0 points is taken away; lists take the place of the
-    usual ones. Raises :class:`~fakemail.errors.DeclarationError`, which begins with ``where``.
+    Raises :class:`~fakemail.errors.DeclarationError`, which begins with ``where``.
     """
     if not isinstance(changes, Mapping):
         raise DeclarationError(f"{where}give rules by name, such as {{'max_links': 10}}, not {changes!r}.")
-    known = [each.name for each in fields(ContentRules)]
-    read: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in known:
-            raise DeclarationError(f"{where}there is no rule {name!r}; {nearest(str(name), known)}")
-        what = f"{where}{name!r}"
-        if name in _NUMBERS:
-            read[name] = _whole(value, what)
-        elif name == "points":
-            read[name] = tuple(_points(value, what).items())
-        elif name == "keywords":
-            given = {_folded(words): points for words, points in _points(value, what).items()}
-            read[name] = tuple(
-                (words, points) for words, points in {**dict(KEYWORDS), **given}.items() if points
-            )
-        elif name == "url_blocklists":
-            read[name] = tuple(_texts(value, what))
-        else:
-            read[name] = frozenset(a_labels(each).lstrip(".") for each in _texts(value, what))
-    for name, _ in read.get("points", ()):
-        if name not in CHECK_NAMES:
-            raise DeclarationError(f"{where}there is no check {name!r}; {nearest(name, CHECK_NAMES)}")
-    return ContentRules(**read)
+    problems = Problems()
+    rules = CONTENT_RULES.read(changes, Place(problems))
+    problems.raise_all(where, f"{where}{{count}} mistakes:")
+    return rules or USUAL_RULES
 
 
 def read_thresholds(value: object, *, where: str = "") -> Thresholds:
@@ -268,7 +322,7 @@ def read_thresholds(value: object, *, where: str = "") -> Thresholds:
     for name, limit in value.items():
         if name not in STEPS:
             raise DeclarationError(f"{where}there is no step {name!r}; {nearest(str(name), STEPS)}")
-        if isinstance(limit, bool) or not isinstance(limit, int | float):
+        if not is_number(limit):
             raise DeclarationError(f"{where}{name!r} must be a number of points, not {limit!r}.")
         given[name] = float(limit)
     limits = [given[name] for name in STEPS if given.get(name) is not None]
@@ -278,26 +332,6 @@ def read_thresholds(value: object, *, where: str = "") -> Thresholds:
             f"so the points cannot be {dict(value)!r}."
         )
     return Thresholds(**given)
-
-
-def write_rules(rules: ContentRules) -> dict[str, Any]:
-    """What of the rules is not as usual, in plain types: what :func:`read_rules` reads."""
-    usual = ContentRules()
-    changed = {each.name: getattr(rules, each.name) for each in fields(ContentRules)}
-    found = {name: value for name, value in changed.items() if value != getattr(usual, name)}
-    for name, value in found.items():
-        if name == "keywords":
-            given = dict(value)
-            found[name] = {
-                words: given.get(words, 0)
-                for words, points in {**dict(KEYWORDS), **given}.items()
-                if given.get(words) != dict(KEYWORDS).get(words)
-            }
-        elif name == "points":
-            found[name] = dict(value)
-        elif not isinstance(value, int):
-            found[name] = sorted(value) if isinstance(value, frozenset) else list(value)
-    return found
 
 
 def write_thresholds(thresholds: Thresholds | None) -> dict[str, float]:
@@ -333,33 +367,6 @@ def _scanner(name: object, at: object) -> ScannerAddress:
             f"socket, not at {at!r}; nothing leaves this machine."
         )
     return ScannerAddress(str(name), str(at))
-
-
-def _whole(value: object, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise DeclarationError(f"{what} must be a whole number from 0 up, not {value!r}.")
-    return value
-
-
-def _points(value: object, what: str) -> dict[str, float]:
-    if not isinstance(value, Mapping):
-        raise DeclarationError(f"{what} must give points by name, such as {{'gtube': 100}}, not {value!r}.")
-    for name, points in value.items():
-        if not isinstance(name, str) or isinstance(points, bool) or not isinstance(points, int | float):
-            raise DeclarationError(f"{what}: {name!r} must have a number of points, not {points!r}.")
-    return {name: float(points) for name, points in value.items()}
-
-
-def _texts(value: object, what: str) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
-        raise DeclarationError(f"{what} must be a list of strings, not {value!r}.")
-    found = list(value)
-    for each in found:
-        if not isinstance(each, str):
-            raise DeclarationError(f"{what} must be a list of strings; {each!r} is none.")
-    return found
 
 
 def _folded(words: str) -> str:

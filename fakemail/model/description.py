@@ -7,7 +7,6 @@ of a :class:`~fakemail.model.world.WorldSpec`, by the same checked steps that ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from fakemail.errors import DeclarationError
@@ -17,9 +16,10 @@ from fakemail.model.domain import DomainSpec, Routing
 from fakemail.model.host import HostOptions, HostSpec, Service
 from fakemail.model.mailing_list import MailingListSpec
 from fakemail.model.policy import Policy
+from fakemail.model.schema import Problems
 from fakemail.model.transport_security import MtaSts, Signed
 from fakemail.model.world import WorldSpec
-from fakemail.types.address import Address, is_domain_name, quote_local
+from fakemail.types.address import Address, is_domain_name
 from fakemail.types.domains import a_labels
 
 DEFAULT_RECORD_TTL = 300
@@ -58,7 +58,7 @@ class DomainEntry:
     """The policy that it publishes; whoever runs the domain publishes it."""
     dnssec: Signed = False
     """Whether its zone is signed, or with which flaw; whoever holds the zones signs it."""
-    broken: tuple[str, ...] = ()
+    auth_flaws: tuple[str, ...] = ()
     """How its sender authentication is broken, by name; whoever runs the domain breaks it."""
 
 
@@ -157,37 +157,6 @@ class Description:
     """The name of the file it was read from, empty for none."""
     grease: bool | str | None = None
     """What is legal and not usual: see :mod:`fakemail.grease`. ``None`` where nothing is said of it."""
-
-
-class Problems:
-    """Collects what is wrong, so that a person hears of all of it at once."""
-
-    def __init__(self, source: str = "") -> None:
-        self.source = source
-        self.lines: list[str] = []
-
-    @contextmanager
-    def at(self, where: str) -> Iterator[None]:
-        """Note a :class:`~fakemail.errors.DeclarationError` of the block instead of letting it out."""
-        try:
-            yield
-        except DeclarationError as error:
-            self.lines.append(f"{where}: {error}" if where else str(error))
-
-    def raise_all(self) -> None:
-        """Raise one :class:`~fakemail.errors.DeclarationError` with all of them, if there are any."""
-        if not self.lines:
-            return
-        if len(self.lines) == 1:
-            raise DeclarationError(self.lines[0])
-        head = f"{len(self.lines)} mistakes in {self.source or 'the configuration'}:"
-        told = sorted(self.lines, key=self._line)
-        raise DeclarationError("\n".join([head, *(f"  {line}" for line in told)]))
-
-    def _line(self, text: str) -> int:
-        """The line that a mistake is on, 0 if it does not say."""
-        number = text.removeprefix(f"{self.source}:" if self.source else "line ").partition(":")[0]
-        return int(number) if number.isdecimal() else 0
 
 
 # Into a world ----------------------------------------------------------------------------------------
@@ -344,7 +313,7 @@ def _domain_entry(domain: DomainSpec) -> DomainEntry:
         policy=domain.policy,
         dkim=domain.dkim,
         mta_sts=_mta_sts(domain),
-        broken=domain.broken,
+        auth_flaws=domain.auth_flaws,
     )
 
 
@@ -382,8 +351,3 @@ def _host_entry(host: HostSpec) -> HostEntry:
         host.relay_from,
         policy=host.policy,
     )
-
-
-def inside(address: Address, domain: str) -> str:
-    """An address as short as it can be written in the table of a domain."""
-    return quote_local(address.local) if address.domain == domain else str(address)

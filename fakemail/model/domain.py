@@ -58,7 +58,7 @@ class DomainSpec:
     """Its DKIM keys, by different selectors: what its submission host takes is signed with each that signs."""
     mta_sts: MtaSts | None = None
     """The policy that it publishes."""
-    broken: tuple[str, ...] = ()
+    auth_flaws: tuple[str, ...] = ()
     """How its sender authentication is broken, by the names of ``domain.add_auth_flaw``."""
 
     @property

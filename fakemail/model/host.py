@@ -1,15 +1,16 @@
-"""Hosts: their names, public addresses, services and personality."""
+"""Hosts: their names, public addresses, services and options."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from fakemail.errors import DeclarationError, nearest
 from fakemail.model.policy import Policy
+from fakemail.model.schema import KINDS, TEXT, TEXT_SET, InvalidSentence, Place, Table, ValueKind
 
 
 class Security(Enum):
@@ -84,7 +85,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "dmarc_discovery": DMARC_DISCOVERIES,
     }
 )
-"""The traits that are words of a list, one word or several."""
+"""The options that are words of a list, one word or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +173,40 @@ class HostOptions:
 
     def __post_init__(self) -> None:
         """Raises :class:`~fakemail.errors.DeclarationError` for words that mean nothing."""
-        wrong = [text for trait in WORDS for text in wrong_words(trait, getattr(self, trait))]
+        wrong = [text for name in WORDS for text in wrong_words(name, getattr(self, name))]
         if wrong:
             raise DeclarationError(" ".join(wrong))
 
 
-def wrong_words(trait: str, value: str | Iterable[str]) -> list[str]:
-    """What is wrong with the words of a trait, a sentence for each."""
-    known = WORDS.get(trait, ())
+def wrong_words(option: str, value: str | Iterable[str]) -> list[str]:
+    """What is wrong with the words of an option, a sentence for each."""
+    known = WORDS.get(option, ())
     words = [value] if isinstance(value, str) else sorted(value)
-    return [f"{trait}: there is no {word!r}; {nearest(word, known)}" for word in words if word not in known]
+    return [f"{option}: there is no {word!r}; {nearest(word, known)}" for word in words if word not in known]
+
+
+def _checked(kind: ValueKind) -> ValueKind:
+    """The same kind, for an option whose words are those of a list or of the protocols."""
+
+    def read(value: Any, at: Place) -> Any:
+        found, option = kind.read(value, at), str(at.key)
+        if wrong := (wrong_words(option, found) if option in WORDS else at.check(option, found)):
+            raise InvalidSentence(*wrong)
+        return found
+
+    return replace(kind, read=read)
+
+
+HOST_OPTIONS: Final = Table(
+    HostOptions,
+    {
+        **KINDS,
+        **dict.fromkeys(("hide", "auth_mechanisms", "alters"), _checked(TEXT_SET)),
+        **dict.fromkeys(("imap", "bounces", "sending_tls", "dns_cache", "dmarc_discovery"), _checked(TEXT)),
+    },
+    unknown="there is no option {key!r}; {hint}",
+)
+"""The options of a host, for its table in a configuration and for ``host.configure()``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,156 +1,336 @@
 """TOML text to a description of a fake internet and back. Pure: no files, and nothing is declared here.
 
-What may stand where is in the tables ``DOMAIN_KEYS``, ``HOST_KEYS``... below; reading follows them, and
-so does the test of the reference page.
+The tables of :mod:`fakemail.model.schema` below say what may stand where: reading, writing and the reference page
+go by them.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
-from fakemail.errors import DeclarationError, nearest
+from fakemail.errors import DeclarationError
 from fakemail.model.account import AutoReply, ForwardTo
 from fakemail.model.description import (
-    DEFAULT_RECORD_TTL,
     AccountEntry,
     Description,
     DomainEntry,
     FaultEntry,
     HostEntry,
     ListEntry,
-    Problems,
     RecordEntry,
     ZoneEntry,
 )
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import Routing
-from fakemail.model.host import SERVICES, HostOptions
-from fakemail.model.host_options import (
-    FLAG,
+from fakemail.model.host import HOST_OPTIONS, SERVICES
+from fakemail.model.mailing_list import MailingListSpec
+from fakemail.model.policy import Policy
+from fakemail.model.policy_schema import DOMAIN_POLICY, HOST_POLICY
+from fakemail.model.schema import (
+    KINDS,
     NUMBER,
+    SPAN,
     TEXT,
     TEXTS,
-    WHOLE,
-    OptionKind,
-    personality_keys,
-    read_traits,
+    InvalidSentence,
+    InvalidValue,
+    Path,
+    Place,
+    Problems,
+    Table,
+    ValueKind,
+    named_tables,
+    one_of,
+    plain,
+    read_texts,
+    read_word,
+    require,
+    tables,
 )
-from fakemail.model.mailing_list import MailingListSpec
-from fakemail.model.policy import SUBMISSION_POLICY, Policy
-from fakemail.model.policy_schema import read as read_policy
-from fakemail.model.toml_dkim import DKIM_KEYS, read_dkim
-from fakemail.model.toml_lines import Lines, Path
-from fakemail.model.toml_security import MTA_STS_KEYS, SIGNED, ZONE_KEYS, read_mta_sts
-from fakemail.model.toml_words import header, in_words, place, syntax_error
-from fakemail.model.transport_security import MtaSts, Signed, check_signed
-from fakemail.types.address import Address, address, is_domain_name
+from fakemail.model.toml_lines import Lines
+from fakemail.model.transport_security import MtaSts, check_signed
+from fakemail.types.address import Address, address, is_domain_name, quote_local
 from fakemail.types.domains import a_labels
 
-TABLE: Final = OptionKind("a table", lambda value: isinstance(value, dict))
-TABLES: Final = OptionKind(
-    "an array of tables",
-    lambda value: isinstance(value, list) and all(isinstance(each, dict) for each in value),
+# Addresses and names of hosts, which are short inside the table of a domain -----------------------------------
+
+
+def _address(text: str, at: Place) -> Address:
+    if at.domain and ("@" not in text or text.endswith('"')):
+        text = f"{text}@{at.domain}"
+    try:
+        return address(text)
+    except DeclarationError as error:
+        raise InvalidSentence(str(error)) from None
+
+
+def _addresses(value: Any, at: Place) -> tuple[Address, ...]:
+    found = []
+    for text in read_texts(value):
+        try:
+            found.append(_address(text, at))
+        except InvalidSentence as wrong:
+            at.note(str(wrong))
+    return tuple(found)
+
+
+def _write_address(address: Address, domain: str) -> str:
+    return quote_local(address.local) if address.domain == domain else str(address)
+
+
+def _write_addresses(addresses: Iterable[Address], domain: str) -> list[str]:
+    return [_write_address(each, domain) for each in addresses]
+
+
+def _some_addresses(value: Any, at: Place) -> tuple[Address, ...]:
+    require(value != [], "names no address.")
+    return _addresses(value, at)
+
+
+def _host_name(host: str, domain: str) -> str:
+    """A host's name, without the domain where one label is left."""
+    label, dot, rest = host.partition(".")
+    return label if dot and rest == domain else host
+
+
+ADDRESS: Final = ValueKind("a string", lambda value, at: _address(TEXT.read(value, at), at), _write_address)
+ADDRESSES: Final = ValueKind("a list of strings", _addresses, _write_addresses)
+HOST_NAME: Final = ValueKind("a string", TEXT.read, _host_name)
+HOST_NAMES: Final = ValueKind(
+    "a list of strings", TEXTS.read, lambda hosts, domain: [_host_name(host, domain) for host in hosts]
 )
-TABLE_OR_TABLES: Final = OptionKind(
-    "a table, or an array of them", lambda value: TABLE.fits(value) or (TABLES.fits(value) and bool(value))
+_KINDS: Final[Mapping[Any, Any]] = {**KINDS, Address: ADDRESS, tuple[Address, ...]: ADDRESSES}
+
+
+# Domains ----------------------------------------------------------------------------------------------------
+
+
+def _read_accounts(value: Any, at: Place) -> tuple[AccountEntry, ...]:
+    entries = []
+    for each in _addresses(value, at):
+        if each.domain == at.domain:
+            entries.append(AccountEntry(each, where=at.here))
+        else:
+            at.note(f"{str(each)!r} is not of this domain; give it an [[accounts]].")
+    return tuple(entries)
+
+
+def _read_aliases(value: Any, at: Place) -> tuple[tuple[Address, tuple[Address, ...]], ...]:
+    require(isinstance(value, Mapping))
+    # The keys are names of the user's own, and each takes addresses.
+    inner = at.inside()
+    found = []
+    for key, given in value.items():
+        here = inner.at(key)
+        try:
+            targets = _addresses(given, here)
+            alias = _address(key, here)
+        except InvalidSentence as wrong:
+            here.note(str(wrong))
+        except InvalidValue:
+            here.note(f"{key!r} must be a list of strings, not {at.shown(given)}.")
+        else:
+            if alias.domain == at.domain:
+                found.append((alias, targets))
+            else:
+                here.note(f"{key!r} is not of this domain.")
+    return tuple(found)
+
+
+def _write_aliases(aliases: Any, domain: str) -> dict[str, list[str]]:
+    return {quote_local(alias.local): _write_addresses(targets, domain) for alias, targets in aliases}
+
+
+def _read_signed(value: Any) -> bool | str:
+    require(isinstance(value, bool | str))
+    try:
+        check_signed(value)
+    except DeclarationError as error:
+        raise InvalidSentence(str(error)) from None
+    signed: bool | str = value
+    return signed
+
+
+def _read_dkim(value: Any, at: Place) -> tuple[Dkim, ...]:
+    keys: dict[str, Dkim] = {}
+    for key in _DKIM_TABLES.read(value, at):
+        if keys.setdefault(key.selector, key) is not key:
+            at.note(f"dkim: two keys have the selector {key.selector!r}.")
+    return tuple(keys.values())
+
+
+def _finish_domain(found: dict[str, Any], data: Mapping[str, Any], at: Place) -> tuple[Any, ...]:
+    """The domain, and the accounts that its table names."""
+    accounts = found.pop("accounts", ())
+    if "greylist" in found:
+        greylist = found.pop("greylist")
+        if "greylist" in data.get("policy", {}):
+            at.at("greylist").note("'greylist' stands in the table 'policy' as well; leave one of them out.")
+        else:
+            found["policy"] = replace(found.get("policy", Policy()), greylist=greylist)
+    return DomainEntry(**found), accounts
+
+
+SIGNED: Final = plain("true, false or the name of a flaw", _read_signed)
+DKIM: Final = Table(Dkim, KINDS, always=["selector"])
+_DKIM_TABLES: Final = tables(DKIM, or_one=True)
+MTA_STS: Final = Table(MtaSts, KINDS, always=["mode"])
+DOMAIN: Final = Table(
+    DomainEntry,
+    {
+        **_KINDS,
+        "name": None,
+        "mx": HOST_NAMES,
+        "submission": HOST_NAME,
+        "behind": HOST_NAMES,
+        "aliases": ValueKind("a table", _read_aliases, _write_aliases),
+        "dkim": ValueKind(_DKIM_TABLES.says, _read_dkim, _DKIM_TABLES.write),
+        "dnssec": SIGNED,
+        Routing: one_of("routing", {way.value: way for way in Routing}, lambda way: way.value),
+        Policy: DOMAIN_POLICY,
+        MtaSts: MTA_STS,
+    },
+    extra={
+        "accounts": ValueKind("a list of strings", _read_accounts),
+        "greylist": ValueKind(NUMBER.says, lambda value, at: SPAN.read(NUMBER.read(value, at), at)),
+    },
+    finish=_finish_domain,
 )
 
-HYGIENE: Final = OptionKind(
-    "true, false or 'retries'", lambda value: isinstance(value, bool) or value == "retries"
+
+# Hosts, accounts, lists, zones, records -------------------------------------------------------------------------
+
+
+def _read_services(value: Any, at: Place) -> tuple[Any, ...]:
+    found = []
+    for word in read_texts(value):
+        try:
+            found.append(read_word("service", SERVICES, word))
+        except InvalidSentence as wrong:
+            at.note(str(wrong))
+    return tuple(found)
+
+
+def _read_routes(value: Any, at: Place) -> tuple[tuple[str, str], ...]:
+    require(isinstance(value, Mapping))
+    for key, onward in value.items():
+        if not isinstance(onward, str):
+            at.inside().at(key).note(f"{key!r} must be a string, not {at.shown(onward)}.")
+    return tuple((key, onward) for key, onward in value.items() if isinstance(onward, str))
+
+
+def _finish_record(found: dict[str, Any], data: Mapping[str, Any], at: Place) -> RecordEntry:
+    if "value" in data and "values" in data:
+        at.at("values").note("'value' and 'values' are both there; one list will do.")
+    if "value" in found:
+        found["values"] = (found.pop("value"),)
+    return RecordEntry(**found)
+
+
+def _needed_of_record(data: Mapping[str, Any]) -> tuple[str, ...]:
+    # Nothing in place of what is there is something to say, nothing beside it is not.
+    is_full = data.get("value") or data.get("values") or data.get("replace")
+    return ("name", "type") if is_full else ("name", "type", "value")
+
+
+HOST: Final = Table(
+    HostEntry,
+    {
+        **KINDS,
+        "name": None,
+        "services": ValueKind(
+            "a list of strings", _read_services, lambda all, _: [each.name for each in all]
+        ),
+        "routes": ValueKind("a table", _read_routes, lambda routes, _: dict(routes)),
+        Policy: HOST_POLICY,
+    },
+    flat={"personality": HOST_OPTIONS},
+)
+ACCOUNT: Final = Table(
+    AccountEntry,
+    {
+        **_KINDS,
+        AutoReply: Table(AutoReply, KINDS),
+        ForwardTo: Table(
+            ForwardTo, {**_KINDS, "to": ValueKind(ADDRESSES.says, _some_addresses, _write_addresses)}
+        ),
+    },
+)
+LIST: Final = Table(ListEntry, {}, flat={"mailing_list": Table(MailingListSpec, {**_KINDS, "address": None})})
+ZONE: Final = Table(ZoneEntry, {**KINDS, "name": None, "dnssec": SIGNED}, always=["dnssec"])
+RECORD: Final = Table(
+    RecordEntry, KINDS, extra={"value": TEXT}, finish=_finish_record, required=_needed_of_record
 )
 
-TOP_KEYS: Final[Mapping[str, OptionKind]] = {
-    "seed": WHOLE,
-    "grease": HYGIENE,
-    "domains": TABLE,
-    "hosts": TABLE,
-    "accounts": TABLES,
-    "lists": TABLE,
-    "zones": TABLE,
-    "records": TABLES,
-    "faults": TABLES,
-    "zone": TEXT,
-}
-DOMAIN_KEYS: Final[Mapping[str, OptionKind]] = {
-    "accounts": TEXTS,
-    "aliases": TABLE,
-    "catch_all": TEXT,
-    "mx": TEXTS,
-    "routing": TEXT,
-    "submission": TEXT,
-    "detail_separator": TEXT,
-    "ignore_dots": FLAG,
-    "behind": TEXTS,
-    "greylist": NUMBER,
-    "policy": TABLE,
-    "spf": TEXT,
-    "dmarc": TEXT,
-    "dkim": TABLE_OR_TABLES,
-    "dnssec": SIGNED,
-    "mta_sts": TABLE,
-    "add_auth_flaw": TEXTS,
-    "zone": TEXT,
-}
-HOST_KEYS: Final[Mapping[str, OptionKind]] = {
-    "ipv4": TEXT,
-    "ipv6": TEXT,
-    "services": TEXTS,
-    "relay_for": TEXTS,
-    "smarthost": FLAG,
-    "routes": TABLE,
-    "relay_from": TEXTS,
-    "policy": TABLE,
-}
-ACCOUNT_KEYS: Final[Mapping[str, OptionKind]] = {
-    "address": TEXT,
-    "password": TEXT,
-    "may_send_as": TEXTS,
-    "tokens": TEXTS,
-    "disabled": FLAG,
-    "quota": WHOLE,
-    "quota_messages": WHOLE,
-    "sent_copy": FLAG,
-    "auto_reply": TABLE,
-    "forward": TABLE,
-    "moved_to": TEXT,
-}
-AUTO_REPLY_KEYS: Final[Mapping[str, OptionKind]] = {"text": TEXT, "subject": TEXT, "days": WHOLE}
-FORWARD_KEYS: Final[Mapping[str, OptionKind]] = {"to": TEXTS, "keep_copy": FLAG, "srs": FLAG, "arc": FLAG}
-LIST_KEYS: Final[Mapping[str, OptionKind]] = {
-    "members": TEXTS,
-    "name": TEXT,
-    "prefix": TEXT,
-    "footer": TEXT,
-    "verp": FLAG,
-    "arc": FLAG,
-}
-RECORD_KEYS: Final[Mapping[str, OptionKind]] = {
-    "name": TEXT,
-    "type": TEXT,
-    "value": TEXT,
-    "values": TEXTS,
-    "ttl": WHOLE,
-    "replace": FLAG,
-}
+
+# The whole ------------------------------------------------------------------------------------------------------
 
 
-@cache
-def host_keys() -> Mapping[str, OptionKind]:
-    """What may stand in the table of a host: what it is, and its traits."""
-    return {**HOST_KEYS, **personality_keys()}
+def _domain_name(text: str, at: Place) -> Mapping[str, Any] | None:
+    name = a_labels(text)
+    if is_domain_name(name):
+        return {"name": name}
+    at.inside().note(f"{name!r} is not a domain name.")
+    return None
 
 
-# Reading ---------------------------------------------------------------------------------------------
+def _list_address(text: str, at: Place) -> Mapping[str, Any] | None:
+    try:
+        return {"address": _address(text, at)}
+    except InvalidSentence as wrong:
+        at.note(str(wrong))
+        return None
+
+
+def _read_faults(value: Any, at: Place) -> tuple[FaultEntry, ...]:
+    require(isinstance(value, list) and all(isinstance(each, Mapping) for each in value))
+    inner = at.inside()
+    return tuple(FaultEntry(dict(each), inner.at(n).inside().here) for n, each in enumerate(value))
+
+
+def _read_grease(value: Any) -> bool | str:
+    require(isinstance(value, bool) or value == "retries")
+    grease: bool | str = value
+    return grease
+
+
+def _finish(found: dict[str, Any], data: Mapping[str, Any], at: Place) -> Description:
+    """The description; accounts that a domain names go before those with a table of their own."""
+    domains = found.get("domains", ())
+    found["domains"] = tuple(domain for domain, _ in domains)
+    found["accounts"] = (*(each for _, named in domains for each in named), *found.get("accounts", ()))
+    return Description(**found)
+
+
+WORLD: Final = Table(
+    Description,
+    {
+        "seed": KINDS[int],
+        "grease": plain("true, false or 'retries'", _read_grease),
+        "zone": TEXT,
+        "domains": named_tables(DOMAIN, _domain_name, lambda domain: domain.name),
+        "hosts": named_tables(HOST, lambda name, _: {"name": a_labels(name)}, lambda host: host.name),
+        "accounts": tables(ACCOUNT),
+        "lists": named_tables(LIST, _list_address, lambda entry: str(entry.mailing_list.address)),
+        "zones": named_tables(ZONE, lambda name, _: {"name": a_labels(name)}, lambda zone: zone.name),
+        "records": tables(RECORD),
+        "faults": ValueKind("an array of tables", _read_faults, lambda all, _: [each.table for each in all]),
+        "source": None,
+    },
+    finish=_finish,
+)
 
 
 def read_toml(
     text: str, *, source: str = "", unknown_words: Callable[[str, Any], list[str]] = lambda _, __: []
 ) -> Description:
-    """Read a description. ``source`` is the name of the file, for messages. ``unknown_words`` is given each trait of
-    each host, and tells what is wrong with words that only the protocols know.
+    """Read a description. ``source`` is the name of the file, for messages. ``unknown_words`` is given options of
+    hosts, and tells what is wrong with words that only the protocols know.
 
     Raises one :class:`~fakemail.errors.DeclarationError` that tells everything that is wrong with it,
     line by line. Whether the parts fit together is seen when the description is declared.
@@ -158,330 +338,132 @@ def read_toml(
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DeclarationError(syntax_error(str(error), text, source)) from None
-    reader = _TomlReader(text, source, unknown_words)
-    found = reader.description(data)
-    reader.problems.raise_all()
-    return found
+        raise DeclarationError(_syntax_error(str(error), text, source)) from None
+    lines = Lines(text)
+
+    def where(table: Path, key: str | int | None) -> str:
+        line = _line(source, lines.of(table if key is None else (*table, key)))
+        return f"{line}: {_header(table)}" if table else line
+
+    problems = Problems(source)
+    found = WORLD.read(data, Place(problems, where, _in_words, check=unknown_words))
+    problems.raise_all()
+    return replace(found or Description(), source=source)
 
 
-class _TomlReader:
-    """Reads parsed TOML, and takes note of all that is wrong."""
+def to_toml(description: Description) -> str:
+    """The text of a description, passwords and tokens included. Read again, it gives an equal one.
 
-    def __init__(self, text: str, source: str, unknown_words: Callable[[str, Any], list[str]]) -> None:
-        self._unknown_words = unknown_words
-        self.problems = Problems(source)
-        self._source = source
-        self._lines = Lines(text)
+    What is the default is left out.
+    """
+    top: list[tuple[str, Any]] = []
+    blocks = []
+    for key, value in WORLD.write(description).items():
+        if isinstance(value, dict):
+            blocks += [_block(f"[{key}.{write_key(name)}]", each.items()) for name, each in value.items()]
+        elif isinstance(value, list):
+            blocks += [_block(f"[[{key}]]", each.items()) for each in value]
+        else:
+            top.append((key, value))
+    return "\n".join(filter(None, [_block("", top), *blocks]))
 
-    # Places
 
-    def where(self, table: Path, *keys: str | int) -> str:
-        """Where something is, for a person: the line of the key and the name of the table."""
-        line = place(self._source, self._lines.of((*table, *keys)))
-        return f"{line}: {header(table)}" if table else line
+# The text -------------------------------------------------------------------------------------------------------
 
-    def note(self, table: Path, key: str | None, text: str) -> None:
-        """Take note of a mistake."""
-        where = self.where(table) if key is None else self.where(table, key)
-        self.problems.lines.append(f"{where}: {text}")
+_SYNTAX: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+_INLINE: Final = frozenset({"dkim", "do", "mta_sts"})
+"""The tables that are written on one line."""
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_TO_ESCAPE: Final = re.compile(r'[\x00-\x1f"\\\x7f]')
 
-    # Tables
 
-    def table(self, data: Mapping[str, Any], path: Path, keys: Mapping[str, OptionKind]) -> dict[str, Any]:
-        """The values of a table that are what they should be; lone strings are made lists."""
-        found: dict[str, Any] = {}
-        for key, value in data.items():
-            kind = keys.get(key)
-            if kind is None:
-                self.note(path, key, f"there is no key {key!r}; {nearest(key, keys)}")
-            elif not kind.fits(value):
-                self.note(path, key, f"{key!r} must be {kind.says}, not {in_words(value)}.")
-            else:
-                found[key] = [value] if kind is TEXTS and isinstance(value, str) else value
-        return found
+def _syntax_error(message: str, text: str, source: str) -> str:
+    """What is wrong with a text that is no TOML, in the words of :mod:`tomllib`, and where."""
+    match = _SYNTAX.fullmatch(message)
+    if match is None:
+        return f"{source or 'the configuration'}: not TOML: {message}"
+    what = match[1][:1].lower() + match[1][1:]
+    line = int(match[2]) if match[2] else text.count("\n") + (not text.endswith("\n"))
+    column = f" (column {match[3]})" if match[3] else " at the end of the text"
+    return f"{_line(source, line)}: not TOML: {what}{column}"
 
-    def needs(self, data: Mapping[str, Any], path: Path, *keys: str) -> bool:
-        """Whether keys are there that have to be."""
-        missing = [repr(key) for key in keys if key not in data]
-        if missing:
-            words = f"key {missing[0]} is" if len(missing) == 1 else f"keys {' and '.join(missing)} are"
-            self.note(path, None, f"the {words} missing.")
-        return not missing
 
-    def tables(self, data: Mapping[str, Any], key: str) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
-        """The named tables in a table, such as those of ``[domains."example.org"]``."""
-        for name, value in data.get(key, {}).items():
-            if isinstance(value, dict):
-                yield name, (key, name), value
-            else:
-                self.note((key,), name, f"{name!r} must be a table, not {in_words(value)}.")
+def _line(source: str, line: int) -> str:
+    return f"{source}:{line}" if source else f"line {line}"
 
-    # The parts
 
-    def description(self, data: Mapping[str, Any]) -> Description:
-        top = self.table(data, (), TOP_KEYS)
-        accounts: list[AccountEntry] = []
-        domains = [self.domain(*each, accounts) for each in self.tables(top, "domains")]
-        hosts = [self.host(*each) for each in self.tables(top, "hosts")]
-        accounts += filter(
-            None, (self.account(("accounts", n), each) for n, each in enumerate(top.get("accounts", [])))
-        )
-        lists = [self.mailing_list(*each) for each in self.tables(top, "lists")]
-        zones = [self.zone(*each) for each in self.tables(top, "zones")]
-        records = [self.record(("records", n), each) for n, each in enumerate(top.get("records", []))]
-        return Description(
-            tuple(filter(None, domains)),
-            tuple(hosts),
-            tuple(accounts),
-            tuple(filter(None, records)),
-            top.get("zone", ""),
-            top.get("seed"),
-            tuple(filter(None, lists)),
-            tuple(zones),
-            tuple(
-                FaultEntry(dict(each), self.where(("faults", n)))
-                for n, each in enumerate(top.get("faults", []))
-            ),
-            self._source,
-            top.get("grease"),
-        )
+def _header(path: Path) -> str:
+    """The name of a table as it stands in the text."""
+    names = ".".join(write_key(each) for each in path if isinstance(each, str))
+    if len(path) > 1 and isinstance(path[1], int):
+        return f"[[{names}]] number {path[1] + 1}"
+    return f"[{names}]"
 
-    def domain(
-        self, name: str, path: Path, data: Mapping[str, Any], accounts: list[AccountEntry]
-    ) -> DomainEntry | None:
-        found = self.table(data, path, DOMAIN_KEYS)
-        name = a_labels(name)
-        if not is_domain_name(name):
-            self.note(path, None, f"{name!r} is not a domain name.")
-            return None
-        for number, text in enumerate(found.get("accounts", ())):
-            who = self.address(text, path, "accounts", domain=name)
-            if who is not None and who.domain != name:
-                self.note(path, "accounts", f"{text!r} is not of this domain; give it an [[accounts]].")
-            elif who is not None:
-                accounts.append(AccountEntry(who, where=self.where(path, "accounts", number)))
-        aliases = []
-        for key, value in found.get("aliases", {}).items():
-            alias = self.address(key, (*path, "aliases"), key, domain=name)
-            targets = self.table({key: value}, (*path, "aliases"), {key: TEXTS}).get(key, [])
-            each = [self.address(target, (*path, "aliases"), key, domain=name) for target in targets]
-            if alias is not None and alias.domain != name:
-                self.note((*path, "aliases"), key, f"{key!r} is not of this domain.")
-            elif alias is not None:
-                aliases.append((alias, tuple(filter(None, each))))
-        catch_all = found.get("catch_all")
-        return DomainEntry(
-            name,
-            self.routing(found, path),
-            tuple(found.get("mx", ())),
-            found.get("submission"),
-            found.get("detail_separator", "+"),
-            tuple(aliases),
-            None if catch_all is None else self.address(catch_all, path, "catch_all", domain=name),
-            found.get("spf"),
-            found.get("dmarc"),
-            found.get("zone", ""),
-            found.get("ignore_dots", False),
-            tuple(found.get("behind", ())),
-            self.policy(found, path),
-            self.where(path),
-            dkim=self.dkim(found, path),
-            mta_sts=self.mta_sts(found, path),
-            dnssec=self.signed(found, path),
-            broken=tuple(found.get("add_auth_flaw", ())),
-        )
 
-    def dkim(self, found: Mapping[str, Any], path: Path) -> tuple[Dkim, ...]:
-        if "dkim" not in found:
-            return (Dkim(),)
-        several = found["dkim"] if isinstance(found["dkim"], list) else [found["dkim"]]
-        keys: dict[str, Dkim] = {}
-        for each in several:
-            table = self.table(each, (*path, "dkim"), DKIM_KEYS)
-            with self.problems.at(self.where(path, "dkim")):
-                key = read_dkim(table)
-                if keys.setdefault(key.selector, key) is not key:
-                    raise DeclarationError(f"dkim: two keys have the selector {key.selector!r}.")
-        return tuple(keys.values())
+def _in_words(value: object) -> str:
+    """What a value is, for a person."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the string {value!r}"
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            odd = next((each for each in value if not isinstance(each, str)), None)
+            return "a list" if odd is None else f"a list with {_in_words(odd)} in it"
+        case dict():
+            return "a table"
+        case _:
+            return f"the date or time {value}"
 
-    def mta_sts(self, found: Mapping[str, Any], path: Path) -> MtaSts | None:
-        if "mta_sts" not in found:
-            return None
-        table = self.table(found["mta_sts"], (*path, "mta_sts"), MTA_STS_KEYS)
-        policies: list[MtaSts] = []
-        with self.problems.at(self.where(path, "mta_sts")):
-            policies.append(read_mta_sts(table))
-        return policies[0] if policies else None
 
-    def signed(self, found: Mapping[str, Any], path: Path) -> Signed:
-        signed: Signed = found.get("dnssec", False)
-        with self.problems.at(self.where(path, "dnssec")):
-            check_signed(signed)
-        return signed
+def _block(header: str, pairs: Iterable[tuple[str, Any]]) -> str:
+    lines = [*([header] if header else []), *(line for pair in pairs for line in _lines(*pair))]
+    return "".join(f"{line}\n" for line in lines)
 
-    def zone(self, name: str, path: Path, data: Mapping[str, Any]) -> ZoneEntry:
-        found = self.table(data, path, ZONE_KEYS)
-        return ZoneEntry(
-            a_labels(name),
-            self.signed(found, path),
-            self.where(path),
-            frozenset(found.get("allow_transfer", ())),
-        )
 
-    def policy(self, found: Mapping[str, Any], path: Path) -> Policy:
-        """The table ``policy``, in which the key ``greylist`` of the domain itself stands as well."""
-        table = dict(found.get("policy", {}))
-        if "greylist" in found and "greylist" in table:
-            self.note(
-                path, "greylist", "'greylist' stands in the table 'policy' as well; leave one of them out."
-            )
-        table = {**{key: found[key] for key in ("greylist",) if key in found}, **table}
-        policy, mistakes = read_policy(table)
-        for key, text in mistakes.items():
-            is_own = key == "greylist" and key in found
-            self.note(path if is_own else (*path, "policy"), key, text)
-        return policy
+def _lines(key: str, value: Any) -> Iterator[str]:
+    """A value, or each value of a table, under its dotted key."""
+    if isinstance(value, Mapping) and value and key not in _INLINE:
+        for name, each in value.items():
+            yield from _lines(f"{key}.{write_key(name)}", each)
+    else:
+        yield f"{key} = {_value(value)}"
 
-    def routing(self, found: Mapping[str, Any], path: Path) -> Routing:
-        value = found.get("routing", Routing.MX.value)
-        ways = [way.value for way in Routing]
-        if value in ways:
-            return Routing(value)
-        self.note(path, "routing", f"there is no routing {value!r}; {nearest(value, ways)}")
-        return Routing.MX
 
-    def host(self, name: str, path: Path, data: Mapping[str, Any]) -> HostEntry:
-        found = self.table(data, path, host_keys())
-        for service in found.get("services", ()):
-            if service not in SERVICES:
-                self.note(path, "services", f"there is no service {service!r}; {nearest(service, SERVICES)}")
-        traits: dict[str, Any] = {}
-        for key in [key for key in found if key in personality_keys()]:
-            trait, wrong = read_traits({key: found[key]})
-            wrong += self._unknown_words(key, trait[key])
-            for text in wrong:
-                self.note(path, key, text)
-            if not wrong:
-                traits |= trait
-        routes = found.get("routes", {})
-        inner = (*path, "routes")
-        return HostEntry(
-            a_labels(name),
-            tuple(SERVICES[each] for each in found.get("services", ()) if each in SERVICES),
-            found.get("ipv4"),
-            found.get("ipv6"),
-            frozenset(found.get("relay_for", ())),
-            found.get("smarthost", False),
-            HostOptions(**traits),
-            tuple(self.table(routes, inner, dict.fromkeys(routes, TEXT)).items()),
-            frozenset(found.get("relay_from", ())),
-            self.where(path),
-            self.host_policy(found, path),
-        )
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return _long_text(value) if "\n" in value else _text(value)
+        case dict():
+            pairs = ", ".join(f"{write_key(key)} = {_value(each)}" for key, each in value.items())
+            return f"{{ {pairs} }}"
+        case datetime():
+            return value.isoformat()
+        case list() | tuple():
+            return f"[{', '.join(_value(each) for each in value)}]"
+        case _:
+            return repr(value)
 
-    def host_policy(self, found: Mapping[str, Any], path: Path) -> Policy | None:
-        if "policy" not in found:
-            return None
-        policy, mistakes = read_policy(found["policy"], usual=SUBMISSION_POLICY)
-        for key, text in mistakes.items():
-            self.note((*path, "policy"), key, text)
-        return policy
 
-    def account(self, path: Path, data: Mapping[str, Any]) -> AccountEntry | None:
-        found = self.table(data, path, ACCOUNT_KEYS)
-        if not self.needs(data, path, "address") or "address" not in found:
-            return None
-        who = self.address(found["address"], path, "address")
-        if who is None:
-            return None
-        return AccountEntry(
-            who,
-            found.get("password"),
-            frozenset(found.get("may_send_as", ())),
-            frozenset(found.get("tokens", ())),
-            found.get("disabled", False),
-            found.get("quota"),
-            found.get("quota_messages"),
-            found.get("sent_copy", False),
-            self.auto_reply(found, path),
-            self.forward(found, path),
-            self.address(found["moved_to"], path, "moved_to") if "moved_to" in found else None,
-            self.where(path),
-        )
+def write_key(key: str) -> str:
+    """A key as TOML spells it: bare where that is allowed."""
+    return key if _BARE.fullmatch(key) else _text(key)
 
-    def auto_reply(self, found: Mapping[str, Any], path: Path) -> AutoReply | None:
-        if "auto_reply" not in found:
-            return None
-        inner = (*path, "auto_reply")
-        reply = self.table(found["auto_reply"], inner, AUTO_REPLY_KEYS)
-        if "text" not in reply:
-            if "text" not in found["auto_reply"]:
-                self.note(path, "auto_reply", "'auto_reply' needs a 'text'.")
-            return None
-        return AutoReply(reply["text"], reply.get("subject"), reply.get("days", 7))
 
-    def forward(self, found: Mapping[str, Any], path: Path) -> ForwardTo | None:
-        if "forward" not in found:
-            return None
-        inner = (*path, "forward")
-        forward = self.table(found["forward"], inner, FORWARD_KEYS)
-        targets = [self.address(text, inner, "to") for text in forward.get("to", ())]
-        if not forward.get("to"):
-            if "to" not in found["forward"] or found["forward"]["to"] == []:
-                self.note(path, "forward", "'forward' needs addresses in 'to'.")
-            return None
-        return ForwardTo(
-            tuple(filter(None, targets)),
-            forward.get("keep_copy", True),
-            forward.get("srs", False),
-            forward.get("arc", False),
-        )
+def _text(text: str) -> str:
+    return '"' + _TO_ESCAPE.sub(_escaped, text) + '"'
 
-    def mailing_list(self, name: str, path: Path, data: Mapping[str, Any]) -> ListEntry | None:
-        found = self.table(data, path, LIST_KEYS)
-        who = self.address(name, path, name)
-        members = [self.address(text, path, "members") for text in found.get("members", ())]
-        if who is None:
-            return None
-        return ListEntry(
-            MailingListSpec(
-                who,
-                tuple(filter(None, members)),
-                found.get("name", ""),
-                found.get("prefix"),
-                found.get("footer"),
-                found.get("verp", False),
-                found.get("arc", False),
-            ),
-            self.where(path),
-        )
 
-    def record(self, path: Path, data: Mapping[str, Any]) -> RecordEntry | None:
-        found = self.table(data, path, RECORD_KEYS)
-        if "value" in data and "values" in data:
-            self.note(path, "values", "'value' and 'values' are both there; one list will do.")
-        # Nothing in place of what is there is something to say, nothing beside it is not.
-        has_values = bool(data.get("values") or data.get("replace"))
-        needed = ("name", "type") if has_values else ("name", "type", "value")
-        if not self.needs(data, path, *needed) or not {"name", "type"} <= found.keys():
-            return None
-        values = [found["value"]] if "value" in found else found.get("values", [])
-        return RecordEntry(
-            found["name"],
-            found["type"],
-            tuple(values),
-            found.get("ttl", DEFAULT_RECORD_TTL),
-            found.get("replace", False),
-            self.where(path),
-        )
+def _long_text(text: str) -> str:
+    # A line feed after the opening quotes is not part of the text (TOML 1.0, "String").
+    lines = (_text(line)[1:-1].replace("\\u0009", "\t") for line in text.split("\n"))
+    return '"""\n' + "\n".join(lines) + '"""'
 
-    def address(self, text: str, table: Path, key: str, *, domain: str = "") -> Address | None:
-        """An address; inside a domain its local part is enough."""
-        if domain and ("@" not in text or text.endswith('"')):
-            text = f"{text}@{domain}"
-        try:
-            return address(text)
-        except DeclarationError as error:
-            self.note(table, key, str(error))
-            return None
+
+def _escaped(match: re.Match[str]) -> str:
+    char = match[0]
+    return f"\\{char}" if char in '"\\' else f"\\u{ord(char):04x}"

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Final, TypeAlias
+from typing import Final
 
-Path: TypeAlias = tuple[str | int, ...]
-"""Keys, and the places of tables in arrays of tables, from the outside in."""
+from fakemail.model.schema import Path
 
 # What can hide a bracket or a line end: strings and comments (TOML 1.0, "String", "Comment").
 _TOKEN: Final = re.compile(

@@ -18,7 +18,6 @@ from fakemail.model.description import (
     DomainEntry,
     HostEntry,
     ListEntry,
-    Problems,
     RecordEntry,
     ZoneEntry,
     declare,
@@ -29,8 +28,8 @@ from fakemail.model.domain import Routing
 from fakemail.model.host import BOUNCE_STYLES, SERVICES, HostOptions
 from fakemail.model.mailing_list import MailingListSpec
 from fakemail.model.policy import Policy
-from fakemail.model.toml import read_toml
-from fakemail.model.toml_writer import to_toml
+from fakemail.model.schema import Problems
+from fakemail.model.toml import read_toml, to_toml
 from fakemail.model.transport_security import DNSSEC_FLAWS, LONGEST_AGE, STS_FLAWS, STS_MODES, MtaSts
 from fakemail.model.world import WorldSpec
 from fakemail.types.address import Address, quote_local

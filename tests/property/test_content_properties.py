@@ -19,7 +19,7 @@ from fakemail.model.content_rules import (
     STEPS,
     ContentRules,
 )
-from fakemail.model.policy_schema import OUTCOMES, read_policy, write
+from fakemail.model.policy_schema import DOMAIN_POLICY, OUTCOMES, read_policy
 from fakemail.policy.content.archives import ArchiveScan, CarriedFile
 from fakemail.policy.content.checks import CHECKS
 from fakemail.policy.content.content_view import ContentView
@@ -127,5 +127,5 @@ _PLAIN = st.fixed_dictionaries(
 @given(_PLAIN)
 def test_what_a_policy_says_of_content_is_written_as_it_is_read(keywords: dict[str, Any]) -> None:
     policy = read_policy("example.org", keywords)
-    assert read_policy("example.org", write(policy)) == policy
+    assert read_policy("example.org", DOMAIN_POLICY.write(policy)) == policy
     assert hash(policy) == hash(read_policy("example.org", keywords))

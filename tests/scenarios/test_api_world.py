@@ -253,7 +253,7 @@ def test_keywords_and_mechanisms_can_be_hidden(net):
 
 def test_an_unknown_trait_names_the_nearest(net):
     net.domain("example.org")
-    with pytest.raises(DeclarationError, match="no trait 'max_recipient'; did you mean 'max_recipients'"):
+    with pytest.raises(DeclarationError, match="no option 'max_recipient'; did you mean 'max_recipients'"):
         net.find_host("mx1.example.org").configure(max_recipient=5)
 
 

@@ -191,7 +191,7 @@ CONFIG = """
 [domains."shop.test"]
 accounts = ["hello"]
 dkim = [{ selector = "2027", algorithm = "ed25519", expires = 60 }, { selector = "old", sign = false }]
-add_auth_flaw = "spf_two_records"
+auth_flaws = "spf_two_records"
 """
 
 
@@ -207,7 +207,7 @@ def test_keys_and_flaws_in_a_configuration():
         written = net.to_toml()
     with MailNet(config=written) as again:
         assert again.to_toml() == written
-    assert 'add_auth_flaw = ["spf_two_records"]' in written
+    assert 'auth_flaws = ["spf_two_records"]' in written
     with pytest.raises(
         DeclarationError, match=r"line 2.*no way 'spf_broken'; did you mean 'spf_excludes_sender'"
     ):

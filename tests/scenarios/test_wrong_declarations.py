@@ -213,7 +213,7 @@ def test_what_is_no_duration_and_no_text(mailnet, call, error):
         call(mailnet)
 
 
-def test_all_mistakes_in_the_traits_of_a_host_are_told_at_once(mailnet):
+def test_all_mistakes_in_the_options_of_a_host_are_told_at_once(mailnet):
     host = mailnet.host("mx1.example.org")
     before = host.personality
     with pytest.raises(DeclarationError) as caught:
@@ -221,8 +221,8 @@ def test_all_mistakes_in_the_traits_of_a_host_are_told_at_once(mailnet):
             max_recipient=3, hide={"DNS", "STARTTSL", "DSN"}, bounces="qmale", require_tls="yes", imap="gmail"
         )
     assert str(caught.value).splitlines() == [
-        "6 mistakes in the traits of host 'mx1.example.org':",
-        "  there is no trait 'max_recipient'; did you mean 'max_recipients'?",
+        "6 mistakes in the options of host 'mx1.example.org':",
+        "  there is no option 'max_recipient'; did you mean 'max_recipients'?",
         "  bounces: there is no 'qmale'; did you mean 'qmail' or 'gmail'?",
         "  'require_tls' must be true or false, not 'yes'.",
         "  there is no 'DNS' to hide; did you mean 'DSN'?",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from fakemail.model.description import Problems, declare, describe
+from fakemail.model.description import declare, describe
+from fakemail.model.schema import Problems
 from fakemail.model.toml import read_toml
 from fakemail.model.world import WorldSpec
 from fakemail.types.address import Address
