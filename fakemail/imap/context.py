@@ -22,7 +22,7 @@ from fakemail.imap.syntax.scanner import Dialect
 from fakemail.imap.syntax.sets import NumberSet, SequenceSet
 from fakemail.sasl.exchange import CredentialStore
 from fakemail.store.account import AccountStore
-from fakemail.store.changes import Change
+from fakemail.store.mailbox import Change
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason

@@ -15,12 +15,13 @@ from fakemail.imap.mailbox_filters import FilterKind, MailboxFilter
 from fakemail.imap.syntax.fetch_items import FetchItem
 from fakemail.store import names
 from fakemail.store.account import AccountStore
-from fakemail.store.changes import (
+from fakemail.store.mailbox import (
     Arrived,
     Change,
     Expunged,
     FlagsChanged,
     Listener,
+    Mailbox,
     MailboxCreated,
     MailboxDeleted,
     MailboxRenamed,
@@ -28,7 +29,6 @@ from fakemail.store.changes import (
     SubscriptionChanged,
     UidValidityChanged,
 )
-from fakemail.store.mailbox import Mailbox
 
 MOST_WAITING: Final = 1000
 """Notifications that may wait; with more, the server gives up (RFC 5465 §5.8)."""

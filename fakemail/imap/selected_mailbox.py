@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.syntax.sets import NumberSet, SequenceSet
-from fakemail.store.changes import (
+from fakemail.store.mailbox import (
     Arrived,
     Change,
     Expunged,
     FlagsChanged,
+    Mailbox,
     MailboxDeleted,
     UidValidityChanged,
 )
-from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import StoredMessage
 
 Numbered = tuple[int, StoredMessage]

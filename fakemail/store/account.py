@@ -8,17 +8,6 @@ from itertools import count
 
 from fakemail.store import names
 from fakemail.store.all_mail import AllMail
-from fakemail.store.changes import (
-    Change,
-    Listener,
-    MailboxCreated,
-    MailboxDeleted,
-    MailboxRenamed,
-    MetadataChanged,
-    RightsChanged,
-    Subscription,
-    SubscriptionChanged,
-)
 from fakemail.store.content import Content, ContentPool
 from fakemail.store.errors import (
     HasChildren,
@@ -28,12 +17,24 @@ from fakemail.store.errors import (
     NotAllowed,
     SpecialUseRefused,
 )
-from fakemail.store.mailbox import INBOX, Mailbox
+from fakemail.store.listeners import Subscription
+from fakemail.store.mailbox import (
+    INBOX,
+    AccountContext,
+    Change,
+    Listener,
+    Mailbox,
+    MailboxCreated,
+    MailboxDeleted,
+    MailboxRenamed,
+    MetadataChanged,
+    RightsChanged,
+    SubscriptionChanged,
+)
 from fakemail.store.message import NO_FLAGS
 from fakemail.store.metadata import Metadata
 from fakemail.store.quota import QuotaRoot
 from fakemail.store.rights import OWNER_RIGHTS, in_order
-from fakemail.store.shared import AccountContext
 from fakemail.store.threads import ThreadNumbers
 
 SPECIAL_USES = frozenset(
@@ -189,7 +190,7 @@ class AccountStore:
         made = [self._make(up, NO_FLAGS) for up in above]
         made.append(self._make(name, uses))
         for box in made:
-            self._tell(MailboxCreated(box, box.name), box)
+            self._announce(MailboxCreated(box, box.name), box)
         return made[-1]
 
     def _missing_parents(self, name: str) -> list[str]:
@@ -203,7 +204,7 @@ class AccountStore:
         box, wanted = self.get(name), frozenset(uses)
         self._admit_uses(box.name, wanted)
         box.special_use = wanted
-        self._tell(MetadataChanged(box.name, ("/private/specialuse",)), box)
+        self._announce(MetadataChanged(box.name, ("/private/specialuse",)), box)
 
     def _admit_uses(self, name: str, uses: frozenset[str]) -> None:
         for use in sorted(uses):
@@ -244,7 +245,7 @@ class AccountStore:
         self._threaded.pop(box.mailbox_id, None)
         self.quota.add(-box.size, -len(box))
         self.quota.mailboxes -= 1
-        self._tell(MailboxDeleted(box, name), box)
+        self._announce(MailboxDeleted(box, name), box)
 
     def rename(self, old: str, new: str) -> None:
         """Rename a mailbox and its children (RFC 9051 §6.3.6). Subscriptions are names, and stay.
@@ -280,9 +281,9 @@ class AccountStore:
         made = [self._make(up, NO_FLAGS) for up in above]
         self._listing = None
         for box, name, target in zip(boxes, moving, targets, strict=True):
-            self._tell(MailboxRenamed(box, name, target), box)
+            self._announce(MailboxRenamed(box, name, target), box)
         for box in made:
-            self._tell(MailboxCreated(box, box.name), box)
+            self._announce(MailboxCreated(box, box.name), box)
 
     def _require_movable(self, box: Mailbox) -> None:
         if box is self._all_mail:
@@ -306,7 +307,7 @@ class AccountStore:
         if name not in self._subscribed:
             self._subscribed[name] = None
             self._listing = None
-            self._tell(SubscriptionChanged(name, True))
+            self._announce(SubscriptionChanged(name, True))
 
     def unsubscribe(self, name: str) -> None:
         """Take a name from the subscribed ones. Raises ``NoSuchSubscription``."""
@@ -315,7 +316,7 @@ class AccountStore:
             raise NoSuchSubscription(name)
         del self._subscribed[name]
         self._listing = None
-        self._tell(SubscriptionChanged(name, False))
+        self._announce(SubscriptionChanged(name, False))
 
     def annotate(self, name: str, entries: Mapping[str, bytes | None]) -> None:
         """Set or, with ``None``, remove annotations of a mailbox, or of the server for ``""`` (RFC 5464 §4.3).
@@ -325,7 +326,7 @@ class AccountStore:
         box = self.get(name) if name else None
         changed = (box.metadata if box is not None else self.metadata).update(entries)
         if changed:
-            self._tell(MetadataChanged(box.name if box is not None else "", changed), box)
+            self._announce(MetadataChanged(box.name if box is not None else "", changed), box)
 
     def acl(self, name: str) -> dict[str, str]:
         """Who has which rights, the owner first (GETACL, RFC 4314 §3.3). Raises ``NoSuchMailbox``."""
@@ -340,16 +341,16 @@ class AccountStore:
         if identifier == self.owner:
             raise NotAllowed(box.name, "the owner's rights cannot be changed.")
         box.rights.change(identifier, action, rights)
-        self._tell(RightsChanged(box, identifier), box)
+        self._announce(RightsChanged(box, identifier), box)
 
     # Listening, locking --------------------------------------------------------------------------
 
-    def listen(self, listener: Listener) -> Subscription:
+    def listen(self, listener: Listener) -> Subscription[Change]:
         """Call a function with every change of the account and its mailboxes, until it is cancelled."""
         return self._shared.announcer.everything.add(listener)
 
-    def _tell(self, change: Change, box: Mailbox | None = None) -> None:
-        self._shared.announcer.tell(change, box.listeners if box is not None else None)
+    def _announce(self, change: Change, box: Mailbox | None = None) -> None:
+        self._shared.announcer.announce(change, box.listeners if box is not None else None)
 
     def lock(self, owner: object) -> bool:
         """Take the maildrop for one POP3 session (RFC 1939 §4); ``False`` if another has it."""

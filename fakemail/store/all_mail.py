@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fakemail.store.changes import (
+from fakemail.store.mailbox import (
     Arrived,
     Change,
     Expunged,
     FlagsChanged,
+    Mailbox,
     MailboxDeleted,
     UidValidityChanged,
 )
-from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import DELETED, FlagAction, StoredMessage
 
 _APART: Final = frozenset({"\\Junk", "\\Trash"})

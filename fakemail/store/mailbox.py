@@ -1,4 +1,4 @@
-"""One mailbox: its messages in the order of their unique ids, and counters that are kept, not counted.
+"""One mailbox: its messages in the order of their unique ids, counters, and the changes that it announces.
 
 Names, parents and annotations are the account's business (:mod:`fakemail.store.account`).
 """
@@ -6,22 +6,15 @@ Names, parents and annotations are the account's business (:mod:`fakemail.store.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fakemail.store.changes import (
-    Arrived,
-    Expunged,
-    FlagsChanged,
-    Listener,
-    Listeners,
-    Subscription,
-    UidValidityChanged,
-)
-from fakemail.store.content import Content
+from fakemail.clock import RealClock, TimeSource
+from fakemail.store.content import Content, ContentPool
 from fakemail.store.errors import LimitReached, NoSuchMailbox
 from fakemail.store.history import ExpungeHistory
+from fakemail.store.listeners import Announcer, Listeners, Subscription
 from fakemail.store.message import (
     DELETED,
     NO_FLAGS,
@@ -34,11 +27,146 @@ from fakemail.store.message import (
 )
 from fakemail.store.metadata import Metadata
 from fakemail.store.ordered import OrderedMessages
+from fakemail.store.quota import QuotaRoot
 from fakemail.store.rights import AccessControlList
-from fakemail.store.shared import AccountContext
 
 INBOX = "INBOX"
 _FEW = 32  # so many messages are cut out one by one; with more, the list is made anew
+
+
+# Changes ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Messages were added at the end: delivered, appended, copied or moved here."""
+
+    mailbox: Mailbox
+    messages: tuple[StoredMessage, ...]
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsChanged:
+    """Flags of messages changed; the messages are as they are now, in the order of their uids."""
+
+    mailbox: Mailbox
+    messages: tuple[StoredMessage, ...]
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    """Messages are gone for good: expunged, moved away or replaced. The uids ascend."""
+
+    mailbox: Mailbox
+    uids: tuple[int, ...]
+    modseq: int
+    messages: tuple[StoredMessage, ...] = ()
+    """As they were, in the order of their uids: a session may have to answer for them once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class UidValidityChanged:
+    """Every message has got a new uid; what a client knew is worth nothing."""
+
+    mailbox: Mailbox
+    old: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxCreated:
+    """A mailbox was made."""
+
+    mailbox: Mailbox
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxDeleted:
+    """A mailbox is gone, with its messages."""
+
+    mailbox: Mailbox
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRenamed:
+    """A mailbox has another name; its ids, messages and annotations stayed."""
+
+    mailbox: Mailbox
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged:
+    """A name was subscribed or unsubscribed."""
+
+    name: str
+    subscribed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataChanged:
+    """Annotations changed; ``name`` is empty for those of the server (RFC 5464 §4.4)."""
+
+    name: str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RightsChanged:
+    """The access control list of a mailbox changed (RFC 4314)."""
+
+    mailbox: Mailbox
+    identifier: str
+
+
+Change = (
+    Arrived
+    | FlagsChanged
+    | Expunged
+    | UidValidityChanged
+    | MailboxCreated
+    | MailboxDeleted
+    | MailboxRenamed
+    | SubscriptionChanged
+    | MetadataChanged
+    | RightsChanged
+)
+Listener = Callable[[Change], None]
+
+
+# The mailbox --------------------------------------------------------------------------------------
+
+
+class AccountContext:
+    """The clock, the quota, the listeners and the contents' home of one account."""
+
+    __slots__ = ("announcer", "clock", "home", "keyword_limit", "quota")
+
+    def __init__(
+        self,
+        *,
+        clock: TimeSource | None = None,
+        quota: QuotaRoot | None = None,
+        home: ContentPool | None = None,
+        keyword_limit: int = 500,
+    ) -> None:
+        self.clock: TimeSource = clock or RealClock()
+        self.quota = quota or QuotaRoot()
+        self.home = home or ContentPool()
+        self.announcer: Announcer[Change] = Announcer()
+        self.keyword_limit = keyword_limit
+        """Different keywords in one mailbox."""
+
+    def beside_quota(self) -> AccountContext:
+        """The same for a mailbox whose messages are counted where else they lie."""
+        other = AccountContext(clock=self.clock, home=self.home, keyword_limit=1_000_000)
+        other.announcer = self.announcer
+        return other
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +224,7 @@ class Mailbox(OrderedMessages):
         self._history = ExpungeHistory()
         self._first_recent = 1
         self._unseen_from = 1
-        self._listeners: Listeners | None = None
+        self._listeners: Listeners[Change] | None = None
         self._metadata: Metadata | None = None
         self._rights: AccessControlList | None = None
 
@@ -171,11 +299,11 @@ class Mailbox(OrderedMessages):
     # Listening -----------------------------------------------------------------------------------
 
     @property
-    def listeners(self) -> Listeners | None:
+    def listeners(self) -> Listeners[Change] | None:
         """Those who listen to this mailbox alone."""
         return self._listeners
 
-    def listen(self, listener: Listener) -> Subscription:
+    def listen(self, listener: Listener) -> Subscription[Change]:
         """Call a function with every change of this mailbox, until the subscription is cancelled."""
         if self._listeners is None:
             self._listeners = Listeners()
@@ -278,7 +406,7 @@ class Mailbox(OrderedMessages):
         self._messages += added
         self._count(added, 1, octets)
         if self._is_watched:
-            self._shared.announcer.tell(Arrived(self, tuple(added), modseq), self._listeners)
+            self._shared.announcer.announce(Arrived(self, tuple(added), modseq), self._listeners)
         return added
 
     def _add_one(
@@ -303,7 +431,7 @@ class Mailbox(OrderedMessages):
             self.size += size
             self._shared.quota.add(size, 1)
         if self._is_watched:
-            self._shared.announcer.tell(Arrived(self, (added,), modseq), self._listeners)
+            self._shared.announcer.announce(Arrived(self, (added,), modseq), self._listeners)
         return added
 
     def _count(self, messages: Sequence[StoredMessage], sign: int, octets: int) -> None:
@@ -366,7 +494,7 @@ class Mailbox(OrderedMessages):
             self.highest_modseq = modseq
             if self._is_watched:
                 change = FlagsChanged(self, tuple(result.changed), modseq)
-                self._shared.announcer.tell(change, self._listeners)
+                self._shared.announcer.announce(change, self._listeners)
         return result
 
     def _turn(self, old: frozenset[str], action: FlagAction, flags: frozenset[str]) -> frozenset[str]:
@@ -399,7 +527,9 @@ class Mailbox(OrderedMessages):
         expunged = [message.uid for message in gone]
         self._history.add(modseq, expunged)
         if self._is_watched:
-            self._shared.announcer.tell(Expunged(self, tuple(expunged), modseq, tuple(gone)), self._listeners)
+            self._shared.announcer.announce(
+                Expunged(self, tuple(expunged), modseq, tuple(gone)), self._listeners
+            )
         return expunged
 
     def _remove(self, gone: Sequence[StoredMessage]) -> None:
@@ -455,7 +585,7 @@ class Mailbox(OrderedMessages):
         self._first_recent = self.uid_next
         self._unseen_from = 1
         self._history.clear()
-        self._shared.announcer.tell(UidValidityChanged(self, old, uid_validity), self._listeners)
+        self._shared.announcer.announce(UidValidityChanged(self, old, uid_validity), self._listeners)
 
     def __repr__(self) -> str:
         return f"<Mailbox {self.name!r}, {len(self._messages)} messages>"

@@ -8,8 +8,7 @@ from itertools import count
 from fakemail.clock import TimeSource
 from fakemail.store.account import DEFAULT_FOLDERS, AccountStore
 from fakemail.store.content import DEFAULT_BUDGET, Budget, ContentPool
-from fakemail.store.mailbox import INBOX, Mailbox
-from fakemail.store.shared import AccountContext
+from fakemail.store.mailbox import INBOX, AccountContext, Mailbox
 from fakemail.types.address import Address
 
 

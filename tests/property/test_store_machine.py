@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fakemail.store.account import AccountStore
-from fakemail.store.changes import (
+from fakemail.store.errors import StoreError
+from fakemail.store.history import ExpungeHistory
+from fakemail.store.mailbox import (
     Arrived,
     Change,
     Expunged,
     FlagsChanged,
+    Mailbox,
     MailboxCreated,
     MailboxDeleted,
     MailboxRenamed,
     UidValidityChanged,
 )
-from fakemail.store.errors import StoreError
-from fakemail.store.history import ExpungeHistory
-from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import FlagAction, NewMessage
 
 FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "work")

@@ -5,14 +5,6 @@ from __future__ import annotations
 import pytest
 
 from fakemail.store.account import AccountStore
-from fakemail.store.changes import (
-    Change,
-    MailboxCreated,
-    MailboxDeleted,
-    MailboxRenamed,
-    MetadataChanged,
-    SubscriptionChanged,
-)
 from fakemail.store.errors import (
     AnnotationTooLarge,
     HasChildren,
@@ -24,6 +16,14 @@ from fakemail.store.errors import (
     NotAllowed,
     OverQuota,
     SpecialUseRefused,
+)
+from fakemail.store.mailbox import (
+    Change,
+    MailboxCreated,
+    MailboxDeleted,
+    MailboxRenamed,
+    MetadataChanged,
+    SubscriptionChanged,
 )
 from fakemail.store.mailstore import MailStore
 from fakemail.types.address import address

@@ -8,12 +8,18 @@ import pytest
 
 from fakemail.clock import VirtualClock
 from fakemail.store.account import AccountStore
-from fakemail.store.changes import Arrived, Change, Expunged, FlagsChanged, UidValidityChanged
 from fakemail.store.content import Content
 from fakemail.store.errors import LimitReached, OverQuota
-from fakemail.store.mailbox import Mailbox
+from fakemail.store.mailbox import (
+    AccountContext,
+    Arrived,
+    Change,
+    Expunged,
+    FlagsChanged,
+    Mailbox,
+    UidValidityChanged,
+)
 from fakemail.store.message import FlagAction, NewMessage
-from fakemail.store.shared import AccountContext
 
 ADD, REMOVE, REPLACE = FlagAction.ADD, FlagAction.REMOVE, FlagAction.REPLACE
 START = datetime(2026, 1, 1, tzinfo=UTC)
