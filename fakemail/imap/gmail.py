@@ -1,4 +1,4 @@
-"""X-GM-EXT-1: what a Gmail-like server says of messages, with its mailboxes as labels.
+"""X-GM-EXT-1: ids, labels and searches of a Gmail-like server, where mailboxes are labels.
 
 A message has a label when a copy of it lies in the mailbox of that name. Ids are numbers of 64 bits.
 """
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Final
 
-from fakemail.imap.content.index import HasMessage
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.search_keys import (
     AddressContains,
@@ -29,7 +28,6 @@ from fakemail.imap.syntax.search_keys import (
     TextContains,
 )
 from fakemail.store.account import AccountStore
-from fakemail.store.content import Content
 from fakemail.store.errors import NoSuchMailbox
 from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import FLAGGED, SEEN, FlagAction, StoredMessage
@@ -47,23 +45,22 @@ _SYSTEM_LABELS: Final = {
 _USES: Final = {label.lower(): use for use, label in _SYSTEM_LABELS.items()}
 
 
-def message_id(message: HasMessage) -> int:
+def message_id(message: StoredMessage) -> int:
     """X-GM-MSGID: one for all copies."""
     return _EPOCH + int(message.content.email_id[1:])
 
 
-def thread_id(message: HasMessage) -> int:
+def thread_id(message: StoredMessage) -> int:
     """X-GM-THRID."""
     return _EPOCH + int(message.content.thread_id[1:])
 
 
-def labels(account: AccountStore, inside: Mailbox | None, message: HasMessage) -> list[str]:
+def labels(account: AccountStore, inside: Mailbox | None, message: StoredMessage) -> list[str]:
     """The labels of a message, without the one of the mailbox in which FETCH looks at it; SEARCH finds that too."""
-    content = message.content
-    if not isinstance(content, Content):
-        return []
     return [
-        label for box in account.places(content) if box is not inside and (label := _label(box)) is not None
+        label
+        for box in account.places(message.content)
+        if box is not inside and (label := _label(box)) is not None
     ]
 
 

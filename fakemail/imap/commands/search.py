@@ -6,7 +6,7 @@ The grammar of search programs is in :mod:`fakemail.imap.syntax.search_program`;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final
@@ -188,42 +188,45 @@ def _matching_selected(
     ):
         session.require_numbers()
     known = view.known
-    test = _compile(
+    test = _test(
+        session,
         key,
-        SearchContext(
-            now=session.backend.now(),
-            largest_number=len(known),
-            largest_uid=known[-1] if known else 0,
-            saved=frozenset(view.saved),
-            recent=view.recent if not session.rev2 else frozenset(),
-            save_dates=session.may("SAVEDATE"),
-            gmail_message_id=gmail.message_id,
-            gmail_thread_id=gmail.thread_id,
-            gmail_labels=partial(gmail.labels, session.mailboxes, None),
-            gmail_query=gmail.read_query,
-        ),
+        len(known),
+        known[-1] if known else 0,
+        saved=frozenset(view.saved),
+        recent=view.recent if not session.rev2 else frozenset(),
     )
     return [row for row in view.everything(with_expunged=with_expunged) if test(row[1], row[0])]
 
 
 def _matching_in(session: ImapContext, box: Mailbox, key: SearchKey) -> list[Numbered]:
-    """The messages of another mailbox that match."""
+    """The messages of a mailbox that is not selected that match."""
     messages = box.at(0)
+    test = _test(session, key, len(messages), messages[-1].uid if messages else 0)
+    return [row for row in enumerate(messages, 1) if test(row[1], row[0])]
+
+
+def _test(
+    session: ImapContext,
+    key: SearchKey,
+    largest_number: int,
+    largest_uid: int,
+    *,
+    saved: Container[int] = frozenset(),
+    recent: Container[int] = frozenset(),
+) -> Test:
     context = SearchContext(
         now=session.backend.now(),
-        largest_number=len(messages),
-        largest_uid=messages[-1].uid if messages else 0,
+        largest_number=largest_number,
+        largest_uid=largest_uid,
+        saved=saved,
+        recent=recent,
         save_dates=session.may("SAVEDATE"),
         gmail_message_id=gmail.message_id,
         gmail_thread_id=gmail.thread_id,
         gmail_labels=partial(gmail.labels, session.mailboxes, None),
         gmail_query=gmail.read_query,
     )
-    test = _compile(key, context)
-    return [row for row in enumerate(messages, 1) if test(row[1], row[0])]
-
-
-def _compile(key: SearchKey, context: SearchContext) -> Test:
     try:
         return compile_search(key, context)
     except TooDeep as error:

@@ -6,9 +6,9 @@ from typing import Final
 
 from fakemail.imap.content.bodystructure import body, bodystructure
 from fakemail.imap.content.envelope import envelope
-from fakemail.imap.content.index import HasContent
 from fakemail.imap.content.preview import preview
 from fakemail.message.mime import Part, parse
+from fakemail.store.content import Content
 
 _TREE: Final = "imap.tree"
 # What a part of a tree and a field of MIME weigh in memory, roughly.
@@ -16,7 +16,7 @@ _PART_OCTETS: Final = 1000
 _FIELD_OCTETS: Final = 300
 
 
-def tree_of(content: HasContent) -> Part:
+def tree_of(content: Content) -> Part:
     """The MIME tree. Clients ask for one part after the other, so it is kept, although it is heavy."""
     kept = content.recall(_TREE)
     if isinstance(kept, Part):
@@ -27,7 +27,7 @@ def tree_of(content: HasContent) -> Part:
     return root
 
 
-def envelope_of(content: HasContent, *, utf8: bool = False) -> bytes:
+def envelope_of(content: Content, *, utf8: bool = False) -> bytes:
     """ENVELOPE, as in :func:`fakemail.imap.content.envelope.envelope`."""
     key = "imap.envelope.utf8" if utf8 else "imap.envelope"
     # Without the index of the header: kept for each message of a large mailbox, it would drive the envelopes out.
@@ -35,38 +35,38 @@ def envelope_of(content: HasContent, *, utf8: bool = False) -> bytes:
     return kept if isinstance(kept, bytes) else _keep(content, key, envelope(content.raw, utf8=utf8))
 
 
-def body_of(content: HasContent, *, utf8: bool = False) -> bytes:
+def body_of(content: Content, *, utf8: bool = False) -> bytes:
     """BODY, as in :func:`fakemail.imap.content.bodystructure.body`."""
     key = "imap.body.utf8" if utf8 else "imap.body"
     kept = content.recall(key)
     return kept if isinstance(kept, bytes) else _keep(content, key, body(_tree(content), utf8=utf8))
 
 
-def bodystructure_of(content: HasContent, *, utf8: bool = False) -> bytes:
+def bodystructure_of(content: Content, *, utf8: bool = False) -> bytes:
     """BODYSTRUCTURE, as in :func:`fakemail.imap.content.bodystructure.bodystructure`."""
     key = "imap.bodystructure.utf8" if utf8 else "imap.bodystructure"
     kept = content.recall(key)
     return kept if isinstance(kept, bytes) else _keep(content, key, bodystructure(_tree(content), utf8=utf8))
 
 
-def preview_of(content: HasContent) -> bytes:
+def preview_of(content: Content) -> bytes:
     """PREVIEW in UTF-8, as in :func:`fakemail.imap.content.preview.preview`."""
     key = "imap.preview"
     kept = content.recall(key)
     return kept if isinstance(kept, bytes) else _keep(content, key, preview(_tree(content)).encode())
 
 
-def has_preview(content: HasContent) -> bool:
+def has_preview(content: Content) -> bool:
     """Whether :func:`preview_of` is a look-up, for ``PREVIEW (LAZY)`` (RFC 8970 §4.1)."""
     return content.recall("imap.preview") is not None
 
 
-def _tree(content: HasContent) -> Part:
+def _tree(content: Content) -> Part:
     """The tree, kept only if it already was: a structure of each message of a mailbox needs no trees."""
     kept = content.recall(_TREE)
     return kept if isinstance(kept, Part) else parse(content.raw)
 
 
-def _keep(content: HasContent, key: str, made: bytes) -> bytes:
+def _keep(content: Content, key: str, made: bytes) -> bytes:
     content.remember(key, made, len(made))
     return made

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from fakemail.clock import date, datetime
 from fakemail.imap.content.envelope import PLAIN_ADDRESS
@@ -18,6 +18,7 @@ from fakemail.message.addresses import AddressItemKind, read_addresses
 from fakemail.message.decoding import decode_words, field_text, unfold, unfolded
 from fakemail.message.fields import has_field, pick_fields
 from fakemail.message.headers import body_offset, parse_date
+from fakemail.store.content import Content
 
 _KEY: Final = "imap.headers"
 _OCTETS: Final = 500
@@ -39,36 +40,6 @@ _OWN_TITLE: Final = re.compile(
 )
 _QUOTES: Final = {ord(character): None for character in '"\\'}
 _QUOTING: Final = re.compile(r'"|\\(.)')
-
-
-class HasContent(Protocol):
-    """The octets of one message, and a place to keep what was found out about them."""
-
-    @property
-    def raw(self) -> bytes: ...
-    @property
-    def email_id(self) -> str: ...
-    @property
-    def thread_id(self) -> str: ...
-    def recall(self, key: str) -> object: ...
-    def remember(self, key: str, value: object, octets: int) -> None: ...
-
-
-class HasMessage(Protocol):
-    """A message in a mailbox, as far as search, sort and thread look at it."""
-
-    @property
-    def uid(self) -> int: ...
-    @property
-    def content(self) -> HasContent: ...
-    @property
-    def flags(self) -> frozenset[str]: ...
-    @property
-    def internal_date(self) -> datetime: ...
-    @property
-    def modseq(self) -> int: ...
-    @property
-    def saved_at(self) -> datetime: ...
 
 
 class FirstAddress(NamedTuple):
@@ -98,7 +69,7 @@ def _title(character: str) -> str:
     return title if len(title) == 1 else character  # the simple mapping, one to one
 
 
-def index_of(content: HasContent) -> HeaderIndex:
+def index_of(content: Content) -> HeaderIndex:
     """The index of a message, kept with its octets."""
     kept = content.recall(_KEY)
     if isinstance(kept, HeaderIndex):

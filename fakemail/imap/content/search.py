@@ -6,6 +6,7 @@ written is the business of :mod:`fakemail.imap.syntax`; which messages there are
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
@@ -14,8 +15,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from fakemail.clock import date, datetime
-from fakemail.imap.content.index import HasMessage, address_needle, collation_key, index_of
-from fakemail.imap.content.search_text import body_contains, header_contains
+from fakemail.imap.content.index import HeaderIndex, address_needle, collation_key, index_of
 from fakemail.imap.syntax.search_keys import (
     AddressContains,
     Age,
@@ -44,11 +44,18 @@ from fakemail.imap.syntax.search_keys import (
     ThreadIdIs,
 )
 from fakemail.imap.syntax.sets import SequenceSet
+from fakemail.message.decoding import decode_words, guess
+from fakemail.message.mime import Part
+from fakemail.message.mime import parse as parse_mime
+from fakemail.store.message import StoredMessage
 
 MAX_NESTING: Final = 100
 """ORs and NOTs inside each other beyond this number are refused; flat lists may be of any length."""
 
-Test = Callable[[HasMessage, int], bool]
+# Without these two the whole body is plain text (RFC 2045 §5.2, §6.1).
+_MIME: Final = re.compile(rb"\n(?i:content-t)")
+
+Test = Callable[[StoredMessage, int], bool]
 """Whether a message, with its sequence number, matches."""
 
 
@@ -70,11 +77,11 @@ class _RatedKey(NamedTuple):
     test: Test
 
 
-def _no_labels(message: HasMessage) -> Iterable[str]:
+def _no_labels(message: StoredMessage) -> Iterable[str]:
     return ()
 
 
-def _no_id(message: HasMessage) -> int:
+def _no_id(message: StoredMessage) -> int:
     return 0
 
 
@@ -94,9 +101,9 @@ class SearchContext:
     """The UIDs that are ``\\Recent`` in this session."""
     save_dates: bool = True
     """Whether the mailbox keeps save dates (RFC 8514); without, internal dates stand in."""
-    gmail_message_id: Callable[[HasMessage], int] = _no_id
-    gmail_thread_id: Callable[[HasMessage], int] = _no_id
-    gmail_labels: Callable[[HasMessage], Iterable[str]] = _no_labels
+    gmail_message_id: Callable[[StoredMessage], int] = _no_id
+    gmail_thread_id: Callable[[StoredMessage], int] = _no_id
+    gmail_labels: Callable[[StoredMessage], Iterable[str]] = _no_labels
     gmail_query: Callable[[str], SearchKey] = TextContains
     """What X-GM-RAW means, as ordinary keys."""
 
@@ -156,7 +163,7 @@ def _all_of(parts: list[_RatedKey]) -> _RatedKey:
         first, second = tests
         return _RatedKey(cost, lambda message, number: first(message, number) and second(message, number))
 
-    def every(message: HasMessage, number: int) -> bool:
+    def every(message: StoredMessage, number: int) -> bool:
         for test in tests:  # noqa: SIM110 -- a generator costs more than most of the tests
             if not test(message, number):
                 return False
@@ -168,7 +175,7 @@ def _all_of(parts: list[_RatedKey]) -> _RatedKey:
 def _any_of(parts: list[_RatedKey]) -> _RatedKey:
     tests = tuple(part.test for part in parts)
 
-    def some(message: HasMessage, number: int) -> bool:
+    def some(message: StoredMessage, number: int) -> bool:
         for test in tests:  # noqa: SIM110
             if test(message, number):
                 return True
@@ -250,7 +257,7 @@ def _flag_test(flag: str, context: SearchContext) -> Test:
     # Few sets of flags are in use, so the answer for each is kept; case does not count (RFC 9051 §2.3.2).
     known: dict[frozenset[str], bool] = {}
 
-    def test(message: HasMessage, number: int) -> bool:
+    def test(message: StoredMessage, number: int) -> bool:
         flags = message.flags
         found = known.get(flags)
         if found is None:
@@ -288,7 +295,7 @@ def _date_test(key: DateIs, context: SearchContext) -> _RatedKey:
     wanted = key.date
     if key.field is DateField.SENT:
 
-        def sent(message: HasMessage, number: int) -> bool:
+        def sent(message: StoredMessage, number: int) -> bool:
             day = index_of(message.content).sent_day
             return day is not None and compare(day, wanted)
 
@@ -313,11 +320,13 @@ def _text_test(key: HeaderContains | BodyContains | TextContains) -> _RatedKey:
     if not needle:  # every text holds the empty one
         return _RatedKey(_Cost.NOTHING, lambda message, number: True)
     if isinstance(key, BodyContains):
-        return _RatedKey(_Cost.BODY, lambda message, number: body_contains(index_of(message.content), needle))
+        return _RatedKey(
+            _Cost.BODY, lambda message, number: _body_contains(index_of(message.content), needle)
+        )
 
-    def anywhere(message: HasMessage, number: int) -> bool:
+    def anywhere(message: StoredMessage, number: int) -> bool:
         index = index_of(message.content)
-        return header_contains(index, needle) or body_contains(index, needle, part_headers=True)
+        return _header_contains(index, needle) or _body_contains(index, needle, part_headers=True)
 
     return _RatedKey(_Cost.BODY, anywhere)
 
@@ -326,7 +335,7 @@ def _address_test(name: str, needle: str) -> Test:
     if not needle:
         return lambda message, number: index_of(message.content).has(name)
 
-    def test(message: HasMessage, number: int) -> bool:
+    def test(message: StoredMessage, number: int) -> bool:
         text = index_of(message.content).addresses(name)
         return text is not None and needle in text
 
@@ -337,8 +346,51 @@ def _field_test(name: str, needle: str) -> Test:
     if not needle:  # RFC 9051 §6.4.4: an empty string matches all messages that have the field
         return lambda message, number: index_of(message.content).has(name)
 
-    def test(message: HasMessage, number: int) -> bool:
+    def test(message: StoredMessage, number: int) -> bool:
         text = index_of(message.content).folded(name)
         return text is not None and needle in text
 
     return test
+
+
+# Text: of text/* parts, headers of enclosed messages, and other parts of message/*, such as the report of a bounce.
+# Attachments are not searched.
+
+
+def _header_contains(index: HeaderIndex, needle: str) -> bool:
+    """Whether the decoded header of a message, field names too, holds some folded text."""
+    return needle in _header_text(index.raw[: index.body_start])
+
+
+def _body_contains(index: HeaderIndex, needle: str, *, part_headers: bool = False) -> bool:
+    """Whether the decoded body holds some folded text; ``part_headers`` looks into MIME headers too."""
+    raw = index.raw
+    if _has_mime(raw, index.body_start):
+        return _part_contains(parse_mime(raw), needle, part_headers)
+    return _in_text(guess(raw[index.body_start :]), needle)
+
+
+def _part_contains(root: Part, needle: str, part_headers: bool) -> bool:
+    for part in root.walk():
+        kind = part.type.main
+        is_text = kind == "text" or (kind == "message" and not part.children)
+        if is_text and _in_text(part.crlf_text, needle):
+            return True
+        enclosed = part.is_message
+        for child in part.children:
+            if (enclosed or part_headers) and needle in _header_text(child.header):
+                return True
+    return False
+
+
+def _in_text(text: str, needle: str) -> bool:
+    return needle in collation_key(text.replace("\r\n", "\n") if "\n" in needle else text)
+
+
+def _has_mime(raw: bytes, end: int) -> bool:
+    return raw[:9].lower() == b"content-t" or _MIME.search(raw, 0, end) is not None
+
+
+def _header_text(header: bytes) -> str:
+    text = guess(header).replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t")  # unfolded
+    return collation_key(decode_words(text) if "=?" in text else text)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from fakemail.imap.content.index import FirstAddress, HasMessage, collation_key, index_of, seconds
+from fakemail.imap.content.index import FirstAddress, collation_key, index_of, seconds
 from fakemail.imap.content.subject import base_subject
 from fakemail.imap.syntax.search_keys import SortCriterion, SortField
+from fakemail.store.message import StoredMessage
 
 _T = TypeVar("_T", int, str)
 
 
-def sort_order(messages: Sequence[HasMessage], criteria: Sequence[SortCriterion]) -> list[int]:
+def sort_order(messages: Sequence[StoredMessage], criteria: Sequence[SortCriterion]) -> list[int]:
     """Places in ``messages``, which is in mailbox order, sorted; equal messages keep that order.
 
     RFC 5256 §3: REVERSE reverses its own criterion and not the order of equal messages.
@@ -34,21 +35,21 @@ def _sort(order: list[int], values: list[_T], reverse: bool) -> None:
     order.sort(key=values.__getitem__, reverse=reverse)  # stable in both directions
 
 
-def sent_time(message: HasMessage) -> int:
+def sent_time(message: StoredMessage) -> int:
     """The sent date, in seconds since 1970 UTC (RFC 5256 §2.2)."""
     return index_of(message.content).sent(message.internal_date)
 
 
-def subject_of(message: HasMessage) -> str:
+def subject_of(message: StoredMessage) -> str:
     """The base subject, as it is sorted."""
     return base_subject(index_of(message.content).folded("subject") or "")
 
 
-def _mailbox(name: str) -> Callable[[HasMessage], str]:
+def _mailbox(name: str) -> Callable[[StoredMessage], str]:
     return lambda message: collation_key(index_of(message.content).first_address(name).mailbox)
 
 
-def _display(name: str) -> Callable[[HasMessage], str]:
+def _display(name: str) -> Callable[[StoredMessage], str]:
     return lambda message: collation_key(display_value(index_of(message.content).first_address(name)))
 
 
@@ -59,7 +60,7 @@ def display_value(address: FirstAddress) -> str:
     return f"{address.mailbox}@{address.host}"
 
 
-_TEXTS: Final[dict[SortField, Callable[[HasMessage], str]]] = {
+_TEXTS: Final[dict[SortField, Callable[[StoredMessage], str]]] = {
     SortField.CC: _mailbox("cc"),
     SortField.FROM: _mailbox("from"),
     SortField.TO: _mailbox("to"),
@@ -67,7 +68,7 @@ _TEXTS: Final[dict[SortField, Callable[[HasMessage], str]]] = {
     SortField.DISPLAYFROM: _display("from"),
     SortField.DISPLAYTO: _display("to"),
 }
-_NUMBERS: Final[dict[SortField, Callable[[HasMessage], int]]] = {
+_NUMBERS: Final[dict[SortField, Callable[[StoredMessage], int]]] = {
     SortField.ARRIVAL: lambda message: seconds(message.internal_date),
     SortField.DATE: sent_time,
     SortField.SIZE: lambda message: len(message.content.raw),

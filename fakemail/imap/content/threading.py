@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from fakemail.imap.content.index import HasMessage, HeaderIndex, index_of
+from fakemail.imap.content.index import HeaderIndex, index_of
 from fakemail.imap.content.sorting import sent_time
 from fakemail.imap.content.subject import read_subject
 from fakemail.imap.syntax.search_keys import ThreadAlgorithm
+from fakemail.store.message import StoredMessage
 
 _NO_PARENT: Final = -1
 
@@ -31,7 +32,7 @@ class ThreadBuilder:
     children: dict[int, list[int]] = field(default_factory=dict)
 
 
-def thread(messages: Sequence[HasMessage], algorithm: ThreadAlgorithm) -> ThreadBuilder:
+def thread(messages: Sequence[StoredMessage], algorithm: ThreadAlgorithm) -> ThreadBuilder:
     """Thread messages, which are in mailbox order."""
     return _ALGORITHMS[algorithm](messages)
 
@@ -70,7 +71,7 @@ def _print_chain(threads: ThreadBuilder, node: int, numbers: Sequence[int], out:
         node = below[0]
 
 
-def ordered_subject(messages: Sequence[HasMessage]) -> ThreadBuilder:
+def ordered_subject(messages: Sequence[StoredMessage]) -> ThreadBuilder:
     """ORDEREDSUBJECT: messages with one base subject make a thread, without grandchildren."""
     subjects = [_subject(index_of(message.content))[0] for message in messages]
     dates = [sent_time(message) for message in messages]
@@ -86,7 +87,7 @@ def ordered_subject(messages: Sequence[HasMessage]) -> ThreadBuilder:
     return threads
 
 
-def references(messages: Sequence[HasMessage]) -> ThreadBuilder:
+def references(messages: Sequence[StoredMessage]) -> ThreadBuilder:
     """REFERENCES: who answered whom, then threads with one base subject put together."""
     indexes = [index_of(message.content) for message in messages]
     threads = _pruned(_linked(indexes), len(messages))  # steps 1 to 3
@@ -256,7 +257,7 @@ def _subject(index: HeaderIndex) -> tuple[str, bool]:
     return read_subject(index.folded("subject") or "")
 
 
-_ALGORITHMS: Final[dict[ThreadAlgorithm, Callable[[Sequence[HasMessage]], ThreadBuilder]]] = {
+_ALGORITHMS: Final[dict[ThreadAlgorithm, Callable[[Sequence[StoredMessage]], ThreadBuilder]]] = {
     ThreadAlgorithm.ORDEREDSUBJECT: ordered_subject,
     ThreadAlgorithm.REFERENCES: references,
 }
