@@ -1,7 +1,7 @@
-"""The table of what may differ from server to server, and what becomes of replies and responses by chance.
+"""Table of what may differ from server to server, and the filter that varies replies and responses by chance.
 
-Everything here is legal: a client that keeps to the standards sees the same as ever. One :class:`Grease` belongs to
-one connection, so that what is said on one does not shift what another one hears.
+Everything here is legal: a client that keeps to the standards sees the same as ever. One :class:`Grease` belongs to one
+connection and is held by its session, so that what is said on one connection does not shift what another one hears.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
 
 from fakemail.types.reply import Reply
-from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.seeded_random import SeededRandom, seed_from
 from fakemail.types.stage import Stage
 
 _T = TypeVar("_T")
@@ -68,8 +68,6 @@ VARIETIES: Final = (
     VariationPoint("capability order", "POP3", "CAPA lists its lines in any order", "RFC 2449 §5"),
 )
 
-PAUSE: Final = 0.002
-"""Real seconds between two segments."""
 _WINDOWS: Final = (None, 2048, 4096, 8192)
 _LONGEST_CUT: Final = 2048
 # What a careless reader may take for something else: a code in the text, a text like an address, a hyphen.
@@ -99,7 +97,7 @@ _ENVELOPE: Final = re.compile(rb'(ENVELOPE \()"([^"\\\r\n]*)" "([^"\\\r\n]*)"')
 
 
 class Grease:
-    """What one connection hears."""
+    """The variations of one connection: texts, orders, segments."""
 
     def __init__(self, chance: SeededRandom) -> None:
         self._chance = chance
@@ -112,15 +110,15 @@ class Grease:
     def _one(self, choices: tuple[str, ...]) -> str:
         return choices[int(self._chance.probability() * len(choices))]
 
-    def pieces(self, octets: bytes) -> list[bytes]:
-        """The octets, cut where it pleases; what is long stays whole."""
-        if not 1 < len(octets) <= _LONGEST_CUT or self._may(0.3):
-            return [octets]
-        places = {1 + int(self._chance.probability() * (len(octets) - 1)) for _ in range(3)}
-        if len(octets) > 2 and self._may(0.5):
-            places.add(len(octets) - 1)  # between CR and LF
-        edges = [0, *sorted(places), len(octets)]
-        return [octets[start:end] for start, end in pairwise(edges)]
+    def pieces(self, output: bytes) -> list[bytes]:
+        """The output, cut where it pleases; what is long stays whole."""
+        if not 1 < len(output) <= _LONGEST_CUT or self._may(0.3):
+            return [output]
+        places = {1 + int(self._chance.probability() * (len(output) - 1)) for _ in range(3)}
+        if len(output) > 2 and self._may(0.5):
+            places.add(len(output) - 1)  # between CR and LF
+        edges = [0, *sorted(places), len(output)]
+        return [output[start:end] for start, end in pairwise(edges)]
 
     def window(self) -> int | None:
         """How many octets the system takes in before they are read."""
@@ -221,3 +219,13 @@ class Grease:
     def capabilities(self, content: bytes) -> bytes:
         """The lines of CAPA in another order."""
         return b"\r\n".join(self.order(content.removesuffix(b"\r\n").split(b"\r\n"))) + b"\r\n"
+
+
+def connection_grease(seed: int, connection: int) -> Grease:
+    """The variations of a connection, the same ones for the same seed."""
+    return Grease(SeededRandom(seed_from(f"grease of connection {connection} of {seed}")))
+
+
+def receive_window(seed: int, service: str) -> int | None:
+    """Bytes that a service of a host takes in before they are read; ``None`` for the default of the system."""
+    return Grease(SeededRandom(seed_from(f"window of {service} of {seed}"))).window()

@@ -27,7 +27,6 @@ from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.seeded_random import SeededRandom
-from fakemail.types.stage import Stage
 
 
 class ImapState(Enum):
@@ -57,24 +56,6 @@ class ImapBackend(Protocol):
 
     def now(self) -> datetime:
         """The present time of the fake internet, with its zone."""
-        ...
-
-
-class ImapRecorder(Protocol):
-    """Writes down one command and the end of its answer (:class:`fakemail.events.kinds.CommandCompleted`)."""
-
-    def __call__(
-        self,
-        stage: Stage,
-        line: str,
-        status: str,
-        code: str,
-        text: str,
-        responses: int,
-        octets: int,
-        reason: Reason | None,
-    ) -> None:
-        """Record it."""
         ...
 
 

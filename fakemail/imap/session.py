@@ -7,19 +7,22 @@ read and change is in the base class, :mod:`fakemail.imap.context`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 from fakemail.events.secrets import SecretDetector, mask_line, mask_response
+from fakemail.faults.actions.connections import CloseConnection
+from fakemail.faults.actions.reading import BumpUidvalidity, FakeSuccess, Refuse, RemoveMessage
+from fakemail.faults.actions.smtp import Hide
 from fakemail.faults.context import IdleMoment
 from fakemail.faults.host_faults import HostFaults
+from fakemail.grease.grease import Grease
 from fakemail.imap.command import AllowedUpdates, Command, Unrecognized
 from fakemail.imap.command_table import COMMANDS, parse
 from fakemail.imap.commands.compress import Compression
 from fakemail.imap.commands.notify import send_notifications
-from fakemail.imap.context import ImapBackend, ImapRecorder
-from fakemail.imap.fault_injector import ImapFaultInjector
+from fakemail.imap.context import ImapBackend, ImapContext
 from fakemail.imap.responses import (
     AwaitContinuation,
     CommandRefused,
@@ -30,10 +33,14 @@ from fakemail.imap.responses import (
 )
 from fakemail.imap.server_kinds import ImapProfile
 from fakemail.imap.syntax import framing, printing
+from fakemail.imap.syntax.fetch_items import FetchItem
 from fakemail.imap.syntax.framing import LITERAL_MARK, Announced, ContinuationWanted, Frame, Framer
 from fakemail.imap.syntax.scanner import CommandError, UnknownCommand
 from fakemail.imap.updates import send_updates
+from fakemail.protocol.recorder import CommandRecorder
+from fakemail.protocol.session import FaultActions, ProtocolSession
 from fakemail.store.errors import StoreError
+from fakemail.store.mailbox import Mailbox
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
@@ -46,35 +53,36 @@ _RECORDED: Final = 1000  # characters of a command that are written down
 _BEFORE_LOGIN: Final = 8 * 1024  # octets of literals in one command of a stranger
 # Where a command may have a secret in it: also in what could not be read.
 _SECRET: Final = frozenset({Stage.IMAP_LOGIN, Stage.IMAP_AUTHENTICATE, Stage.IMAP_UNKNOWN})
+# Commands whose first argument is the set of messages.
+_NUMBERED: Final = frozenset(
+    {Stage.IMAP_FETCH, Stage.IMAP_STORE, Stage.IMAP_COPY, Stage.IMAP_MOVE, Stage.IMAP_REPLACE}
+)
+_PAUSE: Final = 0.01  # real seconds
 _PROMPT: Final = printing.continuation("Ready for literal data.")
 
 
-class ImapSession(ImapFaultInjector):
-    """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
-
-    After each call look at ``has_more`` (call ``more`` when the client has taken the output), ``wants_tls`` (do the
-    handshake, then call ``secured``) and ``closing`` (write the output, then close). ``on_wake`` is called when
-    ``poll`` would return something; once, until it was called. Call ``close`` when the connection is gone.
-    """
+class ImapSession(ProtocolSession, ImapContext):
+    """The dialogue of one IMAP connection."""
 
     def __init__(
         self,
         profile: ImapProfile,
         backend: ImapBackend,
-        record: ImapRecorder,
+        record: CommandRecorder,
         peer: Peer,
         channel: Channel | None = None,
         *,
         faults: HostFaults | None = None,
         connection: int = 0,
+        grease: Grease | None = None,
     ) -> None:
-        super().__init__(profile, backend, peer, channel, faults=faults, connection=connection)
-        self.has_more = False
-        """Whether there is more to answer; ``more`` goes on with it."""
-        self.discarded_plaintext = 0
-        """Octets that came in clear text behind STARTTLS and were thrown away (RFC 9051 §6.2.1)."""
-        self.on_wake: Callable[[], object] = lambda: None
+        ProtocolSession.__init__(
+            self, peer, profile.service.name, faults=faults, connection=connection, output_filter=grease
+        )
+        self._grease = grease
         self._woken = False
+        self._compression: Compression | None = None
+        ImapContext.__init__(self, profile, backend, peer, channel)
         self._record = record
         self._framer = self._make_framer()
         self._kept = b""
@@ -92,24 +100,30 @@ class ImapSession(ImapFaultInjector):
         self._rest: memoryview | None = None
         self._responses = 0
         self._octets = 0
+        self._size = 0
+        """Bytes of output since its end was last taken."""
+        self._begun = 0
+        """The part of the output with which the answer to the command at hand begins."""
+        self._target: object = None
+        """The mailbox that the command at hand names."""
 
-    # What the shell calls ------------------------------------------------------------------------
+    # What the connection calls -------------------------------------------------------------------
 
     def greet(self) -> bytes:
         """The greeting (RFC 9051 §7.1)."""
         self._stage_unasked(Stage.IMAP_BANNER)
-        if self._faults.active and self._is_struck(Stage.IMAP_BANNER, ""):
-            return self._take_output()
+        if self._faults.host.active and self._inject(Stage.IMAP_BANNER, ""):
+            return self.output.take()
         imap = self.profile.imap
         text = imap.greeting
         code = f"CAPABILITY {self.capability_words()}" if imap.volunteers_capabilities else None
         self._emit(printing.condition("OK", text, code=code))
         self._record(Stage.IMAP_BANNER, "", "OK", "", text, 0, 0, None)
-        self._spoil_answer()
-        return self._take_output()
+        self._play_answer(self._begun)
+        return self.output.take()
 
     def feed(self, data: bytes) -> bytes:
-        """Take octets in, give octets out. While ``has_more`` is set, better give it nothing and call ``more``."""
+        """Take bytes in, give bytes out. While ``has_more`` is set, better give it nothing and call ``more``."""
         if self.closing or self.wants_tls:
             return b""
         if self._compression is not None:
@@ -123,16 +137,21 @@ class ImapSession(ImapFaultInjector):
         self._run()
         return self._take_output()
 
+    @property
+    def pause(self) -> float:
+        """Real seconds for a client that has begun IDLE to take ``+ idling`` before what is pending comes.
+
+        imaplib reads lines through a buffer, and IMAPClient and imap-tools wait at the socket below it, where they do
+        not see what is in the buffer already.
+        """
+        return _PAUSE if self.idling else 0.0
+
     def poll(self) -> bytes:
         """What may be told now without being asked: during IDLE, and after NOTIFY (RFC 2177, RFC 5465)."""
         self._woken = False
         if not self.closing:
             self._tell_unasked()
-        return self._take_output()
-
-    def resume(self, answer: object) -> bytes:
-        """Nothing is ever asked of elsewhere, so there is nothing to go on with."""
-        raise RuntimeError("no question is open in this session")
+        return self._take_output(whole=True)
 
     def secured(self, channel: Channel) -> None:
         """TLS is active: forget all that was said in clear text (RFC 9051 §11.1)."""
@@ -151,21 +170,14 @@ class ImapSession(ImapFaultInjector):
             return b""
         self._stage_unasked(Stage.DISCONNECT)
         self.bye(text, code=code, reason=reason)
-        return self._take_output()
+        return self._take_output(whole=True)
 
     def close(self) -> None:
         """The connection is gone: hear nothing more of mailboxes, and let go of what knows this session."""
-        self.closing = True
-        self.has_more = False
+        super().close()
         self._lazy = self._rest = self._going = self._compression = None
         self._framer = Framer()
-        self.on_wake = lambda: None
         self.forget_login()
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether an answer from elsewhere is outstanding: never."""
-        return False
 
     @property
     def in_progress(self) -> str:
@@ -178,7 +190,9 @@ class ImapSession(ImapFaultInjector):
 
     def say(self, *responses: bytes) -> None:
         """Give untagged responses out, whole ones."""
-        self._out += responses
+        if self._grease is not None:
+            responses = tuple(map(self._grease.response, responses))
+        self.output.parts += responses
         octets = sum([len(response) for response in responses])
         self._size += octets
         self._octets += octets
@@ -210,9 +224,10 @@ class ImapSession(ImapFaultInjector):
 
     def _run(self) -> None:
         self.has_more = False
+        self._size = 0
         left = _COMMANDS_AT_ONCE
         while not self.closing and not self.wants_tls:
-            if (self._size >= CHUNK and self._struck is None) or not left:
+            if (self._size >= CHUNK and self._faults.on_answer is None) or not left:
                 self.has_more = self._has_work
                 return
             if self._lazy is not None:
@@ -226,12 +241,12 @@ class ImapSession(ImapFaultInjector):
         if self.wants_tls:
             # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 9051 §6.2.1).
             rest = self._framer.take_rest()
-            if self._keeps_plaintext:
+            if self._faults.keeps_plaintext:
                 self._kept = rest
             else:
                 self.discarded_plaintext = len(rest)
         elif not self.closing:
-            if self.idling and self._out and self.view is not None and self.view.has_updates:
+            if self.idling and self.output.parts and self.view is not None and self.view.has_updates:
                 self.has_more = (
                     True  # right behind "+ idling", but for itself: the connection may pause between
                 )
@@ -273,8 +288,7 @@ class ImapSession(ImapFaultInjector):
         """A line that the running command waits for."""
         secret = self._stage is Stage.IMAP_AUTHENTICATE
         self._line = mask_response(text) if secret else text[:_RECORDED]
-        stage = self._stage
-        if self._faults.active and self._is_struck(stage, IdleMoment.DONE.value):
+        if self._faults.host.active and self._inject(self._stage, IdleMoment.DONE.value):
             self._going, self.idling = None, False
             return
         self._run_handler(lambda: going.on_line(text))
@@ -307,9 +321,9 @@ class ImapSession(ImapFaultInjector):
         if self.view is not None and self.view.lost:
             self.bye(self.view.lost)
             return
-        if self._faults.active:
+        if self._faults.host.active:
             argument = IdleMoment.START.value if row.stage is Stage.IMAP_IDLE else _argument(line)
-            if self._is_struck(row.stage, argument, command):
+            if self._inject(row.stage, argument, command):
                 return
         wrong = self._refusal(row, command) or wrong
         if wrong is not None:
@@ -347,13 +361,12 @@ class ImapSession(ImapFaultInjector):
             self._going = outcome
             self._emit(printing.continuation(outcome.prompt))
             self._note("+", "", "")
-            self._spoil_answer()
+            self._play_answer(self._begun)
 
     def _go_on(self, lazy: Streaming) -> None:
         """Make output, about a chunk of it."""
         if self._rest is not None:
-            self._out.append(self._rest[:CHUNK])
-            self._size += len(self._rest[:CHUNK])
+            self._emit(bytes(self._rest[:CHUNK]))
             self._rest = self._rest[CHUNK:] or None
             return
         end = lazy.end
@@ -377,6 +390,10 @@ class ImapSession(ImapFaultInjector):
 
     def _finish(self, done: Completed) -> None:
         """The end of a command: what has happened meanwhile, then its tagged response."""
+        text = done.text or f"{self._row.name} completed."
+        if self._grease is not None:
+            self._add_unsolicited(self._grease, done)
+            text = self._grease.imap_text(text)
         if self._has_said_bye():
             return
         row, status = self._row, done.status
@@ -385,15 +402,13 @@ class ImapSession(ImapFaultInjector):
                 send_updates(self, expunges=row.updates is AllowedUpdates.ALL or self._by_uid)
             if self._has_said_bye():
                 return
-        text = done.text or f"{row.name} completed."
         if self._tag is None:
             self._emit(printing.condition(status, text, code=done.code, utf8=self.utf8))
         else:
             self._emit(printing.tagged(self._tag, status, text, code=done.code, utf8=self.utf8))
         code = done.code.decode("utf-8", "replace") if isinstance(done.code, bytes) else done.code or ""
         self._note(status, code, text, done.reason)
-        if self._struck is not None:
-            self._spoil_answer()
+        self._play_answer(self._begun)
         if self.leaving:
             self._end()
         elif status == "BAD" or done.reason is Reason.AUTH_FAILED:
@@ -402,9 +417,24 @@ class ImapSession(ImapFaultInjector):
                 self._stage_unasked(self._stage)
                 self.bye("Too many errors.", reason=Reason.TOO_MANY_ERRORS)
         if self._compression is not None and not self._compression.is_running:
-            self._uncompressed = b"".join(self._out)
-            self._out.clear()
+            self.output.encode_from_now_on(self._compression.pack)
             self._compression.start(self._framer.take_rest())
+
+    def _add_unsolicited(self, grease: Grease, done: Completed) -> None:
+        """Send what a server may send at any time, behind what was asked for (RFC 9051 §7)."""
+        if self._tag is None or self.closing:
+            return
+        self._emit(grease.unasked())
+        view = self.view
+        if view is None or self._stage is not Stage.IMAP_FETCH or done.status != "OK":
+            return
+        first = next(iter(view.everything()), None)
+        # After CONDSTORE flags come with a MODSEQ, and with UIDONLY without a number.
+        if first is None or self.condstore or self.uid_only or not grease.repeats():
+            return
+        number, message = first
+        flags = view.flag_text(message, with_recent=not self.rev2)
+        self.say(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, message.uid, flags))
 
     def _has_said_bye(self) -> bool:
         return self.closing
@@ -420,28 +450,24 @@ class ImapSession(ImapFaultInjector):
         before = self._row, self._stage, self._tag, self._line
         stage = Stage.IMAP_IDLE if self.idling else Stage.IMAP_NOTIFY
         self._stage_unasked(stage)
-        begun = len(self._out)
+        begun = len(self.output.parts)
         if self.tells_selected:
             send_updates(self, expunges=self.idling or (notifications is not None and notifications.at_once))
         if notifications is not None and not self.closing:
             send_notifications(self)
         if self._responses and not self.closing:
             self._note("*", "", "")
-            if self._faults.active:
-                self._spoil_news(stage, begun)
+            if self._faults.host.active:
+                self._inject_unasked(stage, begun)
         self._row, self._stage, self._tag, self._line = before
 
-    def _spoil_news(self, stage: Stage, begun: int) -> None:
-        """Let a fault strike what is told unasked."""
-        told = self._out[begun:]
-        del self._out[begun:]
-        if not self._is_struck(stage, IdleMoment.NEWS.value):
-            self._out += told
-            self._spoil_answer()
-
-    def _fall_silent(self) -> None:
-        self._going, self.idling = None, False
-        self._note("", "", "", Reason.FAULT)
+    def _inject_unasked(self, stage: Stage, begun: int) -> None:
+        """Let a fault fire at what is sent unasked."""
+        parts = self.output.parts[begun:]
+        del self.output.parts[begun:]
+        if not self._inject(stage, IdleMoment.NEWS.value):
+            self.output.parts += parts
+            self._play_answer(begun)
 
     def _stage_unasked(self, stage: Stage) -> None:
         self._begin(Unrecognized, None, "")
@@ -457,8 +483,102 @@ class ImapSession(ImapFaultInjector):
         self._responses = self._octets = 0
 
     def _end(self) -> None:
-        self.closing = True
+        super()._end()
         self.forget_login()
+
+    # Faults --------------------------------------------------------------------------------------
+
+    def _inject(self, stage: Stage, argument: str, command: Command | None = None) -> bool:
+        """Let a fault fire, if one is due at that stage; whether the command has been dealt with."""
+        faults = self._faults
+        if stage not in faults.host.active:
+            return False
+        self._begun = len(self.output.parts)
+        self._target = getattr(command, "mailbox", None)
+        action = faults.decide(
+            stage,
+            login=self.login or getattr(command, "username", ""),
+            argument="" if stage in (Stage.IMAP_LOGIN, Stage.IMAP_AUTHENTICATE) else argument,
+            message=argument.partition(" ")[0] if stage in _NUMBERED else "",
+        )
+        return self._apply_fault(action)
+
+    def _note_silence(self) -> None:
+        self._going, self.idling = None, False
+        self._note("", "", "", Reason.FAULT)
+
+    def _refuse(self, action: Refuse) -> bool:
+        if self._stage is Stage.IMAP_BANNER:
+            self.bye(action.text, code=action.code or None, reason=Reason.FAULT)
+        else:
+            self._finish(Completed(action.text, action.code or None, action.status, Reason.FAULT))
+        return True
+
+    def _fake_success(self, _: FakeSuccess) -> bool:
+        self._finish(Completed())
+        return True
+
+    def _close_by_fault(self, _: CloseConnection) -> bool:
+        self.bye("Closing the connection.", code="UNAVAILABLE", reason=Reason.FAULT)
+        return True
+
+    def _hide(self, action: Hide) -> bool:
+        super()._hide(action)
+        self.update()
+        return False
+
+    def _remove_message(self, action: RemoveMessage) -> bool:
+        box = self._target_mailbox()
+        uids = [] if box is None else box.uids()
+        place = action.number - 1 if action.number > 0 else action.number
+        if box is not None and -len(uids) <= place < len(uids):
+            box.expunge([uids[place]])
+        return False
+
+    def _bump_uidvalidity(self, _: BumpUidvalidity) -> bool:
+        box = self._target_mailbox()
+        if box is not None and self.account is not None:
+            self.account.renew_uid_validity(box.name)
+        return False
+
+    def _target_mailbox(self) -> Mailbox | None:
+        """The mailbox that the command at hand names, or the selected one, or INBOX."""
+        if self.account is None:
+            return None
+        if isinstance(self._target, str):
+            return self.account.find(self._target)
+        return self.account.inbox if self.view is None else self.view.mailbox
+
+    FAULT_ACTIONS: ClassVar[FaultActions] = {
+        **ProtocolSession.FAULT_ACTIONS,
+        Hide: _hide,
+        Refuse: _refuse,
+        FakeSuccess: _fake_success,
+        CloseConnection: _close_by_fault,
+        RemoveMessage: _remove_message,
+        BumpUidvalidity: _bump_uidvalidity,
+    }
+
+    # Faults and grease in what commands see ------------------------------------------------------
+
+    def capability_words(self) -> str:
+        """The words behind CAPABILITY."""
+        words, faults = super().capability_words(), self._faults
+        if faults.hidden or faults.advertised:
+            shown = (word for word in words.split() if word.upper() not in faults.hidden)
+            words = " ".join([*shown, *faults.advertised])
+        return words if self._grease is None else self._grease.words(words)
+
+    def update(self) -> None:
+        """Draw the conclusions from what was enabled, and from what is hidden."""
+        super().update()
+        hidden = self._faults.hidden
+        if hidden:
+            self.offered = frozenset(name for name in self.offered if name.upper() not in hidden)
+
+    def fetch_order(self, items: Sequence[FetchItem]) -> Sequence[FetchItem]:
+        """The order of the items in the answer to FETCH."""
+        return items if self._grease is None else self._grease.order(items)
 
     # Input and output ----------------------------------------------------------------------------
 
@@ -482,18 +602,13 @@ class ImapSession(ImapFaultInjector):
         return self._stranger_limits(announced)
 
     def _emit(self, octets: bytes) -> None:
-        self._out.append(octets)
+        self.output.parts.append(octets)
         self._size += len(octets)
 
-    def _take_output(self) -> bytes:
-        out = b"".join(self._out)
-        self._out.clear()
-        self._size = 0
-        if self._compression is not None and out:
-            out = self._compression.pack(out)
-        if self._uncompressed:
-            out, self._uncompressed = self._uncompressed + out, b""
-        return out
+    def _take_output(self, *, whole: bool = False) -> bytes:
+        # IMAPClient loses half of a line that was not asked for.
+        self._begun = 0
+        return self.output.take(whole=whole or self.idling)
 
 
 def _argument(line: str) -> str:

@@ -1,37 +1,61 @@
-"""The server's side of a POP3 connection: octets in, octets out, no socket (RFC 1939).
+"""The server's side of a POP3 connection: bytes in, bytes out, no socket (RFC 1939).
 
-``feed`` takes whatever arrived and returns what there is to answer; a long answer comes in pieces, and ``more``
-goes on with it while ``has_more`` is set (see :mod:`fakemail.pop3.framing`). Who may log in, and whose mail it
-is, is asked of a :class:`Pop3Backend`.
+``feed`` takes whatever arrived and returns what there is to answer; a long answer comes in pieces, and ``more`` goes on
+with it while ``has_more`` is set. Which users there are, and their mailboxes, is asked of a :class:`Pop3Backend`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, Final, Protocol
 
 from fakemail.events.secrets import SecretDetector, mask_response
+from fakemail.faults.actions.connections import CloseConnection
+from fakemail.faults.actions.reading import BumpUidvalidity, FakeSuccess, Refuse, RemoveMessage
+from fakemail.faults.host_faults import HostFaults
+from fakemail.grease.grease import Grease
 from fakemail.message.headers import body_offset
 from fakemail.pop3.authentication import login_of_digest, login_of_password
 from fakemail.pop3.capabilities import Pop3Profile
-from fakemail.pop3.commands import COMMANDS, Pop3Argument, Pop3CommandRow, Pop3State, out_of_order
-from fakemail.pop3.fault_injector import ConnectionFaults, Pop3FaultInjector
-from fakemail.pop3.framing import OVERLONG, Pop3Recorder
-from fakemail.pop3.maildrop import Maildrop, end_of_lines, size_of
-from fakemail.pop3.replies import CHALLENGE, ERR, OK, Pop3Reply, refusal
+from fakemail.pop3.commands import (
+    COMMANDS,
+    LONGEST_LINE,
+    Pop3Argument,
+    Pop3CommandRow,
+    Pop3State,
+    out_of_order,
+)
+from fakemail.pop3.maildrop import Maildrop, end_of_lines, multiline, size_of
+from fakemail.pop3.replies import CHALLENGE, ERR, OK, Pop3Reply, needed_for, refusal
+from fakemail.protocol.line_reader import OVERLONG, LineReader
+from fakemail.protocol.recorder import CommandRecorder
 from fakemail.protocol.sasl_login import SaslLogin, SaslStep
+from fakemail.protocol.session import FaultActions, ProtocolSession
 from fakemail.sasl.exchange import CredentialStore
 from fakemail.store.account import AccountStore
 from fakemail.store.message import StoredMessage
 from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage
 
-# RFC 1939 §3: printable characters. RFC 6856 §2.2 adds UTF-8; lone surrogates stand for octets that are not.
+# RFC 1939 §3: printable characters. RFC 6856 §2.2 adds UTF-8; lone surrogates stand for bytes that are not.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NUMBER = re.compile("[0-9]+")
+# A client must not keep the others from being served, by thousands of lines or by a long message.
+_LINES_AT_ONCE: Final = 250
+_BYTES_AT_ONCE: Final = 128 * 1024
+# Answers whose text is for people: in those of STAT, and of LIST and UIDL with a number, it is the answer.
+_FREE_TEXT: Final = frozenset(
+    {Stage.POP3_USER, Stage.POP3_PASS, Stage.POP3_DELE, Stage.POP3_NOOP, Stage.POP3_RSET, Stage.POP3_QUIT}
+)
+# Commands whose argument begins with the number of a message.
+_NUMBERED: Final = frozenset(
+    {Stage.POP3_LIST, Stage.POP3_UIDL, Stage.POP3_RETR, Stage.POP3_TOP, Stage.POP3_DELE}
+)
+_SECRET: Final = frozenset({Stage.POP3_PASS, Stage.POP3_APOP, Stage.POP3_AUTH})
 
 
 class Pop3Backend(Protocol):
@@ -63,41 +87,51 @@ class _CommandFailed(Exception):
         self.answer = refusal(reason, detail)
 
 
-class Pop3Session(Pop3FaultInjector):
-    """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
-
-    After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing`` (write the
-    output, then close) and ``has_more``. Call ``release`` when the connection is gone, however it went.
-    """
+class Pop3Session(ProtocolSession):
+    """The dialogue of one POP3 connection."""
 
     def __init__(
         self,
         profile: Pop3Profile,
         backend: Pop3Backend,
-        record: Pop3Recorder,
+        record: CommandRecorder,
+        peer: Peer,
         channel: Channel | None = None,
         *,
-        faulty: ConnectionFaults | None = None,
+        faults: HostFaults | None = None,
+        connection: int = 0,
+        grease: Grease | None = None,
     ) -> None:
-        super().__init__(profile, record, faulty)
+        super().__init__(
+            peer, profile.service.name, faults=faults, connection=connection, output_filter=grease
+        )
+        self._stage = Stage.POP3_BANNER
+        self.profile = profile
         self.state = Pop3State.AUTHORIZATION
         self._backend = backend
+        self._record = record
+        self._grease = grease
         self._channel = channel
+        self._lines = LineReader(LONGEST_LINE)
+        self._pieces: Iterator[bytes] | None = None
+        """The rest of an answer of several lines."""
+        self._line = ""
+        self._errors = 0
         self._timestamp = ""
+        self._name = ""
         self._utf8 = False
         self._authentication: SaslLogin | None = None
         self._suspicion = SecretDetector()
         self._maildrop: Maildrop | None = None
 
-    # What the shell calls ------------------------------------------------------------------------
+    # What the connection calls -------------------------------------------------------------------
 
     def greet(self) -> bytes:
         """The banner, with the timestamp that APOP needs (RFC 1939 §7)."""
-        if self._faults.active and self._is_struck(""):
-            if self.script:
-                return b""
-            self._end()  # whoever refuses in its banner says no more
-            return self._take_output()
+        if self._faults.host.active and self._inject(""):
+            if not self.output.script:
+                self._end()  # a server that refuses in its banner says no more
+            return self.output.take()
         name = self.profile.host.name.encode("ascii", "replace").decode()
         text = f"{name} POP3 ready"
         if self.profile.knows("APOP"):
@@ -105,8 +139,40 @@ class Pop3Session(Pop3FaultInjector):
             self._timestamp = f"<{unique >> 48}.{unique & 0xFFFFFFFFFFFF}@{name}>"
             text += f" {self._timestamp}"
         self._reply(Pop3Reply(OK, text))
-        self._spoil_answer()
-        return self._take_output()
+        self._finish_answer(0)
+        return self.output.take()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes in, give bytes out."""
+        if self.closing:
+            return b""
+        self._lines.buffer += data
+        return self.more()
+
+    def more(self) -> bytes:
+        """Go on where ``feed`` stopped so as not to keep other connections waiting."""
+        self.has_more = False
+        parts = self.output.parts
+        lines, size = _LINES_AT_ONCE, 0
+        while not self.closing and not self.wants_tls:
+            piece = next(self._pieces, None) if self._pieces is not None else None
+            if piece is not None:
+                parts.append(piece)
+            else:
+                self._pieces = None
+                line = self._lines.take()
+                if line is None:
+                    break
+                self._answer(line)
+                lines -= 1
+            size += len(parts[-1]) if parts else 0
+            if lines == 0 or size >= _BYTES_AT_ONCE:
+                self.has_more = not self.closing and (self._pieces is not None or bool(self._lines.buffer))
+                break
+        if self.wants_tls and not self._faults.keeps_plaintext:
+            # A man in the middle may have put it there (RFC 2595 §4).
+            self.discarded_plaintext = self._lines.clear()
+        return self.output.take()
 
     def secured(self, channel: Channel) -> None:
         """The TLS handshake is done: forget all that was said in clear text (RFC 2595 §4)."""
@@ -115,14 +181,28 @@ class Pop3Session(Pop3FaultInjector):
         self._name = ""
         self._utf8 = False
         self.state = Pop3State.AUTHORIZATION
-        if not self._keeps_plaintext:
-            self._buffer.clear()
+        if not self._faults.keeps_plaintext:
+            self._lines.clear()
 
-    def release(self) -> None:
-        """Let others have the maildrop. Nothing is removed: that is for QUIT alone (RFC 1939 §6)."""
-        super().release()
+    def hang_up(self, reason: Reason) -> bytes:
+        """The last words of a server that has to end the session; the messages stay."""
+        inside = self._pieces is not None
+        self._end()
+        self._stage, self._line = Stage.DISCONNECT, ""
+        # RFC 1939 §3: after inactivity nothing is said. And inside a message it would be taken for a line of it.
+        if reason is not Reason.TIMEOUT and not inside:
+            self._reply(refusal(reason))
+        return self.output.take(whole=True)
+
+    def close(self) -> None:
+        """Release the maildrop. Nothing is removed: that is for QUIT alone (RFC 1939 §6)."""
+        super().close()
+        self._end()
+
+    def _end(self) -> None:
+        super()._end()
+        self._pieces = self._authentication = None
         maildrop, self._maildrop = self._maildrop, None
-        self._authentication = None
         if maildrop is not None:
             maildrop.close()
 
@@ -133,32 +213,63 @@ class Pop3Session(Pop3FaultInjector):
             return f"inside the answer to {self._line}"
         return "inside AUTH" if self._authentication is not None else ""
 
+    # Answers -------------------------------------------------------------------------------------
+
+    def _reply(
+        self, answer: Pop3Reply, content: bytes | None = None, *, end: int = -1, lines: int = 1
+    ) -> None:
+        """Say the first line, and begin to say the content, or so much of it, if there is any."""
+        grease = self._grease
+        if grease is not None:
+            if answer.status == OK and (content is not None or self._stage in _FREE_TEXT):
+                answer = answer._replace(text=grease.pop3_text(answer.text))
+            if content is not None and self._stage is Stage.POP3_CAPA:
+                content = grease.capabilities(content)
+        if answer.status == ERR and not self.closing:
+            self._errors += 1
+            if self._errors > self.profile.personality.max_errors:
+                answer = refusal(Reason.TOO_MANY_ERRORS)
+                self._end()
+        if not all(map(self.profile.knows, needed_for(answer.code))):
+            answer = answer._replace(code="")
+        self.output.parts.append(answer.wire)
+        size = 0
+        if content is not None:
+            size = len(content) if end < 0 else end
+            self._pieces = multiline(content, size)
+        self._note(answer, lines if content is not None else 0, size)
+
+    def _reply_list(self, text: str, lines: Sequence[str]) -> None:
+        content = "".join([f"{line}\r\n" for line in lines]).encode("ascii", "replace")
+        self._reply(Pop3Reply(OK, text), content, lines=len(lines))
+
+    def _note(self, answer: Pop3Reply, responses: int = 0, size: int = 0) -> None:
+        status, text, code, reason = answer
+        self._record(self._stage, self._line, status, code, text, responses, size, reason)
+
     # Commands ------------------------------------------------------------------------------------
 
     def _answer(self, raw: bytes) -> None:
+        """Answer one line, which has its line end or is ``OVERLONG``."""
+        start = len(self.output.parts)
         try:
             if self._authentication is not None:
-                self._authenticate_further(raw)
+                self._continue_login(raw)
             else:
-                self._carry_out(raw)
-        except _CommandFailed as refused:
-            if not self._is_struck_unknown():
-                self._reply(refused.answer)
-        if self._struck is not None:
-            self._spoil_answer()
+                self._run(raw)
+        except _CommandFailed as failed:
+            if not (self._stage is Stage.POP3_UNKNOWN and self._inject("")):
+                self._reply(failed.answer)
+        self._finish_answer(start)
 
-    def _carry_out(self, raw: bytes) -> None:
+    def _run(self, raw: bytes) -> None:
         try:
             row, argument = self._parse(raw)
         finally:
             if self.state is Pop3State.NAMED:  # RFC 1939 §7: PASS comes right behind USER, or not at all
                 self.state = Pop3State.AUTHORIZATION
-        if not self._faults.active or not self._is_struck(argument):
+        if not self._faults.host.active or not self._inject(argument):
             self._HANDLERS[row.keyword](self, argument)
-
-    def _is_struck_unknown(self) -> bool:
-        """Let a fault strike what is no command."""
-        return self._stage is Stage.POP3_UNKNOWN and self._is_struck("")
 
     def _account(self) -> AccountStore | None:
         return self._backend.account(self.login) if self.login else None
@@ -196,14 +307,16 @@ class Pop3Session(Pop3FaultInjector):
         if row.capability == "STLS" and self._channel is not None:
             return self.profile.knows("STLS")  # to say that it is active already
         if row.capability == "STLS":
-            return "STLS" not in self._hidden and "STLS" in self.profile.capabilities(None)
+            return "STLS" not in self._faults.hidden and "STLS" in self.profile.capabilities(None)
         return not row.capability or (
-            self.profile.knows(row.capability) and row.capability not in self._hidden
+            self.profile.knows(row.capability) and row.capability not in self._faults.hidden
         )
 
     def _capa(self, _: str) -> None:
-        lines = self._listed(self.profile.capabilities(self._channel))
-        self._say_list("capability list follows", lines)
+        faults = self._faults
+        lines = self.profile.capabilities(self._channel)
+        shown = [each for each in lines if each.split(" ")[0].upper() not in faults.hidden]
+        self._reply_list("capability list follows", [*shown, *faults.advertised])
 
     def _stls(self, _: str) -> None:
         if self._channel is not None:
@@ -220,7 +333,7 @@ class Pop3Session(Pop3FaultInjector):
     def _lang(self, argument: str) -> None:
         # RFC 6856 §3.2: a basic language range matches a tag that it is, or begins.
         if not argument:
-            self._say_list("language listing follows", ["en English"])
+            self._reply_list("language listing follows", ["en English"])
         elif argument.lower() in ("*", "en"):
             self._reply(Pop3Reply(OK, "en the language is English"))
         else:
@@ -276,7 +389,7 @@ class Pop3Session(Pop3FaultInjector):
         offered = self.profile.mechanisms(self._channel)
         if not argument:
             # Older than RFC 5034, and some clients still ask so.
-            self._say_list("mechanisms follow", offered)
+            self._reply_list("mechanisms follow", offered)
             return
         mechanism, _, initial = argument.partition(" ")
         authentication = SaslLogin.begin(
@@ -291,13 +404,13 @@ class Pop3Session(Pop3FaultInjector):
             raise _CommandFailed(Reason.AUTH_MECHANISM)
         self._reply_to_login(authentication, authentication.start(initial))
 
-    def _authenticate_further(self, raw: bytes) -> None:
+    def _continue_login(self, raw: bytes) -> None:
         authentication, self._authentication = self._authentication, None
         self._stage = Stage.POP3_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
         if raw and not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
             raise _CommandFailed(Reason.BARE_LINE_END)
-        if self._faults.active and self._is_struck(""):
+        if self._faults.host.active and self._inject(""):
             return
         if authentication is not None:
             line = None if raw is OVERLONG else raw.rstrip(b"\r\n")
@@ -359,7 +472,7 @@ class Pop3Session(Pop3FaultInjector):
             self._reply(Pop3Reply(OK, f"{number} {size_of(message)}"))
             return
         lines = [f"{number} {size_of(message)}" for number, message in self._open.numbered()]
-        self._say_list(f"{len(self._open)} messages ({self._open.octets} octets)", lines)
+        self._reply_list(f"{len(self._open)} messages ({self._open.octets} octets)", lines)
 
     def _uidl(self, argument: str) -> None:
         maildrop = self._open
@@ -370,7 +483,7 @@ class Pop3Session(Pop3FaultInjector):
             self._reply(Pop3Reply(OK, f"{number} {maildrop.unique_id(message)}"))
             return
         lines = [f"{number} {maildrop.unique_id(message)}" for number, message in maildrop.numbered()]
-        self._say_list("unique-id listing follows", lines)
+        self._reply_list("unique-id listing follows", lines)
 
     def _readable(self, argument: str) -> tuple[StoredMessage, int]:
         """The message of a number, and where its header ends, if it can be shown to this client."""
@@ -419,6 +532,72 @@ class Pop3Session(Pop3FaultInjector):
     def _rset(self, _: str) -> None:
         self._open.reset()
         self._reply(Pop3Reply(OK, f"{len(self._open)} messages ({self._open.octets} octets)"))
+
+    # Faults --------------------------------------------------------------------------------------
+
+    def _inject(self, argument: str) -> bool:
+        """Let a fault fire, if one is due at this stage; whether the command has been dealt with."""
+        stage, faults = self._stage, self._faults
+        if stage not in faults.host.active:
+            return False
+        login = argument.rpartition(" ")[0] if stage is Stage.POP3_APOP else self.login or self._name
+        action = faults.decide(
+            stage,
+            login=login,
+            argument="" if stage in _SECRET else argument,
+            message=argument.partition(" ")[0] if stage in _NUMBERED else "",
+        )
+        return self._apply_fault(action)
+
+    def _note_silence(self) -> None:
+        self._note(Pop3Reply("", "", "", Reason.FAULT))
+
+    def _finish_answer(self, start: int) -> None:
+        """Give the whole answer to the fault that waits for it, if any does."""
+        if self._faults.on_answer is not None:
+            self.output.parts += self._pieces or ()
+            self._pieces = None
+            self._play_answer(start)
+
+    def _refuse(self, action: Refuse) -> bool:
+        if self._stage is Stage.POP3_QUIT:
+            self._end()  # RFC 1939 §6: QUIT ends the session whatever is said, and then nothing is removed
+        self._reply(Pop3Reply(ERR, action.text, action.code, Reason.FAULT))
+        return True
+
+    def _fake_success(self, _: FakeSuccess) -> bool:
+        if self._stage is Stage.POP3_QUIT:
+            self._end()
+        self._reply(Pop3Reply(OK, "done", "", Reason.FAULT))
+        return True
+
+    def _close_by_fault(self, _: CloseConnection) -> bool:
+        self._end()
+        self._reply(Pop3Reply(ERR, "closing the connection", "SYS/TEMP", Reason.FAULT))
+        return True
+
+    def _remove_message(self, action: RemoveMessage) -> bool:
+        account = self._account()
+        uids = [] if account is None else account.inbox.uids()
+        place = action.number - 1 if action.number > 0 else action.number
+        if account is not None and -len(uids) <= place < len(uids):
+            account.inbox.expunge([uids[place]])
+        return False
+
+    def _bump_uidvalidity(self, _: BumpUidvalidity) -> bool:
+        account = self._account()
+        if account is not None:
+            account.renew_uid_validity(account.inbox.name)
+        return False
+
+    FAULT_ACTIONS: ClassVar[FaultActions] = {
+        **ProtocolSession.FAULT_ACTIONS,
+        Refuse: _refuse,
+        FakeSuccess: _fake_success,
+        CloseConnection: _close_by_fault,
+        RemoveMessage: _remove_message,
+        BumpUidvalidity: _bump_uidvalidity,
+    }
 
     _HANDLERS: Final[dict[str, Callable[[Pop3Session, str], None]]] = {
         "CAPA": _capa,

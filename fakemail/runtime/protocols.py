@@ -1,16 +1,12 @@
-"""The table of protocols: for each service the connection that carries it and the session that speaks it.
+"""Table of protocols: for each service its connections, and the function that opens a session for one.
 
 A service that is not in the table can be described, but not run. A further protocol is one more row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from fakemail.events.kinds import CommandCompleted
-from fakemail.faults.actions.action import FaultAction
-from fakemail.faults.context import FaultContext
 from fakemail.model.host import (
     HTTPS,
     IMAP,
@@ -22,114 +18,106 @@ from fakemail.model.host import (
     SMTP,
     SUBMISSION,
     SUBMISSIONS,
+    HostSpec,
+    Service,
 )
 from fakemail.mta.inbound.smtp_backend import SmtpBackend
+from fakemail.protocol.recorder import recorder
+from fakemail.protocol.session import ProtocolSession
 from fakemail.runtime.service_port import ProtocolFactory, ServicePort
-from fakemail.smtp import extensions as smtp
+from fakemail.smtp.backend import Backend
+from fakemail.smtp.extensions import SmtpProfile
 from fakemail.smtp.session import SmtpSession
-from fakemail.types.stage import Stage
 from fakemail.wire.connection import Connection
-from fakemail.wire.interfaces import ProtocolSession
-from fakemail.wire.smtp_server import SmtpConnection
+from fakemail.wire.smtp_server import HandlerBackend, SmtpConnection
 
-_S = TypeVar("_S")
+if TYPE_CHECKING:
+    from fakemail.grease.grease import Grease
+    from fakemail.imap.server_kinds import ImapProfile
 
 
-def kind(usual: type[_S], site: ServicePort, connection: Connection) -> Callable[..., _S]:
-    """What makes the session of a connection: the usual one, or one as another server may speak."""
-    internet = site.running.internet
+def _grease(port: ServicePort, connection: Connection) -> Grease | None:
+    """The variations of a connection of the app, where the test wants any."""
+    internet = port.running.internet
     if not internet.grease or not connection.peer.is_app:
-        return usual
-    from fakemail.runtime.greased_sessions import varied
+        return None
+    from fakemail.grease.grease import connection_grease
 
-    return varied(usual, internet.random.seed, connection.number)
+    return connection_grease(internet.random.seed, connection.number)
 
 
-def _open_smtp(site: ServicePort, connection: SmtpConnection) -> ProtocolSession:
-    record = site.log.exchanges(site.host, connection.number)
-    profile = site.profile(smtp.SmtpProfile)
-    decisions = SmtpBackend(
-        site.running, profile, connection.peer, connection.number, answer=connection.answer
-    )
-    backend = connection.backend(decisions)
-    return kind(SmtpSession, site, connection)(
+def _open_smtp(port: ServicePort, connection: SmtpConnection) -> ProtocolSession:
+    running, profile = port.running, port.profile(SmtpProfile)
+    backend: Backend = SmtpBackend(running, profile, connection.peer, connection.number)
+    if connection.handler is not None:
+        backend = HandlerBackend(connection, backend)
+    return SmtpSession(
         profile,
         backend,
-        record,
+        port.log.exchanges(port.host, connection.number),
         connection.peer,
-        faults=site.running.faults,
+        faults=running.faults,
+        connection=connection.number,
+        grease=_grease(port, connection),
+    )
+
+
+# Other sessions are loaded when the first of their clients comes.
+
+
+def _open_imap(port: ServicePort, connection: Connection) -> ProtocolSession:
+    from fakemail.imap.session import ImapSession
+    from fakemail.runtime.mailbox_access import MailboxBackend
+
+    return ImapSession(
+        port.profile(_imap_profile),
+        MailboxBackend(port.running),
+        recorder(port.log, port.host, connection.number),
+        connection.peer,
+        faults=port.running.faults,
+        connection=connection.number,
+        grease=_grease(port, connection),
+    )
+
+
+def _imap_profile(host: HostSpec, service: Service) -> ImapProfile:
+    from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile
+
+    return ImapProfile(host, service, PERSONALITIES[host.personality.imap])
+
+
+def _open_pop3(port: ServicePort, connection: Connection) -> ProtocolSession:
+    from fakemail.pop3.capabilities import Pop3Profile
+    from fakemail.pop3.session import Pop3Session
+    from fakemail.runtime.mailbox_access import MailboxBackend
+
+    return Pop3Session(
+        port.profile(Pop3Profile),
+        MailboxBackend(port.running),
+        recorder(port.log, port.host, connection.number),
+        connection.peer,
+        faults=port.running.faults,
+        connection=connection.number,
+        grease=_grease(port, connection),
+    )
+
+
+def _open_https(port: ServicePort, connection: Connection) -> ProtocolSession:
+    from fakemail.wire.https_server import NOT_FOUND, HttpSession
+
+    documents = port.running.documents
+    return HttpSession(
+        lambda path: documents.get(path, NOT_FOUND),
+        recorder(port.log, port.host, connection.number),
+        connection.peer,
+        faults=port.running.faults,
         connection=connection.number,
     )
 
 
-def _open_https(site: ServicePort, connection: Connection) -> ProtocolSession:
-    from fakemail.wire.https_server import NOT_FOUND, HttpSession
-
-    append, host, number = site.log.append, site.host, connection.number
-
-    def record(line: str, status: int, phrase: str, octets: int) -> None:
-        append(
-            CommandCompleted(
-                stage=Stage.HTTP_REQUEST,
-                host=host,
-                connection=number,
-                line=line,
-                status=str(status),
-                code="",
-                text=phrase,
-                responses=0,
-                size=octets,
-                reason=None,
-            )
-        )
-
-    documents, faults = site.running.documents, site.running.faults
-
-    def decide(target: str) -> FaultAction | None:
-        if not faults.active:
-            return None
-        facts = FaultContext(client=connection.peer, connection=number, service=site.service, argument=target)
-        return faults.decide(Stage.HTTP_REQUEST, facts)
-
-    return HttpSession(lambda path: documents.get(path, NOT_FOUND), record, decide)
-
-
-def _connect_https(site: ServicePort) -> Connection:
-    from fakemail.wire.https_server import HttpsConnection  # h11 is loaded for those who serve HTTPS only
-
-    return HttpsConnection(site)
-
-
-# What is for those only who read mail is loaded when the first of them comes.
-
-
-def _connect_imap(site: ServicePort) -> Connection:
-    from fakemail.wire.imap_server import ImapConnection
-
-    return ImapConnection(site)
-
-
-def _open_imap(site: ServicePort, connection: Connection) -> ProtocolSession:
-    from fakemail.runtime.mailbox_sessions import open_imap
-
-    return open_imap(site, connection, kind)
-
-
-def _connect_pop3(site: ServicePort) -> Connection:
-    from fakemail.wire.pop3_server import Pop3Connection
-
-    return Pop3Connection(site)
-
-
-def _open_pop3(site: ServicePort, connection: Connection) -> ProtocolSession:
-    from fakemail.runtime.mailbox_sessions import open_pop3
-
-    return open_pop3(site, connection, kind)
-
-
 _SMTP: Final = ProtocolFactory(SmtpConnection, _open_smtp)
-_POP3: Final = ProtocolFactory(_connect_pop3, _open_pop3)
-_IMAP: Final = ProtocolFactory(_connect_imap, _open_imap)
+_POP3: Final = ProtocolFactory(Connection, _open_pop3)
+_IMAP: Final = ProtocolFactory(Connection, _open_imap)
 
 PROTOCOLS: Final = {
     SMTP.name: _SMTP,
@@ -140,7 +128,7 @@ PROTOCOLS: Final = {
     IMAPS.name: _IMAP,
     POP3.name: _POP3,
     POP3S.name: _POP3,
-    HTTPS.name: ProtocolFactory(_connect_https, _open_https),
+    HTTPS.name: ProtocolFactory(Connection, _open_https),
 }
 READABLE: Final = tuple(service for service in READING if service.name in PROTOCOLS)
-"""The services that the host where a domain's accounts read their mail has without being asked."""
+"""Services that the host of a domain's mailboxes has by default."""

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fakemail.errors import DeclarationError, nearest
@@ -15,6 +15,7 @@ from fakemail.faults.host_faults import HostFaults
 from fakemail.faults.write_script import Pause
 from fakemail.model.host import READING, HostSpec, Security, Service
 from fakemail.model.peers import is_among
+from fakemail.protocol.session import ProtocolSession
 from fakemail.runtime.credentials import HostCredentials
 from fakemail.runtime.network import LOCALHOST, LOOPBACK, Endpoint, PortPlan
 from fakemail.tls.authority import LIFETIME, KeyType, Leaf, process_authority
@@ -24,7 +25,6 @@ from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.wire.connection import Connection
-from fakemail.wire.interfaces import ProtocolSession
 from fakemail.wire.ports import Listener, NetworkScope
 from fakemail.wire.script_runner import Cancellable
 
@@ -71,6 +71,8 @@ class ServicePort:
         self.connections: set[Connection] = running.connections
         self.port = service
         self._spoken = spoken
+        self.open: Callable[[Any], ProtocolSession] = partial(spoken.open, self)
+        """Makes the session of a new connection."""
         self.listener = self._listener(endpoint, ground)
         self.listeners = [self.listener]
         """Where it listens: on this machine, and inside namespaces."""
@@ -117,9 +119,9 @@ class ServicePort:
         internet = self.running.internet
         if not internet.grease:
             return None
-        from fakemail.runtime.greased_sessions import window
+        from fakemail.grease.grease import receive_window
 
-        return window(internet.random.seed, f"{self.service} of {self.host}")
+        return receive_window(internet.random.seed, f"{self.service} of {self.host}")
 
     def _connection(self) -> asyncio.BaseProtocol:
         if not self.running.host.personality.proxy_from:
@@ -176,10 +178,6 @@ class ServicePort:
     def tls_context(self, fault: TlsContextFault | None = None) -> ssl.SSLContext:
         """The host's side of TLS, or what a fault makes of it."""
         return self.running.tls_context if fault is None else self.running.context_with(fault)
-
-    def open(self, connection: Connection) -> ProtocolSession:
-        """A session for a new connection."""
-        return self._spoken.open(self, connection)
 
     def profile(self, make: Callable[[HostSpec, Service], _P]) -> _P:
         """What this port is like, made anew when the host has changed.

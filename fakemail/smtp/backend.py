@@ -1,7 +1,8 @@
-"""What a receiving session asks of its host, and what it tells it: the seam between protocol and decisions."""
+"""Questions of a receiving session to its host, and what it records: the interface between protocol and decisions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from fakemail.events.kinds import ClientBytes
@@ -28,7 +29,10 @@ class Receipt(NamedTuple):
 
 
 class Backend(Protocol):
-    """Everything a session asks of its host. ``None`` means: wait, ``resume`` will bring the answer."""
+    """Everything a session asks of its host. ``None`` means: wait, ``on_answer`` will be called with the answer."""
+
+    on_answer: Callable[[Verdict | Receipt], None]
+    """Set by the session when it waits."""
 
     @property
     def credentials(self) -> CredentialStore:

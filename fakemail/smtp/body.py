@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 # RFC 5321 §4.1.1.4: the mail data ends with <CRLF>.<CRLF>, and the first CRLF belongs to the data.
@@ -193,6 +195,41 @@ class ChunkReader:
         self._missing -= used
         if not self.is_too_big:
             self._data += octets[:used]
+        return used
+
+
+class TransferProgress(Enum):
+    """What becomes of a message that is still coming."""
+
+    ON = "on"
+    ON_UNWATCHED = "on, and the fault has struck"
+    NOT = "no further"
+
+
+class WatchedBody:
+    """A message on its way in; a fault is told how much of it has come."""
+
+    def __init__(self, body: BodyReader, watch: Callable[[int], TransferProgress]) -> None:
+        """``watch`` is told how many octets there are."""
+        self.inner = body
+        self._watch = watch
+        self._goes = TransferProgress.ON
+        self.received = 0
+        """Octets so far, as they came."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end has come; never when the fault ended it."""
+        return self.inner.is_complete and self._goes is not TransferProgress.NOT
+
+    def feed(self, octets: bytes | bytearray) -> int:
+        """Take octets; tell how many of them are the message's."""
+        if self._goes is TransferProgress.NOT:
+            return len(octets)
+        used = self.inner.feed(octets)
+        self.received += used
+        if self._goes is TransferProgress.ON:
+            self._goes = self._watch(self.received)
         return used
 
 

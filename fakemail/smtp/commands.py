@@ -1,13 +1,14 @@
-"""The table of SMTP commands: when each is legal, what argument it takes, how long its line may be.
+"""The table of SMTP commands: when each is legal, its argument, the length of its line, and the state that it leads to.
 
-The session runs by this table, HELP and the documentation print it, and the tests walk through
-every row in every state.
+The session runs by this table, HELP and the documentation print it, and the tests walk through every row in every
+state.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from fakemail.types.stage import Stage
 
@@ -31,6 +32,25 @@ class SmtpState(Enum):
     __hash__ = object.__hash__  # Enum's own is written in Python, and each command looks its state up
 
 
+Transitions: TypeAlias = Mapping[SmtpState, SmtpState]
+"""The next state by the present one."""
+STAYS: Final[Transitions] = {state: state for state in SmtpState}
+
+
+def _to(state: SmtpState, *, from_: frozenset[SmtpState] = frozenset(SmtpState)) -> Transitions:
+    """Transitions to one state; from all states that are not named there is none."""
+    return {**STAYS, **dict.fromkeys(from_, state)}
+
+
+CLIENT_REJECTED: Final = _to(SmtpState.REJECTED)
+"""The banner is a refusal (RFC 5321 §3.1)."""
+TLS_STARTED: Final = _to(SmtpState.CONNECTED)
+"""The handshake after STARTTLS is done (RFC 3207 §4.2)."""
+MESSAGE_ENDED: Final = _to(SmtpState.READY)
+"""The last byte of a message has come, or a chunk was refused; the transaction is over whatever the reply (RFC 5321
+§4.1.1.4, RFC 3030 §2)."""
+
+
 class SmtpArgument(Enum):
     """What may follow the verb."""
 
@@ -51,24 +71,32 @@ class SmtpCommandRow(NamedTuple):
     keyword: str = ""
     """The EHLO keyword without which the command does not exist."""
     limit: int = 512
-    """Octets of the line with its CRLF: RFC 5321 §4.5.3.1.4, plus what extensions add."""
+    """Bytes of the line with its CRLF: RFC 5321 §4.5.3.1.4, plus what extensions add."""
+    next_state: Transitions = STAYS
+    """The state after a positive reply."""
 
 
 _ANY: Final = frozenset(SmtpState) - {SmtpState.REJECTED}
 _GREETED: Final = _ANY - {SmtpState.CONNECTED}
 _READY: Final = frozenset({SmtpState.READY})
 _TRANSACTION: Final = frozenset({SmtpState.SENDER, SmtpState.RECIPIENTS})
+IN_TRANSACTION: Final = _TRANSACTION | {SmtpState.CHUNKS}
+UNKNOWN: Final = SmtpCommandRow("", Stage.SMTP_UNKNOWN, _ANY, SmtpArgument.OPTIONAL, "")
+"""Stands for what is no command, and for what the server says unasked."""
 
 # MAIL: +26 for SIZE (RFC 1870 §3), +17 for BODY (RFC 6152), +10 for SMTPUTF8 (RFC 6531 §3.1),
 # +120 for RET and ENVID (RFC 3461 §4), +500 for AUTH (RFC 4954 §3).
-# BDAT is legal everywhere: its octets follow whatever the answer, so they are read first and judged
-# then (RFC 3030 §2).
+# BDAT is legal everywhere: its bytes follow whatever the answer, so they are read before it is answered (RFC 3030 §2).
 # RCPT: +500 for NOTIFY and ORCPT (RFC 3461 §4). AUTH: RFC 4954 §4 asks for 12288.
 COMMANDS: Final = {
     row.verb: row
     for row in (
-        SmtpCommandRow("EHLO", Stage.SMTP_HELO, _ANY, SmtpArgument.REQUIRED, "EHLO name"),
-        SmtpCommandRow("HELO", Stage.SMTP_HELO, _ANY, SmtpArgument.REQUIRED, "HELO name"),
+        SmtpCommandRow(
+            "EHLO", Stage.SMTP_HELO, _ANY, SmtpArgument.REQUIRED, "EHLO name", next_state=_to(SmtpState.READY)
+        ),
+        SmtpCommandRow(
+            "HELO", Stage.SMTP_HELO, _ANY, SmtpArgument.REQUIRED, "HELO name", next_state=_to(SmtpState.READY)
+        ),
         SmtpCommandRow("STARTTLS", Stage.SMTP_STARTTLS, _GREETED, SmtpArgument.NONE, "STARTTLS", "STARTTLS"),
         SmtpCommandRow(
             "AUTH", Stage.SMTP_AUTH, _READY, SmtpArgument.REQUIRED, "AUTH mechanism [response]", "AUTH", 12288
@@ -80,6 +108,7 @@ COMMANDS: Final = {
             SmtpArgument.REQUIRED,
             "MAIL FROM:<address> [parameters]",
             limit=1185,
+            next_state=_to(SmtpState.SENDER),
         ),
         SmtpCommandRow(
             "RCPT",
@@ -88,12 +117,26 @@ COMMANDS: Final = {
             SmtpArgument.REQUIRED,
             "RCPT TO:<address> [parameters]",
             limit=1012,
+            next_state=_to(SmtpState.RECIPIENTS),
         ),
         SmtpCommandRow("DATA", Stage.SMTP_DATA, _TRANSACTION, SmtpArgument.NONE, "DATA"),
         SmtpCommandRow(
-            "BDAT", Stage.SMTP_BDAT, _ANY, SmtpArgument.REQUIRED, "BDAT octets [LAST]", "CHUNKING"
+            "BDAT",
+            Stage.SMTP_BDAT,
+            _ANY,
+            SmtpArgument.REQUIRED,
+            "BDAT octets [LAST]",
+            "CHUNKING",
+            next_state=_to(SmtpState.CHUNKS, from_=IN_TRANSACTION),
         ),
-        SmtpCommandRow("RSET", Stage.SMTP_RSET, _ANY, SmtpArgument.NONE, "RSET"),
+        SmtpCommandRow(
+            "RSET",
+            Stage.SMTP_RSET,
+            _ANY,
+            SmtpArgument.NONE,
+            "RSET",
+            next_state=_to(SmtpState.READY, from_=_GREETED),
+        ),
         SmtpCommandRow("NOOP", Stage.SMTP_NOOP, _ANY, SmtpArgument.OPTIONAL, "NOOP [text]"),
         SmtpCommandRow("VRFY", Stage.SMTP_VRFY, _ANY, SmtpArgument.REQUIRED, "VRFY name or address", "VRFY"),
         SmtpCommandRow("EXPN", Stage.SMTP_EXPN, _ANY, SmtpArgument.REQUIRED, "EXPN alias", "EXPN"),
@@ -106,6 +149,7 @@ COMMANDS: Final = {
             "XCLIENT attribute=value ...",
             "XCLIENT",
             1024,
+            next_state=_to(SmtpState.CONNECTED),
         ),
         SmtpCommandRow("QUIT", Stage.SMTP_QUIT, frozenset(SmtpState), SmtpArgument.NONE, "QUIT"),
     )

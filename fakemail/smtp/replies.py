@@ -207,3 +207,21 @@ def syntax(detail: str) -> Reply:
 def sequence(detail: str) -> Reply:
     """503 with a sentence that says what has to come first."""
     return Reply(503, "5.5.1", detail)
+
+
+class CommandRejected(Exception):
+    """A command is answered in the negative."""
+
+    def __init__(self, reply: Reply, reason: Reason) -> None:
+        self.reply = reply
+        self.reason = reason
+
+
+def reject(reason: Reason, detail: str = "") -> CommandRejected:
+    """The rejection for a reason, with the reply of that reason."""
+    return CommandRejected(refusal(reason, detail), reason)
+
+
+def syntax_error(detail: str) -> CommandRejected:
+    """The rejection of a command that cannot be read, with a sentence that says what would be right."""
+    return CommandRejected(syntax(detail), Reason.BAD_SYNTAX)

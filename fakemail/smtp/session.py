@@ -1,47 +1,75 @@
-"""The receiving side of an SMTP connection: octets in, octets out, no socket.
+"""The receiving side of an SMTP connection: bytes in, bytes out, no socket.
 
-``feed`` takes whatever arrived and returns everything there is to answer, so that a group of
-pipelined commands costs one read and one write. Who exists, what is accepted and where it goes is
-asked of a :class:`Backend`; when that needs time it answers ``None`` and calls ``resume`` later.
+``feed`` takes whatever arrived and returns all there is to answer, so that a group of pipelined commands costs one read
+and one write. Users, acceptance and delivery are questions to a :class:`~fakemail.smtp.backend.Backend`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, TypeVarTuple
+from typing import ClassVar, Final, TypeVar
 
 from msgspec.structs import replace
 
 from fakemail.errors import ProtocolError
 from fakemail.events.kinds import KEPT, ClientBytes
 from fakemail.events.secrets import SecretDetector, mask_response
+from fakemail.faults.actions.action import OnAnswer
+from fakemail.faults.actions.connections import CloseConnection
+from fakemail.faults.actions.smtp import (
+    AcceptSmuggledEnd,
+    Advertise,
+    AlterMessage,
+    DeliverTwice,
+    Hide,
+    PretendSuccess,
+    SendReply,
+    StarttlsInjection,
+)
 from fakemail.faults.host_faults import HostFaults
-from fakemail.message.envelope import BodyType, Origin, Recipient
+from fakemail.grease.grease import Grease
+from fakemail.message.envelope import BodyType, Envelope, Origin, Recipient
+from fakemail.message.headers import field_in_head, head_of
+from fakemail.protocol.line_reader import OVERLONG, LineReader
 from fakemail.protocol.sasl_login import SaslLogin, SaslStep
+from fakemail.protocol.session import FaultActions, ProtocolSession
 from fakemail.smtp import replies
-from fakemail.smtp.arguments import options_of, path_of
 from fakemail.smtp.backend import Backend, Receipt, SmtpRecorder
-from fakemail.smtp.body import ChunkReader, DataReader, LaxDataReader, has_bare_line_ends
+from fakemail.smtp.body import (
+    BodyReader,
+    ChunkReader,
+    DataReader,
+    LaxDataReader,
+    TransferProgress,
+    WatchedBody,
+    has_bare_line_ends,
+)
 from fakemail.smtp.commands import (
+    CLIENT_REJECTED,
     COMMANDS,
+    IN_TRANSACTION,
     KNOWN_LINES,
+    LONGEST_LINE,
+    MESSAGE_ENDED,
     OUT_OF_ORDER,
+    STAYS,
+    TLS_STARTED,
+    UNKNOWN,
     SmtpArgument,
     SmtpCommandRow,
     SmtpState,
+    Transitions,
 )
-from fakemail.smtp.errors import CommandRejected, HangUp, no, ungrammatical
 from fakemail.smtp.extensions import SmtpProfile, names_of
-from fakemail.smtp.fault_injector import SmtpFaultInjector, WatchedBody
-from fakemail.smtp.framing import OVERLONG
-from fakemail.smtp.grammar import is_greeting_name
-from fakemail.smtp.parameters import MailOptions, read_mail_options, read_rcpt_options
+from fakemail.smtp.grammar import PathArgument, is_greeting_name, read_path_argument
+from fakemail.smtp.parameters import MailOptions, NotOffered, read_mail_options, read_rcpt_options
+from fakemail.smtp.replies import CommandRejected, reject, syntax_error
 from fakemail.smtp.transaction import Transaction, origin_of
 from fakemail.smtp.vrfy import expand, help_on, verify
 from fakemail.smtp.xclient import read_xclient
-from fakemail.types.address import Address
+from fakemail.types.address import Address, Path
 from fakemail.types.channel import Channel
 from fakemail.types.domains import a_labels
 from fakemail.types.peer import Peer
@@ -50,23 +78,20 @@ from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import ACCEPTED, Verdict
 
-_Ts = TypeVarTuple("_Ts")
+_O = TypeVar("_O")
 
-# RFC 5321 §2.4: command lines are text. Lone surrogates stand for octets that are not UTF-8.
+# RFC 5321 §2.4: command lines are text. Lone surrogates stand for bytes that are not UTF-8.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-
-
-# Faults at these commands are asked for when their path has been read, or the octets that follow them.
+# Lines answered in one go; a client that sends thousands must not keep the others from being served.
+_LINES_AT_ONCE: Final = 250
+_HASTY: Final = ClientBytes(was_hasty=True)
+# Faults at these commands are asked for when their path has been read, or the bytes that follow them.
 _ASKED_LATER: Final = frozenset({"MAIL", "RCPT", "BDAT"})
 _NO_OPTIONS: Final = MailOptions()
 
 
-class SmtpSession(SmtpFaultInjector):
-    """One connection's dialogue. Call ``greet`` once, then ``feed`` for all that arrives.
-
-    After each call look at ``wants_tls`` (do the handshake, then call ``secured``), ``closing``
-    (write the output, then close) and ``is_waiting`` (an answer of the backend is outstanding).
-    """
+class SmtpSession(ProtocolSession):
+    """The dialogue of one SMTP connection (RFC 5321)."""
 
     def __init__(
         self,
@@ -78,44 +103,124 @@ class SmtpSession(SmtpFaultInjector):
         *,
         faults: HostFaults | None = None,
         connection: int = 0,
+        grease: Grease | None = None,
     ) -> None:
-        """``faults`` is what goes wrong here, asked before anything else is decided."""
-        super().__init__(faults, peer, profile.service.name, connection)
+        super().__init__(
+            peer, profile.service.name, faults=faults, connection=connection, output_filter=grease
+        )
+        self._stage = Stage.SMTP_BANNER
         self.profile = profile
         self._personality = profile.personality
-        self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES")
+        self._grease = grease
+        self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES") and (
+            grease is None or grease.has_codes
+        )
         self.state = SmtpState.CONNECTED
-        self.helo = ""
-        self._speaker = peer  # who really talks, whoever it talks for
-        self._said_helo = ""
         self._backend = backend
         self._record = record
         self._channel = channel
+        # The client
+        self.helo = ""
+        self._peer = peer
+        self._speaker = peer  # the peer of the connection, whoever it speaks for by XCLIENT
+        self._xclient_helo = ""
         self._extended = False
-        self._errors = 0
-        self._authentication: SaslLogin | None = None
-        self._suspicion = SecretDetector()
+        self._offered: frozenset[str] = frozenset()
         self._origin: Origin | None = None  # made when it is needed and something in it has changed
+        self._errors = 0
+        # Input
+        self._lines = LineReader(LONGEST_LINE)
+        self._body: BodyReader | None = None
+        # The command at hand
+        self._row: SmtpCommandRow = UNKNOWN
+        self._line = ""
+        """Its text, secrets masked."""
+        self._address: Path | None = None
+        self._client_bytes: ClientBytes | None = None
+        self._on_answer: Callable[[Verdict | Receipt], None] | None = None
+        self._late_answer: Verdict | Receipt | None = None
+        self._authentication: SaslLogin | None = None
+        self._transaction: Transaction | None = None
+        self._suspicion = SecretDetector()
 
-    # What the shell calls ------------------------------------------------------------------------
+    # What the connection calls -------------------------------------------------------------------
 
     def greet(self) -> bytes:
         """The banner (RFC 5321 §4.3.1)."""
-        self._run_handler(self._greet)
-        return self._take_output()
+        if not (self._faults.host.active and self._inject(Stage.SMTP_BANNER)):
+            self._on_verdict(self._backend.check_client(), self._client_checked)
+        return self.output.take()
 
-    def _greet(self) -> None:
-        if self._faults.active:
-            self._interfere(Stage.SMTP_BANNER)
-        self._on_verdict(self._backend.check_client(), self._met)
-
-    def _met(self, answer: Verdict | Receipt) -> None:
+    def _client_checked(self, answer: Verdict | Receipt) -> None:
         verdict = answer.verdict if isinstance(answer, Receipt) else answer
         if verdict.is_accepted:
             self._reply(replies.banner(self.profile.host.name))
-            return
-        self.state = SmtpState.REJECTED
-        self._reply(replies.at_banner(verdict), verdict.reason)
+        else:
+            self._advance(CLIENT_REJECTED)
+            self._reply(replies.at_banner(verdict), verdict.reason)
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes in, give bytes out."""
+        if self.closing:
+            return b""
+        lines = self._lines
+        if not lines.buffer:
+            # Nearly always the bytes are a piece of the message, or one whole line.
+            if self._body is not None:
+                used = self._body.feed(data)
+                if not self._body.is_complete:
+                    return b""
+                self._end_of_body()
+                if used == len(data):
+                    return self.output.take()
+                data = data[used:]
+            elif 0 < len(data) == data.find(b"\n") + 1 <= LONGEST_LINE and not (
+                lines.is_skipping or self.wants_tls or self.is_waiting
+            ):
+                self._answer(data)
+                return self.output.take()
+        lines.buffer += data
+        return self.more()
+
+    def more(self) -> bytes:
+        """Go on with what has arrived, where ``feed`` stopped so as not to keep other connections waiting."""
+        self.has_more = False
+        lines, left = self._lines, _LINES_AT_ONCE
+        while not self.is_waiting and not self.closing and not self.wants_tls:
+            if self._body is not None:
+                del lines.buffer[: self._body.feed(lines.buffer)]
+                if not self._body.is_complete:
+                    break
+                self._end_of_body()
+                continue
+            line = lines.take()
+            if line is None:
+                break
+            if lines.buffer:
+                self._client_bytes = _HASTY
+            self._answer(line)
+            left -= 1
+            if left == 0 and lines.buffer:
+                self.has_more = True
+                break
+        if self.wants_tls and not self._faults.keeps_plaintext:
+            # A man in the middle may have put it there (RFC 3207 §5).
+            self.discarded_plaintext = lines.clear()
+        return self.output.take()
+
+    def poll(self) -> bytes:
+        """Go on with an answer of the backend that came late."""
+        answer, self._late_answer = self._late_answer, None
+        return self.resume(answer) if answer is not None and self.is_waiting else b""
+
+    def resume(self, answer: Verdict | Receipt) -> bytes:
+        """Go on with the backend's answer to the question that it left open."""
+        on_answer, self._on_answer = self._on_answer, None
+        self.is_waiting = False
+        if on_answer is None:
+            raise RuntimeError("no question is open in this session")
+        on_answer(answer)
+        return self.more()
 
     def secured(self, channel: Channel) -> None:
         """The TLS handshake is done: forget all that was said in clear text (RFC 3207 §4.2)."""
@@ -124,16 +229,16 @@ class SmtpSession(SmtpFaultInjector):
         self.helo = self.login = ""
         self._origin = None
         self._offered = frozenset()
-        self._reset(SmtpState.CONNECTED)
-        if not self._keeps_plaintext:
-            self._buffer.clear()
+        self._advance(TLS_STARTED)
+        if not self._faults.keeps_plaintext:
+            self._lines.clear()
 
     def hang_up(self, reason: Reason) -> bytes:
-        """The last words of a server that must end the session: 421 (RFC 5321 §3.8)."""
-        self._stage, self._line = Stage.DISCONNECT, ""
+        """The last words of a server that has to end the session: 421 (RFC 5321 §3.8)."""
+        self._stage, self._row, self._line = Stage.DISCONNECT, UNKNOWN, ""
         self._reply(replies.refusal(reason, self.profile.host.name), reason)
-        self.closing = True
-        return self._take_output()
+        self._end()
+        return self.output.take(whole=True)
 
     @property
     def in_progress(self) -> str:
@@ -144,8 +249,16 @@ class SmtpSession(SmtpFaultInjector):
             return "inside AUTH"
         return "inside a mail transaction" if self._transaction is not None else ""
 
+    # Answers -------------------------------------------------------------------------------------
+
     def _reply(self, reply: Reply, reason: Reason | None = None, queue_id: str = "") -> None:
-        if reply.code >= 400:
+        """Answer the command at hand, record it, and enter the state that follows."""
+        if self._grease is not None:
+            reply = self._grease.reply(self._stage, reply)
+        if reply.code < 400:
+            if self._row.next_state is not STAYS:
+                self._advance(self._row.next_state)
+        else:
             if reply.code != 421:
                 self._errors += 1
                 if self._errors > self._personality.max_errors:
@@ -155,69 +268,105 @@ class SmtpSession(SmtpFaultInjector):
                 self.closing = True
         if not self._with_enhanced_codes and reply.enhanced is not None:
             reply = Reply(reply.code, None, reply.text)
-        octets, self._octets = self._octets, None
-        if self._struck is None:
-            self._out.append(reply.wire)
-            self._record(self._stage, self._line, reply, reason, self._address, queue_id, octets)
+        client_bytes, self._client_bytes = self._client_bytes, None
+        if self._faults.on_answer is None:
+            self.output.parts.append(reply.wire)
+            self._record(self._stage, self._line, reply, reason, self._address, queue_id, client_bytes)
         else:
-            seen = self._spoil(reply)
+            seen = self._reply_by_fault(reply)
             reason = reason if seen is not None else Reason.FAULT
-            self._record(self._stage, self._line, seen, reason, self._address, queue_id, octets)
+            self._record(self._stage, self._line, seen, reason, self._address, queue_id, client_bytes)
+
+    def _advance(self, transitions: Transitions) -> None:
+        """Enter the next state. Nothing else assigns it."""
+        self.state = state = transitions[self.state]
+        if state not in IN_TRANSACTION:
+            self._transaction = None
+
+    def _note_silence(self) -> None:
+        client_bytes, self._client_bytes = self._client_bytes, None
+        self._record(self._stage, self._line, None, Reason.FAULT, self._address, "", client_bytes)
+
+    def _on_verdict(
+        self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]
+    ) -> None:
+        """Go on with an answer of the backend, now or when it is there."""
+        if answer is None:
+            self._on_answer, self.is_waiting = partial(self._run, then), True
+            self._backend.on_answer = self._answered
+        else:
+            then(answer)
+
+    def _answered(self, answer: Verdict | Receipt) -> None:
+        self._late_answer = answer
+        self.on_wake()
+
+    def _run(self, act: Callable[[Verdict | Receipt], None], answer: Verdict | Receipt) -> None:
+        try:
+            act(answer)
+        except CommandRejected as rejected:
+            self._reply(rejected.reply, rejected.reason)
+
+    def _continue(self, accepted: Callable[[], None], answer: Verdict | None) -> None:
+        """Go on if the backend says yes, now or when it says so."""
+        self._on_verdict(answer, partial(self._checked, accepted))
+
+    def _checked(self, accepted: Callable[[], None], answer: Verdict | Receipt) -> None:
+        if isinstance(answer, Verdict) and answer.is_accepted:
+            accepted()
+        else:
+            self._reply_to_verdict(answer)
+
+    def _reply_to_verdict(self, answer: Verdict | Receipt) -> None:
+        verdict = answer.verdict if isinstance(answer, Receipt) else answer
+        self._reply(replies.reply_to(verdict), verdict.reason)
 
     # Commands ------------------------------------------------------------------------------------
 
     def _answer(self, raw: bytes) -> None:
+        """Answer one line, which has its line end or is ``OVERLONG``."""
         self._address = None
         try:
             if self._authentication is not None:
-                self._authenticate_further(raw)
+                self._continue_login(raw)
                 return
-            row, argument = self._parse(raw)
-            if self._faults.active and row.verb not in _ASKED_LATER:
-                self._interfere(row.stage)
+            known = KNOWN_LINES.get(raw)
+            if known is not None:
+                row, self._line, argument = known
+                self._suspicion.is_awake = False
+                self._row, self._stage = row, row.stage
+                if self.state not in row.states:
+                    raise CommandRejected(
+                        replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE
+                    )
+            else:
+                row, argument = self._parse(raw)
+            if self._faults.host.active and row.verb not in _ASKED_LATER and self._inject(row.stage):
+                return
             self._HANDLERS[row.verb](self, argument)
-        except CommandRejected as refused:
-            self._reply(refused.reply, refused.reason)
-        except HangUp:
-            self._fall_silent()
-
-    def _fall_silent(self) -> None:
-        octets, self._octets = self._octets, None
-        self._record(self._stage, self._line, None, Reason.FAULT, self._address, "", octets)
+        except CommandRejected as rejected:
+            is_unknown = rejected.reason is Reason.UNKNOWN_COMMAND and self._row is UNKNOWN
+            if not (is_unknown and self._faults.host.active and self._inject(Stage.SMTP_UNKNOWN)):
+                self._reply(rejected.reply, rejected.reason)
 
     def _parse(self, raw: bytes) -> tuple[SmtpCommandRow, str]:
-        """Find the row of the command; refuse what breaks the general rules."""
-        known = KNOWN_LINES.get(raw)
-        if known is not None:
-            row, self._line, argument = known
-            self._suspicion.is_awake = False
-            self._stage = row.stage
-            if self.state not in row.states:
-                raise CommandRejected(
-                    replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE
-                )
-            return row, argument
-        return self._parse_anew(raw)
-
-    def _parse_anew(self, raw: bytes) -> tuple[SmtpCommandRow, str]:
+        """Find the row of the command; reject what breaks the general rules."""
         text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape").rstrip(" \t")
         verb, _, argument = text.partition(" ")
         row = COMMANDS.get(verb.upper())
-        known = row is not None and (not row.keyword or self._knows(row.keyword))
-        self._stage = Stage.SMTP_UNKNOWN if row is None else row.stage
+        self._row = row or UNKNOWN
+        self._stage = self._row.stage
         self._line = self._suspicion.hear(text, row and row.verb)
         if raw is OVERLONG or (row is not None and len(raw) > row.limit):
-            raise no(Reason.LINE_TOO_LONG)
+            raise reject(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n"):
             if not self._personality.accept_bare_line_ends:
                 raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
-            self._octets = replace(self._octets or ClientBytes(), is_bare=True)
-        if row is None or not known:
-            if self._faults.active and row is None:
-                self._interfere(Stage.SMTP_UNKNOWN)
-            raise no(Reason.UNKNOWN_COMMAND)
+            self._client_bytes = replace(self._client_bytes or ClientBytes(), is_bare=True)
+        if row is None or (row.keyword and not self._knows(row.keyword)):
+            raise reject(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
-            raise ungrammatical("control characters, or octets that are not UTF-8")
+            raise syntax_error("control characters, or octets that are not UTF-8")
         if self.state not in row.states:
             raise CommandRejected(replies.sequence(OUT_OF_ORDER[row.verb, self.state]), Reason.BAD_SEQUENCE)
         argument = argument.strip(" ") if argument.startswith(" ") or argument.endswith(" ") else argument
@@ -225,14 +374,14 @@ class SmtpSession(SmtpFaultInjector):
             bool(argument) is (row.argument is SmtpArgument.NONE)
             and row.argument is not SmtpArgument.OPTIONAL
         ):
-            raise ungrammatical(f"syntax: {row.syntax}")
+            raise syntax_error(f"syntax: {row.syntax}")
         KNOWN_LINES.keep(raw, row, text, argument)
         return row, argument
 
     def _knows(self, keyword: str) -> bool:
         """Whether a command exists in this session."""
         profile = self.profile
-        if keyword in self._hidden:
+        if keyword in self._faults.hidden:
             return False
         if keyword == "AUTH":
             return profile.is_submission and profile.offers("AUTH")
@@ -244,67 +393,64 @@ class SmtpSession(SmtpFaultInjector):
             )
         return profile.offers(keyword)
 
-    def _helo(self, argument: str, *, extended: bool) -> None:
+    def _ehlo(self, argument: str) -> None:
+        self._hello(argument, extended=True)
+
+    def _helo(self, argument: str) -> None:
+        self._hello(argument, extended=False)
+
+    def _hello(self, argument: str, *, extended: bool) -> None:
         if not is_greeting_name(argument):
-            raise ungrammatical("syntax: EHLO name")
-        argument = self._said_helo or argument
+            raise syntax_error("syntax: EHLO name")
+        argument = self._xclient_helo or argument
         if not argument.isascii():
             argument = a_labels(argument)  # RFC 6531 §3.3 has U-labels; a reply and a trace field have none
         answer = self._backend.check_hello(argument, self._channel)
-        self._go_on_if(answer, self._hello_accepted, argument, extended)
+        self._continue(partial(self._hello_accepted, argument, extended), answer)
 
     def _hello_accepted(self, argument: str, extended: bool) -> None:
         # RFC 5321 §4.1.4: a new EHLO clears everything, as RSET does.
         self.helo = argument
         self._origin = None
-        self._reset(SmtpState.READY)
         keywords: tuple[str, ...] = ()
-        self._hidden = frozenset()
         if extended:
             keywords = self.profile.keywords(
                 self._channel, authenticated=bool(self.login), peer=self._speaker
             )
         self._extended = extended
         self._offered = names_of(keywords)
-        if self._special is not None:
-            keywords = self._spoil_keywords(keywords)
+        faults = self._faults
+        faults.hidden = frozenset()
+        match faults.take_on_command():
+            case Hide(hidden):
+                faults.hidden = hidden
+                self._offered -= hidden
+                keywords = tuple(each for each in keywords if each.partition(" ")[0].upper() not in hidden)
+            case Advertise(added):
+                keywords += added
         self._reply(replies.greeting(self.profile.host.name, replies.echo(argument), keywords))
 
     def _xclient(self, argument: str) -> None:
-        """Take a client at its word, and start anew (Postfix XCLIENT_README)."""
+        """Believe what the client says about its own client, and start anew (Postfix XCLIENT_README)."""
         if not self.profile.may_introduce(self._speaker):
-            raise no(Reason.NOT_ALLOWED, "XCLIENT")
+            raise reject(Reason.NOT_ALLOWED, "XCLIENT")
         try:
             said = read_xclient(argument)
         except ProtocolError as error:
-            raise ungrammatical(str(error)) from None
-        self._peer = self._backend.introduce(said, self._peer)
-        self._said_helo = self._said_helo if said.helo is None else said.helo
+            raise syntax_error(str(error)) from None
+        self._peer = self._faults.client = self._backend.introduce(said, self._peer)
+        self._xclient_helo = self._xclient_helo if said.helo is None else said.helo
         self.helo, self.login = "", self.login if said.login is None else said.login
         self._origin, self._offered = None, frozenset()
-        self._reset(SmtpState.CONNECTED)
-        self._on_verdict(self._backend.check_client(), self._met)
-
-    def _ehlo(self, argument: str) -> None:
-        self._helo(argument, extended=True)
-
-    def _helo_only(self, argument: str) -> None:
-        self._helo(argument, extended=False)
+        self._on_verdict(self._backend.check_client(), self._client_checked)
 
     def _starttls(self, _: str) -> None:
         if self._channel is not None:
             raise CommandRejected(replies.sequence("TLS is active already"), Reason.BAD_SEQUENCE)
-        if self._special is not None:
-            self._keeps_plaintext = self._take_special() is not None
         self._reply(replies.READY_FOR_TLS)
         self.wants_tls = True
 
-    def _reset(self, state: SmtpState) -> None:
-        self.state = state
-        self._transaction = None
-
     def _rset(self, _: str) -> None:
-        self._reset(SmtpState.CONNECTED if self.state is SmtpState.CONNECTED else SmtpState.READY)
         self._reply(replies.OK)
 
     def _noop(self, _: str) -> None:
@@ -342,21 +488,19 @@ class SmtpSession(SmtpFaultInjector):
             accept_any_login=personality.accept_any_login,
         )
         if authentication is None:
-            raise no(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
+            raise reject(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
         self._reply_to_login(authentication.start(initial))
 
-    def _authenticate_further(self, raw: bytes) -> None:
+    def _continue_login(self, raw: bytes) -> None:
         self._stage = Stage.SMTP_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
-        authentication = self._authentication
-        if self._faults.active:
-            self._authentication = None  # a refusal ends it
-            self._interfere(Stage.SMTP_AUTH)
-            self._authentication = authentication
+        authentication, self._authentication = self._authentication, None
+        if self._faults.host.active and self._inject(Stage.SMTP_AUTH):
+            return
         if raw is not OVERLONG and not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
-            self._authentication = None
             raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if authentication is not None:
+            self._authentication = authentication
             line = None if raw is OVERLONG else raw.rstrip(b"\r\n")
             self._reply_to_login(authentication.respond(line))
 
@@ -381,164 +525,158 @@ class SmtpSession(SmtpFaultInjector):
         """Whether the reply to this client's EHLO had that keyword."""
         return extension in self._offered
 
+    def _options(
+        self, read: Callable[[Mapping[str, str | None], Callable[[str], bool]], _O], argument: PathArgument
+    ) -> _O:
+        """The parameters behind a path."""
+        try:
+            return read(argument.parameters, self._offers)
+        except NotOffered as error:
+            raise reject(Reason.NOT_NEGOTIATED, str(error)) from None
+        except ProtocolError as error:
+            raise syntax_error(str(error)) from None
+
     def _mail(self, argument: str) -> None:
         personality = self._personality
         if personality.require_tls and self._channel is None:
-            raise no(Reason.TLS_REQUIRED)
+            raise reject(Reason.TLS_REQUIRED)
         if self.profile.needs_login and not self.login:
-            raise no(Reason.AUTH_REQUIRED)
-        sender, parameters = path_of(argument, "FROM:", strict=personality.strict_envelopes)
-        self._address = sender
-        if self._faults.active:
-            self._interfere(Stage.SMTP_MAIL)
-        options = _NO_OPTIONS
-        if parameters:
-            options = options_of(read_mail_options, parameters, self._offers)
+            raise reject(Reason.AUTH_REQUIRED)
+        try:
+            path = read_path_argument(argument, "FROM:", strict=personality.strict_envelopes)
+        except ProtocolError as error:
+            raise syntax_error(str(error)) from None
+        self._address = sender = path.path
+        if self._faults.host.active and self._inject(Stage.SMTP_MAIL):
+            return
+        options = self._options(read_mail_options, path) if path.parameters else _NO_OPTIONS
         if isinstance(sender, Address):
             if not sender.domain:
-                raise ungrammatical("the address has no domain")
+                raise syntax_error("the address has no domain")
             if not options.smtputf8 and not argument.isascii():
                 raise CommandRejected(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
         if options.size is not None and options.size > personality.max_message_size:
-            raise no(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
+            raise reject(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
         transaction = Transaction(sender, options)
         answer = self._backend.check_sender(sender, self.login)
-        self._go_on_if(answer, self._sender_accepted, transaction)
-
-    def _on_verdict(
-        self, answer: Verdict | Receipt | None, then: Callable[[Verdict | Receipt], None]
-    ) -> None:
-        """Go on with an answer of the backend, now or when it is there."""
-        if answer is None:
-            self._wait(lambda late: self._run_handler(partial(then, late)))
-        else:
-            then(answer)
-
-    def _run_handler(self, act: Callable[[], None]) -> None:
-        """Do something, and say what is refused on the way."""
-        try:
-            act()
-        except CommandRejected as refused:
-            self._reply(refused.reply, refused.reason)
-        except HangUp:
-            self._fall_silent()
-
-    def _go_on_if(self, answer: Verdict | None, accepted: Callable[[*_Ts], None], *given: *_Ts) -> None:
-        """Go on if the backend says yes, now or when it says so."""
         if answer is ACCEPTED:
-            accepted(*given)  # nearly always
+            self._sender_accepted(transaction)  # nearly always
         else:
-            self._on_verdict(answer, partial(self._checked, partial(accepted, *given)))
-
-    def _checked(self, accepted: Callable[[], None], answer: Verdict | Receipt) -> None:
-        if _is_yes(answer):
-            accepted()
-        else:
-            self._say_verdict(answer)
+            self._continue(partial(self._sender_accepted, transaction), answer)
 
     def _sender_accepted(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self.state = SmtpState.SENDER
         self._reply(replies.SENDER_OK)
 
     def _rcpt(self, argument: str) -> None:
         transaction = self._transaction
         if transaction is None:
-            raise no(Reason.BAD_SEQUENCE)
+            raise reject(Reason.BAD_SEQUENCE)
         if len(transaction.recipients) >= self._personality.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in a transaction of its own.
-            raise no(Reason.TOO_MANY_RECIPIENTS)
-        path, parameters = path_of(argument, "TO:", strict=self._personality.strict_envelopes)
-        self._address = path
-        if self._faults.active:
-            self._interfere(Stage.SMTP_RCPT)
-            if self._pretends(transaction, path):
-                self.state = SmtpState.RECIPIENTS
+            raise reject(Reason.TOO_MANY_RECIPIENTS)
+        try:
+            found = read_path_argument(argument, "TO:", strict=self._personality.strict_envelopes)
+        except ProtocolError as error:
+            raise syntax_error(str(error)) from None
+        self._address = path = found.path
+        if self._faults.host.active:
+            if self._inject(Stage.SMTP_RCPT):
+                return
+            if isinstance(self._faults.take_on_command(), PretendSuccess):
+                transaction.pretended.append(path)
                 self._reply(replies.RECIPIENT_OK, Reason.FAULT)
                 return
         if not isinstance(path, Address):
-            raise ungrammatical("a recipient cannot be empty")
-        options = options_of(read_rcpt_options, parameters, self._offers) if parameters else None
+            raise syntax_error("a recipient cannot be empty")
+        options = self._options(read_rcpt_options, found) if found.parameters else None
         if not argument.isascii() and not transaction.options.smtputf8:
             raise CommandRejected(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
-        if options is not None:
-            recipient = Recipient(path, options.notify, options.original)
-        else:
-            recipient = Recipient(path)
+        recipient = Recipient(path) if options is None else Recipient(path, options.notify, options.original)
         answer = self._backend.check_recipient(path, self.login)
-        self._go_on_if(answer, self._recipient_accepted, transaction, recipient)
+        if answer is ACCEPTED:
+            self._recipient_accepted(transaction, recipient)  # nearly always
+        else:
+            self._continue(partial(self._recipient_accepted, transaction, recipient), answer)
 
     def _recipient_accepted(self, transaction: Transaction, recipient: Recipient) -> None:
         transaction.recipients.append(recipient)
-        transaction.is_told = transaction.is_told or self._is_heard
-        self.state = SmtpState.RECIPIENTS
+        on_answer = self._faults.on_answer
+        transaction.is_told = transaction.is_told or not isinstance(on_answer, OnAnswer) or on_answer.arrives
         self._reply(replies.RECIPIENT_OK)
 
     def _data(self, _: str) -> None:
         transaction = self._transaction
         if transaction is None or not transaction.has_recipients:
-            raise no(Reason.NO_VALID_RECIPIENTS)
+            raise reject(Reason.NO_VALID_RECIPIENTS)
         if transaction.options.body is BodyType.BINARY:
             # RFC 3030 §3: a binary message is sent with BDAT only.
             raise CommandRejected(replies.sequence("BODY=BINARYMIME goes with BDAT"), Reason.BAD_SEQUENCE)
-        self._go_on_if(self._backend.check_data(), self._data_accepted)
+        answer = self._backend.check_data()
+        if answer is ACCEPTED:
+            self._data_accepted()
+        else:
+            self._continue(self._data_accepted, answer)
 
     def _data_accepted(self) -> None:
         self._reply(replies.GO_AHEAD)
         self._body = DataReader(self._personality.max_message_size)
-        if self._special is not None or self._faults.active:
-            self._body = self._interfered(self._body, self._personality.max_message_size)
+        if self._faults.on_command is not None or self._faults.host.active:
+            self._body = self._watched(self._body, self._personality.max_message_size)
 
     def _bdat(self, argument: str) -> None:
         match = re.fullmatch(r"([0-9]{1,18})( LAST)?", argument, re.IGNORECASE)
         if match is None:
-            raise ungrammatical("syntax: BDAT octets [LAST]")
-        # RFC 3030 §2: the octets follow at once, whatever the answer will be.
+            raise syntax_error("syntax: BDAT octets [LAST]")
+        # RFC 3030 §2: the bytes follow at once, whatever the answer will be.
         taken = 0 if self._transaction is None else self._transaction.chunked
         room = self._personality.max_message_size - taken
         self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
-        if self._faults.active:
-            self._body = self._interfered(self._body, room, already=taken)
-        if self._body.is_complete:  # of no octets
+        if self._faults.host.active:
+            self._body = self._watched(self._body, room, already=taken)
+        if self._body.is_complete:  # of no bytes
             self._end_of_body()
 
     def _end_of_body(self) -> None:
+        """Answer what ``_body`` has read to its end."""
         body, self._body = self._body, None
         if isinstance(body, WatchedBody):
             body = body.inner
-        if isinstance(body, DataReader | LaxDataReader):
-            self._run_handler(partial(self._end_of_data, body))
-        elif isinstance(body, ChunkReader):
-            self._run_handler(partial(self._end_of_chunk, body))
-
-    def _end_of_data(self, body: DataReader | LaxDataReader) -> None:
-        self._stage, self._line = Stage.SMTP_END, ""
-        if self._peer.is_app:
-            self._octets = ClientBytes(is_unstuffed=body.is_unstuffed, content=body.content[:KEPT])
-        self._finish(body.content, too_big=body.is_too_big)
+        try:
+            if isinstance(body, DataReader | LaxDataReader):
+                self._stage, self._line = Stage.SMTP_END, ""
+                if self._peer.is_app:
+                    self._client_bytes = ClientBytes(
+                        is_unstuffed=body.is_unstuffed, content=body.content[:KEPT]
+                    )
+                self._finish(body.content, too_big=body.is_too_big)
+            elif isinstance(body, ChunkReader):
+                self._end_of_chunk(body)
+        except CommandRejected as rejected:
+            self._reply(rejected.reply, rejected.reason)
 
     def _end_of_chunk(self, chunk: ChunkReader) -> None:
         transaction = self._transaction
-        if self._faults.active:
-            self._interfere(Stage.SMTP_BDAT)
+        if self._faults.host.active and self._inject(Stage.SMTP_BDAT):
+            return
         if transaction is None:
             raise CommandRejected(replies.sequence("send MAIL first"), Reason.BAD_SEQUENCE)
         if not transaction.has_recipients:
-            raise no(Reason.NO_VALID_RECIPIENTS)
+            raise reject(Reason.NO_VALID_RECIPIENTS)
         if chunk.is_too_big:
-            self._reset(SmtpState.READY)
-            raise no(Reason.MESSAGE_TOO_BIG)
+            self._advance(MESSAGE_ENDED)
+            raise reject(Reason.MESSAGE_TOO_BIG)
         if self.state is SmtpState.CHUNKS:
             self._keep_chunk(transaction, chunk)
         else:  # the first one stands for DATA
             self._on_verdict(self._backend.check_data(), partial(self._chunk_checked, transaction, chunk))
 
     def _chunk_checked(self, transaction: Transaction, chunk: ChunkReader, answer: Verdict | Receipt) -> None:
-        if _is_yes(answer):
+        if isinstance(answer, Verdict) and answer.is_accepted:
             self._keep_chunk(transaction, chunk)
         else:
-            self._reset(SmtpState.READY)
-            self._say_verdict(answer)
+            self._advance(MESSAGE_ENDED)
+            self._reply_to_verdict(answer)
 
     def _keep_chunk(self, transaction: Transaction, chunk: ChunkReader) -> None:
         transaction.add_chunk(chunk.content)
@@ -547,47 +685,51 @@ class SmtpSession(SmtpFaultInjector):
             self._stage = Stage.SMTP_END
             content = transaction.content()
             if self._peer.is_app:
-                self._octets = ClientBytes(content=content[:KEPT])
+                self._client_bytes = ClientBytes(content=content[:KEPT])
             self._finish(content, too_big=False)
         else:
-            self.state = SmtpState.CHUNKS
             self._reply(Reply(250, "2.0.0", f"{chunk.size} octets received"))
 
     def _finish(self, content: bytes, *, too_big: bool) -> None:
+        """Take the message, or not: the end of a transaction in either case."""
         transaction = self._transaction
-        try:
-            if self._faults.active:
-                self._interfere(Stage.SMTP_END, content)
-        finally:
-            self._reset(SmtpState.READY)
+        is_answered = bool(self._faults.host.active) and self._inject(Stage.SMTP_END, content)
+        self._advance(MESSAGE_ENDED)
+        if is_answered:
+            return
         if transaction is None:
-            raise no(Reason.BAD_SEQUENCE)
+            raise reject(Reason.BAD_SEQUENCE)
         if too_big:
-            raise no(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
+            raise reject(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
         if not (content or transaction.is_told or transaction.pretended):
-            raise no(Reason.NO_VALID_RECIPIENTS)  # RFC 2920 §3.2: the client knows of nobody
+            raise reject(Reason.NO_VALID_RECIPIENTS)  # RFC 2920 §3.2: the client knows of no recipient
         options = transaction.options
         lenient = self._personality.accept_bare_line_ends or options.body is BodyType.BINARY
         if not lenient and has_bare_line_ends(content):
-            raise no(Reason.BARE_LINE_END)
-        envelope = transaction.envelope(self._find_origin(smtputf8=options.smtputf8))
-        if self._special is not None or transaction.pretended:
-            spoilt = self._spoil_message(self._backend, envelope, content)
-            if spoilt is None:
+            raise reject(Reason.BARE_LINE_END)
+        origin = self._origin
+        if origin is None or options.smtputf8:
+            origin = self._make_origin(smtputf8=options.smtputf8)
+        envelope = transaction.envelope(origin)
+        if self._faults.on_command is not None or transaction.pretended:
+            altered = self._alter_message(envelope, content)
+            if altered is None:
                 self._reply(Reply(250, "2.0.0", "message taken"), Reason.FAULT)
                 return
-            content = spoilt
-        self._on_verdict(self._backend.take(envelope, content), self._taken)
+            content = altered
+        receipt = self._backend.take(envelope, content)
+        if receipt is None:
+            self._on_verdict(None, self._taken)
+        else:
+            self._taken(receipt)
 
     def _taken(self, answer: Verdict | Receipt) -> None:
         if isinstance(answer, Receipt) and answer.verdict.is_accepted:
             self._reply(Reply(250, "2.0.0", answer.text), None, answer.queue_id)
         else:
-            self._say_verdict(answer)
+            self._reply_to_verdict(answer)
 
-    def _find_origin(self, *, smtputf8: bool) -> Origin:
-        if self._origin is not None and not smtputf8:
-            return self._origin
+    def _make_origin(self, *, smtputf8: bool) -> Origin:
         origin = origin_of(
             self.helo, self._peer, self._channel, self.login, extended=self._extended, smtputf8=smtputf8
         )
@@ -595,13 +737,94 @@ class SmtpSession(SmtpFaultInjector):
             self._origin = origin
         return origin
 
-    def _say_verdict(self, answer: Verdict | Receipt) -> None:
-        verdict = answer.verdict if isinstance(answer, Receipt) else answer
-        self._reply(replies.reply_to(verdict), verdict.reason)
+    # Faults --------------------------------------------------------------------------------------
+
+    def _inject(self, stage: Stage, content: bytes = b"", octets: int = 0) -> bool:
+        """Let a fault fire, if one is due at this stage; whether the command has been dealt with."""
+        faults = self._faults
+        if stage not in faults.host.active:
+            faults.on_command = None
+            return False
+        transaction, address = self._transaction, self._address
+        recipients: tuple[Path, ...] = ()
+        if stage is Stage.SMTP_RCPT:
+            recipients = () if address is None else (address,)
+        elif transaction is not None:
+            recipients = (*(each.address for each in transaction.recipients), *transaction.pretended)
+        action = faults.decide(
+            stage,
+            login=self.login,
+            sender=address if transaction is None else transaction.sender,
+            recipients=recipients,
+            argument=self._line.partition(" ")[2],
+            subject=field_in_head(head_of(content), "subject") if content else "",
+            octets=octets,
+        )
+        return self._apply_fault(action)
+
+    def _send_reply(self, action: SendReply) -> bool:
+        if action.reply.is_positive:
+            self._faults.on_answer = action  # the command is carried out
+            return False
+        self._reply(action.reply, Reason.FAULT)
+        return True
+
+    def _close_by_fault(self, _: CloseConnection) -> bool:
+        self._reply(replies.CLOSING, Reason.FAULT)
+        return True
+
+    FAULT_ACTIONS: ClassVar[FaultActions] = {
+        SendReply: _send_reply,
+        CloseConnection: _close_by_fault,
+        StarttlsInjection: ProtocolSession._keep_plaintext,
+    }
+
+    def _reply_by_fault(self, reply: Reply) -> Reply | None:
+        """Answer as a fault wants it; returns what the client sees of the reply."""
+        action, self._faults.on_answer = self._faults.on_answer, None
+        if isinstance(action, OnAnswer):
+            self._play(action.script(reply.wire))
+            return reply if action.arrives else None
+        if isinstance(action, SendReply) and reply.is_positive:
+            # What the server refuses by itself stays refused: it would not know what to go on with.
+            reply = action.reply
+        self.output.parts.append(reply.wire)
+        return reply
+
+    def _watched(self, body: BodyReader, room: int, *, already: int = 0) -> BodyReader:
+        """The reader of a message of at most ``room`` bytes, with faults that fire in the middle of it."""
+        action = self._faults.take_on_command()
+        if isinstance(action, AcceptSmuggledEnd):
+            body = LaxDataReader(room, action.ends)
+        if Stage.SMTP_BODY not in self._faults.host.active:
+            return body
+        return WatchedBody(body, lambda octets: self._watch(already + octets))
+
+    def _watch(self, octets: int) -> TransferProgress:
+        """Let a fault fire after so many bytes of the message."""
+        stage, self._stage = self._stage, Stage.SMTP_BODY
+        faults = self._faults
+        if self._inject(Stage.SMTP_BODY, octets=octets):
+            self._play(())  # the message is not complete, so nothing else would bring a reply out
+            return TransferProgress.NOT
+        delay, faults.on_answer = faults.on_answer, None
+        if isinstance(delay, OnAnswer):
+            self._play(delay.script(b""))
+        self._stage = stage
+        return TransferProgress.ON if delay is None else TransferProgress.ON_UNWATCHED
+
+    def _alter_message(self, envelope: Envelope, content: bytes) -> bytes | None:
+        """The content that is taken in place of the message; ``None`` if nothing is."""
+        action = self._faults.take_on_command()
+        if isinstance(action, PretendSuccess) or not envelope.recipients:
+            return None
+        if isinstance(action, DeliverTwice):
+            self._backend.take(envelope, content)
+        return action.apply(content) if isinstance(action, AlterMessage) else content
 
     _HANDLERS: Final[dict[str, Callable[[SmtpSession, str], None]]] = {
         "EHLO": _ehlo,
-        "HELO": _helo_only,
+        "HELO": _helo,
         "STARTTLS": _starttls,
         "AUTH": _auth,
         "MAIL": _mail,
@@ -616,7 +839,3 @@ class SmtpSession(SmtpFaultInjector):
         "HELP": _help,
         "QUIT": _quit,
     }
-
-
-def _is_yes(answer: Verdict | Receipt) -> bool:
-    return isinstance(answer, Verdict) and answer.is_accepted

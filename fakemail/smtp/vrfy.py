@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fakemail.smtp import replies
 from fakemail.smtp.backend import Backend
 from fakemail.smtp.commands import COMMANDS, SmtpCommandRow
-from fakemail.smtp.errors import CommandRejected, no
+from fakemail.smtp.replies import CommandRejected, reject
 from fakemail.types.address import Address
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
@@ -29,7 +29,7 @@ def verify(backend: Backend, argument: str, *, offers_utf8: bool) -> Reply:
     name, takes_utf8 = _asked(argument, offers_utf8=offers_utf8)
     found = backend.verify(name)
     if not found:
-        raise no(Reason.NO_SUCH_USER, replies.echo(name))
+        raise reject(Reason.NO_SUCH_USER, replies.echo(name))
     if not takes_utf8 and not all(address.is_ascii for address in found):
         return replies.CANNOT_VERIFY
     return _listing(found)

@@ -27,8 +27,6 @@ class Introduction(NamedTuple):
     protocol: str | None = None
     helo: str | None = None
     login: str | None = None
-    own_address: str | None = None
-    own_port: int | None = None
 
 
 def read_xclient(argument: str) -> Introduction:
@@ -50,6 +48,8 @@ def read_xclient(argument: str) -> Introduction:
     protocol = found.get("PROTO")
     if protocol is not None and protocol.upper() not in ("SMTP", "ESMTP"):
         raise ProtocolError("PROTO is SMTP or ESMTP")
+    # The server's own address and port have to be well-formed, and are of no use here.
+    _address(found, "DESTADDR"), _port(found, "DESTPORT")
     return Introduction(
         _word(found, "NAME"),
         _address(found, "ADDR"),
@@ -57,8 +57,6 @@ def read_xclient(argument: str) -> Introduction:
         None if protocol is None else protocol.upper(),
         _word(found, "HELO"),
         _word(found, "LOGIN"),
-        _address(found, "DESTADDR"),
-        _port(found, "DESTPORT"),
     )
 
 

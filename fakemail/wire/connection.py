@@ -6,23 +6,27 @@ The same for every protocol whose core is a session that is fed; nothing here kn
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from fakemail.events.kinds import Connected, Disconnected, Handshake, ProxyIdentified
+from fakemail.events.log import Log
 from fakemail.faults.actions.action import Instead
 from fakemail.faults.actions.tls import SendAlert, TlsContextFault
 from fakemail.faults.context import FaultContext
-from fakemail.faults.write_script import ConnectionEnd, Step
+from fakemail.faults.host_faults import HostFaults
+from fakemail.faults.write_script import ConnectionEnd, Pause, Step
+from fakemail.protocol.session import ProtocolSession
 from fakemail.tls.layer import HandshakeFailure, ServerLayer
 from fakemail.tls.spoiling import spoil_handshake
 from fakemail.types.channel import HELLO_TOO_SOON, Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
-from fakemail.wire.interfaces import Port, ProtocolSession
 from fakemail.wire.ports import has_arrived
-from fakemail.wire.script_runner import WriteScript, reset
+from fakemail.wire.script_runner import Cancellable, WriteScript, reset
+from fakemail.wire.supervisor import Supervisor
 
 # While this much output waits for a client that does not read, nothing more is read from it.
 _HIGH_WATER = 256 * 1024
@@ -33,6 +37,65 @@ _CLIENT_HELLO = b"\x16\x03"  # RFC 8446 §5.1: how a record of a handshake begin
 # Every connection of the process reads into this one buffer: the loop fills it and hands it to the
 # connection in one step. A new buffer for each read costs more than a small command does.
 _BUFFER = memoryview(bytearray(256 * 1024))
+
+
+class Port(Protocol):
+    """One port of one host, as its connections see it."""
+
+    host: str
+    service: str
+    implicit_tls: bool
+    log: Log
+    supervisor: Supervisor
+    connections: set[Connection]
+
+    @property
+    def idle_timeout(self) -> float:
+        """In real seconds."""
+        ...
+
+    @property
+    def faults(self) -> HostFaults:
+        """What goes wrong at this host."""
+        ...
+
+    def later(self, connection: Connection, wait: Pause, then: Callable[[], None]) -> Cancellable:
+        """Do something when a span has passed, on the clock by which that client goes."""
+        ...
+
+    def hangs(self, connection: Connection) -> None:
+        """Nothing more will be said on a connection, which stays open."""
+        ...
+
+    def remember_login(self, number: int, login: str) -> None:
+        """Somebody has logged in on a connection."""
+        ...
+
+    def number(self) -> int:
+        """The number of a new connection."""
+        ...
+
+    def peer(self, address: str, port: int) -> Peer:
+        """Who connects from there."""
+        ...
+
+    def trusts(self, peer: Peer) -> bool:
+        """Whether a client may speak for others by the PROXY protocol."""
+        ...
+
+    @property
+    def open(self) -> Callable[[Any], ProtocolSession]:
+        """Makes the session of a new connection."""
+        ...
+
+    @property
+    def handler(self) -> object | None:
+        """The aiosmtpd handler attached to the host, if there is one."""
+        ...
+
+    def tls_context(self, fault: TlsContextFault | None = None) -> ssl.SSLContext:
+        """The server's side of TLS, or what a fault makes of it."""
+        ...
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -53,6 +116,8 @@ class Connection(asyncio.BufferedProtocol):
         self._going_on = False
         self._full = False
         """Whether the client does not read what is written to it."""
+        self._has_news = False
+        """Whether the session waits to be polled."""
         self._is_reading = True
         self._timer: asyncio.TimerHandle | None = None
         self._time = asyncio.get_running_loop().time
@@ -60,14 +125,8 @@ class Connection(asyncio.BufferedProtocol):
         self._is_heard = False
         """Whether the client has sent anything in clear text."""
         self._performance: WriteScript | None = None
-        self.struck_at = Stage.CONNECT
-        """The stage of the last fault that wants something done here."""
         self._is_mute = False
         """Whether a fault keeps it open without a word."""
-
-    def open_core(self) -> ProtocolSession:
-        """The session core of this connection; each protocol brings its own."""
-        raise NotImplementedError
 
     # What asyncio calls --------------------------------------------------------------------------
 
@@ -100,14 +159,15 @@ class Connection(asyncio.BufferedProtocol):
             site.log.append(
                 ProxyIdentified(host=site.host, connection=self.number, how=how, by=by, client=client)
             )
-        self._core = self.open_core()
+        self._core = core = site.open(self)
+        core.on_wake = self._wake
         self._watch_idleness()
         if site.faults.active and self._is_struck():
             return
         if site.implicit_tls:
             self._tls = ServerLayer(site.tls_context())
         else:
-            self._send(self._core.greet())
+            self._send(core.greet())
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next octets go."""
@@ -174,10 +234,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = self._timer = self._performance = self._tls = None
         core, self._core = self._core, None
         if core is not None:
-            self.core_ended(core)
-
-    def core_ended(self, core: ProtocolSession) -> None:
-        """The session is over; each protocol lets go what it has taken for it."""
+            core.close()
 
     def pause_writing(self) -> None:
         """The client does not read: stop reading from it, so that what it causes stays bounded."""
@@ -188,6 +245,26 @@ class Connection(asyncio.BufferedProtocol):
         """The client reads again."""
         self._full = False
         self._regulate()
+        self._poll()
+
+    def _wake(self) -> None:
+        """The session has something to say that follows from no input."""
+        self._has_news = True
+        if self._is_waiting():
+            self._poll()
+        else:
+            # A mailbox is in the middle of telling all sessions: take the turn after that.
+            asyncio.get_running_loop().call_soon(self._poll)
+
+    def _poll(self) -> None:
+        if not self._has_news or self._full or self._ended or self._core is None:
+            return
+        self._has_news = False
+        try:
+            self._send(self._core.poll())
+        except Exception as error:
+            self._failed(error)
+        self._regulate()
 
     @property
     def remote_end(self) -> tuple[str, int]:
@@ -197,24 +274,6 @@ class Connection(asyncio.BufferedProtocol):
         return name[:2] if name else ("", 0)
 
     # What the site calls -------------------------------------------------------------------------
-
-    def answer(self, answer: Any) -> None:
-        """Bring the core the answer that it waits for."""
-        if self._transport is None or self._core is None or not self._is_waiting():
-            return
-        try:
-            self._send(self._core.resume(answer))
-        except Exception as error:
-            self._failed(error)
-        self._regulate()
-
-    def send_unasked(self, make: Callable[[], bytes]) -> None:
-        """Send what the core makes on its own account."""
-        try:
-            self._send(make())
-        except Exception as error:
-            self._failed(error)
-        self._regulate()
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -302,7 +361,7 @@ class Connection(asyncio.BufferedProtocol):
         core, transport = self._core, self._transport
         if core is None or self._is_mute:
             return
-        if core.script or self._performance is not None:
+        if core.output.script or self._performance is not None:
             self._perform(core, output)
             return
         if self._tls is not None:
@@ -357,8 +416,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _perform(self, core: ProtocolSession, output: bytes) -> None:
         """Carry out the script of a fault, and write the output after it."""
-        steps, core.script = core.script, []
-        self.struck_at = core.struck_at
+        steps, core.output.script = core.output.script, []
         self._play([*steps, output] if output else steps)
 
     def _play(self, steps: Sequence[Step], write: Callable[[bytes], None] | None = None) -> None:
@@ -450,7 +508,11 @@ class Connection(asyncio.BufferedProtocol):
         else:
             if core.has_more and not self._full and not core.is_waiting and not self._going_on:
                 self._going_on = True
-                self.go_on_soon(self._go_on)
+                loop = asyncio.get_running_loop()
+                if core.pause:
+                    loop.call_later(core.pause, self._go_on)
+                else:
+                    loop.call_soon(self._go_on)  # other connections have their turn first
             busy = self._is_busy()
             if self._eof and not busy:
                 self._close("client", Reason.CONNECTION_LOST if self.in_progress else None)
@@ -462,10 +524,6 @@ class Connection(asyncio.BufferedProtocol):
                 transport.resume_reading()
             else:
                 transport.pause_reading()
-
-    def go_on_soon(self, go_on: Callable[[], None]) -> None:
-        """Let others have their turn, and then go on."""
-        asyncio.get_running_loop().call_soon(go_on)
 
     def _go_on(self) -> None:
         """Answer more of what has arrived; others had their turn meanwhile."""

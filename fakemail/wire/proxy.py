@@ -7,14 +7,13 @@ import asyncio
 import struct
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from fakemail.errors import ProtocolError
 from fakemail.events.kinds import Connected, Disconnected
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
-from fakemail.wire.connection import Connection
-from fakemail.wire.interfaces import Port
+from fakemail.wire.connection import Connection, Port
 
 _SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"  # §2.2
 _LONGEST_LINE: Final = 107  # §2.1: "a 108-byte buffer is always enough"
@@ -96,21 +95,13 @@ def _read_second(octets: bytes) -> ProxyHeader | None:
     return ProxyHeader(2, (str(source), port), length)
 
 
-class ProxyPort(Port, Protocol):
-    """A port at which somebody may speak for others."""
-
-    def trusts(self, peer: Peer) -> bool:
-        """Whether this client may."""
-        ...
-
-
 class ProxyReader(asyncio.Protocol):
     """Stands before a connection until the header is there; then the connection takes over.
 
     From those who may not speak for others no header is expected (§2: the reader must not guess).
     """
 
-    def __init__(self, site: ProxyPort, connect: Callable[[], Connection]) -> None:
+    def __init__(self, site: Port, connect: Callable[[], Connection]) -> None:
         self._site = site
         self._connect = connect
         self._octets = b""

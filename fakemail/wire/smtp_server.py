@@ -9,7 +9,7 @@ connection, an aiosmtpd ``Session`` and an aiosmtpd ``Envelope``, and what they 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
 
 from aiosmtpd.smtp import SMTP
 from aiosmtpd.smtp import Envelope as HandlerEnvelope
@@ -27,47 +27,25 @@ from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply, read_reply
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.verdict import ACCEPTED, Verdict, VerdictAction
-from fakemail.wire.connection import Connection
-from fakemail.wire.interfaces import Port, ProtocolSession
-
-
-class SmtpPort(Port, Protocol):
-    """A port that speaks SMTP."""
-
-    @property
-    def handler(self) -> object | None:
-        """The aiosmtpd handler attached to the host, if there is one."""
-        ...
-
-    def open(self, connection: SmtpConnection) -> ProtocolSession:
-        """A session for a new connection."""
-        ...
+from fakemail.wire.connection import Connection, Port
 
 
 class SmtpConnection(Connection, SMTP):
     """One SMTP connection."""
 
-    def __init__(self, site: SmtpPort) -> None:
+    def __init__(self, site: Port) -> None:
         Connection.__init__(self, site)
-        self._smtp_site = site
-        self._handler = site.handler
-        if self._handler is not None:
+        self.handler = site.handler
+        """The aiosmtpd handler of the host, if it has one."""
+        if self.handler is not None:
             # aiosmtpd looks through its handler and itself for hooks here: work that is done for
             # those only who attached one.
             loop = asyncio.get_running_loop()
-            SMTP.__init__(self, self._handler, hostname=site.host, loop=loop, enable_SMTPUTF8=True)
-
-    def open_core(self) -> ProtocolSession:
-        """A session with the host's decisions behind it."""
-        return self._smtp_site.open(self)
-
-    def backend(self, own: Backend) -> Backend:
-        """The host's own decisions, or those of the attached handler on top of them."""
-        return own if self._handler is None else _HandlerBackend(self, own)
+            SMTP.__init__(self, self.handler, hostname=site.host, loop=loop, enable_SMTPUTF8=True)
 
 
-class _HandlerBackend:
-    """Asks the host first and then the handler."""
+class HandlerBackend:
+    """The decisions of a host, and those of the attached handler on top of them."""
 
     def __init__(self, connection: SmtpConnection, own: Backend) -> None:
         self._connection = connection
@@ -78,6 +56,14 @@ class _HandlerBackend:
         self._session = HandlerSession(loop)
         self._session.peer = connection.peer[:2]  # type: ignore[assignment]  # it says str and means the tuple
         self._envelope = HandlerEnvelope()
+
+    @property
+    def on_answer(self) -> Callable[[Verdict | Receipt], None]:
+        return self._own.on_answer
+
+    @on_answer.setter
+    def on_answer(self, on_answer: Callable[[Verdict | Receipt], None]) -> None:
+        self._own.on_answer = on_answer
 
     def introduce(self, said: Introduction, peer: Peer) -> Peer:
         return self._own.introduce(said, peer)
@@ -140,16 +126,16 @@ class _HandlerBackend:
             self._envelope.rcpt_tos.append(text)
 
     async def _judge(self, command: str, text: str) -> None:
-        self._connection.answer(await self._call(command, text, []))
+        self.on_answer(await self._call(command, text, []))
 
     async def _take(self, envelope: Envelope, content: bytes) -> None:
         verdict = await self._call("DATA")
         if verdict.is_accepted:
             receipt = self._own.take(envelope, content)
             if receipt is not None:  # else the host answers later by itself
-                self._connection.answer(receipt)
+                self.on_answer(receipt)
         else:
-            self._connection.answer(Receipt(verdict))
+            self.on_answer(Receipt(verdict))
 
     async def _call(self, command: str, *arguments: object) -> Verdict:
         hook = self._connection._handle_hooks[command]

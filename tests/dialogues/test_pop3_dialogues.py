@@ -36,6 +36,7 @@ from fakemail.store.mailbox import Mailbox
 from fakemail.tls.authority import process_authority
 from fakemail.types.address import Address, address
 from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.wire.loop import loop_thread
 
@@ -43,6 +44,7 @@ FILES = sorted((Path(__file__).parent / "pop3").glob("*.txt"))
 PASSWORD = "s3cret"
 PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 BOB = address("bob@example.org")
+PEER = Peer("203.0.113.250", 50000, "app")
 CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
 
 
@@ -149,7 +151,7 @@ class InMemory:
         for text in script.of("M:"):
             self.inbox().append(unescape(text))
         self._session = Pop3Session(
-            Pop3Profile(host, service), self, lambda stage, line, *rest: self._lines.append(line)
+            Pop3Profile(host, service), self, lambda stage, line, *rest: self._lines.append(line), PEER
         )
         if service.security is Security.TLS:
             self._session.secured(CHANNEL)
@@ -203,7 +205,7 @@ class InMemory:
         return self._lines
 
     def close(self) -> None:
-        self._session.release()
+        self._session.close()
 
 
 class OverSocket:

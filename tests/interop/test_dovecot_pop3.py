@@ -21,6 +21,7 @@ from fakemail.model.host import POP3, HostOptions, HostSpec
 from fakemail.pop3.capabilities import Pop3Profile
 from fakemail.pop3.session import Pop3Session
 from fakemail.store.account import AccountStore
+from fakemail.types.peer import Peer
 from fakemail.types.seeded_random import SeededRandom
 
 pytestmark = pytest.mark.interop
@@ -119,7 +120,9 @@ def ours(messages: Sequence[bytes], commands: bytes) -> tuple[bytes, list[bytes]
         (POP3,),
         HostOptions(auth_in_clear=True, hide=frozenset({"UTF8"})),
     )
-    session = Pop3Session(Pop3Profile(host, POP3), backend, lambda *_: None)
+    session = Pop3Session(
+        Pop3Profile(host, POP3), backend, lambda *_: None, Peer("203.0.113.250", 50000, "app")
+    )
     session.greet()
     session.feed(b"USER tester\r\nPASS s3cret\r\n")
     out = session.feed(commands)

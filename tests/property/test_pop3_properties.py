@@ -15,10 +15,12 @@ from fakemail.pop3.maildrop import end_of_lines, multiline
 from fakemail.pop3.replies import Pop3Reply
 from fakemail.pop3.session import Pop3Session
 from fakemail.store.account import AccountStore
+from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage
 
+PEER = Peer("203.0.113.250", 50000, "app")
 HOST = HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1", (POP3,), HostOptions(auth_in_clear=True))
 
 
@@ -54,7 +56,9 @@ class Desk:
 
     def __init__(self, backend: Backend) -> None:
         self.record: list[tuple[Stage, str, Pop3Reply, int, int]] = []
-        self.session = Pop3Session(Pop3Profile(HOST, POP3), backend, lambda *told: self.record.append(told))
+        self.session = Pop3Session(
+            Pop3Profile(HOST, POP3), backend, lambda *told: self.record.append(told), PEER
+        )
         self.session.greet()
 
     def feed(self, octets: bytes) -> bytes:
@@ -216,7 +220,7 @@ class Maildrop(RuleBasedStateMachine):
     @rule(how=st.sampled_from(["lost", "timeout"]))
     def break_off(self, how: str) -> None:
         if how == "lost":
-            self.desk.session.release()
+            self.desk.session.close()
         else:
             assert self.desk.session.hang_up(Reason.TIMEOUT) == b""
         self._connect()

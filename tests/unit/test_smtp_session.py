@@ -210,14 +210,14 @@ def test_nothing_is_kept_after_the_end() -> None:
     record = list(desk.record)
     assert desk.say(b"NOOP\r\n" * 1000) == []
     assert desk.record == record
-    assert len(desk.session._buffer) == 0
+    assert len(desk.session._lines.buffer) == 0
 
 
 def test_input_is_bounded() -> None:
     desk = Desk(max_message_size=1000)
     for _ in range(100):
         desk.say(b"x" * 1000)
-        assert len(desk.session._buffer) <= LONGEST_LINE + 1000
+        assert len(desk.session._lines.buffer) <= LONGEST_LINE + 1000
     assert desk.say(b"\r\n" + TRANSACTION + b"DATA\r\n") == [500, 250, 250, 250, 354]
     for _ in range(100):
         desk.say(b"x" * 1000)
@@ -245,7 +245,7 @@ def test_long_segments_are_not_copied_for_each_command(unit: bytes) -> None:
 
     desk = Desk(max_errors=10**6)
     desk.say(b"EHLO app.test\r\n")
-    desk.session._buffer = Counted()
+    desk.session._lines.buffer = Counted()
     octets = unit * 2000
     desk.say(octets)
     assert 0 < copied <= 2 * len(octets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.wire.https_server import NOT_FOUND, Document, HttpSession
 
@@ -13,7 +14,12 @@ GET = b"GET /here HTTP/1.1\r\nHost: a.test\r\n\r\n"
 def session() -> tuple[HttpSession, list[tuple[str, int, str, int]]]:
     told: list[tuple[str, int, str, int]] = []
     documents = {"/here": Document(b"hello"), "/gone": Document(b"", status=302, location="https://b.test/")}
-    return HttpSession(lambda path: documents.get(path, NOT_FOUND), lambda *facts: told.append(facts)), told
+
+    def record(stage, line, status, code, text, responses, size, reason) -> None:
+        told.append((line, int(status), text, size))
+
+    peer = Peer("203.0.113.250", 50000, "app")
+    return HttpSession(lambda path: documents.get(path, NOT_FOUND), record, peer), told
 
 
 def test_one_request_after_the_other() -> None:

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from fakemail.runtime.service_port import RunningHost
 
 
+def _nobody_waits(_: Verdict | Receipt) -> None:
+    """Stand in for a session."""
+
+
 class SmtpBackend:
     """What a host decides about mail on one of its ports."""
 
@@ -47,11 +51,9 @@ class SmtpBackend:
         profile: SmtpProfile,
         peer: Peer,
         connection: int,
-        *,
-        answer: Callable[[Receipt], None],
     ) -> None:
-        """``answer`` brings what :meth:`take` did not know at once."""
-        self._answer = answer
+        self.on_answer: Callable[[Verdict | Receipt], None] = _nobody_waits
+        """Called with what :meth:`take` did not know at once."""
         self._peer = peer
         self._connection = connection
         self._hello: tuple[str, Channel | None] = ("", None)
@@ -227,7 +229,7 @@ class SmtpBackend:
         except Exception as error:  # told to the test; the client is not to wait for ever
             self._internet.supervisor.report(error)
             receipt = Receipt(deferred(Reason.LOCAL_ERROR))
-        self._answer(receipt)
+        self.on_answer(receipt)
 
     def _take(self, envelope: Envelope, content: bytes, judge: PolicyEvaluator | None) -> Receipt:
         internet, name = self._internet, self._running.name
