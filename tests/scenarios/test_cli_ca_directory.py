@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import fakemail
 from fakemail.sandbox.up import state_directory
 
 
@@ -91,10 +92,9 @@ def test_a_removed_certificate_is_written_again(tmp_path):
 )
 def test_a_file_that_is_no_authority_is_named(tmp_path, content):
     (tmp_path / "ca-key.pem").write_bytes(content)
-    command = [sys.executable, "-m", "fakemail", "up", "--ephemeral", "--ca-dir", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr == (
+    status, _, err = fakemail("up", "--ephemeral", "--ca-dir", str(tmp_path))
+    assert status == 1
+    assert err == (
         f"Error: {tmp_path}/ca-key.pem holds no key and certificate of an authority; remove it, or name another "
         "directory with --ca-dir.\n"
     )
@@ -102,10 +102,9 @@ def test_a_file_that_is_no_authority_is_named(tmp_path, content):
 
 def test_the_file_of_another_authority_is_left_alone(tmp_path):
     (tmp_path / "ca.pem").write_bytes(b"mine")
-    command = [sys.executable, "-m", "fakemail", "up", "--ephemeral", "--ca-dir", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr == (
+    status, _, err = fakemail("up", "--ephemeral", "--ca-dir", str(tmp_path))
+    assert status == 1
+    assert err == (
         f"Error: {tmp_path}/ca.pem is of another authority, whose key is not beside it; remove it, or name another "
         "directory with --ca-dir.\n"
     )
@@ -114,18 +113,9 @@ def test_the_file_of_another_authority_is_left_alone(tmp_path):
 
 def test_a_directory_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
-    command = [
-        sys.executable,
-        "-m",
-        "fakemail",
-        "up",
-        "--ephemeral",
-        "--ca-dir",
-        str(tmp_path / "file" / "ca"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert "the authority cannot be kept there: Not a directory." in done.stderr
+    status, _, err = fakemail("up", "--ephemeral", "--ca-dir", str(tmp_path / "file" / "ca"))
+    assert status == 1
+    assert "the authority cannot be kept there: Not a directory." in err
 
 
 def test_who_has_no_place_for_it_gets_a_new_one_each_time(tmp_path):

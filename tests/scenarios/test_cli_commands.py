@@ -23,11 +23,13 @@ from textwrap import dedent
 
 import pytest
 
+from command_line import fakemail
+
 READY = "Ready. What happens is told below; Ctrl-C ends it."
 COMMAND = [sys.executable, "-m", "fakemail"]
 
 
-def fakemail(*options: str) -> subprocess.CompletedProcess[str]:
+def in_a_process(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False)
 
 
@@ -93,7 +95,7 @@ def is_free(address: str, port: int) -> bool:
 
 
 def test_demo_tells_three_journeys():
-    done = fakemail("demo")
+    done = in_a_process("demo")
     assert (done.returncode, done.stderr) == (0, "")
     fates = re.findall(r"Fate: (.*)", done.stdout)
     assert fates == [
@@ -239,7 +241,7 @@ def test_fixed_ports_and_who_holds_them():
         # An offset under which the smarthost's submission port, one of the last to be opened, is taken.
         port = taken.getsockname()[1]
         offset = port - 587
-        done = fakemail("up", "--port-offset", str(offset))
+        done = in_a_process("up", "--port-offset", str(offset))
         if "DNS" in done.stderr or "smtp of" in done.stderr:
             pytest.skip("a neighbouring port is taken by another program as well")
         assert done.returncode == 1
@@ -277,9 +279,9 @@ def test_mistakes_of_a_configuration_are_told_without_a_traceback(tmp_path):
     config = tmp_path / "world.toml"
     config.write_text('[domains."example.org"]\nmxs = ["mx1"]\ncatch_all = 3\n', "utf-8")
     for command in (["up", "--ephemeral", "--config"], ["check"]):
-        done = fakemail(*command, str(config))
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == (
+        status, out, err = fakemail(*command, str(config))
+        assert (status, out) == (1, "")
+        assert err == (
             f"Error: 2 mistakes in {config}:\n"
             f"  {config}:2: [domains.\"example.org\"]: there is no key 'mxs'; did you mean 'mx'?\n"
             f"  {config}:3: [domains.\"example.org\"]: 'catch_all' must be a string, not the number 3.\n"
@@ -312,16 +314,16 @@ def test_files_that_are_no_configuration(tmp_path, name, content, told):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    done = fakemail("check", str(path))
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {tmp_path}/{told}")
-    assert "Traceback" not in done.stderr
+    status, _, err = fakemail("check", str(path))
+    assert status == 1
+    assert err.startswith(f"Error: {tmp_path}/{told}")
+    assert "Traceback" not in err
 
 
 def test_an_env_file_that_cannot_be_written(tmp_path):
-    done = fakemail("up", "--ephemeral", "--env-file", str(tmp_path / "no" / "fake.env"))
-    assert done.returncode == 1
-    assert done.stderr == (
+    status, _, err = fakemail("up", "--ephemeral", "--env-file", str(tmp_path / "no" / "fake.env"))
+    assert status == 1
+    assert err == (
         f"Error: {tmp_path}/no/fake.env: the env file cannot be written: No such file or directory.\n"
     )
 
@@ -329,9 +331,9 @@ def test_an_env_file_that_cannot_be_written(tmp_path):
 def test_an_env_file_that_is_somebody_elses(tmp_path):
     path = tmp_path / ".env"
     path.write_text("SECRET=1\n")
-    done = fakemail("up", "--ephemeral", "--env-file", str(path))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: {path}: this file is not fakemail's")
+    status, out, err = fakemail("up", "--ephemeral", "--env-file", str(path))
+    assert (status, out) == (1, "")
+    assert err.startswith(f"Error: {path}: this file is not fakemail's")
     assert path.read_text() == "SECRET=1\n"
 
 
@@ -357,15 +359,15 @@ def test_output_that_cannot_be_written(command):
 
 
 def test_check_tells_what_would_be_declared():
-    done = fakemail("check", str(Path(__file__).parents[2] / "examples" / "world.toml"))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "world.toml: good.\n" in done.stdout
-    assert re.search(r"^  example\.org +mx1\.example\.org, mx2\.example\.org", done.stdout, re.MULTILINE)
+    status, out, err = fakemail("check", str(Path(__file__).parents[2] / "examples" / "world.toml"))
+    assert (status, err) == (0, "")
+    assert "world.toml: good.\n" in out
+    assert re.search(r"^  example\.org +mx1\.example\.org, mx2\.example\.org", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("option", ["version", "--version"])
 def test_version(option):
-    assert fakemail(option).stdout == f"fakemail {version('pytest-fakemail')}\n"
+    assert fakemail(option) == (0, f"fakemail {version('pytest-fakemail')}\n", "")
 
 
 def test_the_script_is_installed():
