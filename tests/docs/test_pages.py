@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from importlib import util
 from pathlib import Path
 
@@ -109,28 +107,13 @@ FAILING = [(page, block) for page, block in BLOCKS if block.note == "fails"]
 @pytest.mark.parametrize(
     ("page", "block"), FAILING, ids=[_place(page, block.line) for page, block in FAILING]
 )
-def test_a_failing_test_prints_what_the_page_says(page, block, tmp_path):
+def test_a_failing_test_prints_what_the_page_says(page, block, pytester, monkeypatch):
     printed = next(other for other in blocks(page) if other.line > block.line and other.language == "text")
-    (tmp_path / "test_invitation.py").write_text(block.code)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:asyncio",
-            "test_invitation.py",
-        ],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    lines = _stable(done.stdout)
-    missing = [line for line in _stable(printed.code) if line not in lines]
-    assert missing == [], done.stdout
+    for name in [name for name in os.environ if name.startswith("PYTEST")]:
+        monkeypatch.delenv(name)
+    (pytester.path / "test_invitation.py").write_text(block.code)
+    others = ("cacheprovider", "asyncio", "playwright", "fakefs", "hypothesispytest")
+    done = pytester.runpytest_inprocess("-q", *(f"-pno:{other}" for other in others))
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    lines = _stable(done.stdout.str())
+    assert [line for line in _stable(printed.code) if line not in lines] == []

@@ -490,7 +490,7 @@ def test_sections_come_back_from_xdist(project: pytest.Pytester) -> None:
         test_one=_test('shop.send(smtp, "bobby@example.org")', "mailnet.settle()", "bob.inbox.one()"),
         test_two=_test("shop.send(smtp, bob.address)", "bob.inbox.wait_for_one()"),
     )
-    run = project.runpytest_subprocess("-n2", "--mailnet-transcript=all", "--mailnet-seed=9")
+    run = project.runpytest_subprocess("-n1", "--mailnet-transcript=all", "--mailnet-seed=9")
     run.assert_outcomes(failed=1, passed=1)
     run.stdout.fnmatch_lines(
         [

@@ -137,7 +137,7 @@ def test_points_have_names_in_junit(project: pytest.Pytester) -> None:
 
 def test_points_come_back_from_xdist(project: pytest.Pytester) -> None:
     project.makepyfile(CARELESS)
-    run = project.runpytest("-n2", "-v", "--mailnet-sweep=smtp.mail-*yz")
+    run = project.runpytest("-n1", "-v", "--mailnet-sweep=smtp.mail-*yz")
     run.assert_outcomes(passed=1, failed=2)
     run.stdout.fnmatch_lines(["*FAILED*::test_welcome[[]smtp.mail-5yz[]]*", "smtp.mail-5yz  MAIL LOST  *"])
 

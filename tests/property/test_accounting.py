@@ -251,7 +251,9 @@ def test_every_recipient_of_every_message_has_one_settled_fate(plan: Plan, seed:
         assert submitted == named
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 20))]
+)
 def test_no_combination_of_faults_stops_the_world(seed: int) -> None:
     """Several faults at our own hosts, and real servers that go wrong: all becomes quiet, at once and in time."""
     chance = random.Random(seed)

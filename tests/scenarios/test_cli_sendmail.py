@@ -9,23 +9,18 @@ import sys
 
 import pytest
 
+from command_line import fakemail
 from fakemail import MailNet
 
 COMMAND = [sys.executable, "-m", "fakemail", "sendmail"]
 MAIL = "Subject: News\nTo: bob@example.org\n\nAll new.\n"
 
 
-def submit(*words: str, env: dict[str, str] | None = None, text: str = MAIL):
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("FAKEMAIL_SUBMISSION")}
-    return subprocess.run(
-        [*COMMAND, *words],
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        env=plain | (env or {}),
-    )
+def submit(*words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """The exit status and what it complains of."""
+    unset = {name: None for name in os.environ if name.startswith("FAKEMAIL_SUBMISSION")}
+    status, _, complaints = fakemail("sendmail", *words, input=MAIL, env={**unset, **(env or {})})
+    return status, complaints
 
 
 @pytest.fixture
@@ -42,8 +37,7 @@ def test_as_the_env_file_says(mailnet, bob):
         "FAKEMAIL_SUBMISSION_PASS": settings.password,
         "FAKEMAIL_CA_FILE": mailnet.ca_file,
     }
-    done = submit("-t", "-i", "-f", "hello@shop.test", env=env)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert submit("-t", "-i", "-f", "hello@shop.test", env=env) == (0, "")
     mail = bob.inbox.wait_for_one()
     assert (mail.subject, str(mail.envelope.sender)) == ("News", "hello@shop.test")
     assert mailnet.journey(subject="News").hops[0].protocol == "ESMTPSA"
@@ -53,12 +47,15 @@ def test_by_options(mailnet, bob):
     settings = mailnet.submission
     where = ["--server", f"{settings.host}:{settings.port}", "--user", settings.username]
     trusted = [*where, "--password", settings.password, "--ca-file", mailnet.ca_file]
-    assert submit(*trusted, bob.address).returncode == 0
+    assert submit(*trusted, bob.address) == (0, "")
     assert bob.inbox.wait_for_one()
-    assert submit(*where, "--password", "wrong", bob.address).returncode == 77
+    wrong = subprocess.run(
+        [*COMMAND, *where, "--password", "wrong", bob.address], input=MAIL, text=True, timeout=50, check=False
+    )
+    assert wrong.returncode == 77
     # The mail host of a domain takes mail for it without a login.
     mx = mailnet.mx("example.org")
-    assert submit("--server", f"{mx.host}:{mx.port}", "--", bob.address).returncode == 0
+    assert submit("--server", f"{mx.host}:{mx.port}", "--", bob.address) == (0, "")
     assert len(bob.inbox.wait_for_count(2)) == 2
 
 
@@ -71,7 +68,7 @@ def test_to_one_that_stands_on_its_usual_port(bob):
         ann = net.account("ann@example.org")
         net.account("app@mailnet.example.net", password="app-password")
         assert net.submission.port == 1587
-        assert submit("-i", ann.address).returncode == 0
+        assert submit("-i", ann.address) == (0, "")
         assert ann.inbox.wait_for_one().subject == "News"
     finally:
         net.close()
@@ -79,18 +76,18 @@ def test_to_one_that_stands_on_its_usual_port(bob):
 
 @pytest.mark.parametrize("host", ["192.88.99.1", "8.8.8.8"])
 def test_never_to_another_machine(host):
-    done = submit("--server", f"{host}:25", "bob@example.org")
-    assert done.returncode == 78
-    assert "nothing may leave" in done.stderr
-    assert submit("--server", f"{host}:25", "-bs").returncode == 78
+    status, complaints = submit("--server", f"{host}:25", "bob@example.org")
+    assert status == 78
+    assert "nothing may leave" in complaints
+    assert submit("--server", f"{host}:25", "-bs")[0] == 78
 
 
 def test_where_nobody_listens():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    done = submit("--server", f"127.0.0.1:{port}", "bob@example.org")
-    assert (done.returncode, "cannot be reached" in done.stderr) == (75, True)
-    assert submit("--server", "here", "bob@example.org").returncode == 1
+    status, complaints = submit("--server", f"127.0.0.1:{port}", "bob@example.org")
+    assert (status, "cannot be reached" in complaints) == (75, True)
+    assert submit("--server", "here", "bob@example.org")[0] == 1
 
 
 def test_under_a_redirect_and_inside_a_namespace(mailnet, bob):

@@ -95,8 +95,14 @@ print("well")
 """
 
 
-@pytest.mark.parametrize("order", _ORDERS)
-@pytest.mark.parametrize("way", _WAYS)
+_STARTS = [
+    *((way, "world inside") for way in _WAYS),
+    ("freezegun", "world before"),
+    *(pytest.param(way, "world before", marks=pytest.mark.slow) for way in _WAYS if way != "freezegun"),
+]
+
+
+@pytest.mark.parametrize(("way", "order"), _STARTS)
 def test_everything_works_meanwhile_and_afterwards(way: str, order: str) -> None:
     if way == "pyfakefs":
         pytest.importorskip("pyfakefs")
