@@ -244,7 +244,8 @@ class BaseAccount(Handle, Generic[_Box]):
 
         def check() -> list[Event] | None:
             numbers = internet.connections_of(self._address)
-            events = [event for event in internet.log.events(stage) if event.connection in numbers]
+            events = [event for number in numbers for event in internet.log.events(stage, connection=number)]
+            events.sort(key=lambda event: event.number)
             return (_idling(events) if stage is Stage.IMAP_IDLE else events) or None
 
         return self._portal.watch(check, stages={stage}, timeout=timeout)
@@ -254,8 +255,9 @@ class BaseAccount(Handle, Generic[_Box]):
         if found:
             return found[-1]
         seconds = self._portal.timeout if timeout is None else timeout
-        numbers = self._portal.simulation.connections_of(self._address)
-        said = [event for event in self._portal.simulation.log.events() if event.connection in numbers]
+        numbers, log = self._portal.simulation.connections_of(self._address), self._portal.simulation.log
+        said = [event for number in numbers for event in log.events(connection=number)]
+        said.sort(key=lambda event: event.number)
         raise MailAssertionError(missing_event(self._portal, self.address, stage, said, seconds))
 
     def __eq__(self, other: object) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from fakemail.api.journey_notes import with_notes
 from fakemail.api.messages import Message, Wanted, stored_messages
 from fakemail.api.portal import Portal
-from fakemail.events.journey import Journey
+from fakemail.events.journey import Journey, Journeys
 from fakemail.events.kinds import Event
 from fakemail.events.refusals import refusals, refused_lines
 from fakemail.events.transcript import Order, transcript
+from fakemail.message.message import MessageView
 from fakemail.model.host import READING
 from fakemail.types.address import Address, NullPath
 from fakemail.types.domains import u_labels
@@ -20,28 +22,45 @@ _LOGGED_INTO = frozenset(service.name for service in READING)
 _SHOWN = 10  # messages or journeys listed before the rest is only counted
 
 
+class Where(NamedTuple):
+    """The place of a list of messages."""
+
+    name: str
+    """Such as ``INBOX of bob@example.org``."""
+    account: Address | None = None
+    """Whose mailbox it is, if it is one."""
+    mailbox: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def _to(self) -> str:
+        return "" if self.account is None else f" to {u_labels(str(self.account))}"
+
+
 def missing(
     portal: Portal,
-    account: Address,
-    mailbox: str,
+    where: Where,
     wanted: Wanted,
-    messages: Sequence[Message],
+    messages: Sequence[MessageView],
     seconds: float | None,
     *,
+    look: Callable[[], Sequence[MessageView]],
     count: int = 1,
 ) -> str:
-    """The text for mail that is not there."""
+    """The text for mail that is not there. ``look`` looks again, for what comes late."""
     amount = "a message" if count == 1 else f"{count} messages"
     waited = "" if seconds is None else f" within {seconds:g} s"
-    lines = [f"wanted: {amount} to {u_labels(str(account))}{wanted}{waited}"]
+    lines = [f"wanted: {amount}{where._to}{wanted}{waited}"]
     if messages:
-        lines.append(f"found:  {_count(messages)} in {mailbox} of {u_labels(str(account))}")
+        lines.append(f"found:  {_count(messages)} in {where}")
         lines += [f"        {message!r}{_but(wanted, message)}" for message in messages[:_SHOWN]]
     else:
-        lines.append(f"found:  nothing in {mailbox} of {u_labels(str(account))}")
-    lines += _elsewhere(portal, account, mailbox, wanted)
-    lines += _late(portal, account, mailbox, wanted, messages, seconds, count)
-    lines += _journeys(portal, account)
+        lines.append(f"found:  nothing in {where}")
+    lines += _elsewhere(portal, where, wanted)
+    lines += _late(portal, wanted, messages, seconds, count, look)
+    lines += _journeys(portal, where.account)
     lines.append(f"again:  {portal.again}")
     return "\n".join(lines)
 
@@ -75,11 +94,11 @@ def missing_anywhere(
     return "\n".join(lines)
 
 
-def ambiguous(account: Address, mailbox: str, wanted: Wanted, messages: Sequence[Message]) -> str:
+def ambiguous(where: Where, wanted: Wanted, messages: Sequence[MessageView]) -> str:
     """The text for more mail than the one message that was asked for."""
     lines = [
-        f"wanted: one message to {u_labels(str(account))}{wanted}",
-        f"found:  {len(messages)} that fit, in {mailbox} of {u_labels(str(account))}",
+        f"wanted: one message{where._to}{wanted}",
+        f"found:  {len(messages)} that fit, in {where}",
         *(f"        {message!r}" for message in messages[:_SHOWN]),
         "Say more about the one that is meant (subject=, sender=, to=, matching=), or take them all with "
         "wait_for_count(n).",
@@ -87,32 +106,35 @@ def ambiguous(account: Address, mailbox: str, wanted: Wanted, messages: Sequence
     return "\n".join(lines)
 
 
-def unexpected(account: Address, mailbox: str, messages: Sequence[Message]) -> str:
+def unexpected(where: Where, wanted: Wanted, messages: Sequence[MessageView]) -> str:
     """The text for mail where none should be."""
     return "\n".join(
         [
-            f"wanted: nothing in {mailbox} of {u_labels(str(account))}",
+            f"wanted: nothing{wanted} in {where}",
             f"found:  {_count(messages)}",
             *(f"        {message!r}" for message in messages[:_SHOWN]),
         ]
     )
 
 
-def _count(messages: Sequence[Message]) -> str:
+def _count(messages: Sequence[MessageView]) -> str:
     return "1 message" if len(messages) == 1 else f"{len(messages)} messages"
 
 
-def _but(wanted: Wanted, message: Message) -> str:
+def _but(wanted: Wanted, message: MessageView) -> str:
     mismatch = wanted.mismatch(message)
     return f": {mismatch}" if mismatch else ""
 
 
-def _elsewhere(portal: Portal, account: Address, mailbox: str, wanted: Wanted) -> list[str]:
+def _elsewhere(portal: Portal, where: Where, wanted: Wanted) -> list[str]:
     """Messages that fit but are in other mailboxes: what most often came closest."""
+    if where.account is None:
+        return []
+    own = where.account.key, where.mailbox
     found = [
         f"        {message!r} in {name} of {u_labels(str(owner))}"
         for owner, name in portal.simulation.store.mailboxes()
-        if (owner.key, name) != (account.key, mailbox)
+        if (owner.key, name) != own
         for message in stored_messages(portal, owner, name)
         if wanted.fits(message) and not _is_notice(message)
     ]
@@ -129,16 +151,15 @@ def _is_notice(message: Message) -> bool:
 
 def _late(
     portal: Portal,
-    account: Address,
-    mailbox: str,
     wanted: Wanted,
-    messages: Sequence[Message],
+    messages: Sequence[MessageView],
     seconds: float | None,
     count: int,
+    look: Callable[[], Sequence[MessageView]],
 ) -> list[str]:
     """Whether what is missing came a moment later, or may still come: then nothing is wrong but the moment."""
     portal.let_settle()
-    present = [message for message in stored_messages(portal, account, mailbox) if wanted.fits(message)]
+    present = [message for message in look() if wanted.fits(message)]
     fitting = [message for message in messages if wanted.fits(message)]
     wait = "wait_for_one()" if count == 1 else f"wait_for_count({count})"
     advice = f"use {wait}, or settle() before you look" if seconds is None else "wait longer with timeout="
@@ -150,11 +171,11 @@ def _late(
     return [f"late:   something is still on its way, and may come after {when}: {advice}"]
 
 
-def _journeys(portal: Portal, account: Address) -> list[str]:
+def _journeys(portal: Portal, account: Address | None) -> list[str]:
     """How the last message to this address, or failing that the last of all, got on; and who was refused since."""
     events = portal.simulation.log.events()
-    mine = portal.simulation.journeys.find(to=account)
-    last = _last(mine, portal.simulation.journeys.all())
+    mine = [] if account is None else portal.simulation.journeys.find(to=account)
+    last = _last(mine, portal.simulation.journeys)
     if last is None:
         refused = refused_lines(events)
         head = "last:   no client has sent any mail in this test so far"
@@ -166,7 +187,7 @@ def _journeys(portal: Portal, account: Address) -> list[str]:
     is_mine = any(each.latest == last.latest and each.recipient == last.recipient for each in mine)
     (told,) = with_notes(portal.simulation, [last], call=portal.call)
     head = f"last:   the journey to {told.recipient.shown}" + (
-        "" if is_mine else f" (none went to {u_labels(str(account))})"
+        "" if is_mine or account is None else f" (none went to {u_labels(str(account))})"
     )
     lines = [head, *(f"        {line}" for line in told.table().splitlines())]
     refused = refused_lines(events, since=last.latest)
@@ -176,14 +197,12 @@ def _journeys(portal: Portal, account: Address) -> list[str]:
     return [*lines, *(f"        do: {text}" for text in advice[-1:] if text)]
 
 
-def _last(mine: Sequence[Journey], every: Sequence[Journey]) -> Journey | None:
+def _last(mine: Sequence[Journey], every: Journeys) -> Journey | None:
     """The last one to somebody, else the last of all; a bounce only where there is nothing that bounced."""
-    for found in (
-        [each for each in mine if not each.is_notice],
-        [each for each in every if not each.is_notice],
-        mine,
-        every,
-    ):
+    if found := [each for each in mine if not each.is_notice]:
+        return found[-1]
+    others = every.all()
+    for found in ([each for each in others if not each.is_notice], list(mine), others):
         if found:
             return found[-1]
     return None

@@ -503,9 +503,16 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
                 f"a stage is one of Stage, such as Stage.SMTP_RCPT (smtp.rcpt), not {stage!r}."
             )
 
+        log, name = self._portal.simulation.log, None if host is None else name_of(host)
+        seen, last, cleared = 0, 0, log.times_cleared
+
         def check() -> Results[Event] | None:
-            found = self.events(stage, host=host)
-            return found if len(found) >= count else None
+            nonlocal seen, last, cleared
+            if log.times_cleared != cleared:
+                seen, last, cleared = 0, 0, log.times_cleared
+            if new := log.events(stage, host=name, since=last):
+                seen, last = seen + len(new), new[-1].number
+            return self.events(stage, host=host) if seen >= count else None
 
         return self._portal.watch(check, stages={stage}, timeout=timeout)
 

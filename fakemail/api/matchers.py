@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
+from fakemail.errors import MailAssertionError
 from fakemail.events.text_layout import shown
 from fakemail.types.address import address_key
 from fakemail.types.suggestions import Suggests
@@ -74,6 +75,7 @@ class Readable(Protocol):
     def attachments(self) -> Sequence[AttachmentView]: ...
     @property
     def links(self) -> Sequence[LinkView]: ...
+    def code(self, length: int | None = None) -> str: ...
 
 
 class Matcher(Suggests):
@@ -272,6 +274,24 @@ class HasLink(Matcher):
         if self.url is not None:
             said.append(f"url={_show(self.url)}")
         return f"HasLink({', '.join(said)})"
+
+
+class HasCode(Matcher):
+    """There is a one-time code, of that many characters if given."""
+
+    def __init__(self, length: int | None = None) -> None:
+        self.length = length
+
+    def mismatch(self, message: Readable) -> str:
+        """What is different."""
+        try:
+            message.code(self.length)
+        except MailAssertionError as error:
+            return str(error).partition("\n")[0]
+        return ""
+
+    def __repr__(self) -> str:
+        return f"HasCode({'' if self.length is None else self.length})"
 
 
 class _All(Matcher):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from fakemail.api.hosts import Host
-from fakemail.api.matchers import HasSubject, Matcher, SentBy, SentTo
+from fakemail.api.matchers import (
+    HasAttachment,
+    HasHeader,
+    HasHtml,
+    HasSubject,
+    HasText,
+    Matcher,
+    SentBy,
+    SentTo,
+)
 from fakemail.api.portal import Portal
 from fakemail.errors import MailAssertionError
 from fakemail.message.envelope import Envelope
@@ -117,12 +127,17 @@ def stored_messages(
 class MessageQuery(TypedDict, total=False):
     """What can be said of the message that is meant; all that is given must fit, and a text or pattern as in matchers.
 
-    ``sender`` is that of From, ``to`` one of To or Cc: an account, an address or a pattern.
+    ``sender`` is that of From, ``to`` one of To or Cc: an account, an address or a pattern. ``text`` and ``html``
+    must be contained. ``header`` is a name, or a name and its value; ``attachment`` the name of a file.
     """
 
     subject: str | re.Pattern[str] | None
     sender: AddressLike | re.Pattern[str] | None
     to: AddressLike | re.Pattern[str] | None
+    text: str | re.Pattern[str] | None
+    html: str | re.Pattern[str] | None
+    header: tuple[str, str | re.Pattern[str]] | str | None
+    attachment: str | re.Pattern[str] | None
     matching: Matcher | None
 
 
@@ -133,16 +148,20 @@ class Wanted:
     matcher: Matcher | None = None
 
     @classmethod
-    def of(cls, query: MessageQuery) -> Wanted:
-        """All of what is given. Raises ``TypeError`` for what is no matcher, and for what nobody can be asked."""
-        __tracebackhide__ = True
-        return cls(_matcher(**query))
+    def of(cls, query: MessageQuery, also: Matcher | None = None) -> Wanted:
+        """All of what is given, and that matcher.
 
-    def fits(self, message: Message) -> bool:
+        Raises ``TypeError`` for what is no matcher, and for what nobody can be asked.
+        """
+        __tracebackhide__ = True
+        matcher = _matcher(**query)
+        return cls(also if matcher is None else matcher if also is None else matcher & also)
+
+    def fits(self, message: MessageView) -> bool:
         """Whether a message is like that."""
         return self.matcher is None or self.matcher.matches(message)
 
-    def mismatch(self, message: Message) -> str:
+    def mismatch(self, message: MessageView) -> str:
         """What is different about a message."""
         return "" if self.matcher is None else self.matcher.mismatch(message)
 
@@ -152,13 +171,30 @@ class Wanted:
 
 @suggests_keywords
 def _matcher(
-    *, subject: object = None, sender: object = None, to: object = None, matching: object = None
+    *,
+    subject: object = None,
+    sender: object = None,
+    to: object = None,
+    text: object = None,
+    html: object = None,
+    header: object = None,
+    attachment: object = None,
+    matching: object = None,
 ) -> Matcher | None:
     __tracebackhide__ = True
     whole: Matcher | None = None
-    for kind, value in ((HasSubject, subject), (SentBy, sender), (SentTo, to)):
+    kinds: Sequence[tuple[Callable[..., Matcher], object]] = (
+        (HasSubject, subject),
+        (SentBy, sender),
+        (SentTo, to),
+        (HasText, text),
+        (HasHtml, html),
+        (HasHeader, header),
+        (HasAttachment, attachment),
+    )
+    for kind, value in kinds:
         if value is not None:
-            part: Matcher = kind(value)  # type: ignore[arg-type]
+            part = kind(*value) if isinstance(value, tuple) else kind(value)
             whole = part if whole is None else whole & part
     if matching is None:
         return whole

@@ -137,7 +137,7 @@ def test_a_defect_of_ours_is_shown_with_our_code(project: pytest.Pytester) -> No
     project.makepyfile(_test("bob._portal = None", "bob.inbox.one()"))
     run = project.runpytest()
     run.assert_outcomes(failed=1)
-    run.stdout.fnmatch_lines(["E       AttributeError: *", "*messages.py:*: AttributeError"])
+    run.stdout.fnmatch_lines(["E       AttributeError: *", "*inboxes.py:*: AttributeError"])
 
 
 def test_a_wrong_subject(project: pytest.Pytester) -> None:
