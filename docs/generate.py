@@ -36,7 +36,7 @@ from fakemail.imap.capabilities import CapabilityRow as ImapCapability
 from fakemail.imap.capabilities import listed as imap_listed
 from fakemail.imap.command_table import COMMANDS as IMAP_COMMANDS
 from fakemail.imap.context import ImapState
-from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile, ServerKind
+from fakemail.imap.server_kinds import SERVER_KINDS, ImapProfile, ServerKind
 from fakemail.lint.finding import LintFinding
 from fakemail.lint.rules import RULES, Severity
 from fakemail.model.content_rules import CHECK_GROUPS, ContentRules
@@ -474,9 +474,9 @@ def imap() -> Iterator[str]:
     yield "mailboxes that an account starts with, and in:"
     yield ""
     yield from _table(
-        ("kind", "how it differs"), ((f"`{row.name}`", _said(row)) for row in PERSONALITIES.values())
+        ("kind", "how it differs"), ((f"`{row.name}`", _said(row)) for row in SERVER_KINDS.values())
     )
-    for row in PERSONALITIES.values():
+    for row in SERVER_KINDS.values():
         yield from ("", f"### {row.name}", "")
         profile = ImapProfile(HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1"), IMAP, row)
         secure = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x")
@@ -568,9 +568,9 @@ def _reply(member: Enum) -> str:
     return f"`{reply.code} {reply.enhanced}`"
 
 
-def traits() -> Iterator[str]:
-    """The fields of a personality."""
-    yield "# Traits of a host"
+def options() -> Iterator[str]:
+    """The options of a host."""
+    yield "# Options of a host"
     yield ""
     yield markdown(HostOptions.__doc__)
     yield ""
@@ -579,7 +579,7 @@ def traits() -> Iterator[str]:
     yield ""
     said = dict(_said_of_members(HostOptions))
     yield from _table(
-        ("trait", "default", ""),
+        ("option", "default", ""),
         (
             (f"`{field.name}`", f"`{_default(field.default)}`", said[field.name])
             for field in dataclasses.fields(HostOptions)
@@ -887,7 +887,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "pop3.md": pop3,
     "stages.md": stages,
     "reasons.md": reasons,
-    "traits.md": traits,
+    "host-options.md": options,
     "lint.md": lint,
     "grease.md": grease,
     "policies.md": policies,

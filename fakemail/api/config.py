@@ -107,11 +107,13 @@ def _with_known_hidden(description: Description, problems: Problems) -> Descript
     """What hosts hide, by the names that the protocols have for it."""
     hosts = []
     for host in description.hosts:
-        traits = host.personality
-        wrong = [text for trait in ("hide", "imap") for text in unknown_words(trait, getattr(traits, trait))]
+        options = host.options
+        wrong = [
+            text for option in ("hide", "imap") for text in unknown_words(option, getattr(options, option))
+        ]
         problems.lines += [f"{host.where}: {text}" if host.where else text for text in wrong]
-        if traits.hide and not wrong:
-            host = replace(host, personality=replace(traits, hide=spelled(traits.hide)))
+        if options.hide and not wrong:
+            host = replace(host, options=replace(options, hide=spelled(options.hide)))
         hosts.append(host)
     return replace(description, hosts=tuple(hosts))
 

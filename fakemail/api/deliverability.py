@@ -112,7 +112,7 @@ def _submitted(
         now,
         _Questions(portal),
         helo=host.name,
-        channel=None if described.personality.sending_tls == "none" else _TLS,
+        channel=None if described.options.sending_tls == "none" else _TLS,
         sender=path,
         content=raw,
     )

@@ -80,29 +80,29 @@ class Host(Handle):
         return tuple(service.name for service in self._spec.services)
 
     @property
-    def personality(self) -> HostOptions:
-        """What is particular about it."""
-        return self._spec.personality
+    def options(self) -> HostOptions:
+        """What is particular about its servers."""
+        return self._spec.options
 
     def configure(self, **changes: Any) -> Host:
-        """Change its personality; connections made from now on see it.
+        """Change its options; connections made from now on see it.
 
         The keywords are the fields of :class:`~fakemail.model.host.HostOptions`:
         ``host.configure(hide={"PIPELINING"}, max_recipients=100)``. Returns the host. Raises
-        one :class:`~fakemail.errors.DeclarationError` that tells every trait, value and name to hide that there
+        one :class:`~fakemail.errors.DeclarationError` that tells every option, value and name to hide that there
         is not.
         """
         problems = Problems()
-        options = HOST_OPTIONS.values(changes, Place(problems))
-        problems.lines += [text for option, value in options.items() for text in unknown_words(option, value)]
+        given = HOST_OPTIONS.values(changes, Place(problems))
+        problems.lines += [text for option, value in given.items() for text in unknown_words(option, value)]
         problems.raise_all(
             f"host {self.name!r}: ", f"{{count}} mistakes in the options of host {self.name!r}:"
         )
-        if "hide" in options:
-            options["hide"] = spelled(options["hide"])
-        personality = replace(self._spec.personality, **options)
+        if "hide" in given:
+            given["hide"] = spelled(given["hide"])
+        options = replace(self._spec.options, **given)
         world = self._portal.simulation.world
-        self._portal.call(lambda: world.change_host(replace(self._spec, personality=personality)))
+        self._portal.call(lambda: world.change_host(replace(self._spec, options=options)))
         return self
 
     def policy(self, **keywords: Any) -> Host:
@@ -167,7 +167,7 @@ class Host(Handle):
 
     def offer_starttls(self, offered: bool = True) -> Host:
         """Offer STARTTLS or hide it: ``configure(hide={"STARTTLS"})`` and back, other hidden words kept."""
-        hidden = self.personality.hide - {"STARTTLS"}
+        hidden = self.options.hide - {"STARTTLS"}
         return self.configure(hide=hidden if offered else hidden | {"STARTTLS"})
 
     def publish_tlsa(

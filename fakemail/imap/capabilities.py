@@ -51,13 +51,13 @@ class CapabilityRow(NamedTuple):
 
 def may_log_in(facts: CapabilityContext) -> bool:
     """Whether a password may be told on this connection."""
-    personality = facts.profile.host.personality
-    return facts.channel is not None or personality.auth_in_clear
+    options = facts.profile.host.options
+    return facts.channel is not None or options.auth_in_clear
 
 
 def mechanisms(profile: ImapProfile, channel: Channel | None) -> tuple[str, ...]:
     """The SASL mechanisms offered on a connection, the strongest first."""
-    return offered(profile.host.personality, channel, profile.knows)
+    return offered(profile.host.options, channel, profile.knows)
 
 
 def _starttls(facts: CapabilityContext) -> str | None:

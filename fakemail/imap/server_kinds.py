@@ -1,6 +1,6 @@
 """What one IMAP server is like: which capabilities it has, how strictly it reads, which folders it starts with.
 
-Personalities are data. What a capability means lives with its commands, when it is offered in
+Kinds of servers are data. What a capability means lives with its commands, when it is offered in
 :mod:`fakemail.imap.capabilities`.
 """
 
@@ -63,13 +63,13 @@ class ImapProfile:
     @cached_property
     def max_message_size(self) -> int:
         """Octets of one message that APPEND takes."""
-        limit = self.host.personality.max_message_size
+        limit = self.host.options.max_message_size
         own = self.imap.append_limit
         return limit if own is None else min(limit, own)
 
     def knows(self, capability: str) -> bool:
-        """Whether a capability is neither hidden by the host nor foreign to the personality."""
-        return capability not in self.host.personality.hide and self.imap.knows(capability)
+        """Whether a capability is neither hidden by the host nor foreign to the kind of server."""
+        return capability not in self.host.options.hide and self.imap.knows(capability)
 
 
 _PASSWORDS: Final = frozenset({"AUTH=PLAIN", "AUTH=LOGIN"})
@@ -230,5 +230,5 @@ _ROWS: Final = (
         append_limit=41_697_280,
     ),
 )
-PERSONALITIES: Final[Mapping[str, ServerKind]] = MappingProxyType({row.name: row for row in _ROWS})
-"""Every ready personality by its name."""
+SERVER_KINDS: Final[Mapping[str, ServerKind]] = MappingProxyType({row.name: row for row in _ROWS})
+"""Every kind of server by its name."""

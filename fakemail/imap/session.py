@@ -413,7 +413,7 @@ class ImapSession(ProtocolSession, ImapContext):
             self._end()
         elif status == "BAD" or done.reason is Reason.AUTH_FAILED:
             self._errors += 1
-            if self._errors > self.profile.host.personality.max_errors:
+            if self._errors > self.profile.host.options.max_errors:
                 self._stage_unasked(self._stage)
                 self.bye("Too many errors.", reason=Reason.TOO_MANY_ERRORS)
         if self._compression is not None and not self._compression.is_running:

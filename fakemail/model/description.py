@@ -72,7 +72,7 @@ class HostEntry:
     ipv6: str | None = None
     relay_for: frozenset[str] = frozenset()
     smarthost: bool = False
-    personality: HostOptions = field(default_factory=HostOptions)
+    options: HostOptions = field(default_factory=HostOptions)
     routes: tuple[tuple[str, str], ...] = ()
     """Domain, or ``*``, and the host that its mail is handed to."""
     relay_from: frozenset[str] = frozenset()
@@ -219,7 +219,7 @@ def _declare_host(world: WorldSpec, host: HostEntry) -> None:
         services=host.services,
         ipv4=host.ipv4,
         ipv6=host.ipv6,
-        personality=host.personality,
+        options=host.options,
         open_relay_for=host.relay_for,
         smarthost=host.smarthost,
         routes=dict(host.routes),
@@ -346,7 +346,7 @@ def _host_entry(host: HostSpec) -> HostEntry:
         host.ipv6,
         host.open_relay_for,
         host.smarthost,
-        host.personality,
+        host.options,
         tuple(host.routes.items()),
         host.relay_from,
         policy=host.policy,

@@ -217,7 +217,7 @@ class HostSpec:
     ipv4: str
     ipv6: str
     services: tuple[Service, ...] = ()
-    personality: HostOptions = HostOptions()
+    options: HostOptions = HostOptions()
     open_relay_for: frozenset[str] = field(default=frozenset())
     """Domains for which it takes mail from anybody and passes it on; its own need not be named."""
     smarthost: bool = False

@@ -1,4 +1,4 @@
-"""Who a client may be: lists of names, addresses and networks, as traits and policies have them."""
+"""Who a client may be: lists of names, addresses and networks, as options and policies have them."""
 
 from __future__ import annotations
 

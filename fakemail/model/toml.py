@@ -249,7 +249,7 @@ HOST: Final = Table(
         "routes": ValueKind("a table", _read_routes, lambda routes, _: dict(routes)),
         Policy: HOST_POLICY,
     },
-    flat={"personality": HOST_OPTIONS},
+    flat={"options": HOST_OPTIONS},
 )
 ACCOUNT: Final = Table(
     AccountEntry,

@@ -23,21 +23,21 @@ class Pop3Profile:
     service: Service
 
     @property
-    def personality(self) -> HostOptions:
+    def options(self) -> HostOptions:
         """The host's own."""
-        return self.host.personality
+        return self.host.options
 
     def knows(self, capability: str) -> bool:
         """Whether a capability, or ``AUTH=MECHANISM``, is not hidden."""
-        return capability not in self.personality.hide
+        return capability not in self.options.hide
 
     def may_log_in(self, channel: Channel | None) -> bool:
         """Whether anybody may log in on such a connection: not in clear text, unless the host allows it."""
-        return channel is not None or self.personality.auth_in_clear
+        return channel is not None or self.options.auth_in_clear
 
     def mechanisms(self, channel: Channel | None) -> tuple[str, ...]:
         """The SASL mechanisms offered on a connection, the strongest first."""
-        return offered(self.personality, channel, self.knows) if self.knows("SASL") else ()
+        return offered(self.options, channel, self.knows) if self.knows("SASL") else ()
 
     def capabilities(self, channel: Channel | None) -> tuple[str, ...]:
         """The lines of CAPA, the same before and after the login (RFC 2449 §5 allows most of them no difference)."""
@@ -70,7 +70,7 @@ def _stls(profile: Pop3Profile, channel: Channel | None) -> str | None:
 
 
 def _login_delay(profile: Pop3Profile, _: Channel | None) -> str | None:
-    return str(profile.personality.login_delay) if profile.personality.login_delay > 0 else None
+    return str(profile.options.login_delay) if profile.options.login_delay > 0 else None
 
 
 def _auth_resp_code(profile: Pop3Profile, _: Channel | None) -> str | None:

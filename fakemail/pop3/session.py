@@ -227,7 +227,7 @@ class Pop3Session(ProtocolSession):
                 content = grease.capabilities(content)
         if answer.status == ERR and not self.closing:
             self._errors += 1
-            if self._errors > self.profile.personality.max_errors:
+            if self._errors > self.profile.options.max_errors:
                 answer = refusal(Reason.TOO_MANY_ERRORS)
                 self._end()
         if not all(map(self.profile.knows, needed_for(answer.code))):
@@ -285,7 +285,7 @@ class Pop3Session(ProtocolSession):
         self._line = self._suspicion.hear(text, row and row.keyword)
         if raw is OVERLONG or len(raw) > (row.limit if row is not None else 255):
             raise _CommandFailed(Reason.LINE_TOO_LONG)
-        if not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
+        if not raw.endswith(b"\r\n") and not self.profile.options.accept_bare_line_ends:
             raise _CommandFailed(Reason.BARE_LINE_END)
         if row is None or not self._hears(row):
             raise _CommandFailed(Reason.UNKNOWN_COMMAND)
@@ -382,7 +382,7 @@ class Pop3Session(ProtocolSession):
 
     def _stranger(self, name: str) -> str:
         """Who nobody knows and is let in all the same, if the host lets everybody in."""
-        return name if self.profile.personality.accept_any_login else ""
+        return name if self.profile.options.accept_any_login else ""
 
     def _auth(self, argument: str) -> None:
         self._require_channel()
@@ -398,7 +398,7 @@ class Pop3Session(ProtocolSession):
             self._backend,
             self.profile.host.name,
             self._channel,
-            accept_any_login=self.profile.personality.accept_any_login,
+            accept_any_login=self.profile.options.accept_any_login,
         )
         if authentication is None:
             raise _CommandFailed(Reason.AUTH_MECHANISM)
@@ -408,7 +408,7 @@ class Pop3Session(ProtocolSession):
         authentication, self._authentication = self._authentication, None
         self._stage = Stage.POP3_AUTH
         self._line = mask_response(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
-        if raw and not raw.endswith(b"\r\n") and not self.profile.personality.accept_bare_line_ends:
+        if raw and not raw.endswith(b"\r\n") and not self.profile.options.accept_bare_line_ends:
             raise _CommandFailed(Reason.BARE_LINE_END)
         if self._faults.host.active and self._inject(""):
             return
@@ -434,7 +434,7 @@ class Pop3Session(ProtocolSession):
         maildrop = Maildrop(self._backend.account(login), self)
         if not maildrop.is_open:
             raise _CommandFailed(Reason.MAILDROP_IN_USE)
-        if not self._backend.admits(login, self.profile.personality.login_delay):
+        if not self._backend.admits(login, self.profile.options.login_delay):
             maildrop.close()
             raise _CommandFailed(Reason.LOGIN_TOO_SOON)
         self._maildrop = maildrop

@@ -204,7 +204,7 @@ class ConnectionPool:
         host = self._internet.world.hosts[self._internet.network.owner(call.address)]
         # Whoever is refused too often is hung up on: at worst, here, for MAIL, each RCPT and DATA.
         worst = link.refusals + recipients + 2
-        return worst <= host.personality.max_errors and self._internet.clock.now() - link.since <= timedelta(
+        return worst <= host.options.max_errors and self._internet.clock.now() - link.since <= timedelta(
             seconds=IDLE
         )
 
@@ -245,7 +245,7 @@ class ConnectionPool:
         # A report counts sessions (RFC 8460 §4.4): their number should not depend on how quick a test is.
         if (
             running.faults
-            or not sender.personality.keep_connections
+            or not sender.options.keep_connections
             or internet.tlsrpt_sender.is_wanted(call.domain)
         ):
             return ()

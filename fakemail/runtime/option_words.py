@@ -1,4 +1,4 @@
-"""The words of traits that only the protocols know: what a host can hide, and kinds of IMAP servers."""
+"""The words of options that only the protocols know: what a host can hide, and kinds of IMAP servers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from fakemail.errors import nearest
-from fakemail.imap.server_kinds import PERSONALITIES
+from fakemail.imap.server_kinds import SERVER_KINDS
 
 
 @cache
@@ -36,14 +36,14 @@ def spelled(names: Iterable[str]) -> frozenset[str]:
     return frozenset(known[name.upper()] for name in names)
 
 
-def unknown_words(trait: str, value: Any) -> list[str]:
-    """What is wrong with a trait whose words only the protocols know, a sentence for each thing.
+def unknown_words(option: str, value: Any) -> list[str]:
+    """What is wrong with an option whose words only the protocols know, a sentence for each thing.
 
     A name that no protocol has would hide nothing.
     """
-    if trait == "imap" and value not in PERSONALITIES:
-        return [f"there is no kind of IMAP server {value!r}; {nearest(value, PERSONALITIES)}"]
-    if trait != "hide" or not value:
+    if option == "imap" and value not in SERVER_KINDS:
+        return [f"there is no kind of IMAP server {value!r}; {nearest(value, SERVER_KINDS)}"]
+    if option != "hide" or not value:
         return []
     known = hideable()
     return [

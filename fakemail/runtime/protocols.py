@@ -81,9 +81,9 @@ def _open_imap(port: ServicePort, connection: Connection) -> ProtocolSession:
 
 
 def _imap_profile(host: HostSpec, service: Service) -> ImapProfile:
-    from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile
+    from fakemail.imap.server_kinds import SERVER_KINDS, ImapProfile
 
-    return ImapProfile(host, service, PERSONALITIES[host.personality.imap])
+    return ImapProfile(host, service, SERVER_KINDS[host.options.imap])
 
 
 def _open_pop3(port: ServicePort, connection: Connection) -> ProtocolSession:

@@ -29,7 +29,7 @@ APP = "app"
 
 
 class ResolverCache(Generic[_A]):
-    """What the resolver of one host remembers, as the host's trait ``dns_cache`` has it."""
+    """What the resolver of one host remembers, as the host's option ``dns_cache`` has it."""
 
     def __init__(self, internet: Simulation, host: str) -> None:
         self._internet = internet
@@ -39,7 +39,7 @@ class ResolverCache(Generic[_A]):
     @property
     def _habit(self) -> str:
         host = self._internet.world.hosts.get(self._host)
-        return "off" if host is None else host.personality.dns_cache
+        return "off" if host is None else host.options.dns_cache
 
     def mark(self) -> object:
         """What an answer that is asked for now has to be kept under."""

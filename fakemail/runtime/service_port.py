@@ -124,7 +124,7 @@ class ServicePort:
         return receive_window(internet.random.seed, f"{self.service} of {self.host}")
 
     def _connection(self) -> asyncio.BaseProtocol:
-        if not self.running.host.personality.proxy_from:
+        if not self.running.host.options.proxy_from:
             return self._spoken.connect(self)
         from fakemail.wire.proxy import ProxyReader  # few hosts are behind a proxy
 
@@ -132,13 +132,13 @@ class ServicePort:
 
     def trusts(self, peer: Peer) -> bool:
         """Whether a client may speak for others by the PROXY protocol."""
-        return is_among(peer, self.running.host.personality.proxy_from)
+        return is_among(peer, self.running.host.options.proxy_from)
 
     @property
     def idle_timeout(self) -> float:
         """In real seconds."""
-        personality = self.running.host.personality
-        return personality.reading_timeout if self.port in READING else personality.idle_timeout
+        options = self.running.host.options
+        return options.reading_timeout if self.port in READING else options.idle_timeout
 
     @property
     def faults(self) -> HostFaults:
@@ -182,7 +182,7 @@ class ServicePort:
     def profile(self, make: Callable[[HostSpec, Service], _P]) -> _P:
         """What this port is like, made anew when the host has changed.
 
-        A personality can be changed at any time; sessions that are open keep the one they began with.
+        Options can be changed at any time; sessions that are open keep the one they began with.
         """
         host = self.running.host
         known = self.running.profiles.get(self.service)

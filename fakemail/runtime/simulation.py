@@ -25,7 +25,7 @@ from fakemail.events.log import Log
 from fakemail.faults.context import FaultContext
 from fakemail.faults.registry import FaultRegistry
 from fakemail.faults.rule import FaultRule
-from fakemail.imap.server_kinds import PERSONALITIES
+from fakemail.imap.server_kinds import SERVER_KINDS
 from fakemail.message.envelope import Envelope, Recipient
 from fakemail.message.headers import head_of
 from fakemail.model.domain import DomainSpec, Routing
@@ -239,7 +239,7 @@ class Simulation:
         """The mailboxes that an account has from the start, by the kind of the server where it reads them."""
         domain = self.world.domains.get(account.domain)
         host = self.world.hosts.get(domain.imap_host) if domain is not None else None
-        return PERSONALITIES[host.personality.imap if host is not None else "default"].folders
+        return SERVER_KINDS[host.options.imap if host is not None else "default"].folders
 
     def _busy_connections(self) -> list[Connection]:
         return [

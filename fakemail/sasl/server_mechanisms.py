@@ -13,19 +13,17 @@ from fakemail.types.channel import Channel
 ANY_LOGIN_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "CRAM-MD5"})
 
 
-def offered(
-    personality: HostOptions, channel: Channel | None, knows: Callable[[str], bool]
-) -> tuple[str, ...]:
+def offered(options: HostOptions, channel: Channel | None, knows: Callable[[str], bool]) -> tuple[str, ...]:
     """The mechanisms on such a connection, the strongest first; ``knows("AUTH=PLAIN")`` says which there are."""
-    if channel is None and not personality.auth_in_clear:
+    if channel is None and not options.auth_in_clear:
         return ()
-    wanted = personality.auth_mechanisms
+    wanted = options.auth_mechanisms
     return tuple(
         row.name
         for row in MECHANISMS.values()
         if (row.name in wanted or ALL_MECHANISMS in wanted)
         and knows(f"AUTH={row.name}")
-        and not (personality.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
+        and not (options.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
         and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
         and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
     )

@@ -1,6 +1,6 @@
 """The table of service extensions: every EHLO keyword, what it says, and when it is offered.
 
-A keyword that a personality hides is neither offered nor understood.
+A keyword that a host hides is neither offered nor understood.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class SmtpProfile:
     service: Service
 
     @cached_property
-    def personality(self) -> HostOptions:
+    def options(self) -> HostOptions:
         """The host's own."""
-        return self.host.personality
+        return self.host.options
 
     @cached_property
     def is_submission(self) -> bool:
@@ -38,21 +38,21 @@ class SmtpProfile:
     @cached_property
     def needs_login(self) -> bool:
         """Whether MAIL is refused before AUTH (RFC 6409 §4.3)."""
-        return self.is_submission and self.service not in LOCAL and self.personality.require_auth
+        return self.is_submission and self.service not in LOCAL and self.options.require_auth
 
     def offers(self, keyword: str) -> bool:
         """Whether a keyword, or ``AUTH=MECHANISM``, is not hidden."""
-        return keyword not in self.personality.hide
+        return keyword not in self.options.hide
 
     def mechanisms(self, channel: Channel | None) -> tuple[str, ...]:
         """The SASL mechanisms offered on a connection, the strongest first."""
         if not self.is_submission or not self.offers("AUTH"):
             return ()
-        return offered(self.personality, channel, self.offers)
+        return offered(self.options, channel, self.offers)
 
     def may_introduce(self, peer: Peer) -> bool:
         """Whether a client may say for whom it speaks (XCLIENT)."""
-        allowed = self.personality.xclient_from
+        allowed = self.options.xclient_from
         return bool(allowed) and is_among(peer, allowed)
 
     def keywords(
@@ -125,7 +125,7 @@ def _always(_: _ExtensionContext) -> str | None:
 
 EXTENSIONS: Final = (
     Extension("PIPELINING", "RFC 2920", _always),
-    Extension("SIZE", "RFC 1870", lambda facts: str(facts.profile.personality.max_message_size)),
+    Extension("SIZE", "RFC 1870", lambda facts: str(facts.profile.options.max_message_size)),
     Extension("VRFY", "RFC 5321 §4.1.1.6", _always),
     Extension("EXPN", "RFC 5321 §4.1.1.7", _always),
     Extension("STARTTLS", "RFC 3207", _starttls),
@@ -138,7 +138,7 @@ EXTENSIONS: Final = (
     Extension("CHUNKING", "RFC 3030", _always),
     Extension("BINARYMIME", "RFC 3030", lambda facts: "" if facts.profile.offers("CHUNKING") else None),
     Extension("REQUIRETLS", "RFC 8689", _requiretls),
-    Extension("LIMITS", "RFC 9422", lambda facts: f"RCPTMAX={facts.profile.personality.max_recipients}"),
+    Extension("LIMITS", "RFC 9422", lambda facts: f"RCPTMAX={facts.profile.options.max_recipients}"),
     Extension(
         "XCLIENT",
         "Postfix XCLIENT_README",

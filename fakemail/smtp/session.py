@@ -110,7 +110,7 @@ class SmtpSession(ProtocolSession):
         )
         self._stage = Stage.SMTP_BANNER
         self.profile = profile
-        self._personality = profile.personality
+        self._host_options = profile.options
         self._grease = grease
         self._with_enhanced_codes = profile.offers("ENHANCEDSTATUSCODES") and (
             grease is None or grease.has_codes
@@ -261,7 +261,7 @@ class SmtpSession(ProtocolSession):
         else:
             if reply.code != 421:
                 self._errors += 1
-                if self._errors > self._personality.max_errors:
+                if self._errors > self._host_options.max_errors:
                     reason = Reason.TOO_MANY_ERRORS
                     reply = replies.refusal(reason)
             if reply.code == 421:
@@ -360,7 +360,7 @@ class SmtpSession(ProtocolSession):
         if raw is OVERLONG or (row is not None and len(raw) > row.limit):
             raise reject(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n"):
-            if not self._personality.accept_bare_line_ends:
+            if not self._host_options.accept_bare_line_ends:
                 raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
             self._client_bytes = replace(self._client_bytes or ClientBytes(), is_bare=True)
         if row is None or (row.keyword and not self._knows(row.keyword)):
@@ -385,7 +385,7 @@ class SmtpSession(ProtocolSession):
             return False
         if keyword == "AUTH":
             return profile.is_submission and profile.offers("AUTH")
-        if keyword == "XCLIENT" and not profile.personality.xclient_from:
+        if keyword == "XCLIENT" and not profile.options.xclient_from:
             return False
         if keyword == "STARTTLS":
             return profile.offers("STARTTLS") and (
@@ -474,8 +474,8 @@ class SmtpSession(ProtocolSession):
     def _auth(self, argument: str) -> None:
         if self.login:
             raise CommandRejected(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
-        personality = self._personality
-        if self._channel is None and not personality.auth_in_clear:
+        options = self._host_options
+        if self._channel is None and not options.auth_in_clear:
             raise CommandRejected(replies.TLS_FIRST, Reason.TLS_REQUIRED)
         offered = self.profile.mechanisms(self._channel)
         mechanism, _, initial = argument.partition(" ")
@@ -485,7 +485,7 @@ class SmtpSession(ProtocolSession):
             self._backend,
             self.profile.host.name,
             self._channel,
-            accept_any_login=personality.accept_any_login,
+            accept_any_login=options.accept_any_login,
         )
         if authentication is None:
             raise reject(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
@@ -497,7 +497,7 @@ class SmtpSession(ProtocolSession):
         authentication, self._authentication = self._authentication, None
         if self._faults.host.active and self._inject(Stage.SMTP_AUTH):
             return
-        if raw is not OVERLONG and not raw.endswith(b"\r\n") and not self._personality.accept_bare_line_ends:
+        if raw is not OVERLONG and not raw.endswith(b"\r\n") and not self._host_options.accept_bare_line_ends:
             raise CommandRejected(replies.BARE_LINE_FEED, Reason.BARE_LINE_END)
         if authentication is not None:
             self._authentication = authentication
@@ -537,13 +537,13 @@ class SmtpSession(ProtocolSession):
             raise syntax_error(str(error)) from None
 
     def _mail(self, argument: str) -> None:
-        personality = self._personality
-        if personality.require_tls and self._channel is None:
+        host_options = self._host_options
+        if host_options.require_tls and self._channel is None:
             raise reject(Reason.TLS_REQUIRED)
         if self.profile.needs_login and not self.login:
             raise reject(Reason.AUTH_REQUIRED)
         try:
-            path = read_path_argument(argument, "FROM:", strict=personality.strict_envelopes)
+            path = read_path_argument(argument, "FROM:", strict=host_options.strict_envelopes)
         except ProtocolError as error:
             raise syntax_error(str(error)) from None
         self._address = sender = path.path
@@ -555,8 +555,8 @@ class SmtpSession(ProtocolSession):
                 raise syntax_error("the address has no domain")
             if not options.smtputf8 and not argument.isascii():
                 raise CommandRejected(replies.NEEDS_SMTPUTF8, Reason.NOT_NEGOTIATED)
-        if options.size is not None and options.size > personality.max_message_size:
-            raise reject(Reason.MESSAGE_TOO_BIG, f"{personality.max_message_size} octets at most")
+        if options.size is not None and options.size > host_options.max_message_size:
+            raise reject(Reason.MESSAGE_TOO_BIG, f"{host_options.max_message_size} octets at most")
         transaction = Transaction(sender, options)
         answer = self._backend.check_sender(sender, self.login)
         if answer is ACCEPTED:
@@ -572,11 +572,11 @@ class SmtpSession(ProtocolSession):
         transaction = self._transaction
         if transaction is None:
             raise reject(Reason.BAD_SEQUENCE)
-        if len(transaction.recipients) >= self._personality.max_recipients:
+        if len(transaction.recipients) >= self._host_options.max_recipients:
             # RFC 5321 §4.5.3.1.10: 452, so that the client sends to the rest in a transaction of its own.
             raise reject(Reason.TOO_MANY_RECIPIENTS)
         try:
-            found = read_path_argument(argument, "TO:", strict=self._personality.strict_envelopes)
+            found = read_path_argument(argument, "TO:", strict=self._host_options.strict_envelopes)
         except ProtocolError as error:
             raise syntax_error(str(error)) from None
         self._address = path = found.path
@@ -620,9 +620,9 @@ class SmtpSession(ProtocolSession):
 
     def _data_accepted(self) -> None:
         self._reply(replies.GO_AHEAD)
-        self._body = DataReader(self._personality.max_message_size)
+        self._body = DataReader(self._host_options.max_message_size)
         if self._faults.on_command is not None or self._faults.host.active:
-            self._body = self._watched(self._body, self._personality.max_message_size)
+            self._body = self._watched(self._body, self._host_options.max_message_size)
 
     def _bdat(self, argument: str) -> None:
         match = re.fullmatch(r"([0-9]{1,18})( LAST)?", argument, re.IGNORECASE)
@@ -630,7 +630,7 @@ class SmtpSession(ProtocolSession):
             raise syntax_error("syntax: BDAT octets [LAST]")
         # RFC 3030 §2: the bytes follow at once, whatever the answer will be.
         taken = 0 if self._transaction is None else self._transaction.chunked
-        room = self._personality.max_message_size - taken
+        room = self._host_options.max_message_size - taken
         self._body = ChunkReader(int(match[1]), last=match[2] is not None, room=room)
         if self._faults.host.active:
             self._body = self._watched(self._body, room, already=taken)
@@ -700,11 +700,11 @@ class SmtpSession(ProtocolSession):
         if transaction is None:
             raise reject(Reason.BAD_SEQUENCE)
         if too_big:
-            raise reject(Reason.MESSAGE_TOO_BIG, f"{self._personality.max_message_size} octets at most")
+            raise reject(Reason.MESSAGE_TOO_BIG, f"{self._host_options.max_message_size} octets at most")
         if not (content or transaction.is_told or transaction.pretended):
             raise reject(Reason.NO_VALID_RECIPIENTS)  # RFC 2920 §3.2: the client knows of no recipient
         options = transaction.options
-        lenient = self._personality.accept_bare_line_ends or options.body is BodyType.BINARY
+        lenient = self._host_options.accept_bare_line_ends or options.body is BodyType.BINARY
         if not lenient and has_bare_line_ends(content):
             raise reject(Reason.BARE_LINE_END)
         origin = self._origin

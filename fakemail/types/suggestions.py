@@ -155,7 +155,6 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "close": "stop()",
         "restart": "start()",
         "change": "configure()",
-        "options": "personality",
         "handler": "attach_handler(handler)",
     },
     "Domain": {

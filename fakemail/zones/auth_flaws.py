@@ -85,11 +85,11 @@ class AuthFlaws:
     def alter(self, domain: DomainSpec, alteration: str) -> None:
         """Let the submission host alter what it has signed."""
         world, host = self.internet.world, domain.submission_host
-        before = world.hosts[host].personality.alters
+        before = world.hosts[host].options.alters
 
         def change(alters: frozenset[str]) -> None:
             described = world.hosts[host]
-            world.change_host(replace(described, personality=replace(described.personality, alters=alters)))
+            world.change_host(replace(described, options=replace(described.options, alters=alters)))
 
         change(before | {alteration})
         self.later(domain, lambda: change(before))

@@ -4,7 +4,7 @@ A file is read line by line:
 
 ``# text``         a comment; say which section of which RFC the dialogue shows
 ``@ port NAME``    the service that is talked to: smtp (the default), submission, submissions
-``@ hide WORDS``   keywords that the host hides; ``@ FIELD=VALUE`` sets another field of its personality
+``@ hide WORDS``   keywords that the host hides; ``@ FIELD=VALUE`` sets another of its options
 ``@ auth_mechanisms WORDS``  the SASL mechanisms that it offers
 ``C: line``        the client sends a line, CRLF is added; it begins a new segment
 ``C+ line``        the same, in the segment of the line before (pipelined)
@@ -77,7 +77,7 @@ class Script(NamedTuple):
 
     steps: list[Step]
     port: str
-    personality: HostOptions
+    options: HostOptions
 
     @property
     def expected(self) -> list[str]:
@@ -132,14 +132,14 @@ def unescape(text: str) -> bytes:
 # Who lives there, for both players ------------------------------------------------------------------
 
 
-def populate(world: WorldSpec, personality: HostOptions) -> None:
+def populate(world: WorldSpec, options: HostOptions) -> None:
     world.add_domain("example.org")
     for local in ("bob", "ann", "jörg"):
         world.add_account(Address(local, "example.org"), PASSWORD)
     world.add_alias(address("team@example.org"), [address("bob@example.org"), address("ann@example.org")])
     world.add_alias(address("alle@example.org"), [address("jörg@example.org"), address("bob@example.org")])
     for name in ("mx1.example.org", "smtp.example.org"):
-        world.change_host(replace(world.host(name), personality=personality))
+        world.change_host(replace(world.host(name), options=options))
 
 
 def host_of(world: WorldSpec, port: str) -> HostSpec:
@@ -228,7 +228,7 @@ class InMemory:
 
     def __init__(self, script: Script, step: int) -> None:
         world = WorldSpec()
-        populate(world, script.personality)
+        populate(world, script.options)
         service = SERVICES[script.port]
         profile = SmtpProfile(host_of(world, script.port), service)
         self._backend = Backend(world, submission=profile.is_submission)
@@ -293,7 +293,7 @@ class OverSocket:
 
     async def _start(self, script: Script) -> None:
         await self.internet.start()
-        populate(self.internet.world, script.personality)
+        populate(self.internet.world, script.options)
         self.internet.log.subscribe(self._note)
         await self.internet.run_domain(self.internet.world.domain("example.org"))
 

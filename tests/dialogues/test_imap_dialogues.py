@@ -5,7 +5,7 @@ A file is read line by line:
 
 ``# text``           a comment; say which section of which RFC the dialogue shows
 ``@ port NAME``      the service that is talked to: imap (the default, after TLS), imap-clear, imaps
-``@ like NAME``      the personality of the server; ``@ hide WORDS`` hides capabilities of it
+``@ like NAME``      the options of the server; ``@ hide WORDS`` hides capabilities of it
 ``@ login``          every session begins after LOGIN; ``@ select NAME``, after SELECT too
 ``@ enable WORDS``   ... and after ENABLE
 ``@ messages N``     INBOX begins with so many messages, ``<1@example.org>`` and so on
@@ -34,7 +34,7 @@ import pytest
 
 from fakemail import MailNet
 from fakemail.clock import VirtualClock
-from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile
+from fakemail.imap.server_kinds import SERVER_KINDS, ImapProfile
 from fakemail.imap.session import ImapSession
 from fakemail.model.host import HostOptions, HostSpec, Security, Service
 from fakemail.store.account import AccountStore
@@ -147,16 +147,16 @@ class Player:
         facts = script.facts
         self._step = step
         self._facts = facts
-        imap = PERSONALITIES[facts.get("like", "default")]
+        imap = SERVER_KINDS[facts.get("like", "default")]
         port = facts.get("port", "imap")
         security = Security.TLS if port == "imaps" else Security.STARTTLS
         hide = frozenset(facts.get("hide", "").split())
         errors = int(facts.get("max_errors", 100))
         size = int(facts.get("max_message_size", 50 * 1024 * 1024))
-        personality = HostOptions(
+        options = HostOptions(
             hide=hide, max_errors=errors, max_message_size=size, auth_in_clear="clear" in facts
         )
-        host = HostSpec("imap.example.org", "203.0.113.1", "2001:db8::1", personality=personality)
+        host = HostSpec("imap.example.org", "203.0.113.1", "2001:db8::1", options=options)
         self._profile = ImapProfile(host, Service(port, 143, security), imap)
         self._channel = CHANNEL if port != "imap-clear" else None
         self.backend = Backend(dict(imap.folders))

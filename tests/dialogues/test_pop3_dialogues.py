@@ -61,7 +61,7 @@ class Script(NamedTuple):
 
     steps: list[Step]
     port: str
-    personality: HostOptions
+    options: HostOptions
 
     def of(self, kind: str) -> list[str]:
         return [step.text for step in self.steps if step.kind == kind]
@@ -117,12 +117,12 @@ def octets_of(text: str, banner: str, last: str) -> bytes:
     return unescape(re.sub(r"\{apop:(.*?)\}", apop, text))
 
 
-def populate(world: WorldSpec, personality: HostOptions) -> HostSpec:
+def populate(world: WorldSpec, options: HostOptions) -> HostSpec:
     world.add_domain("example.org")
     for local in ("bob", "ann", "jörg"):
         world.add_account(Address(local, "example.org"), PASSWORD)
     domain = world.ensure_reading_host("example.org", READABLE)
-    return world.change_host(replace(world.host(domain.imap_host), personality=personality))
+    return world.change_host(replace(world.host(domain.imap_host), options=options))
 
 
 class Player(Protocol):
@@ -142,7 +142,7 @@ class InMemory:
 
     def __init__(self, script: Script, step: int) -> None:
         self._world = WorldSpec()
-        host = populate(self._world, script.personality)
+        host = populate(self._world, script.options)
         service = SERVICES[script.port]
         self.chance = SeededRandom(1)
         self.credentials = self
@@ -224,7 +224,7 @@ class OverSocket:
     async def _start(self, script: Script) -> None:
         await self._internet.start()
         world = self._internet.world
-        populate(world, script.personality)
+        populate(world, script.options)
         await self._internet.run_domain(world.domain("example.org"))
         await self._internet.run_reading_host("example.org")
         for text in script.of("M:"):

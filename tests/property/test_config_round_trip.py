@@ -209,7 +209,7 @@ def built(description: Description) -> WorldSpec:
                 services=host.services,
                 ipv4=host.ipv4,
                 ipv6=host.ipv6,
-                personality=host.personality,
+                options=host.options,
                 open_relay_for=host.relay_for,
                 smarthost=host.smarthost,
                 routes=dict(host.routes),

@@ -87,9 +87,9 @@ class Desk:
     """A session with everything that it says and records."""
 
     def __init__(
-        self, personality: HostOptions = CAREFUL, service: Service = SMTP, channel: Channel | None = None
+        self, options: HostOptions = CAREFUL, service: Service = SMTP, channel: Channel | None = None
     ) -> None:  # fmt: skip
-        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
+        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), options)
         self.backend = Backend()
         self.events: list[tuple[Any, ...]] = []
         self.session = SmtpSession(SmtpProfile(host, service), self.backend, self._note, PEER, channel)

@@ -248,7 +248,7 @@ def test_keywords_and_mechanisms_can_be_hidden(net):
         assert not client.has_extn("pipelining")
         assert "LOGIN" not in client.esmtp_features["auth"]
         assert client.mail(shop.address, ["RET=FULL"])[0] == 555
-    assert host.personality.hide == frozenset({"PIPELINING", "AUTH=LOGIN", "DSN"})
+    assert host.options.hide == frozenset({"PIPELINING", "AUTH=LOGIN", "DSN"})
 
 
 def test_an_unknown_trait_names_the_nearest(net):
@@ -278,13 +278,13 @@ def test_a_trait_that_cannot_be_changes_nothing(net, changes, text):
     host = net.find_host("mx1.example.org")
     with pytest.raises(DeclarationError, match=f"host 'mx1.example.org': {text}"):
         host.configure(max_errors=3, **changes)
-    assert host.personality == HostOptions()
+    assert host.options == HostOptions()
 
 
 def test_what_is_hidden_has_no_case(net):
     net.domain("example.org")
     host = net.find_host("mx1.example.org").configure(hide=("starttls", "imap4REV2", "auth=plain"))
-    assert host.personality.hide == {"STARTTLS", "IMAP4rev2", "AUTH=PLAIN"}
+    assert host.options.hide == {"STARTTLS", "IMAP4rev2", "AUTH=PLAIN"}
     with smtplib.SMTP(net.mx("example.org").host, net.mx("example.org").port) as client:
         client.ehlo()
         assert client.has_extn("pipelining")

@@ -20,7 +20,7 @@ def state(net):
     zones = internet.zones
     return (
         {name: zones.records(name) for name in zones.names("shop.test")},
-        {name: host.personality for name, host in internet.world.hosts.items()},
+        {name: host.options for name, host in internet.world.hosts.items()},
         dict(internet.dkim_signer.late),
         dict(internet.dkim_signer.disguises),
         internet.world.domain("shop.test"),
@@ -43,7 +43,7 @@ def test_several_at_once(net):
     before = state(net)
     domain.add_auth_flaw("spf_two_records", "spf_missing", "body_altered", "header_altered")
     assert not any("v=spf1" in each for each in net.dns.records("shop.test", "TXT"))
-    assert domain.submission_host.personality.alters == {"footer", "subject"}
+    assert domain.submission_host.options.alters == {"footer", "subject"}
     domain.clear_auth_flaws()
     assert state(net) == before
 

@@ -56,7 +56,7 @@ def test_everything_that_is_written_is_there(tmp_path):
             "mx2.example.org",
         ]
         assert net.account("desk@shop.test").password == "s3cret"
-        assert net.host("mx1.example.org").personality.max_recipients == 2
+        assert net.host("mx1.example.org").options.max_recipients == 2
         assert net.dns.records("www.example.org") == ("www.example.org. 300 IN A 192.0.2.77",)
         assert net.dns.records("_dmarc.example.org") == (
             '_dmarc.example.org. 300 IN TXT "v=DMARC1; p=reject"',

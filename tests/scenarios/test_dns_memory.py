@@ -142,7 +142,7 @@ def test_habits_are_checked_and_written_down(mailnet):
         host.configure(dns_cache="for_tll")
     host.configure(dns_cache="for_ttl")
     with MailNet(config=mailnet.to_toml()) as again:
-        assert again.host("mx1.example.org").personality.dns_cache == "for_ttl"
+        assert again.host("mx1.example.org").options.dns_cache == "for_ttl"
 
 
 def test_a_fault_of_the_name_server_is_seen_at_once_and_what_it_said_is_forgotten(mailnet, shop, bob):

@@ -86,9 +86,9 @@ SAID: dict[Reason, tuple[dict[str, Any], str, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("reason", SAID, ids=lambda reason: reason.name)
 def test_what_is_said(net, reason):
-    traits, where, lines = SAID[reason]
-    if traits:
-        (host(net) if where == MX else net.account("bob@example.org").submission.server).configure(**traits)
+    options, where, lines = SAID[reason]
+    if options:
+        (host(net) if where == MX else net.account("bob@example.org").submission.server).configure(**options)
     said(net, where, *lines)
     if reason is Reason.CONNECTION_LOST:
         net.wait_for(Stage.DISCONNECT)

@@ -13,7 +13,7 @@ from imap_tools import MailBox, MailBoxStartTls, MailMessageFlags
 from imapclient import IMAPClient
 
 from fakemail import Stage, samples
-from fakemail.imap.server_kinds import PERSONALITIES
+from fakemail.imap.server_kinds import SERVER_KINDS
 
 PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 SERVICES = pytest.mark.parametrize("service", ["imap", "imaps"])
@@ -173,12 +173,12 @@ def test_imapclient_is_told_of_what_came_before_it_idles(bob, encrypted):
             client.idle_done()
 
 
-@pytest.mark.parametrize("kind", PERSONALITIES)
+@pytest.mark.parametrize("kind", SERVER_KINDS)
 def test_imapclient_with_every_kind_of_server(mailnet, kind):
     bob = mailnet.account("bob@example.org")
     bob.imap.server.configure(imap=kind)
     mail = bob.inbox.put(samples.with_attachment(subject="one"))
-    sent = next(name for name, use in PERSONALITIES[kind].folders.items() if use == "\\Sent")
+    sent = next(name for name, use in SERVER_KINDS[kind].folders.items() if use == "\\Sent")
     with imap_client(bob.imap) as client:
         assert sent in {name for _, _, name in client.list_folders()}
         client.select_folder("INBOX")

@@ -441,7 +441,7 @@ def test_nobody_hears_of_a_mailbox_after_the_end(net, bob):
 
 def test_a_reader_may_be_silent_for_half_an_hour(net, bob):
     """RFC 9051 §5.4: at least 30 minutes, and a client that idles has no more (RFC 2177)."""
-    assert bob.imap.server.personality.reading_timeout == HALF_AN_HOUR
+    assert bob.imap.server.options.reading_timeout == HALF_AN_HOUR
     with logged_in(bob.imap):
         [connection] = server_of(net, bob.imap).connections
         assert net._portal.call(lambda: connection.site.idle_timeout) == HALF_AN_HOUR

@@ -99,7 +99,7 @@ def test_a_fault_that_comes_and_goes_ends_a_kept_connection(net, shop, bob):
         lambda host: host.attach_handler(object()),
         lambda host: host.stop().start(),
     ],
-    ids=["personality", "certificate", "handler", "switched off and on"],
+    ids=["options", "certificate", "handler", "switched off and on"],
 )
 def test_a_host_that_changed_is_called_anew(net, shop, bob, change):
     send(net, shop, bob)

@@ -130,7 +130,7 @@ def test_sealing_in_a_configuration():
             "example.org",
             "lists.test",
         }
-        assert net.find_host("relay.example.net").personality.arc_seal
+        assert net.find_host("relay.example.net").options.arc_seal
         written = net.to_toml()
     with MailNet(config=written) as again:
         assert again.to_toml() == written

@@ -49,7 +49,7 @@ def test_a_domain_signs_what_its_submission_host_takes(net):
 
 def test_nobody_pays_for_keys_that_nobody_needs(net, monkeypatch):
     made = []
-    monkeypatch.setattr("fakemail.mta.outbound.dkim_signer.process_key", lambda *what: made.append(what))
+    monkeypatch.setattr("fakemail.zones.dkim_keys.process_key", lambda *what: made.append(what))
     bob = net.account("bob@example.org")
     with net.mx("example.org").smtplib() as client:
         client.sendmail("x@elsewhere.test", [bob.address], samples.plain())

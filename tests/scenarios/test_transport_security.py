@@ -151,8 +151,8 @@ def test_a_flaw_that_there_is_not(mx, domain):
 
 def test_hidden_words_stay_hidden(mx):
     mx.configure(hide={"DSN"}).offer_starttls(False)
-    assert mx.personality.hide == {"DSN", "STARTTLS"}
-    assert mx.offer_starttls().personality.hide == {"DSN"}
+    assert mx.options.hide == {"DSN", "STARTTLS"}
+    assert mx.offer_starttls().options.hide == {"DSN"}
 
 
 # DNSSEC ---------------------------------------------------------------------------------------------

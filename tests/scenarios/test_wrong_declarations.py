@@ -215,7 +215,7 @@ def test_what_is_no_duration_and_no_text(mailnet, call, error):
 
 def test_all_mistakes_in_the_options_of_a_host_are_told_at_once(mailnet):
     host = mailnet.host("mx1.example.org")
-    before = host.personality
+    before = host.options
     with pytest.raises(DeclarationError) as caught:
         host.configure(
             max_recipient=3, hide={"DNS", "STARTTSL", "DSN"}, bounces="qmale", require_tls="yes", imap="gmail"
@@ -229,7 +229,7 @@ def test_all_mistakes_in_the_options_of_a_host_are_told_at_once(mailnet):
         "  there is no 'STARTTSL' to hide; did you mean 'STARTTLS' or 'SASL'?",
         "  there is no kind of IMAP server 'gmail'; did you mean 'gmail-like'?",
     ]
-    assert host.personality == before
+    assert host.options == before
 
 
 def test_and_so_they_are_in_a_configuration(tmp_path):

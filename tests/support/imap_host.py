@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from fakemail.clock import VirtualClock
-from fakemail.imap.server_kinds import PERSONALITIES, ImapProfile
+from fakemail.imap.server_kinds import SERVER_KINDS, ImapProfile
 from fakemail.imap.session import ImapSession
 from fakemail.model.host import HostOptions, Security, Service
 from fakemail.model.host import HostSpec as ModelHost
@@ -22,14 +22,14 @@ CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
 class Host:
     """A host with one account, who is told what its sessions record."""
 
-    def __init__(self, personality: str = "default", **traits: object) -> None:
+    def __init__(self, kind: str = "default", **options: object) -> None:
         self.chance = SeededRandom(1)
         self.credentials = self
         self.clock = VirtualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-        imap = PERSONALITIES[personality]
+        imap = SERVER_KINDS[kind]
         self.store = MailStore(clock=self.clock, folders=lambda _: dict(imap.folders))
         self.account = self.store.account(address("bob@example.org"))
-        host = ModelHost("imap.example.org", "203.0.113.1", "2001:db8::1", personality=HostOptions(**traits))  # type: ignore[arg-type]
+        host = ModelHost("imap.example.org", "203.0.113.1", "2001:db8::1", options=HostOptions(**options))  # type: ignore[arg-type]
         self.profile = ImapProfile(host, Service("imap", 143, Security.STARTTLS), imap)
         self.told: list[tuple[object, ...]] = []
 

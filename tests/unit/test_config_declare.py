@@ -37,7 +37,7 @@ def test_parts_find_each_other_in_whatever_order_they_stand():
     """)
     assert wrong == []
     assert world.domains["one.test"].mail_hosts == ("mx9.two.test",)
-    assert world.hosts["mx9.two.test"].personality.max_recipients == 4
+    assert world.hosts["mx9.two.test"].options.max_recipients == 4
     assert world.hosts["late.test"].ipv4 == "198.51.100.1"
     assert world.domains["one.test"].aliases["sales"] == (
         Address("all", "one.test"),

@@ -78,7 +78,7 @@ def test_a_host():
     ).hosts
     assert host.services == (SMTP, SUBMISSION)
     assert host.relay_for == {"*"}
-    assert host.personality == HostOptions(hide=frozenset({"PIPELINING"}), max_recipients=3, idle_timeout=2.0)
+    assert host.options == HostOptions(hide=frozenset({"PIPELINING"}), max_recipients=3, idle_timeout=2.0)
 
 
 def test_every_option_of_a_host_can_be_written():

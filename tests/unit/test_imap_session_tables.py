@@ -7,7 +7,7 @@ import pytest
 from fakemail.imap.capabilities import CAPABILITIES, ListedIn
 from fakemail.imap.command_table import COMMANDS
 from fakemail.imap.context import ImapState
-from fakemail.imap.server_kinds import PERSONALITIES
+from fakemail.imap.server_kinds import SERVER_KINDS
 from fakemail.imap.session import ImapSession
 from fakemail.types.channel import Channel
 from imap_host import CHANNEL, Host, say
@@ -66,9 +66,9 @@ EXAMPLES = {
 
 
 def in_state(
-    state: ImapState, channel: Channel | None = CHANNEL, kind: str = "default", **traits: object
+    state: ImapState, channel: Channel | None = CHANNEL, kind: str = "default", **options: object
 ) -> ImapSession:
-    host = Host(kind, **traits)
+    host = Host(kind, **options)
     host.account.inbox.append(b"Subject: 1\r\n\r\n")
     if state is ImapState.SELECTED:
         return host.selected()
@@ -243,7 +243,7 @@ def test_hidden_capabilities_are_not_there(name: str) -> None:
         assert b"tag BAD" in out
 
 
-@pytest.mark.parametrize("name", PERSONALITIES)
+@pytest.mark.parametrize("name", SERVER_KINDS)
 def test_every_personality_serves_a_plain_client(name: str) -> None:
     host = Host(name)
     host.account.inbox.append(b"Subject: 1\r\n\r\nbody")

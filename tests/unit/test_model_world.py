@@ -313,7 +313,7 @@ def test_domain_brings_its_hosts() -> None:
 
 def test_domain_with_hosts_of_its_own_choice() -> None:
     world = WorldSpec()
-    world.add_host("mx.provider.test", personality=HostOptions(max_recipients=5))
+    world.add_host("mx.provider.test", options=HostOptions(max_recipients=5))
     domain = world.add_domain("example.org", mx=["b", "mx.provider.test", "a"], submission_host="b")
     assert domain.mx == (
         MxTarget(10, "b.example.org"),
@@ -322,7 +322,7 @@ def test_domain_with_hosts_of_its_own_choice() -> None:
     )
     assert world.host("b.example.org").services == (SMTP, SUBMISSION, SUBMISSIONS)
     assert world.host("mx.provider.test").services == (SMTP,)
-    assert world.host("mx.provider.test").personality.max_recipients == 5
+    assert world.host("mx.provider.test").options.max_recipients == 5
 
 
 def test_routing_without_mx() -> None:

@@ -61,10 +61,10 @@ class Desk:
     """A session, and what a test says to it."""
 
     def __init__(
-        self, *messages: bytes, backend: Backend | None = None, service: Service = POP3, **traits: object
+        self, *messages: bytes, backend: Backend | None = None, service: Service = POP3, **options: object
     ) -> None:
-        personality = HostOptions(**{**OPEN, **traits})  # type: ignore[arg-type]
-        host = HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
+        options = HostOptions(**{**OPEN, **options})  # type: ignore[arg-type]
+        host = HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1", (service,), options)
         self.backend = backend or Backend()
         self.inbox = self.backend.mailboxes.inbox
         for message in messages:

@@ -80,12 +80,12 @@ class Desk:
 
     def __init__(
         self,
-        personality: HostOptions = OPEN,
+        options: HostOptions = OPEN,
         service: Service = SUBMISSION,
         *,
         backend: Backend | None = None,
     ) -> None:
-        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), personality)
+        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), options)
         self.backend = Backend() if backend is None else backend
         self.record: list[tuple[Stage, str, Reply | None, Reason | None]] = []
         self.session = SmtpSession(

@@ -71,8 +71,8 @@ class Backend(Unjudging):
 class Desk:
     """A session, and what a test says to it."""
 
-    def __init__(self, backend: Backend | None = None, **personality: int) -> None:
-        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (SMTP,), HostOptions(**personality))  # type: ignore[arg-type]
+    def __init__(self, backend: Backend | None = None, **options: int) -> None:
+        host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (SMTP,), HostOptions(**options))  # type: ignore[arg-type]
         self.backend = backend or Backend()
         self.record: list[tuple[Stage, str, Reply | None, Reason | None, Path | None, str]] = []
         self.octets: list[ClientBytes | None] = []

@@ -110,7 +110,7 @@ def _begin(session: ImapContext, mechanism: str, offered: tuple[str, ...]) -> Sa
         session.backend,
         host.name,
         session.channel,
-        accept_any_login=host.personality.accept_any_login,
+        accept_any_login=host.options.accept_any_login,
     )
 
 

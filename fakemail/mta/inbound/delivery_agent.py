@@ -133,8 +133,8 @@ class DeliveryAgent:
         quota.limit(MESSAGE, described.quota_messages)
 
     def _is_full(self, host: str, address: Address) -> Verdict:
-        personality = self._internet.world.hosts[host].personality
-        verdict = refused if personality.full_is_final else deferred
+        options = self._internet.world.hosts[host].options
+        verdict = refused if options.full_is_final else deferred
         return verdict(Reason.OVER_QUOTA, f"<{address}>")
 
     def _unwrap(self, address: Address) -> Address | None:
@@ -346,7 +346,7 @@ class DeliveryAgent:
     def _sealed(self, work: _DeliveryJob, raw: bytes, domain: str, *, asked: bool = False) -> bytes:
         """A message as it is sent on, sealed in the name of a domain here if that is asked for."""
         internet = self._internet
-        if not asked and not internet.world.hosts[work.host].personality.arc_seal:
+        if not asked and not internet.world.hosts[work.host].options.arc_seal:
             return raw
         return internet.arc_sealer.seal(work.host, domain, work.envelope, work.content, raw)
 

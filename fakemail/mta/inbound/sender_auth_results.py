@@ -96,7 +96,7 @@ class SenderAuthResults:
 
     def is_urgent(self, host: str) -> bool:
         """Whether a host hears now what nobody can find out later: faults of the DNS, or what it remembers."""
-        habit = self._internet.world.hosts[host].personality.dns_cache
+        habit = self._internet.world.hosts[host].options.dns_cache
         return habit == "for_ttl" or self._internet.spoiled_dns.is_at_work
 
     def of_facts(self, facts: TransactionFacts) -> SenderAuthentication:
@@ -105,12 +105,12 @@ class SenderAuthResults:
         from fakemail.policy.dmarc_discovery import Method
 
         host = self._internet.world.hosts.get(facts.host)
-        traits = host.personality if host is not None else HostOptions()
+        options = host.options if host is not None else HostOptions()
         probability = self._internet.random.probability
         return SenderAuthentication(
             facts,
-            method=Method(traits.dmarc_discovery),
-            own_suffixes=traits.public_suffixes,
+            method=Method(options.dmarc_discovery),
+            own_suffixes=options.public_suffixes,
             draw=lambda: int(probability() * 100),
         )
 

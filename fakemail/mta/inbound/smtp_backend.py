@@ -130,10 +130,10 @@ class SmtpBackend:
             verdict = judge.sender(sender, login)
             if not verdict.is_accepted:
                 return verdict
-        personality = self._profile.personality
-        if not login or not personality.own_senders_only or not isinstance(sender, Address):
+        options = self._profile.options
+        if not login or not options.own_senders_only or not isinstance(sender, Address):
             return ACCEPTED
-        if personality.accept_any_login:
+        if options.accept_any_login:
             return ACCEPTED
         world = self._internet.world
         account = world.accounts.get(address_key(login))
@@ -167,7 +167,7 @@ class SmtpBackend:
     def _check_submitted(self, recipient: Address) -> Verdict:
         """On the submission ports: what is known here to be undeliverable is refused at once (RFC 6409 §5.1)."""
         host, internet = self._running.host, self._internet
-        if host.personality.refuse_null_mx and internet.takes_no_mail(recipient.domain):
+        if host.options.refuse_null_mx and internet.takes_no_mail(recipient.domain):
             return refused(Reason.NULL_MX, f"<{recipient}>")  # RFC 7505 §4.1
         if recipient.domain not in self._homes:
             return self._check_domain(recipient)
@@ -179,7 +179,7 @@ class SmtpBackend:
         """What goes elsewhere has to go somewhere, if the host asks for that."""
         host, domain = self._running.host, recipient.domain
         if (
-            not host.personality.reject_unknown_recipient_domain
+            not host.options.reject_unknown_recipient_domain
             or not domain
             or domain.startswith("[")
             or host.routes.keys() & {domain, "*"}
@@ -236,7 +236,7 @@ class SmtpBackend:
         queue_id = internet.random.queue_id()
         now = internet.clock.now()
         recipients = envelope.recipients
-        if not self._profile.is_submission and count_received(content) >= self._profile.personality.max_hops:
+        if not self._profile.is_submission and count_received(content) >= self._profile.options.max_hops:
             return Receipt(refused(Reason.MAIL_LOOP))
         if self._profile.is_submission:
             content = complete(content, date=now, message_id=f"<{queue_id}@{name}>")
@@ -315,14 +315,14 @@ class SmtpBackend:
                 waiting += [recipient for recipient, _ in failed]
         if waiting:
             onward = self._altered(raw)
-            if self._running.host.personality.arc_seal:
+            if self._running.host.options.arc_seal:
                 onward = internet.arc_sealer.seal(name, "", envelope, raw, onward)
             internet.queue(name, queue_id, envelope, onward, recipients=waiting, after=after, copies=copies)
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
 
     def _altered(self, raw: bytes) -> bytes:
         """A message as it is passed on."""
-        alters = self._running.host.personality.alters
+        alters = self._running.host.options.alters
         return alter(raw, alters, host=self._running.name) if alters else raw
 
     def _received_start(self, origin: Origin) -> str:

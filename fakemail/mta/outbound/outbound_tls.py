@@ -152,7 +152,7 @@ class OutboundTls:
         wants_verified = message.envelope.requiretls and isinstance(message.envelope.sender, Address)
         tlsa: tuple[Tlsa, ...] | None = ()
         # RFC 7672 §2.2.1: TLSA records count where the name of the host and its addresses are authentic.
-        if host.personality.dane and route.authentic and addresses.authentic:
+        if host.options.dane and route.authentic and addresses.authentic:
             tlsa = await self.tlsa(message.host, mail_host)
         if tlsa is None:
             return None
@@ -160,7 +160,7 @@ class OutboundTls:
             TlsCapabilities(
                 mail_host,
                 domain,
-                host.personality,
+                host.options,
                 tlsa,
                 policy,
                 is_vouched_for=route.authentic or not route.by_mx,

@@ -136,7 +136,7 @@ class MailQueue:
             return {}
         now = internet.clock.now()
         queue_id = internet.random.queue_id()
-        style = internet.world.hosts[message.host].personality.bounces
+        style = internet.world.hosts[message.host].options.bounces
         until = arrived + self.schedule.give_up_after if action is dsn.DsnAction.DELAYED else None
         raw = bounce_styles.write(
             dsn.DeliveryStatusReport(

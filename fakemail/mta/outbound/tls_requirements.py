@@ -79,7 +79,7 @@ class TlsCapabilities:
 
     host: str
     domain: str
-    personality: HostOptions
+    options: HostOptions
     tlsa: tuple[Tlsa, ...] = ()
     """TLSA records that DNSSEC vouches for, usable or not."""
     sts: StsPolicy | None = None
@@ -92,7 +92,7 @@ class TlsCapabilities:
 
 def demand(facts: TlsCapabilities) -> TlsRequirement:
     """The demand that goes before all others."""
-    own = facts.personality.sending_tls
+    own = facts.options.sending_tls
     if facts.requiretls:
         return _requiretls(facts)
     if facts.tls_is_optional:

@@ -182,7 +182,7 @@ class MessageTransfer:
             self._give_up(recipients, route)
             return
         sts = StsState()
-        if internet.world.hosts[self._message.host].personality.mta_sts:
+        if internet.world.hosts[self._message.host].options.mta_sts:
             sts = await internet.outbound_tls.policy_of(self._message.host, domain)
         candidates: list[_Candidate] = []
         failed = False

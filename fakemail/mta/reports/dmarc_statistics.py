@@ -84,7 +84,7 @@ class DmarcStatistics:
         internet = self._internet
         if (
             judgement.outcome is Disposition.DEFER
-            or not internet.world.hosts[facts.host].personality.dmarc_reports
+            or not internet.world.hosts[facts.host].options.dmarc_reports
         ):
             return
         if not facts.authentication.asks_for_reports or _is_report(facts):
@@ -108,7 +108,7 @@ class DmarcStatistics:
             record, _ = read_dmarc_record(key.record)
             if record is None:
                 continue
-            method = internet.world.hosts[key.host].personality.dmarc_discovery
+            method = internet.world.hosts[key.host].options.dmarc_discovery
             published = PolicyPublished(key.domain, _METHODS[method], _tags(record), record.errors)
             for to in self._allowed(key.host, key.domain, record.rua, "rua"):
                 queue_id = internet.random.queue_id()
@@ -155,8 +155,8 @@ class DmarcStatistics:
     def _allowed(self, host: str, domain: str, uris: Iterable[str], tag: str) -> list[Address]:
         """To whom a report goes: those of another organization have to agree (RFC 9990 §4, RFC 7489 §7.1)."""
         resolve = Resolver(self._internet, host)
-        traits = self._internet.world.hosts[host].personality
-        discovery = Discovery(resolve, Method(traits.dmarc_discovery), traits.public_suffixes)
+        options = self._internet.world.hosts[host].options
+        discovery = Discovery(resolve, Method(options.dmarc_discovery), options.public_suffixes)
         found: list[Address] = []
         for to in dmarc.read_destinations(uris):
             try:

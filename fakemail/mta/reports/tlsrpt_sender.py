@@ -52,7 +52,7 @@ class TlsrptSender:
         """Count a session, or an attempt at one."""
         internet = self._internet
         host = internet.world.hosts[message.host]
-        if not host.personality.tls_reports or not self.is_wanted(domain) or _is_report(message.content):
+        if not host.options.tls_reports or not self.is_wanted(domain) or _is_report(message.content):
             return
         # A policy that could not be fetched does no harm while an older one counts.
         found = problem or (sts.problem if sts.policy is None else None) or _from_outcomes(dialogue)
