@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -20,15 +21,17 @@ import fakemail
 from fakemail.api.blocklists import Blocklist
 from fakemail.api.dkim_signing import DkimKey
 from fakemail.api.dns import Dns
-from fakemail.api.faults import Fault, FaultPresets
+from fakemail.api.faults import DnsFaults, Fault, Faults
 from fakemail.api.handles import Results
 from fakemail.api.messages import MessageQuery
-from fakemail.api.presets.dns import DnsPresets
 from fakemail.api.sweep import SweepReport
 from fakemail.events.journey import Journey
 from fakemail.faults import catalogue, context
-from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.action import FaultAction
+from fakemail.faults.actions import ACTIONS
+from fakemail.faults.presets import PresetTarget, presets_of
 from fakemail.faults.schedule import PER, Schedule
+from fakemail.faults.stages import WATCHED
 from fakemail.grease.grease import VARIETIES
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
 from fakemail.imap.capabilities import CapabilityContext as ImapFacts
@@ -799,22 +802,20 @@ def faults() -> Iterator[str]:
     yield from ("", "These can be watched only:", "")
     yield from _table(
         ("stage", "because, or instead"),
-        ((f"`Stage.{stage.name}`", why) for stage, why in catalogue.WATCHED.items()),
+        ((f"`Stage.{stage.name}`", why) for stage, why in WATCHED.items()),
     )
     yield from ("", "## Actions", "")
-    yield "Those with brackets are functions of `fakemail.faults`, for `host.faults.add(stage, do=faults.drop())`."
-    yield "The others have plain names at a handle only."
+    yield "They are in `fakemail.faults`, for `host.faults.add(stage, faults.drop())`, and in"
+    yield "[configurations](config.md#faults)."
     yield ""
-    kinds = dict.fromkeys(kind for row in catalogue.rows().values() for kind in row.actions)
-    makers = {name: maker for name, maker in vars(fakemail.faults).items() if inspect.isfunction(maker)}
     yield from _table(
         ("action", "what happens"),
         (
             (
-                f"`{kind.name}{_signature(makers[kind.name])}`" if kind.name in makers else f"`{kind.name}`",
+                f"`{name}({_parameters(inspect.signature(kind).parameters.values())})`",
                 _first_paragraph(markdown(kind.__doc__)),
             )
-            for kind in sorted(kinds, key=lambda kind: kind.name)
+            for name, kind in sorted(ACTIONS.items())
         ),
     )
     yield from ("", "## Whom it concerns", "")
@@ -830,7 +831,7 @@ def faults() -> Iterator[str]:
             for name in context.CONDITIONS
         ),
     )
-    yield from ("", "## When it strikes", "")
+    yield from ("", "## When it fires", "")
     said = dict(_said_of_members(Schedule))
     yield from _table(
         ("option", ""),
@@ -839,26 +840,51 @@ def faults() -> Iterator[str]:
             *((f"`{field.name}`", said[field.name]) for field in dataclasses.fields(Schedule)),
             (
                 "`must_fire`",
-                "Whether a test in which it never strikes fails: yes, for one that the test itself declares.",
+                "Whether a test in which it never fires fails: yes, for one that the test itself declares.",
             ),
         ),
     )
     yield ""
     yield f"`once_per` is one of {', '.join(f'`{name}`' for name in PER)}."
-    yield from ("", "## Plain names", "")
-    yield "At `host.faults`, `domain.faults` for the hosts that take its mail (for IMAP and POP3: where it is read),"
-    yield "and `mailnet.faults` for every host."
-    yield "Each is one line of `add()`, and takes the same options."
+    yield from ("", "## Presets", "")
+    yield "Faults by plain names: at `host.faults`, at `domain.faults` for the hosts that take its mail (for IMAP and"
+    yield "POP3: where it is read), and at `mailnet.faults` for every host. Each takes the options above as well."
+    yield "[Configurations](config.md#faults) use the same names, and need no stage where it says one here."
     yield ""
-    yield from _presets(FaultPresets)
+    yield from _presets(Faults)
     yield from ("", "At `mailnet.dns.faults`:", "")
-    yield from _presets(DnsPresets)
+    yield from _presets(DnsFaults)
 
 
-def _presets(kind: type) -> Iterator[str]:
-    general = ("add", "all", "lift")
-    lines = [line for line in _members(kind) if line.partition("(")[0].removeprefix("- `") not in general]
-    yield from lines
+def _presets(kind: type[PresetTarget]) -> Iterator[str]:
+    rows = presets_of(kind)
+    order = {name: at for at, name in enumerate(name for base in kind.__mro__ for name in vars(base))}
+    yield from _table(
+        ("preset", "stage", "what happens"),
+        (
+            (
+                f"`{name}({_parameters(list(row.signature.parameters.values())[1:-1])})`",
+                ", ".join(f"`{stage}`" for stage in row.stages),
+                _first_paragraph(markdown(getattr(kind, name).__doc__)),
+            )
+            for name, row in sorted(rows.items(), key=lambda item: order[item[0]])
+        ),
+    )
+
+
+def _parameters(parameters: Iterable[inspect.Parameter]) -> str:
+    """Parameters with their defaults, as far as those are short."""
+    shown = []
+    for parameter in parameters:
+        if parameter.kind is parameter.KEYWORD_ONLY and not any(each.startswith("*") for each in shown):
+            shown.append("*")
+        text = str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
+        default = parameter.default
+        if isinstance(default, Enum):
+            default = default.value
+        is_long = isinstance(default, bytes | timedelta)
+        shown.append(text if default is parameter.empty else f"{text}={'...' if is_long else repr(default)}")
+    return ", ".join(shown)
 
 
 def _condition(name: str) -> str:

@@ -10,11 +10,11 @@ from typing import Any, Generic, Self, TypeVar
 
 from fakemail.api.domains import Domain
 from fakemail.api.failures import missing_event
+from fakemail.api.faults import AccountFaults
 from fakemail.api.handles import Handle
 from fakemail.api.hosts import Settings
 from fakemail.api.inboxes import AsyncInbox, BaseInbox, Inbox
 from fakemail.api.portal import Portal
-from fakemail.api.presets.account import AccountPresets
 from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.errors import MailAssertionError
 from fakemail.events.kinds import CommandCompleted, Connected, Event
@@ -208,9 +208,9 @@ class BaseAccount(Handle, Generic[_Box]):
         return self._reading("pop3s")
 
     @property
-    def faults(self) -> AccountPresets:
+    def faults(self) -> AccountFaults:
         """What goes wrong for its owner where mail is read: nothing, unless it is asked for."""
-        return AccountPresets(self._portal, self.domain.imap_host.name, str(self.address))
+        return AccountFaults(self._portal, self.domain.imap_host.name, str(self.address))
 
     def _reading(self, service: str) -> Settings:
         host = self.domain.imap_host

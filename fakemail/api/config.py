@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from fakemail.api import fault_tables
+from fakemail.api import faults
 from fakemail.api.accounts import Account
 from fakemail.api.dns import Dns
 from fakemail.api.domains import Domain
@@ -22,6 +22,7 @@ from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
 from fakemail.errors import DeclarationError
+from fakemail.faults.declaration import write_rule
 from fakemail.model.description import (
     Description,
     FaultEntry,
@@ -87,7 +88,7 @@ def apply(portal: Portal, description: Description) -> None:
     _publish(portal, description, problems)
     for entry in description.faults:
         with problems.at(entry.where):
-            fault_tables.declare(portal, entry.table)
+            faults.declare(portal, entry.table)
     problems.raise_all()
 
 
@@ -213,7 +214,7 @@ def write_down(portal: Portal, *, seed: int, grease: bool | str) -> Description:
             faults=tuple(
                 FaultEntry(table)
                 for rule in internet.faults.rules()
-                if (table := fault_tables.write(rule)) is not None
+                if (table := write_rule(rule)) is not None
             ),
         )
 

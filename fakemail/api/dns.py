@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakemail.api.handles import Handle, HasName, Results
+from fakemail.api.handles import Handle, Results
 from fakemail.api.portal import Portal
 from fakemail.dns.names import ancestors, name_key, parent_of
 from fakemail.dns.records import Record, record
 from fakemail.errors import DeclarationError, nearest
 from fakemail.events.kinds import Query
+from fakemail.types.address import HasName
 from fakemail.types.domains import a_labels
 from fakemail.types.stage import Stage
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import dns.resolver
 
     from fakemail.api.blocklists import Blocklist
-    from fakemail.api.presets.dns import DnsPresets
+    from fakemail.api.faults import DnsFaults
 
 
 class Dns(Handle):
@@ -44,11 +45,11 @@ class Dns(Handle):
         return self._portal.simulation.dns.port
 
     @property
-    def faults(self) -> DnsPresets:
+    def faults(self) -> DnsFaults:
         """What goes wrong with its answers: nothing, unless it is asked for."""
-        from fakemail.api.presets.dns import DnsPresets
+        from fakemail.api.faults import DnsFaults
 
-        return DnsPresets(self._portal)
+        return DnsFaults(self._portal)
 
     def add(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
         """Publish records beside those that are there. A zone is made where none is.

@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from fakemail import faults
 from fakemail.api.dkim_signing import DkimKey, signing_options, texts
-from fakemail.api.faults import FaultPresets
+from fakemail.api.faults import Faults
 from fakemail.api.handles import Handle
 from fakemail.api.hosts import Host, Settings
 from fakemail.api.portal import Portal
@@ -319,9 +319,9 @@ class Domain(Handle, Generic[_A]):
         return self
 
     @property
-    def faults(self) -> FaultPresets:
+    def faults(self) -> Faults:
         """What goes wrong at the hosts that take its mail, and by IMAP and POP3 where it is read."""
-        return FaultPresets(self._portal, FaultScope(domain=self.name))
+        return Faults(self._portal, FaultScope(domain=self.name))
 
     def _put_text(self, name: str, text: str, mark: str) -> None:
         zones = self._portal.simulation.zones

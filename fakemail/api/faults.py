@@ -1,176 +1,104 @@
-"""Faults as a test sets them: by plain names, counted, lifted at any time."""
+"""Faults as a test sets them: at a host, a domain, an account, the name server, or everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-from types import TracebackType
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from fakemail.api.fault_rules import read_rule
 from fakemail.api.handles import Handle, Results
-from fakemail.api.presets.adding import FaultTarget
-from fakemail.api.presets.http import HttpPresets
-from fakemail.api.presets.reading import ReadingPresets
-from fakemail.api.presets.smtp import SmtpPresets
-from fakemail.api.presets.tls import TlsPresets
-from fakemail.errors import DeclarationError
-from fakemail.faults.actions.action import FaultAction
-from fakemail.faults.actions.connections import UNCOUNTED, RefuseConnections
-from fakemail.faults.rule import FaultRule, FaultScope
+from fakemail.dns.names import name_key
+from fakemail.dns.rrtypes import read_type
+from fakemail.errors import DeclarationError, nearest
+from fakemail.faults.action import FIELD_KINDS, FaultAction
+from fakemail.faults.actions import ACTIONS, UNCOUNTED, refuse_connections
+from fakemail.faults.declaration import read_action, read_rule, read_stage
+from fakemail.faults.presets import (
+    CommonPresets,
+    DnsFaultOptions,
+    DnsPresets,
+    FaultOptions,
+    MailboxPresets,
+    Preset,
+    PresetTarget,
+    SmtpPresets,
+    TlsPresets,
+    presets_of,
+)
+from fakemail.faults.rule import Fault, FaultRule, FaultScope
 from fakemail.types.stage import Stage
-from fakemail.types.suggestions import Suggests
+from fakemail.types.suggestions import UnknownKeyword
+from fakemail.zones.zone_provisioning import NAME_SERVER
 
 if TYPE_CHECKING:
-    from fakemail.api.handles import HasName
     from fakemail.api.portal import Portal
-    from fakemail.types.address import HasAddress
+    from fakemail.dns.zones import Zones
+
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
-class Fault(Suggests):
-    """A fault in force. Use it in a ``with`` block to have it lifted at the end of the block."""
+def _with_options(options: type) -> Callable[[_F], _F]:
+    """Spell a function's options out in its signature, for ``help()`` and the reference page."""
 
-    def __init__(self, portal: Portal, rule: FaultRule) -> None:
-        self._portal = portal
-        self._rule = rule
-        self._others: list[Fault] = []
+    def decorate(function: _F) -> _F:
+        signature = inspect.signature(function)
+        named = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, kind in options.__annotations__.items()
+        ]
+        shown = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        function.__signature__ = signature.replace(parameters=[*shown, *named])  # type: ignore[attr-defined]
+        return function
 
-    def accompany(self, other: Fault) -> None:
-        """Lift another together with this one, of which it is a part."""
-        self._others.append(other)
-        self._rule.allies.append(other._rule)
-        other._rule.allies.append(self._rule)
-
-    @property
-    def fired(self) -> int:
-        """How often it has struck. The system's refusal of a connection cannot be counted."""
-        return self._rule.fired + sum(other.fired for other in self._others)
-
-    @property
-    def evaluated(self) -> int:
-        """How often its stage was reached while it was in force, whether it struck or not."""
-        return self._rule.evaluated
-
-    def remove(self) -> None:
-        """End it."""
-        lift(self._portal, [self._rule, *(other._rule for other in self._others)])
-
-    def __enter__(self) -> Fault:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove()
-
-    def __repr__(self) -> str:
-        return f"<Fault of {self._rule.scope}: {self._rule}>"
+    return decorate
 
 
-class Faults(Handle, FaultTarget):
-    """What goes wrong somewhere: put in force, listed, lifted. Iterate it for what is in force."""
+class _DeclaredFaults(Handle, PresetTarget):
+    """The faults of one scope: declared, listed, removed. Iterate it for those that are in force."""
 
     def __init__(self, portal: Portal, scope: FaultScope) -> None:
         self._portal = portal
         self._scope = scope
 
-    def add(  # type: ignore[override]  # it names what presets pass on
-        self,
-        stage: Stage,
-        do: FaultAction,
-        *,
-        to: str | HasAddress | None = None,
-        sender: str | HasAddress | None = None,
-        client: str | HasName | None = None,
-        login: str | HasAddress | None = None,
-        connection: int | None = None,
-        service: str | None = None,
-        argument: str | None = None,
-        subject: str | None = None,
-        message: str | None = None,
-        after: int | None = None,
-        query: str | None = None,
-        query_type: str | None = None,
-        transport: str | None = None,
-        skip: int | None = None,
-        nth: int | None = None,
-        every: int | None = None,
-        times: int | None = None,
-        probability: float | None = None,
-        once_per: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        must_fire: bool | None = None,
-    ) -> Fault:
-        """Let something happen at a stage: an action of :mod:`fakemail.faults`, such as ``faults.drop()``.
-
-        *Whom* it concerns: ``to`` and ``sender`` are an address, a domain (``"@example.org"``), ``"<>"`` or a pattern
-        with ``*``. ``client`` is a host or its address (``"app"`` for the program under test), ``login`` who has
-        logged in, ``connection`` a number of the transcript, ``service`` ``"smtp"``, ``"submission"``...; ``argument``
-        what stands behind the command, ``subject`` that of the message, ``message`` its number or UID, ``after`` the
-        octets of it that must have come; ``query``, ``query_type`` and ``transport`` (``"udp"`` or ``"tcp"``) are what
-        DNS is asked, and how. All that is given must fit, in whatever case it is written; all but the numbers may be
-        patterns.
-
-        *When*: the first ``skip`` fitting moments pass, of the others each ``every``-th counts; ``nth`` is a single
-        one; it strikes ``times`` times at most, with a ``probability`` from the seed of the fake internet, and
-        ``once_per`` ``"recipient"``, ``"sender"``, ``"connection"``, ``"login"``, ``"client"`` or ``"query"``;
-        ``since`` and ``until`` are times of the fake clock.
-
-        ``must_fire``: a test that ends well though the fault never struck fails. That is so for those that a test
-        declares itself while it runs, unless it says otherwise.
-
-        Raises :class:`~fakemail.errors.DeclarationError` for what could never strike, and says what could.
-        """
-        where = {
-            "client": client,
-            "connection": connection,
-            "service": service,
-            "login": login,
-            "sender": sender,
-            "recipient": to,
-            "argument": argument,
-            "subject": subject,
-            "message": message,
-            "after": after,
-            "query": query,
-            "query_type": query_type,
-            "transport": transport,
-        }
-        when = {
-            "skip": skip,
-            "nth": nth,
-            "every": every,
-            "times": times,
-            "probability": probability,
-            "once_per": once_per,
-            "since": since,
-            "until": until,
-        }
-        rule = read_rule(
-            self._scope, stage, do, where=where, when=when, must_fire=self._must_fire(must_fire, do)
-        )
-        return self._put_in_force(rule)
-
     def all(self) -> Results[Fault]:
         """The faults in force that were declared here."""
         rules = self._portal.call(lambda: self._portal.simulation.faults.rules(self._scope))
-        return Results([Fault(self._portal, rule) for rule in rules], question=f"the faults of {self._scope}")
+        return Results([self._handle(rule) for rule in rules], question=f"the faults of {self._scope}")
 
     def clear(self, *faults: Fault) -> None:
         """End these faults, or all that were declared here if none is named."""
-        rules = [fault._rule for fault in faults]
-        lift(self._portal, rules or [fault._rule for fault in self.all()])
+        remove_rules(self._portal, [rule for fault in faults or self.all() for rule in fault._rules])
 
-    def _must_fire(self, wanted: bool | None, action: FaultAction) -> bool:
-        if isinstance(action, UNCOUNTED):
-            if wanted:
-                raise DeclarationError(
-                    f"{self._scope}: nobody can count how often {action.name}() strikes, since the system does it; "
-                    "leave must_fire out."
-                )
-            return False
-        return self._portal.faults_must_fire if wanted is None else wanted
+    def _handle(self, rule: FaultRule) -> Fault:
+        return Fault(rule, lambda rules: remove_rules(self._portal, rules))
+
+    def _scope_of_faults(self) -> FaultScope:
+        return self._scope
+
+    def _declare(self, stage: Stage, action: FaultAction, options: Mapping[str, Any]) -> Fault:
+        for name in options:
+            if name not in FaultOptions.__annotations__:
+                raise UnknownKeyword("add", name, self.option_names)
+        wanted = options.get("must_fire")
+        if wanted and isinstance(action, UNCOUNTED):
+            raise DeclarationError(
+                f"{self._scope}: nobody can count how often {action.name}() fires, since the system does it; "
+                "leave must_fire out."
+            )
+        if stage is Stage.DNS_QUERY and (self._scope.domain or self._scope.host not in ("", NAME_SERVER)):
+            raise DeclarationError(
+                f"{self._scope}: nobody asks it anything by DNS; faults at dns.query are those of "
+                "mailnet.dns.faults, where query= says which names they are about."
+            )
+        must_fire = self._portal.faults_must_fire if wanted is None else wanted
+        rule = read_rule(
+            self._scope,
+            stage,
+            action,
+            options,
+            must_fire=must_fire and not isinstance(action, UNCOUNTED),
+        )
+        return self._put_in_force(rule)
 
     def _put_in_force(self, rule: FaultRule) -> Fault:
         internet = self._portal.simulation
@@ -181,12 +109,12 @@ class Faults(Handle, FaultTarget):
             await internet.heed_faults()
 
         self._portal.perform(add())
-        return Fault(self._portal, rule)
+        return self._handle(rule)
 
     def _require_own(self, rule: FaultRule) -> None:
         """A real server that a test attached does what it wants."""
         name, internet = self._scope.host, self._portal.simulation
-        if not name or not internet.network.is_foreign(name) or isinstance(rule.action, RefuseConnections):
+        if not name or not internet.network.is_foreign(name) or isinstance(rule.action, refuse_connections):
             return
         own = [each for each in internet.hosts[name].sites if internet.network.attached(name, each) is None]
         if not own:
@@ -208,11 +136,98 @@ class Faults(Handle, FaultTarget):
         return f": {len(self)}"
 
 
-class FaultPresets(Faults, SmtpPresets, ReadingPresets, TlsPresets, HttpPresets):
-    """What goes wrong at a host, at the hosts of a domain, or everywhere."""
+class Faults(_DeclaredFaults, SmtpPresets, MailboxPresets, TlsPresets):
+    """The faults of a host, of the hosts of a domain, or of all hosts."""
+
+    @_with_options(FaultOptions)
+    def add(self, stage: Stage, do: FaultAction, **options: Unpack[FaultOptions]) -> Fault:
+        """Let something happen at a stage: an action of :mod:`fakemail.faults`, such as ``faults.drop()``.
+
+        *Whom* it concerns: ``to`` and ``sender`` are an address, a domain (``"@example.org"``), ``"<>"`` or a pattern
+        with ``*``. ``client`` is a host or its address (``"app"`` for the program under test), ``login`` who has
+        logged in, ``connection`` a number of the transcript, ``service`` ``"smtp"``, ``"submission"``...; ``argument``
+        what stands behind the command, ``subject`` that of the message, ``message`` its number or UID, ``after`` the
+        octets of it that must have come; ``query``, ``query_type`` and ``transport`` (``"udp"`` or ``"tcp"``) are what
+        DNS is asked, and how. All that is given must fit, in whatever case it is written; all but the numbers may be
+        patterns.
+
+        *When*: the first ``skip`` fitting moments pass, of the others each ``every``-th counts; ``nth`` is a single
+        one; it fires ``times`` times at most, with a ``probability`` from the seed of the fake internet, and
+        ``once_per`` ``"recipient"``, ``"sender"``, ``"connection"``, ``"login"``, ``"client"`` or ``"query"``;
+        ``since`` and ``until`` are times of the fake clock.
+
+        ``must_fire``: a test that ends well though the fault never fired fails. That is so for those that a test
+        declares itself while it runs, unless it says otherwise.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for what could never fire, and says what could.
+        """
+        return self._declare(stage, do, options)
 
 
-def lift(portal: Portal, rules: list[FaultRule]) -> None:
+class AccountFaults(CommonPresets, MailboxPresets):
+    """The faults of one account by IMAP and POP3: those of its host with ``login`` given.
+
+    They can fire where it is known who has logged in, or wants to: not in a banner, nor in the middle of SASL.
+    """
+
+    def __init__(self, portal: Portal, host: str, login: str) -> None:
+        self._faults = Faults(portal, FaultScope(host))
+        self._login = login
+
+    def __repr__(self) -> str:
+        return f"<Faults of {self._login}>"
+
+    def add(self, stage: Stage, do: FaultAction, **options: Unpack[FaultOptions]) -> Fault:
+        """Let something happen at a stage of IMAP or POP3; see :meth:`fakemail.api.faults.Faults.add`."""
+        return self._declare(stage, do, options)
+
+    def _scope_of_faults(self) -> FaultScope:
+        return self._faults._scope_of_faults()
+
+    def _apply(self, preset: Preset, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Fault:
+        return super()._apply(preset, args, {**keywords, "login": self._login})
+
+    def _declare(self, stage: Stage, action: FaultAction, options: Mapping[str, Any]) -> Fault:
+        return self._faults._declare(stage, action, {**options, "login": self._login})
+
+
+class DnsFaults(_DeclaredFaults, DnsPresets):
+    """The faults of the name server.
+
+    Each takes a name (``"example.org"``, a pattern with ``*``, or none for all names) and ``type``, and
+    ``when`` and whom it concerns as :meth:`~fakemail.api.faults.Faults.add` has it: ``times=1``, ``client="app"``,
+    ``transport="udp"``...
+    """
+
+    def __init__(self, portal: Portal) -> None:
+        super().__init__(portal, FaultScope(NAME_SERVER))
+
+    def add(
+        self,
+        do: FaultAction,
+        name: str | None = None,
+        *,
+        type: str | None = None,
+        **options: Unpack[DnsFaultOptions],
+    ) -> Fault:
+        """Let something happen to answers: an action of :mod:`fakemail.faults` that is possible there."""
+        return self._declare(Stage.DNS_QUERY, do, {"name": name, "type": type, **options})
+
+    def _declare(self, stage: Stage, action: FaultAction, options: Mapping[str, Any]) -> Fault:
+        others = dict(options)
+        name, asked = others.pop("name", None), others.pop("type", None)
+        query = name if name is None or "*" in name else name_key(name)
+        query_type = None if asked is None else read_type(asked)
+        return super()._declare(stage, action, {"query": query, "query_type": query_type, **others})
+
+    def _zones_now(self) -> Zones:
+        return self._portal.call(lambda: self._portal.simulation.zones.copy())
+
+    def _name(self) -> str:
+        return "Faults of the name server"
+
+
+def remove_rules(portal: Portal, rules: Iterable[FaultRule]) -> None:
     """End these rules."""
 
     async def end() -> None:
@@ -220,3 +235,82 @@ def lift(portal: Portal, rules: list[FaultRule]) -> None:
         await portal.simulation.heed_faults()
 
     portal.perform(end())
+
+
+# Tables of configurations and of the pytest mark ------------------------------------------------------
+
+KEYS = ("host", "domain", "stage", "do", *FaultOptions.__annotations__)
+"""What may stand in a table."""
+
+
+def declare(portal: Portal, table: Mapping[str, Any]) -> Fault:
+    """Put a fault in force. Raises :class:`~fakemail.errors.DeclarationError` for one that cannot be."""
+    given = dict(table)
+    for key in given:
+        if key not in KEYS:
+            raise DeclarationError(f"a fault has no {key!r}; {nearest(str(key), KEYS)}")
+    if not isinstance(given.get("must_fire", False), bool):
+        raise DeclarationError(f"must_fire of a fault is true or false, not {given['must_fire']!r}.")
+    faults = Faults(portal, _read_scope(portal, given.pop("host", ""), given.pop("domain", "")))
+    does = given.get("do")
+    word = str(next(iter(does)) if isinstance(does, Mapping) and does else does)
+    words = {
+        name: (target, row)
+        for target in (DnsFaults(portal), faults)
+        for name, row in presets_of(type(target)).items()
+        if row.knows_stage
+    }
+    if word in words and "stage" not in given:
+        return _apply_word(*words[word], given)
+    if "do" in given and isinstance(does, str | Mapping) and word not in ACTIONS:
+        if word in words:
+            raise DeclarationError(f"the fault {word!r} says itself at which stage it is; leave stage out.")
+        raise DeclarationError(f"there is no action {word!r}; {nearest(word, {*ACTIONS, *words})}")
+    missing = [key for key in ("stage", "do") if key not in given]
+    if missing:
+        raise DeclarationError(
+            f"a fault needs {' and '.join(missing)}, such as stage = 'smtp.rcpt', do = 'drop'."
+        )
+    stage, action = read_stage(given.pop("stage")), read_action(given.pop("do"))
+    return faults._declare(stage, action, given)
+
+
+def _apply_word(target: Faults | DnsFaults, row: Preset, given: dict[str, Any]) -> Fault:
+    """Declare a preset by its word, with what belongs to it as plain values."""
+    do = given.pop("do")
+    parameters = list(row.signature.parameters.values())[1:-1]
+    own = {each.name: each for each in parameters if each.name not in ("stage", "to", "name", "type")}
+    values = do[row.name] if isinstance(do, Mapping) else {}
+    if not isinstance(values, Mapping):
+        if not own:
+            raise DeclarationError(f"the fault {row.name!r} takes nothing, not {values!r}.")
+        values = {next(iter(own)): values}
+    for name in values:
+        if name not in own:
+            raise DeclarationError(f"the fault {row.name!r} has no {name!r}; {nearest(str(name), own)}")
+    if isinstance(target, DnsFaults):
+        given = {{"query": "name", "query_type": "type"}.get(key, key): value for key, value in given.items()}
+    keywords = given | {name: _plain(own[name], value) for name, value in values.items()}
+    args: list[object] = []
+    for at, parameter in enumerate(parameters):
+        if parameter.kind is parameter.VAR_POSITIONAL and parameter.name in keywords:
+            several = keywords.pop(parameter.name)
+            args = [keywords.pop(each.name, each.default) for each in parameters[:at]]
+            args += [several] if isinstance(several, str) else several
+    return target._apply(row, tuple(args), keywords)
+
+
+def _plain(parameter: inspect.Parameter, value: object) -> object:
+    kind = FIELD_KINDS.get(parameter.annotation)
+    return value if kind is None else kind.read(value)
+
+
+def _read_scope(portal: Portal, host: object, domain: object) -> FaultScope:
+    world = portal.simulation.world
+    if host and domain:
+        raise DeclarationError("a fault is of a 'host' or of a 'domain'; leave one of them out.")
+    if host:
+        return FaultScope(host=world.host(str(getattr(host, "name", host))).name)
+    return (
+        FaultScope(domain=world.domain(str(getattr(domain, "name", domain))).name) if domain else FaultScope()
+    )

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from fakemail.errors import ClosedError, MailAssertionError
 from fakemail.types.suggestions import Suggests
 
 _T = TypeVar("_T")
-
-
-class HasName(Protocol):
-    """Anything that is named in the fake internet, such as a host."""
-
-    @property
-    def name(self) -> str:
-        """The name in DNS."""
-        ...
 
 
 class Handle(Suggests):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fakemail.api.env_styles import STYLES, ConnectionValues
-from fakemail.api.faults import FaultPresets
+from fakemail.api.faults import Faults
 from fakemail.api.handles import Handle
 from fakemail.api.portal import Portal
 from fakemail.errors import ClosedError, DeclarationError, nearest
@@ -60,9 +60,9 @@ class Host(Handle):
         return self._portal.simulation.hosts[self.name]
 
     @property
-    def faults(self) -> FaultPresets:
+    def faults(self) -> Faults:
         """What goes wrong here: nothing, unless it is asked for."""
-        return FaultPresets(self._portal, FaultScope(host=self.name))
+        return Faults(self._portal, FaultScope(host=self.name))
 
     @property
     def ipv4(self) -> str:
@@ -259,7 +259,7 @@ class Settings(Suggests):
     """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
 
     @property
-    def faults(self) -> FaultPresets:
+    def faults(self) -> Faults:
         """What goes wrong at the host behind the address."""
         return self.server.faults
 

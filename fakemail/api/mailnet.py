@@ -28,7 +28,7 @@ from fakemail.api.dns import Dns
 from fakemail.api.domains import Domain
 from fakemail.api.env_styles import STYLES
 from fakemail.api.failures import missing_anywhere
-from fakemail.api.faults import FaultPresets
+from fakemail.api.faults import Faults
 from fakemail.api.handles import Results
 from fakemail.api.hosts import Host, Settings, name_of, smarthost_settings
 from fakemail.api.journey_notes import with_notes
@@ -57,7 +57,7 @@ from fakemail.events.journey import Journey
 from fakemail.events.kinds import Event
 from fakemail.events.refusals import refused_lines
 from fakemail.events.transcript import Order, transcript
-from fakemail.faults.actions.smtp import SendReply
+from fakemail.faults import actions
 from fakemail.faults.context import Match
 from fakemail.faults.rule import EVERYBODY, FaultRule
 from fakemail.faults.schedule import Schedule
@@ -156,7 +156,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         """Its DNS: records to change, queries to look at, resolvers to give to a program."""
         self.queue = Queue(self._portal)
         """The messages that wait at its hosts."""
-        self.faults = FaultPresets(self._portal, EVERYBODY)
+        self.faults = Faults(self._portal, EVERYBODY)
         """The faults of every host."""
 
     # Start and end -------------------------------------------------------------------------------
@@ -974,5 +974,5 @@ async def _refuse_for_now(simulation: Simulation) -> None:
     """Let some of what the app sends be refused for now, each sender and recipient once; the retry succeeds."""
     for stage, reply, once_per in _REFUSED_FOR_NOW:
         when = Schedule(probability=_LIKELY, once_per=once_per)
-        simulation.faults.add(FaultRule(stage, SendReply(reply), Match(client="app"), when))
+        simulation.faults.add(FaultRule(stage, actions.reply(reply), Match(client="app"), when))
     await simulation.heed_faults()

@@ -10,7 +10,7 @@ from fakemail.dns.codec import IN, DnsQuestion, UnanswerableQuery, decode_query,
 from fakemail.dns.lookup import LookupAnswer, LookupStep, failure, lookup
 from fakemail.dns.transfer import TYPES, transfer
 from fakemail.dns.zones import Zone, Zones
-from fakemail.faults import write_script
+from fakemail.types import write_script
 
 Transport = Literal["udp", "tcp"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from fakemail.faults.actions.action import FaultAction
-from fakemail.faults.actions.connections import HangConnections, RefuseConnections
+from fakemail.faults import actions
+from fakemail.faults.action import FaultAction
 from fakemail.faults.context import FaultContext
 from fakemail.faults.rule import FaultRule
 from fakemail.types.stage import Stage
@@ -43,11 +43,11 @@ class HostFaults:
 
     def refuses(self, service: str) -> bool:
         """Whether nobody shall be able to connect to a service."""
-        return self._has(RefuseConnections, service)
+        return self._has(actions.refuse_connections, service)
 
     def hangs(self, service: str) -> bool:
         """Whether whoever connects to a service shall wait."""
-        return self._has(HangConnections, service)
+        return self._has(actions.hang_connections, service)
 
     def _has(self, kind: type[FaultAction], service: str) -> bool:
         facts = FaultContext(service=service)

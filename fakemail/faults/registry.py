@@ -58,7 +58,7 @@ class FaultRegistry:
     def refresh(self) -> None:
         """Look again which rules are in force where: time has passed, or a domain has other mail hosts."""
         now = self._now()
-        active = [rule for rule in self._in_force if rule.is_in_force(now)]
+        active = [rule for rule in self._in_force if rule.is_active(now)]
         for host, book in self._books.items():
             book.put_in_force(rule for rule in active if self._covers(rule, host))
 

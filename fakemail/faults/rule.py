@@ -1,17 +1,19 @@
-"""One fault: where it strikes, when, what happens then, and what has come of it so far."""
+"""Rules: whom a fault is about, when it fires, what it does, and how often that has happened."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import TracebackType
 
-from fakemail.faults.actions.action import FaultAction
+from fakemail.faults.action import FaultAction
 from fakemail.faults.context import EVERYWHERE, FaultContext, Match
 from fakemail.faults.schedule import ALWAYS, Schedule, how_often
 from fakemail.types.domains import u_labels
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage
+from fakemail.types.suggestions import Suggests
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +42,30 @@ class FaultRule:
     when: Schedule = ALWAYS
     scope: FaultScope = EVERYBODY
     must_fire: bool = False
-    """Whether a test in which it never strikes is wrong."""
+    """Whether a test in which it never fires is wrong."""
     chance: SeededRandom | None = None
     """Its own, so that what one rule draws does not shift what others do."""
     allies: list[FaultRule] = field(default_factory=list, init=False, repr=False)
-    """Those that are parts of one fault with it: when one has struck, the fault has."""
+    """Those that are parts of one fault with it: when one has fired, the fault has."""
     evaluated: int = field(default=0, init=False)
-    """How often the stage was reached while it was in force, whatever the facts."""
+    """How often the stage was reached while it was in force, whatever the context."""
     occasions: int = field(default=0, init=False)
     """How often everything fitted."""
     fired: int = field(default=0, init=False)
-    """How often it struck."""
+    """How often it fired."""
     closest: str = field(default="", init=False)
     """What did not fit when it came closest, in words."""
     _met: int = field(default=-1, init=False, repr=False)
-    _struck: set[Hashable] = field(default_factory=set, init=False, repr=False)
+    _fired_for: set[Hashable] = field(default_factory=set, init=False, repr=False)
 
-    def fires(self, facts: FaultContext) -> bool:
-        """Whether it strikes now; counted either way."""
+    def fires(self, context: FaultContext) -> bool:
+        """Whether it fires now; counted either way."""
         self.evaluated += 1
-        missed = self.where.first_miss(facts)
+        missed = self.where.first_miss(context)
         if missed is not None:
-            self._note_miss(facts, missed)
+            self._note_miss(context, missed)
             return False
-        if not self.action.concerns(self.stage, facts):
+        if not self.action.concerns(self.stage, context):
             return False
         self.occasions += 1
         if self.is_used_up or not self.when.counts(self.occasions):
@@ -72,10 +74,10 @@ class FaultRule:
         if self.when.probability < 1 and not self._draws():
             return False
         if self.when.once_per is not None:
-            keys = self.when.keys(facts)
-            if keys <= self._struck:
+            keys = self.when.keys(context)
+            if keys <= self._fired_for:
                 return False
-            self._struck |= keys
+            self._fired_for |= keys
         self.fired += 1
         return True
 
@@ -83,21 +85,21 @@ class FaultRule:
         return self.chance is None or self.chance.probability() < self.when.probability
 
     @property
-    def has_struck(self) -> bool:
+    def has_fired(self) -> bool:
         """Whether it has, or another part of the same fault."""
         return self.fired > 0 or any(ally.fired for ally in self.allies)
 
     @property
     def is_used_up(self) -> bool:
-        """Whether it has struck as often as it may."""
+        """Whether it has fired as often as it may."""
         return self.when.times is not None and self.fired >= self.when.times
 
-    def is_in_force(self, now: datetime) -> bool:
-        """Whether it can strike at that time."""
+    def is_active(self, now: datetime) -> bool:
+        """Whether it can fire at that time."""
         return not self.is_used_up and self.when.is_on(now)
 
-    def _note_miss(self, facts: FaultContext, missed: str) -> None:
-        met = sum(Match(**{name: getattr(self.where, name)}).fits(facts) for name in self.where.conditions)
+    def _note_miss(self, context: FaultContext, missed: str) -> None:
+        met = sum(Match(**{name: getattr(self.where, name)}).fits(context) for name in self.where.conditions)
         if met > self._met:
             self._met, self.closest = met, missed
 
@@ -108,3 +110,43 @@ class FaultRule:
 
     def __str__(self) -> str:
         return f"{self.title} (fired {how_often(self.fired)})"
+
+
+class Fault(Suggests):
+    """A fault in force. Use it in a ``with`` block to have it removed at the end of the block."""
+
+    def __init__(self, rule: FaultRule, remove: Callable[[Iterable[FaultRule]], object]) -> None:
+        self._rules = [rule]
+        self._remove = remove
+
+    def _join(self, other: Fault) -> None:
+        """Make another a part of this one."""
+        for rule in other._rules:
+            rule.allies.append(self._rules[0])
+            self._rules[0].allies.append(rule)
+        self._rules += other._rules
+
+    @property
+    def fired(self) -> int:
+        """How often it has fired. The system's refusal of a connection cannot be counted."""
+        return sum(rule.fired for rule in self._rules)
+
+    @property
+    def evaluated(self) -> int:
+        """How often its stage was reached while it was in force, whether it fired or not."""
+        return self._rules[0].evaluated
+
+    def remove(self) -> None:
+        """End it."""
+        self._remove(self._rules)
+
+    def __enter__(self) -> Fault:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    def __repr__(self) -> str:
+        return f"<Fault of {self._rules[0].scope}: {self._rules[0]}>"

@@ -12,9 +12,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 from fakemail.events.secrets import SecretDetector, mask_line, mask_response
-from fakemail.faults.actions.connections import CloseConnection
-from fakemail.faults.actions.reading import BumpUidvalidity, FakeSuccess, Refuse, RemoveMessage
-from fakemail.faults.actions.smtp import Hide
+from fakemail.faults import actions
 from fakemail.faults.context import IdleMoment
 from fakemail.faults.host_faults import HostFaults
 from fakemail.grease.grease import Grease
@@ -507,27 +505,27 @@ class ImapSession(ProtocolSession, ImapContext):
         self._going, self.idling = None, False
         self._note("", "", "", Reason.FAULT)
 
-    def _refuse(self, action: Refuse) -> bool:
+    def _refuse(self, action: actions.refuse) -> bool:
         if self._stage is Stage.IMAP_BANNER:
             self.bye(action.text, code=action.code or None, reason=Reason.FAULT)
         else:
             self._finish(Completed(action.text, action.code or None, action.status, Reason.FAULT))
         return True
 
-    def _fake_success(self, _: FakeSuccess) -> bool:
+    def _fake_success(self, _: actions.fake_success) -> bool:
         self._finish(Completed())
         return True
 
-    def _close_by_fault(self, _: CloseConnection) -> bool:
+    def _close_by_fault(self, _: actions.close) -> bool:
         self.bye("Closing the connection.", code="UNAVAILABLE", reason=Reason.FAULT)
         return True
 
-    def _hide(self, action: Hide) -> bool:
+    def _hide(self, action: actions.hide) -> bool:
         super()._hide(action)
         self.update()
         return False
 
-    def _remove_message(self, action: RemoveMessage) -> bool:
+    def _remove_message(self, action: actions.remove_message) -> bool:
         box = self._target_mailbox()
         uids = [] if box is None else box.uids()
         place = action.number - 1 if action.number > 0 else action.number
@@ -535,7 +533,7 @@ class ImapSession(ProtocolSession, ImapContext):
             box.expunge([uids[place]])
         return False
 
-    def _bump_uidvalidity(self, _: BumpUidvalidity) -> bool:
+    def _bump_uidvalidity(self, _: actions.bump_uidvalidity) -> bool:
         box = self._target_mailbox()
         if box is not None and self.account is not None:
             self.account.renew_uid_validity(box.name)
@@ -551,12 +549,12 @@ class ImapSession(ProtocolSession, ImapContext):
 
     FAULT_ACTIONS: ClassVar[FaultActions] = {
         **ProtocolSession.FAULT_ACTIONS,
-        Hide: _hide,
-        Refuse: _refuse,
-        FakeSuccess: _fake_success,
-        CloseConnection: _close_by_fault,
-        RemoveMessage: _remove_message,
-        BumpUidvalidity: _bump_uidvalidity,
+        actions.hide: _hide,
+        actions.refuse: _refuse,
+        actions.fake_success: _fake_success,
+        actions.close: _close_by_fault,
+        actions.remove_message: _remove_message,
+        actions.bump_uidvalidity: _bump_uidvalidity,
     }
 
     # Faults and grease in what commands see ------------------------------------------------------

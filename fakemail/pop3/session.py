@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Final, Protocol
 
 from fakemail.events.secrets import SecretDetector, mask_response
-from fakemail.faults.actions.connections import CloseConnection
-from fakemail.faults.actions.reading import BumpUidvalidity, FakeSuccess, Refuse, RemoveMessage
+from fakemail.faults import actions
 from fakemail.faults.host_faults import HostFaults
 from fakemail.grease.grease import Grease
 from fakemail.message.headers import body_offset
@@ -559,24 +558,24 @@ class Pop3Session(ProtocolSession):
             self._pieces = None
             self._play_answer(start)
 
-    def _refuse(self, action: Refuse) -> bool:
+    def _refuse(self, action: actions.refuse) -> bool:
         if self._stage is Stage.POP3_QUIT:
             self._end()  # RFC 1939 §6: QUIT ends the session whatever is said, and then nothing is removed
         self._reply(Pop3Reply(ERR, action.text, action.code, Reason.FAULT))
         return True
 
-    def _fake_success(self, _: FakeSuccess) -> bool:
+    def _fake_success(self, _: actions.fake_success) -> bool:
         if self._stage is Stage.POP3_QUIT:
             self._end()
         self._reply(Pop3Reply(OK, "done", "", Reason.FAULT))
         return True
 
-    def _close_by_fault(self, _: CloseConnection) -> bool:
+    def _close_by_fault(self, _: actions.close) -> bool:
         self._end()
         self._reply(Pop3Reply(ERR, "closing the connection", "SYS/TEMP", Reason.FAULT))
         return True
 
-    def _remove_message(self, action: RemoveMessage) -> bool:
+    def _remove_message(self, action: actions.remove_message) -> bool:
         account = self._account()
         uids = [] if account is None else account.inbox.uids()
         place = action.number - 1 if action.number > 0 else action.number
@@ -584,7 +583,7 @@ class Pop3Session(ProtocolSession):
             account.inbox.expunge([uids[place]])
         return False
 
-    def _bump_uidvalidity(self, _: BumpUidvalidity) -> bool:
+    def _bump_uidvalidity(self, _: actions.bump_uidvalidity) -> bool:
         account = self._account()
         if account is not None:
             account.renew_uid_validity(account.inbox.name)
@@ -592,11 +591,11 @@ class Pop3Session(ProtocolSession):
 
     FAULT_ACTIONS: ClassVar[FaultActions] = {
         **ProtocolSession.FAULT_ACTIONS,
-        Refuse: _refuse,
-        FakeSuccess: _fake_success,
-        CloseConnection: _close_by_fault,
-        RemoveMessage: _remove_message,
-        BumpUidvalidity: _bump_uidvalidity,
+        actions.refuse: _refuse,
+        actions.fake_success: _fake_success,
+        actions.close: _close_by_fault,
+        actions.remove_message: _remove_message,
+        actions.bump_uidvalidity: _bump_uidvalidity,
     }
 
     _HANDLERS: Final[dict[str, Callable[[Pop3Session, str], None]]] = {

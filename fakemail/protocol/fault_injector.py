@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fakemail.faults.actions.action import FaultAction
+from fakemail.faults import actions
+from fakemail.faults.action import FaultAction
 from fakemail.faults.context import FaultContext
 from fakemail.faults.host_faults import HostFaults
-from fakemail.faults.magic_addresses import AsAddressSays
 from fakemail.types.address import Path
 from fakemail.types.peer import Peer
 from fakemail.types.stage import Stage
@@ -69,7 +69,7 @@ class FaultInjector:
             octets=octets,
         )
         action = self.host.decide(stage, context)
-        return action.said(stage, context) if isinstance(action, AsAddressSays) else action
+        return action.wanted(stage, context) if isinstance(action, actions.as_address_says) else action
 
     def take_on_command(self) -> FaultAction | None:
         """The action for the handler; it is done once."""

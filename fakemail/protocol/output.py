@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
-from fakemail.faults.write_script import ConnectionEnd, Pause, Step
+from fakemail.types.write_script import ConnectionEnd, Pause, Step
 
 
 class OutputFilter(Protocol):

@@ -6,16 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
-from fakemail.faults.actions.action import FaultAction, Instead, OnAnswer
-from fakemail.faults.actions.smtp import Advertise, Hide, StarttlsInjection
+from fakemail.faults import actions
+from fakemail.faults.action import FaultAction, Instead, OnAnswer
 from fakemail.faults.host_faults import HostFaults
-from fakemail.faults.write_script import Step
 from fakemail.protocol.fault_injector import FaultInjector
 from fakemail.protocol.output import Output, OutputFilter
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
+from fakemail.types.write_script import Step
 
 FaultActions: TypeAlias = Mapping[type[FaultAction], Callable[[Any, Any], bool]]
 
@@ -139,22 +139,22 @@ class ProtocolSession(ABC):
     def _note_silence(self) -> None:
         """Record that the command at hand has no answer."""
 
-    def _hide(self, action: Hide) -> bool:
+    def _hide(self, action: actions.hide) -> bool:
         self._faults.hidden |= {keyword.upper() for keyword in action.keywords}
         return False
 
-    def _advertise(self, action: Advertise) -> bool:
+    def _advertise(self, action: actions.advertise) -> bool:
         self._faults.advertised += action.keywords
         return False
 
-    def _keep_plaintext(self, _: StarttlsInjection) -> bool:
+    def _keep_plaintext(self, _: actions.starttls_injection) -> bool:
         self._faults.keeps_plaintext = True
         return False
 
     FAULT_ACTIONS: ClassVar[FaultActions] = {
-        Hide: _hide,
-        Advertise: _advertise,
-        StarttlsInjection: _keep_plaintext,
+        actions.hide: _hide,
+        actions.advertise: _advertise,
+        actions.starttls_injection: _keep_plaintext,
     }
     """How the protocol does each action; each returns whether the command has been dealt with.
 

@@ -10,9 +10,9 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fakemail.errors import DeclarationError, nearest
-from fakemail.faults.actions.tls import OnlyCiphers, OnlyVersions, PresentCertificate, TlsContextFault
+from fakemail.faults import actions
+from fakemail.faults.action import TlsContextFault
 from fakemail.faults.host_faults import HostFaults
-from fakemail.faults.write_script import Pause
 from fakemail.model.host import READING, HostSpec, Security, Service
 from fakemail.model.peers import is_among
 from fakemail.protocol.session import ProtocolSession
@@ -24,6 +24,7 @@ from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
+from fakemail.types.write_script import Pause
 from fakemail.wire.connection import Connection
 from fakemail.wire.ports import Listener, NetworkScope
 from fakemail.wire.script_runner import Cancellable
@@ -283,7 +284,7 @@ class RunningHost:
         self.revision = object()
         self._heed_at_attached()
         for rule in self.faults.active.get(Stage.TLS_HANDSHAKE, ()):
-            if isinstance(rule.action, PresentCertificate):
+            if isinstance(rule.action, actions.present_certificate):
                 self._revoke(rule.action.flaw)
         for site in self._all_sites():
             for listener in site.listeners:
@@ -375,12 +376,12 @@ class RunningHost:
 
     def _make_context(self, fault: TlsContextFault) -> ServerContext:
         match fault:
-            case PresentCertificate(flaw):
+            case actions.present_certificate(flaw):
                 return self._context(flaw)
-            case OnlyVersions(versions):
+            case actions.only_tls(versions):
                 known = sorted(VERSIONS[version] for version in versions)
                 return self._context(self._flaw, minimum_version=known[0], maximum_version=known[-1])
-            case OnlyCiphers(ciphers):
+            case actions.only_ciphers(ciphers):
                 key_type = "ecdsa" if "ECD" in ciphers else "rsa"
                 return self._context(self._flaw, ciphers=ciphers, key_type=key_type)
             case _:

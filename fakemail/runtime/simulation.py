@@ -66,7 +66,7 @@ from fakemail.wire.smtp_server import SmtpConnection
 from fakemail.wire.supervisor import Supervisor
 from fakemail.zones.auth_flaws import AuthFlaws
 from fakemail.zones.dkim_keys import DkimKeyRing
-from fakemail.zones.name_server_faults import DnsFaults
+from fakemail.zones.name_server_faults import NameServerFaults
 from fakemail.zones.tls_policy_records import publish_usual_tlsa
 from fakemail.zones.zone_provisioning import INFRASTRUCTURE, NAME_SERVER, LazyZoneProvisioning
 
@@ -146,7 +146,7 @@ class Simulation:
         self.naming = LazyZoneProvisioning(self.world, self.keys, self.authentications.before_change)
         self.resolvers = Resolvers(self)
         dns_port = 0 if port_offset is None else shifted(DNS_PORT, port_offset)
-        self.spoiled_dns = DnsFaults(self)
+        self.spoiled_dns = NameServerFaults(self)
         self.dns = DnsServer(
             lambda: self.zones,
             port=dns_port,

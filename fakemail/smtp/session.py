@@ -16,18 +16,8 @@ from msgspec.structs import replace
 from fakemail.errors import ProtocolError
 from fakemail.events.kinds import KEPT, ClientBytes
 from fakemail.events.secrets import SecretDetector, mask_response
-from fakemail.faults.actions.action import OnAnswer
-from fakemail.faults.actions.connections import CloseConnection
-from fakemail.faults.actions.smtp import (
-    AcceptSmuggledEnd,
-    Advertise,
-    AlterMessage,
-    DeliverTwice,
-    Hide,
-    PretendSuccess,
-    SendReply,
-    StarttlsInjection,
-)
+from fakemail.faults import actions
+from fakemail.faults.action import AlterMessage, OnAnswer
 from fakemail.faults.host_faults import HostFaults
 from fakemail.grease.grease import Grease
 from fakemail.message.envelope import BodyType, Envelope, Origin, Recipient
@@ -422,11 +412,11 @@ class SmtpSession(ProtocolSession):
         faults = self._faults
         faults.hidden = frozenset()
         match faults.take_on_command():
-            case Hide(hidden):
+            case actions.hide(hidden):
                 faults.hidden = hidden
                 self._offered -= hidden
                 keywords = tuple(each for each in keywords if each.partition(" ")[0].upper() not in hidden)
-            case Advertise(added):
+            case actions.advertise(added):
                 keywords += added
         self._reply(replies.greeting(self.profile.host.name, replies.echo(argument), keywords))
 
@@ -583,7 +573,7 @@ class SmtpSession(ProtocolSession):
         if self._faults.host.active:
             if self._inject(Stage.SMTP_RCPT):
                 return
-            if isinstance(self._faults.take_on_command(), PretendSuccess):
+            if isinstance(self._faults.take_on_command(), actions.pretend_success):
                 transaction.pretended.append(path)
                 self._reply(replies.RECIPIENT_OK, Reason.FAULT)
                 return
@@ -762,21 +752,21 @@ class SmtpSession(ProtocolSession):
         )
         return self._apply_fault(action)
 
-    def _send_reply(self, action: SendReply) -> bool:
+    def _send_reply(self, action: actions.reply) -> bool:
         if action.reply.is_positive:
             self._faults.on_answer = action  # the command is carried out
             return False
         self._reply(action.reply, Reason.FAULT)
         return True
 
-    def _close_by_fault(self, _: CloseConnection) -> bool:
+    def _close_by_fault(self, _: actions.close) -> bool:
         self._reply(replies.CLOSING, Reason.FAULT)
         return True
 
     FAULT_ACTIONS: ClassVar[FaultActions] = {
-        SendReply: _send_reply,
-        CloseConnection: _close_by_fault,
-        StarttlsInjection: ProtocolSession._keep_plaintext,
+        actions.reply: _send_reply,
+        actions.close: _close_by_fault,
+        actions.starttls_injection: ProtocolSession._keep_plaintext,
     }
 
     def _reply_by_fault(self, reply: Reply) -> Reply | None:
@@ -785,7 +775,7 @@ class SmtpSession(ProtocolSession):
         if isinstance(action, OnAnswer):
             self._play(action.script(reply.wire))
             return reply if action.arrives else None
-        if isinstance(action, SendReply) and reply.is_positive:
+        if isinstance(action, actions.reply) and reply.is_positive:
             # What the server refuses by itself stays refused: it would not know what to go on with.
             reply = action.reply
         self.output.parts.append(reply.wire)
@@ -794,7 +784,7 @@ class SmtpSession(ProtocolSession):
     def _watched(self, body: BodyReader, room: int, *, already: int = 0) -> BodyReader:
         """The reader of a message of at most ``room`` bytes, with faults that fire in the middle of it."""
         action = self._faults.take_on_command()
-        if isinstance(action, AcceptSmuggledEnd):
+        if isinstance(action, actions.accept_smuggled_end):
             body = LaxDataReader(room, action.ends)
         if Stage.SMTP_BODY not in self._faults.host.active:
             return body
@@ -816,9 +806,9 @@ class SmtpSession(ProtocolSession):
     def _alter_message(self, envelope: Envelope, content: bytes) -> bytes | None:
         """The content that is taken in place of the message; ``None`` if nothing is."""
         action = self._faults.take_on_command()
-        if isinstance(action, PretendSuccess) or not envelope.recipients:
+        if isinstance(action, actions.pretend_success) or not envelope.recipients:
             return None
-        if isinstance(action, DeliverTwice):
+        if isinstance(action, actions.deliver_twice):
             self._backend.take(envelope, content)
         return action.apply(content) if isinstance(action, AlterMessage) else content
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from fakemail.faults.actions.action import FaultAction
-from fakemail.faults.actions.answers import DropReply
-from fakemail.faults.actions.connections import CloseConnection, NoReply, RefuseConnections, Reset
-from fakemail.faults.actions.dns import Rcode
-from fakemail.faults.actions.reading import Refuse, TruncateLiteral
-from fakemail.faults.actions.smtp import SendReply
+from fakemail.faults import actions
+from fakemail.faults.action import FaultAction
 from fakemail.faults.catalogue import rows
 from fakemail.faults.context import EVERYWHERE, Match
 from fakemail.faults.rule import FaultRule
@@ -19,19 +15,19 @@ from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
 ACTIONS: Final[Mapping[str, FaultAction]] = {
-    "refuse": RefuseConnections(),
-    "reset": Reset(),
-    "close": CloseConnection(),
-    "4yz": SendReply(Reply(451, "4.3.0", "not now, try again later")),
-    "5yz": SendReply(Reply(554, "5.3.0", "no")),
-    "unavailable": Refuse("UNAVAILABLE"),
-    "hang": NoReply(),
-    "lost-reply": DropReply(),
-    "cut": TruncateLiteral(),
-    "servfail": Rcode("SERVFAIL"),
+    "refuse": actions.refuse_connections(),
+    "reset": actions.reset(),
+    "close": actions.close(),
+    "4yz": actions.reply(Reply(451, "4.3.0", "not now, try again later")),
+    "5yz": actions.reply(Reply(554, "5.3.0", "no")),
+    "unavailable": actions.refuse("UNAVAILABLE"),
+    "hang": actions.no_reply(),
+    "lost-reply": actions.drop_reply(),
+    "cut": actions.truncate_literal(),
+    "servfail": actions.rcode("SERVFAIL"),
 }
 """What goes wrong, by the name that stands in the name of a point."""
-_IN_POP3: Final[Mapping[str, FaultAction]] = {"unavailable": Refuse("SYS/TEMP")}
+_IN_POP3: Final[Mapping[str, FaultAction]] = {"unavailable": actions.refuse("SYS/TEMP")}
 """Where POP3 has another word for it (RFC 3206 §4)."""
 # A message comes in as many pieces as the network likes: one point for the whole of it.
 _ONCE: Final = frozenset({Stage.SMTP_BODY})
@@ -69,7 +65,7 @@ class FailurePoint(NamedTuple):
 def counters() -> list[FaultRule]:
     """Faults that never strike and count how often the app comes to each stage."""
     return [
-        FaultRule(stage, Reset(), _APP, Schedule(skip=NEVER))
+        FaultRule(stage, actions.reset(), _APP, Schedule(skip=NEVER))
         for stage in rows()
         if stage is not Stage.CONNECT
     ]

@@ -130,6 +130,15 @@ def address(text: str) -> Address:
     return Address(local, domain)
 
 
+class HasName(Protocol):
+    """Anything that is named in the fake internet, such as a host."""
+
+    @property
+    def name(self) -> str:
+        """The name in DNS."""
+        ...
+
+
 class HasAddress(Protocol):
     """Anything that has a mail address, such as an account."""
 

@@ -12,18 +12,17 @@ from typing import Any, Protocol
 
 from fakemail.events.kinds import Connected, Disconnected, Handshake, ProxyIdentified
 from fakemail.events.log import Log
-from fakemail.faults.actions.action import Instead
-from fakemail.faults.actions.tls import SendAlert, TlsContextFault
+from fakemail.faults import actions
+from fakemail.faults.action import Instead, OnAnswer, TlsContextFault
 from fakemail.faults.context import FaultContext
 from fakemail.faults.host_faults import HostFaults
-from fakemail.faults.write_script import ConnectionEnd, Pause, Step
 from fakemail.protocol.session import ProtocolSession
 from fakemail.tls.layer import HandshakeFailure, ServerLayer
-from fakemail.tls.spoiling import spoil_handshake
 from fakemail.types.channel import HELLO_TOO_SOON, Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
+from fakemail.types.write_script import ConnectionEnd, Pause, Step
 from fakemail.wire.ports import has_arrived
 from fakemail.wire.script_runner import Cancellable, WriteScript, reset
 from fakemail.wire.supervisor import Supervisor
@@ -405,11 +404,15 @@ class Connection(asyncio.BufferedProtocol):
         action = site.faults.decide(Stage.TLS_HANDSHAKE, facts)
         if isinstance(action, TlsContextFault):
             tls.use(site.tls_context(action))
-        steps = None if action is None else spoil_handshake(tls, action)
-        if steps is None:
+        if isinstance(action, Instead):
+            steps = action.script()
+        elif isinstance(action, OnAnswer):
+            tls.receive(b"")
+            steps = action.script(tls.take_outgoing())
+        else:
             return False
         if isinstance(steps[-1], ConnectionEnd) and steps[-1] is not ConnectionEnd.HANG:
-            alert = action.alert if isinstance(action, SendAlert) else ""
+            alert = action.alert if isinstance(action, actions.tls_alert) else ""
             self._note_handshake(Channel("", "", name, ()), "server", alert, f"a fault: {action}")
         self._play(steps, self._transmit)
         return True

@@ -17,7 +17,7 @@ from typing import Final, cast
 from fakemail.dns.responder import DnsResponse, Spoil, Transport, failed, respond
 from fakemail.dns.zones import Zone, Zones
 from fakemail.errors import ServerError
-from fakemail.faults.write_script import ConnectionEnd, Pause, Step
+from fakemail.types.write_script import ConnectionEnd, Pause, Step
 from fakemail.wire.forks import own
 from fakemail.wire.ports import Acceptor, bound_socket, port_error
 from fakemail.wire.script_runner import reset

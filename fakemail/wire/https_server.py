@@ -8,8 +8,8 @@ from typing import Final
 
 import h11
 
-from fakemail.faults.actions.action import FaultAction
-from fakemail.faults.actions.http import HttpBody, HttpStatus
+from fakemail.faults import actions
+from fakemail.faults.action import FaultAction, to_bytes
 from fakemail.faults.host_faults import HostFaults
 from fakemail.model.host import HTTPS
 from fakemail.protocol.recorder import CommandRecorder
@@ -125,10 +125,10 @@ class HttpSession(ProtocolSession):
 
     def _answer(self, method: str, target: str, action: FaultAction | None) -> list[bytes]:
         document = self._find(target.partition("?")[0]) if method in ("GET", "HEAD") else _ONLY_READING
-        if isinstance(action, HttpStatus):
+        if isinstance(action, actions.http_status):
             document = Document(b"", status=action.status)
-        elif isinstance(action, HttpBody):
-            document = Document(action.body, action.content_type)
+        elif isinstance(action, actions.http_body):
+            document = Document(to_bytes(action.body), action.content_type)
         phrase = _PHRASES.get(document.status, "")
         self._note(document.status, phrase, len(document.body))
         headers = [("Content-Type", document.content_type), ("Content-Length", str(len(document.body)))]

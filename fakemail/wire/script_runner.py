@@ -1,6 +1,6 @@
 """Carries out the script of a fault on one connection: octets, waits, and an end, in their order.
 
-The same for every protocol. What is in a script was decided elsewhere (:mod:`fakemail.faults.write_script`).
+The same for every protocol. What is in a script was decided elsewhere (:mod:`fakemail.types.write_script`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from fakemail.faults.write_script import ConnectionEnd, Pause, Step
+from fakemail.types.write_script import ConnectionEnd, Pause, Step
 
 
 class Cancellable(Protocol):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from fakemail.dns.codec import DnsQuestion
 from fakemail.dns.lookup import LookupAnswer
 from fakemail.dns.responder import DnsResponse, Spoil, Transport
-from fakemail.faults.actions.action import FaultAction
-from fakemail.faults.actions.dns import TruncateAnswer
+from fakemail.faults import actions
+from fakemail.faults.action import FaultAction
 from fakemail.faults.context import FaultContext
 from fakemail.faults.host_faults import HostFaults
 from fakemail.types.peer import Peer
@@ -21,11 +21,11 @@ from fakemail.types.stage import Stage
 from fakemail.zones.zone_provisioning import NAME_SERVER
 
 if TYPE_CHECKING:
-    from fakemail.dns.faults import DnsFaultInjector
+    from fakemail.faults.dns_injector import DnsFaultInjector
     from fakemail.runtime.simulation import Simulation
 
 
-class DnsFaults:
+class NameServerFaults:
     """What goes wrong with the answers of the name server of one fake internet."""
 
     def __init__(self, internet: Simulation) -> None:
@@ -39,7 +39,7 @@ class DnsFaults:
 
     @cached_property
     def _spoiler(self) -> DnsFaultInjector:
-        from fakemail.dns.faults import DnsFaultInjector  # most worlds never need it
+        from fakemail.faults.dns_injector import DnsFaultInjector  # most worlds never need it
 
         return DnsFaultInjector(lambda: self._internet.zones, self._internet.random)
 
@@ -54,7 +54,7 @@ class DnsFaults:
         if not self._book.active:
             return answer
         action = self._decide(client, name, type, "udp")
-        if isinstance(action, TruncateAnswer):
+        if isinstance(action, actions.truncate_answer):
             action = self._decide(client, name, type, "tcp")
         return answer if action is None else self._spoiler.resolved(action, name, type, answer)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fakemail.faults.actions.connections import UNCOUNTED
+from fakemail.faults.actions import UNCOUNTED
 from fakemail.faults.schedule import NEVER, how_often
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def judge(worlds: Iterable[World]) -> None:
     for world in {world for world, _ in missed}:
         with suppress(Exception):  # it may just be about to strike; if that cannot be said, it has not
             world.let_settle()
-    found = [rule for _, rule in missed if not rule.has_struck]
+    found = [rule for _, rule in missed if not rule.has_fired]
     if not found:
         return
     head = "a fault never struck:" if len(found) == 1 else f"{len(found)} faults never struck:"
@@ -42,7 +42,7 @@ def unfired(world: World) -> list[FaultRule]:
     return [
         rule
         for rule in world.new_faults
-        if not rule.has_struck and not isinstance(rule.action, UNCOUNTED) and rule.when.skip != NEVER
+        if not rule.has_fired and not isinstance(rule.action, UNCOUNTED) and rule.when.skip != NEVER
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fakemail import DeclarationError
 from fakemail.api.config import load
-from fakemail.api.fault_tables import declare
+from fakemail.api.faults import declare
 from pytest_fakemail.options import Options, of_item, read
 from pytest_fakemail.stash import CALLED, SHARED, TRIAL, WORLDS
 from pytest_fakemail.worlds import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fakemail.api.faults import lift
+from fakemail.api.faults import remove_rules
 from fakemail.api.journey_notes import with_notes
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class World:
         """A test is over: the faults that it declared, in itself or in fixtures of its own, end with it."""
         rules = [rule for rule in self.new_faults if rule not in self._lasting]
         if rules and self.net.is_running:
-            lift(self.net._portal, rules)
+            remove_rules(self.net._portal, rules)
 
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a report does not stop in the middle of a story."""

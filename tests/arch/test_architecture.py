@@ -204,6 +204,6 @@ with MailNet() as net:
         ),
         *("fakemail.policy.checks", "fakemail.policy.content", "fakemail.policy.deliverability"),
         *("fakemail.policy.suffixes", "fakemail.wire.scanning", "fakemail.wire.proxy", "fakemail.sandbox"),
-        "fakemail.dns.faults",
+        "fakemail.faults.dns_injector",
     }
     assert unneeded & set(loaded) == set()

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
 from fakemail import Stage
-from fakemail.api.faults import FaultPresets
-from fakemail.api.presets.account import AccountPresets
-from fakemail.api.presets.dns import DnsPresets
-from fakemail.faults.catalogue import WATCHED, rows
+from fakemail.api.faults import AccountFaults, DnsFaults, Faults
+from fakemail.faults.catalogue import rows
+from fakemail.faults.presets import presets_of
+from fakemail.faults.stages import WATCHED
 
 ROOT = Path(__file__).parents[2]
-
-
-def presets(*kinds: type) -> set[str]:
-    names = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction)}
-    return {name for name in names if not name.startswith("_") and name not in ("all", "clear")}
 
 
 def test_every_plain_name_has_an_example_on_a_how_to_page() -> None:
@@ -27,7 +21,8 @@ def test_every_plain_name_has_an_example_on_a_how_to_page() -> None:
         for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     ]
     shown = {name for block in blocks for name in re.findall(r"\bfaults\.(\w+)\(", block)}
-    assert presets(FaultPresets, DnsPresets, AccountPresets) - shown == set()
+    presets = {name for kind in (Faults, DnsFaults, AccountFaults) for name in presets_of(kind)}
+    assert {*presets, "add"} - shown == set()
 
 
 def test_every_stage_can_fail_or_says_why_not() -> None:

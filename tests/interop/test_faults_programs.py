@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from fakemail import Account, MailNet, Settings, Stage, faults, samples
-from fakemail.api.presets.reading import ReadingPresets
-from fakemail.api.presets.tls import TlsPresets
+from fakemail.api.faults import Faults
+from fakemail.faults.presets import MailboxPresets, TlsPresets
 
 pytestmark = pytest.mark.interop
 
@@ -61,11 +61,11 @@ def test_handshakes(bob, program, service, name):
     assert curl(program, settings, path) in codes
 
 
-IMAP: dict[str, tuple[Callable[[ReadingPresets], object], set[int]]] = {
+IMAP: dict[str, tuple[Callable[[MailboxPresets], object], set[int]]] = {
     "login": (lambda faults: faults.reject_login("UNAVAILABLE"), {LOGIN_DENIED}),
     "banner": (lambda faults: faults.refuse(Stage.IMAP_BANNER, "UNAVAILABLE"), {WEIRD}),
     "fetch": (lambda faults: faults.refuse(Stage.IMAP_FETCH), {78, WEIRD}),
-    "literal": (lambda faults: faults.drop_in_literal(), {PARTIAL_FILE, RECV}),
+    "literal": (lambda faults: faults.truncate_literal(), {PARTIAL_FILE, RECV}),
     "starttls": (lambda faults: faults.refuse(Stage.IMAP_STARTTLS), {NO_SSL}),
 }
 
@@ -77,17 +77,17 @@ def test_imap(bob, program, name):
     assert curl(program, bob.imap, "INBOX;MAILINDEX=1") in codes
 
 
-POP3: dict[str, tuple[Callable[[ReadingPresets], object], set[int]]] = {
+POP3: dict[str, tuple[Callable[[Faults], object], set[int]]] = {
     "locked": (lambda faults: faults.lock_maildrop(), {LOGIN_DENIED}),
     # Of a message that ends with its connection curl says nothing, so it takes the half for the whole.
-    "half": (lambda faults: faults.drop_in_retr(), {0, PARTIAL_FILE, RECV}),
-    "reset": (lambda faults: faults.drop_in_retr(then="reset"), {RECV}),
+    "half": (lambda faults: faults.partial_retr(), {0, PARTIAL_FILE, RECV}),
+    "reset": (lambda faults: faults.partial_retr(then="reset"), {RECV}),
     "stls": (lambda faults: faults.refuse(Stage.POP3_STLS), {NO_SSL}),
     "hidden": (lambda faults: _hide_stls(faults), {NO_SSL}),
 }
 
 
-def _hide_stls(presets: ReadingPresets) -> object:
+def _hide_stls(presets: Faults) -> object:
     return presets.add(Stage.POP3_CAPA, faults.hide("STLS"))
 
 

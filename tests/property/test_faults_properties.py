@@ -91,7 +91,7 @@ def test_the_counts_add_up(specs, moments, seed):
         if rule.scope == FaultScope(host="other"):
             assert rule.evaluated == 0
     for rules_of_stage in book.active.values():
-        assert all(rule.is_in_force(now) for rule in rules_of_stage)
+        assert all(rule.is_active(now) for rule in rules_of_stage)
 
 
 @given(SPECS, MOMENTS, st.integers(0, 5))

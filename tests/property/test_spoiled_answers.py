@@ -6,19 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakemail.faults.actions.action import OnAnswer
-from fakemail.faults.actions.reading import (
-    ByeMidResponse,
-    ChangeUidl,
-    CloseAfterReply,
-    NoFinalDot,
-    SendUntagged,
-    SuppressUntagged,
-    TruncateLiteral,
-    WrongSize,
-    responses,
-)
-from fakemail.faults.write_script import ConnectionEnd
+from fakemail import faults
+from fakemail.faults.action import OnAnswer
+from fakemail.faults.actions import responses
+from fakemail.types.write_script import ConnectionEnd
 
 LINES = st.one_of(
     st.sampled_from(
@@ -31,14 +22,14 @@ LINES = st.one_of(
 )  # fmt: skip
 ANSWERS = st.lists(LINES, max_size=8).map(b"".join)
 ACTIONS = [
-    ByeMidResponse(),
-    TruncateLiteral(),
-    CloseAfterReply(),
-    SuppressUntagged(),
-    NoFinalDot(),
-    ChangeUidl(),
-    SendUntagged(("x",)),
-    WrongSize(-3),
+    faults.bye_mid_response(),
+    faults.truncate_literal(),
+    faults.close_after_reply(),
+    faults.suppress_untagged(),
+    faults.no_final_dot(),
+    faults.change_uidl(),
+    faults.send_untagged("x"),
+    faults.wrong_size(-3),
 ]
 
 
@@ -58,5 +49,5 @@ def test_responses_lose_nothing(answer: bytes) -> None:
 
 @given(answer=ANSWERS)
 def test_what_is_hidden_is_taken_out_and_nothing_else(answer: bytes) -> None:
-    [left] = SuppressUntagged().script(answer)
+    [left] = faults.suppress_untagged().script(answer)
     assert b"* 1 EXISTS\r\n" not in responses(left) if responses(answer) else left == b""

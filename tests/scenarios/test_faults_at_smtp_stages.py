@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from fakemail import Stage, faults, seconds
-from fakemail.faults.actions.answers import NONSENSE
+from fakemail.faults.actions import NONSENSE
 from fakemail.faults.catalogue import ENDINGS, ON_ANSWERS, rows
 
 EHLO = "EHLO client.test"

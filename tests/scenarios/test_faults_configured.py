@@ -67,10 +67,44 @@ def test_what_is_in_force_is_written_down():
 
 
 @pytest.mark.parametrize(
+    ("lines", "rule"),
+    [
+        ('do = "mailbox_full"\nto = "bob@example.org"', "smtp.rcpt, recipient bob@example.org: 452 4.2.2"),
+        ("do = { mailbox_full = { for_good = true } }", "smtp.rcpt: 552 5.2.2"),
+        (
+            'do = "greylist_first"\ntimes = 2',
+            "smtp.rcpt, 2 times at most, once for each recipient: 451 4.7.1",
+        ),
+        ("do = { throttle_login = 5 }", "imap.login: delay 0:00:05"),
+        ('do = { only_tls = ["TLSv1", "TLSv1.1"] }', "tls.handshake: only tls TLSv1 TLSv1.1"),
+        ('do = { http_body = "not today" }', "http.request: http body 'not today'"),
+        ('do = "no_final_dot"', "pop3.retr: no final dot"),
+        (
+            'do = "servfail"\nquery = "example.org"\nquery_type = "MX"',
+            "dns.query, query example.org, query type MX",
+        ),
+        (
+            'do = { rotate_records = [["1 a.example."], []] }\nquery = "example.org"\nquery_type = "MX"',
+            "rotate records",
+        ),
+    ],
+)
+def test_presets_are_words_of_a_configuration(lines, rule):
+    with MailNet(config=f'[domains."example.org"]\naccounts = ["bob"]\n\n[[faults]]\n{lines}\n') as net:
+        [fault] = [*net.faults.all()[:1], *net.dns.faults.all()]
+        assert rule in repr(fault)
+
+
+@pytest.mark.parametrize(
     ("line", "text"),
     [
         ('stage = "smtp.rcp"\ndo = "drop"', "there is no stage 'smtp.rcp'; did you mean 'smtp.rcpt'"),
         ('stage = "smtp.rcpt"', "a fault needs do"),
+        ('do = "drop"', "a fault needs stage"),
+        ('do = "mailbox_fuld"', "there is no action 'mailbox_fuld'; did you mean 'mailbox_full'"),
+        ('do = "mailbox_full"\nstage = "smtp.rcpt"', "says itself at which stage it is; leave stage out"),
+        ("do = { disk_full = 1 }", "the fault 'disk_full' takes nothing, not 1"),
+        ("do = { mailbox_full = { for_god = true } }", "has no 'for_god'; did you mean 'for_good'?"),
         ('stage = "smtp.rcpt"\ndo = "drop"\nnever = 1', "a fault has no 'never'"),
         ('stage = "smtp.rcpt"\ndo = "drop"\nhost = "mx9.example.org"', "no host 'mx9.example.org'"),
         ('stage = "smtp.quit"\ndo = "drop"\nto = "bob@example.org"', "to= cannot fit at smtp.quit"),

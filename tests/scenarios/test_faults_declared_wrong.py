@@ -10,7 +10,10 @@ from fakemail import MailNet, Stage, faults, hours
 from fakemail.errors import DeclarationError
 
 WRONG = [
-    (lambda net, mx: mx.faults.refuse_connections(times=1), "takes service, since, until, not times. lift()"),
+    (
+        lambda net, mx: mx.faults.refuse_connections(times=1),
+        "takes service, since, until, not times. remove()",
+    ),
     (lambda net, mx: mx.faults.refuse_connections(client="app"), "same for whoever connects.*not client"),
     (lambda net, mx: mx.faults.hang_connections(probability=0.5), "not probability"),
     (lambda net, mx: mx.faults.disk_full(service="stmp"), "no service 'stmp'; did you mean 'smtp'"),

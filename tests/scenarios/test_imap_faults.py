@@ -14,7 +14,7 @@ from imapclient.exceptions import LoginError
 
 from fakemail import MailNet, Stage, faults, samples, seconds
 from fakemail.errors import DeclarationError
-from fakemail.faults.actions.reading import responses
+from fakemail.faults.actions import responses
 from fakemail.faults.catalogue import rows
 
 PATIENCE = 0.2
@@ -263,7 +263,7 @@ def test_yes_and_nothing_done(bob, host):
 
 
 def test_bye_in_the_middle_of_fetch(bob, host):
-    host.faults.bye_in_fetch()
+    host.faults.bye_mid_response()
     with reader(bob) as client:
         answer = say(client, "FETCH 1:3 (UID)")
         assert answer == b"* 1 FETCH (UID 1)\r\n* BYE [UNAVAILABLE] The server is going down.\r\n"
@@ -273,23 +273,23 @@ def test_bye_in_the_middle_of_fetch(bob, host):
 
 def test_the_connection_ends_in_a_literal(bob, host):
     bob.inbox.put(LONG)
-    with host.faults.drop_in_literal(), reader(bob) as client, pytest.raises(imaplib.IMAP4.abort):
+    with host.faults.truncate_literal(), reader(bob) as client, pytest.raises(imaplib.IMAP4.abort):
         client.fetch("4", "(BODY.PEEK[])")
     broken = pytest.raises((imaplib.IMAP4.abort, OSError))
-    with host.faults.drop_in_literal(then="reset"), reader(bob) as client, broken:
+    with host.faults.truncate_literal(then="reset"), reader(bob) as client, broken:
         client.fetch("4", "(BODY.PEEK[])")
     with (
-        host.faults.drop_in_literal(then="hang"),
+        host.faults.truncate_literal(then="hang"),
         reader(bob, timeout=PATIENCE) as client,
         pytest.raises(TimeoutError),
     ):
         client.fetch("4", "(BODY.PEEK[])")
-    with host.faults.drop_in_literal(message="4", must_fire=False), reader(bob) as client:
+    with host.faults.truncate_literal(message="4", must_fire=False), reader(bob) as client:
         assert client.fetch("1", "(BODY.PEEK[])")[0] == "OK"
 
 
 def test_a_message_is_met_among_others_that_are_fetched_with_it(bob, host):
-    fault = host.faults.drop_in_literal(message="2")
+    fault = host.faults.truncate_literal(message="2")
     with reader(bob) as client, pytest.raises(imaplib.IMAP4.abort):
         client.fetch("1:*", "(RFC822)")
     assert fault.fired == 1
@@ -298,9 +298,13 @@ def test_a_message_is_met_among_others_that_are_fetched_with_it(bob, host):
 def test_a_literal_of_another_size(bob, host):
     with reader(bob) as client:
         right = client.fetch("1", "(BODY.PEEK[])")[1][0][1]
-    with host.faults.wrong_literal_size(-3), reader(bob) as client, pytest.raises(imaplib.IMAP4.error):
+    with (
+        host.faults.wrong_size(Stage.IMAP_FETCH, -3),
+        reader(bob) as client,
+        pytest.raises(imaplib.IMAP4.error),
+    ):
         client.fetch("1", "(BODY.PEEK[])")
-    with host.faults.wrong_literal_size(1), reader(bob) as client:
+    with host.faults.wrong_size(Stage.IMAP_FETCH, 1), reader(bob) as client:
         told = say(client, "FETCH 1 BODY.PEEK[]")
         assert f"{{{len(right) + 1}}}".encode() in told
         assert right in told
@@ -525,7 +529,7 @@ def test_wrong_declarations(host):
     with pytest.raises(
         DeclarationError, match="wrong by is a whole number from 1 on, or from -1 down, not 0"
     ):
-        host.faults.wrong_literal_size(0)
+        host.faults.wrong_size(Stage.IMAP_FETCH, 0)
     with pytest.raises(DeclarationError, match="'start' or at 'news'"):
         host.faults.drop_idle(at="end")
     with pytest.raises(DeclarationError, match=r"without '\* '"):

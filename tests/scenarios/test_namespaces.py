@@ -14,8 +14,7 @@ import threading
 
 import pytest
 
-from fakemail import AsyncMailNet, BlockingCallInLoop, ClosedError, DeclarationError, MailNet, Stage
-from fakemail.faults.actions.connections import HangConnections
+from fakemail import AsyncMailNet, BlockingCallInLoop, ClosedError, DeclarationError, MailNet, Stage, faults
 from namespaces import require_namespaces, runs
 
 SHELL = "/bin/sh"
@@ -102,7 +101,7 @@ def test_connections_that_hang_do_so_inside(mailnet):
         "import socket\ntry: socket.create_connection(('mx1.example.org', 25), timeout=0.3)\n"
         "except TimeoutError: print('hangs')"
     )
-    with mailnet.mx("example.org").faults.add(stage=Stage.CONNECT, do=HangConnections()):
+    with mailnet.mx("example.org").faults.add(stage=Stage.CONNECT, do=faults.hang_connections()):
         assert said(mailnet, *python(code)) == "hangs\n"
 
 

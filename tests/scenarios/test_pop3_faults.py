@@ -168,7 +168,7 @@ def test_apop_for_one_account(bob, host, mailnet):
 
 
 def test_the_connection_ends_in_a_message(bob, host):
-    fault = host.faults.drop_in_retr(message="2")
+    fault = host.faults.partial_retr(message="2")
     with reader(bob) as client:
         assert client.retr(1)[0].startswith(b"+OK")
         with pytest.raises(poplib.error_proto, match="EOF"):
@@ -186,7 +186,7 @@ def test_a_message_without_its_end(bob, host):
 def test_another_octet_count(bob, host):
     with reader(bob) as client:
         right = client.retr(1)
-    with host.faults.wrong_octet_count(7), reader(bob) as client:
+    with host.faults.wrong_size(Stage.POP3_RETR, 7), reader(bob) as client:
         wrong = client.retr(1)
     assert wrong[1] == right[1]
     assert int(wrong[0].split()[1]) == int(right[0].split()[1]) + 7
@@ -241,7 +241,7 @@ def test_a_dele_that_does_nothing(bob, host):
 
 
 def test_a_maildrop_is_free_again_after_a_fault(bob, host):
-    for preset in (host.faults.drop_in_retr, host.faults.no_final_dot):
+    for preset in (host.faults.partial_retr, host.faults.no_final_dot):
         broken = pytest.raises((poplib.error_proto, TimeoutError))
         with preset(times=1), reader(bob, timeout=PATIENCE) as client, broken:
             client.retr(1)

@@ -14,12 +14,11 @@ from contextlib import suppress
 
 import pytest
 
-from fakemail import Expired, MailNet, Reason, Stage, days, minutes, seconds
+from fakemail import Expired, MailNet, Reason, Stage, days, faults, minutes, seconds
 from fakemail.api.faults import Fault
-from fakemail.api.presets.tls import TlsPresets
 from fakemail.errors import DeclarationError
 from fakemail.events.kinds import Handshake
-from fakemail.faults.actions.answers import Delay, Trickle
+from fakemail.faults.presets import TlsPresets
 from fakemail.tls.alerts import ALERTS
 from fakemail.tls.authority import process_authority
 from fakemail.tls.contexts import NO_ENCRYPTION
@@ -46,7 +45,7 @@ def shake_hands(net: MailNet, context: ssl.SSLContext | None = None, *, timeout:
         return tls.version() or ""
 
 
-def faults(net: MailNet) -> TlsPresets:
+def host_faults(net: MailNet) -> TlsPresets:
     return net.account("ann@shop.test").submission.server.faults
 
 
@@ -59,7 +58,7 @@ def refused(net: MailNet) -> tuple[str, str]:
 
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_certificates(net, flaw):
-    fault = faults(net).certificate(flaw, times=1)
+    fault = host_faults(net).present_certificate(flaw, times=1)
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(net, process_authority().careful_context())
     assert (fault.fired, refused(net)[0]) == (1, "client")
@@ -68,14 +67,14 @@ def test_certificates(net, flaw):
 
 def test_every_certificate_has_a_plain_name(net):
     named = {
-        "expired": faults(net).expired_certificate,
-        "not_yet_valid": faults(net).not_yet_valid_certificate,
-        "wrong_name": faults(net).wrong_name_certificate,
-        "unknown_authority": faults(net).unknown_authority,
-        "self_signed": faults(net).self_signed_certificate,
-        "missing_intermediate": faults(net).missing_intermediate,
-        "revoked": faults(net).revoked_certificate,
-        "weak_key": faults(net).weak_key,
+        "expired": host_faults(net).expired_certificate,
+        "not_yet_valid": host_faults(net).not_yet_valid_certificate,
+        "wrong_name": host_faults(net).wrong_name_certificate,
+        "unknown_authority": host_faults(net).unknown_authority,
+        "self_signed": host_faults(net).self_signed_certificate,
+        "missing_intermediate": host_faults(net).missing_intermediate,
+        "revoked": host_faults(net).revoked_certificate,
+        "weak_key": host_faults(net).weak_key,
     }
     for flaw, preset in named.items():
         with preset() as fault:
@@ -86,9 +85,9 @@ def test_every_certificate_has_a_plain_name(net):
 
 def test_a_certificate_for_those_who_ask_for_a_name(net):
     name = net.account("ann@shop.test").submission.server.name
-    faults(net).expired_certificate(argument="other.shop.test", must_fire=False)
+    host_faults(net).expired_certificate(argument="other.shop.test", must_fire=False)
     assert shake_hands(net)
-    faults(net).expired_certificate(argument=name)
+    host_faults(net).expired_certificate(argument=name)
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(net)
 
@@ -99,7 +98,7 @@ WARNINGS = {"close_notify", "user_canceled", "no_renegotiation"}
 
 @pytest.mark.parametrize("alert", sorted(set(ALERTS.values())))
 def test_alerts(net, alert):
-    fault = faults(net).tls_alert(alert)
+    fault = host_faults(net).tls_alert(alert)
     with pytest.raises((ssl.SSLError, ConnectionError)) as caught:
         shake_hands(net)
     assert fault.fired == 1
@@ -111,11 +110,11 @@ def test_alerts(net, alert):
 
 ENDS: dict[str, tuple[Callable[[TlsPresets], Fault], type[Exception] | tuple[type[Exception], ...]]] = {
     "reset": (lambda faults: faults.reset_handshake(), ConnectionResetError),
-    "close": (lambda faults: faults.close_handshake(), (ssl.SSLEOFError, ssl.SSLZeroReturnError)),
+    "close": (lambda faults: faults.drop_handshake(), (ssl.SSLEOFError, ssl.SSLZeroReturnError)),
     "hang": (lambda faults: faults.hang_handshake(), TimeoutError),
-    "half and reset": (lambda faults: faults.half_handshake(), ConnectionResetError),
-    "half and close": (lambda faults: faults.half_handshake(then="drop"), ssl.SSLEOFError),
-    "half and hang": (lambda faults: faults.half_handshake(then="hang"), TimeoutError),
+    "half and reset": (lambda faults: faults.partial_handshake(), ConnectionResetError),
+    "half and close": (lambda faults: faults.partial_handshake(then="drop"), ssl.SSLEOFError),
+    "half and hang": (lambda faults: faults.partial_handshake(then="hang"), TimeoutError),
     "garbage": (lambda faults: faults.garbage_handshake(), ssl.SSLError),
     "no TLS": (lambda faults: faults.garbage_handshake(b"500 What?\r\n"), ssl.SSLError),
 }
@@ -124,7 +123,7 @@ ENDS: dict[str, tuple[Callable[[TlsPresets], Fault], type[Exception] | tuple[typ
 @pytest.mark.parametrize("name", ENDS)
 def test_ends_in_mid_handshake(net, name):
     make, error = ENDS[name]
-    fault = make(faults(net))
+    fault = make(host_faults(net))
     with pytest.raises(error):
         shake_hands(net, timeout=PATIENCE if error is TimeoutError else 10)
     assert fault.fired == 1
@@ -133,7 +132,7 @@ def test_ends_in_mid_handshake(net, name):
 
 
 def test_slow_handshakes_are_handshakes(net):
-    for action in (Trickle(seconds(0)), Delay(seconds(0))):
+    for action in (faults.trickle(seconds(0)), faults.delay(seconds(0))):
         with net.account("ann@shop.test").submission.server.faults.add(Stage.TLS_HANDSHAKE, action):
             assert shake_hands(net) == "TLSv1.3"
 
@@ -148,24 +147,24 @@ def lax(version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_versions(net):
-    with faults(net).old_tls(), pytest.raises(ssl.SSLError, match=r"(?i)protocol version"):
+    with host_faults(net).old_tls(), pytest.raises(ssl.SSLError, match=r"(?i)protocol version"):
         shake_hands(net)
-    with faults(net).old_tls():
+    with host_faults(net).old_tls():
         assert shake_hands(net, lax(ssl.TLSVersion.TLSv1)) == "TLSv1.1"
-    with faults(net).only_tls("TLSv1"):
+    with host_faults(net).only_tls("TLSv1"):
         assert shake_hands(net, lax(ssl.TLSVersion.TLSv1)) == "TLSv1"
     for version in ("TLSv1.2", "TLSv1.3"):
-        with faults(net).only_tls(version):
+        with host_faults(net).only_tls(version):
             assert shake_hands(net) == version
     context = net.ssl_context
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with faults(net).only_tls("TLSv1.3"), pytest.raises(ssl.SSLError, match=r"(?i)protocol version"):
+    with host_faults(net).only_tls("TLSv1.3"), pytest.raises(ssl.SSLError, match=r"(?i)protocol version"):
         shake_hands(net, context)
 
 
 @pytest.mark.parametrize("cipher", [NO_ENCRYPTION, "ECDHE-ECDSA-AES128-SHA", "AES128-SHA"])
 def test_weak_ciphers(net, cipher):
-    faults(net).weak_cipher(cipher)
+    host_faults(net).only_ciphers(cipher)
     with pytest.raises(ssl.SSLError, match=r"(?i)handshake failure"):
         shake_hands(net, None if cipher == NO_ENCRYPTION else strict())
     assert shake_hands(net, lax()) == "TLSv1.2"
@@ -245,7 +244,7 @@ PROTOCOLS = {
         ("tls_alert", ssl.SSLError),
         ("reset_handshake", ConnectionResetError),
         ("hang_handshake", TimeoutError),
-        ("half_handshake", ConnectionResetError),
+        ("partial_handshake", ConnectionResetError),
     ],
 )
 def test_every_protocol(net, protocol, preset, error):
@@ -268,8 +267,8 @@ def send(net: MailNet) -> None:
 FAILING = {
     "alert": lambda faults: faults.tls_alert(),
     "reset": lambda faults: faults.reset_handshake(),
-    "close": lambda faults: faults.close_handshake(),
-    "half": lambda faults: faults.half_handshake(),
+    "close": lambda faults: faults.drop_handshake(),
+    "half": lambda faults: faults.partial_handshake(),
     "garbage": lambda faults: faults.garbage_handshake(),
     "old versions": lambda faults: faults.old_tls(),
     "weak cipher": lambda faults: faults.weak_cipher(),
@@ -327,22 +326,22 @@ def test_verified_tls_refuses_a_flaw_that_strikes_once(net):
 
 def test_subtle_flaws_are_subtle(net):
     for flaw in SUBTLE_FLAWS:
-        with faults(net).certificate(flaw):
+        with host_faults(net).present_certificate(flaw):
             assert shake_hands(net)
 
 
 def test_wrong_declarations(net):
     with pytest.raises(DeclarationError, match="did you mean 'expired'"):
-        faults(net).certificate("expird")
+        host_faults(net).present_certificate("expird")
     with pytest.raises(DeclarationError, match="did you mean 'unknown_ca'"):
-        faults(net).tls_alert("unknown_cas")
+        host_faults(net).tls_alert("unknown_cas")
     with pytest.raises(DeclarationError, match="did you mean"):
-        faults(net).only_tls("TLSv1.4")
+        host_faults(net).only_tls("TLSv1.4")
     with pytest.raises(DeclarationError, match="neighbours"):
-        faults(net).only_tls("TLSv1", "TLSv1.3")
+        host_faults(net).only_tls("TLSv1", "TLSv1.3")
     with pytest.raises(DeclarationError, match="neighbours"):
-        faults(net).only_tls()
+        host_faults(net).only_tls()
     with pytest.raises(DeclarationError, match="no cipher 'ROT13'"):
-        faults(net).weak_cipher("ROT13")
+        host_faults(net).only_ciphers("ROT13")
     with pytest.raises(DeclarationError, match=r"to= cannot fit at tls\.handshake"):
-        faults(net).tls_alert(to="bob@example.org")
+        host_faults(net).tls_alert(to="bob@example.org")

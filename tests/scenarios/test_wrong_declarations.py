@@ -6,7 +6,6 @@ import pytest
 
 from fakemail import MailNet, Reason, faults, minutes
 from fakemail.errors import DeclarationError
-from fakemail.faults.actions.smtp import DeliverTwice
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
@@ -37,7 +36,7 @@ def test_a_fault_at_a_stage_where_it_cannot_strike(mailnet, stage):
 def test_an_action_that_is_not_possible_at_a_stage(mailnet):
     book = mailnet.domain("example.org").hosts[0].faults
     with pytest.raises(DeclarationError) as caught:
-        book.add(Stage.SMTP_QUIT, DeliverTwice())
+        book.add(Stage.SMTP_QUIT, faults.deliver_twice())
     text = (
         "mx1.example.org: 'deliver_twice' is not possible at smtp.quit. Possible there: close, delay, drop, "
     )

@@ -12,35 +12,15 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from fakemail.dns.faults import DnsFaultInjector
+from fakemail import faults
 from fakemail.dns.lookup import LookupAnswer, lookup
 from fakemail.dns.records import record
 from fakemail.dns.responder import DnsResponse, respond
 from fakemail.dns.zones import Zones
-from fakemail.faults.actions.action import FaultAction
-from fakemail.faults.actions.answers import Delay, Garbage
-from fakemail.faults.actions.connections import NoReply
-from fakemail.faults.actions.dns import (
-    ClaimAuthentic,
-    CnameLoop,
-    DuplicateRecords,
-    LameDelegation,
-    MalformedAnswer,
-    NoAdditional,
-    NoData,
-    Rcode,
-    Records,
-    RotateRecords,
-    ShuffleRecords,
-    SplitText,
-    StaleAnswer,
-    TruncateAnswer,
-    Ttl,
-    WrongId,
-    WrongQuestion,
-)
-from fakemail.faults.write_script import ConnectionEnd, Pause
+from fakemail.faults.action import FaultAction
+from fakemail.faults.dns_injector import DnsFaultInjector
 from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.write_script import ConnectionEnd, Pause
 
 ZONES = Zones()
 ZONES.add_zone("example.org")
@@ -49,8 +29,8 @@ ZONES.add(
     record("mx1.example.org", "A", "192.0.2.1"),
     record("example.org", "TXT", "v=spf1 mx a:smtp.example.org -all"),
 )
-LATE = Delay(timedelta(seconds=5))
-SLOW = Delay(timedelta(seconds=4))
+LATE = faults.delay(timedelta(seconds=5))
+SLOW = faults.delay(timedelta(seconds=4))
 
 
 def ask(
@@ -80,7 +60,7 @@ def texts(response: DnsResponse, type: str = "MX") -> list[str]:
 
 @pytest.mark.parametrize("rcode", ["SERVFAIL", "REFUSED", "NOTIMP", "FORMERR", "NXDOMAIN"])
 def test_response_codes(rcode: str) -> None:
-    response = ask(Rcode(rcode))
+    response = ask(faults.rcode(rcode))
     message = read(response)
     assert dns.rcode.to_text(message.rcode()) == rcode
     assert (message.answer, response.kind) == ([], rcode)
@@ -89,14 +69,14 @@ def test_response_codes(rcode: str) -> None:
 
 
 def test_no_data() -> None:
-    response = ask(NoData())
+    response = ask(faults.no_data())
     message = read(response)
     assert (message.rcode(), message.answer, response.kind) == (dns.rcode.NOERROR, [], "NODATA")
     assert message.authority[0].rdtype == dns.rdatatype.SOA
 
 
 def test_other_records() -> None:
-    response = ask(Records(("10 evil.example.",), ttl=7))
+    response = ask(faults.records("10 evil.example.", ttl=7))
     assert texts(response) == ["10 evil.example."]
     assert read(response).answer[0].ttl == 7
     assert response.records == ("MX 10 evil.example.",)
@@ -104,18 +84,18 @@ def test_other_records() -> None:
 
 def test_answers_in_turn_begin_again_after_the_last() -> None:
     spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
-    action = RotateRecords((("1 a.example.",), ("2 b.example.", "3 c.example."), ()))
+    action = faults.rotate_records(("1 a.example.",), ("2 b.example.", "3 c.example."), ())
     said = [texts(ask(action, spoiler=spoiler)) for _ in range(4)]
     assert said == [["1 a.example."], ["2 b.example.", "3 c.example."], [], ["1 a.example."]]
 
 
 def test_an_answer_of_the_past() -> None:
     old = LookupAnswer("NOERROR", "NOERROR", (record("example.org", "MX", "0 old.example."),), (), (), True)
-    assert texts(ask(StaleAnswer(lambda name, type: old))) == ["0 old.example."]
+    assert texts(ask(faults.stale_answer(lambda name, type: old))) == ["0 old.example."]
 
 
 def test_a_loop_of_aliases() -> None:
-    message = read(ask(CnameLoop()))
+    message = read(ask(faults.cname_loop()))
     targets = {str(rrset.name): str(rrset[0].target) for rrset in message.answer}
     assert targets == {"example.org.": "loop.org.", "loop.org.": "example.org."}
     with pytest.raises(dns.message.ChainTooLong):
@@ -123,53 +103,55 @@ def test_a_loop_of_aliases() -> None:
 
 
 def test_a_server_that_knows_nothing_of_the_zone() -> None:
-    message = read(ask(LameDelegation()))
+    message = read(ask(faults.lame_delegation()))
     assert not message.flags & dns.flags.AA
     assert (message.answer, str(message.authority[0].name)) == ([], ".")
 
 
 def test_text_in_pieces() -> None:
-    message = read(ask(SplitText(size=10), "TXT"))
+    message = read(ask(faults.split_text(size=10), "TXT"))
     strings = message.answer[0][0].strings
     assert [len(each) for each in strings] == [10, 10, 10, 3]
     assert b"".join(strings) == b"v=spf1 mx a:smtp.example.org -all"
-    assert texts(ask(SplitText())) == texts(ask(DuplicateRecords()))  # other types stay as they are
+    assert texts(ask(faults.split_text())) == texts(
+        ask(faults.duplicate_records())
+    )  # other types stay as they are
 
 
 def test_another_order() -> None:
     usual = [f"{number} mx{number}.example.org." for number in range(1, 9)]
-    shuffled = [record.removeprefix("MX ") for record in ask(ShuffleRecords()).records]
+    shuffled = [record.removeprefix("MX ") for record in ask(faults.shuffle_records()).records]
     assert shuffled != usual
     assert sorted(shuffled) == usual
 
 
 def test_each_record_twice() -> None:
-    response = ask(DuplicateRecords())
+    response = ask(faults.duplicate_records())
     assert int.from_bytes(response.wire[6:8]) == 16
     assert len(texts(response)) == 8
 
 
 def test_time_to_live_and_additional_section() -> None:
-    assert {rrset.ttl for rrset in read(ask(Ttl(0))).answer} == {0}
-    assert read(ask(Ttl(1))).additional
-    assert not read(ask(NoAdditional())).additional
+    assert {rrset.ttl for rrset in read(ask(faults.ttl(0))).answer} == {0}
+    assert read(ask(faults.ttl(1))).additional
+    assert not read(ask(faults.no_additional())).additional
 
 
 def test_authentic_without_being_asked() -> None:
-    assert read(ask(ClaimAuthentic())).flags & dns.flags.AD
+    assert read(ask(faults.claim_authentic())).flags & dns.flags.AD
 
 
 def test_truncated_over_udp_only() -> None:
-    message = read(ask(TruncateAnswer()))
+    message = read(ask(faults.truncate_answer()))
     assert (bool(message.flags & dns.flags.TC), message.answer) == (True, [])
-    assert ask(TruncateAnswer()).truncated
-    assert len(texts(ask(TruncateAnswer(), transport="tcp"))) == 8
+    assert ask(faults.truncate_answer()).truncated
+    assert len(texts(ask(faults.truncate_answer(), transport="tcp"))) == 8
 
 
 def test_another_id_and_another_question() -> None:
     query = dns.message.make_query("example.org", "MX")
     spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
-    for action in (WrongId(), WrongQuestion()):
+    for action in (faults.wrong_id(), faults.wrong_question()):
         response = respond(
             ZONES,
             query.to_wire(),
@@ -181,38 +163,38 @@ def test_another_id_and_another_question() -> None:
         assert response is not None
         reply = read(response)
         assert not query.is_response(reply)
-        assert (reply.id == query.id) is isinstance(action, WrongQuestion)
+        assert (reply.id == query.id) is isinstance(action, faults.wrong_question)
 
 
 @pytest.mark.parametrize("type", ["MX", "A"])
 def test_a_message_that_ends_too_early(type: str) -> None:
     with pytest.raises(dns.exception.DNSException):
-        read(ask(MalformedAnswer(), type))
+        read(ask(faults.malformed_answer(), type))
 
 
 def test_what_is_done_with_the_message() -> None:
-    assert ask(NoReply()).script == (ConnectionEnd.HANG,)
-    assert (ask(NoReply()).kind, ask(NoReply()).records) == ("TIMEOUT", ())
+    assert ask(faults.no_reply()).script == (ConnectionEnd.HANG,)
+    assert (ask(faults.no_reply()).kind, ask(faults.no_reply()).records) == ("TIMEOUT", ())
     slow = ask(SLOW)
     assert slow.script == (Pause(SLOW.span), slow.wire)
-    assert ask(Garbage(b"what")).script == (b"what",)
+    assert ask(faults.garbage(b"what")).script == (b"what",)
 
 
 @pytest.mark.parametrize(
     ("action", "kind"),
     [
-        (Rcode("SERVFAIL"), "SERVFAIL"),
-        (NoData(), "NODATA"),
-        (NoReply(), "TIMEOUT"),
-        (Garbage(), "TIMEOUT"),
-        (WrongId(), "TIMEOUT"),
-        (WrongQuestion(), "TIMEOUT"),
+        (faults.rcode("SERVFAIL"), "SERVFAIL"),
+        (faults.no_data(), "NODATA"),
+        (faults.no_reply(), "TIMEOUT"),
+        (faults.garbage(), "TIMEOUT"),
+        (faults.wrong_id(), "TIMEOUT"),
+        (faults.wrong_question(), "TIMEOUT"),
         (LATE, "TIMEOUT"),
         (SLOW, "NOERROR"),
-        (MalformedAnswer(), "MALFORMED"),
-        (CnameLoop(), "SERVFAIL"),
-        (LameDelegation(), "SERVFAIL"),
-        (ShuffleRecords(), "NOERROR"),
+        (faults.malformed_answer(), "MALFORMED"),
+        (faults.cname_loop(), "SERVFAIL"),
+        (faults.lame_delegation(), "SERVFAIL"),
+        (faults.shuffle_records(), "NOERROR"),
     ],
     ids=str,
 )
@@ -225,7 +207,7 @@ def test_for_those_who_ask_without_a_message(action: FaultAction, kind: str) -> 
 def test_for_those_who_cannot_wait() -> None:
     spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     query = dns.message.make_query("example.org", "MX").to_wire()
-    for action, is_sent in [(SLOW, True), (LATE, False), (WrongId(), False), (Ttl(5), True)]:
+    for action, is_sent in [(SLOW, True), (LATE, False), (faults.wrong_id(), False), (faults.ttl(5), True)]:
         response = respond(
             ZONES,
             query,

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fakemail.faults.actions.connections import Drop, RefuseConnections
-from fakemail.faults.actions.smtp import SendReply
+from fakemail import faults
 from fakemail.faults.context import FaultContext, Match
 from fakemail.faults.registry import FaultRegistry
 from fakemail.faults.rule import FaultRule, FaultScope
@@ -17,7 +16,7 @@ from fakemail.types.peer import Peer
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
-NO = SendReply(Reply(550, "5.7.1"))
+NO = faults.reply(Reply(550, "5.7.1"))
 BOB = Address("Bob", "example.org")
 
 
@@ -153,9 +152,9 @@ def test_the_first_rule_that_strikes_decides_and_all_is_counted():
     book = made.book("mx1.example.org")
     assert not book
     first = made.add(FaultRule(Stage.SMTP_RCPT, NO, Match(recipient="bob@example.org"), Schedule(times=1)))
-    second = made.add(FaultRule(Stage.SMTP_RCPT, Drop()))
+    second = made.add(FaultRule(Stage.SMTP_RCPT, faults.drop()))
     decided = [book.decide(Stage.SMTP_RCPT, FaultContext(recipients=(BOB,))) for _ in range(3)]
-    assert decided == [NO, Drop(), Drop()]
+    assert decided == [NO, faults.drop(), faults.drop()]
     assert (first.occasions, first.fired, second.occasions, second.fired) == (1, 1, 2, 2)
     assert book.decide(Stage.SMTP_MAIL, FaultContext()) is None
     assert made.added == [first, second]
@@ -216,11 +215,11 @@ def test_what_came_closest():
 def test_refusing_connections():
     made = register()
     book = made.book("mx1.example.org")
-    rule = made.add(FaultRule(Stage.CONNECT, RefuseConnections()))
+    rule = made.add(FaultRule(Stage.CONNECT, faults.refuse_connections()))
     assert book.refuses("smtp")
     assert not book.hangs("smtp")
     made.remove(rule)
     assert not book.refuses("smtp")
-    made.add(FaultRule(Stage.CONNECT, RefuseConnections(), Match(service="submission*")))
+    made.add(FaultRule(Stage.CONNECT, faults.refuse_connections(), Match(service="submission*")))
     assert book.refuses("submissions")
     assert not book.refuses("smtp")

@@ -8,14 +8,15 @@ from datetime import timedelta
 import pytest
 
 from fakemail import DeclarationError, Reply, faults, seconds
-from fakemail.faults.plain_values import kinds, read_action, write_action
-from fakemail.faults.write_script import ConnectionEnd
+from fakemail.faults.actions import ACTIONS
+from fakemail.faults.declaration import read_action, write_action
+from fakemail.types.write_script import ConnectionEnd
 
 SAMPLES = {
     "Reply": Reply(452, "4.2.2", "full\nreally"),
     "timedelta": timedelta(seconds=2.5),
-    "ConnectionEnd": ConnectionEnd.HANG,
-    "bytes": b"\x80nonsense\r\n",
+    "ConnectionEnd | str": ConnectionEnd.HANG,
+    "bytes | str": b"\x80nonsense\r\n",
     "tuple[bytes, ...]": (b"\n.\n", b"\r.\r"),
     "tuple[str, ...]": ("TLSv1.2",),
     "tuple[tuple[str, ...], ...]": (("192.0.2.1",), ()),
@@ -25,19 +26,28 @@ SAMPLES = {
     "str": "expired",
     "bool": True,
 }
+SAMPLES_OF = {
+    "http_status": {"status": 404},
+    "only_ciphers": {"ciphers": "AES128-SHA"},
+    "rcode": {"rcode": "NOTAUTH"},
+    "refuse": {"status": "BAD"},
+    "tls_alert": {"alert": "unknown_ca"},
+}
+"""Where not every value means something."""
 NOT_TO_BE_WRITTEN = {"stale_answer"}
 """It holds what the name server knew when it was declared."""
 
 
-@pytest.mark.parametrize("name", sorted(set(kinds()) - NOT_TO_BE_WRITTEN))
+@pytest.mark.parametrize("name", sorted(set(ACTIONS) - NOT_TO_BE_WRITTEN))
 def test_what_is_written_is_read_again(name):
-    kind = kinds()[name]
+    kind = ACTIONS[name]
     fields = [
         field
         for field in getattr(kind, "__dataclass_fields__", {}).values()
         if "ClassVar" not in str(field.type)
     ]
-    action = kind(**{field.name: SAMPLES[str(field.type)] for field in fields})
+    values = {field.name: SAMPLES[str(field.type)] for field in fields}
+    action = kind.of(**values | SAMPLES_OF.get(name, {}))
     written = write_action(action)
     assert read_action(written) == action
     usual = {field.name for field in fields if field.default is dataclasses.MISSING}

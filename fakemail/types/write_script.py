@@ -1,4 +1,4 @@
-"""What a connection does with its output when a fault has struck: a script of octets, waits and an end.
+"""Scripts that a connection carries out in place of plain output: bytes, pauses, and an end of the connection.
 
 A session that knows no socket puts these into its ``script``; :mod:`fakemail.wire.script_runner` carries them out,
 for all protocols.
@@ -37,8 +37,10 @@ class ConnectionEnd(Enum):
 Step: TypeAlias = bytes | Pause | ConnectionEnd
 
 
-def read_end(text: str) -> ConnectionEnd:
+def read_end(text: ConnectionEnd | str) -> ConnectionEnd:
     """The end of that name. Raises :class:`~fakemail.errors.DeclarationError` for one that there is not."""
+    if isinstance(text, ConnectionEnd):
+        return text
     ends = {end.value: end for end in ConnectionEnd}
     if text not in ends:
         raise DeclarationError(f"a connection cannot end by {text!r}; {nearest(str(text), ends)}")

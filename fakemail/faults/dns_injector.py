@@ -20,29 +20,10 @@ from fakemail.dns.rdata import strings_to_text
 from fakemail.dns.records import Record, record
 from fakemail.dns.responder import DnsResponse, Transport, reply
 from fakemail.dns.zones import ROOT_SOA, Zones
-from fakemail.faults.actions.action import FaultAction, Instead, OnAnswer
-from fakemail.faults.actions.answers import Delay
-from fakemail.faults.actions.dns import (
-    ClaimAuthentic,
-    CnameLoop,
-    DuplicateRecords,
-    LameDelegation,
-    MalformedAnswer,
-    NoAdditional,
-    NoData,
-    Rcode,
-    Records,
-    RotateRecords,
-    ShuffleRecords,
-    SplitText,
-    StaleAnswer,
-    TruncateAnswer,
-    Ttl,
-    WrongId,
-    WrongQuestion,
-)
-from fakemail.faults.write_script import Step
+from fakemail.faults import actions
+from fakemail.faults.action import FaultAction, Instead, OnAnswer
 from fakemail.types.seeded_random import SeededRandom
+from fakemail.types.write_script import Step
 
 _TC: Final = 0x02  # of the third octet (RFC 1035 §4.1.1)
 _AD: Final = 0x20  # of the fourth octet (RFC 4035 §3.2.3)
@@ -72,20 +53,20 @@ class DnsFaultInjector:
         """What a client makes of the answer, without any message."""
         if self.is_lost(action):
             return TIMEOUT
-        if isinstance(action, MalformedAnswer):
+        if isinstance(action, actions.malformed_answer):
             return _MALFORMED
-        if isinstance(action, CnameLoop | LameDelegation):
+        if isinstance(action, actions.cname_loop | actions.lame_delegation):
             return failure("SERVFAIL")  # who follows such an answer comes to no end, or to nobody
-        if isinstance(action, DuplicateRecords):
+        if isinstance(action, actions.duplicate_records):
             return answer  # RFC 2181 §5: whoever reads records reads a set of them
         return self.answer(action, name, type, answer)
 
     @staticmethod
     def is_lost(action: FaultAction) -> bool:
         """Whether a client waits in vain: for an answer that comes too late, or never, or to another question."""
-        if isinstance(action, Delay):
+        if isinstance(action, actions.delay):
             return action.span >= PATIENCE
-        return isinstance(action, Instead | OnAnswer | WrongId | WrongQuestion)
+        return isinstance(action, Instead | OnAnswer | actions.wrong_id | actions.wrong_question)
 
     def respond(
         self,
@@ -140,18 +121,18 @@ def spoil_message(
 ) -> bytes:
     """The message in place of that one."""
     match action:
-        case TruncateAnswer() if transport == "udp":
+        case actions.truncate_answer() if transport == "udp":
             bare = bytearray(encode_reply(question, replace(answer, answer=(), authority=(), additional=())))
             bare[2] |= _TC
             return bytes(bare)
-        case WrongId():
+        case actions.wrong_id():
             return ((question.id + 1) & 0xFFFF).to_bytes(2) + wire[2:]
-        case WrongQuestion():
+        case actions.wrong_question():
             other = replace(question, labels=(b"elsewhere", *question.labels[1:]), name="")
             return encode_reply(other, answer)
-        case MalformedAnswer():
+        case actions.malformed_answer():
             return _without_end(question, answer, wire)
-        case ClaimAuthentic():
+        case actions.claim_authentic():
             return wire[:3] + bytes((wire[3] | _AD,)) + wire[4:]
         case _:
             return wire
@@ -171,7 +152,7 @@ _Change = Callable[[DnsFaultInjector, Any, str, str, LookupAnswer], LookupAnswer
 
 
 def _rcode(
-    spoiler: DnsFaultInjector, action: Rcode, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.rcode, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     if action.rcode == "NXDOMAIN":
         return LookupAnswer("NXDOMAIN", "NXDOMAIN", (), spoiler.negative(name), (), True)
@@ -179,32 +160,32 @@ def _rcode(
 
 
 def _no_data(
-    spoiler: DnsFaultInjector, action: NoData, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.no_data, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return spoiler.records(name, type, (), 0)
 
 
 def _given(
-    spoiler: DnsFaultInjector, action: Records, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.records, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return spoiler.records(name, type, action.values, action.ttl)
 
 
 def _in_turn(
-    spoiler: DnsFaultInjector, action: RotateRecords, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.rotate_records, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     values = action.sets[spoiler.turn(action, name, type) % len(action.sets)]
     return spoiler.records(name, type, values, action.ttl)
 
 
 def _stale(
-    spoiler: DnsFaultInjector, action: StaleAnswer, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.stale_answer, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return cast(LookupAnswer, action.then(name, type))
 
 
 def _loop(
-    spoiler: DnsFaultInjector, action: CnameLoop, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.cname_loop, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     other = f"loop.{parent_of(name)}" if parent_of(name) else f"loop.{name}"
     if other == name:
@@ -214,13 +195,13 @@ def _loop(
 
 
 def _lame(
-    spoiler: DnsFaultInjector, action: LameDelegation, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.lame_delegation, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return LookupAnswer("NOERROR", "REFERRAL", (), (ROOT_NS,))
 
 
 def _split(
-    spoiler: DnsFaultInjector, action: SplitText, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.split_text, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     cut = [_cut(each, action.size) if each.type in ("TXT", "SPF") else each for each in answer.answer]
     return replace(answer, answer=tuple(cut))
@@ -237,7 +218,7 @@ def _cut(text: Record, size: int) -> Record:
 
 
 def _shuffled(
-    spoiler: DnsFaultInjector, action: ShuffleRecords, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.shuffle_records, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     records = list(answer.answer)
     spoiler.chance.shuffle(records)
@@ -245,13 +226,13 @@ def _shuffled(
 
 
 def _doubled(
-    spoiler: DnsFaultInjector, action: DuplicateRecords, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.duplicate_records, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return replace(answer, answer=tuple([each for each in answer.answer for _ in range(2)]))
 
 
 def _other_ttl(
-    spoiler: DnsFaultInjector, action: Ttl, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.ttl, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return replace(
         answer, answer=tuple([Record(each.name, each.type, action.ttl, each.value) for each in answer.answer])
@@ -259,31 +240,31 @@ def _other_ttl(
 
 
 def _bare(
-    spoiler: DnsFaultInjector, action: NoAdditional, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.no_additional, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return replace(answer, additional=())
 
 
 def _authentic(
-    spoiler: DnsFaultInjector, action: ClaimAuthentic, name: str, type: str, answer: LookupAnswer
+    spoiler: DnsFaultInjector, action: actions.claim_authentic, name: str, type: str, answer: LookupAnswer
 ) -> LookupAnswer:
     return replace(answer, authentic=True)
 
 
 _ON_ANSWERS: Final[Mapping[type[FaultAction], _Change]] = MappingProxyType(
     {
-        Rcode: _rcode,
-        NoData: _no_data,
-        Records: _given,
-        RotateRecords: _in_turn,
-        StaleAnswer: _stale,
-        CnameLoop: _loop,
-        LameDelegation: _lame,
-        SplitText: _split,
-        ShuffleRecords: _shuffled,
-        DuplicateRecords: _doubled,
-        Ttl: _other_ttl,
-        NoAdditional: _bare,
-        ClaimAuthentic: _authentic,
+        actions.rcode: _rcode,
+        actions.no_data: _no_data,
+        actions.records: _given,
+        actions.rotate_records: _in_turn,
+        actions.stale_answer: _stale,
+        actions.cname_loop: _loop,
+        actions.lame_delegation: _lame,
+        actions.split_text: _split,
+        actions.shuffle_records: _shuffled,
+        actions.duplicate_records: _doubled,
+        actions.ttl: _other_ttl,
+        actions.no_additional: _bare,
+        actions.claim_authentic: _authentic,
     }
 )

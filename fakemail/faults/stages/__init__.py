@@ -1,1 +1,0 @@
-"""The rows of :mod:`fakemail.faults.catalogue`, a module for each protocol."""
