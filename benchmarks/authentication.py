@@ -34,7 +34,6 @@ def checks() -> list[tuple[str, float]]:
     """Milliseconds of processor time for each check of one message, and for what it costs to look none up."""
     from fakemail.mta.inbound.sender_auth_results import as_it_came
     from fakemail.policy.transaction_facts import TransactionFacts
-    from fakemail.runtime.resolvers import Resolver
 
     with MailNet() as net:
         ann, bob = net.accounts("ann@shop.test", "bob@example.org")
@@ -52,7 +51,7 @@ def checks() -> list[tuple[str, float]]:
                 mail.received_by.name,
                 origin.peer,
                 internet.clock.now(),
-                Resolver(internet, mail.received_by.name),
+                internet.resolvers.resolver(mail.received_by.name),
                 helo=origin.helo,
                 sender=mail.envelope.sender,
                 content=content,

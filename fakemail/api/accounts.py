@@ -227,7 +227,7 @@ class BaseAccount(Handle, Generic[_Box]):
         """
         prefixes = [name for name, wanted in (("imap", imap), ("pop3", pop3), ("submission", smtp)) if wanted]
         internet = self._portal.simulation
-        numbers = internet.past_connections_of(self._address)
+        numbers = internet.hosts.past_connections_of(self._address)
         events = internet.log.events()
         if prefixes:
             numbers = {
@@ -243,7 +243,7 @@ class BaseAccount(Handle, Generic[_Box]):
         internet = self._portal.simulation
 
         def check() -> list[Event] | None:
-            numbers = internet.connections_of(self._address)
+            numbers = internet.hosts.connections_of(self._address)
             events = [event for number in numbers for event in internet.log.events(stage, connection=number)]
             events.sort(key=lambda event: event.number)
             return (_idling(events) if stage is Stage.IMAP_IDLE else events) or None
@@ -255,7 +255,10 @@ class BaseAccount(Handle, Generic[_Box]):
         if found:
             return found[-1]
         seconds = self._portal.timeout if timeout is None else timeout
-        numbers, log = self._portal.simulation.connections_of(self._address), self._portal.simulation.log
+        numbers, log = (
+            self._portal.simulation.hosts.connections_of(self._address),
+            self._portal.simulation.log,
+        )
         said = [event for number in numbers for event in log.events(connection=number)]
         said.sort(key=lambda event: event.number)
         raise MailAssertionError(missing_event(self._portal, self.address, stage, said, seconds))

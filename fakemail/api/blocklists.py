@@ -30,7 +30,7 @@ class Blocklist(Suggests):
         self.zone = name_key(zone)
         if not self.zone:
             raise DeclarationError("a list needs a zone of its own, such as 'zen.example'.")
-        self._portal.call(lambda: portal.simulation.ensure_zone(self.zone))
+        self._portal.call(lambda: portal.simulation.zone_provisioning.ensure_zone(self.zone))
         missing = [each for each in _TEST_POINTS if not self._has(each)]
         self._put(missing, "for tests", "127.0.0.2")
 

@@ -36,7 +36,6 @@ from fakemail.model.toml import read_toml
 from fakemail.model.transport_security import Signed
 from fakemail.runtime.option_words import spelled, unknown_words
 from fakemail.tls import mta_sts
-from fakemail.zones import tls_policy_records
 from fakemail.zones.zone_provisioning import ZoneProvisioning, is_infrastructure
 
 if TYPE_CHECKING:
@@ -95,10 +94,10 @@ def apply(portal: Portal, description: Description) -> None:
 async def _run(portal: Portal) -> None:
     internet = portal.simulation
     for domain in tuple(internet.world.domains.values()):
-        await internet.run_domain(domain)
+        await internet.hosts.run_domain(domain)
     for host in tuple(internet.world.hosts.values()):
-        if host.services or host.name not in internet.hosts:
-            await internet.run_host(host)
+        if host.services or host.name not in internet.hosts.running:
+            await internet.hosts.run_host(host)
     for account in internet.world.accounts.values():
         if account.quota is not None or account.quota_messages is not None:
             internet.delivery_agent.limit(account.address)
@@ -152,7 +151,7 @@ def _secure(portal: Portal, description: Description, problems: Problems) -> Non
     for domain in description.domains:
         with problems.at(domain.where):
             if domain.mta_sts is not None:
-                portal.perform(tls_policy_records.publish_sts(portal.simulation, domain.name, domain.mta_sts))
+                portal.perform(portal.simulation.mta_sts_hosts.publish(domain.name, domain.mta_sts))
             if domain.dnssec is not False:
                 Domain(portal, domain.name, Account).enable_dnssec(flaw=_flaw(domain.dnssec))
     for zone in description.zones:
@@ -255,7 +254,7 @@ def _is_secured(internet: Simulation, name: str, type: str, records: tuple[Recor
         texts = [each.wire[1:] for each in records]  # one string, its length in front (RFC 1035 §3.3.14)
         return domain is not None and domain.mta_sts is not None and mta_sts.read_id(texts) is not None
     if type == "TLSA" and name.startswith("_25._tcp."):
-        return records == (tls_policy_records.usual_tlsa(internet, name.removeprefix("_25._tcp.")),)
+        return records == (internet.tls_policy_records.usual_tlsa(name.removeprefix("_25._tcp.")),)
     return False
 
 

@@ -64,7 +64,7 @@ class Dns(Handle):
     def _put(self, name: str, records: list[Record]) -> None:
         internet = self._portal.simulation
         if records and internet.zones.zone_of(records[0].name) is None:
-            internet.ensure_zone(_zone_for(records[0].name))
+            internet.zone_provisioning.ensure_zone(_zone_for(records[0].name))
         internet.zones.add(*records)
 
     def replace(self, name: str, type: str, *values: str | bytes, ttl: int = 300) -> None:
@@ -96,7 +96,9 @@ class Dns(Handle):
         ``"bogus"`` or ``"missing_signature"``: validation fails, so this name server answers SERVFAIL, and the
         data only to those who set CD. Signing again makes a new key. See ``domain.enable_dnssec()``.
         """
-        self._portal.call(lambda: self._portal.simulation.enable_dnssec(name_key(zone), flaw))
+        self._portal.call(
+            lambda: self._portal.simulation.tls_policy_records.enable_dnssec(name_key(zone), flaw)
+        )
 
     def disable_dnssec(self, zone: str) -> None:
         """Take the signatures of a zone away, and the DS record above it."""

@@ -26,7 +26,6 @@ from fakemail.types.address import Address, AddressLike, address, read_address
 from fakemail.types.domains import u_labels
 from fakemail.types.duration import require_span
 from fakemail.types.stage import Stage
-from fakemail.zones import tls_policy_records
 from fakemail.zones.auth_flaws import FLAWS
 
 _A = TypeVar("_A")
@@ -114,7 +113,8 @@ class Domain(Handle, Generic[_A]):
     def imap_host(self) -> Host:
         """The host where its accounts read their mail, ``mail`` inside the domain; made when first asked for."""
         return Host(
-            self._portal, self._portal.perform(self._portal.simulation.run_reading_host(self.name)).name
+            self._portal,
+            self._portal.perform(self._portal.simulation.hosts.run_reading_host(self.name)).name,
         )
 
     def set_mx(self, *hosts: str | Host | None, implicit: bool = False) -> tuple[Host, ...]:
@@ -142,7 +142,8 @@ class Domain(Handle, Generic[_A]):
 
         async def change() -> None:
             wanted = Routing.IMPLICIT if implicit else routing
-            await simulation.reroute(simulation.world.route_domain(self.name, wanted, names))
+            await simulation.hosts.reroute(simulation.world.route_domain(self.name, wanted, names))
+            await simulation.fault_updates.apply()
 
         self._portal.perform(change())
         return self.hosts
@@ -227,7 +228,7 @@ class Domain(Handle, Generic[_A]):
             others = [replace(each, sign=False) for each in others]
         self._keep(*others, new)
         internet = self._portal.simulation
-        self._portal.call(lambda: internet.naming.key(self.name, new))
+        self._portal.call(lambda: internet.zone_provisioning.key(self.name, new))
         return self
 
     def dkim_key(self, selector: str | None = None, *, algorithm: str | None = None) -> DkimKey:
@@ -243,7 +244,8 @@ class Domain(Handle, Generic[_A]):
 
         ``flaw`` is ``"expired"``, ``"bogus"`` or ``"missing_signature"``; see ``mailnet.dns.enable_dnssec()``.
         """
-        self._portal.call(lambda: tls_policy_records.sign_domain(self._portal.simulation, self.name, flaw))
+        records = self._portal.simulation.tls_policy_records
+        self._portal.call(lambda: records.sign_domain(self.name, flaw))
         return self
 
     def mta_sts(
@@ -262,16 +264,16 @@ class Domain(Handle, Generic[_A]):
         it is served: ``"not_found"``, ``"malformed"``, ``"too_large"`` or ``"redirect"``; for a bad
         certificate there is ``host.certificate()``.
         """
-        internet = self._portal.simulation
+        hosts = self._portal.simulation.mta_sts_hosts
         if mode is None:
-            self._portal.call(lambda: tls_policy_records.withdraw_sts(internet, self.name))
+            self._portal.call(lambda: hosts.withdraw(self.name))
             return self
         try:
             names = (mx,) if isinstance(mx, str) else None if mx is None else tuple(mx)
             policy = MtaSts(mode, max_age, names, flaw)
         except DeclarationError as error:
             raise DeclarationError(f"domain {self.name!r}: {error}") from None
-        self._portal.perform(tls_policy_records.publish_sts(internet, self.name, policy))
+        self._portal.perform(hosts.publish(self.name, policy))
         return self
 
     def tls_reports(self, to: AddressLike | None) -> Self:
@@ -358,7 +360,7 @@ class Domain(Handle, Generic[_A]):
         if how is None or how.algorithm != algorithm:
             how = Dkim(selector, algorithm, sign=False)
         self._keep(*{**known, selector: how}.values())
-        self._portal.call(lambda: self._portal.simulation.naming.key(self.name, how))
+        self._portal.call(lambda: self._portal.simulation.zone_provisioning.key(self.name, how))
 
     def _keep(self, *dkim: Dkim) -> None:
         world = self._portal.simulation.world

@@ -166,7 +166,7 @@ def _late(
     when = "you looked" if seconds is None else "the wait was over"
     if len(present) >= count > len(fitting):
         return [f"late:   it came after {when}: {advice}"]
-    if portal.call(lambda: portal.simulation.is_settled):
+    if portal.call(lambda: portal.simulation.quiescence.is_settled):
         return []
     return [f"late:   something is still on its way, and may come after {when}: {advice}"]
 

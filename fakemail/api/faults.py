@@ -106,7 +106,7 @@ class _DeclaredFaults(Handle, PresetTarget):
 
         async def add() -> None:
             internet.faults.add(rule)
-            await internet.heed_faults()
+            await internet.fault_updates.apply()
 
         self._portal.perform(add())
         return self._handle(rule)
@@ -116,7 +116,11 @@ class _DeclaredFaults(Handle, PresetTarget):
         name, internet = self._scope.host, self._portal.simulation
         if not name or not internet.network.is_foreign(name) or isinstance(rule.action, refuse_connections):
             return
-        own = [each for each in internet.hosts[name].sites if internet.network.attached(name, each) is None]
+        own = [
+            each
+            for each in internet.hosts.running[name].sites
+            if internet.network.attached(name, each) is None
+        ]
         if not own:
             raise DeclarationError(
                 f"host {name!r} is a real server that was attached, and its answers are its own; "
@@ -232,7 +236,7 @@ def remove_rules(portal: Portal, rules: Iterable[FaultRule]) -> None:
 
     async def end() -> None:
         portal.simulation.faults.remove(*rules)
-        await portal.simulation.heed_faults()
+        await portal.simulation.fault_updates.apply()
 
     portal.perform(end())
 

@@ -23,14 +23,13 @@ from fakemail.faults.rule import FaultScope
 from fakemail.model.host import HOST_OPTIONS, SERVICES, SUBMISSION_SERVICES, HostOptions, HostSpec, Security
 from fakemail.model.policy_schema import read_policy
 from fakemail.model.schema import Place, Problems
+from fakemail.runtime.hosts import SMARTHOST_USER
 from fakemail.runtime.network import LOCALHOST, LOOPBACK
 from fakemail.runtime.option_words import spelled, unknown_words
-from fakemail.runtime.smarthost import USER, smarthost
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import TlsaUsage
 from fakemail.types.domains import a_labels, u_labels
 from fakemail.types.suggestions import Suggests
-from fakemail.zones import tls_policy_records
 from fakemail.zones.zone_provisioning import SMARTHOST
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Host(Handle):
 
     @property
     def _running(self) -> RunningHost:
-        return self._portal.simulation.hosts[self.name]
+        return self._portal.simulation.hosts.running[self.name]
 
     @property
     def faults(self) -> Faults:
@@ -136,8 +135,8 @@ class Host(Handle):
             if a_labels(name) not in internet.world.hosts:
                 internet.world.add_host(name)
             internet.world.add_route(self.name, domain, name)
-            internet.route(self.name)
-            await internet.run_host(internet.world.host(name))
+            internet.hosts.apply_routes(self.name)
+            await internet.hosts.run_host(internet.world.host(name))
 
         self._portal.perform(change())
         return self
@@ -180,8 +179,8 @@ class Host(Handle):
         hexadecimal stands for something else. It counts only where the zone is signed.
         """
         self._portal.call(
-            lambda: tls_policy_records.publish_tlsa(
-                self._portal.simulation, self.name, TlsaUsage(usage, selector, matching), port=port, data=data
+            lambda: self._portal.simulation.tls_policy_records.publish_tlsa(
+                self.name, TlsaUsage(usage, selector, matching), port=port, data=data
             )
         )
         return self
@@ -517,9 +516,11 @@ class Settings(Suggests):
 
 def smarthost_settings(portal: Portal, service: str) -> Settings:
     """How to reach the ready smarthost, which is made if it is not there."""
-    running = portal.perform(smarthost(portal.simulation))
-    account = portal.simulation.world.account(USER)
-    return Host(portal, running.name).settings(service, username=str(USER), password=account.password)
+    running = portal.perform(portal.simulation.hosts.smarthost())
+    account = portal.simulation.world.account(SMARTHOST_USER)
+    return Host(portal, running.name).settings(
+        service, username=str(SMARTHOST_USER), password=account.password
+    )
 
 
 def name_of(host: str | Host) -> str:

@@ -112,7 +112,10 @@ class BaseInbox(BaseMessages[Message]):
         if b"\n" in raw.replace(b"\r\n", b""):
             raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         simulation = self._portal.simulation
-        return Message(self._portal, self._portal.call(lambda: simulation.put(self._address, raw, self.name)))
+        return Message(
+            self._portal,
+            self._portal.call(lambda: simulation.delivery_agent.put(self._address, raw, self.name)),
+        )
 
 
 class Inbox(BaseInbox, Messages[Message]):

@@ -22,7 +22,7 @@ def with_notes(
     found = [_with_senders(internet, each) for each in found]
     if all(each.fate.is_settled for each in found):
         return found
-    is_settled = call is None or call(lambda: internet.is_settled)
+    is_settled = call is None or call(lambda: internet.quiescence.is_settled)
     return [
         each if each.fate.is_settled else replace(each, note=_note(internet, each, is_settled))
         for each in found
@@ -31,7 +31,7 @@ def with_notes(
 
 def _with_senders(internet: Simulation, journey: Journey) -> Journey:
     """A line for each check of the sender whose result somebody has looked at; the others are left alone."""
-    known = internet.authentications
+    known = internet.auth_results
     lines = [
         (delivered.number, delivered.host, f"{result.method} {result} ({result.sentence})")
         for delivered in journey.deliveries

@@ -59,7 +59,11 @@ def lint(
 
 def _machine_names(portal: Portal) -> frozenset[str]:
     """How the machine calls itself where the app runs: here, or in a namespace."""
-    names = [socket.gethostname(), socket.getfqdn(), *(each.name for each in portal.simulation.settlements)]
+    names = [
+        socket.gethostname(),
+        socket.getfqdn(),
+        *(each.name for each in portal.simulation.namespaces.standing),
+    ]
     return frozenset(name.lower().removesuffix(".") for name in names)
 
 

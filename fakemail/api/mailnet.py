@@ -204,7 +204,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         simulation, portal.running = portal.running, None
         if simulation is not None and portal.thread.is_of_this_process:  # else it is another process's to end
             portal.perform(simulation.stop())
-            simulation.raise_errors()
+            simulation.supervisor.raise_errors()
         for redirection in redirections:
             redirection.require_none_escaped()
 
@@ -281,7 +281,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
         async def declare() -> None:
             if key not in simulation.world.domains:
-                await simulation.run_domain(simulation.world.add_domain(name, mx=mx or ()))
+                await simulation.hosts.run_domain(simulation.world.add_domain(name, mx=mx or ()))
 
         known = key in simulation.world.domains
         self._portal.perform(declare())
@@ -327,7 +327,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
                 ipv6=ipv6,
                 open_relay_for=relay_for,
             )
-            await simulation.run_host(spec)
+            await simulation.hosts.run_host(spec)
 
         self._portal.perform(declare())
         return Host(self._portal, key)
@@ -357,7 +357,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         def attach() -> None:
             spec = simulation.world.host(host.name)
             simulation.network.attach(spec, SERVICES[service], endpoint)
-            for settlement in simulation.settlements:
+            for settlement in simulation.namespaces.standing:
                 settlement.pass_to_attached(spec)
 
         self._portal.call(attach)
@@ -394,7 +394,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         async def declare() -> None:
             world = simulation.world
             if wanted.domain not in world.domains:
-                await simulation.run_domain(world.add_domain(wanted.domain))
+                await simulation.hosts.run_domain(world.add_domain(wanted.domain))
             known = world.lists.get(wanted.key) or MailingListSpec(wanted)
             world.put_list(replace(known, **given))
 
@@ -433,8 +433,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
             simulation.world.chain(names, domain)
             for name in names:
                 host = simulation.world.host(name)
-                simulation.route(host.name)
-                await simulation.run_host(host)
+                simulation.hosts.apply_routes(host.name)
+                await simulation.hosts.run_host(host)
 
         self._portal.perform(change())
         return tuple(self.find_host(name) for name in names)
@@ -537,7 +537,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         __tracebackhide__ = True
         if settled is None:
             seconds = self.timeout if timeout is None else timeout
-            activity = self._portal.simulation.activity
+            activity = self._portal.simulation.quiescence.activity
             raise MailAssertionError(
                 f"the fake internet did not become quiet within {seconds:g} s: {activity}."
             )
@@ -732,15 +732,13 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         Raises :class:`~fakemail.errors.NamespaceUnavailable` where the system does not allow it, with
         the reason, and :class:`~fakemail.errors.DeclarationError` when another namespace has that address.
         """
-        from fakemail.runtime.namespace_listeners import settle
-
         services, ports = several(expose), several(publish)
         for each in services:
             read_endpoint(each)
         for port in ports:
             read_ports(port)
         name = None if host is None else self.host(name_of(host)).name
-        settlement = self._portal.perform(settle(self._portal.simulation, name))
+        settlement = self._portal.perform(self._portal.simulation.namespaces.open(name))
         namespace = type(self)._new_namespace(self._portal, settlement)
         try:
             return namespace.expose(*services).publish(*ports)
@@ -975,4 +973,4 @@ async def _refuse_for_now(simulation: Simulation) -> None:
     for stage, reply, once_per in _REFUSED_FOR_NOW:
         when = Schedule(probability=_LIKELY, once_per=once_per)
         simulation.faults.add(FaultRule(stage, actions.reply(reply), Match(client="app"), when))
-    await simulation.heed_faults()
+    await simulation.fault_updates.apply()

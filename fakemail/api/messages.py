@@ -67,7 +67,7 @@ class Message(MessageView):
         by IMAP.
         """
         __tracebackhide__ = True
-        found = self._portal.simulation.authentications.of(self._stored)
+        found = self._portal.simulation.auth_results.of(self._stored)
         if found is None:
             raise MailAssertionError(
                 f"{self!r} was put into the mailbox by the test, or by an app over IMAP: no host received it, so "

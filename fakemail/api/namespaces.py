@@ -35,7 +35,11 @@ class BaseNamespace(Handle):
     @property
     def _inside(self) -> NamespaceListeners:
         settlement, portal = self._settlement, self._portal
-        if settlement is None or portal.running is None or settlement not in portal.simulation.settlements:
+        if (
+            settlement is None
+            or portal.running is None
+            or settlement not in portal.simulation.namespaces.standing
+        ):
             raise ClosedError("this namespace has been closed.")
         return settlement
 
@@ -118,7 +122,7 @@ class BaseNamespace(Handle):
         """End what still runs inside, and let it go; closing again does nothing."""
         settlement, self._settlement = self._settlement, None
         if settlement is not None and self._portal.running is not None:
-            self._portal.call(settlement.leave)
+            self._portal.call(lambda: self._portal.simulation.namespaces.leave(settlement))
 
     def __enter__(self) -> Self:
         return self

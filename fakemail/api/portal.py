@@ -59,7 +59,7 @@ class Portal:
         key = kind, wanted.key
         known: _T | None = self._accounts.get(key)
         if known is None:
-            self.thread.run_at_once(self.simulation.run_account(wanted, password))
+            self.thread.run_at_once(self.simulation.hosts.run_account(wanted, password))
             known = self._accounts[key] = kind(self, self.simulation.world.account(wanted).address)
         return known
 
@@ -89,7 +89,7 @@ class Portal:
                 if future.done():
                     return
                 try:
-                    simulation.require_running()
+                    simulation.quiescence.require_running()
                     found = check()
                 except BaseException as error:
                     future.set_exception(error)
@@ -107,8 +107,8 @@ class Portal:
             look()
             if future.done():
                 return
-            simulation.on_stop.append(look)
-            cleanup.append(lambda: simulation.on_stop.remove(look))
+            simulation.quiescence.on_stop.append(look)
+            cleanup.append(lambda: simulation.quiescence.on_stop.remove(look))
             cleanup.append(simulation.log.subscribe(on_event))
             cleanup.append(loop.call_later(seconds, finish, None).cancel)
             if stages is None:
@@ -122,7 +122,7 @@ class Portal:
     def settled(self, timeout: float | None) -> Future[bool | None]:
         """A future for the moment at which the fake internet is quiet; ``None`` when time is up."""
         simulation = self.simulation
-        return self.watch(lambda: simulation.is_settled or None, stages=None, timeout=timeout)
+        return self.watch(lambda: simulation.quiescence.is_settled or None, stages=None, timeout=timeout)
 
     def let_settle(self) -> None:
         """Give what is under way a moment to end, so that a failure text does not stop in the middle of a story."""

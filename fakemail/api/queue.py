@@ -10,8 +10,8 @@ from fakemail.api.hosts import Host
 from fakemail.api.portal import Portal
 from fakemail.errors import DeclarationError
 from fakemail.mta.outbound.queue import QueueEntry
+from fakemail.mta.outbound.queued_message import RecipientResult
 from fakemail.mta.outbound.retry_schedule import RetrySchedule
-from fakemail.mta.outbound.transfer import RecipientResult
 from fakemail.types.duration import require_span
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply

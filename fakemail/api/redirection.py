@@ -12,8 +12,7 @@ from fakemail.api.portal import Portal
 from fakemail.errors import DeclarationError, MailAssertionError, nearest
 from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
 from fakemail.model.host import LOCAL
-from fakemail.runtime.resolvers import APP, Resolver
-from fakemail.runtime.smarthost import local_server
+from fakemail.runtime.resolvers import APP
 from fakemail.tls.authority import process_authority
 from fakemail.types.suggestions import Suggests
 
@@ -100,7 +99,7 @@ class _WorldAddressMap:
         internet = portal.simulation
         self._portal = portal
         self._network = internet.network
-        self._resolver = Resolver(internet, APP)
+        self._resolver = internet.resolvers.resolver(APP)
         self.name_server = (internet.dns.address, internet.dns.port)
 
     def addresses(self, name: str, family: int) -> list[str]:
@@ -137,4 +136,4 @@ class _WorldAddressMap:
         """See :class:`~fakemail.intercept.redirect.AddressMap`."""
         if port not in _LOCAL_PORTS or self._network.is_at(address, port):
             return None
-        return self._portal.perform(local_server(self._portal.simulation)).endpoint
+        return self._portal.perform(self._portal.simulation.hosts.local_server()).endpoint

@@ -75,7 +75,7 @@ class Trial:
         async def add() -> None:
             for rule in self._rules:
                 internet.faults.add(rule)
-            await internet.heed_faults()
+            await internet.fault_updates.apply()
 
         portal.perform(add())
         usual = None if self._first is None else self._first._watchdog

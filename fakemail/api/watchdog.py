@@ -81,7 +81,7 @@ class Watchdog:
         """Cut the app's connections, if it has any."""
         found = [
             connection
-            for running in list(self._internet.hosts.values())
+            for running in list(self._internet.hosts.running.values())
             for connection in tuple(running.connections)
             if connection.peer.is_app
         ]

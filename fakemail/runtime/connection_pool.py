@@ -9,26 +9,28 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import is_
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
+from fakemail.environment import Environment
 from fakemail.errors import TooManyOpenFiles
 from fakemail.model.host import SMTP
+from fakemail.mta.outbound.outbound_tls import OutboundTls
 from fakemail.mta.outbound.tls_requirements import TlsRequirement
-from fakemail.runtime.network import Endpoint
-from fakemail.runtime.virtual_timeouts import PeerTimeout
-from fakemail.smtp.client import ClientTransaction, Outgoing, PeerFailure, ServerProfile, TlsUse
+from fakemail.mta.outbound.transfer import Destination
+from fakemail.runtime.network import Endpoint, Network
+from fakemail.runtime.service_port import RunningHost
+from fakemail.runtime.virtual_timeouts import PeerTimeout, VirtualTimeouts
+from fakemail.smtp.client import ClientTransaction, Outgoing, PeerFailure, ServerProfile
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import DaneFailure
 from fakemail.tls.layer import ClientLayer
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.wire.smtp_client import SmtpClient
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
 
 # Seconds, in real time and by the fake internet's clock; Postfix keeps them as long (smtp_connection_cache_time_limit).
 IDLE: Final = 2.0
@@ -37,24 +39,6 @@ MAX_AT_ONCE: Final = 20  # to one mail host; Postfix: default_destination_concur
 MAX_KEPT: Final = 20  # two descriptors each, and a process may have as few as 256 of them
 
 _Key: TypeAlias = tuple[str, str, str, str]
-
-
-class Destination(NamedTuple):
-    """Who wants to talk to whom, and how."""
-
-    host: str
-    """The sending host."""
-    domain: str
-    """The domain of the recipients."""
-    mail_host: str
-    address: str
-    demand: TlsRequirement
-    tls: TlsUse
-
-    @property
-    def key(self) -> _Key:
-        """Under which a connection is kept."""
-        return self.host, self.mail_host, self.address, self.demand.policy
 
 
 @dataclass(slots=True)
@@ -80,8 +64,25 @@ class PooledConnection:
 class ConnectionPool:
     """The connections of one fake internet between its hosts."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        network: Network,
+        hosts: Mapping[str, RunningHost],
+        virtual_timeouts: VirtualTimeouts,
+        outbound_tls: OutboundTls,
+        is_reported: Callable[[str], bool],
+    ) -> None:
+        """``hosts`` are those that run; ``is_reported`` tells whether a domain wants reports about sessions."""
+        self._clock = environment.clock
+        self._tasks = environment.tasks
+        self._world = environment.world
+        self._network = network
+        self._hosts = hosts
+        self._virtual_timeouts = virtual_timeouts
+        self._outbound_tls = outbound_tls
+        self._is_reported = is_reported
         self._kept: list[PooledConnection] = []
         self._leaving: dict[SmtpClient, PeerTimeout] = {}
         self._turns: defaultdict[_Key, asyncio.Semaphore] = defaultdict(
@@ -108,15 +109,15 @@ class ConnectionPool:
     async def _talk(
         self, call: Destination, outgoing: Outgoing
     ) -> tuple[ClientTransaction, DaneFailure | None]:
-        network = self._internet.network
+        network = self._network
         target = network.find(call.address, SMTP.port)
         if target is None or network.refuses(call.address, SMTP.port):
             dialogue = ClientTransaction(outgoing)
             detail = f"no host has the address {call.address}" if target is None else ""
             dialogue.never_began(PeerFailure(Reason.CONNECTION_REFUSED, detail))
             return dialogue, None
-        if self._internet.clock.is_virtual and self._hangs(call):
-            await self._internet.virtual_timeouts.wait_to_connect(call.mail_host, target)
+        if self._clock.is_virtual and self._hangs(call):
+            await self._virtual_timeouts.wait_to_connect(call.mail_host, target)
             dialogue = ClientTransaction(outgoing)
             dialogue.never_began(PeerFailure(Reason.TIMEOUT, "the connection was not answered"))
             return dialogue, None
@@ -148,7 +149,7 @@ class ConnectionPool:
 
     def _hangs(self, call: Destination) -> bool:
         """Whether a fault lets those wait who connect to that host."""
-        running = self._internet.hosts.get(self._internet.network.owner(call.address))
+        running = self._hosts.get(self._network.owner(call.address))
         return running is not None and running.faults.hangs("smtp")
 
     async def _run(self, call: Destination, link: PooledConnection, outgoing: Outgoing) -> ClientTransaction:
@@ -165,7 +166,7 @@ class ConnectionPool:
             self._quit(link)
         if dialogue.stays:
             link.greeted = dialogue.greeted
-            link.since = self._internet.clock.now()
+            link.since = self._clock.now()
             link.timer = asyncio.get_running_loop().call_later(IDLE, self._leave, link)
             self._kept.append(link)
             if len(self._kept) > MAX_KEPT:
@@ -201,12 +202,10 @@ class ConnectionPool:
         # TLS that was checked for one demand says nothing about another.
         if link.demand != call.demand or not self._is_unchanged(call, link) or not link.client.is_quiet:
             return False
-        host = self._internet.world.hosts[self._internet.network.owner(call.address)]
+        host = self._world.hosts[self._network.owner(call.address)]
         # Whoever is refused too often is hung up on: at worst, here, for MAIL, each RCPT and DATA.
         worst = link.refusals + recipients + 2
-        return worst <= host.options.max_errors and self._internet.clock.now() - link.since <= timedelta(
-            seconds=IDLE
-        )
+        return worst <= host.options.max_errors and self._clock.now() - link.since <= timedelta(seconds=IDLE)
 
     def _leave(self, link: PooledConnection) -> None:
         """End a kept connection politely."""
@@ -220,7 +219,7 @@ class ConnectionPool:
         if len(self._leaving) >= MAX_KEPT:
             next(iter(self._leaving.values())).expire()  # such servers are slow to say goodbye, and are left
         self._leaving[link.client] = link.wait
-        self._internet.supervisor.spawn(self._say_goodbye(link.client), f"QUIT to {link.key[1]}")
+        self._tasks.spawn(self._say_goodbye(link.client), f"QUIT to {link.key[1]}")
 
     async def _say_goodbye(self, client: SmtpClient) -> None:
         try:
@@ -229,38 +228,33 @@ class ConnectionPool:
             self._leaving.pop(client, None)
 
     def _is_unchanged(self, call: Destination, link: PooledConnection) -> bool:
-        target = self._internet.network.find(call.address, SMTP.port)
+        target = self._network.find(call.address, SMTP.port)
         state = self._state(call, target)
         return bool(state) and len(state) == len(link.state) and all(map(is_, state, link.state))
 
     def _state(self, call: Destination, target: Endpoint | None) -> tuple[object, ...]:
         """What must still be the same things for a connection to be used again; empty if it must not be."""
-        internet = self._internet
-        sender = internet.world.hosts[call.host]
-        name = internet.network.owner(call.address)
-        running = internet.hosts.get(name)
+        sender = self._world.hosts[call.host]
+        name = self._network.owner(call.address)
+        running = self._hosts.get(name)
         # A server that a test attached may not like connections that outlive their message.
-        if running is None or internet.network.attached(name, SMTP.name) is not None:
+        if running is None or self._network.attached(name, SMTP.name) is not None:
             return ()
         # A report counts sessions (RFC 8460 §4.4): their number should not depend on how quick a test is.
-        if (
-            running.faults
-            or not sender.options.keep_connections
-            or internet.tlsrpt_sender.is_wanted(call.domain)
-        ):
+        if running.faults or not sender.options.keep_connections or self._is_reported(call.domain):
             return ()
         return sender, target, running, running.host, running.handler, running.revision
 
     # Connecting ----------------------------------------------------------------------------------
 
     def _link(self, call: Destination, target: Endpoint) -> PooledConnection:
-        network, protection = self._internet.network, self._internet.outbound_tls
-        wait = self._internet.virtual_timeouts.client(network.owner(call.address), target)
-        host, demand = self._internet.world.hosts[call.host], call.demand
+        network, outbound_tls = self._network, self._outbound_tls
+        wait = self._virtual_timeouts.client(network.owner(call.address), target)
+        host, demand = self._world.hosts[call.host], call.demand
         problems: list[DaneFailure] = []
 
         def check(tls: ClientLayer) -> PeerFailure | None:
-            problem = protection.check(demand, tls.peer_chain) if demand.checks else None
+            problem = outbound_tls.check(demand, tls.peer_chain) if demand.checks else None
             if problem is None:
                 return None
             problems.append(problem)
@@ -286,7 +280,7 @@ class ConnectionPool:
         )
         # What was sent in clear text because TLS failed is no example for the next message.
         state = self._state(call, target) if call.tls is demand.tls else ()
-        return PooledConnection(call.key, client, wait, demand, state, self._internet.clock.now(), problems)
+        return PooledConnection(call.key, client, wait, demand, state, self._clock.now(), problems)
 
 
 _unverified: ssl.SSLContext | None = None

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fakemail.model.domain import DomainSpec
 from fakemail.model.host import READING
+from fakemail.model.world import WorldSpec
 from fakemail.types.address import address_key
-
-if TYPE_CHECKING:
-    from fakemail.runtime.service_port import RunningHost
 
 
 class HostCredentials:
     """Who may log in at a host, with which secret."""
 
-    def __init__(self, running: RunningHost) -> None:
-        self._running = running
+    def __init__(self, world: WorldSpec, host: str) -> None:
+        self._world = world
+        self._host = host
 
     def _account(self, login: str) -> str | None:
         """The key of the account that may log in here with that name."""
-        world = self._running.internet.world
+        world = self._world
         account = world.accounts.get(address_key(login))
         if account is None or account.disabled:
             return None
         domain = world.domains.get(account.address.domain)
         at_home = domain is not None and self._is_home_of(domain)
-        return account.address.key if at_home or self._running.host.smarthost else None
+        return account.address.key if at_home or world.hosts[self._host].smarthost else None
 
     def _is_home_of(self, domain: DomainSpec) -> bool:
         """Whether the accounts of a domain log in here: to hand in mail, or to read it."""
-        running = self._running
-        if running.name in (domain.submission_host, domain.imap_host):
+        host = self._host
+        if host in (domain.submission_host, domain.imap_host):
             return True
-        is_inside = running.name.partition(".")[2] == domain.name
-        return is_inside and any(service in READING for service in running.host.services)
+        is_inside = host.partition(".")[2] == domain.name
+        return is_inside and any(service in READING for service in self._world.hosts[host].services)
 
     def key_of(self, login: str) -> str:
         """The key of the account that a login means, if there is one."""
@@ -43,11 +40,11 @@ class HostCredentials:
     def password_of(self, login: str) -> str | None:
         """The password of that login."""
         key = self._account(login)
-        return None if key is None else self._running.internet.world.accounts[key].password
+        return None if key is None else self._world.accounts[key].password
 
     def token_owner(self, token: str) -> str | None:
         """The login for which a bearer token is good."""
-        for account in self._running.internet.world.accounts.values():
+        for account in self._world.accounts.values():
             if token in account.tokens:
                 return self._account(str(account.address))
         return None

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
+from fakemail.environment import Environment
 from fakemail.errors import DeclarationError
 from fakemail.intercept.namespace import NetworkNamespace
 from fakemail.intercept.port_forward import PortForward, arrived, reach
-from fakemail.model.addresses import APP_IPV4, APP_IPV6, IPV4_RANGES, IPV6_RANGE
-from fakemail.model.host import LOCAL, SERVICES
-from fakemail.runtime.fixed_ports import DNS_PORT
-from fakemail.runtime.network import LOOPBACK, Endpoint
-from fakemail.runtime.smarthost import smarthost
+from fakemail.model.addresses import IPV4_RANGES, IPV6_RANGE
+from fakemail.model.host import LOCAL, SERVICES, HostSpec
+from fakemail.runtime.hosts import Hosts
+from fakemail.runtime.network import LOOPBACK, Endpoint, Network
+from fakemail.runtime.port_plans import DNS_PORT
+from fakemail.runtime.service_port import ServicePort
 from fakemail.tls.authority import process_authority
 from fakemail.types.peer import Peer
+from fakemail.wire.dns_server import DnsServer
 from fakemail.wire.ports import Listener, bound_socket
 from fakemail.zones.zone_provisioning import NAME_SERVER
-
-if TYPE_CHECKING:
-    from fakemail.model.host import HostSpec
-    from fakemail.runtime.service_port import ServicePort
-    from fakemail.runtime.simulation import Simulation
 
 NETWORKS = tuple(str(each) for each in (*IPV4_RANGES, IPV6_RANGE))
 
@@ -32,14 +28,26 @@ NETWORKS = tuple(str(each) for each in (*IPV4_RANGES, IPV6_RANGE))
 class NamespaceListeners:
     """One namespace, and everything of a fake internet that listens in it."""
 
-    def __init__(self, internet: Simulation, name: str, addresses: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        name: str,
+        addresses: tuple[str, str],
+        *,
+        hosts: Hosts,
+        network: Network,
+        name_server: DnsServer,
+    ) -> None:
         """``name`` and ``addresses`` are those of the machine inside.
 
         Raises :class:`~fakemail.errors.NamespaceUnavailable` when there can be none.
         """
-        self._internet = internet
+        self._spawn = environment.tasks.spawn
+        self._hosts = hosts
+        self._network = network
+        self._name_server = name_server
         self.name, self.addresses = name, addresses
-        server = internet.world.hosts[NAME_SERVER]
+        server = environment.world.hosts[NAME_SERVER]
         self._name_servers = (server.ipv4, server.ipv6)
         self.namespace = NetworkNamespace(
             name=self.name,
@@ -58,16 +66,15 @@ class NamespaceListeners:
 
     async def open(self) -> None:
         """Let every server that runs now be there as well; those that come later follow by themselves."""
-        internet = self._internet
         for address in self._name_servers:
             tcp, udp = self.namespace.sockets(("tcp", address, DNS_PORT), ("udp", address, DNS_PORT))
-            self._ends.append(internet.dns.answer_at(tcp, udp))
-        for running in internet.hosts.values():
+            self._ends.append(self._name_server.answer_at(tcp, udp))
+        for running in self._hosts.running.values():
             for site in running.sites.values():
-                await self.settle(site)
+                await self.bind(site)
             self.pass_to_attached(running.host)
-        internet.settlements.append(self)
-        server = await smarthost(internet)
+        self._hosts.on_listen.append(self.bind)
+        server = await self._hosts.smarthost()
         who = Peer(self.addresses[0], 0, self.name)
         for service in LOCAL:
             here = Endpoint(LOOPBACK, service.port)
@@ -75,7 +82,7 @@ class NamespaceListeners:
             await site.listen_at(Endpoint("::1", service.port), self.namespace)
             self._local.append(site)
 
-    async def settle(self, site: ServicePort) -> None:
+    async def bind(self, site: ServicePort) -> None:
         """Let a server listen inside, at the public addresses of its host."""
         host = site.running.host
         for address in (host.ipv4, host.ipv6):
@@ -85,7 +92,7 @@ class NamespaceListeners:
 
     def pass_to_attached(self, host: HostSpec) -> None:
         """Let the real servers that are attached to a host be reached inside, in the place of ours."""
-        for service, real in self._internet.network.attached_to(host.name).items():
+        for service, real in self._network.attached_to(host.name).items():
             port = SERVICES[service].port
             ours = [each for each in self._listening if each[0].running.name == host.name]
             for site, listener in [each for each in ours if each[0].port.port == port]:
@@ -115,9 +122,8 @@ class NamespaceListeners:
             raise DeclarationError(
                 f"{inside.address} port {inside.port} cannot be passed through: {error.strerror}."
             ) from None
-        spawn = self._internet.supervisor.spawn
         name = f"{outside.address} port {outside.port}"
-        self._passages[inside] = PortForward(sock, partial(reach, *outside), spawn, name=name)
+        self._passages[inside] = PortForward(sock, partial(reach, *outside), self._spawn, name=name)
 
     def publish(self, port: int, inside: int) -> Endpoint:
         """Let a server inside be reached from this machine, at that port of 127.0.0.1; 0 lets the system choose one.
@@ -131,7 +137,7 @@ class NamespaceListeners:
         passage = PortForward(
             sock,
             partial(self._reach, inside),
-            self._internet.supervisor.spawn,
+            self._spawn,
             name=f"{self.name} port {inside}",
         )
         self._published[inside] = passage
@@ -155,10 +161,9 @@ class NamespaceListeners:
 
     def leave(self) -> None:
         """End every process inside, and listen there no more."""
-        internet = self._internet
-        if self in internet.settlements:
-            internet.settlements.remove(self)
-        internet.network.moved_out(*self.addresses)
+        if self.bind in self._hosts.on_listen:
+            self._hosts.on_listen.remove(self.bind)
+        self._network.moved_out(*self.addresses)
         self.namespace.close()
         for site, listener in self._listening:
             site.leave(listener)
@@ -173,35 +178,3 @@ class NamespaceListeners:
         self._passages.clear()
         self._published.clear()
         self._ends.clear()
-
-
-async def settle(internet: Simulation, host: str | None) -> NamespaceListeners:
-    """A namespace with the fake internet in it: that host of it, or else the program under test.
-
-    Raises :class:`~fakemail.errors.DeclarationError` when another namespace has its addresses, and
-    :class:`~fakemail.errors.NamespaceUnavailable` when there can be none.
-    """
-    name, addresses = "app", (APP_IPV4, APP_IPV6)
-    if host is not None:
-        described = internet.world.host(host)
-        name, addresses = described.name, (described.ipv4, described.ipv6)
-    # From here on they are taken, for the next one may be asked for before this one stands.
-    if not internet.network.lives_inside(name, *addresses):
-        raise DeclarationError(
-            f"there is a namespace with the address {addresses[0]} of {name!r} already; close that "
-            "one, use it for both commands, or give this one a host of its own: host='app2.example.com'."
-        )
-    try:
-        # The keeper takes some milliseconds to come up, and the servers need not stand still for that.
-        loop = asyncio.get_running_loop()
-        settlement = await loop.run_in_executor(None, partial(NamespaceListeners, internet, name, addresses))
-    except BaseException:
-        internet.network.moved_out(*addresses)
-        raise
-    try:
-        internet.require_running()  # it may have been closed meanwhile
-        await settlement.open()
-    except BaseException:
-        settlement.leave()
-        raise
-    return settlement

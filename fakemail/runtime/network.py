@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from ipaddress import ip_address
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from fakemail.errors import DeclarationError
 from fakemail.model.addresses import APP_IPV4
-from fakemail.model.host import HostSpec, Service
+from fakemail.model.host import SMTP, HostSpec, Service
 from fakemail.types.peer import Peer
 from fakemail.wire.ports import has_loopback_range
 
@@ -25,10 +24,6 @@ class Endpoint(NamedTuple):
 
     address: str
     port: int
-
-
-PortPlan: TypeAlias = Callable[[HostSpec, Service], Endpoint]
-"""Says where a service of a host shall listen; port 0 lets the system choose."""
 
 
 def real_endpoint(host: str, address: str, port: int) -> Endpoint:
@@ -58,7 +53,6 @@ class Network:
         self._endpoints: dict[tuple[str, int], Endpoint] = {}
         self._owners: dict[str, str] = {}
         self._callers: dict[Endpoint, Peer] = {}
-        self._left: set[Endpoint] = set()
         self._attached: dict[tuple[str, str], Endpoint] = {}
         self._foreign: dict[tuple[str, int], str] = {}
         self._shut: set[str] = set()
@@ -113,6 +107,10 @@ class Network:
         """The real servers of a host, by service."""
         return {service: real for (name, service), real in self._attached.items() if name == host}
 
+    def is_external_mail_host(self, public: str) -> bool:
+        """Whether a real server takes the mail at a public address."""
+        return (self._owners.get(public, ""), SMTP.name) in self._attached
+
     def find(self, public: str, port: int) -> Endpoint | None:
         """Where a public address and port really is; ``None`` if nobody was ever there."""
         return self._endpoints.get((public, port))
@@ -128,20 +126,14 @@ class Network:
     def calls_from(self, endpoint: Endpoint, caller: Peer) -> None:
         """A connection from that real endpoint is made by a fake host."""
         self._callers[endpoint] = caller
-        self._left.discard(endpoint)
 
     def is_ours(self, endpoint: Endpoint) -> bool:
         """Whether a fake host has made the connection from that real endpoint."""
         return endpoint in self._callers
 
-    def has_left(self, endpoint: Endpoint) -> bool:
-        """Whether a fake host was at that real endpoint, and has hung up."""
-        return endpoint in self._left
-
     def hung_up(self, endpoint: Endpoint) -> None:
         """The connection from that endpoint is over."""
-        if self._callers.pop(endpoint, None) is not None:
-            self._left.add(endpoint)
+        self._callers.pop(endpoint, None)
 
     def lives_inside(self, name: str, *addresses: str) -> bool:
         """A program has a network of its own, where these addresses are really its; false if another one has."""
@@ -163,12 +155,3 @@ class Network:
             return caller
         name = self._inside.get(address)
         return Peer(APP_IPV4, port, "app") if name is None else Peer(address, port, name)
-
-
-def own_ports(network: Network) -> PortPlan:
-    """Every host on its loopback address, on ports that the system chooses."""
-
-    def plan(host: HostSpec, _: Service) -> Endpoint:
-        return Endpoint(network.loopback_of(host.name), 0)
-
-    return plan

@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
 def _grease(port: ServicePort, connection: Connection) -> Grease | None:
     """The variations of a connection of the app, where the test wants any."""
-    internet = port.running.internet
-    if not internet.grease or not connection.peer.is_app:
+    seed = port.running.grease_seed
+    if seed is None or not connection.peer.is_app:
         return None
     from fakemail.grease.grease import connection_grease
 
-    return connection_grease(internet.random.seed, connection.number)
+    return connection_grease(seed, connection.number)
 
 
 def _open_smtp(port: ServicePort, connection: SmtpConnection) -> ProtocolSession:
     running, profile = port.running, port.profile(SmtpProfile)
-    backend: Backend = SmtpBackend(running, profile, connection.peer, connection.number)
+    backend: Backend = SmtpBackend(running.inbound, running, profile, connection.peer, connection.number)
     if connection.handler is not None:
         backend = HandlerBackend(connection, backend)
     return SmtpSession(
@@ -67,11 +67,10 @@ def _open_smtp(port: ServicePort, connection: SmtpConnection) -> ProtocolSession
 
 def _open_imap(port: ServicePort, connection: Connection) -> ProtocolSession:
     from fakemail.imap.session import ImapSession
-    from fakemail.runtime.mailbox_access import MailboxBackend
 
     return ImapSession(
         port.profile(_imap_profile),
-        MailboxBackend(port.running),
+        port.running.mailboxes,
         recorder(port.log, port.host, connection.number),
         connection.peer,
         faults=port.running.faults,
@@ -89,11 +88,10 @@ def _imap_profile(host: HostSpec, service: Service) -> ImapProfile:
 def _open_pop3(port: ServicePort, connection: Connection) -> ProtocolSession:
     from fakemail.pop3.capabilities import Pop3Profile
     from fakemail.pop3.session import Pop3Session
-    from fakemail.runtime.mailbox_access import MailboxBackend
 
     return Pop3Session(
         port.profile(Pop3Profile),
-        MailboxBackend(port.running),
+        port.running.mailboxes,
         recorder(port.log, port.host, connection.number),
         connection.peer,
         faults=port.running.faults,

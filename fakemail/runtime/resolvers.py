@@ -6,21 +6,21 @@ middle of a session asks a :class:`Resolver`, which answers at once. Both are on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from fakemail.dns.cache import Cache, time_to_live
 from fakemail.dns.lookup import LookupAnswer, lookup
 from fakemail.dns.names import name_key
+from fakemail.environment import Environment
 from fakemail.errors import DeclarationError
 from fakemail.events.kinds import Query
 from fakemail.model.addresses import APP_IPV4
-from fakemail.runtime.network import Endpoint
+from fakemail.runtime.network import Endpoint, Network
 from fakemail.types.peer import Peer
 from fakemail.wire.dns_client import ClientAnswer, DnsClient
-from fakemail.zones.zone_provisioning import NAME_SERVER
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
+from fakemail.zones.name_server_faults import NameServerFaults
+from fakemail.zones.zone_provisioning import NAME_SERVER, LazyZoneProvisioning
 
 _A = TypeVar("_A")
 
@@ -31,20 +31,29 @@ APP = "app"
 class ResolverCache(Generic[_A]):
     """What the resolver of one host remembers, as the host's option ``dns_cache`` has it."""
 
-    def __init__(self, internet: Simulation, host: str) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        host: str,
+        *,
+        zones: LazyZoneProvisioning,
+        faults: NameServerFaults,
+    ) -> None:
+        self._world = environment.world
         self._host = host
-        self._cache: Cache[_A] = Cache(internet.clock.now)
+        self._zones = zones
+        self._faults = faults
+        self._cache: Cache[_A] = Cache(environment.clock.now)
 
     @property
     def _habit(self) -> str:
-        host = self._internet.world.hosts.get(self._host)
+        host = self._world.hosts.get(self._host)
         return "off" if host is None else host.options.dns_cache
 
     def mark(self) -> object:
         """What an answer that is asked for now has to be kept under."""
         # What comes while the name server has a fault is nothing to go by when it has none.
-        return object() if self._internet.spoiled_dns.is_at_work else self._internet.zones.revision
+        return object() if self._faults.is_at_work else self._zones.zones.revision
 
     def recall(self, name: str, type: str) -> _A | None:
         """The answer that is remembered."""
@@ -62,8 +71,21 @@ class ResolverCache(Generic[_A]):
 class Resolvers:
     """The resolvers of all hosts of one fake internet, each made when its host first asks something."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        zones: LazyZoneProvisioning,
+        faults: NameServerFaults,
+        network: Network,
+        name_server: Callable[[], tuple[str, int]],
+    ) -> None:
+        """``name_server`` is the real address and port of the name server."""
+        self._environment = environment
+        self._zones = zones
+        self._faults = faults
+        self._network = network
+        self._name_server = name_server
         self._clients: dict[str, DnsClient] = {}
         self._memories: dict[str, ResolverCache[LookupAnswer]] = {}
 
@@ -71,19 +93,14 @@ class Resolvers:
         """The one that asks over a socket."""
         client = self._clients.get(host)
         if client is None:
-            internet = self._internet
-            described = internet.world.hosts[host]
+            network, described = self._network, self._environment.world.hosts[host]
 
             def asks_from(end: tuple[str, int]) -> None:
-                internet.network.calls_from(Endpoint(*end), Peer(described.ipv4, end[1], host))
+                network.calls_from(Endpoint(*end), Peer(described.ipv4, end[1], host))
 
-            memory: ResolverCache[ClientAnswer] = ResolverCache(internet, host)
+            memory: ResolverCache[ClientAnswer] = self._new_cache(host)
             client = self._clients[host] = DnsClient(
-                internet.dns.address,
-                internet.dns.port,
-                chance=internet.random,
-                asks_from=asks_from,
-                memory=memory,
+                *self._name_server(), chance=self._environment.random, asks_from=asks_from, memory=memory
             )
         return client
 
@@ -91,12 +108,15 @@ class Resolvers:
         """The one that asks over a socket, if it has asked something."""
         return self._clients.get(host)
 
-    def memory(self, host: str) -> ResolverCache[LookupAnswer]:
-        """What the one that answers at once remembers."""
+    def resolver(self, host: str) -> Resolver:
+        """The one that answers at once."""
         memory = self._memories.get(host)
         if memory is None:
-            memory = self._memories[host] = ResolverCache(self._internet, host)
-        return memory
+            memory = self._memories[host] = self._new_cache(host)
+        return Resolver(self._environment, host, zones=self._zones, faults=self._faults, memory=memory)
+
+    def _new_cache(self, host: str) -> ResolverCache[_A]:
+        return ResolverCache(self._environment, host, zones=self._zones, faults=self._faults)
 
     async def aclose(self) -> None:
         """Close them at once."""
@@ -107,11 +127,21 @@ class Resolvers:
 class Resolver:
     """The resolver of one host, or of the program under test; a :data:`fakemail.policy.transaction_facts.Resolve`."""
 
-    def __init__(self, internet: Simulation, host: str) -> None:
-        self._internet = internet
-        address = APP_IPV4 if host == APP else internet.world.hosts[host].ipv4
+    def __init__(
+        self,
+        environment: Environment,
+        host: str,
+        *,
+        zones: LazyZoneProvisioning,
+        faults: NameServerFaults,
+        memory: ResolverCache[LookupAnswer],
+    ) -> None:
+        address = APP_IPV4 if host == APP else environment.world.hosts[host].ipv4
+        self._log = environment.log
         self._client = Peer(address, 0, host)
-        self._memory = internet.resolvers.memory(host)
+        self._zones = zones
+        self._faults = faults
+        self._memory = memory
 
     def __call__(self, name: str, type: str) -> LookupAnswer:
         """The answer to a question; a name that is none does not exist."""
@@ -123,10 +153,10 @@ class Resolver:
         return self._ask(key, type) if known is None else known
 
     def _ask(self, key: str, type: str) -> LookupAnswer:
-        internet, mark = self._internet, self._memory.mark()
-        answer = lookup(internet.zones, key, type)
-        answer = internet.spoiled_dns.resolved(self._client, key, type, answer)
-        internet.log.append(
+        mark = self._memory.mark()
+        answer = lookup(self._zones.zones, key, type)
+        answer = self._faults.resolved(self._client, key, type, answer)
+        self._log.append(
             Query(
                 host=NAME_SERVER,
                 client=self._client,

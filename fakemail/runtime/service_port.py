@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from weakref import WeakSet
 
+from fakemail.environment import Environment
 from fakemail.errors import DeclarationError, nearest
 from fakemail.faults import actions
 from fakemail.faults.action import TlsContextFault
 from fakemail.faults.host_faults import HostFaults
 from fakemail.model.host import READING, HostSpec, Security, Service
 from fakemail.model.peers import is_among
+from fakemail.mta.inbound.services import InboundServices
 from fakemail.protocol.session import ProtocolSession
 from fakemail.runtime.credentials import HostCredentials
-from fakemail.runtime.network import LOCALHOST, LOOPBACK, Endpoint, PortPlan
+from fakemail.runtime.mailbox_access import MailboxBackend
+from fakemail.runtime.network import LOCALHOST, LOOPBACK, Endpoint, Network
+from fakemail.runtime.port_plans import PortPlan
+from fakemail.runtime.virtual_timeouts import VirtualTimeouts
+from fakemail.store.mailstore import MailStore
 from fakemail.tls.authority import LIFETIME, KeyType, Leaf, process_authority
 from fakemail.tls.contexts import VERSIONS, ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
@@ -28,9 +36,9 @@ from fakemail.types.write_script import Pause
 from fakemail.wire.connection import Connection
 from fakemail.wire.ports import Listener, NetworkScope
 from fakemail.wire.script_runner import Cancellable
+from fakemail.wire.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
     from fakemail.wire.https_server import Document
 
 _P = TypeVar("_P")
@@ -67,13 +75,11 @@ class ServicePort:
         self.host = running.name
         self.service = service.name
         self.implicit_tls = service.security is Security.TLS
-        self.log = running.internet.log
-        self.supervisor = running.internet.supervisor
+        self.log = running.log
+        self.supervisor = running.supervisor
         self.connections: set[Connection] = running.connections
         self.port = service
         self._spoken = spoken
-        self.open: Callable[[Any], ProtocolSession] = partial(spoken.open, self)
-        """Makes the session of a new connection."""
         self.listener = self._listener(endpoint, ground)
         self.listeners = [self.listener]
         """Where it listens: on this machine, and inside namespaces."""
@@ -117,12 +123,11 @@ class ServicePort:
 
     def _window(self) -> int | None:
         """How many octets the system takes in before they are read; ``None`` for as many as it likes."""
-        internet = self.running.internet
-        if not internet.grease:
+        if self.running.grease_seed is None:
             return None
         from fakemail.grease.grease import receive_window
 
-        return receive_window(internet.random.seed, f"{self.service} of {self.host}")
+        return receive_window(self.running.grease_seed, f"{self.service} of {self.host}")
 
     def _connection(self) -> asyncio.BaseProtocol:
         if not self.running.host.options.proxy_from:
@@ -148,14 +153,14 @@ class ServicePort:
 
     def later(self, connection: Connection, wait: Pause, then: Callable[[], None]) -> Cancellable:
         """Do something when a span has passed: on the fake clock if a host of ours waits for it."""
-        stalls, end = self.running.internet.virtual_timeouts, Endpoint(*connection.remote_end)
+        stalls, end = self.running.virtual_timeouts, Endpoint(*connection.remote_end)
         if wait.is_real or not stalls.is_ours(end):
             return asyncio.get_running_loop().call_later(wait.span.total_seconds(), then)
         return stalls.delay(end, wait.span, then)
 
     def hangs(self, connection: Connection) -> None:
         """Nothing more will be said on a connection, which stays open."""
-        self.running.internet.virtual_timeouts.hang(Endpoint(*connection.remote_end))
+        self.running.virtual_timeouts.hang(Endpoint(*connection.remote_end))
 
     @property
     def handler(self) -> object | None:
@@ -164,21 +169,27 @@ class ServicePort:
 
     def remember_login(self, number: int, login: str) -> None:
         """Somebody has logged in on a connection."""
-        self.running.internet.logins.append((number, login))
+        self.running.register.logins.append((number, login))
 
     def number(self) -> int:
         """The number of a new connection, unique in the fake internet."""
-        return self.running.internet.next_connection()
+        return self.running.register.next_number()
 
     def peer(self, address: str, port: int) -> Peer:
         """Who connects from there."""
         if self._caller is not None:
             return self._caller._replace(port=port)
-        return self.running.internet.network.who(address, port)
+        return self.running.network.who(address, port)
 
     def tls_context(self, fault: TlsContextFault | None = None) -> ssl.SSLContext:
         """The host's side of TLS, or what a fault makes of it."""
         return self.running.tls_context if fault is None else self.running.context_with(fault)
+
+    def open(self, connection: Connection) -> ProtocolSession:
+        """The session of a new connection."""
+        if self.running.network.is_ours(Endpoint(*connection.remote_end)):
+            self.running.from_hosts.add(connection)
+        return self._spoken.open(self, connection)
 
     def profile(self, make: Callable[[HostSpec, Service], _P]) -> _P:
         """What this port is like, made anew when the host has changed.
@@ -193,33 +204,71 @@ class ServicePort:
         return profile
 
 
+class ConnectionRegister:
+    """Numbers of the connections to all hosts of one fake internet, and the logins on them."""
+
+    def __init__(self) -> None:
+        self.next_number = count(1).__next__
+        self.logins: list[tuple[int, str]] = []
+        """The number of a connection and the login on it, in the order of time."""
+
+    def keep(self, numbers: Container[int]) -> None:
+        """Forget the logins on all other connections."""
+        self.logins = [(number, login) for number, login in self.logins if number in numbers]
+
+
 class RunningHost:
     """A host that listens."""
 
     def __init__(
-        self, internet: Simulation, host: HostSpec, protocols: Mapping[str, ProtocolFactory]
+        self,
+        environment: Environment,
+        host: HostSpec,
+        *,
+        protocols: Mapping[str, ProtocolFactory],
+        supervisor: Supervisor,
+        network: Network,
+        faults: HostFaults,
+        virtual_timeouts: VirtualTimeouts,
+        register: ConnectionRegister,
+        inbound: InboundServices,
+        store: MailStore,
+        certified: datetime,
+        grease_seed: int | None,
+        on_listen: Iterable[Callable[[ServicePort], Awaitable[None]]],
     ) -> None:
-        self.internet = internet
+        """``certified`` is when it got its certificate; ``grease_seed`` is the seed of what varies in what it says to
+        the app, ``None`` for nothing; ``on_listen`` is called with each new port."""
+        self._clock = environment.clock
+        self._world = environment.world
+        self.log = environment.log
+        self.supervisor = supervisor
+        self.network = network
+        self.virtual_timeouts = virtual_timeouts
+        self.register = register
+        self.inbound = inbound
+        self.grease_seed = grease_seed
+        self._on_listen = on_listen
         self.name = host.name
         self._protocols = protocols
         self.sites: dict[str, ServicePort] = {}
         self.local: list[ServicePort] = []
         """Where it is the own mail server of a machine as well."""
         self.connections: set[Connection] = set()
+        self.from_hosts: WeakSet[Connection] = WeakSet()
+        """Those of them whose client is a host of the fake internet."""
         self.profiles: dict[str, tuple[HostSpec, Any]] = {}
-        self.logins: dict[str, datetime] = {}
-        """When somebody last came to read mail, by the key of the account."""
         self.handler: object | None = None
         self.documents: dict[str, Document] = {}
         """What it serves over HTTPS, by path."""
-        self.credentials = HostCredentials(self)
-        self.faults: HostFaults = internet.faults.book(host.name)
+        self.credentials = HostCredentials(environment.world, host.name)
+        self.mailboxes = MailboxBackend(environment, store=store, credentials=self.credentials)
+        self.faults = faults
         self.is_stopped = False
         self.revision = object()
         """Another one after each change that those must not miss who keep a connection."""
         self._flaw: str | None = None
-        # Since when it has its certificate: as long as the first of its domain, for some are started when needed only.
-        self._certified = internet.certified.setdefault(host.name.partition(".")[2], internet.clock.now())
+        self._certified = certified
         self._is_outlived = False
         self._contexts: dict[TlsContextFault, ServerContext] = {}
         self._leaves: dict[str, Leaf] = {}
@@ -227,7 +276,7 @@ class RunningHost:
     @property
     def host(self) -> HostSpec:
         """The host as it is described now."""
-        return self.internet.world.hosts[self.name]
+        return self._world.hosts[self.name]
 
     async def listen(self, plan: PortPlan) -> None:
         """Open the ports of the services that do not listen yet.
@@ -235,7 +284,7 @@ class RunningHost:
         Raises :class:`~fakemail.errors.DeclarationError` for one that nobody can serve.
         """
         for service in self.host.services:
-            if service.name in self.sites or self.internet.network.attached(self.name, service.name):
+            if service.name in self.sites or self.network.attached(self.name, service.name):
                 continue
             spoken = self._protocols.get(service.name)
             if spoken is None:
@@ -246,9 +295,9 @@ class RunningHost:
             site = ServicePort(self, service, plan(self.host, service), spoken)
             self._forget_contexts()  # the certificate names every address of the host
             self.sites[service.name] = site
-            self.internet.network.publish(self.host, service, site.endpoint)
-            for settlement in self.internet.settlements:
-                await settlement.settle(site)
+            self.network.publish(self.host, service, site.endpoint)
+            for follow in tuple(self._on_listen):
+                await follow(site)
         await self.heed_faults()
 
     async def listen_for(
@@ -313,7 +362,7 @@ class RunningHost:
 
     def _heed_at_attached(self) -> None:
         """A real server cannot be kept from listening, so ours are kept from connecting to it."""
-        self.internet.network.shut(self.name, is_shut=self.is_stopped or self.faults.refuses("smtp"))
+        self.network.shut(self.name, is_shut=self.is_stopped or self.faults.refuses("smtp"))
 
     def close(self) -> None:
         """Give the ports back and drop every connection."""
@@ -332,7 +381,7 @@ class RunningHost:
                 f"host {self.name!r}: there is no certificate flaw {flaw!r}; {nearest(flaw, FLAWS)}"
             )
         self._flaw = flaw
-        self._certified, self._is_outlived = self.internet.clock.now(), False
+        self._certified, self._is_outlived = self._clock.now(), False
         self.revision = object()
         self._forget_contexts()
         self._revoke(flaw)
@@ -362,7 +411,7 @@ class RunningHost:
         return self._context(self._flaw)
 
     def _let_age(self) -> None:
-        if not self._is_outlived and self.internet.clock.now() - self._certified > LIFETIME:
+        if not self._is_outlived and self._clock.now() - self._certified > LIFETIME:
             self._is_outlived = True
             self._forget_contexts()
 

@@ -11,20 +11,17 @@ server, which may be slow, it is supposed after a moment of real time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from fakemail.clock import Job
+from fakemail.clock import Job, TimeSource
 from fakemail.runtime.network import Endpoint
 from fakemail.types.duration import minutes, seconds
 from fakemail.types.stage import Stage
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
-    from fakemail.wire.connection import Connection
+from fakemail.wire.connection import Connection
 
 # RFC 5321 §4.5.3.2.1-6; what is not here is waited for as long as for the greeting, MAIL and RCPT.
 _TIMEOUTS: Final = {
@@ -188,8 +185,18 @@ class PeerTimeout:
 class VirtualTimeouts:
     """Every wait of one fake internet for a server of which nothing comes."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        clock: TimeSource,
+        *,
+        connections_of: Callable[[str], Collection[Connection] | None],
+        on_wait: Callable[[], None],
+    ) -> None:
+        """``connections_of`` is those of a host of ours, ``on_wait`` is called when
+        nothing but the clock ends a wait."""
+        self._clock = clock
+        self._connections_of = connections_of
+        self._on_wait = on_wait
         self._clients: dict[Endpoint, PeerTimeout] = {}
         self._delayed: dict[Endpoint, tuple[Job, Callable[[], None]]] = {}
         self.waiting: set[PeerTimeout] = set()
@@ -212,7 +219,7 @@ class VirtualTimeouts:
 
     def is_ours(self, end: Endpoint) -> bool:
         """Whether a client of ours is at that end, and goes by a clock that stands still."""
-        return self._internet.clock.is_virtual and end in self._clients
+        return self._clock.is_virtual and end in self._clients
 
     def delay(self, end: Endpoint, span: timedelta, then: Callable[[], None]) -> Job:
         """Let the client at that end wait until the clock has been moved by a span; then the server goes on.
@@ -257,21 +264,20 @@ class VirtualTimeouts:
 
     def after(self, span: timedelta, action: Callable[[], None], *, name: str) -> Job:
         """Have something done when the clock has been moved by a span."""
-        return self._internet.clock.after(span, action, name=name)
+        return self._clock.after(span, action, name=name)
 
     def add(self, wait: PeerTimeout) -> None:
         """Nothing but the clock, or the server, ends this wait: somebody may be waiting for things to become quiet."""
         self.waiting.add(wait)
-        for watcher in self._internet.supervisor.on_end[:]:
-            watcher()
+        self._on_wait()
 
     def is_own(self, host: str) -> bool:
         """Whether a host is ours."""
-        return host in self._internet.hosts
+        return self._connections_of(host) is not None
 
     def is_idle(self, host: str, end: Endpoint | None) -> bool:
         """Whether the server of a connection is ours and has answered all that it was told."""
-        running = self._internet.hosts.get(host)
-        if running is None or end is None:
+        connections = self._connections_of(host)
+        if connections is None or end is None:
             return False
-        return any(connection.is_idle for connection in running.connections if connection.remote_end == end)
+        return any(connection.is_idle for connection in connections if connection.remote_end == end)

@@ -112,7 +112,7 @@ def up(
     (TLS), POP3 on 1110 (STLS) and 1995 (TLS), DNS on 1053, unless told otherwise.
     """
     from fakemail.api.config import load
-    from fakemail.runtime.fixed_ports import ANY_PORT
+    from fakemail.runtime.port_plans import ANY_PORT
     from fakemail.sandbox.default_world import default_world
     from fakemail.sandbox.up import stand
 

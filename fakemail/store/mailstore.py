@@ -68,3 +68,9 @@ class MailStore:
             for key, known in self._accounts.copy().items()
             for box in known.mailboxes()
         ]
+
+    def expunge_all(self) -> None:
+        """Remove every message of every mailbox."""
+        for known in self.accounts():
+            for box in known.mailboxes():
+                box.expunge(box.uids())

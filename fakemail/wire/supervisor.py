@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from fakemail.errors import ServerError
+
 
 class Supervisor:
     """Owns the tasks of one fake internet."""
@@ -30,6 +32,22 @@ class Supervisor:
     def report(self, error: BaseException) -> None:
         """Keep an error of our own code for the test's teardown."""
         self.errors.append(error)
+
+    def raise_errors(self) -> None:
+        """Raise the first error of our own code, if there was one."""
+        errors, self.errors = self.errors, []
+        if errors:
+            __tracebackhide__ = True
+            first = errors[0]
+            where = "".join(f" {note}" for note in getattr(first, "__notes__", ())[:1])
+            what = str(first) if isinstance(first, ServerError) else f"{type(first).__name__}: {first}"
+            more = f" ({len(errors)} errors in all)" if len(errors) > 1 else ""
+            raise ServerError(f"a server of the fake internet failed{where}: {what}{more}") from first
+
+    def wake(self) -> None:
+        """Call the watchers: what they wait for may have come about without the end of a task."""
+        for watcher in self.on_end[:]:
+            watcher()
 
     @property
     def is_idle(self) -> bool:
@@ -58,8 +76,7 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.report(error)
-        for watcher in self.on_end[:]:
-            watcher()
+        self.wake()
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import Record, record
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import DomainSpec
-from fakemail.zones.zone_provisioning import INFRASTRUCTURE
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
+from fakemail.model.world import WorldSpec
+from fakemail.zones.dkim_keys import DkimKeyRing
+from fakemail.zones.zone_provisioning import INFRASTRUCTURE, LazyZoneProvisioning
 
 ELSEWHERE: Final = f"elsewhere.{INFRASTRUCTURE}"
 """The author's domain of those who are misaligned."""
@@ -40,8 +39,14 @@ class AuthFlaw(NamedTuple):
 class AuthFlaws:
     """What is broken in one fake internet, and how to mend it."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self.internet = internet
+    def __init__(self, *, world: WorldSpec, zones: LazyZoneProvisioning, keys: DkimKeyRing) -> None:
+        self._world = world
+        self._zones = zones
+        self.keys = keys
+        self.late: dict[str, timedelta] = {}
+        """The domains whose signatures are that old, and were good for a day."""
+        self.disguises: dict[str, str] = {}
+        """The domains whose mail gets authors of another domain before it is signed."""
         self._undo: dict[str, list[Callable[[], object]]] = {}
 
     def make(self, domain: DomainSpec, flaw: str) -> None:
@@ -58,7 +63,7 @@ class AuthFlaws:
 
         Mending leaves alone what somebody else has published there since.
         """
-        zones, key = self.internet.zones, name_key(name)
+        zones, key = self._zones.zones, name_key(name)
 
         def counts(each: Record) -> bool:
             return not instead_of or each.value.startswith(f'"{instead_of}')
@@ -84,7 +89,7 @@ class AuthFlaws:
 
     def alter(self, domain: DomainSpec, alteration: str) -> None:
         """Let the submission host alter what it has signed."""
-        world, host = self.internet.world, domain.submission_host
+        world, host = self._world, domain.submission_host
         before = world.hosts[host].options.alters
 
         def change(alters: frozenset[str]) -> None:
@@ -96,17 +101,16 @@ class AuthFlaws:
 
     def sign_late(self, domain: DomainSpec) -> None:
         """Let the signatures of a domain be good for a day, a month ago."""
-        late = self.internet.dkim_signer.late
-        late[domain.name] = timedelta(days=30)
-        self.later(domain, lambda: late.pop(domain.name, None))
+        self.late[domain.name] = timedelta(days=30)
+        self.later(domain, lambda: self.late.pop(domain.name, None))
 
     def disguise(self, domain: DomainSpec) -> None:
         """Let its mail have authors of another domain, which publishes the same DMARC record."""
-        disguises, zones = self.internet.dkim_signer.disguises, self.internet.zones
+        zones = self._zones.zones
         same = [each.at(f"_dmarc.{ELSEWHERE}") for each in zones.records(f"_dmarc.{domain.name}", "TXT")]
         zones.replace(f"_dmarc.{ELSEWHERE}", "TXT", same)
-        disguises[domain.name] = ELSEWHERE
-        self.later(domain, lambda: disguises.pop(domain.name, None))
+        self.disguises[domain.name] = ELSEWHERE
+        self.later(domain, lambda: self.disguises.pop(domain.name, None))
 
     def later(self, domain: DomainSpec, undo: Callable[[], object]) -> None:
         """Remember how something is mended."""
@@ -128,8 +132,7 @@ def _key(text: str) -> Callable[[AuthFlaws, DomainSpec], None]:
 
 
 def _rotate(breaking: AuthFlaws, domain: DomainSpec) -> None:
-    keys = breaking.internet.keys
-    breaking.put_key(domain, lambda dkim: keys.another(dkim.algorithm).record)
+    breaking.put_key(domain, lambda dkim: breaking.keys.another(dkim.algorithm).record)
 
 
 def _too_many_lookups(breaking: AuthFlaws, domain: DomainSpec) -> None:

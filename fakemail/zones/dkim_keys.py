@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from threading import Lock
+from contextlib import AbstractContextManager, nullcontext
 
 from fakemail.dkim.keys import Key, process_key
 from fakemail.model.dkim import Dkim
@@ -12,10 +12,11 @@ from fakemail.model.dkim import Dkim
 class DkimKeyRing:
     """Which of the process's keys belongs to whom; handed out in the order in which they are needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lock: AbstractContextManager[object] | None = None) -> None:
+        """``lock`` is for a test that looks at a record from its own thread."""
         self._taken: dict[tuple[str, str, str], Key] = {}
         self._next: Counter[str] = Counter()
-        self._lock = Lock()  # a test may look at a record from its own thread
+        self._lock = nullcontext() if lock is None else lock
 
     def of(self, domain: str, how: Dkim) -> Key:
         """The key of a domain for a selector and an algorithm, always the same one."""

@@ -1,4 +1,4 @@
-"""Faults of the name server: asks its book, and has the answer spoiled for whoever asked, as far as they notice.
+"""Faults of the name server: what goes wrong with its answers, as far as the client can notice it.
 
 A host of the fake internet goes by the fake clock, on which no time passes while it waits: an answer that comes too
 late for it, or never, is a timeout to it at once, and one that is only slow is no different from any other.
@@ -6,8 +6,9 @@ late for it, or never, is a timeout to it at once, and one that is only slow is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fakemail.dns.codec import DnsQuestion
 from fakemail.dns.lookup import LookupAnswer
@@ -17,20 +18,40 @@ from fakemail.faults.action import FaultAction
 from fakemail.faults.context import FaultContext
 from fakemail.faults.host_faults import HostFaults
 from fakemail.types.peer import Peer
+from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage
-from fakemail.zones.zone_provisioning import NAME_SERVER
+from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
 if TYPE_CHECKING:
     from fakemail.faults.dns_injector import DnsFaultInjector
-    from fakemail.runtime.simulation import Simulation
+
+
+class PatientResolver(Protocol):
+    """Resolver of a host that waits for answers, and can be told that one will not come."""
+
+    def give_up(self, question: int) -> None:
+        """The answer to the question of that number is lost."""
+        ...
 
 
 class NameServerFaults:
     """What goes wrong with the answers of the name server of one fake internet."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
-        self._book: HostFaults = internet.faults.book(NAME_SERVER)
+    def __init__(
+        self,
+        *,
+        random: SeededRandom,
+        faults: HostFaults,
+        zones: LazyZoneProvisioning,
+        client_at: Callable[[str, int], Peer],
+        resolver_of: Callable[[str], PatientResolver | None],
+    ) -> None:
+        """``client_at`` is the client at an address and port, ``resolver_of`` the resolver of a host that has asked."""
+        self._random = random
+        self._book = faults
+        self._zones = zones
+        self._client_at = client_at
+        self._resolver_of = resolver_of
 
     @property
     def is_at_work(self) -> bool:
@@ -41,13 +62,13 @@ class NameServerFaults:
     def _spoiler(self) -> DnsFaultInjector:
         from fakemail.faults.dns_injector import DnsFaultInjector  # most worlds never need it
 
-        return DnsFaultInjector(lambda: self._internet.zones, self._internet.random)
+        return DnsFaultInjector(lambda: self._zones.zones, self._random)
 
     def spoils(self, address: str, port: int, transport: Transport) -> Spoil | None:
         """What may go wrong with an answer to whoever asks from there; ``None`` when nothing can."""
         if not self._book.active:
             return None
-        return partial(self._spoil, self._internet.network.who(address, port), transport)
+        return partial(self._spoil, self._client_at(address, port), transport)
 
     def resolved(self, client: Peer, name: str, type: str, answer: LookupAnswer) -> LookupAnswer:
         """What a host makes of an answer to a question that it asks without a socket."""
@@ -69,7 +90,7 @@ class NameServerFaults:
         if action is None:
             return None
         spoiler = self._spoiler
-        asking = self._internet.resolvers.asking(client.name)
+        asking = self._resolver_of(client.name)
         if asking is None:
             return spoiler.respond(action, question, answer, transport=transport)
         if spoiler.is_lost(action):

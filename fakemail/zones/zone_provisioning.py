@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
-from threading import RLock
 
 from fakemail.dns.names import name_key, reverse_name
 from fakemail.dns.rdata import txt
@@ -124,22 +124,27 @@ class ZoneProvisioning:
 
 
 class LazyZoneProvisioning:
-    """Naming that is done when somebody first looks at the zones, and at once from then on.
+    """Zones that are filled when they are first looked at, and kept in step with the world from then on.
 
-    Most tests never ask DNS anything, and its records are half of what a world costs.
+    Most tests never ask DNS anything, and its records are half of what a world costs. States under which mail has
+    come are kept, for what is found out about the mail later.
     """
 
-    def __init__(self, world: WorldSpec, keys: DkimKeyRing, before_change: Callable[[], object]) -> None:
-        """``before_change`` is called before what the DNS says changes."""
+    def __init__(
+        self, world: WorldSpec, keys: DkimKeyRing, *, lock: AbstractContextManager[object] | None = None
+    ) -> None:
+        """``lock`` is for a test that looks from its own thread; it can be taken again by the thread that has it."""
         self._world = world
         self._keys = keys
-        self._before_change = before_change
         self._zones = Zones()
+        self._state = 0
+        self._is_state_used = False
+        self._past: dict[int, Callable[[], Zones]] = {}
         self.published: Zones | None = None
         """The zones, once somebody has looked at them."""
         self._naming: ZoneProvisioning | None = None
         self._steps: list[Callable[[ZoneProvisioning], None]] = []
-        self._lock = RLock()  # a test may look from its own thread
+        self._lock = nullcontext() if lock is None else lock
 
     def do(self, step: Callable[[ZoneProvisioning], None]) -> None:
         """Take a step now, or when somebody looks."""
@@ -153,6 +158,10 @@ class LazyZoneProvisioning:
     def key(self, domain: str, dkim: Dkim) -> None:
         """Put the key of a selector into DNS, in place of what is there."""
         self.do(lambda naming: naming.dkim(domain, dkim))
+
+    def ensure_zone(self, origin: str) -> None:
+        """Make a zone unless it is there."""
+        self.do(lambda naming: naming.ensure_zone(origin))
 
     def senders(self) -> None:
         """Let the SPF records of the domains name those by whose hands their mail goes now."""
@@ -171,8 +180,26 @@ class LazyZoneProvisioning:
                 self.published = self._zones
         return self._zones
 
-    def present(self) -> Callable[[], Zones]:
-        """The zones as they are now, for whoever may ask for them after they have changed."""
+    # States --------------------------------------------------------------------------------------
+
+    def use_state(self) -> int:
+        """The number of the present state of the zones, which :meth:`at` knows from now on."""
+        self._is_state_used = True
+        return self._state
+
+    def at(self, state: int) -> Zones:
+        """The zones as they were in a state that was used."""
+        past = self._past.get(state)
+        return self.zones if past is None else past()
+
+    def _before_change(self) -> None:
+        if self._is_state_used:
+            self._past[self._state] = self._present()
+            self._state += 1
+            self._is_state_used = False
+
+    def _present(self) -> Callable[[], Zones]:
+        """The zones as they are now, filled when they are asked for."""
         with self._lock:
             if self._naming is not None:
                 kept = self._zones.copy()

@@ -84,7 +84,7 @@ class World:
             f"{running.name} is switched off."
             if running.is_stopped
             else f"{running.name} refuses connections, by a fault of the test."
-            for running in list(self._simulation.hosts.values())
+            for running in list(self._simulation.hosts.running.values())
             if running.is_stopped or running.faults.refuses("smtp")
         ]
 
@@ -95,4 +95,4 @@ class World:
     def raise_errors(self) -> None:
         """Raise an error of the servers' own code, if there was one."""
         __tracebackhide__ = True
-        self._simulation.raise_errors()
+        self._simulation.supervisor.raise_errors()

@@ -284,7 +284,7 @@ class OverSocket:
         self._loop.run(self._start(script))
         host = host_of(self.internet.world, script.port).name
         self._host = host
-        target = self.internet.hosts[host].sites[script.port].endpoint
+        target = self.internet.hosts.running[host].sites[script.port].endpoint
         self._socket: socket.socket = socket.create_connection(target, timeout=PATIENCE)
         self._reader = ReplyReader()
         self._replies: list[Reply] = []
@@ -295,7 +295,7 @@ class OverSocket:
         await self.internet.start()
         populate(self.internet.world, script.options)
         self.internet.log.subscribe(self._note)
-        await self.internet.run_domain(self.internet.world.domain("example.org"))
+        await self.internet.hosts.run_domain(self.internet.world.domain("example.org"))
 
     def _note(self, event: Event) -> None:
         if isinstance(event, MessageDelivered):
@@ -306,7 +306,7 @@ class OverSocket:
     def close(self) -> None:
         self._socket.close()
         self._loop.run(self.internet.stop())
-        self.internet.raise_errors()
+        self.internet.supervisor.raise_errors()
 
     def send(self, octets: bytes) -> None:
         assert not self._replies, f"not expected before the client speaks: {self._replies}"

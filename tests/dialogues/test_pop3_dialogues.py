@@ -215,7 +215,7 @@ class OverSocket:
         self._loop = loop_thread()
         self._internet = Simulation(seed=1, clock=VirtualClock())
         self._loop.run(self._start(script))
-        target = self._internet.hosts["mail.example.org"].sites[script.port].endpoint
+        target = self._internet.hosts.running["mail.example.org"].sites[script.port].endpoint
         self._socket: socket.socket = socket.create_connection(target, timeout=PATIENCE)
         self._said = b""
         if script.port == "pop3s":
@@ -225,10 +225,10 @@ class OverSocket:
         await self._internet.start()
         world = self._internet.world
         populate(world, script.options)
-        await self._internet.run_domain(world.domain("example.org"))
-        await self._internet.run_reading_host("example.org")
+        await self._internet.hosts.run_domain(world.domain("example.org"))
+        await self._internet.hosts.run_reading_host("example.org")
         for text in script.of("M:"):
-            self._internet.put(BOB, unescape(text))
+            self._internet.delivery_agent.put(BOB, unescape(text))
 
     def send(self, octets: bytes) -> None:
         assert not self._said, f"not expected before the client speaks: {self._said!r}"
@@ -269,7 +269,7 @@ class OverSocket:
     def close(self) -> None:
         self._socket.close()
         self._loop.run(self._internet.stop())
-        self._internet.raise_errors()
+        self._internet.supervisor.raise_errors()
 
 
 def matches(pattern: str, line: str) -> bool:

@@ -18,7 +18,6 @@ from fakemail.dkim.key_record import TxtAnswer
 from fakemail.policy.spf import check_spf
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.policy.txt import texts
-from fakemail.runtime.resolvers import Resolver
 from fakemail.types.address import NULL_PATH, address
 from fakemail.types.peer import Peer
 from namespaces import require_namespaces
@@ -57,7 +56,7 @@ def ours(net: MailNet, case: SpfCase) -> str:
         "mx.example",
         Peer(case.client, 0, "app"),
         net._portal.simulation.clock.now(),
-        Resolver(net._portal.simulation, "app"),
+        net._portal.simulation.resolvers.resolver("app"),
         helo=case.helo,
         sender=sender,
     )
@@ -191,7 +190,7 @@ def test_spfquery_agrees(
         "mx.example",
         Peer(client, 0, "app"),
         shop._portal.simulation.clock.now(),
-        Resolver(shop._portal.simulation, "app"),
+        shop._portal.simulation.resolvers.resolver("app"),
         sender=address(sender),
     )
     assert check_spf(facts) == result
@@ -206,7 +205,7 @@ def letter() -> bytes:
 
 
 def dkim_results(net: MailNet, raw: bytes) -> list[str]:
-    resolve = Resolver(net._portal.simulation, "app")
+    resolve = net._portal.simulation.resolvers.resolver("app")
 
     def look_up(name: str) -> TxtAnswer:
         answer = resolve(name, "TXT")

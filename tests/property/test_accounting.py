@@ -192,7 +192,7 @@ def build(net: MailNet, plan: Plan) -> None:
         net.account(user).set_auto_reply("Away.")
     for user in plan.full:
         net.account(user).configure(quota_messages=1)
-    running = {host for host in HOSTS if host in net._portal.simulation.hosts}
+    running = {host for host in HOSTS if host in net._portal.simulation.hosts.running}
     for host in plan.stopped & running:
         net.find_host(host).stop()
     for host in plan.deferring.keys() & running:

@@ -21,8 +21,8 @@ def state(net):
     return (
         {name: zones.records(name) for name in zones.names("shop.test")},
         {name: host.options for name, host in internet.world.hosts.items()},
-        dict(internet.dkim_signer.late),
-        dict(internet.dkim_signer.disguises),
+        dict(internet.auth_flaws.late),
+        dict(internet.auth_flaws.disguises),
         internet.world.domain("shop.test"),
     )
 

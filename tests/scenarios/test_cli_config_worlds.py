@@ -9,7 +9,7 @@ import dns.resolver
 import pytest
 
 from fakemail import AsyncMailNet, DeclarationError, MailNet
-from fakemail.runtime.fixed_ports import ANY_PORT
+from fakemail.runtime.port_plans import ANY_PORT
 
 WORLD = dedent('''
     seed = 7

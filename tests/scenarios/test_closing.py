@@ -143,7 +143,7 @@ def test_whatever_can_be_iterated_has_a_length_which_is_its_truth() -> None:
 
 
 def _is_waited_in(net: MailNet | AsyncMailNet) -> bool:
-    return net._portal.call(lambda: bool(net._portal.simulation.on_stop))
+    return net._portal.call(lambda: bool(net._portal.simulation.quiescence.on_stop))
 
 
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:

@@ -36,7 +36,7 @@ class Client:
             self._socket = settings.ssl_context.wrap_socket(self._socket, server_hostname=settings.host)
         self.say(b"")
         (connection,) = mailnet._portal.call(
-            lambda: list(mailnet._portal.simulation.hosts[settings.server.name].connections)
+            lambda: list(mailnet._portal.simulation.hosts.running[settings.server.name].connections)
         )
         self.held = [weakref.ref(connection), weakref.ref(connection._core)]
 

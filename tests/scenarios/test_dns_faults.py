@@ -18,7 +18,6 @@ import pytest
 from fakemail import MailNet, Reason, Stage, days, minutes
 from fakemail.api.faults import Fault
 from fakemail.errors import DeclarationError
-from fakemail.runtime.resolvers import Resolver
 
 NEVER = 0.05
 """Real seconds after which the test takes it that no answer comes."""
@@ -298,7 +297,7 @@ def test_mail_gets_through_what_is_only_odd(net, fault):
 
 def test_a_decision_sees_what_a_client_would(net):
     mail_host = net.domain("example.org").hosts[0].name
-    resolve = net._portal.call(lambda: Resolver(net._portal.simulation, mail_host))
+    resolve = net._portal.call(lambda: net._portal.simulation.resolvers.resolver(mail_host))
 
     def kind(name: str = "example.org", type: str = "TXT") -> str:
         return net._portal.call(lambda: resolve(name, type)).kind

@@ -7,7 +7,6 @@ import pytest
 from fakemail import Bounced, Delivered, MailNet, Queued, Reason, days, minutes, seconds
 from fakemail.errors import DeclarationError
 from fakemail.events.kinds import Attempt
-from fakemail.runtime.resolvers import Resolver
 
 SENDER = "smtp.shop.test"
 
@@ -119,7 +118,7 @@ def test_who_decides_in_the_middle_of_a_session_remembers_as_well(mailnet, bob):
     internet = mailnet._portal.simulation
 
     def look(name="example.org", type="MX"):
-        return mailnet._portal.call(lambda: Resolver(internet, "mx1.example.org")(name, type).kind)
+        return mailnet._portal.call(lambda: internet.resolvers.resolver("mx1.example.org")(name, type).kind)
 
     assert [look(), look(), look(type="TLSA"), look(type="TLSA"), look("x.test"), look("x.test")] == [
         *["NOERROR"] * 2,

@@ -99,7 +99,7 @@ def logged_in(settings, *, select: bool = True, **options) -> Iterator[Raw]:
 
 
 def server_of(net, settings):
-    return net._portal.simulation.hosts[settings.server.name]
+    return net._portal.simulation.hosts.running[settings.server.name]
 
 
 # Much ---------------------------------------------------------------------------------------------

@@ -385,7 +385,9 @@ def test_a_huge_message_to_a_client_that_does_not_read_stays_bounded(net, servic
         with closing(net.account("ann@example.org").pop3s.poplib()) as other:  # is served meanwhile
             assert other.stat() == (0, 0)
         [connection] = [
-            each for each in net._portal.simulation.hosts["mail.example.org"].connections if each.in_progress
+            each
+            for each in net._portal.simulation.hosts.running["mail.example.org"].connections
+            if each.in_progress
         ]
         assert connection.in_progress == "inside the answer to RETR 1"
         waiting = net._portal.call(connection._transport.get_write_buffer_size)

@@ -13,7 +13,7 @@ import flask_mail
 import pytest
 
 from fakemail import DeclarationError, MailNet
-from fakemail.runtime.fixed_ports import ANY_PORT
+from fakemail.runtime.port_plans import ANY_PORT
 
 
 @pytest.fixture

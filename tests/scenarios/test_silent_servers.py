@@ -165,7 +165,9 @@ def test_a_server_that_would_go_on_after_its_client_has_left(mailnet):
     mailnet.clock.advance(minutes(6))
     assert [attempt.reason for attempt in mailnet.journey(to=bob).attempts] == [Reason.TIMEOUT]
     assert not [
-        each for each in mailnet._portal.simulation.hosts["mx1.example.org"].connections if each.in_progress
+        each
+        for each in mailnet._portal.simulation.hosts.running["mx1.example.org"].connections
+        if each.in_progress
     ]
     mailnet.clock.advance(hours(1))
     assert isinstance(mailnet.journey(to=bob).fate, Delivered)

@@ -326,7 +326,7 @@ def test_many_connections_opened_and_dropped(net: MailNet) -> None:
     seen = len(net.events(Stage.CONNECT))
     assert seen >= 100
     net.wait_for(Stage.DISCONNECT, count=seen, timeout=PATIENCE)
-    hosts = [net._portal.simulation.hosts[name] for name in ("mx1.example.org", "smtp.example.org")]
+    hosts = [net._portal.simulation.hosts.running[name] for name in ("mx1.example.org", "smtp.example.org")]
     # A session ends before its connection is gone: each look is a turn of the loop.
     until(lambda: net._portal.call(lambda: not any(host.connections for host in hosts)))
 
@@ -343,7 +343,9 @@ def test_client_that_asks_and_never_reads(net: MailNet, connect: Connect) -> Non
         except BlockingIOError:
             stalled += 1
             deliver(net)
-    (running,) = [host for host in net._portal.simulation.hosts.values() if host.name == "mx1.example.org"]
+    (running,) = [
+        host for host in net._portal.simulation.hosts.running.values() if host.name == "mx1.example.org"
+    ]
 
     def waiting() -> int:
         transports = [connection._transport for connection in running.connections]

@@ -177,7 +177,7 @@ def test_an_mta_sts_policy_names_a_host(mailnet, mx):
 
 def test_one_pattern_of_an_mta_sts_policy_may_be_given_as_it_is(mailnet):
     mailnet.domain("example.org").mta_sts(mx="*.example.org")
-    (document,) = mailnet._portal.simulation.hosts["mta-sts.example.org"].documents.values()
+    (document,) = mailnet._portal.simulation.hosts.running["mta-sts.example.org"].documents.values()
     assert b"mx: *.example.org\r\n" in document.body
 
 

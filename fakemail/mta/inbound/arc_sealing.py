@@ -1,18 +1,18 @@
-"""How hosts seal what they pass on: they say how it came, and vouch for what they say (RFC 8617)."""
+"""ARC sets on forwarded mail: how the message came, vouched for by the host that passes it on (RFC 8617)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fakemail.dkim.arc_sign import arc_set
 from fakemail.dns.names import name_key
+from fakemail.environment import Environment
 from fakemail.message.envelope import Envelope
 from fakemail.message.trace import prepend
 from fakemail.model.dkim import Dkim
-from fakemail.mta.inbound.transaction_facts import facts_of
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
+from fakemail.mta.inbound.sender_auth_results import SenderAuthResults
+from fakemail.zones.dkim_keys import DkimKeyRing
+from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
 _HEAD: Final = b"Authentication-Results: "
 
@@ -20,8 +20,19 @@ _HEAD: Final = b"Authentication-Results: "
 class ArcSealer:
     """Seals for the hosts of one fake internet."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        zones: LazyZoneProvisioning,
+        keys: DkimKeyRing,
+        auth_results: SenderAuthResults,
+    ) -> None:
+        self._clock = environment.clock
+        self._world = environment.world
+        self._zones = zones
+        self._keys = keys
+        self._auth_results = auth_results
         self._published: set[str] = set()
 
     def seal(self, host: str, domain: str, envelope: Envelope, came: bytes, leaves: bytes) -> bytes:
@@ -31,8 +42,7 @@ class ArcSealer:
         """
         from fakemail.policy.auth_fields import authentication_results
 
-        internet = self._internet
-        found = facts_of(internet, host, envelope, came).authentication
+        found = self._auth_results.facts_of(host, envelope, came).authentication
         chain = found.arc.result.value
         results = [found.spf, found.dkim, found.dmarc, *([] if chain == "none" else [found.arc])]
         said = authentication_results(host, results).removeprefix(_HEAD).rstrip(b"\r\n")
@@ -43,18 +53,18 @@ class ArcSealer:
             results=said.decode(),
             claim=chain if chain in ("none", "pass") else "fail",
             domain=name_key(signer),
-            key=internet.keys.of(signer, how),
-            now=internet.clock.now(),
+            key=self._keys.of(signer, how),
+            now=self._clock.now(),
         )
         return prepend(leaves, fields)
 
     def _signer(self, name: str) -> tuple[str, Dkim]:
         """In whose name a seal is made, and with which of its keys."""
-        domain = self._internet.world.domains.get(name)
+        domain = self._world.domains.get(name)
         if domain is not None:
             return name, next((each for each in domain.dkim if each.sign), domain.dkim[0])
         how = Dkim()
         if name not in self._published:
             self._published.add(name)
-            self._internet.naming.key(name, how)
+            self._zones.key(name, how)
         return name, how

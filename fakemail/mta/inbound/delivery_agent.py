@@ -5,31 +5,34 @@ Each recipient is judged before anything is done for it, so that what is refused
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from fakemail.events.kinds import Redirected
+from fakemail.environment import Environment
+from fakemail.events.kinds import MessageDelivered, Redirected
 from fakemail.message.envelope import Envelope, Recipient
-from fakemail.message.headers import Headers, body_offset, split_fields
+from fakemail.message.headers import Headers, body_offset, head_of, split_fields
 from fakemail.message.message import MessageView
 from fakemail.message.reports import dsn
 from fakemail.message.trace import prepend, return_path
 from fakemail.mta.inbound import auto_reply, mailing_lists
+from fakemail.mta.inbound.arc_sealing import ArcSealer
 from fakemail.mta.inbound.recipients import Resolution, resolve
 from fakemail.mta.inbound.srs import Srs
-from fakemail.mta.outbound.transfer import QueuedMessage, RecipientResult
+from fakemail.mta.local_domains import LocalDomains
+from fakemail.mta.outbound.queue import MailQueue
+from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.store.mailbox import INBOX
-from fakemail.store.message import Delivery, StoredMessage
+from fakemail.store.mailstore import MailStore
+from fakemail.store.message import NO_FLAGS, Delivery, StoredMessage
 from fakemail.store.quota import MESSAGE
 from fakemail.types.address import Address, NullPath, address_key
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import ACCEPTED, Verdict, deferred, refused
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
+from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
 
 @dataclass(slots=True)
@@ -67,8 +70,25 @@ class DeliveryOutcome(NamedTuple):
 class DeliveryAgent:
     """Final delivery for every host of the fake internet."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        local_domains: LocalDomains,
+        store: MailStore,
+        queue: MailQueue,
+        zones: LazyZoneProvisioning,
+        arc_sealer: ArcSealer,
+    ) -> None:
+        self._clock = environment.clock
+        self._log = environment.log
+        self._random = environment.random
+        self._world = environment.world
+        self._local_domains = local_domains
+        self._store = store
+        self._mail_queue = queue
+        self._zones = zones
+        self._arc_sealer = arc_sealer
         self._answered: dict[tuple[str, str], datetime] = {}
         self._sent_on: set[tuple[str, str]] = set()
         """The queue id of a message and the account that forwards it and could not keep its copy yet."""
@@ -78,11 +98,10 @@ class DeliveryAgent:
 
     def resolve(self, host: str, address: Address) -> Resolution:
         """Who stands behind an address at a host."""
-        internet = self._internet
         return resolve(
-            internet.world,
+            self._world,
             address,
-            is_home=internet.local_domains(host).__contains__,
+            is_home=self._local_domains.of(host).__contains__,
             unwrap=self._unwrap,
         )
 
@@ -105,7 +124,7 @@ class DeliveryAgent:
         if resolution.forwards or resolution.lists:
             headers = work.headers
             been = {address_key(value.strip()) for value in headers.all("Delivered-To")}
-            world = self._internet.world
+            world = self._world
             for account in resolution.forwards:
                 if account.key in been:
                     return refused(Reason.MAIL_LOOP, f"<{address}>: it was delivered to {account} before")
@@ -123,17 +142,17 @@ class DeliveryAgent:
         ]
 
     def _has_room(self, account: Address, octets: int) -> bool:
-        return self._internet.store.account(account).quota.has_room(octets)
+        return self._store.account(account).quota.has_room(octets)
 
     def limit(self, account: Address) -> None:
         """Let the mailboxes of an account have the quota that the account is described with."""
-        described = self._internet.world.accounts[account.key]
-        quota = self._internet.store.account(account).quota
+        described = self._world.accounts[account.key]
+        quota = self._store.account(account).quota
         quota.limit_octets(described.quota)
         quota.limit(MESSAGE, described.quota_messages)
 
     def _is_full(self, host: str, address: Address) -> Verdict:
-        options = self._internet.world.hosts[host].options
+        options = self._world.hosts[host].options
         verdict = refused if options.full_is_final else deferred
         return verdict(Reason.OVER_QUOTA, f"<{address}>")
 
@@ -141,13 +160,13 @@ class DeliveryAgent:
         # Most addresses are no rewritten ones, and most fake internets need no secret.
         if address.local[:3].upper() != "SRS":
             return address
-        return self.srs.reverse(address, now=self._internet.clock.now())
+        return self.srs.reverse(address, now=self._clock.now())
 
     @property
     def srs(self) -> Srs:
         """The rewriting of reverse-paths, with the secret of this fake internet."""
         if self._srs is None:
-            self._srs = Srs(f"srs {self._internet.random.seed}".encode())
+            self._srs = Srs(f"srs {self._random.seed}".encode())
         return self._srs
 
     # Delivering ----------------------------------------------------------------------------------
@@ -205,7 +224,7 @@ class DeliveryAgent:
 
     def _complete(self, host: str, address: Address) -> Address:
         """An address with its domain: ``<postmaster>`` may come without (RFC 5321 §4.5.1)."""
-        return address if address.domain else self._internet.postmaster(host)
+        return address if address.domain else self._local_domains.postmaster(host)
 
     def _serve(self, work: _DeliveryJob, recipient: Recipient, resolution: Resolution) -> None:
         for account in (*resolution.accounts, *resolution.list_mail):
@@ -226,29 +245,27 @@ class DeliveryAgent:
 
     def _put(self, work: _DeliveryJob, said: Address, recipient: Address, account: Address) -> None:
         """Into INBOX or the junk of an account, once for all its addresses; ``recipient`` is what was said, whole."""
-        delivery = Delivery(
-            recipient, work.envelope, work.host, work.queue_id, self._internet.authentications.arrival()
-        )
+        delivery = Delivery(recipient, work.envelope, work.host, work.queue_id, self._zones.use_state())
         stored = work.served.get(account.key)
         name = self._junk(account) if work.is_junk else INBOX
         if stored is None:
             # The Received field is in front, so the header block has begun.
             raw = return_path(work.envelope.sender) + work.content
-            stored = self._internet.store.mailbox(account, name).append(raw, delivery=delivery)
+            stored = self._store.mailbox(account, name).append(raw, delivery=delivery)
             work.served[account.key] = stored
         # The event names the address as it was said, by which a journey is followed.
-        self._internet.note_delivery(stored, delivery, account, name, recipient=said)
+        self._note_delivery(stored, delivery, account, name, recipient=said)
 
     def _junk(self, account: Address) -> str:
         """The mailbox for junk that an account of its kind of server has (RFC 6154 §2)."""
-        junk = self._internet.store.account(account).with_use("\\Junk")
+        junk = self._store.account(account).with_use("\\Junk")
         return "Junk" if junk is None else junk.name
 
     def _pass_on(self, work: _DeliveryJob, recipient: Recipient, resolution: Resolution) -> None:
         """To the addresses elsewhere for which an alias stands; the reverse-path stays (RFC 5321 §3.9.1)."""
         if not resolution.onward:
             return
-        work.onward_id = work.onward_id or self._internet.random.queue_id()
+        work.onward_id = work.onward_id or self._random.queue_id()
         is_lone = _is_lone(resolution)
         original = recipient.original or f"rfc822;{recipient.address}"
         for target in resolution.onward:
@@ -258,13 +275,13 @@ class DeliveryAgent:
         self._note(work, recipient.address, how, resolution.onward, (work.onward_id,))
 
     def _forward(self, work: _DeliveryJob, recipient: Recipient, account: Address) -> None:
-        forward = self._internet.world.accounts[account.key].forward
+        forward = self._world.accounts[account.key].forward
         if forward is None:
             return
         if account.key not in work.sent_on:
             sender = work.envelope.sender
             if forward.srs and not isinstance(sender, NullPath):
-                sender = self.srs.forward(sender, account.domain, now=self._internet.clock.now())
+                sender = self.srs.forward(sender, account.domain, now=self._clock.now())
             is_lone = len(forward.to) == 1 and not forward.keep_copy
             notify = recipient.notify if is_lone else _without_success(recipient.notify)
             original = recipient.original or f"rfc822;{recipient.address}"
@@ -272,14 +289,14 @@ class DeliveryAgent:
             # RFC 9228: the mark by which a message that comes back is known.
             raw = prepend(work.content, f"Delivered-To: {account}\r\n".encode("utf-8", "replace"))
             raw = self._sealed(work, raw, account.domain, asked=forward.arc)
-            queue_id = self._internet.random.queue_id()
+            queue_id = self._random.queue_id()
             self._queue(work, queue_id, work.envelope._replace(sender=sender, recipients=targets), raw)
             work.sent_on[account.key] = (account, (queue_id,))
         self._note(work, recipient.address, "forward", forward.to, work.sent_on[account.key][1])
 
     def _distribute(self, work: _DeliveryJob, recipient: Recipient, address: Address) -> None:
         """To the members of a list, from its own reverse-path (RFC 5321 §3.9.2)."""
-        mailing_list = self._internet.world.lists[address.key]
+        mailing_list = self._world.lists[address.key]
         if address.key not in work.sent_on:
             raw = mailing_lists.rewrite(work.content, mailing_list)
             raw = self._sealed(work, raw, address.domain, asked=mailing_list.arc)
@@ -300,14 +317,14 @@ class DeliveryAgent:
                     auth=None,
                     smtputf8=work.envelope.smtputf8 or not all(each.is_ascii for each in group),
                 )
-                queue_ids.append(self._internet.random.queue_id())
+                queue_ids.append(self._random.queue_id())
                 self._queue(work, queue_ids[-1], envelope, raw)
             work.sent_on[address.key] = (address, tuple(queue_ids))
         self._note(work, recipient.address, "list", mailing_list.members, work.sent_on[address.key][1])
 
     def _leave_list(self, work: _DeliveryJob, account: Address) -> None:
         """A member who writes to ``friends-unsubscribe`` is one no more (RFC 2369 §3.2)."""
-        world, sender = self._internet.world, work.envelope.sender
+        world, sender = self._world, work.envelope.sender
         found = world.list_role(account)
         if found is None or found[1] != "unsubscribe" or not isinstance(sender, Address):
             return
@@ -317,41 +334,83 @@ class DeliveryAgent:
 
     def _answer(self, work: _DeliveryJob, recipient: Address, account: Address) -> None:
         """Answer for somebody who is away, once per sender and span (RFC 3834 §2)."""
-        described = self._internet.world.accounts.get(account.key)
+        described = self._world.accounts.get(account.key)
         reply = None if described is None else described.auto_reply
         sender = work.envelope.sender
         if reply is None or work.is_junk or not isinstance(sender, Address):
             return
         message = MessageView(work.content)
-        now = self._internet.clock.now()
+        now = self._clock.now()
         last = self._answered.get((account.key, sender.key))
         if last is not None and now - last < timedelta(days=reply.days):
             return
         if sender.key == account.key or auto_reply.why_not(message, sender, (account, recipient)):
             return
         self._answered[account.key, sender.key] = now
-        queue_id = self._internet.random.queue_id()
+        queue_id = self._random.queue_id()
         raw = auto_reply.answer(
             reply, message, account=account, to=sender, now=now, message_id=f"<{queue_id}@{work.host}>"
         )
-        self._internet.send_report(work.host, queue_id, sender, raw)
+        self._mail_queue.send_report(work.host, queue_id, sender, raw)
+
+    def deliver_queued(
+        self, message: QueuedMessage, copy: LocalCopy, recipients: Sequence[Recipient]
+    ) -> list[tuple[Recipient, Verdict]]:
+        """Deliver a message from the queue of its own host; return the recipients that failed, and why."""
+        return self.deliver(
+            message.host,
+            message.queue_id,
+            message.envelope,
+            copy.content,
+            recipients,
+            is_junk=copy.is_junk,
+        ).failed
+
+    def put(
+        self, account: Address, raw: bytes, mailbox: str = INBOX, *, flags: Collection[str] = NO_FLAGS
+    ) -> StoredMessage:
+        """Put a message into a mailbox without any transport."""
+        delivery = Delivery(account)
+        stored = self._store.mailbox(account, mailbox).append(raw, flags=flags, delivery=delivery)
+        self._note_delivery(stored, delivery, account, mailbox)
+        return stored
 
     # Inside --------------------------------------------------------------------------------------
 
+    def _note_delivery(
+        self,
+        stored: StoredMessage,
+        delivery: Delivery,
+        account: Address,
+        mailbox: str,
+        *,
+        recipient: Address | None = None,
+    ) -> None:
+        self._log.append(
+            MessageDelivered(
+                host=delivery.host,
+                message=delivery.queue_id,
+                recipient=recipient or delivery.recipient,
+                account=account,
+                mailbox=mailbox,
+                uid=stored.uid,
+                head=head_of(stored.raw),
+            )
+        )
+
     def _send_onward(self, work: _DeliveryJob) -> None:
         envelope = work.envelope._replace(recipients=tuple(work.onward.values()))
-        domain = next(iter(self._internet.local_domains(work.host)), "")
+        domain = next(iter(self._local_domains.of(work.host)), "")
         self._queue(work, work.onward_id, envelope, self._sealed(work, work.content, domain))
 
     def _sealed(self, work: _DeliveryJob, raw: bytes, domain: str, *, asked: bool = False) -> bytes:
         """A message as it is sent on, sealed in the name of a domain here if that is asked for."""
-        internet = self._internet
-        if not asked and not internet.world.hosts[work.host].options.arc_seal:
+        if not asked and not self._world.hosts[work.host].options.arc_seal:
             return raw
-        return internet.arc_sealer.seal(work.host, domain, work.envelope, work.content, raw)
+        return self._arc_sealer.seal(work.host, domain, work.envelope, work.content, raw)
 
     def _queue(self, work: _DeliveryJob, queue_id: str, envelope: Envelope, raw: bytes) -> None:
-        self._internet.queue(work.host, queue_id, envelope, raw, origin=work.queue_id)
+        self._mail_queue.enqueue(work.host, queue_id, envelope, raw, origin=work.queue_id)
 
     def _note(
         self,
@@ -361,7 +420,7 @@ class DeliveryAgent:
         to: tuple[Address, ...],
         onward: tuple[str, ...],
     ) -> None:
-        self._internet.log.append(
+        self._log.append(
             Redirected(
                 host=work.host, message=work.queue_id, recipient=recipient, how=how, to=to, onward=onward
             )
@@ -375,7 +434,7 @@ class DeliveryAgent:
                 RecipientResult(each, Stage.DELIVER, None, None, "", "", reports_delivery=True)
                 for each in recipients
             ]
-            self._internet.mail_queue.tell(message, self._internet.clock.now(), action, results)
+            self._mail_queue.tell(message, self._clock.now(), action, results)
 
 
 def _only_accounts(resolution: Resolution, full: Sequence[Address]) -> bool:

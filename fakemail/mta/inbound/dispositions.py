@@ -1,24 +1,22 @@
-"""What is done with a message after it was judged: one way for each outcome that is not told to the client."""
+"""What becomes of a message that was accepted, by the disposition of its policy (RFC 7489 §6.3 calls it so)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeAlias
 
 from fakemail.message.envelope import Envelope, Recipient
 from fakemail.model.policy import Disposition, Policy
-from fakemail.mta.inbound.delivery_agent import DeliveryOutcome as Failures
+from fakemail.mta.inbound.delivery_agent import DeliveryAgent, DeliveryOutcome
 from fakemail.mta.inbound.tagging import tag
-from fakemail.mta.outbound.transfer import LocalCopy, QueuedMessage, RecipientResult
+from fakemail.mta.outbound.queue import MailQueue
+from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.policy.chain import PolicyDecision
 from fakemail.smtp.replies import reply_to
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import Verdict, VerdictAction
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,9 @@ class EvaluatedMessage:
     policy: Policy
 
 
-def carry_out(internet: Simulation, mail: EvaluatedMessage) -> Failures:
-    """Do what follows; the answer tells who did not get it and has to be tried again."""
-    return _WAYS[mail.judgement.outcome](internet, mail)
+def apply_disposition(agent: DeliveryAgent, queue: MailQueue, mail: EvaluatedMessage) -> DeliveryOutcome:
+    """Deliver, delay, discard or bounce a message; the answer tells who did not get it and has to be tried again."""
+    return _DISPOSITIONS[mail.judgement.outcome](agent, queue, mail)
 
 
 def copy_of(mail: EvaluatedMessage) -> LocalCopy:
@@ -48,43 +46,40 @@ def copy_of(mail: EvaluatedMessage) -> LocalCopy:
     return LocalCopy(content, is_junk=mail.judgement.outcome is Disposition.QUARANTINE)
 
 
-def _deliver(internet: Simulation, mail: EvaluatedMessage) -> Failures:
+def _deliver(agent: DeliveryAgent, _: MailQueue, mail: EvaluatedMessage) -> DeliveryOutcome:
     copy = copy_of(mail)
-    return internet.delivery_agent.deliver(
+    return agent.deliver(
         mail.host, mail.queue_id, mail.envelope, copy.content, mail.recipients, is_junk=copy.is_junk
     )
 
 
-def _delay(_: Simulation, __: EvaluatedMessage) -> Failures:
-    """Nothing now: the host queues it for later, together with what else it could not deliver."""
-    return Failures([], nobody_has_it=False)
+def _nothing(_: DeliveryAgent, __: MailQueue, ___: EvaluatedMessage) -> DeliveryOutcome:
+    """Nothing is done now; what is delayed, the host queues together with what else it could not deliver."""
+    return DeliveryOutcome([], nobody_has_it=False)
 
 
-def _discard(_: Simulation, __: EvaluatedMessage) -> Failures:
-    return Failures([], nobody_has_it=False)
-
-
-def _bounce(internet: Simulation, mail: EvaluatedMessage) -> Failures:
+def _bounce(_: DeliveryAgent, queue: MailQueue, mail: EvaluatedMessage) -> DeliveryOutcome:
     reason = mail.judgement.reason or Reason.POLICY
     reply = reply_to(Verdict(VerdictAction.REFUSE, reason, mail.judgement.sentence, mail.judgement.reply))
     message = QueuedMessage(mail.host, mail.queue_id, mail.envelope, mail.content, tuple(mail.recipients))
-    internet.mail_queue.give_back(
+    queue.give_back(
         message,
         [
             RecipientResult(each, Stage.DELIVER, reply, reason, "", mail.host, reports_delivery=True)
             for each in mail.recipients
         ],
     )
-    return Failures([], nobody_has_it=False)
+    return DeliveryOutcome([], nobody_has_it=False)
 
 
 # Where the client was told yes for others, those who would have been refused hear of it by mail (RFC 5321 §6.1).
-_WAYS: Final[dict[Disposition, Callable[[Simulation, EvaluatedMessage], Failures]]] = {
+_Apply: TypeAlias = Callable[[DeliveryAgent, MailQueue, EvaluatedMessage], DeliveryOutcome]
+_DISPOSITIONS: Final[dict[Disposition, _Apply]] = {
     Disposition.ACCEPT: _deliver,
     Disposition.TAG: _deliver,
-    Disposition.DELAY: _delay,
+    Disposition.DELAY: _nothing,
     Disposition.QUARANTINE: _deliver,
-    Disposition.DISCARD: _discard,
+    Disposition.DISCARD: _nothing,
     Disposition.BOUNCE: _bounce,
     Disposition.DEFER: _bounce,
     Disposition.REFUSE: _bounce,

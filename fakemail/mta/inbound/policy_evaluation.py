@@ -7,16 +7,18 @@ down what they found, and remembers what does not turn a client away but stays w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from fakemail.events.kinds import CheckFinding, PolicyEvaluated
 from fakemail.message.envelope import Envelope, Recipient
 from fakemail.message.trace import prepend
 from fakemail.model.content_rules import ScannerAddress
 from fakemail.model.policy import SUBMISSION_POLICY, Disposition, Policy
-from fakemail.mta.inbound import dispositions
+from fakemail.mta.inbound.delivery_agent import DeliveryOutcome
+from fakemail.mta.inbound.dispositions import EvaluatedMessage, apply_disposition, copy_of
+from fakemail.mta.inbound.services import InboundServices, ReceivingHost
 from fakemail.mta.inbound.tagging import tag
-from fakemail.mta.outbound.transfer import LocalCopy
+from fakemail.mta.outbound.queued_message import LocalCopy
 from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
 from fakemail.policy.chain import STAGES, DisposedFinding, PolicyDecision, heaviest, judge
 from fakemail.policy.checks import chain_of
@@ -24,16 +26,12 @@ from fakemail.policy.client import count_connection
 from fakemail.policy.envelope import count_taken
 from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.policy.transaction_facts import HostContext, TransactionFacts
-from fakemail.runtime.resolvers import Resolver
 from fakemail.types.address import Address, Path
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import ACCEPTED, Verdict
-
-if TYPE_CHECKING:
-    from fakemail.runtime.service_port import RunningHost
 
 _PASSED_ON: Final = frozenset(
     {Disposition.ACCEPT, Disposition.TAG, Disposition.DELAY, Disposition.QUARANTINE}
@@ -78,10 +76,19 @@ class PolicyEvaluator:
     """Judges one connection at one host."""
 
     def __init__(
-        self, running: RunningHost, peer: Peer, connection: int, *, is_submission: bool = False
+        self,
+        services: InboundServices,
+        running: ReceivingHost,
+        peer: Peer,
+        connection: int,
+        *,
+        is_submission: bool = False,
     ) -> None:
         """``is_submission`` where the policy of the host counts, and not those of its domains."""
-        internet = running.internet
+        memory, local_domains = services.policy_memory, services.local_domains
+        self._services = services
+        self._clock = services.environment.clock
+        self._world = services.environment.world
         self._is_submission = is_submission
         self._running = running
         self._connection = connection
@@ -89,15 +96,15 @@ class PolicyEvaluator:
         self.facts = TransactionFacts(
             running.name,
             peer,
-            internet.clock.now(),
-            Resolver(internet, running.name),
+            self._clock.now(),
+            services.resolver(running.name),
             surroundings=HostContext(
-                internet.policy_memory.greylist,
-                internet.policy_memory.throughput,
-                internet.local_domains(running.name),
+                memory.greylist,
+                memory.throughput,
+                local_domains.of(running.name),
                 (running.host.ipv4, running.host.ipv6),
-                internet.is_inside(running.name, peer),
-                volume=internet.policy_memory.volume,
+                local_domains.is_inside(running.name, peer),
+                volume=memory.volume,
             ),
         )
 
@@ -122,7 +129,7 @@ class PolicyEvaluator:
         """The reverse-path."""
         facts = self.facts
         facts.sender, facts.login, facts.recipients, facts.recipient = sender, login, (), None
-        facts.authentication = self._running.internet.authentications.of_facts(facts)
+        facts.authentication = self._services.auth_results.of_facts(facts)
         return self._all(Stage.SMTP_MAIL)
 
     # From then on, that of each recipient's domain --------------------------------------------------------
@@ -164,7 +171,7 @@ class PolicyEvaluator:
     ) -> list[RecipientDecision]:
         """What is done with a message, for all its recipients at home here."""
         facts = self.facts
-        facts.content, facts.now = content, self._running.internet.clock.now()
+        facts.content, facts.now = content, self._clock.now()
         facts.recipient, facts.body, facts.smtputf8 = None, envelope.body, envelope.smtputf8
         facts.__dict__.pop("message", None)
         groups: dict[Policy, list[Recipient]] = {}
@@ -196,21 +203,21 @@ class PolicyEvaluator:
         failed: list[tuple[Recipient, Verdict]] = []
         later: list[Recipient] = []
         copies: dict[str, LocalCopy] = {}
-        self._running.internet.authentications.keep(self._running.name, queue_id, self.facts.authentication)
+        self._services.auth_results.keep(self._running.name, queue_id, self.facts.authentication)
         nobody_has_it = True
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
             if each.judgement.decisive is not None or each.at_end.judged:
                 self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
             raw = self._with_results(each.policy, _with_score(each.at_end, content))
-            mail = dispositions.EvaluatedMessage(
+            mail = EvaluatedMessage(
                 self._running.name, queue_id, envelope, raw, each.recipients, each.judgement, each.policy
             )
-            done = dispositions.carry_out(self._running.internet, mail)
+            done = self._apply(mail)
             failed += done.failed
             held = each.recipients if each.judgement.outcome is Disposition.DELAY else []
             later += held
-            copy = dispositions.copy_of(mail) if held or done.failed else None
+            copy = copy_of(mail) if held or done.failed else None
             if copy is not None:
                 copies.update((one.address.key, copy) for one in (*held, *(who for who, _ in done.failed)))
             nobody_has_it = nobody_has_it and done.nobody_has_it
@@ -225,7 +232,7 @@ class PolicyEvaluator:
         self, decided: Sequence[RecipientDecision], queue_id: str, envelope: Envelope, content: bytes
     ) -> None:
         """Do what was decided about a message that was submitted."""
-        internet, host = self._running.internet, self._running.name
+        host = self._running.name
         onward: list[Recipient] = []
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
@@ -234,16 +241,21 @@ class PolicyEvaluator:
             if each.judgement.outcome in _PASSED_ON:
                 onward += each.recipients
             else:
-                mail = dispositions.EvaluatedMessage(
+                mail = EvaluatedMessage(
                     host, queue_id, envelope, content, each.recipients, each.judgement, each.policy
                 )
-                dispositions.carry_out(internet, mail)
+                self._apply(mail)
         count_taken(self.facts, self._policies(), envelope.addresses)
         if onward:
             found = {each.judgement.outcome for each in decided}
             after = max(each.policy.delay for each in decided) if Disposition.DELAY in found else None
             is_held = Disposition.QUARANTINE in found
-            internet.queue(host, queue_id, envelope, content, recipients=onward, after=after, is_held=is_held)
+            self._services.mail_queue.enqueue(
+                host, queue_id, envelope, content, recipients=onward, after=after, is_held=is_held
+            )
+
+    def _apply(self, mail: EvaluatedMessage) -> DeliveryOutcome:
+        return apply_disposition(self._services.delivery_agent, self._services.mail_queue, mail)
 
     def _with_results(self, policy: Policy, raw: bytes) -> bytes:
         """The message with the fields about its sender that its domain wants, above all others (RFC 8601 §4)."""
@@ -275,7 +287,7 @@ class PolicyEvaluator:
             )
             for weighed in judged
         )
-        self._running.internet.log.append(
+        self._services.environment.log.append(
             PolicyEvaluated(
                 stage=stage,
                 host=self._running.name,
@@ -294,17 +306,18 @@ class PolicyEvaluator:
     def _policy(self, domain: str) -> Policy:
         if self._is_submission:
             return self._running.host.policy or SUBMISSION_POLICY
-        internet = self._running.internet
-        return internet.world.domains[domain or internet.postmaster(self._running.name).domain].policy
+        name = domain or self._services.local_domains.postmaster(self._running.name).domain
+        return self._world.domains[name].policy
 
     def _policies(self) -> tuple[Policy, ...]:
         """Those of all the host's domains."""
         if self._is_submission:
             return (self._policy(""),)
-        internet = self._running.internet
-        domains = internet.world.domains
+        domains = self._world.domains
         return tuple(
-            dict.fromkeys(domains[name].policy for name in internet.local_domains(self._running.name))
+            dict.fromkeys(
+                domains[name].policy for name in self._services.local_domains.of(self._running.name)
+            )
         )
 
     def _all(self, stage: Stage) -> Verdict:
@@ -314,7 +327,7 @@ class PolicyEvaluator:
         if recipient is None:
             place = _PLACES[stage]
             self._lasting = [each for each in self._lasting if _PLACES[each.stage] < place]
-        self.facts.now = self._running.internet.clock.now()
+        self.facts.now = self._clock.now()
         for policy in policies:
             links = chain_of(policy, stage)
             if not links:

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Final
 from fakemail.dns.lookup import LookupAnswer, lookup
 from fakemail.dns.names import name_key
 from fakemail.dns.records import LateRecord
-from fakemail.dns.zones import Zones
+from fakemail.environment import Environment
 from fakemail.errors import DeclarationError
 from fakemail.message.envelope import Envelope
 from fakemail.message.headers import body_offset, split_fields
 from fakemail.model.host import HostOptions
-from fakemail.mta.inbound.transaction_facts import facts_of
 from fakemail.policy.transaction_facts import Resolve, TransactionFacts
 from fakemail.policy.txt import joined
 from fakemail.store.message import StoredMessage
+from fakemail.zones.name_server_faults import NameServerFaults
+from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
 if TYPE_CHECKING:
     from fakemail.policy.authentication import SenderAuthentication
     from fakemail.policy.results import AuthResult
-    from fakemail.runtime.simulation import Simulation
 
 # What a DMARC record has in it that asks for more than reports, in whatever case.
 _DEMAND: Final = re.compile(r"=[ \t]*(?:quarantine|reject)", re.IGNORECASE)
@@ -36,33 +36,23 @@ _DEMAND: Final = re.compile(r"=[ \t]*(?:quarantine|reject)", re.IGNORECASE)
 class SenderAuthResults:
     """What is known about the senders of the mail of one fake internet."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        zones: LazyZoneProvisioning,
+        dns_faults: NameServerFaults,
+        resolver: Callable[[str], Resolve],
+    ) -> None:
+        """``resolver`` is that of a host, which answers at once."""
+        self._environment = environment
+        self._zones = zones
+        self._dns_faults = dns_faults
+        self._resolver = resolver
         self._known: dict[tuple[str, str], SenderAuthentication] = {}
         """By host and queue id: what was looked at, when it came or later."""
-        self._state = 0
-        self._is_used = False
-        self._past: dict[int, Callable[[], Zones]] = {}
         self._is_demanded = False
         self._looked_through = -1
-
-    # States of the DNS ---------------------------------------------------------------------------
-
-    def arrival(self) -> int:
-        """The number of the present state of the DNS, for a delivery to note: it will be kept."""
-        self._is_used = True
-        return self._state
-
-    def before_change(self) -> None:
-        """The DNS is about to change: keep it as it is if mail has come under it."""
-        if self._is_used:
-            self._past[self._state] = self._internet.zones_at_present()
-            self._state += 1
-            self._is_used = False
-
-    def _zones(self, state: int) -> Zones:
-        past = self._past.get(state)
-        return self._internet.zones if past is None else past()
 
     def _resolve_later(self, state: int) -> Resolve:
         """Answers as they were then, and not on record, since no host asks anything now."""
@@ -72,7 +62,7 @@ class SenderAuthResults:
                 key = name_key(name)
             except DeclarationError:
                 return LookupAnswer("NXDOMAIN", "NXDOMAIN")
-            return lookup(self._zones(state), key, type)
+            return lookup(self._zones.at(state), key, type)
 
         return resolve
 
@@ -84,7 +74,7 @@ class SenderAuthResults:
 
         A fake internet into whose DNS nobody has looked has only the records that every domain begins with.
         """
-        zones = self._internet.naming.published
+        zones = self._zones.published
         if zones is not None and self._looked_through != zones.revision:
             self._looked_through = zones.revision
             self._is_demanded = any(
@@ -96,17 +86,17 @@ class SenderAuthResults:
 
     def is_urgent(self, host: str) -> bool:
         """Whether a host hears now what nobody can find out later: faults of the DNS, or what it remembers."""
-        habit = self._internet.world.hosts[host].options.dns_cache
-        return habit == "for_ttl" or self._internet.spoiled_dns.is_at_work
+        habit = self._environment.world.hosts[host].options.dns_cache
+        return habit == "for_ttl" or self._dns_faults.is_at_work
 
     def of_facts(self, facts: TransactionFacts) -> SenderAuthentication:
         """What is found out about a message while it is judged."""
         from fakemail.policy.authentication import SenderAuthentication
         from fakemail.policy.dmarc_discovery import Method
 
-        host = self._internet.world.hosts.get(facts.host)
+        host = self._environment.world.hosts.get(facts.host)
         options = host.options if host is not None else HostOptions()
-        probability = self._internet.random.probability
+        probability = self._environment.random.probability
         return SenderAuthentication(
             facts,
             method=Method(options.dmarc_discovery),
@@ -114,16 +104,33 @@ class SenderAuthResults:
             draw=lambda: int(probability() * 100),
         )
 
+    def facts_of(self, host: str, envelope: Envelope, content: bytes) -> TransactionFacts:
+        """The facts of a message at its host, now, for what looks at it outside of its session."""
+        origin = envelope.origin
+        facts = TransactionFacts(
+            host,
+            origin.peer,
+            self._environment.clock.now(),
+            self._resolver(host),
+            helo=origin.helo,
+            login=origin.login,
+            sender=envelope.sender,
+            recipients=envelope.addresses,
+            content=content,
+        )
+        facts.authentication = self.of_facts(facts)
+        return facts
+
     def keep(self, host: str, queue_id: str, found: SenderAuthentication) -> None:
         """Keep what was found out about a message that a host has taken, and what can be found out yet."""
         if self.is_urgent(host):
             found.complete()
-        found.freeze(self._resolve_later(self.arrival()))
+        found.freeze(self._resolve_later(self._zones.use_state()))
         self._known[host, queue_id] = found
 
     def hold(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
         """A message is here that may lie in the queue for a while before it is delivered: note how it came."""
-        self.keep(host, queue_id, facts_of(self._internet, host, envelope, content).authentication)
+        self.keep(host, queue_id, self.facts_of(host, envelope, content).authentication)
 
     def made(self, host: str, queue_id: str) -> tuple[AuthResult, ...]:
         """The results that are there for a message, without looking for more."""

@@ -1,22 +1,22 @@
-"""What a host decides about mail: the other end of the seam of :mod:`fakemail.smtp.backend`."""
+"""Answers of a receiving host to MAIL, RCPT and DATA: its side of :mod:`fakemail.smtp.backend`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fakemail.events.kinds import ProxyIdentified
 from fakemail.message.envelope import Envelope, Origin, Recipient
 from fakemail.message.trace import complete, count_received, prepend, received_end, received_start
 from fakemail.model.content_rules import ScannerAddress
+from fakemail.model.domain import Routing
 from fakemail.model.policy import Disposition
 from fakemail.mta.inbound.alterations import alter
 from fakemail.mta.inbound.recipients import resolve
-from fakemail.mta.inbound.transaction_facts import facts_of
-from fakemail.mta.outbound.transfer import LocalCopy
+from fakemail.mta.inbound.services import InboundServices, ReceivingHost
+from fakemail.mta.outbound.queued_message import LocalCopy
 from fakemail.policy.chain import heaviest
-from fakemail.runtime.resolvers import Resolver
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import SmtpProfile
 from fakemail.smtp.xclient import Introduction
@@ -30,12 +30,8 @@ from fakemail.types.reason import Reason
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.verdict import ACCEPTED, Verdict, VerdictAction, deferred, refused
 
-_SCAN_PATIENCE: Final = 30.0
-"""Real seconds that a scanner may take."""
-
 if TYPE_CHECKING:
     from fakemail.mta.inbound.policy_evaluation import PolicyEvaluator, RecipientDecision
-    from fakemail.runtime.service_port import RunningHost
 
 
 def _nobody_waits(_: Verdict | Receipt) -> None:
@@ -47,7 +43,8 @@ class SmtpBackend:
 
     def __init__(
         self,
-        running: RunningHost,
+        services: InboundServices,
+        running: ReceivingHost,
         profile: SmtpProfile,
         peer: Peer,
         connection: int,
@@ -60,11 +57,12 @@ class SmtpBackend:
         self._sender: Path | None = None
         self._judge: PolicyEvaluator | None = None
         self._running = running
-        self._internet = running.internet
+        self._services = services
+        self._world = services.environment.world
         self._profile = profile
         self.credentials = running.credentials
-        self.chance: SeededRandom = running.internet.random
-        self._homes = running.internet.local_domains(running.name)
+        self.chance: SeededRandom = services.environment.random
+        self._homes = services.local_domains.of(running.name)
         self._started: tuple[Origin, str] | None = None
 
     def _judging(self) -> PolicyEvaluator | None:
@@ -72,11 +70,11 @@ class SmtpBackend:
 
         Asked at each command, because a policy counts from the next command on.
         """
-        internet, is_submission = self._internet, self._profile.is_submission
+        is_submission = self._profile.is_submission
         if is_submission:
             is_needed = self._running.host.policy is not None
         else:
-            is_needed = internet.world.has_policies or internet.authentications.is_demanded
+            is_needed = self._world.has_policies or self._services.auth_results.is_demanded
         if not is_needed:
             return None
         judge = self._judge
@@ -84,7 +82,7 @@ class SmtpBackend:
             from fakemail.mta.inbound.policy_evaluation import PolicyEvaluator  # few domains have a policy
 
             judge = self._judge = PolicyEvaluator(
-                self._running, self._peer, self._connection, is_submission=is_submission
+                self._services, self._running, self._peer, self._connection, is_submission=is_submission
             )
             judge.facts.helo, judge.facts.channel = self._hello
             judge.facts.sender = self._sender
@@ -92,13 +90,12 @@ class SmtpBackend:
 
     def introduce(self, said: Introduction, peer: Peer) -> Peer:
         """Take the client for whom it says it speaks; what was judged so far was about somebody else."""
-        internet = self._internet
         name = peer.name if said.name is None else said.name or "app"
         # A name of ours would make it one of our hosts, whose mail is followed in other ways.
-        name = "app" if name in internet.world.hosts else name
+        name = "app" if name in self._world.hosts else name
         known = Peer(said.address or peer.address, said.port if said.port is not None else peer.port, name)
         running = self._running
-        internet.log.append(
+        self._services.environment.log.append(
             ProxyIdentified(
                 host=running.name, connection=self._connection, how="XCLIENT", by=self._peer, client=known
             )
@@ -135,7 +132,7 @@ class SmtpBackend:
             return ACCEPTED
         if options.accept_any_login:
             return ACCEPTED
-        world = self._internet.world
+        world = self._world
         account = world.accounts.get(address_key(login))
         if account is not None:
             separator = world.domains[account.address.domain].detail_separator
@@ -151,9 +148,9 @@ class SmtpBackend:
             judge = self._judging()
             return verdict if judge is None else judge.recipient(recipient, verdict)
         if not recipient.domain:
-            recipient = self._internet.postmaster(host.name)
+            recipient = self._services.local_domains.postmaster(host.name)
         if recipient.domain in self._homes:
-            verdict = self._internet.delivery_agent.check(host.name, recipient)
+            verdict = self._services.delivery_agent.check(host.name, recipient)
             judge = self._judging()
             return verdict if judge is None else judge.recipient(recipient, verdict)
         if (
@@ -166,14 +163,24 @@ class SmtpBackend:
 
     def _check_submitted(self, recipient: Address) -> Verdict:
         """On the submission ports: what is known here to be undeliverable is refused at once (RFC 6409 §5.1)."""
-        host, internet = self._running.host, self._internet
-        if host.options.refuse_null_mx and internet.takes_no_mail(recipient.domain):
+        host = self._running.host
+        if host.options.refuse_null_mx and self._takes_no_mail(recipient.domain):
             return refused(Reason.NULL_MX, f"<{recipient}>")  # RFC 7505 §4.1
         if recipient.domain not in self._homes:
             return self._check_domain(recipient)
-        verdict = internet.delivery_agent.check(host.name, recipient)
+        verdict = self._services.delivery_agent.check(host.name, recipient)
         # A full mailbox may have room again when the queue tries it.
         return ACCEPTED if verdict.reason is Reason.OVER_QUOTA else verdict
+
+    def _takes_no_mail(self, domain: str) -> bool:
+        """Whether a domain says in DNS that it takes no mail (RFC 7505 §3)."""
+        if domain.startswith("["):
+            return False
+        declared = self._world.domains.get(domain)
+        if declared is not None and declared.routing is Routing.NULL_MX:
+            return True
+        records = self._services.zones.zones.records(domain, "MX")
+        return bool(records) and all(record.value.split()[-1] == "." for record in records)
 
     def _check_domain(self, recipient: Address) -> Verdict:
         """What goes elsewhere has to go somewhere, if the host asks for that."""
@@ -187,7 +194,7 @@ class SmtpBackend:
             return ACCEPTED
         from fakemail.policy.envelope import mail_records  # for the hosts that ask for it
 
-        found = mail_records(domain, Resolver(self._internet, host.name))
+        found = mail_records(domain, self._services.resolver(host.name))
         if found.failure:
             return deferred(Reason.DNS_TEMPORARY, f"<{recipient}>: {found.failure}")
         if found.is_null:
@@ -204,16 +211,14 @@ class SmtpBackend:
                 each for each in envelope.addresses if is_judged or self._is_home(each.domain)
             )
             if scanners:
-                self._internet.supervisor.spawn(self._scan(judge, scanners, envelope, content), "scan")
+                self._services.environment.tasks.spawn(self._scan(judge, scanners, envelope, content), "scan")
                 return None
         return self._take(envelope, content, judge)
 
     async def _scan(
         self, judge: PolicyEvaluator, scanners: Iterable[ScannerAddress], envelope: Envelope, content: bytes
     ) -> None:
-        # For those who have a scanner only.
         from fakemail.policy.scanners.scan import ScanRequest
-        from fakemail.wire.scanning import scan_all
 
         question = ScanRequest(
             content,
@@ -222,19 +227,18 @@ class SmtpBackend:
             str(envelope.sender) if isinstance(envelope.sender, Address) else "",
             tuple(str(address) for address in envelope.addresses),
         )
-        places = [(scanner.name, scanner.place) for scanner in scanners]
         try:
-            judge.facts.scans = await scan_all(places, question, patience=_SCAN_PATIENCE)
+            judge.facts.scans = await self._services.scan(scanners, question)
             receipt = self._take(envelope, content, judge)
         except Exception as error:  # told to the test; the client is not to wait for ever
-            self._internet.supervisor.report(error)
+            self._services.environment.tasks.report(error)
             receipt = Receipt(deferred(Reason.LOCAL_ERROR))
         self.on_answer(receipt)
 
     def _take(self, envelope: Envelope, content: bytes, judge: PolicyEvaluator | None) -> Receipt:
-        internet, name = self._internet, self._running.name
-        queue_id = internet.random.queue_id()
-        now = internet.clock.now()
+        name = self._running.name
+        queue_id = self.chance.queue_id()
+        now = self._services.environment.clock.now()
         recipients = envelope.recipients
         if not self._profile.is_submission and count_received(content) >= self._profile.options.max_hops:
             return Receipt(refused(Reason.MAIL_LOOP))
@@ -253,6 +257,7 @@ class SmtpBackend:
     def _submit(
         self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes, judge: PolicyEvaluator | None
     ) -> Receipt:
+        services = self._services
         decided: list[RecipientDecision] = []
         if judge is not None:
             from fakemail.mta.inbound.policy_evaluation import marked
@@ -261,14 +266,14 @@ class SmtpBackend:
             if all(each.judgement.outcome.is_final for each in decided):
                 return Receipt(judge.turned_away(decided))
             content = marked(decided, content)
-        account = self._internet.world.accounts.get(address_key(envelope.origin.login))
+        account = self._world.accounts.get(address_key(envelope.origin.login))
         if account is not None and account.sent_copy:
             with suppress(OverQuota):  # a copy for the files is no reason to refuse the mail
-                self._internet.put(account.address, content, "Sent", flags={SEEN})
-        signed = self._internet.dkim_signer.submitted(self._running.name, content)
+                services.delivery_agent.put(account.address, content, "Sent", flags={SEEN})
+        signed = services.dkim_signer.submitted(self._running.name, content)
         raw = self._altered(prepend(signed, trace))
         if judge is None:
-            self._internet.queue(self._running.name, queue_id, envelope, raw)
+            services.mail_queue.enqueue(self._running.name, queue_id, envelope, raw)
         else:
             judge.pass_on(decided, queue_id, envelope, raw)
         return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
@@ -277,7 +282,8 @@ class SmtpBackend:
         self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes, judge: PolicyEvaluator | None
     ) -> Receipt:
         """Deliver what is for here and queue the rest; refuse if nothing of it can be done."""
-        internet, name = self._internet, self._running.name
+        services, name = self._services, self._running.name
+        auth_results, dmarc = services.auth_results, services.dmarc_statistics
         local: Sequence[Recipient] = envelope.recipients
         waiting = [each for each in local if not self._is_home(each.address.domain)]
         if waiting:
@@ -287,19 +293,19 @@ class SmtpBackend:
         copies: dict[str, LocalCopy] = {}
         if local:
             if judge is None:
-                if internet.authentications.is_urgent(name):
-                    internet.authentications.hold(name, queue_id, envelope, content)
-                if internet.dmarc_statistics.is_wanted:
-                    internet.dmarc_statistics.note(facts_of(internet, name, envelope, content))
-                failed, nobody_has_it = internet.delivery_agent.deliver(name, queue_id, envelope, raw, local)
+                if auth_results.is_urgent(name):
+                    auth_results.hold(name, queue_id, envelope, content)
+                if dmarc.is_wanted:
+                    dmarc.note(auth_results.facts_of(name, envelope, content))
+                failed, nobody_has_it = services.delivery_agent.deliver(name, queue_id, envelope, raw, local)
                 if failed:
                     copies = {each.address.key: LocalCopy(raw) for each, _ in failed}
-                    internet.authentications.hold(name, queue_id, envelope, content)
+                    auth_results.hold(name, queue_id, envelope, content)
             else:
                 decided = judge.conclude(queue_id, envelope, content, local)
-                if internet.dmarc_statistics.is_wanted:
+                if dmarc.is_wanted:
                     judgement = heaviest(each.judgement for each in decided)
-                    internet.dmarc_statistics.note(judge.facts, judgement)
+                    dmarc.note(judge.facts, judgement)
                 if not waiting and all(each.judgement.outcome.is_final for each in decided):
                     return Receipt(judge.turned_away(decided))
                 failed, nobody_has_it, held, copies = judge.apply(decided, queue_id, envelope, raw)
@@ -316,8 +322,10 @@ class SmtpBackend:
         if waiting:
             onward = self._altered(raw)
             if self._running.host.options.arc_seal:
-                onward = internet.arc_sealer.seal(name, "", envelope, raw, onward)
-            internet.queue(name, queue_id, envelope, onward, recipients=waiting, after=after, copies=copies)
+                onward = services.arc_sealer.seal(name, "", envelope, raw, onward)
+            services.mail_queue.enqueue(
+                name, queue_id, envelope, onward, recipients=waiting, after=after, copies=copies
+            )
         return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
 
     def _altered(self, raw: bytes) -> bytes:
@@ -346,14 +354,14 @@ class SmtpBackend:
         """The addresses that a name or an address stands for here, of whatever kind (RFC 5321 §3.5)."""
         found: dict[str, Address] = {}
         for address in self._addresses(name):
-            behind = resolve(self._internet.world, address)
+            behind = resolve(self._world, address)
             kinds = (behind.accounts, behind.forwards, behind.onward, behind.lists, behind.list_mail)
             found.update((each.key, each) for kind in kinds for each in kind)
         return tuple(found.values())
 
     def expand(self, name: str) -> tuple[Address, ...]:
         """The addresses behind an alias or a mailing list."""
-        world = self._internet.world
+        world = self._world
         for address in self._addresses(name):
             targets = world.domains[address.domain].aliases.get(local_key(address.local))
             if targets:

@@ -6,60 +6,57 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from fakemail.dkim import dkim_sign
 from fakemail.dns.names import ancestors, name_key
+from fakemail.environment import Environment
 from fakemail.message.addresses import mailboxes
 from fakemail.message.fields import first_body, pick_fields
 from fakemail.message.headers import body_offset
 from fakemail.message.trace import prepend
 from fakemail.model.dkim import Dkim
 from fakemail.types.domains import a_labels
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
+from fakemail.zones.auth_flaws import AuthFlaws
+from fakemail.zones.dkim_keys import DkimKeyRing
 
 
 class DkimSigner:
     """Signs for the domains of one fake internet, by its clock."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
-        self.late: dict[str, timedelta] = {}
-        """The domains whose signatures are that old, and were good for a day."""
-        self.disguises: dict[str, str] = {}
-        """The domains whose mail gets authors of another domain before it is signed."""
+    def __init__(self, environment: Environment, *, keys: DkimKeyRing, flaws: AuthFlaws) -> None:
+        self._clock = environment.clock
+        self._world = environment.world
+        self._keys = keys
+        self._flaws = flaws
 
     def submitted(self, host: str, raw: bytes) -> bytes:
         """What a submission host has taken, with its DKIM-Signature fields in front if it signs for the author.
 
         It signs for the domains whose submission host it is; the smarthost for every domain.
         """
-        world = self._internet.world
+        world = self._world
         domain = world.domains.get(author_domain(raw))
         if domain is None or not (domain.submission_host == host or world.hosts[host].smarthost):
             return raw
-        if domain.name in self.disguises:
-            raw = with_author_domain(raw, self.disguises[domain.name])
+        if domain.name in self._flaws.disguises:
+            raw = with_author_domain(raw, self._flaws.disguises[domain.name])
         ways = [each for each in domain.dkim if each.sign]
         return prepend(raw, self.sign(raw, domain.name, ways)) if ways else raw
 
     def as_host(self, host: str, raw: bytes) -> bytes:
         """A host's own message, signed by the domain that the host is inside of (RFC 8460 §3, RFC 9990 §3.5)."""
-        domains = self._internet.world.domains
+        domains = self._world.domains
         domain = next((domains[name] for name in ancestors(host) if name in domains), None)
         ways = [] if domain is None else [each for each in domain.dkim if each.sign]
         return raw if domain is None or not ways else prepend(raw, self.sign(raw, domain.name, ways))
 
     def sign(self, raw: bytes, domain: str, ways: Iterable[Dkim]) -> bytes:
         """A DKIM-Signature field of a domain for each way to make one."""
-        internet = self._internet
-        now = internet.clock.now()
-        if domain in self.late:
-            now -= self.late[domain]
+        now = self._clock.now()
+        if domain in self._flaws.late:
+            now -= self._flaws.late[domain]
             ways = [replace(how, expires=timedelta(days=1)) for how in ways]
-        by = [(how, internet.keys.of(domain, how)) for how in ways]
+        by = [(how, self._keys.of(domain, how)) for how in ways]
         return dkim_sign.signatures(raw, by, domain=name_key(domain), now=now)
 
 

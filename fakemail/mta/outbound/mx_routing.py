@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fakemail.types.domains import a_labels
 from fakemail.types.reason import Reason
@@ -34,6 +34,42 @@ class DnsAnswer(NamedTuple):
     """Whether DNSSEC vouches for it."""
     remembered: bool = False
     """Whether nobody was asked, because the host still knew."""
+
+
+class DnsReply(Protocol):
+    """What came of a query over the network, as :class:`fakemail.wire.dns_client.ClientAnswer` tells it."""
+
+    @property
+    def kind(self) -> str:
+        """``NOERROR``, ``NODATA``, ``NXDOMAIN``, or anything else for a failure."""
+        ...
+
+    @property
+    def transport(self) -> str:
+        """``udp``, ``tcp``, or ``memory`` when the resolver still knew."""
+        ...
+
+    @property
+    def authentic(self) -> bool:
+        """Whether DNSSEC vouches for it."""
+        ...
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it says nothing about the name, so that it is worth asking again."""
+        ...
+
+    def values(self) -> tuple[Any, ...]:
+        """The values of the records of the type asked for."""
+        ...
+
+
+class DnsResolver(Protocol):
+    """The resolver of a host, which asks over the network."""
+
+    async def query(self, name: str, type: str) -> DnsReply:
+        """Ask a question."""
+        ...
 
 
 class MailHost(NamedTuple):

@@ -1,4 +1,4 @@
-"""What one of our hosts finds out before it sends: TLSA records, MTA-STS policies, and what to demand.
+"""TLSA records and MTA-STS policies that a host looks up before it sends, and the TLS that they require.
 
 The demand itself is the table in :mod:`fakemail.mta.outbound.tls_requirements`.
 """
@@ -6,28 +6,25 @@ The demand itself is the table in :mod:`fakemail.mta.outbound.tls_requirements`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, NamedTuple
 
 from fakemail.clock import RealClock
 from fakemail.dns.lookup import lookup
+from fakemail.environment import Environment
 from fakemail.errors import ProtocolError
 from fakemail.message.headers import body_offset
-from fakemail.model.host import HTTPS, HostSpec
-from fakemail.mta.outbound.mx_routing import Addresses, Route
+from fakemail.model.host import HostSpec
+from fakemail.mta.outbound.mx_routing import Addresses, DnsResolver, Route
+from fakemail.mta.outbound.queued_message import QueuedMessage
 from fakemail.mta.outbound.tls_requirements import TlsCapabilities, TlsRequirement, demand
-from fakemail.runtime.network import Endpoint
 from fakemail.tls import mta_sts
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import DaneFailure, Tlsa, read_tlsa
 from fakemail.types.address import Address
 from fakemail.types.domains import a_labels
-from fakemail.types.peer import Peer
 from fakemail.zones.tls_policy_records import authority_der, tlsa_name
-
-if TYPE_CHECKING:
-    from fakemail.mta.outbound.transfer import QueuedMessage
-    from fakemail.runtime.simulation import Simulation
+from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
 # RFC 8689 §3: requiretls-field = "TLS-Required:" [FWS] "No" CRLF
 _OPTIONAL: Final = re.compile(rb"\nTLS-Required[ \t]*:[ \t\r\n]*No[ \t]*\r\n", re.IGNORECASE)
@@ -45,8 +42,21 @@ class StsState(NamedTuple):
 class OutboundTls:
     """What the hosts of one fake internet know about how to send safely. Policies are kept for each host."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        zones: LazyZoneProvisioning,
+        dns_client: Callable[[str], DnsResolver],
+        fetch: Callable[[str, str], Coroutine[Any, Any, tuple[int, bytes]]],
+    ) -> None:
+        """``fetch`` gets the policy file of a domain's policy host for a host over HTTPS, and raises
+        :class:`StsUnusable` where it cannot."""
+        self._clock = environment.clock
+        self._world = environment.world
+        self._zones = zones
+        self._dns_client = dns_client
+        self._fetch_file = fetch
         self.kept: dict[tuple[str, str], mta_sts.CachedPolicy] = {}
         """The MTA-STS policies in the caches, by the host that has it and the domain."""
 
@@ -61,76 +71,42 @@ class OutboundTls:
 
     async def policy_of(self, host: str, domain: str) -> StsState:
         """The policy of a domain, from the cache of a host or fetched (RFC 8461 §3, §4)."""
-        internet = self._internet
         kept = self.kept.get((host, domain))
-        now = internet.clock.now()
+        now = self._clock.now()
         if kept is not None and not kept.is_fresh(now):
             del self.kept[host, domain]
             kept = None
         record = mta_sts.record_of(domain)
         # Nobody is asked for what is known not to be there: most domains have no policy.
-        if kept is None and lookup(internet.zones, _key(record), "TXT").kind != "NOERROR":
+        if kept is None and lookup(self._zones.zones, _key(record), "TXT").kind != "NOERROR":
             return StsState()
-        answer = await internet.dns_client(host).query(record, "TXT")
+        answer = await self._dns_client(host).query(record, "TXT")
         found = mta_sts.read_id(answer.values())
         # RFC 8461 §3.1: without a record, what is kept still counts.
         if found is None or (kept is not None and kept.id == found):
             return StsState(kept.policy if kept is not None else None)
         try:
             policy = await self._fetch(host, domain)
-        except _PolicyUnusable as error:
+        except StsUnusable as error:
             return StsState(kept.policy if kept is not None else None, error.problem)
         self.kept[host, domain] = mta_sts.CachedPolicy(found, policy, now)
         return StsState(policy)
 
     async def _fetch(self, host: str, domain: str) -> mta_sts.StsPolicy:
-        """Get a policy over HTTPS (RFC 8461 §3.3); raises :class:`_PolicyUnusable`."""
-        from fakemail.wire.https_client import FetchFailed, fetch  # most worlds never fetch anything
-
-        internet, name = self._internet, mta_sts.host_of(domain)
-        answer = await internet.dns_client(host).query(name, "A")
-        places = [internet.network.find(address, HTTPS.port) for address in answer.values()]
-        target = next((place for place in places if place is not None), None)
-        if target is None:
-            raise _PolicyUnusable("sts-policy-fetch-error", f"nobody serves {name}")
-        described = internet.world.hosts[host]
-        made: list[Endpoint] = []
-        wait = internet.virtual_timeouts.client(name, target)
-
-        def connected_from(end: tuple[str, int]) -> None:
-            made.append(Endpoint(*end))
-            wait.opens(made[-1])
-            internet.network.calls_from(made[-1], Peer(described.ipv4, end[1], host))
-
-        try:
-            fetched = await fetch(
-                name,
-                mta_sts.PATH,
-                target=target,
-                source=internet.network.loopback_of(host),
-                context=process_authority().careful_context(),
-                connected_from=connected_from,
-                max_size=mta_sts.MAX_SIZE,
-                wait=wait,
-            )
-        except FetchFailed as error:
-            kind = "sts-webpki-invalid" if error.is_certificate else "sts-policy-fetch-error"
-            raise _PolicyUnusable(kind, str(error)) from None
-        finally:
-            for endpoint in made:
-                internet.network.hung_up(endpoint)
-            wait.closes()
+        """Get a policy over HTTPS (RFC 8461 §3.3); raises :class:`StsUnusable`."""
+        name = mta_sts.host_of(domain)
+        status, body = await self._fetch_file(host, name)
         # RFC 8461 §3.3: redirects are not followed, and only 200 is an answer.
-        if fetched.status != _HTTP_OK:
-            raise _PolicyUnusable("sts-policy-fetch-error", f"{name} answered {fetched.status}")
+        if status != _HTTP_OK:
+            raise StsUnusable("sts-policy-fetch-error", f"{name} answered {status}")
         try:
-            return mta_sts.read_policy(fetched.body)
+            return mta_sts.read_policy(body)
         except ProtocolError as error:
-            raise _PolicyUnusable("sts-policy-invalid", str(error)) from None
+            raise StsUnusable("sts-policy-invalid", str(error)) from None
 
     async def tlsa(self, host: str, mail_host: str) -> tuple[Tlsa, ...] | None:
         """The TLSA records of a mail host that DNSSEC vouches for; ``None`` when DNS failed (RFC 7672 §2.1)."""
-        answer = await self._internet.dns_client(host).query(tlsa_name(mail_host), "TLSA")
+        answer = await self._dns_client(host).query(tlsa_name(mail_host), "TLSA")
         if answer.is_temporary:
             return None
         if not answer.authentic:
@@ -148,7 +124,7 @@ class OutboundTls:
         policy: mta_sts.StsPolicy | None,
     ) -> TlsRequirement | None:
         """What a message demands of TLS with one mail host; ``None`` when DNS failed for now."""
-        host: HostSpec = self._internet.world.hosts[message.host]
+        host: HostSpec = self._world.hosts[message.host]
         wants_verified = message.envelope.requiretls and isinstance(message.envelope.sender, Address)
         tlsa: tuple[Tlsa, ...] | None = ()
         # RFC 7672 §2.2.1: TLSA records count where the name of the host and its addresses are authentic.
@@ -170,7 +146,7 @@ class OutboundTls:
         )
 
 
-class _PolicyUnusable(Exception):
+class StsUnusable(Exception):
     """A policy cannot be used; what is kept counts on."""
 
     def __init__(self, type: str, detail: str) -> None:

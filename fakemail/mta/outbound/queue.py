@@ -5,24 +5,24 @@ What happens after an attempt is the table in :mod:`fakemail.mta.outbound.retry_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import Any
 
 from fakemail.clock import Job
-from fakemail.events.kinds import Deferred, Returned
+from fakemail.environment import Environment
+from fakemail.events.kinds import Deferred, MessageQueued, Returned
 from fakemail.message.envelope import Envelope, Origin, Recipient
+from fakemail.message.headers import head_of
 from fakemail.message.reports import bounce_styles, dsn
+from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, judge
-from fakemail.mta.outbound.transfer import MessageTransfer, QueuedMessage, RecipientResult
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
 
 
 @dataclass
@@ -51,16 +51,66 @@ class QueueEntry:
 class MailQueue:
     """Every queued message of the fake internet, by its queue id."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        transfer: Callable[[QueuedMessage], Coroutine[Any, Any, Sequence[RecipientResult]]],
+    ) -> None:
+        """``transfer`` tries each recipient of a message once."""
+        self._clock = environment.clock
+        self._log = environment.log
+        self._random = environment.random
+        self._tasks = environment.tasks
+        self._world = environment.world
+        self._transfer = transfer
         self.entries: dict[str, QueueEntry] = {}
         self.schedule = RetrySchedule()
         self.is_held = False
         """Whether new messages wait instead of being tried at once."""
 
+    def enqueue(
+        self,
+        host: str,
+        queue_id: str,
+        envelope: Envelope,
+        raw: bytes,
+        *,
+        recipients: Sequence[Recipient] | None = None,
+        origin: str = "",
+        after: timedelta | None = None,
+        copies: Mapping[str, LocalCopy] = MappingProxyType({}),
+        is_held: bool = False,
+    ) -> None:
+        """Take a message into a host's queue, to be sent at once, or ``after`` some time.
+
+        ``copies`` are for accounts of the host itself, by the key of the address. ``is_held`` keeps it there until
+        it is flushed."""
+        targets = tuple(envelope.recipients if recipients is None else recipients)
+        self._log.append(
+            MessageQueued(
+                host=host,
+                message=queue_id,
+                sender=envelope.sender,
+                recipients=tuple(target.address for target in targets),
+                size=len(raw),
+                head=head_of(raw),
+                origin=origin,
+            )
+        )
+        message = QueuedMessage(host, queue_id, envelope, raw, targets, copies)
+        self.add(message, after=after, is_held=is_held)
+
+    def send_report(
+        self, host: str, queue_id: str, to: Address, raw: bytes, *, requiretls: bool = False
+    ) -> None:
+        """Send a host's own report, to the sender of a message or to a domain."""
+        envelope = _report_envelope(host, self._world.hosts[host].ipv4, to, requiretls=requiretls)
+        self.enqueue(host, queue_id, envelope, raw)
+
     def add(self, message: QueuedMessage, *, after: timedelta | None = None, is_held: bool = False) -> None:
         """Take a message in, and try it at once, or ``after`` some time, or when it is flushed (``is_held``)."""
-        clock = self._internet.clock
+        clock = self._clock
         entry = QueueEntry(message, clock.now(), list(message.recipients), is_held=is_held or self.is_held)
         self.entries[message.queue_id] = entry
         if after is None:
@@ -71,7 +121,7 @@ class MailQueue:
 
     def give_back(self, message: QueuedMessage, results: Sequence[RecipientResult]) -> None:
         """Return a message that was taken and will not be delivered, for those recipients."""
-        entry = QueueEntry(message, self._internet.clock.now(), [])
+        entry = QueueEntry(message, self._clock.now(), [])
         self._return(entry, [(result, False) for result in results])
 
     def flush(self, entries: Iterable[QueueEntry] | None = None) -> None:
@@ -129,14 +179,14 @@ class MailQueue:
         results: Sequence[RecipientResult],
     ) -> dict[Address, str]:
         """Send the sender a report about those recipients for whom one is due; return its queue id for each."""
-        internet, envelope = self._internet, message.envelope
+        envelope = message.envelope
         sender = envelope.sender
         due = [result for result in results if dsn.is_due(action, envelope, result.recipient)]
         if not due or not isinstance(sender, Address):
             return {}
-        now = internet.clock.now()
-        queue_id = internet.random.queue_id()
-        style = internet.world.hosts[message.host].options.bounces
+        now = self._clock.now()
+        queue_id = self._random.queue_id()
+        style = self._world.hosts[message.host].options.bounces
         until = arrived + self.schedule.give_up_after if action is dsn.DsnAction.DELAYED else None
         raw = bounce_styles.write(
             dsn.DeliveryStatusReport(
@@ -169,7 +219,7 @@ class MailQueue:
         )
         if raw is None:
             return {}
-        internet.send_report(message.host, queue_id, sender, raw, requiretls=envelope.requiretls)
+        self.send_report(message.host, queue_id, sender, raw, requiretls=envelope.requiretls)
         return {result.recipient.address: queue_id for result in due}
 
     # Inside --------------------------------------------------------------------------------------
@@ -181,21 +231,20 @@ class MailQueue:
             entry.job.cancel()
             entry.job = None
         entry.is_running = True
-        self._internet.supervisor.spawn(self._attempt(entry), f"transfer {entry.message.queue_id}")
+        self._tasks.spawn(self._attempt(entry), f"transfer {entry.message.queue_id}")
 
     async def _attempt(self, entry: QueueEntry) -> None:
         entry.attempts += 1
-        transfer = MessageTransfer(self._internet, replace(entry.message, recipients=tuple(entry.waiting)))
         try:
-            await transfer.run()
+            results = await self._transfer(replace(entry.message, recipients=tuple(entry.waiting)))
         finally:
             entry.is_running = False
         if entry.message.queue_id in self.entries:  # and not dropped meanwhile
-            self._conclude(entry, transfer.results)
+            self._conclude(entry, results)
 
     def _conclude(self, entry: QueueEntry, results: Sequence[RecipientResult]) -> None:
         """Act on what came of an attempt."""
-        now = self._internet.clock.now()
+        now = self._clock.now()
         retries: list[tuple[RecipientResult, datetime]] = []
         returns: list[tuple[RecipientResult, bool]] = []
         relayed: list[RecipientResult] = []
@@ -218,10 +267,10 @@ class MailQueue:
             del self.entries[entry.message.queue_id]
 
     def _defer(self, entry: QueueEntry, retries: Sequence[tuple[RecipientResult, datetime]]) -> None:
-        clock = self._internet.clock
+        clock = self._clock
         until = min(due for _, due in retries)
         for result, _ in retries:
-            self._internet.log.append(
+            self._log.append(
                 Deferred(
                     host=entry.message.host,
                     message=entry.message.queue_id,
@@ -250,7 +299,7 @@ class MailQueue:
     def _note_returned(
         self, entry: QueueEntry, result: RecipientResult, *, expired: bool, report: str
     ) -> None:
-        self._internet.log.append(
+        self._log.append(
             Returned(
                 host=entry.message.host,
                 message=entry.message.queue_id,
@@ -265,7 +314,7 @@ class MailQueue:
         )
 
 
-def own_envelope(host: str, address: str, to: Address, *, requiretls: bool = False) -> Envelope:
+def _report_envelope(host: str, address: str, to: Address, *, requiretls: bool = False) -> Envelope:
     """The envelope of a report: from nobody, so that it is never answered (RFC 3461 §6.1)."""
     origin = Origin(host, Peer(address, 0, host), "ESMTP", "", "", "")
     return Envelope(NULL_PATH, (Recipient(to),), origin, smtputf8=not to.is_ascii, requiretls=requiretls)

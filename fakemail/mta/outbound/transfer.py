@@ -1,4 +1,4 @@
-"""Hands queued messages on: asks DNS, talks to mail hosts, writes down what came of it.
+"""Transfer of queued messages: DNS queries, sessions with mail hosts, what came of each recipient.
 
 One attempt for each recipient, at every mail host of its domain until one answers.
 """
@@ -6,76 +6,39 @@ One attempt for each recipient, at every mail host of its domain until one answe
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
+from fakemail.environment import Environment
 from fakemail.events.kinds import Attempt, Routed, SmtpCommand
-from fakemail.message.envelope import Envelope, Recipient
-from fakemail.model.host import SMTP
+from fakemail.message.envelope import Recipient
+from fakemail.mta.local_domains import LocalDomains
 from fakemail.mta.outbound.mx_routing import (
     DnsAnswer,
     DnsQuery,
+    DnsResolver,
     MailHost,
     Route,
     find_addresses,
     find_route,
     leads_back,
 )
-from fakemail.mta.outbound.outbound_tls import StsState
+from fakemail.mta.outbound.outbound_tls import OutboundTls, StsState
+from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.mta.outbound.tls_requirements import FAILURES, TlsRequirement
-from fakemail.runtime.connection_pool import Destination
 from fakemail.smtp.client import ClientTransaction, Outgoing, PeerFailure, RecipientOutcome, TlsUse
 from fakemail.smtp.replies import reply_to
 from fakemail.tls.dane import DaneFailure
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
-
-if TYPE_CHECKING:
-    from fakemail.runtime.simulation import Simulation
+from fakemail.types.verdict import Verdict
 
 _T = TypeVar("_T")
 _DELIVERED = Reply(250, "2.0.0", "delivered")
 # Our own servers end their last reply with the queue id. Texts are read of them only: others mean their own queues.
 _QUEUE_ID = re.compile(r"(?:queued|delivered) as ([0-9A-Z]+)")
-
-
-class LocalCopy(NamedTuple):
-    """A message as its host puts it into mailboxes of its own, with all that was found about it."""
-
-    content: bytes
-    """With the trace fields of the host."""
-    is_junk: bool = False
-
-
-@dataclass(frozen=True)
-class QueuedMessage:
-    """A message that a host has taken and not yet handed on."""
-
-    host: str
-    queue_id: str
-    envelope: Envelope
-    content: bytes
-    recipients: tuple[Recipient, ...]
-    copies: Mapping[str, LocalCopy] = field(default_factory=dict)
-    """What the host's own accounts get, by the key of the address, where that is not ``content``."""
-
-
-class RecipientResult(NamedTuple):
-    """How an attempt ended for one recipient."""
-
-    recipient: Recipient
-    at: Stage
-    reply: Reply | None
-    reason: Reason | None
-    detail: str
-    remote: str
-    """The host that was tried, empty if none was found."""
-    reports_delivery: bool
-    """Whether the next host promised to report deliveries itself (RFC 3461 §5.2.1)."""
-    status: str = ""
-    """The enhanced status code where the reason stands for several and no reply gives one."""
 
 
 class _Candidate(NamedTuple):
@@ -96,11 +59,71 @@ class _Attempt(NamedTuple):
     problem: DaneFailure | None
 
 
+class Destination(NamedTuple):
+    """The mail host that a host connects to, and how."""
+
+    host: str
+    """The sending host."""
+    domain: str
+    """The domain of the recipients."""
+    mail_host: str
+    address: str
+    demand: TlsRequirement
+    tls: TlsUse
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Under which a connection is kept."""
+        return self.host, self.mail_host, self.address, self.demand.policy
+
+
+class TlsSession(NamedTuple):
+    """A session with a mail host, or an attempt at one, as reports count them (RFC 8460 §4.4)."""
+
+    message: QueuedMessage
+    domain: str
+    """The domain of the recipients."""
+    mail_host: str
+    address: str
+    demand: TlsRequirement
+    sts: StsState
+    dialogue: ClientTransaction
+    problem: DaneFailure | None
+    """What was wrong with the TLS of the mail host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferServices:
+    """Services of sending, the same for all hosts of one fake internet."""
+
+    environment: Environment
+    local_domains: LocalDomains
+    outbound_tls: OutboundTls
+    dns_client: Callable[[str], DnsResolver]
+    """The resolver of a host, which asks over the network."""
+    talk: Callable[[Destination, Outgoing], Coroutine[Any, Any, tuple[ClientTransaction, DaneFailure | None]]]
+    """Talks to a mail host: the transaction tells how it went, the failure what is wrong with its TLS."""
+    is_external: Callable[[str], bool]
+    """Whether a real server takes the mail at an address."""
+    deliver: Callable[[QueuedMessage, LocalCopy, Sequence[Recipient]], Sequence[tuple[Recipient, Verdict]]]
+    """Delivers to accounts of the message's own host; returns the recipients that failed, and why."""
+    on_session: Callable[[TlsSession], object]
+    """Called after each session."""
+
+    async def transfer(self, message: QueuedMessage) -> list[RecipientResult]:
+        """Try each recipient of a message once."""
+        work = MessageTransfer(self, message)
+        await work.run()
+        return work.results
+
+
 class MessageTransfer:
     """The transfer of one message from one host."""
 
-    def __init__(self, internet: Simulation, message: QueuedMessage) -> None:
-        self._internet = internet
+    def __init__(self, services: TransferServices, message: QueuedMessage) -> None:
+        self._services = services
+        self._log = services.environment.log
+        self._world = services.environment.world
         self._message = message
         self._since = 0
         self.results: list[RecipientResult] = []
@@ -112,9 +135,9 @@ class MessageTransfer:
         for recipient in self._message.recipients:
             by_domain.setdefault(recipient.address.domain, []).append(recipient)
         for domain, recipients in by_domain.items():
-            routes = self._internet.world.hosts[self._message.host].routes
+            routes = self._world.hosts[self._message.host].routes
             own_route = routes.get(domain)
-            if own_route is None and self._internet.is_home(self._message.host, domain):
+            if own_route is None and self._services.local_domains.is_local(self._message.host, domain):
                 self._deliver(recipients)
             else:
                 await self._try_domain(domain, recipients, own_route or routes.get("*"))
@@ -130,19 +153,17 @@ class MessageTransfer:
         failed = dict(
             failure
             for copy, group in groups.items()
-            for failure in self._internet.delivery_agent.deliver(
-                name, message.queue_id, message.envelope, copy.content, group, is_junk=copy.is_junk
-            ).failed
+            for failure in self._services.deliver(message, copy, group)
         )
         for recipient, verdict in failed.items():
             reply = reply_to(verdict)
-            self._internet.log.append(
+            self._log.append(
                 Attempt(
                     host=name,
                     message=message.queue_id,
                     recipient=recipient.address,
                     mail_host=name,
-                    address=self._internet.world.hosts[name].ipv4,
+                    address=self._world.hosts[name].ipv4,
                     at=Stage.DELIVER,
                     reply=reply,
                     reason=verdict.reason,
@@ -163,12 +184,14 @@ class MessageTransfer:
         ]
 
     async def _try_domain(self, domain: str, recipients: list[Recipient], own_route: str | None) -> None:
-        internet = self._internet
+        outbound_tls = self._services.outbound_tls
         if own_route is not None:
             route = Route((MailHost(0, own_route),), detail="by its own table of routes")
         else:
-            route = await self._ask(find_route(domain, own_name=self._message.host, chance=internet.random))
-        internet.log.append(
+            route = await self._ask(
+                find_route(domain, own_name=self._message.host, chance=self._services.environment.random)
+            )
+        self._log.append(
             Routed(
                 host=self._message.host,
                 message=self._message.queue_id,
@@ -182,14 +205,14 @@ class MessageTransfer:
             self._give_up(recipients, route)
             return
         sts = StsState()
-        if internet.world.hosts[self._message.host].options.mta_sts:
-            sts = await internet.outbound_tls.policy_of(self._message.host, domain)
+        if self._world.hosts[self._message.host].options.mta_sts:
+            sts = await outbound_tls.policy_of(self._message.host, domain)
         candidates: list[_Candidate] = []
         failed = False
         back: list[str] = []
         for host in route.hosts:
             addresses = await self._ask(find_addresses(host.name))
-            demand = await internet.outbound_tls.demand(
+            demand = await outbound_tls.demand(
                 self._message, host.name, domain, route=route, addresses=addresses, policy=sts.policy
             )
             candidates += [
@@ -236,15 +259,17 @@ class MessageTransfer:
     def _report(self, domain: str, candidate: _Candidate, tried: _Attempt, sts: StsState) -> None:
         """Count it for the report to the domain (RFC 8460 §4.4)."""
         if candidate.demand is not None:
-            self._internet.tlsrpt_sender.note(
-                self._message,
-                domain,
-                candidate.demand,
-                mail_host=candidate.host,
-                address=candidate.address,
-                dialogue=tried.dialogue,
-                problem=tried.problem,
-                sts=sts,
+            self._services.on_session(
+                TlsSession(
+                    message=self._message,
+                    domain=domain,
+                    mail_host=candidate.host,
+                    address=candidate.address,
+                    demand=candidate.demand,
+                    sts=sts,
+                    dialogue=tried.dialogue,
+                    problem=tried.problem,
+                )
             )
 
     async def _talk(self, candidate: _Candidate, recipients: list[Recipient]) -> _Attempt:
@@ -281,22 +306,22 @@ class MessageTransfer:
         return tried
 
     def _not_tried(self, dialogue: ClientTransaction, failure: PeerFailure) -> _Attempt:
-        self._since = len(self._internet.log)
+        self._since = len(self._log)
         dialogue.never_began(failure)
         return _Attempt(dialogue, None)
 
     async def _run(
         self, outgoing: Outgoing, tls: TlsUse, candidate: _Candidate, demand: TlsRequirement
     ) -> _Attempt:
-        self._since = len(self._internet.log)
+        self._since = len(self._log)
         call = Destination(
             self._message.host, candidate.domain, candidate.host, candidate.address, demand, tls
         )
-        return _Attempt(*await self._internet.connection_pool.talk(call, outgoing))
+        return _Attempt(*await self._services.talk(call, outgoing))
 
     async def _ask(self, questions: Generator[DnsQuery, DnsAnswer, _T]) -> _T:
         """Put a generator's questions to the fake DNS."""
-        client = self._internet.dns_client(self._message.host)
+        client = self._services.dns_client(self._message.host)
         try:
             ask = next(questions)
             while True:
@@ -318,7 +343,7 @@ class MessageTransfer:
             reason = candidate.demand.reason(reason)
         if reason is None and not outcome.is_accepted:
             reason = self._reason_given(candidate.host, outcome)
-        self._internet.log.append(
+        self._log.append(
             Attempt(
                 host=self._message.host,
                 message=self._message.queue_id,
@@ -351,12 +376,11 @@ class MessageTransfer:
 
     def _is_external(self, address: str) -> bool:
         """Whether a real server takes the mail at that address."""
-        network = self._internet.network
-        return network.attached(network.owner(address), SMTP.name) is not None
+        return self._services.is_external(address)
 
     def _reason_given(self, host: str, outcome: RecipientOutcome) -> Reason | None:
         """Why one of our own hosts said no: it wrote it down when it did."""
-        for event in reversed(self._internet.log.events(outcome.at, host=host, since=self._since)):
+        for event in reversed(self._log.events(outcome.at, host=host, since=self._since)):
             if (
                 isinstance(event, SmtpCommand)
                 and event.reply == outcome.reply
@@ -367,7 +391,7 @@ class MessageTransfer:
 
     def _give_up(self, recipients: list[Recipient], route: Route) -> None:
         for recipient in recipients:
-            self._internet.log.append(
+            self._log.append(
                 Attempt(
                     host=self._message.host,
                     message=self._message.queue_id,

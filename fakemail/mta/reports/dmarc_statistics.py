@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fakemail.dns.records import LateRecord
+from fakemail.environment import Environment
 from fakemail.message.reports import dmarc
 from fakemail.message.reports.arf_mdn import AuthFailure, write_failure
 from fakemail.message.reports.dmarc import (
@@ -21,19 +22,21 @@ from fakemail.message.reports.dmarc import (
     PolicyPublished,
 )
 from fakemail.model.policy import Disposition
+from fakemail.mta.outbound.dkim_signer import DkimSigner
+from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.reports.daily_job import DailyJob
 from fakemail.policy.chain import NOTHING, PolicyDecision
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
 from fakemail.policy.finding import AuthStatus
+from fakemail.policy.transaction_facts import Resolve
 from fakemail.policy.txt import joined, texts
-from fakemail.runtime.resolvers import Resolver
 from fakemail.types.address import Address
+from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
 if TYPE_CHECKING:
     from fakemail.policy.results import DmarcResult
     from fakemail.policy.transaction_facts import TransactionFacts
-    from fakemail.runtime.simulation import Simulation
 
 # What a DMARC record has in it that asks for reports; data given as octets may be anything.
 _ASKS: Final = re.compile(r"\\#|DMARC1.*ru[af][ \t]*=", re.IGNORECASE)
@@ -58,17 +61,30 @@ class _ReportKey(NamedTuple):
 class DmarcStatistics:
     """The counts of all hosts since the last reports."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        zones: LazyZoneProvisioning,
+        resolver: Callable[[str], Resolve],
+        dkim_signer: DkimSigner,
+        queue: MailQueue,
+    ) -> None:
+        self._random = environment.random
+        self._world = environment.world
+        self._zones = zones
+        self._resolver = resolver
+        self._dkim_signer = dkim_signer
+        self._mail_queue = queue
         self._counts: dict[_ReportKey, Counter[AggregateRow]] = {}
         self._looked_through = -1
         self._is_wanted = False
-        self._daily = DailyJob(internet, self._due, name="DMARC reports")
+        self._daily = DailyJob(environment.clock, self._due, name="DMARC reports")
 
     @property
     def is_wanted(self) -> bool:
         """Whether the DMARC record of any domain asks for reports; if not, nothing has to be looked at."""
-        zones = self._internet.naming.published
+        zones = self._zones.published
         # Where nobody has looked at the DNS, it has what every domain begins with.
         if zones is not None and self._looked_through != zones.revision:
             self._looked_through = zones.revision
@@ -81,11 +97,7 @@ class DmarcStatistics:
 
     def note(self, facts: TransactionFacts, judgement: PolicyDecision = NOTHING) -> None:
         """Count a message that a host has judged, unless it is to come again."""
-        internet = self._internet
-        if (
-            judgement.outcome is Disposition.DEFER
-            or not internet.world.hosts[facts.host].options.dmarc_reports
-        ):
+        if judgement.outcome is Disposition.DEFER or not self._world.hosts[facts.host].options.dmarc_reports:
             return
         if not facts.authentication.asks_for_reports or _is_report(facts):
             return
@@ -103,27 +115,25 @@ class DmarcStatistics:
 
     def _due(self, since: datetime, until: datetime) -> None:
         counts, self._counts = self._counts, {}
-        internet = self._internet
         for key, rows in counts.items():
             record, _ = read_dmarc_record(key.record)
             if record is None:
                 continue
-            method = internet.world.hosts[key.host].options.dmarc_discovery
+            method = self._world.hosts[key.host].options.dmarc_discovery
             published = PolicyPublished(key.domain, _METHODS[method], _tags(record), record.errors)
             for to in self._allowed(key.host, key.domain, record.rua, "rua"):
-                queue_id = internet.random.queue_id()
+                queue_id = self._random.queue_id()
                 report = AggregateReport(key.host, published, to, since, until, queue_id, rows)
-                raw = internet.dkim_signer.as_host(key.host, dmarc.write(report))
-                internet.send_report(key.host, queue_id, to, raw)
+                raw = self._dkim_signer.as_host(key.host, dmarc.write(report))
+                self._mail_queue.send_report(key.host, queue_id, to, raw)
 
     def _tell(
         self, facts: TransactionFacts, result: DmarcResult, record: DmarcRecord, row: AggregateRow
     ) -> None:
-        internet = self._internet
         bad = [each for each in row.signatures if each.result != "pass"]
         aligned = {"dkim": row.dkim, "spf": row.spf}
         for to in self._allowed(facts.host, result.policy_domain, record.ruf, "ruf"):
-            queue_id = internet.random.queue_id()
+            queue_id = self._random.queue_id()
             failure = AuthFailure(
                 host=facts.host,
                 to=to,
@@ -140,8 +150,8 @@ class DmarcStatistics:
                 spf_record=self._spf_record(facts, row.spf_domain),
                 original=facts.content,
             )
-            raw = internet.dkim_signer.as_host(facts.host, write_failure(failure))
-            internet.send_report(facts.host, queue_id, to, raw)
+            raw = self._dkim_signer.as_host(facts.host, write_failure(failure))
+            self._mail_queue.send_report(facts.host, queue_id, to, raw)
 
     def _spf_record(self, facts: TransactionFacts, domain: str) -> str:
         """What RFC 6591 §3.2.6 calls SPF-DNS."""
@@ -154,9 +164,9 @@ class DmarcStatistics:
 
     def _allowed(self, host: str, domain: str, uris: Iterable[str], tag: str) -> list[Address]:
         """To whom a report goes: those of another organization have to agree (RFC 9990 §4, RFC 7489 §7.1)."""
-        resolve = Resolver(self._internet, host)
-        options = self._internet.world.hosts[host].options
-        discovery = Discovery(resolve, Method(options.dmarc_discovery), options.public_suffixes)
+        resolve = self._resolver(host)
+        traits = self._world.hosts[host].options
+        discovery = Discovery(resolve, Method(traits.dmarc_discovery), traits.public_suffixes)
         found: list[Address] = []
         for to in dmarc.read_destinations(uris):
             try:

@@ -6,24 +6,27 @@ Only for domains that ask for it, and a report is never about the sending of rep
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fakemail.dns.lookup import lookup
+from fakemail.environment import Environment
 from fakemail.message.headers import body_offset
 from fakemail.message.reports import tlsrpt
 from fakemail.message.reports.tlsrpt import AppliedPolicy, SessionCount, TlsFailureDetail
+from fakemail.mta.outbound.dkim_signer import DkimSigner
+from fakemail.mta.outbound.mx_routing import DnsResolver
 from fakemail.mta.outbound.outbound_tls import StsState
+from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.outbound.tls_requirements import TlsRequirement
+from fakemail.mta.outbound.transfer import TlsSession
 from fakemail.mta.reports.daily_job import DailyJob
 from fakemail.smtp.client import ClientTransaction
 from fakemail.tls import mta_sts as policies
 from fakemail.tls.dane import DaneFailure
 from fakemail.types.reason import Reason
-
-if TYPE_CHECKING:
-    from fakemail.mta.outbound.transfer import QueuedMessage
-    from fakemail.runtime.simulation import Simulation
+from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
 _IS_REPORT: Final = re.compile(rb"\nTLS-Report-Domain[ \t]*:", re.IGNORECASE)
 _NO_TLS: Final = DaneFailure("starttls-not-supported", "")
@@ -32,52 +35,58 @@ _NO_TLS: Final = DaneFailure("starttls-not-supported", "")
 class TlsrptSender:
     """The counts of all hosts since the last report."""
 
-    def __init__(self, internet: Simulation) -> None:
-        self._internet = internet
-        self._counts: dict[tuple[str, str], dict[AppliedPolicy, SessionCount]] = {}
-        self._daily = DailyJob(internet, self._due, name="TLS reports")
-
-    def note(
+    def __init__(
         self,
-        message: QueuedMessage,
-        domain: str,
-        demand: TlsRequirement,
+        environment: Environment,
         *,
-        mail_host: str,
-        address: str,
-        dialogue: ClientTransaction,
-        problem: DaneFailure | None,
-        sts: StsState,
+        zones: LazyZoneProvisioning,
+        dns_client: Callable[[str], DnsResolver],
+        dkim_signer: DkimSigner,
+        queue: MailQueue,
     ) -> None:
+        self._random = environment.random
+        self._tasks = environment.tasks
+        self._world = environment.world
+        self._zones = zones
+        self._dns_client = dns_client
+        self._dkim_signer = dkim_signer
+        self._mail_queue = queue
+        self._counts: dict[tuple[str, str], dict[AppliedPolicy, SessionCount]] = {}
+        self._daily = DailyJob(environment.clock, self._due, name="TLS reports")
+
+    def note(self, session: TlsSession) -> None:
         """Count a session, or an attempt at one."""
-        internet = self._internet
-        host = internet.world.hosts[message.host]
-        if not host.options.tls_reports or not self.is_wanted(domain) or _is_report(message.content):
+        message, dialogue, sts = session.message, session.dialogue, session.sts
+        host = self._world.hosts[message.host]
+        if not host.options.tls_reports or not self.is_wanted(session.domain) or _is_report(message.content):
             return
         # A policy that could not be fetched does no harm while an older one counts.
-        found = problem or (sts.problem if sts.policy is None else None) or _from_outcomes(dialogue)
+        found = session.problem or (sts.problem if sts.policy is None else None) or _from_outcomes(dialogue)
         if found is None and dialogue.channel is None:
             if not dialogue.was_greeted:
                 return  # nobody was reached, which says nothing about TLS
             found = _NO_TLS
-        counts = self._counts.setdefault((message.host, domain), {})
-        count = counts.setdefault(_applied(demand, sts), SessionCount())
+        counts = self._counts.setdefault((message.host, session.domain), {})
+        count = counts.setdefault(_applied(session.demand, sts), SessionCount())
         if found is None:
             count.successes += 1
         else:
-            count.failures[TlsFailureDetail(found.type, mail_host, address, host.ipv4, found.detail)] += 1
+            failure = TlsFailureDetail(
+                found.type, session.mail_host, session.address, host.ipv4, found.detail
+            )
+            count.failures[failure] += 1
         self._daily.arm()
 
     def is_wanted(self, domain: str) -> bool:
         """Whether the domain asks for reports; who is to get them is asked when they are sent."""
         name = tlsrpt.record_of(domain).lower()
-        return lookup(self._internet.zones, name, "TXT").kind == "NOERROR"
+        return lookup(self._zones.zones, name, "TXT").kind == "NOERROR"
 
     def _due(self, since: datetime, until: datetime) -> None:
         counts, self._counts = self._counts, {}
         for (host, domain), each in counts.items():
             work = self._send(host, domain, each, since, until)
-            self._internet.supervisor.spawn(work, f"TLS report of {host} to {domain}")
+            self._tasks.spawn(work, f"TLS report of {host} to {domain}")
 
     async def _send(
         self,
@@ -87,13 +96,12 @@ class TlsrptSender:
         since: datetime,
         until: datetime,
     ) -> None:
-        internet = self._internet
-        answer = await internet.dns_client(host).query(tlsrpt.record_of(domain), "TXT")
+        answer = await self._dns_client(host).query(tlsrpt.record_of(domain), "TXT")
         for recipient in tlsrpt.read_recipients(answer.values()):
-            queue_id = internet.random.queue_id()
+            queue_id = self._random.queue_id()
             report = tlsrpt.TlsReportData(host, domain, recipient, since, until, queue_id, counts)
-            raw = internet.dkim_signer.as_host(host, tlsrpt.write(report))
-            internet.send_report(host, queue_id, recipient, raw)
+            raw = self._dkim_signer.as_host(host, tlsrpt.write(report))
+            self._mail_queue.send_report(host, queue_id, recipient, raw)
 
 
 def _applied(demand: TlsRequirement, sts: StsState) -> AppliedPolicy:
