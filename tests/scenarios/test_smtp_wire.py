@@ -365,6 +365,41 @@ def test_client_that_asks_and_never_reads(net: MailNet, connect: Connect) -> Non
     net.wait_for(Stage.DISCONNECT, count=len(net.events(Stage.CONNECT)), timeout=PATIENCE)
 
 
+def test_nothing_is_read_from_a_client_that_does_not_read(net: MailNet, connect: Connect) -> None:
+    client = connect(receive=4096)
+    client.send(HELLO)
+    assert client.codes(2) == [220, 250]
+    [connection] = net._portal.simulation.hosts["mx1.example.org"].connections
+    transport = connection._transport
+    asked = 0
+
+    def has_read_all() -> bool:
+        return len(net.events(Stage.SMTP_HELP)) == asked or not net._portal.call(transport.is_reading)
+
+    # Few commands at a time: more than a session answers in one go would stop the reading by themselves.
+    while net._portal.call(transport.is_reading):
+        client.send(b"HELP\r\n" * 100)
+        asked += 100
+        until(has_read_all)
+        assert net._portal.call(transport.get_write_buffer_size) < 2**20
+    assert set(client.codes(asked)) == {214}
+    assert client.ask(b"NOOP") == 250
+
+
+@pytest.mark.parametrize(("ending", "code"), [(b"QUIT\r\n", 221), (b"NONSENSE\r\n" * 5, 421)])
+def test_last_words_arrive_although_more_was_sent(
+    net: MailNet, connect: Connect, ending: bytes, code: int
+) -> None:
+    """RFC 9293 §3.6: a close with data unread resets the connection, and what the server still had to send is lost."""
+    net.find_host("mx1.example.org").configure(max_errors=4)
+    # The answers are more than the client's system takes in, so the last of them wait at the server.
+    client = connect(receive=4096)
+    client.send(HELLO + b"HELP\r\n" * 200 + ending + b"NOOP\r\n" * 100_000)
+    codes = client.read_to_end()
+    assert codes.count(214) == 200
+    assert codes[-1] == code
+
+
 def test_client_that_reads_at_last_gets_everything(net: MailNet, connect: Connect) -> None:
     client = connect(receive=4096)
     number = 60_000
