@@ -8,6 +8,9 @@ from dataclasses import replace
 import pytest
 
 from fakemail.events.kinds import ClientBytes
+from fakemail.faults import actions
+from fakemail.faults.host_faults import HostFaults
+from fakemail.faults.rule import FaultRule
 from fakemail.message.envelope import Envelope
 from fakemail.model.host import SMTP, SUBMISSION, HostOptions, HostSpec, Service
 from fakemail.smtp.backend import Receipt
@@ -15,7 +18,9 @@ from fakemail.smtp.client import ReplyReader
 from fakemail.smtp.commands import (
     COMMANDS,
     LONGEST_LINE,
+    MESSAGE_ENDED,
     OUT_OF_ORDER,
+    TLS_STARTED,
     SmtpArgument,
     SmtpCommandRow,
     SmtpState,
@@ -84,12 +89,17 @@ class Desk:
         service: Service = SUBMISSION,
         *,
         backend: Backend | None = None,
+        faults: HostFaults | None = None,
     ) -> None:
         host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (service,), options)
         self.backend = Backend() if backend is None else backend
         self.record: list[tuple[Stage, str, Reply | None, Reason | None]] = []
         self.session = SmtpSession(
-            SmtpProfile(host, service), self.backend, self._note, Peer("203.0.113.250", 50000, "app")
+            SmtpProfile(host, service),
+            self.backend,
+            self._note,
+            Peer("203.0.113.250", 50000, "app"),
+            faults=faults,
         )
         self.reader = ReplyReader()
         self.reader.feed(self.session.greet())
@@ -129,8 +139,8 @@ class Unwilling(Backend):
         return refused(Reason.POLICY)
 
 
-def desk_in(state: SmtpState) -> Desk:
-    desk = Desk(backend=Unwilling() if state is SmtpState.REJECTED else None)
+def desk_in(state: SmtpState, faults: HostFaults | None = None) -> Desk:
+    desk = Desk(backend=Unwilling() if state is SmtpState.REJECTED else None, faults=faults)
     desk.say(PATHS[state])
     assert desk.session.state is state
     return desk
@@ -180,6 +190,49 @@ def test_legal_command_is_accepted(row: SmtpCommandRow, state: SmtpState) -> Non
         after = SmtpState.CONNECTED
     assert desk.session.state is (state if later or after is None else after)
     assert desk.record[-1][0] is row.stage
+
+
+@pytest.mark.parametrize(("row", "state"), named(LEGAL))
+def test_a_positive_reply_leads_to_the_state_of_the_table(row: SmtpCommandRow, state: SmtpState) -> None:
+    desk = desk_in(state)
+    reply = desk.one(GOOD[row.verb][0])
+    assert desk.session.state is (row.next_state[state] if reply.code < 400 else state)
+
+
+@pytest.mark.parametrize("code", [450, 550])
+@pytest.mark.parametrize(("row", "state"), named(LEGAL))
+def test_a_negative_reply_changes_no_state(row: SmtpCommandRow, state: SmtpState, code: int) -> None:
+    faults = HostFaults()
+    desk = desk_in(state, faults)
+    faults.put_in_force([FaultRule(row.stage, actions.reply(code, None, "not now"))])
+    assert desk.one(GOOD[row.verb][0]).code == code
+    assert desk.session.state is state
+
+
+@pytest.mark.parametrize("row", COMMANDS.values(), ids=lambda row: row.verb)
+def test_the_table_says_what_follows_from_every_state(row: SmtpCommandRow) -> None:
+    assert set(row.next_state) == set(SmtpState)
+
+
+@pytest.mark.parametrize("ending", [b"x\r\n.\r\n", b".\r\n", b"bare\n.\r\n.\r\n"])
+def test_the_end_of_a_message_ends_its_transaction_whatever_the_reply(ending: bytes) -> None:
+    desk = desk_in(SmtpState.RECIPIENTS)
+    desk.say(b"DATA\r\n")
+    assert desk.session.state is SmtpState.RECIPIENTS
+    desk.one(ending)
+    assert desk.session.state is MESSAGE_ENDED[SmtpState.RECIPIENTS] is SmtpState.READY
+    assert desk.one(b"DATA\r\n").code == 503
+
+
+@pytest.mark.parametrize("state", [SmtpState.READY, SmtpState.SENDER, SmtpState.RECIPIENTS, SmtpState.CHUNKS])
+def test_tls_ends_the_transaction_and_the_greeting(state: SmtpState) -> None:
+    """RFC 3207 §4.2."""
+    desk = desk_in(state)
+    assert desk.one(b"STARTTLS\r\n").code == 220
+    desk.session.secured(Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256"))
+    assert desk.session.state is TLS_STARTED[state] is SmtpState.CONNECTED
+    assert desk.session.in_progress == ""
+    assert desk.one(b"MAIL FROM:<a@app.test>\r\n").code == 503
 
 
 @pytest.mark.parametrize(("row", "state"), named(ILLEGAL))
