@@ -32,7 +32,7 @@ from fakemail.faults.actions import ACTIONS
 from fakemail.faults.presets import PresetTarget, presets_of
 from fakemail.faults.schedule import PER, Schedule
 from fakemail.faults.stages import WATCHED
-from fakemail.grease.grease import VARIETIES
+from fakemail.grease import VARIETIES
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES
 from fakemail.imap.capabilities import CapabilityContext as ImapFacts
 from fakemail.imap.capabilities import CapabilityRow as ImapCapability

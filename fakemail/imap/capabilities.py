@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from fakemail.imap.server_kinds import ImapProfile
 from fakemail.model.host import Security
-from fakemail.sasl.server_mechanisms import offered
+from fakemail.sasl.mechanisms import offered
 from fakemail.types.channel import Channel
 
 Requirement = tuple[str, tuple[str, ...]]

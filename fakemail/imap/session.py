@@ -15,7 +15,7 @@ from fakemail.events.secrets import SecretDetector, mask_line, mask_response
 from fakemail.faults import actions
 from fakemail.faults.context import IdleMoment
 from fakemail.faults.host_faults import HostFaults
-from fakemail.grease.grease import Grease
+from fakemail.grease import Grease
 from fakemail.imap.command import AllowedUpdates, Command, Unrecognized
 from fakemail.imap.command_table import COMMANDS, parse
 from fakemail.imap.commands.compress import Compression

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.model.host import HostOptions, HostSpec, Security, Service
-from fakemail.sasl.server_mechanisms import offered
+from fakemail.sasl.mechanisms import offered
 from fakemail.types.channel import Channel
 
 

@@ -6,6 +6,8 @@ with it while ``has_more`` is set. Which users there are, and their mailboxes, i
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Final, Protocol
@@ -13,9 +15,8 @@ from typing import ClassVar, Final, Protocol
 from fakemail.events.secrets import SecretDetector, mask_response
 from fakemail.faults import actions
 from fakemail.faults.host_faults import HostFaults
-from fakemail.grease.grease import Grease
+from fakemail.grease import Grease
 from fakemail.message.headers import body_offset
-from fakemail.pop3.authentication import login_of_digest, login_of_password
 from fakemail.pop3.capabilities import Pop3Profile
 from fakemail.pop3.commands import (
     COMMANDS,
@@ -31,7 +32,9 @@ from fakemail.protocol.line_reader import OVERLONG, LineReader
 from fakemail.protocol.recorder import CommandRecorder
 from fakemail.protocol.sasl_login import SaslLogin, SaslStep
 from fakemail.protocol.session import FaultActions, ProtocolSession
-from fakemail.sasl.exchange import CredentialStore
+from fakemail.sasl.exchange import CredentialStore, ExchangeSucceeded
+from fakemail.sasl.passwords import check_password
+from fakemail.sasl.saslprep import comparable
 from fakemail.store.account import AccountStore
 from fakemail.store.message import StoredMessage
 from fakemail.types.channel import Channel
@@ -367,7 +370,8 @@ class Pop3Session(ProtocolSession):
 
     def _pass(self, argument: str) -> None:
         name = self._name
-        login = login_of_password(self._backend.credentials, name, argument)
+        outcome = check_password(self._backend.credentials, name, argument)
+        login = outcome.authorization_id if isinstance(outcome, ExchangeSucceeded) else ""
         self._logged_in(login or self._stranger(name))
 
     def _apop(self, argument: str) -> None:
@@ -376,7 +380,7 @@ class Pop3Session(ProtocolSession):
         if not name:
             raise _CommandFailed(Reason.BAD_SYNTAX, "syntax: APOP name digest")
         name = name.strip(" ")
-        login = login_of_digest(self._backend.credentials, name, digest, self._timestamp)
+        login = _login_of_digest(self._backend.credentials, name, digest, self._timestamp)
         self._logged_in(login or self._stranger(name))
 
     def _stranger(self, name: str) -> str:
@@ -628,3 +632,19 @@ def _is_utf8(header: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _login_of_digest(credentials: CredentialStore, name: str, digest: str, timestamp: str) -> str:
+    """Who APOP proves to be, empty for nobody.
+
+    RFC 1939 §7: the MD5 of the timestamp of the banner, angle brackets included, and the shared secret.
+    """
+    login = comparable(name)
+    password = credentials.password_of(login)
+    right = False
+    # RFC 6856 §2.2 wants the prepared password; clients that have never heard of it use it as it is.
+    for secret in (comparable(password or ""), password or ""):
+        octets = timestamp.encode() + secret.encode("utf-8", "surrogatepass")
+        said = hashlib.md5(octets, usedforsecurity=False).hexdigest()
+        right |= hmac.compare_digest(said.encode(), digest.lower().encode("utf-8", "surrogateescape"))
+    return login if right and password else ""

@@ -32,7 +32,7 @@ from fakemail.wire.connection import Connection
 from fakemail.wire.smtp_server import HandlerBackend, SmtpConnection
 
 if TYPE_CHECKING:
-    from fakemail.grease.grease import Grease
+    from fakemail.grease import Grease
     from fakemail.imap.server_kinds import ImapProfile
 
 
@@ -41,7 +41,7 @@ def _grease(port: ServicePort, connection: Connection) -> Grease | None:
     seed = port.running.grease_seed
     if seed is None or not connection.peer.is_app:
         return None
-    from fakemail.grease.grease import connection_grease
+    from fakemail.grease import connection_grease
 
     return connection_grease(seed, connection.number)
 

@@ -125,7 +125,7 @@ class ServicePort:
         """How many octets the system takes in before they are read; ``None`` for as many as it likes."""
         if self.running.grease_seed is None:
             return None
-        from fakemail.grease.grease import receive_window
+        from fakemail.grease import receive_window
 
         return receive_window(self.running.grease_seed, f"{self.service} of {self.host}")
 

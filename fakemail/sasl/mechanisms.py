@@ -1,4 +1,4 @@
-"""The table of SASL mechanisms: what each needs, and who plays its two sides. No steps of any mechanism."""
+"""Table of SASL mechanisms: the needs of each, its two sides, and the choice among them. No steps."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.model.host import ALL_MECHANISMS, HostOptions
 from fakemail.sasl import bearer, external, passwords, scram
 from fakemail.sasl.exchange import (
     ClientExchange,
@@ -18,6 +19,7 @@ from fakemail.sasl.exchange import (
     ServerFacts,
     ServerSteps,
 )
+from fakemail.types.channel import Channel
 
 Secret = Literal["password", "token", "certificate"]
 
@@ -152,3 +154,23 @@ def strongest(
         if has[row.secret]:
             return row
     return None
+
+
+# With these a server can accept an unknown user; with SCRAM it would have to prove that it knows the password.
+ANY_LOGIN_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "CRAM-MD5"})
+
+
+def offered(options: HostOptions, channel: Channel | None, knows: Callable[[str], bool]) -> tuple[str, ...]:
+    """The mechanisms on such a connection, the strongest first; ``knows("AUTH=PLAIN")`` says which there are."""
+    if channel is None and not options.auth_in_clear:
+        return ()
+    wanted = options.auth_mechanisms
+    return tuple(
+        row.name
+        for row in MECHANISMS.values()
+        if (row.name in wanted or ALL_MECHANISMS in wanted)
+        and knows(f"AUTH={row.name}")
+        and not (options.accept_any_login and row.name not in ANY_LOGIN_MECHANISMS)
+        and not (row.needs_channel_binding and (channel is None or channel.end_point is None))
+        and not (row.needs_client_certificate and (channel is None or not channel.certificate_names))
+    )

@@ -6,17 +6,17 @@ It decides; :mod:`fakemail.wire.smtp_client` does. Nothing here waits, connects 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 from fakemail.errors import FakemailError, ProtocolError
 from fakemail.message.downgrade import to_seven_bit
 from fakemail.message.envelope import BodyType, Recipient
 from fakemail.message.headers import body_offset
-from fakemail.smtp.expected import ReplyClass, classify, is_success
 from fakemail.smtp.grammar import encode_xtext
 from fakemail.types.address import Address, NullPath, Path
 from fakemail.types.channel import Channel
@@ -29,6 +29,51 @@ MAX_REPLY: Final = 64 * 1024
 # RFC 9422 §4.1: a limit that is not written so is as if it were not there.
 _LIMIT: Final = re.compile(r"([A-Z0-9][A-Z0-9_-]*)=([1-9][0-9]{0,5})")
 _TRANSACTION: Final = frozenset({Stage.SMTP_MAIL, Stage.SMTP_RCPT, Stage.SMTP_DATA, Stage.SMTP_END})
+
+
+class ReplyClass(Enum):
+    """Meaning of a server's reply to a command."""
+
+    SUCCESS = "success"
+    TRANSIENT = "transient"
+    """4yz: not now."""
+    PERMANENT = "permanent"
+    """5yz: never."""
+    UNEXPECTED = "unexpected"
+    """A positive reply that does not answer this command: a protocol error, so the message is kept and tried again."""
+
+
+_COMPLETION: Final = range(200, 300)
+
+# RFC 5321 §4.3.2 has a code or two for each command; §4.2.1 lets a client go by the first digit of others. Where
+# what follows depends on the very code (the greeting, TLS, the go-ahead for the message) no other will do.
+_SUCCESS: Final[Mapping[Stage, Container[int]]] = MappingProxyType(
+    {
+        Stage.SMTP_BANNER: (220,),
+        Stage.SMTP_HELO: (250,),
+        Stage.SMTP_STARTTLS: (220,),  # RFC 3207 §4
+        Stage.SMTP_MAIL: _COMPLETION,
+        Stage.SMTP_RCPT: _COMPLETION,
+        Stage.SMTP_DATA: (354,),
+        Stage.SMTP_END: _COMPLETION,
+        Stage.SMTP_RSET: _COMPLETION,
+        Stage.SMTP_QUIT: _COMPLETION,
+    }
+)
+
+
+def classify(stage: Stage, reply: Reply) -> ReplyClass:
+    """Meaning of a reply to the command of that stage."""
+    if reply.is_transient:
+        return ReplyClass.TRANSIENT
+    if reply.is_permanent:
+        return ReplyClass.PERMANENT
+    return ReplyClass.SUCCESS if reply.code in _SUCCESS[stage] else ReplyClass.UNEXPECTED
+
+
+def is_success(stage: Stage, reply: Reply) -> bool:
+    """Whether the server did what the command of that stage asks for."""
+    return classify(stage, reply) is ReplyClass.SUCCESS
 
 
 class SendStep(NamedTuple):

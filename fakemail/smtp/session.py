@@ -19,7 +19,7 @@ from fakemail.events.secrets import SecretDetector, mask_response
 from fakemail.faults import actions
 from fakemail.faults.action import AlterMessage, OnAnswer
 from fakemail.faults.host_faults import HostFaults
-from fakemail.grease.grease import Grease
+from fakemail.grease import Grease
 from fakemail.message.envelope import BodyType, Envelope, Origin, Recipient
 from fakemail.message.headers import field_in_head, head_of
 from fakemail.protocol.line_reader import OVERLONG, LineReader

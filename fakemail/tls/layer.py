@@ -98,7 +98,6 @@ class TlsFacts:
     server_name: str | None
     """The name that the client asked for (SNI), None if it asked for none."""
     peer: PeerCertificate | None
-    resumed: bool
 
 
 class _TlsLayer:
@@ -192,7 +191,6 @@ class _TlsLayer:
             peer=None
             if der is None
             else PeerCertificate(der, self._object.context.verify_mode != ssl.CERT_NONE),
-            resumed=bool(self._object.session_reused),
         )
 
     @property

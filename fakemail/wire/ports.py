@@ -261,11 +261,6 @@ class Listener:
         """Whether the port is in this process's own network."""
         return isinstance(self._ground, _ThisMachine)
 
-    @property
-    def is_listening(self) -> bool:
-        """Whether connections are accepted now."""
-        return self._acceptor is not None
-
     async def start(self) -> None:
         """Listen. Raises :class:`~fakemail.errors.PortInUse` if another program listens there already."""
         if self._acceptor is not None:

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakemail.grease.grease import Grease
+from fakemail.grease import Grease
 from fakemail.smtp import replies
 from fakemail.smtp.client import ReplyReader
 from fakemail.smtp.extensions import names_of

@@ -69,16 +69,12 @@ def test_no_mx_means_the_domain_itself(kind: str) -> None:
 
 
 def test_domain_that_does_not_exist() -> None:
-    assert route(kind="NXDOMAIN") == Route(
-        reason=Reason.NO_SUCH_DOMAIN, temporary=False, detail="example.org does not exist"
-    )
+    assert route(kind="NXDOMAIN") == Route(reason=Reason.NO_SUCH_DOMAIN, detail="example.org does not exist")
 
 
 @pytest.mark.parametrize("kind", ["SERVFAIL", "TIMEOUT", "REFUSED", "FORMERR"])
 def test_failing_dns_is_temporary(kind: str) -> None:
-    assert route(kind=kind) == Route(
-        reason=Reason.DNS_TEMPORARY, temporary=True, detail=f"MX of example.org: {kind}"
-    )
+    assert route(kind=kind) == Route(reason=Reason.DNS_TEMPORARY, detail=f"MX of example.org: {kind}")
 
 
 @pytest.mark.parametrize("root", ["", "."])

@@ -94,7 +94,6 @@ class Route(NamedTuple):
 
     hosts: tuple[MailHost, ...] = ()
     reason: Reason | None = None
-    temporary: bool = False
     detail: str = ""
     authentic: bool = False
     """Whether DNSSEC vouches for it."""
@@ -120,7 +119,7 @@ def find_route(domain: str, *, own_name: str, chance: SeededRandom) -> Questions
         detail = f"{domain} does not exist{source and ', '}{source}"
         return Route(reason=Reason.NO_SUCH_DOMAIN, detail=detail)
     if found.kind not in ("NOERROR", "NODATA"):
-        return Route(reason=Reason.DNS_TEMPORARY, temporary=True, detail=f"MX of {domain}: {found.kind}")
+        return Route(reason=Reason.DNS_TEMPORARY, detail=f"MX of {domain}: {found.kind}")
     records = [MailHost(*value) for value in found.values if not isinstance(value, str)]
     named = [record for record in records if record.name not in ("", ".")]
     if records and not named:
