@@ -8,24 +8,22 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from enum import Enum
+from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from textwrap import dedent
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
 
 import fakemail
-from fakemail.api.blocklists import Blocklist
-from fakemail.api.dkim_signing import DkimKey
-from fakemail.api.dns import Dns
-from fakemail.api.faults import DnsFaults, Fault, Faults
-from fakemail.api.handles import Results
+from fakemail.api.faults import DnsFaults, Faults
 from fakemail.api.messages import MessageQuery
-from fakemail.api.sweep import SweepReport
-from fakemail.events.journey import Journey
 from fakemail.faults import catalogue, context
 from fakemail.faults.action import FaultAction
 from fakemail.faults.actions import ACTIONS
@@ -40,30 +38,16 @@ from fakemail.imap.capabilities import listed as imap_listed
 from fakemail.imap.command_table import COMMANDS as IMAP_COMMANDS
 from fakemail.imap.context import ImapState
 from fakemail.imap.server_kinds import SERVER_KINDS, ImapProfile, ServerKind
-from fakemail.lint.finding import LintFinding
 from fakemail.lint.rules import RULES, Severity
 from fakemail.model.content_rules import CHECK_GROUPS, ContentRules
 from fakemail.model.host import IMAP, HostOptions, HostSpec
 from fakemail.model.policy import Disposition, Policy
 from fakemail.model.policy_schema import DOMAIN_POLICY
 from fakemail.mta.inbound.alterations import ALTERATIONS
-from fakemail.policy.authentication import SenderAuthentication
 from fakemail.policy.bulk.receivers import PACKS, ReceiverRules
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
 from fakemail.policy.checks import LINKS
 from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.deliverability import Deliverability, DeliverabilityFinding
-from fakemail.policy.results import (
-    ArcResult,
-    ArcSetResult,
-    AuthResult,
-    BimiResult,
-    DkimResult,
-    DmarcResult,
-    IprevResult,
-    SignatureResult,
-    SpfResult,
-)
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
 from fakemail.pop3.commands import Pop3State
@@ -71,7 +55,6 @@ from fakemail.sasl.mechanisms import MECHANISMS, Mechanism
 from fakemail.smtp import replies
 from fakemail.smtp.commands import COMMANDS, SmtpState
 from fakemail.smtp.extensions import EXTENSIONS
-from fakemail.sweep.verdict import SweepOutcome
 from fakemail.types import reason, stage
 from fakemail.types.channel import Channel
 from fakemail.types.reason import Reason
@@ -156,48 +139,15 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-# Made by the fake internet and never by a test.
-HANDLES = frozenset(
-    (
-        "Account",
-        "AsyncAccount",
-        "Inbox",
-        "AsyncInbox",
-        "Message",
-        "Domain",
-        "Host",
-        "MailingList",
-        "Blocklist",
-        "Dns",
-        "Journey",
-        "Results",
-    )
-)
-
-# What the public ones return; not to be imported.
-RETURNED: tuple[tuple[str, type], ...] = (
-    ("mailnet.dns", Dns),
-    ("mailnet.dns.blocklist()", Blocklist),
-    ("domain.dkim_key()", DkimKey),
-    ("message.auth", SenderAuthentication),
-    ("Results of authentication", AuthResult),
-    ("auth.spf", SpfResult),
-    ("auth.dkim", DkimResult),
-    ("auth.dkim.signatures", SignatureResult),
-    ("auth.dmarc", DmarcResult),
-    ("auth.arc", ArcResult),
-    ("auth.arc.sets", ArcSetResult),
-    ("auth.iprev", IprevResult),
-    ("auth.bimi", BimiResult),
-    ("mailnet.deliverability()", Deliverability),
-    ("Objection", DeliverabilityFinding),
-    ("A fault in force", Fault),
-    ("Journey", Journey),
-    ("LintFinding", LintFinding),
-    ("SweepReport", SweepReport),
-    ("SweepOutcome", SweepOutcome),
-    ("Results", Results),
-)
+# Classes that are returned by the names of their kinds only, or by the plain names of faults.
+BASES = ("Matcher", "AuthResult", "Fault")
+# Classes whose names have pages of their own.
+ELSEWHERE = {
+    "Faults": "faults",
+    "AccountFaults": "faults",
+    "DnsFaults": "faults",
+    "HostOptions": "host-options",
+}
 
 
 def markdown(text: str | None) -> str:
@@ -227,96 +177,154 @@ def _signature(thing: Callable[..., Any], *, defaults: bool = True) -> str:
     return f"({', '.join(shown)})"
 
 
-def _members(kind: type) -> Iterator[str]:
-    """The public methods and properties of a class, one list item each, in the order of the source."""
-    found: dict[str, Any] = {}
+class Member(NamedTuple):
+    """A public name of a class."""
+
+    name: str
+    value: Any
+    """As it stands in the class; ``None`` for what only its objects have."""
+    said: str
+    annotation: str
+
+    @property
+    def code(self) -> Any:
+        """The function behind it; ``None`` for a value."""
+        value = self.value
+        return (
+            getattr(value, "fget", None) or getattr(value, "func", None) or getattr(value, "__func__", value)
+        )
+
+    @property
+    def returns(self) -> str:
+        """The annotation of what a test gets from it."""
+        return str(getattr(self.code, "__annotations__", {}).get("return", self.annotation))
+
+
+def members(kind: type) -> dict[str, Member]:
+    """The public names of a class with those that it inherits from ours, in the order of the source."""
+    found: dict[str, Member] = {}
     for base in reversed(kind.__mro__):
-        if base.__module__.startswith("fakemail."):
-            found.update({name: member for name, member in vars(base).items() if not name.startswith("_")})
-    fields = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
-    for name, member in found.items():
-        if name in fields or name in (
-            "internet",
-            "call",
-            "run",
-            "other_inboxes",
-            "thread",
-            "let_settle",
-            "numbers",
-        ):
-            continue
-        said = markdown(getattr(member, "__doc__", ""))
-        if match := re.fullmatch(r"See `(\w+)`\.", said):
-            said = "The same, awaited." if match[1] == name else said
-        if isinstance(member, property) or hasattr(member, "attrname"):
-            yield f"- `{name}`: {_first_paragraph(said)}"
-        elif inspect.isfunction(member):
-            wait = "await " if inspect.iscoroutinefunction(member) else ""
-            yield f"- `{wait}{name}{_signature(member)}`: {_first_paragraph(said)}"
+        if base.__module__.startswith("fakemail"):
+            annotations = vars(base).get("__annotations__", {})
+            for name, said in _names_in_source(base):
+                value = inspect.getattr_static(base, name, None)
+                if isinstance(value, FunctionType | property | classmethod | staticmethod | cached_property):
+                    said = markdown(value.__doc__)
+                elif name in found and not said:  # a field that a subclass gives another default
+                    said = found[name].said
+                found[name] = Member(name, value, _first_paragraph(said), str(annotations.get(name, "")))
+    return found
 
 
-def _entry(name: str) -> Iterator[str]:
-    thing = getattr(fakemail, name)
-    yield f"### {name}"
-    yield ""
+def _names_in_source(kind: type) -> Iterator[tuple[str, str]]:
+    """The public names that a class and its ``__init__`` define, each with the string below it."""
+    tree = ast.parse(dedent(inspect.getsource(kind))).body[0]
+    body: list[ast.stmt] = getattr(tree, "body", [])
+    made = next((each.body for each in body if getattr(each, "name", "") == "__init__"), [])
+    for statements, attribute in ((body, "id"), (made, "attr")):
+        for node, after in zip(statements, [*statements[1:], None], strict=False):
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", node)
+            name = getattr(target, attribute, "") or (attribute == "id" and getattr(node, "name", ""))
+            if name and not name.startswith("_"):
+                is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                yield name, _first_paragraph(markdown(str(after.value.value))) if is_text else ""
+
+
+def _member(member: Member) -> str:
+    said = member.said
+    if match := re.fullmatch(r"See `(\w+)`\.", said):
+        said = "The same, awaited." if match[1] == member.name else said
+    if isinstance(member.value, property | cached_property) or not inspect.isfunction(member.code):
+        return f"- `{member.name}`: {said}" if said else f"- `{member.name}: {member.annotation}`"
+    wait = "await " if inspect.iscoroutinefunction(member.code) else ""
+    return f"- `{wait}{member.name}{_signature(member.code)}`: {said}"
+
+
+def _entry(name: str, thing: Any) -> Iterator[str]:
+    yield from (f"### {name}", "")
     if isinstance(thing, ModuleType):
-        yield markdown(thing.__doc__)
-        yield ""
+        yield from (markdown(thing.__doc__), "")
         for function, member in vars(thing).items():
             if inspect.isfunction(member) and member.__module__ == thing.__name__ and function[0] != "_":
                 said = _first_paragraph(markdown(member.__doc__))
                 yield f"- `{function}{_signature(member, defaults=False)}`: {said}"
-        yield ""
-        return
-    if isinstance(thing, type) and issubclass(thing, Enum):
-        yield f"{markdown(thing.__doc__)} [All of them]({name.lower()}s.md)."
-        yield ""
-        return
-    if not isinstance(thing, type) and not callable(thing):
+    elif isinstance(thing, type) and issubclass(thing, Enum):
+        page = f"{name.lower()}s.md"
+        words = (
+            f"[All of them]({page})" if page in GENERATED else ", ".join(f"`{each.value}`" for each in thing)
+        )
+        yield f"{markdown(thing.__doc__)} {words}."
+    elif inspect.isfunction(thing):
+        yield from (f"`{name}{_signature(thing)}`", "", markdown(thing.__doc__))
+    elif not isinstance(thing, type):
         yield f"{markdown(type(thing).__doc__)} It is written `<>` on the wire."
-        yield ""
-        return
-    if name not in HANDLES and not _is_exception(thing) and (said := _signature(thing)) != "()":
-        yield f"`{name}{said}`"
-        yield ""
-    yield markdown(thing.__doc__)
+    else:
+        yield from _class(name, thing)
     yield ""
-    if isinstance(thing, type) and not _is_exception(thing):
-        fields = list(_fields(thing)) if dataclasses.is_dataclass(thing) else []
-        yield from fields
-        has_members = not issubclass(thing, fakemail.Fate) and not name.startswith(("Has", "Sent"))
-        members = list(_members(thing)) if has_members else []
-        if name.startswith("Async"):
-            members = [line for line in members if line.startswith("- `await")]
-            yield f"It has all of [{name[5:]}](#{name[5:].lower()}), and awaits:"
-            yield ""
-        yield from members
-        if fields or members:
-            yield ""
 
 
-def _is_exception(thing: object) -> bool:
-    return isinstance(thing, type) and issubclass(thing, BaseException)
+def _class(name: str, kind: type) -> Iterator[str]:
+    if getattr(fakemail, name, None) is kind and not issubclass(kind, BaseException):
+        made_from = inspect.signature(kind).parameters
+        if made_from and not {"portal", "stored"} & made_from.keys():  # else no test makes one
+            yield from (f"`{name}{_signature(kind)}`", "")
+    yield from (markdown(kind.__doc__), "")
+    if name in ELSEWHERE:
+        yield f"Its names have [a page of their own]({ELSEWHERE[name]}.md)."
+        return
+    found = members(kind)
+    if name.startswith("Async"):
+        twin = next(each for each in entries() if each.__name__ == name.removeprefix("Async"))
+        same = {each: member.value for each, member in members(twin).items()}
+        yield from (f"It has all of [{twin.__name__}](#{twin.__name__.lower()}), and in their place:", "")
+        found = {each: member for each, member in found.items() if member.value is not same[each]}
+    elif base := next((each for each in kind.__mro__[1:] if each in entries()), None):
+        found = {each: member for each, member in found.items() if each not in members(base)}
+        if members(base):
+            link = f"[{base.__name__}](#{base.__name__.lower()})"
+            yield from (f"It has all of {link}{', and:' if found else '.'}", "")
+    yield from map(_member, found.values())
 
 
-def _fields(kind: type) -> Iterator[str]:
-    said = dict(_said_of_members(kind))
-    for field in dataclasses.fields(kind):
-        if said.get(field.name):
-            yield f"- `{field.name}`: {said[field.name]}"
+@cache
+def entries() -> frozenset[type]:
+    """The classes that have an entry on the page."""
+    public = [getattr(fakemail, name) for name in fakemail.__all__]
+    return frozenset([*(each for each in public if isinstance(each, type)), *returned().values()])
+
+
+@cache
+def returned() -> dict[str, type]:
+    """The classes that public members return, in the order in which they are first named; not to be imported."""
+    ours = {kind.__name__: kind for kind in _every_class() if not kind.__name__.startswith(("_", "Base"))}
+    public = [getattr(fakemail, name) for _, names in GROUPS.values() for name in names]
+    waiting = [each for each in public if isinstance(each, type)]
+    found = {name: ours[name] for name in BASES}
+    waiting += found.values()
+    known = set(waiting)
+    for kind in waiting:  # which grows meanwhile
+        if issubclass(kind, Enum) or kind.__name__ in ELSEWHERE:
+            continue
+        for member in members(kind).values():
+            for other in (ours.get(name) for name in re.findall(r"(?<![\w.])\w+(?![\w.])", member.returns)):
+                if other is not None and other not in known:
+                    known.add(other)
+                    waiting.append(other)
+                    found[other.__name__] = other
+    return found
+
+
+def _every_class() -> Iterator[type]:
+    for found in pkgutil.walk_packages(fakemail.__path__, "fakemail."):
+        if not found.name.startswith(("fakemail.__main__", "fakemail.sandbox", "fakemail.intercept.netns")):
+            for value in vars(import_module(found.name)).values():
+                if isinstance(value, type) and value.__module__ == found.name:
+                    yield value
 
 
 def _said_of_members(kind: type) -> Iterator[tuple[str, str]]:
     """Each assigned name of a class, with the string below it."""
-    [body] = [node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef)]
-    for node, after in zip(body, [*body[1:], None], strict=True):
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if not isinstance(target, ast.Name):
-            continue
-        text = ""
-        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            text = _first_paragraph(markdown(str(after.value.value)))
-        yield target.id, text
+    return ((member.name, member.said) for member in members(kind).values() if not callable(member.code))
 
 
 def api() -> Iterator[str]:
@@ -329,14 +337,10 @@ def api() -> Iterator[str]:
         if intro:
             yield from (intro, "")
         for name in names:
-            yield from _entry(name)
+            yield from _entry(name, getattr(fakemail, name))
     yield from ("", "## What the others return", "", "These are not imported.", "")
-    for title, kind in RETURNED:
-        yield from (f"### {title}", "", markdown(kind.__doc__), "")
-        if dataclasses.is_dataclass(kind):
-            yield from _fields(kind)
-        yield from _members(kind)
-        yield ""
+    for name, kind in returned().items():
+        yield from _entry(name, kind)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

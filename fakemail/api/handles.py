@@ -35,7 +35,7 @@ class Results(list[_T], Suggests, Generic[_T]):
 
     def __init__(self, found: Iterable[_T], *, question: str) -> None:
         super().__init__(found)
-        self.question = question
+        self._question = question
 
     def one(self) -> _T:
         """The only entry. Raises :class:`~fakemail.errors.MailAssertionError` if there is none, or another."""
@@ -43,6 +43,6 @@ class Results(list[_T], Suggests, Generic[_T]):
         if len(self) == 1:
             return self[0]
         if not self:
-            raise MailAssertionError(f"expected one of {self.question}, but there is none.")
+            raise MailAssertionError(f"expected one of {self._question}, but there is none.")
         lines = "\n".join(f"  {entry}" for entry in self[:20])
-        raise MailAssertionError(f"expected one of {self.question}, but there are {len(self)}:\n{lines}")
+        raise MailAssertionError(f"expected one of {self._question}, but there are {len(self)}:\n{lines}")

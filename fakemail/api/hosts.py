@@ -247,13 +247,17 @@ class Settings(Suggests):
     """
 
     host: str
+    """A literal loopback address."""
     port: int
+    """The port at that address, chosen by the system unless told otherwise."""
     security: str
     """``"starttls"``, ``"tls"`` or ``"none"``."""
     server: Host = field(repr=False, compare=False)
     """The fake host behind the address; it stays behind when settings go to another process."""
     username: str = ""
+    """The login; empty for none."""
     password: str = field(default="", repr=False)
+    """The password for it."""
     service: str = "smtp"
     """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fakemail.events.journey import Journey
+from fakemail.events.journey import Journey, add_lines
 from fakemail.runtime.simulation import Simulation
 
 NOT_SETTLED = " (not settled)"
@@ -37,7 +37,7 @@ def _with_senders(internet: Simulation, journey: Journey) -> Journey:
         for delivered in journey.deliveries
         for result in known.made(delivered.host, delivered.message)
     ]
-    return journey.told_also(lines) if lines else journey
+    return add_lines(journey, lines) if lines else journey
 
 
 def _note(internet: Simulation, journey: Journey, is_settled: bool) -> str:

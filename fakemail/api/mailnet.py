@@ -107,6 +107,17 @@ class MonkeyPatch(Protocol):
 class BaseMailNet(Suggests, Generic[_A, _N]):
     """A fake internet without its waits: what both faces have in common."""
 
+    seed: int
+    """The number that decides everything that is left to chance."""
+    grease: bool | str
+    """Whether its servers vary what the standards leave open, or ``"retries"``."""
+    dns: Dns
+    """Its DNS: records to change, queries to look at, resolvers to give to a program."""
+    queue: Queue
+    """The messages that wait at its hosts."""
+    faults: Faults
+    """The faults of every host."""
+
     _new_account: Callable[[Portal, Address], _A]
     _new_namespace: Callable[[Portal, NamespaceListeners], _N]
     _redirections: tuple[Redirection, ...] = ()
@@ -149,15 +160,10 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         self._real_ports = real_ports
         self._portal = Portal(timeout=timeout, again=f"{type(self).__name__}(seed={seed})")
         self.seed = seed
-        """The number that decides everything that is left to chance."""
         self.grease = grease
-        """Whether its servers vary what the standards leave open, or ``"retries"``."""
         self.dns = Dns(self._portal)
-        """Its DNS: records to change, queries to look at, resolvers to give to a program."""
         self.queue = Queue(self._portal)
-        """The messages that wait at its hosts."""
         self.faults = Faults(self._portal, EVERYBODY)
-        """The faults of every host."""
 
     # Start and end -------------------------------------------------------------------------------
 
@@ -362,7 +368,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
         self._portal.call(attach)
         for redirection in self._redirections:
-            redirection.forget()
+            redirection._forget()
         return host
 
     def mailing_list(
@@ -557,7 +563,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         found = self.journeys(to=to, sender=sender, subject=subject, message_id=message_id)
         if len(found) != 1:
             every = found or self.journeys()
-            lines = [f"expected one of {found.question}, but there are {len(found) or 'none'}."]
+            lines = [f"expected one of {found._question}, but there are {len(found) or 'none'}."]
             lines += [f"  {journey!r}" for journey in every[:20]]
             if not found:
                 lines += [f"  {line}" for line in refused_lines(self._portal.simulation.log.events())]

@@ -96,110 +96,110 @@ class Matcher(Suggests):
         return _Any((*_members(self, _Any), *_members(other, _Any)))
 
     def __invert__(self) -> Matcher:
-        return self.inner if isinstance(self, _Not) else _Not(self)
+        return self._inner if isinstance(self, _Not) else _Not(self)
 
 
 class HasSubject(Matcher):
     """The subject is equal to a string, or a pattern is found in it."""
 
     def __init__(self, subject: Wanted) -> None:
-        self.wanted = subject
+        self._wanted = subject
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
-        if _equal(self.wanted, message.subject):
+        if _equal(self._wanted, message.subject):
             return ""
-        return f"subject is {_short(message.subject)}, not {_show(self.wanted)}"
+        return f"subject is {_short(message.subject)}, not {_show(self._wanted)}"
 
     def __repr__(self) -> str:
-        return f"HasSubject({_show(self.wanted)})"
+        return f"HasSubject({_show(self._wanted)})"
 
 
 class HasText(Matcher):
     """The plain text (or what a person reads of the HTML) contains a string or a pattern."""
 
     def __init__(self, text: Wanted) -> None:
-        self.wanted = text
+        self._wanted = text
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
-        if _contains(self.wanted, message.text):
+        if _contains(self._wanted, message.text):
             return ""
-        return f"text does not contain {_show(self.wanted)}; it is {_short(message.text)}"
+        return f"text does not contain {_show(self._wanted)}; it is {_short(message.text)}"
 
     def __repr__(self) -> str:
-        return f"HasText({_show(self.wanted)})"
+        return f"HasText({_show(self._wanted)})"
 
 
 class HasHtml(Matcher):
     """There is HTML, and its source contains a string or a pattern where one is given."""
 
     def __init__(self, html: Wanted | None = None) -> None:
-        self.wanted = html
+        self._wanted = html
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
         if not message.html:
             return "there is no HTML"
-        if self.wanted is None or _contains(self.wanted, message.html):
+        if self._wanted is None or _contains(self._wanted, message.html):
             return ""
-        return f"HTML does not contain {_show(self.wanted)}; it is {_short(message.html)}"
+        return f"HTML does not contain {_show(self._wanted)}; it is {_short(message.html)}"
 
     def __repr__(self) -> str:
-        return f"HasHtml({'' if self.wanted is None else _show(self.wanted)})"
+        return f"HasHtml({'' if self._wanted is None else _show(self._wanted)})"
 
 
 class SentBy(Matcher):
     """The From field names this address. An account may be given instead of a string."""
 
     def __init__(self, address: object) -> None:
-        self.wanted = _address(address)
+        self._wanted = _address(address)
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
-        if _same_address(self.wanted, message.sender):
+        if _same_address(self._wanted, message.sender):
             return ""
-        return f"sender is {_short(message.sender)}, not {_show(self.wanted)}"
+        return f"sender is {_short(message.sender)}, not {_show(self._wanted)}"
 
     def __repr__(self) -> str:
-        return f"SentBy({_show(self.wanted)})"
+        return f"SentBy({_show(self._wanted)})"
 
 
 class SentTo(Matcher):
     """The To or the Cc field names this address. An account may be given instead of a string."""
 
     def __init__(self, address: object) -> None:
-        self.wanted = _address(address)
+        self._wanted = _address(address)
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
         named = [*message.to, *message.cc]
-        if any(_same_address(self.wanted, one) for one in named):
+        if any(_same_address(self._wanted, one) for one in named):
             return ""
-        return f"it is addressed to {_listed(named, 'nobody')}, not to {_show(self.wanted)}"
+        return f"it is addressed to {_listed(named, 'nobody')}, not to {_show(self._wanted)}"
 
     def __repr__(self) -> str:
-        return f"SentTo({_show(self.wanted)})"
+        return f"SentTo({_show(self._wanted)})"
 
 
 class HasHeader(Matcher):
     """There is a field of that name, and one of them has the value where one is given."""
 
     def __init__(self, name: str, value: Wanted | None = None) -> None:
-        self.name = name
-        self.wanted = value
+        self._name = name
+        self._wanted = value
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
-        values = message.headers.all(self.name)
+        values = message.headers.all(self._name)
         if not values:
-            return f"there is no {self.name} field"
-        if self.wanted is None or any(_equal(self.wanted, value) for value in values):
+            return f"there is no {self._name} field"
+        if self._wanted is None or any(_equal(self._wanted, value) for value in values):
             return ""
-        return f"{self.name} is {_listed(values, '')}, not {_show(self.wanted)}"
+        return f"{self._name} is {_listed(values, '')}, not {_show(self._wanted)}"
 
     def __repr__(self) -> str:
-        return f"HasHeader({self.name!r}{'' if self.wanted is None else ', ' + _show(self.wanted)})"
+        return f"HasHeader({self._name!r}{'' if self._wanted is None else ', ' + _show(self._wanted)})"
 
 
 class HasAttachment(Matcher):
@@ -212,9 +212,9 @@ class HasAttachment(Matcher):
         content_type: str | None = None,
         content: bytes | None = None,
     ) -> None:
-        self.filename = filename
-        self.content_type = content_type
-        self.content = content
+        self._filename = filename
+        self._content_type = content_type
+        self._content = content
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
@@ -231,17 +231,17 @@ class HasAttachment(Matcher):
 
     def _fits(self, attachment: AttachmentView) -> bool:
         return (
-            (self.filename is None or _equal(self.filename, attachment.filename))
-            and (self.content_type is None or self.content_type.lower() == attachment.content_type)
-            and (self.content is None or self.content == attachment.content)
+            (self._filename is None or _equal(self._filename, attachment.filename))
+            and (self._content_type is None or self._content_type.lower() == attachment.content_type)
+            and (self._content is None or self._content == attachment.content)
         )
 
     def __repr__(self) -> str:
-        said = [] if self.filename is None else [_show(self.filename)]
-        if self.content_type is not None:
-            said.append(f"content_type={self.content_type!r}")
-        if self.content is not None:
-            said.append(f"content=<{len(self.content)} octets>")
+        said = [] if self._filename is None else [_show(self._filename)]
+        if self._content_type is not None:
+            said.append(f"content_type={self._content_type!r}")
+        if self._content is not None:
+            said.append(f"content=<{len(self._content)} octets>")
         return f"HasAttachment({', '.join(said)})"
 
 
@@ -249,8 +249,8 @@ class HasLink(Matcher):
     """There is a link whose text contains these words and whose URL is this one, as far as given."""
 
     def __init__(self, text: Wanted | None = None, *, url: Wanted | None = None) -> None:
-        self.text = text
-        self.url = url
+        self._text = text
+        self._url = url
 
     def mismatch(self, message: Readable) -> str:
         """What is different."""
@@ -263,16 +263,16 @@ class HasLink(Matcher):
         return f"no link is {self!r}; there is {', '.join(there)}{_more(len(links))}"
 
     def _fits(self, link: LinkView) -> bool:
-        if isinstance(self.text, str):
-            named = _folded(self.text) in _folded(link.text)
+        if isinstance(self._text, str):
+            named = _folded(self._text) in _folded(link.text)
         else:
-            named = self.text is None or _contains(self.text, link.text)
-        return named and (self.url is None or _equal(self.url, link.url))
+            named = self._text is None or _contains(self._text, link.text)
+        return named and (self._url is None or _equal(self._url, link.url))
 
     def __repr__(self) -> str:
-        said = [] if self.text is None else [_show(self.text)]
-        if self.url is not None:
-            said.append(f"url={_show(self.url)}")
+        said = [] if self._text is None else [_show(self._text)]
+        if self._url is not None:
+            said.append(f"url={_show(self._url)}")
         return f"HasLink({', '.join(said)})"
 
 
@@ -296,40 +296,40 @@ class HasCode(Matcher):
 
 class _All(Matcher):
     def __init__(self, members: tuple[Matcher, ...]) -> None:
-        self.members = members
+        self._members = members
 
     def mismatch(self, message: Readable) -> str:
-        return "; ".join(found for member in self.members if (found := member.mismatch(message)))
+        return "; ".join(found for member in self._members if (found := member.mismatch(message)))
 
     def __repr__(self) -> str:
-        return " & ".join(_operand(member) for member in self.members)
+        return " & ".join(_operand(member) for member in self._members)
 
 
 class _Any(Matcher):
     def __init__(self, members: tuple[Matcher, ...]) -> None:
-        self.members = members
+        self._members = members
 
     def mismatch(self, message: Readable) -> str:
-        found = [member.mismatch(message) for member in self.members]
+        found = [member.mismatch(message) for member in self._members]
         return "; and ".join(found) if all(found) else ""
 
     def __repr__(self) -> str:
-        return " | ".join(_operand(member) for member in self.members)
+        return " | ".join(_operand(member) for member in self._members)
 
 
 class _Not(Matcher):
     def __init__(self, inner: Matcher) -> None:
-        self.inner = inner
+        self._inner = inner
 
     def mismatch(self, message: Readable) -> str:
-        return "" if self.inner.mismatch(message) else f"it is {self.inner!r}, and should not be"
+        return "" if self._inner.mismatch(message) else f"it is {self._inner!r}, and should not be"
 
     def __repr__(self) -> str:
-        return f"~{_operand(self.inner)}"
+        return f"~{_operand(self._inner)}"
 
 
 def _members(matcher: Matcher, kind: type[_All] | type[_Any]) -> tuple[Matcher, ...]:
-    return matcher.members if isinstance(matcher, kind) else (matcher,)
+    return matcher._members if isinstance(matcher, kind) else (matcher,)
 
 
 def _operand(matcher: Matcher) -> str:

@@ -54,8 +54,8 @@ class Redirection(Suggests):
             self._is_over = True
             self._redirect.remove()
 
-    def forget(self) -> None:
-        """A server is elsewhere now."""
+    def _forget(self) -> None:
+        """Look up anew where servers listen."""
         self._redirect.forget()
 
     def require_none_escaped(self) -> None:

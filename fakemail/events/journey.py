@@ -77,14 +77,6 @@ class Journey(Suggests):
             for number, (_, host, what, reply) in enumerate(self._story, start=1)
         )
 
-    def told_also(self, lines: Iterable[tuple[int, str, str]]) -> Journey:
-        """The same with more to its story: behind which event, at which host, what. What is told is not repeated."""
-        told = "\n".join(what for _, _, what, _ in self._story)
-        more = [(number, host, what, None) for number, host, what in lines if what not in told]
-        if not more:
-            return self
-        return replace(self, _story=tuple(sorted((*self._story, *more), key=lambda line: line[0])))
-
     @property
     def numbers(self) -> frozenset[int]:
         """The numbers of the events of its story."""
@@ -133,6 +125,15 @@ class Journey(Suggests):
 
 
 _NO_LOCK: Final = nullcontext()
+
+
+def add_lines(journey: Journey, lines: Iterable[tuple[int, str, str]]) -> Journey:
+    """A journey with more lines: behind which event, at which host, what. Lines that it has are not repeated."""
+    told = "\n".join(what for _, _, what, _ in journey._story)
+    more = [(number, host, what, None) for number, host, what in lines if what not in told]
+    if not more:
+        return journey
+    return replace(journey, _story=tuple(sorted((*journey._story, *more), key=lambda line: line[0])))
 
 
 class Journeys:

@@ -72,20 +72,21 @@ class Part:
 
     def __init__(self, raw: bytes, start: int, end: int, default: ContentType) -> None:
         self.raw = raw
+        """The bytes of the whole message."""
         self.header_start = start
         self.body_start = body_offset(raw, start, end)
         self.end = end
         self.children: tuple[Part, ...] = ()
+        """The parts of a multipart, or the enclosed message."""
         self._headers: Headers | None = None
         self.content_fields: dict[bytes, bytes] = {}
         """The raw bodies of the fields of MIME by lower-case name; the first of each counts."""
         for match in pick_fields(raw, start, self.body_start, _FIELDS):
             self.content_fields.setdefault(match[1].lower(), match[2])
         field = self.content_fields.get(b"content-type")
-        if field is None:
-            self.type = default
-        else:
-            self.type = _known_type(field) if len(field) <= _LONGEST_KEPT else _type(field)
+        read = _known_type if field is None or len(field) <= _LONGEST_KEPT else _type
+        self.type = default if field is None else read(field)
+        """The media type and its parameters as written."""
         self._content: bytes | None = None
         self._parameters: dict[str, str] | None = None
 

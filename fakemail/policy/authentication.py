@@ -47,20 +47,11 @@ class SenderAuthentication(Suggests):
         own_suffixes: Collection[str] = (),
         draw: Callable[[], int] = lambda: 0,
     ) -> None:
-        """``facts`` may still grow until :meth:`detach`; ``draw`` gives numbers from 0 to 99."""
+        """``facts`` may still grow until :func:`freeze`; ``draw`` gives numbers from 0 to 99."""
         self._facts = facts
         self._method = method
         self._own_suffixes = own_suffixes
         self._draw = draw
-
-    def freeze(self, resolve: Resolve) -> None:
-        """Keep the facts as they are now, whatever becomes of the connection they came from.
-
-        ``resolve`` answers from now on as the DNS would have done now.
-        """
-        self._facts = replace(self._facts, resolve=resolve)
-        if "_discovery" in self.__dict__:
-            self._discovery.resolve = resolve
 
     # Each of them imports what it needs, since most mail is never looked at.
 
@@ -133,27 +124,6 @@ class SenderAuthentication(Suggests):
 
         return check_bimi(self._facts.message, self.dmarc, self._discovery)
 
-    @property
-    def may_be_enforced(self) -> bool:
-        """Whether the author's domain asks for more than to be told: a question or two to the DNS."""
-        return self._dmarc.may_be_enforced
-
-    @property
-    def asks_for_reports(self) -> bool:
-        """Whether the author's domain wants to hear how its mail was judged (``rua=``, ``ruf=``)."""
-        records = (each.record for each in self._dmarc.published)
-        return any(record is not None and (record.rua or record.ruf) for record in records)
-
-    def complete(self) -> None:
-        """Make every check now, before the world changes."""
-        for name in METHODS:
-            getattr(self, name)
-
-    @property
-    def made(self) -> Iterator[AuthResult]:
-        """The checks that have been made."""
-        return (self.__dict__[name] for name in METHODS if name in self.__dict__)
-
     def __iter__(self) -> Iterator[AuthResult]:
         return (getattr(self, name) for name in METHODS)
 
@@ -206,6 +176,38 @@ class SenderAuthentication(Suggests):
 
 METHODS: Final = ("spf", "dkim", "dmarc", "arc", "iprev", "bimi")
 """The checks, in the order in which they are told."""
+
+
+def freeze(found: SenderAuthentication, resolve: Resolve) -> None:
+    """Keep the facts as they are now, whatever becomes of the connection they came from.
+
+    ``resolve`` answers from now on as the DNS would have done now.
+    """
+    found._facts = replace(found._facts, resolve=resolve)
+    if "_discovery" in found.__dict__:
+        found._discovery.resolve = resolve
+
+
+def complete(found: SenderAuthentication) -> None:
+    """Make every check now, before the world changes."""
+    for name in METHODS:
+        getattr(found, name)
+
+
+def made(found: SenderAuthentication) -> tuple[AuthResult, ...]:
+    """The results of the checks that have been made."""
+    return tuple(found.__dict__[name] for name in METHODS if name in found.__dict__)
+
+
+def may_be_enforced(found: SenderAuthentication) -> bool:
+    """Whether the author's domain asks for more than reports: a question or two to the DNS."""
+    return found._dmarc.may_be_enforced
+
+
+def asks_for_reports(found: SenderAuthentication) -> bool:
+    """Whether the author's domain asks for reports about its mail (``rua=``, ``ruf=``)."""
+    records = (each.record for each in found._dmarc.published)
+    return any(record is not None and (record.rua or record.ruf) for record in records)
 
 
 def _short(text: bytes) -> str:

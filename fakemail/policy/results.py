@@ -19,8 +19,8 @@ class AuthResult:
 
     method: ClassVar[str] = ""
     """Its name in an Authentication-Results field: ``spf``, ``dkim``..."""
-    blame: ClassVar[Reason | None] = None
-    """Why mail is turned away by whoever does not even take ``none`` or ``neutral``."""
+    _blame: ClassVar[Reason | None] = None
+    """The reason for mail that is rejected for a result such as ``none``."""
 
     result: AuthStatus
     """The word: ``pass``, ``fail``, ``none``..."""
@@ -32,12 +32,6 @@ class AuthResult:
     """Why mail would be turned away for this; ``None`` where nothing is wrong."""
     trace: tuple[str, ...] = ()
     """What was looked at, step by step: questions, answers, and what followed from them."""
-
-    @property
-    def finding(self) -> Finding:
-        """The same for a chain of decisions."""
-        reason = self.reason or (None if self.result is AuthStatus.PASS else self.blame)
-        return Finding(self.method, self.result, self.sentence, reason)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, AuthResult):
@@ -61,12 +55,18 @@ class AuthResult:
         )
 
 
+def finding(result: AuthResult) -> Finding:
+    """The finding of a check that is a result of authentication."""
+    reason = result.reason or (None if result.result is AuthStatus.PASS else result._blame)
+    return Finding(result.method, result.result, result.sentence, reason)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class SpfResult(AuthResult):
     """Whether the client may send for the domain of the reverse-path (RFC 7208 §2.6)."""
 
     method: ClassVar[str] = "spf"
-    blame: ClassVar[Reason | None] = Reason.SPF_FAIL
+    _blame: ClassVar[Reason | None] = Reason.SPF_FAIL
 
     identity: str = "mailfrom"
     """Which name was checked: ``mailfrom``, or ``helo`` where the reverse-path is null (RFC 7208 §2.4)."""
@@ -104,7 +104,7 @@ class DkimResult(AuthResult):
     """How the DKIM signatures of a message came out: ``pass`` where one of them did."""
 
     method: ClassVar[str] = "dkim"
-    blame: ClassVar[Reason | None] = Reason.DKIM_FAIL
+    _blame: ClassVar[Reason | None] = Reason.DKIM_FAIL
 
     signatures: tuple[SignatureResult, ...] = ()
     """Each of them, the topmost first."""

@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fakemail.model.policy import HONOUR, Policy
+from fakemail.policy.authentication import may_be_enforced
 from fakemail.policy.chain import Check
 from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.policy.results import finding
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.types.domains import a_labels
 from fakemail.types.stage import Stage
@@ -28,22 +30,22 @@ _PASSED: Final = re.compile(r";\s*dmarc=pass\b[^;]*?\bheader\.from=([^\s;]+)", r
 
 def _spf(facts: TransactionFacts, _: Policy) -> Iterable[Finding]:
     if not facts.surroundings.is_inside:
-        yield facts.authentication.spf.finding
+        yield finding(facts.authentication.spf)
 
 
 def _dkim(facts: TransactionFacts, _: Policy) -> Iterable[Finding]:
     if not facts.surroundings.is_inside:
-        yield facts.authentication.dkim.finding
+        yield finding(facts.authentication.dkim)
 
 
 def _dmarc(facts: TransactionFacts, policy: Policy) -> Iterable[Finding]:
     """What hosts of ours pass on has been checked where it came in, and SPF would fail for them."""
     found = facts.authentication
     # One look at the record tells whether anything could follow. If not, the rest waits until somebody asks.
-    if facts.surroundings.is_inside or (policy.dmarc == HONOUR and not found.may_be_enforced):
+    if facts.surroundings.is_inside or (policy.dmarc == HONOUR and not may_be_enforced(found)):
         return
     if found.dmarc.result is not AuthStatus.FAIL:
-        yield replace(found.dmarc.finding, about="")
+        yield replace(finding(found.dmarc), about="")
         return
     told = _told_by_sealers(found, policy.trusted_arc_signers)
     if told:
@@ -51,7 +53,7 @@ def _dmarc(facts: TransactionFacts, policy: Policy) -> Iterable[Finding]:
     else:
         # "none" is what a policy calls a domain that publishes nothing, and not one that asks for nothing.
         asked = found.dmarc.disposition
-        yield replace(found.dmarc.finding, about="" if asked == "none" else asked)
+        yield replace(finding(found.dmarc), about="" if asked == "none" else asked)
 
 
 def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> str:

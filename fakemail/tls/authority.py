@@ -73,7 +73,8 @@ class Leaf:
     chain_pem: bytes
     """The leaf first, then any certificates between it and the authority."""
     key_pem: bytes
-    files: PrivateFiles
+    """The private key: PEM, not encrypted."""
+    _files: PrivateFiles
     is_weak: bool = False
     """Whether its key is too short for OpenSSL's usual demands; see :func:`fakemail.tls.contexts.server_context`."""
 
@@ -92,7 +93,7 @@ class Leaf:
     @cached_property
     def file(self) -> Path:
         """A file with the key and the chain, for programs that want a path."""
-        return self.files.write(f"leaf-{self.fingerprint[:24]}.pem", self.key_pem + self.chain_pem)
+        return self._files.write(f"leaf-{self.fingerprint[:24]}.pem", self.key_pem + self.chain_pem)
 
     @cached_property
     def tls_server_end_point(self) -> bytes:

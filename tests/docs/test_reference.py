@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
 import re
 import runpy
+from enum import Enum
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +30,50 @@ def test_every_public_name_has_an_entry():
     heads = re.findall(r"^### (\w+)$", (REFERENCE / "api.md").read_text("utf-8"), flags=re.MULTILINE)
     assert set(fakemail.__all__) - set(heads) == set()
     assert [name for name in fakemail.__all__ if not hasattr(fakemail, name)] == []
+
+
+ENTRIES: dict[str, str] = dict(
+    re.findall(
+        r"^### (\w+)\n(.*?)(?=^##|\Z)",
+        (REFERENCE / "api.md").read_text("utf-8"),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+)
+KINDS = {name: getattr(fakemail, name) for name in fakemail.__all__} | GENERATOR["returned"]()
+CLASSES = sorted(
+    name for name, kind in KINDS.items() if isinstance(kind, type) and not issubclass(kind, Enum)
+)
+
+
+def names_of(kind: type) -> set[str]:
+    """The public names of a class as the interpreter knows them: in its bases, and set by their constructors."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        if base.__module__.startswith("fakemail"):
+            found.update(vars(base), vars(base).get("__annotations__", {}))
+            for each in dis.get_instructions(inspect.unwrap(vars(base).get("__init__", names_of))):
+                if each.opname == "STORE_ATTR":
+                    found.add(each.argval)
+    return {name for name in found if not name.startswith("_")}
+
+
+def names_on_the_page(name: str) -> set[str]:
+    text = ENTRIES[name]
+    found = set(re.findall(r"^- `(?:await )?(\w+)", text, flags=re.MULTILINE))
+    for base in re.findall(r"It has all of \[(\w+)\]", text):
+        found |= names_on_the_page(base)
+    return found
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_an_entry_has_every_public_name_and_no_other(name):
+    if "Its names have [a page of their own]" not in ENTRIES[name]:
+        assert names_on_the_page(name) == names_of(KINDS[name])
+
+
+def test_names_that_readers_look_for_are_there():
+    assert {"run", "queue", "faults", "dns", "clock", "accounts"} <= names_on_the_page("AsyncMailNet")
+    assert {"run", "popen"} <= names_on_the_page("Namespace")
 
 
 def test_every_entry_says_something():

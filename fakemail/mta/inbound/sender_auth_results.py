@@ -123,9 +123,11 @@ class SenderAuthResults:
 
     def keep(self, host: str, queue_id: str, found: SenderAuthentication) -> None:
         """Keep what was found out about a message that a host has taken, and what can be found out yet."""
+        from fakemail.policy.authentication import complete, freeze
+
         if self.is_urgent(host):
-            found.complete()
-        found.freeze(self._resolve_later(self._zones.use_state()))
+            complete(found)
+        freeze(found, self._resolve_later(self._zones.use_state()))
         self._known[host, queue_id] = found
 
     def hold(self, host: str, queue_id: str, envelope: Envelope, content: bytes) -> None:
@@ -135,7 +137,11 @@ class SenderAuthResults:
     def made(self, host: str, queue_id: str) -> tuple[AuthResult, ...]:
         """The results that are there for a message, without looking for more."""
         found = self._known.get((host, queue_id))
-        return () if found is None else tuple(found.made)
+        if found is None:
+            return ()
+        from fakemail.policy.authentication import made
+
+        return made(found)
 
     # When somebody looks -------------------------------------------------------------------------
 

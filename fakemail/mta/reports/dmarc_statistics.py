@@ -99,7 +99,9 @@ class DmarcStatistics:
         """Count a message that a host has judged, unless it is to come again."""
         if judgement.outcome is Disposition.DEFER or not self._world.hosts[facts.host].options.dmarc_reports:
             return
-        if not facts.authentication.asks_for_reports or _is_report(facts):
+        from fakemail.policy.authentication import asks_for_reports
+
+        if not asks_for_reports(facts.authentication) or _is_report(facts):
             return
         result = facts.authentication.dmarc
         record, _ = read_dmarc_record(result.record)
