@@ -395,6 +395,7 @@ def test_mail_that_waits_is_told_with_the_way_on(project: pytest.Pytester) -> No
             "from fakemail import minutes",
             "mailnet.domain('example.org').policy(greylist=minutes(5))",
             "shop.send(smtp, bob.address)",
+            "mailnet.settle()",
             "bob.inbox.wait_for_one(timeout=0.1)",
         )
     )
