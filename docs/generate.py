@@ -78,8 +78,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("Domain", "Host", "MailingList", "Settings", "Namespace", "AsyncNamespace", "Redirection"),
     ),
     "Matchers": (
-        "For `matching=` in the waits, or by themselves. "
-        "See [Say what a message should be like](../how-to/matchers.md).",
+        "For `matching=` in the waits, or by themselves. See [Match messages](../how-to/matchers.md).",
         (
             "HasSubject",
             "HasText",
@@ -113,7 +112,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("Address", "NULL_PATH", "Reply", "Stage", "Reason"),
     ),
     "Faults": (
-        "See [Let things go wrong](../how-to/faults.md), and [all stages and actions](faults.md).",
+        "See [Inject faults](../how-to/faults.md), and [all stages and actions](faults.md).",
         ("faults",),
     ),
     "Ready messages": ("", ("samples", "notices")),
@@ -749,7 +748,7 @@ def grease() -> Iterator[str]:
     """What varies in grease mode."""
     yield "# What varies in grease mode"
     yield ""
-    yield "All of it is legal: [Rely on nothing but the standards](../how-to/grease.md)."
+    yield "All of it is legal: [Vary server behaviour (grease)](../how-to/grease.md)."
     yield ""
     yield from _table(
         ("what", "protocol", "how", "source"),
@@ -761,7 +760,7 @@ def lint() -> Iterator[str]:
     """The rules of client lint."""
     yield "# Lint rules"
     yield ""
-    yield "What `mailnet.lint()` looks for: [Find what a stricter server would mind](../how-to/lint.md)."
+    yield "What `mailnet.lint()` looks for: [Lint SMTP clients](../how-to/lint.md)."
     yield ""
     yield from _table(
         ("rule", "severity", "the app", "why a server would mind", "source", "instead"),
@@ -785,7 +784,7 @@ def faults() -> Iterator[str]:
     """Every stage at which something can go wrong, and everything that can."""
     yield "# Faults: every stage, every action"
     yield ""
-    yield "How to use them: [Let things go wrong](../how-to/faults.md). A fault at a stage where its action or one of"
+    yield "How to use them: [Inject faults](../how-to/faults.md). A fault at a stage where its action or one of"
     yield "its conditions is not possible is refused where it is declared."
     yield from ("", "## Stages", "")
     yield f"*The usual ends* are {_actions(catalogue.ENDINGS)}."
