@@ -102,13 +102,12 @@ class MailboxCommand(Command):
         return cls(scan.mailbox())
 
 
-@dataclass(frozen=True, slots=True)
 class Unrecognized(Command):
     """The place of a command in a line that has none, and in data that is sent unasked."""
 
-    name: ClassVar[str] = "The command"
-    stage: ClassVar[Stage] = Stage.IMAP_UNKNOWN
-    states: ClassVar[frozenset[ImapState]] = frozenset()
+    name = "The command"
+    stage = Stage.IMAP_UNKNOWN
+    states = frozenset()
 
     def run(self, session: ImapContext) -> Outcome:
         """Refuse it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 from fakemail.imap.command import Command, MailboxCommand
 from fakemail.imap.context import ImapContext
@@ -19,13 +19,12 @@ _MINE: Final = in_order(frozenset(OWNER_RIGHTS)).encode()
 _RIGHTS = re.compile(r"([+-]?)([a-z0-9]*)")
 
 
-@dataclass(frozen=True, slots=True)
 class GetAcl(MailboxCommand):
     """GETACL (RFC 4314 §3.3)."""
 
-    name: ClassVar[str] = "GETACL"
-    stage: ClassVar[Stage] = Stage.IMAP_GETACL
-    capabilities: ClassVar[tuple[str, ...]] = ("ACL",)
+    name = "GETACL"
+    stage = Stage.IMAP_GETACL
+    capabilities = ("ACL",)
 
     def run(self, session: ImapContext) -> Completed:
         """List the rights of everybody."""
@@ -40,9 +39,10 @@ class GetAcl(MailboxCommand):
 class SetAcl(Command):
     """SETACL (RFC 4314 §3.1). ``change`` is ``"+"``, ``"-"`` or empty for "exactly these rights"."""
 
-    name: ClassVar[str] = "SETACL"
-    stage: ClassVar[Stage] = Stage.IMAP_SETACL
-    capabilities: ClassVar[tuple[str, ...]] = ("ACL",)
+    name = "SETACL"
+    stage = Stage.IMAP_SETACL
+    capabilities = ("ACL",)
+
     mailbox: str
     identifier: str
     rights: str
@@ -74,7 +74,8 @@ class SetAcl(Command):
 class _IdentifierCommand(Command):
     """A command with a mailbox and an identifier."""
 
-    capabilities: ClassVar[tuple[str, ...]] = ("ACL",)
+    capabilities = ("ACL",)
+
     mailbox: str
     identifier: str
 
@@ -87,12 +88,11 @@ class _IdentifierCommand(Command):
         return cls(mailbox, scan.astring("an identifier"))
 
 
-@dataclass(frozen=True, slots=True)
 class DeleteAcl(_IdentifierCommand):
     """DELETEACL (RFC 4314 §3.2)."""
 
-    name: ClassVar[str] = "DELETEACL"
-    stage: ClassVar[Stage] = Stage.IMAP_DELETEACL
+    name = "DELETEACL"
+    stage = Stage.IMAP_DELETEACL
 
     def run(self, session: ImapContext) -> Completed:
         """Take all rights from one identifier."""
@@ -100,12 +100,11 @@ class DeleteAcl(_IdentifierCommand):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class ListRights(_IdentifierCommand):
     """LISTRIGHTS (RFC 4314 §3.4)."""
 
-    name: ClassVar[str] = "LISTRIGHTS"
-    stage: ClassVar[Stage] = Stage.IMAP_LISTRIGHTS
+    name = "LISTRIGHTS"
+    stage = Stage.IMAP_LISTRIGHTS
 
     def run(self, session: ImapContext) -> Completed:
         """List what can be granted: the owner has all, to others each right can be given alone."""
@@ -123,13 +122,12 @@ class ListRights(_IdentifierCommand):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class MyRights(MailboxCommand):
     """MYRIGHTS (RFC 4314 §3.5)."""
 
-    name: ClassVar[str] = "MYRIGHTS"
-    stage: ClassVar[Stage] = Stage.IMAP_MYRIGHTS
-    capabilities: ClassVar[tuple[str, ...]] = ("ACL",)
+    name = "MYRIGHTS"
+    stage = Stage.IMAP_MYRIGHTS
+    capabilities = ("ACL",)
 
     def run(self, session: ImapContext) -> Completed:
         """Give the client's own rights: those of the owner."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from fakemail.clock import datetime
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, SELECTED, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed, bad, no
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.framing import LITERAL_MARK
@@ -78,9 +77,10 @@ class AppendMessage:
 class Append(Command):
     """APPEND (RFC 9051 §6.3.12), with one or more messages (RFC 3502)."""
 
-    name: ClassVar[str] = "APPEND"
-    stage: ClassVar[Stage] = Stage.IMAP_APPEND
-    has_target: ClassVar[bool] = True
+    name = "APPEND"
+    stage = Stage.IMAP_APPEND
+    has_target = True
+
     mailbox: str
     messages: tuple[AppendMessage, ...]
 
@@ -115,12 +115,13 @@ class Append(Command):
 class Replace(Command):
     """REPLACE (RFC 8508 §3). ``number`` is a sequence number or UID, or ``STAR``."""
 
-    name: ClassVar[str] = "REPLACE"
-    stage: ClassVar[Stage] = Stage.IMAP_REPLACE
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    capabilities: ClassVar[tuple[str, ...]] = ("REPLACE",)
-    has_uid_form: ClassVar[bool] = True
-    has_target: ClassVar[bool] = True
+    name = "REPLACE"
+    stage = Stage.IMAP_REPLACE
+    states = SELECTED
+    capabilities = ("REPLACE",)
+    has_uid_form = True
+    has_target = True
+
     number: int
     mailbox: str
     message: AppendMessage

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.command import ANY_STATE, REV2, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed, bad
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import Scanner
@@ -23,13 +23,12 @@ _ENABLES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class CapabilityCommand(Command):
     """CAPABILITY (RFC 9051 §6.1.1)."""
 
-    name: ClassVar[str] = "CAPABILITY"
-    stage: ClassVar[Stage] = Stage.IMAP_CAPABILITY
-    states: ClassVar[frozenset[ImapState]] = ANY_STATE
+    name = "CAPABILITY"
+    stage = Stage.IMAP_CAPABILITY
+    states = ANY_STATE
 
     def run(self, session: ImapContext) -> Completed:
         """List them."""
@@ -41,9 +40,10 @@ class CapabilityCommand(Command):
 class Enable(Command):
     """ENABLE (RFC 5161 §3.1). ``names`` are upper-case."""
 
-    name: ClassVar[str] = "ENABLE"
-    stage: ClassVar[Stage] = Stage.IMAP_ENABLE
-    capabilities: ClassVar[tuple[str, ...]] = ("ENABLE", REV2)
+    name = "ENABLE"
+    stage = Stage.IMAP_ENABLE
+    capabilities = ("ENABLE", REV2)
+
     names: tuple[str, ...]
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.command import Command
 from fakemail.imap.context import ImapContext
@@ -22,9 +22,10 @@ _RAW: Final = -zlib.MAX_WBITS  # RFC 4978 §3: RFC 1951 without header and check
 class Compress(Command):
     """COMPRESS (RFC 4978 §3). ``mechanism`` is upper-case."""
 
-    name: ClassVar[str] = "COMPRESS"
-    stage: ClassVar[Stage] = Stage.IMAP_COMPRESS
-    capabilities: ClassVar[tuple[str, ...]] = ("COMPRESS=DEFLATE",)
+    name = "COMPRESS"
+    stage = Stage.IMAP_COMPRESS
+    capabilities = ("COMPRESS=DEFLATE",)
+
     mechanism: str
 
     @classmethod

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, SELECTED, Command
 from fakemail.imap.commands.expunge import completed_expunge
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import EXPUNGED, Completed
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import Scanner
@@ -22,11 +22,12 @@ from fakemail.types.stage import Stage
 class Copy(Command):
     """COPY (RFC 9051 §6.4.7)."""
 
-    name: ClassVar[str] = "COPY"
-    stage: ClassVar[Stage] = Stage.IMAP_COPY
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    has_uid_form: ClassVar[bool] = True
-    has_target: ClassVar[bool] = True
+    name = "COPY"
+    stage = Stage.IMAP_COPY
+    states = SELECTED
+    has_uid_form = True
+    has_target = True
+
     numbers: NumberSet
     mailbox: str
     uid: bool = False
@@ -55,13 +56,12 @@ class Copy(Command):
         return Completed("", _copy_uid(session, target, copied))
 
 
-@dataclass(frozen=True, slots=True)
 class Move(Copy):
     """MOVE (RFC 9051 §6.4.8, RFC 6851)."""
 
-    name: ClassVar[str] = "MOVE"
-    stage: ClassVar[Stage] = Stage.IMAP_MOVE
-    capabilities: ClassVar[tuple[str, ...]] = ("MOVE", REV2)
+    name = "MOVE"
+    stage = Stage.IMAP_MOVE
+    capabilities = ("MOVE", REV2)
 
     def run(self, session: ImapContext) -> Completed:
         """Move all messages or none; COPYUID goes before the EXPUNGE responses."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, SELECTED, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed
 from fakemail.imap.selected_mailbox import SelectedMailbox
 from fakemail.imap.syntax.scanner import Scanner
@@ -21,10 +20,11 @@ from fakemail.types.stage import Stage
 class Expunge(Command):
     """EXPUNGE (RFC 9051 §6.4.3); ``uids`` is set for UID EXPUNGE (RFC 4315 §2.1)."""
 
-    name: ClassVar[str] = "EXPUNGE"
-    stage: ClassVar[Stage] = Stage.IMAP_EXPUNGE
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    has_uid_form: ClassVar[bool] = True
+    name = "EXPUNGE"
+    stage = Stage.IMAP_EXPUNGE
+    states = SELECTED
+    has_uid_form = True
+
     uids: NumberSet | None = None
 
     @classmethod

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import SELECTED, AllowedUpdates, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.fetch_responses import fetch_lines
 from fakemail.imap.responses import Completed, Streaming, bad
 from fakemail.imap.selected_mailbox import SelectedMailbox
@@ -31,11 +31,12 @@ class Fetch(Command):
     ``changed_since`` and ``vanished`` are from RFC 7162, ``partial`` is from RFC 9394 §3.3.
     """
 
-    name: ClassVar[str] = "FETCH"
-    stage: ClassVar[Stage] = Stage.IMAP_FETCH
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
-    has_uid_form: ClassVar[bool] = True
+    name = "FETCH"
+    stage = Stage.IMAP_FETCH
+    states = SELECTED
+    updates = AllowedUpdates.NO_EXPUNGE
+    has_uid_form = True
+
     numbers: NumberSet
     items: tuple[FetchItem, ...]
     changed_since: int | None = None

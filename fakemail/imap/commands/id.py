@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.command import ANY_STATE, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed, bad
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import Scanner
@@ -22,10 +22,11 @@ class Id(Command):
     Nothing is made of the fields; the transcript shows the line with them.
     """
 
-    name: ClassVar[str] = "ID"
-    stage: ClassVar[Stage] = Stage.IMAP_ID
-    states: ClassVar[frozenset[ImapState]] = ANY_STATE
-    capabilities: ClassVar[tuple[str, ...]] = ("ID",)
+    name = "ID"
+    stage = Stage.IMAP_ID
+    states = ANY_STATE
+    capabilities = ("ID",)
+
     fields: tuple[tuple[str, str | None], ...] | None
 
     @classmethod

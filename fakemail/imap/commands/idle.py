@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from fakemail.imap.command import REV2, Command
 from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import AwaitContinuation, Completed, bad
 from fakemail.types.stage import Stage
 
 
-@dataclass(frozen=True, slots=True)
 class IdleCommand(Command):
     """IDLE. The line DONE that ends it is no command: the session takes it from the frame."""
 
-    name: ClassVar[str] = "IDLE"
-    stage: ClassVar[Stage] = Stage.IMAP_IDLE
-    capabilities: ClassVar[tuple[str, ...]] = ("IDLE", REV2)
+    name = "IDLE"
+    stage = Stage.IMAP_IDLE
+    capabilities = ("IDLE", REV2)
 
     def run(self, session: ImapContext) -> AwaitContinuation:
         """Send updates as they come, until DONE (RFC 2177 §3)."""

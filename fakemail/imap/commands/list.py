@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, Command
@@ -54,8 +54,9 @@ class List(Command):
     the patterns are decoded like mailbox names, but INBOX keeps its case in them.
     """
 
-    name: ClassVar[str] = "LIST"
-    stage: ClassVar[Stage] = Stage.IMAP_LIST
+    name = "LIST"
+    stage = Stage.IMAP_LIST
+
     reference: str
     patterns: tuple[str, ...]
     select: frozenset[ListSelect] = frozenset()
@@ -170,13 +171,12 @@ class _OldList(Command):
         return cls(reference, scan.pattern())
 
 
-@dataclass(frozen=True, slots=True)
 class Lsub(_OldList):
     """LSUB (RFC 3501 §6.3.9)."""
 
-    name: ClassVar[str] = "LSUB"
-    stage: ClassVar[Stage] = Stage.IMAP_LSUB
-    capabilities: ClassVar[tuple[str, ...]] = ("IMAP4rev1",)
+    name = "LSUB"
+    stage = Stage.IMAP_LSUB
+    capabilities = ("IMAP4rev1",)
 
     def run(self, session: ImapContext) -> Completed:
         """List the subscribed names that match."""
@@ -209,13 +209,12 @@ class Lsub(_OldList):
 _XLIST_USES: Final = {"\\All": "\\AllMail", "\\Junk": "\\Spam", "\\Flagged": "\\Starred"}
 
 
-@dataclass(frozen=True, slots=True)
 class Xlist(_OldList):
     """XLIST, which Gmail had before SPECIAL-USE (RFC 6154)."""
 
-    name: ClassVar[str] = "XLIST"
-    stage: ClassVar[Stage] = Stage.IMAP_XLIST
-    capabilities: ClassVar[tuple[str, ...]] = ("XLIST",)
+    name = "XLIST"
+    stage = Stage.IMAP_XLIST
+    capabilities = ("XLIST",)
 
     def run(self, session: ImapContext) -> Completed:
         """List as LIST does, with special uses by other names, and INBOX marked."""

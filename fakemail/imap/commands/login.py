@@ -6,12 +6,12 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap import capabilities
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import BEFORE_LOGIN, REV2, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import AwaitContinuation, Completed, bad, no
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.protocol.sasl_login import NOT_BASE64, SaslLogin, SaslStep
@@ -26,9 +26,10 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]+")
 class LoginCommand(Command):
     """LOGIN (RFC 9051 §6.2.3)."""
 
-    name: ClassVar[str] = "LOGIN"
-    stage: ClassVar[Stage] = Stage.IMAP_LOGIN
-    states: ClassVar[frozenset[ImapState]] = BEFORE_LOGIN
+    name = "LOGIN"
+    stage = Stage.IMAP_LOGIN
+    states = BEFORE_LOGIN
+
     username: str
     password: str
 
@@ -60,9 +61,10 @@ class Authenticate(Command):
     ``mechanism`` is upper-case; ``initial`` is the decoded initial response (RFC 4959).
     """
 
-    name: ClassVar[str] = "AUTHENTICATE"
-    stage: ClassVar[Stage] = Stage.IMAP_AUTHENTICATE
-    states: ClassVar[frozenset[ImapState]] = BEFORE_LOGIN
+    name = "AUTHENTICATE"
+    stage = Stage.IMAP_AUTHENTICATE
+    states = BEFORE_LOGIN
+
     mechanism: str
     initial: bytes | None = None
 

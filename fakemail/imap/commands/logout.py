@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from fakemail.imap.command import ANY_STATE, AllowedUpdates, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed
 from fakemail.imap.syntax import printing
 from fakemail.types.stage import Stage
 
 
-@dataclass(frozen=True, slots=True)
 class Logout(Command):
     """LOGOUT (RFC 9051 §6.1.3)."""
 
-    name: ClassVar[str] = "LOGOUT"
-    stage: ClassVar[Stage] = Stage.IMAP_LOGOUT
-    states: ClassVar[frozenset[ImapState]] = ANY_STATE
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NONE
+    name = "LOGOUT"
+    stage = Stage.IMAP_LOGOUT
+    states = ANY_STATE
+    updates = AllowedUpdates.NONE
 
     def run(self, session: ImapContext) -> Completed:
         """Say BYE; the connection is closed behind the tagged response."""
@@ -29,14 +25,13 @@ class Logout(Command):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class Unauthenticate(Command):
     """UNAUTHENTICATE (RFC 8437 §2)."""
 
-    name: ClassVar[str] = "UNAUTHENTICATE"
-    stage: ClassVar[Stage] = Stage.IMAP_UNAUTHENTICATE
-    capabilities: ClassVar[tuple[str, ...]] = ("UNAUTHENTICATE",)
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NONE
+    name = "UNAUTHENTICATE"
+    stage = Stage.IMAP_UNAUTHENTICATE
+    capabilities = ("UNAUTHENTICATE",)
+    updates = AllowedUpdates.NONE
 
     def run(self, session: ImapContext) -> Completed:
         """Go back to the not authenticated state on the same connection."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, Command, MailboxCommand
@@ -29,8 +29,9 @@ _USES: Final = {use.upper(): use for use in SPECIAL_USES}
 class Create(Command):
     """CREATE (RFC 9051 §6.3.4). ``special_use`` as ``("\\Sent",)`` (RFC 6154 §3). A trailing delimiter stays."""
 
-    name: ClassVar[str] = "CREATE"
-    stage: ClassVar[Stage] = Stage.IMAP_CREATE
+    name = "CREATE"
+    stage = Stage.IMAP_CREATE
+
     mailbox: str
     special_use: tuple[str, ...] = ()
 
@@ -69,12 +70,11 @@ class Create(Command):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class Delete(MailboxCommand):
     """DELETE (RFC 9051 §6.3.5)."""
 
-    name: ClassVar[str] = "DELETE"
-    stage: ClassVar[Stage] = Stage.IMAP_DELETE
+    name = "DELETE"
+    stage = Stage.IMAP_DELETE
 
     def run(self, session: ImapContext) -> Completed:
         """Delete the mailbox. A session that deletes what it has selected has no mailbox selected afterwards."""
@@ -93,8 +93,9 @@ class Delete(MailboxCommand):
 class Rename(Command):
     """RENAME (RFC 9051 §6.3.6)."""
 
-    name: ClassVar[str] = "RENAME"
-    stage: ClassVar[Stage] = Stage.IMAP_RENAME
+    name = "RENAME"
+    stage = Stage.IMAP_RENAME
+
     old: str
     new: str
 
@@ -112,12 +113,11 @@ class Rename(Command):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class Subscribe(MailboxCommand):
     """SUBSCRIBE (RFC 9051 §6.3.7)."""
 
-    name: ClassVar[str] = "SUBSCRIBE"
-    stage: ClassVar[Stage] = Stage.IMAP_SUBSCRIBE
+    name = "SUBSCRIBE"
+    stage = Stage.IMAP_SUBSCRIBE
 
     def run(self, session: ImapContext) -> Completed:
         """Subscribe the name."""
@@ -125,12 +125,11 @@ class Subscribe(MailboxCommand):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class Unsubscribe(MailboxCommand):
     """UNSUBSCRIBE (RFC 9051 §6.3.8)."""
 
-    name: ClassVar[str] = "UNSUBSCRIBE"
-    stage: ClassVar[Stage] = Stage.IMAP_UNSUBSCRIBE
+    name = "UNSUBSCRIBE"
+    stage = Stage.IMAP_UNSUBSCRIBE
 
     def run(self, session: ImapContext) -> Completed:
         """Unsubscribe the name: OK also for one that is not subscribed."""
@@ -139,13 +138,12 @@ class Unsubscribe(MailboxCommand):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class NamespaceCommand(Command):
     """NAMESPACE (RFC 9051 §6.3.10)."""
 
-    name: ClassVar[str] = "NAMESPACE"
-    stage: ClassVar[Stage] = Stage.IMAP_NAMESPACE
-    capabilities: ClassVar[tuple[str, ...]] = ("NAMESPACE", REV2)
+    name = "NAMESPACE"
+    stage = Stage.IMAP_NAMESPACE
+    capabilities = ("NAMESPACE", REV2)
 
     def run(self, session: ImapContext) -> Completed:
         """Tell of the one personal namespace."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.command import Command
 from fakemail.imap.context import ImapContext
@@ -29,9 +29,10 @@ class GetMetadata(Command):
     names are as the client wrote them; they ignore case.
     """
 
-    name: ClassVar[str] = "GETMETADATA"
-    stage: ClassVar[Stage] = Stage.IMAP_GETMETADATA
-    capabilities: ClassVar[tuple[str, ...]] = ("METADATA",)
+    name = "GETMETADATA"
+    stage = Stage.IMAP_GETMETADATA
+    capabilities = ("METADATA",)
+
     mailbox: str
     entries: tuple[str, ...]
     max_size: int | None = None
@@ -93,9 +94,10 @@ class GetMetadata(Command):
 class SetMetadata(Command):
     """SETMETADATA (RFC 5464 §4.3). ``entries`` are (name, value); None removes the entry."""
 
-    name: ClassVar[str] = "SETMETADATA"
-    stage: ClassVar[Stage] = Stage.IMAP_SETMETADATA
-    capabilities: ClassVar[tuple[str, ...]] = ("METADATA",)
+    name = "SETMETADATA"
+    stage = Stage.IMAP_SETMETADATA
+    capabilities = ("METADATA",)
+
     mailbox: str
     entries: tuple[tuple[str, bytes | None], ...]
 

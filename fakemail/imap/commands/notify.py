@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import Command
@@ -31,13 +31,12 @@ _MESSAGE_EVENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Notify(Command):
     """NOTIFY (RFC 5465 §3): the base of its two forms."""
 
-    name: ClassVar[str] = "NOTIFY"
-    stage: ClassVar[Stage] = Stage.IMAP_NOTIFY
-    capabilities: ClassVar[tuple[str, ...]] = ("NOTIFY",)
+    name = "NOTIFY"
+    stage = Stage.IMAP_NOTIFY
+    capabilities = ("NOTIFY",)
 
     @classmethod
     def parse(cls, scan: Scanner) -> Notify:
@@ -83,7 +82,6 @@ class NotifySet(Notify):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class NotifyNone(Notify):
     """``NOTIFY NONE`` (RFC 5465 §3.2)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from fakemail.imap.command import Command, MailboxCommand
 from fakemail.imap.context import ImapContext
@@ -20,9 +19,10 @@ from fakemail.types.stage import Stage
 class GetQuota(Command):
     """GETQUOTA (RFC 9208 §4.1.2)."""
 
-    name: ClassVar[str] = "GETQUOTA"
-    stage: ClassVar[Stage] = Stage.IMAP_GETQUOTA
-    capabilities: ClassVar[tuple[str, ...]] = ("QUOTA",)
+    name = "GETQUOTA"
+    stage = Stage.IMAP_GETQUOTA
+    capabilities = ("QUOTA",)
+
     root: str
 
     @classmethod
@@ -39,13 +39,12 @@ class GetQuota(Command):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class GetQuotaRoot(MailboxCommand):
     """GETQUOTAROOT (RFC 9208 §4.1.3)."""
 
-    name: ClassVar[str] = "GETQUOTAROOT"
-    stage: ClassVar[Stage] = Stage.IMAP_GETQUOTAROOT
-    capabilities: ClassVar[tuple[str, ...]] = ("QUOTA",)
+    name = "GETQUOTAROOT"
+    stage = Stage.IMAP_GETQUOTAROOT
+    capabilities = ("QUOTA",)
 
     def run(self, session: ImapContext) -> Completed:
         """Give the root of a mailbox."""
@@ -67,9 +66,10 @@ class SetQuota(Command):
     ``limits`` are (resource, limit), the resource upper-case, STORAGE in units of 1024 bytes.
     """
 
-    name: ClassVar[str] = "SETQUOTA"
-    stage: ClassVar[Stage] = Stage.IMAP_SETQUOTA
-    capabilities: ClassVar[tuple[str, ...]] = ("QUOTASET",)
+    name = "SETQUOTA"
+    stage = Stage.IMAP_SETQUOTA
+    capabilities = ("QUOTASET",)
+
     root: str
     limits: tuple[tuple[str, int], ...]
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap import gmail
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, SELECTED, AllowedUpdates, Command
 from fakemail.imap.content.search import SearchContext, Test, TooDeep, compile_search
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.mailbox_filters import FilterKind, MailboxFilter, filtered_mailboxes
 from fakemail.imap.responses import Completed, bad
 from fakemail.imap.selected_mailbox import Numbered, SelectedMailbox
@@ -49,11 +49,12 @@ class Search(Command):
     ``returns`` is None without RETURN; ``charset`` is upper-case, None when not given.
     """
 
-    name: ClassVar[str] = "SEARCH"
-    stage: ClassVar[Stage] = Stage.IMAP_SEARCH
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
-    has_uid_form: ClassVar[bool] = True
+    name = "SEARCH"
+    stage = Stage.IMAP_SEARCH
+    states = SELECTED
+    updates = AllowedUpdates.NO_EXPUNGE
+    has_uid_form = True
+
     key: SearchKey
     returns: SearchReturn | None = None
     charset: str | None = None
@@ -87,10 +88,11 @@ class Search(Command):
 class MultiSearch(Command):
     """ESEARCH: a search of several mailboxes (RFC 7377 §2.1). ``sources`` is None for the selected one."""
 
-    name: ClassVar[str] = "ESEARCH"
-    stage: ClassVar[Stage] = Stage.IMAP_ESEARCH
-    capabilities: ClassVar[tuple[str, ...]] = ("MULTISEARCH",)
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
+    name = "ESEARCH"
+    stage = Stage.IMAP_ESEARCH
+    capabilities = ("MULTISEARCH",)
+    updates = AllowedUpdates.NO_EXPUNGE
+
     key: SearchKey
     sources: tuple[MailboxFilter, ...] | None = None
     returns: SearchReturn | None = None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, SELECTED, AllowedUpdates, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.fetch_responses import flag_lines, flag_lists, recent_line
 from fakemail.imap.responses import Completed, bad
 from fakemail.imap.selected_mailbox import SelectedMailbox
@@ -37,10 +37,11 @@ class Qresync:
 class Select(Command):
     """SELECT (RFC 9051 §6.3.2)."""
 
-    name: ClassVar[str] = "SELECT"
-    stage: ClassVar[Stage] = Stage.IMAP_SELECT
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NONE
-    read_only: ClassVar[bool] = False
+    name = "SELECT"
+    stage = Stage.IMAP_SELECT
+    updates = AllowedUpdates.NONE
+    read_only = False
+
     mailbox: str
     condstore: bool = False
     qresync: Qresync | None = None
@@ -92,13 +93,12 @@ class Select(Command):
         return Completed("", "READ-ONLY" if self.read_only else "READ-WRITE")
 
 
-@dataclass(frozen=True, slots=True)
 class Examine(Select):
     """EXAMINE: SELECT, read-only (RFC 9051 §6.3.3)."""
 
-    name: ClassVar[str] = "EXAMINE"
-    stage: ClassVar[Stage] = Stage.IMAP_EXAMINE
-    read_only: ClassVar[bool] = True
+    name = "EXAMINE"
+    stage = Stage.IMAP_EXAMINE
+    read_only = True
 
 
 def _qresync(scan: Scanner) -> Qresync:
@@ -183,14 +183,13 @@ def _resynchronised(session: ImapContext, view: SelectedMailbox, asked: Qresync)
     yield from flag_lines(session, view, changed)
 
 
-@dataclass(frozen=True, slots=True)
 class CloseCommand(Command):
     """CLOSE (RFC 9051 §6.4.1)."""
 
-    name: ClassVar[str] = "CLOSE"
-    stage: ClassVar[Stage] = Stage.IMAP_CLOSE
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NONE
+    name = "CLOSE"
+    stage = Stage.IMAP_CLOSE
+    states = SELECTED
+    updates = AllowedUpdates.NONE
 
     def run(self, session: ImapContext) -> Completed:
         """Expunge without EXPUNGE responses, unless read-only."""
@@ -201,15 +200,14 @@ class CloseCommand(Command):
         return Completed()
 
 
-@dataclass(frozen=True, slots=True)
 class Unselect(Command):
     """UNSELECT (RFC 9051 §6.4.2)."""
 
-    name: ClassVar[str] = "UNSELECT"
-    stage: ClassVar[Stage] = Stage.IMAP_UNSELECT
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    capabilities: ClassVar[tuple[str, ...]] = ("UNSELECT", REV2)
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NONE
+    name = "UNSELECT"
+    stage = Stage.IMAP_UNSELECT
+    states = SELECTED
+    capabilities = ("UNSELECT", REV2)
+    updates = AllowedUpdates.NONE
 
     def run(self, session: ImapContext) -> Completed:
         """Close the mailbox; nothing is expunged."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import SELECTED, AllowedUpdates, Command
 from fakemail.imap.commands.search import matching, send_results
 from fakemail.imap.content.sorting import sort_order
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.imap.syntax.search_keys import SearchKey, SearchReturn, SortCriterion, SortField
@@ -31,12 +31,13 @@ _DISPLAY: Final = frozenset({SortField.DISPLAYFROM, SortField.DISPLAYTO})
 class Sort(Command):
     """SORT (RFC 5256 §3), with RETURN (RFC 5267 §3.1)."""
 
-    name: ClassVar[str] = "SORT"
-    stage: ClassVar[Stage] = Stage.IMAP_SORT
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    capabilities: ClassVar[tuple[str, ...]] = ("SORT",)
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
-    has_uid_form: ClassVar[bool] = True
+    name = "SORT"
+    stage = Stage.IMAP_SORT
+    states = SELECTED
+    capabilities = ("SORT",)
+    updates = AllowedUpdates.NO_EXPUNGE
+    has_uid_form = True
+
     criteria: tuple[SortCriterion, ...]
     charset: str
     key: SearchKey

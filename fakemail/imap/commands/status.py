@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, Command
@@ -60,8 +60,9 @@ _VALUES: Final[dict[StatusItem, Callable[[Mailbox], object]]] = {
 class StatusCommand(Command):
     """STATUS (RFC 9051 §6.3.11)."""
 
-    name: ClassVar[str] = "STATUS"
-    stage: ClassVar[Stage] = Stage.IMAP_STATUS
+    name = "STATUS"
+    stage = Stage.IMAP_STATUS
+
     mailbox: str
     items: tuple[StatusItem, ...]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from fakemail.imap import gmail
 from fakemail.imap.capabilities import GMAIL, Requirement
 from fakemail.imap.command import SELECTED, AllowedUpdates, Command
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.fetch_responses import send_keywords
 from fakemail.imap.responses import EXPUNGED, Completed, bad
 from fakemail.imap.selected_mailbox import SelectedMailbox
@@ -33,11 +32,12 @@ class Store(Command):
     ``labels`` says that the flags are Gmail's labels (``X-GM-LABELS``), decoded like mailbox names.
     """
 
-    name: ClassVar[str] = "STORE"
-    stage: ClassVar[Stage] = Stage.IMAP_STORE
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
-    has_uid_form: ClassVar[bool] = True
+    name = "STORE"
+    stage = Stage.IMAP_STORE
+    states = SELECTED
+    updates = AllowedUpdates.NO_EXPUNGE
+    has_uid_form = True
+
     numbers: NumberSet
     action: FlagAction
     flags: tuple[str, ...]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import SELECTED, AllowedUpdates, Command
 from fakemail.imap.commands.search import matching, numbers_of
 from fakemail.imap.content.threading import thread, thread_lists
-from fakemail.imap.context import ImapContext, ImapState
+from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.imap.syntax.search_keys import SearchKey, ThreadAlgorithm
@@ -24,12 +24,13 @@ _ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in ThreadAlgorith
 class Thread(Command):
     """THREAD (RFC 5256 §3)."""
 
-    name: ClassVar[str] = "THREAD"
-    stage: ClassVar[Stage] = Stage.IMAP_THREAD
-    states: ClassVar[frozenset[ImapState]] = SELECTED
-    capabilities: ClassVar[tuple[str, ...]] = ("THREAD=REFERENCES", "THREAD=ORDEREDSUBJECT")
-    updates: ClassVar[AllowedUpdates] = AllowedUpdates.NO_EXPUNGE
-    has_uid_form: ClassVar[bool] = True
+    name = "THREAD"
+    stage = Stage.IMAP_THREAD
+    states = SELECTED
+    capabilities = ("THREAD=REFERENCES", "THREAD=ORDEREDSUBJECT")
+    updates = AllowedUpdates.NO_EXPUNGE
+    has_uid_form = True
+
     algorithm: ThreadAlgorithm
     charset: str
     key: SearchKey
