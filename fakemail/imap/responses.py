@@ -1,6 +1,6 @@
 """How a command ends: as values that the session prints, and the refusals that end it early.
 
-Here live the endings and their response codes (RFC 9051 §7.1, RFC 5530), also for what a store refuses. Octets
+Here live the endings and their response codes (RFC 9051 §7.1, RFC 5530), also for what a store refuses. Bytes
 are printed in :mod:`fakemail.imap.syntax.printing`.
 """
 
@@ -52,7 +52,7 @@ class Streaming:
 class AwaitContinuation:
     """A command that waits for a line of the client: a SASL response, or DONE.
 
-    ``on_line`` gets the line without its end, one character for each octet.
+    ``on_line`` gets the line without its end, one character for each byte.
     """
 
     __slots__ = ("on_line", "prompt")

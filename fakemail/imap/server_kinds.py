@@ -32,14 +32,14 @@ class ServerKind:
     charsets: frozenset[str] | None = None
     """The only character sets that SEARCH takes; ``None`` for all that are known."""
     seven_bit: bool = False
-    """Refuse octets beyond ASCII in quoted strings before UTF-8 was enabled (RFC 3501 §9)."""
+    """Refuse bytes beyond ASCII in quoted strings before UTF-8 was enabled (RFC 3501 §9)."""
     strict: bool = False
     """Refuse what the grammar does not have, instead of reading it as other servers do."""
     greeting: str = "fakemail ready."
     folders: Mapping[str, str] = field(default_factory=lambda: DEFAULT_FOLDERS)
     """Names and special uses that an account starts with."""
     append_limit: int | None = None
-    """Octets of one message, where that is less than the host's limit."""
+    """Bytes of one message, where that is less than the host's limit."""
     literal_minus: bool = False
     """Offer LITERAL- instead of LITERAL+ (RFC 7888 §5)."""
     volunteers_capabilities: bool = True
@@ -62,7 +62,7 @@ class ImapProfile:
 
     @cached_property
     def max_message_size(self) -> int:
-        """Octets of one message that APPEND takes."""
+        """Bytes of one message that APPEND takes."""
         limit = self.host.options.max_message_size
         own = self.imap.append_limit
         return limit if own is None else min(limit, own)

@@ -619,7 +619,7 @@ def _recorded(frame: Frame) -> str:
     """A command as it is written down: literals by their length."""
     text = frame.text
     for literal in frame.literals:
-        text = text.replace(LITERAL_MARK, f"{{{len(literal.octets)}}}", 1)
+        text = text.replace(LITERAL_MARK, f"{{{len(literal.data)}}}", 1)
     return text if len(text) <= _RECORDED else text[:_RECORDED] + "..."
 
 

@@ -1,6 +1,6 @@
-"""The octets of a message, shared by all its copies, and what readers have worked out of them.
+"""The bytes of a message, shared by all its copies, and what readers have worked out of them.
 
-What the octets mean is for the readers. They keep what they found with :meth:`Content.remember`; a budget
+What the bytes mean is for the readers. They keep what they found with :meth:`Content.remember`; a budget
 for the whole store bounds what is kept, and drops what was not used for the longest time.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import count
 
 DEFAULT_BUDGET = 16 * 1024 * 1024
-"""Octets of kept values in one store."""
+"""Bytes of kept values in one store."""
 
 _ENTRY_COST = 100  # what the tables cost for each kept value, roughly
 
@@ -33,17 +33,17 @@ class Budget:
     def __init__(self, limit: int = DEFAULT_BUDGET) -> None:
         self.limit = limit
         self.used = 0
-        """Octets that are kept, as far as those who kept them told."""
+        """Bytes that are kept, as far as those who kept them told."""
         self._queue: OrderedDict[int, _ContentCache] = OrderedDict()
 
-    def charge(self, kept: _ContentCache, octets: int) -> None:
-        """Count some more octets for what is kept of one content; drop others if it is too much."""
+    def charge(self, kept: _ContentCache, cost: int) -> None:
+        """Count some more bytes for what is kept of one content; drop others if it is too much."""
         if kept.cost:
             kept.fresh = True
         else:  # not fresh: a reader that goes through everything once drives out nothing used
             self._queue[id(kept)] = kept
-        kept.cost += octets
-        self.used += octets
+        kept.cost += cost
+        self.used += cost
         # Every turn drops one or makes one stale, so this ends.
         while self.used > self.limit:
             key, oldest = self._queue.popitem(last=False)
@@ -80,7 +80,7 @@ class ContentPool:
 
 
 class Content:
-    """The octets of one message. They never change; copies of a message share them."""
+    """The bytes of one message. They never change; copies of a message share them."""
 
     __slots__ = ("_kept", "home", "raw", "serial", "thread")
 
@@ -95,12 +95,12 @@ class Content:
 
     @property
     def size(self) -> int:
-        """Its length in octets (RFC822.SIZE)."""
+        """Its length in bytes (RFC822.SIZE)."""
         return len(self.raw)
 
     @property
     def email_id(self) -> str:
-        """The id of its octets, the same in every mailbox of the account (EMAILID, RFC 8474 §5.1)."""
+        """The id of its bytes, the same in every mailbox of the account (EMAILID, RFC 8474 §5.1)."""
         return f"M{self.serial}"
 
     @property
@@ -120,13 +120,13 @@ class Content:
         kept.fresh = True
         return kept.get(key)
 
-    def remember(self, key: str, value: object, octets: int) -> None:
-        """Keep a value that can be worked out again. ``octets`` is its weight in memory, roughly."""
+    def remember(self, key: str, value: object, cost: int) -> None:
+        """Keep a value that can be worked out again. ``bytes`` is its weight in memory, roughly."""
         kept = self._kept
         if kept is None:
             kept = self._kept = _ContentCache()
         kept[key] = value
-        self.home.budget.charge(kept, octets + _ENTRY_COST)
+        self.home.budget.charge(kept, cost + _ENTRY_COST)
 
     def __del__(self) -> None:
         if self._kept is not None:

@@ -93,7 +93,7 @@ class LimitReached(StoreError):
 
 
 class AnnotationTooLarge(NamedError):
-    """The value of an annotation is longer than ``limit`` octets (RFC 5464 §4.3)."""
+    """The value of an annotation is longer than ``limit`` bytes (RFC 5464 §4.3)."""
 
     def __init__(self, name: str, limit: int) -> None:
         super().__init__(name, f"the value of {name} is longer than {limit} octets.")

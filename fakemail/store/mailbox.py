@@ -216,9 +216,9 @@ class Mailbox(OrderedMessages):
         self.deleted = 0
         """Messages with ``\\Deleted``."""
         self.deleted_size = 0
-        """Their octets (DELETED-STORAGE, RFC 9208 §4.1.4)."""
+        """Their bytes (DELETED-STORAGE, RFC 9208 §4.1.4)."""
         self.size = 0
-        """Octets of all messages (STATUS=SIZE, RFC 8438)."""
+        """Bytes of all messages (STATUS=SIZE, RFC 8438)."""
         self._shared = shared or AccountContext()
         self._flags = FlagNames()
         self._history = ExpungeHistory()
@@ -373,11 +373,11 @@ class Mailbox(OrderedMessages):
             return content if content.home is home else Content(content.raw, home)
         return Content(content, home)
 
-    def _admit(self, octets: int, number: int, flags: Collection[str]) -> None:
+    def _admit(self, size: int, number: int, flags: Collection[str]) -> None:
         """Refuse before anything has changed."""
         if self.is_gone:
             raise NoSuchMailbox(self.name)
-        self._shared.quota.check(octets, number)
+        self._shared.quota.check(size, number)
         self._admit_flags(flags)
 
     def _admit_flags(self, flags: Collection[str]) -> None:
@@ -390,7 +390,7 @@ class Mailbox(OrderedMessages):
     def _add(
         self,
         rows: Sequence[tuple[Content, frozenset[str], datetime, Delivery | None]],
-        octets: int,
+        size: int,
         now: datetime,
     ) -> list[StoredMessage]:
         if not rows:
@@ -404,7 +404,7 @@ class Mailbox(OrderedMessages):
         self.uid_next += len(added)
         self._uids += [message.uid for message in added]
         self._messages += added
-        self._count(added, 1, octets)
+        self._count(added, 1, size)
         if self._is_watched:
             self._shared.announcer.announce(Arrived(self, tuple(added), modseq), self._listeners)
         return added
@@ -434,16 +434,16 @@ class Mailbox(OrderedMessages):
             self._shared.announcer.announce(Arrived(self, (added,), modseq), self._listeners)
         return added
 
-    def _count(self, messages: Sequence[StoredMessage], sign: int, octets: int) -> None:
+    def _count(self, messages: Sequence[StoredMessage], sign: int, size: int) -> None:
         for message in messages:
             if SEEN not in message.flags:
                 self.unseen += sign
             if DELETED in message.flags:
                 self.deleted += sign
                 self.deleted_size += sign * message.size
-        self.size += sign * octets
+        self.size += sign * size
         if not self.is_gone:  # a deleted mailbox has given back its room already
-            self._shared.quota.add(sign * octets, sign * len(messages))
+            self._shared.quota.add(sign * size, sign * len(messages))
 
     # Changing ------------------------------------------------------------------------------------
 
@@ -549,25 +549,25 @@ class Mailbox(OrderedMessages):
         All or none. Raises as :meth:`append`. Both mailboxes must be of one account.
         """
         messages = self.chosen(uids)
-        octets = sum([message.size for message in messages])
-        other._admit(octets, len(messages), _flags_of(messages))
-        return self._transfer(other, messages, octets)
+        size = sum([message.size for message in messages])
+        other._admit(size, len(messages), _flags_of(messages))
+        return self._transfer(other, messages, size)
 
     def move_to(self, other: Mailbox, uids: Iterable[int]) -> list[tuple[int, int]]:
         """Move messages (RFC 6851); they arrive there before they are gone here. Otherwise as :meth:`copy_to`."""
         messages = self.chosen(uids)
-        octets = sum([message.size for message in messages])
+        size = sum([message.size for message in messages])
         other._admit(0, 0, _flags_of(messages))
-        pairs = self._transfer(other, messages, octets)
+        pairs = self._transfer(other, messages, size)
         self.expunge([message.uid for message in messages])
         return pairs
 
     def _transfer(
-        self, other: Mailbox, messages: Sequence[StoredMessage], octets: int
+        self, other: Mailbox, messages: Sequence[StoredMessage], size: int
     ) -> list[tuple[int, int]]:
         canonical = other._flags.canonical
         rows = [(m.content, canonical(m.flags), m.internal_date, m.delivery) for m in messages]
-        added = other._add(rows, octets, self._shared.clock.now())
+        added = other._add(rows, size, self._shared.clock.now())
         return [(old.uid, new.uid) for old, new in zip(messages, added, strict=True)]
 
     def renew_uid_validity(self, uid_validity: int) -> None:

@@ -20,12 +20,12 @@ class MailStore:
         *,
         clock: TimeSource | None = None,
         folders: Callable[[Address], Mapping[str, str]] = lambda _: DEFAULT_FOLDERS,
-        cache_octets: int = DEFAULT_BUDGET,
+        cache_size: int = DEFAULT_BUDGET,
     ) -> None:
         self.clock = clock
         self.folders = folders
         """Tells the names and special uses that an account has from the start."""
-        self.budget = Budget(cache_octets)
+        self.budget = Budget(cache_size)
         self._serials = count(1).__next__
         self._accounts: dict[str, AccountStore] = {}
         self._owners: dict[str, Address] = {}

@@ -1,4 +1,4 @@
-"""A message in a mailbox: the octets, and what the mailbox knows about them. And how its flags are named."""
+"""A message in a mailbox: the bytes, and what the mailbox knows about them. And how its flags are named."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ class StoredMessage:
 
     @property
     def raw(self) -> bytes:
-        """Return-Path and Received if it was delivered, then the octets as they came."""
+        """Return-Path and Received if it was delivered, then the bytes as they came."""
         return self.content.raw
 
     @property
     def size(self) -> int:
-        """Its length in octets."""
+        """Its length in bytes."""
         return len(self.content.raw)
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fakemail.store.errors import AnnotationTooLarge, InvalidName, LimitReached
 
 MAX_SIZE = 65_536
-"""Octets of one value."""
+"""Bytes of one value."""
 MAX_ENTRIES = 1000
 MAX_NAME = 1000
 

@@ -10,7 +10,7 @@ RESOURCES = STORAGE, MESSAGE, MAILBOX = "STORAGE", "MESSAGE", "MAILBOX"
 class QuotaRoot:
     """The one quota root of an account. Limits are ``None`` where there is none."""
 
-    __slots__ = ("_limits", "_octets_limit", "mailboxes", "messages", "octets", "root")
+    __slots__ = ("_byte_limit", "_limits", "mailboxes", "messages", "root", "size")
 
     def __init__(
         self,
@@ -21,11 +21,11 @@ class QuotaRoot:
         root: str = "",
     ) -> None:
         self.root = root
-        self.octets = 0
+        self.size = 0
         self.messages = 0
         self.mailboxes = 0
         self._limits: dict[str, int] = {}
-        self._octets_limit: int | None = None
+        self._byte_limit: int | None = None
         self.limit(STORAGE, storage)
         self.limit(MESSAGE, messages)
         self.limit(MAILBOX, mailboxes)
@@ -39,19 +39,19 @@ class QuotaRoot:
         else:
             raise ValueError(f"no limit of {resource}: {limit}")
         if resource == STORAGE:
-            self._octets_limit = None
+            self._byte_limit = None
 
-    def limit_octets(self, octets: int | None) -> None:
+    def limit_bytes(self, size: int | None) -> None:
         """Set or lift the limit of STORAGE, to which mail that is delivered is held exactly."""
-        self.limit(STORAGE, None if octets is None else _kib(octets))
-        self._octets_limit = octets
+        self.limit(STORAGE, None if size is None else _kib(size))
+        self._byte_limit = size
 
-    def has_room(self, octets: int) -> bool:
-        """Whether one more message of so many octets can be delivered."""
-        if self._octets_limit is not None and self.octets + octets > self._octets_limit:
+    def has_room(self, size: int) -> bool:
+        """Whether one more message of so many bytes can be delivered."""
+        if self._byte_limit is not None and self.size + size > self._byte_limit:
             return False
         try:
-            self.check(octets=octets, messages=1)
+            self.check(size=size, messages=1)
         except OverQuota:
             return False
         return True
@@ -64,15 +64,15 @@ class QuotaRoot:
     def usage(self, resource: str) -> int:
         """What is used of a resource, in its unit; a begun KiB counts (RFC 9208 §5.1)."""
         if resource == STORAGE:
-            return _kib(self.octets)
+            return _kib(self.size)
         return self.messages if resource == MESSAGE else self.mailboxes
 
-    def check(self, octets: int = 0, messages: int = 0, mailboxes: int = 0) -> None:
+    def check(self, size: int = 0, messages: int = 0, mailboxes: int = 0) -> None:
         """Raise :class:`OverQuota` if so much more would be too much."""
         if not self._limits:
             return
         wanted = (
-            (STORAGE, octets, _kib(self.octets + octets)),
+            (STORAGE, size, _kib(self.size + size)),
             (MESSAGE, messages, self.messages + messages),
             (MAILBOX, mailboxes, self.mailboxes + mailboxes),
         )
@@ -81,11 +81,11 @@ class QuotaRoot:
             if limit is not None and more > 0 and usage > limit:
                 raise OverQuota(resource, usage=usage, limit=limit)
 
-    def add(self, octets: int, messages: int) -> None:
+    def add(self, size: int, messages: int) -> None:
         """Count messages that came, or, with negative numbers, went."""
-        self.octets += octets
+        self.size += size
         self.messages += messages
 
 
-def _kib(octets: int) -> int:
-    return -(-octets // 1024)
+def _kib(size: int) -> int:
+    return -(-size // 1024)

@@ -289,8 +289,8 @@ _SEARCHES: list[tuple[str, SearchKey]] = [
     ('BODY "\u00e9"', BodyContains("é")),
     ('NOT BODY "the"', Not(BodyContains("the"))),
     ('TEXT "multipart"', TextContains("multipart")),
-    ("LARGER 300", SizeIs(larger=True, octets=300)),
-    ("SMALLER 100", SizeIs(larger=False, octets=100)),
+    ("LARGER 300", SizeIs(larger=True, size=300)),
+    ("SMALLER 100", SizeIs(larger=False, size=100)),
     ("SENTSINCE 1-Jan-2024", DateIs(DateField.SENT, DateRelation.SINCE, date(2024, 1, 1))),
     # Not SENTBEFORE: Dovecot thinks that mail without a Date is of 1970.
     ("SENTON 17-May-2024", DateIs(DateField.SENT, DateRelation.ON, date(2024, 5, 17))),

@@ -250,7 +250,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert box.size == sum(m.size for m in messages)
         quota = self.account.quota
         assert quota.messages == sum(len(box) for box in boxes)
-        assert quota.octets == sum(box.size for box in boxes)
+        assert quota.size == sum(box.size for box in boxes)
         assert quota.mailboxes == len(boxes)
 
     @invariant()

@@ -107,7 +107,7 @@ def test_a_deleted_mailbox_leaves_its_children_and_its_uid_validity_is_never_use
     box.append(b"x" * 2000)
     account.delete("a")
     assert box.is_gone
-    assert (account.quota.messages, account.quota.octets, account.quota.mailboxes) == (0, 0, 2)
+    assert (account.quota.messages, account.quota.size, account.quota.mailboxes) == (0, 0, 2)
     assert listed(account) == ["INBOX", "a", "a/b"]
     again = account.create("a")
     assert again.uid_validity > box.uid_validity
@@ -115,7 +115,7 @@ def test_a_deleted_mailbox_leaves_its_children_and_its_uid_validity_is_never_use
     with pytest.raises(NoSuchMailbox):
         box.append(b"")
     box.expunge([1])
-    assert account.quota.octets == 0
+    assert account.quota.size == 0
 
 
 def test_inbox_stays(account: AccountStore) -> None:

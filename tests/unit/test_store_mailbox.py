@@ -193,7 +193,7 @@ def test_moving_needs_no_room(account: AccountStore, box: Mailbox) -> None:
     assert box.move_to(archive, [2, 4]) == [(2, 1), (4, 2)]
     assert box.uids() == [1, 3, 5]
     assert [type(change) for change in told] == [Arrived, Expunged]
-    assert (account.quota.messages, account.quota.octets) == (5, 15)
+    assert (account.quota.messages, account.quota.size) == (5, 15)
     with pytest.raises(OverQuota):
         box.copy_to(archive, [1])
 

@@ -56,7 +56,7 @@ class SetAcl(Command):
         scan.space()
         identifier = scan.astring("an identifier")
         scan.space()
-        found = _RIGHTS.fullmatch(scan.octets("rights"))
+        found = _RIGHTS.fullmatch(scan.raw_astring("rights"))
         if not found:  # RFC 4314 §2.1: upper case is BAD; unknown letters are refused below
             scan.refuse("Rights are lower-case letters and digits, perhaps after '+' or '-'.")
         rights = "".join(dict.fromkeys(found[2]))

@@ -57,13 +57,13 @@ class AppendMessage:
         if scan.peek() != LITERAL_MARK:
             scan.fail("a message as a literal")
         literal = scan.literal()
-        if b"\0" in literal.octets and not literal.binary:
+        if b"\0" in literal.data and not literal.binary:
             scan.refuse("NUL is allowed in a literal8 only.")
         if utf8 and not literal.binary:
             scan.refuse("A message in UTF8 (...) is a literal8.")
         if utf8 and scan.more("a message"):
             scan.fail("')' after a message")
-        return cls(literal.octets, flags, date, literal.binary, utf8)
+        return cls(literal.data, flags, date, literal.binary, utf8)
 
     def requirements(self) -> Iterator[Requirement]:
         """UTF8=ACCEPT or BINARY for the form in which it came."""

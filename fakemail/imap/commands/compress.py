@@ -74,13 +74,13 @@ class Compression:
         if not self.has_input or self._unpacker.eof:
             return b""
         try:
-            octets = self._unpacker.decompress(self._input, _PIECE)
+            data = self._unpacker.decompress(self._input, _PIECE)
         except zlib.error:
             return None
         self._input = self._unpacker.unconsumed_tail
-        self._full = len(octets) == _PIECE
-        return octets
+        self._full = len(data) == _PIECE
+        return data
 
-    def pack(self, octets: bytes) -> bytes:
-        """Octets as the client gets them, complete up to here."""
-        return self._packer.compress(octets) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+    def pack(self, data: bytes) -> bytes:
+        """Bytes as the client gets them, complete up to here."""
+        return self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)

@@ -47,7 +47,7 @@ class Id(Command):
                 return cls(tuple(fields))
 
     def run(self, session: ImapContext) -> Completed:
-        """Answer with the server's own. At most 30 fields; names of 30 octets, values of 1024."""
+        """Answer with the server's own. At most 30 fields; names of 30 bytes, values of 1024."""
         fields = self.fields or ()
         if len(fields) > 30 or any(len(name) > 30 or len(value or "") > 1024 for name, value in fields):
             raise bad("ID has at most 30 fields, with names of 30 and values of 1024 octets.")

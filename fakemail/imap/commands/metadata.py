@@ -115,13 +115,11 @@ class SetMetadata(Command):
             value: bytes | None
             if scan.peek() == LITERAL_MARK:
                 literal = scan.literal()
-                value = literal.octets
+                value = literal.data
                 if b"\0" in value and not literal.binary:
                     scan.refuse("NUL is allowed in a literal8 only.")
             else:
-                value = (
-                    None if scan.try_word("NIL") else scan.string_octets("a value or NIL").encode("latin-1")
-                )
+                value = None if scan.try_word("NIL") else scan.raw_string("a value or NIL").encode("latin-1")
             entries.append((entry, value))
             if not scan.more("a metadata value"):
                 return cls(mailbox, tuple(entries))
@@ -165,7 +163,7 @@ def _options(scan: Scanner) -> tuple[int | None, int | None]:
 
 def _entry(scan: Scanner) -> str:
     """entry = astring: slash-separated path; MUST NOT contain "*" or "%" (RFC 5464 §5, and §3.2)."""
-    entry = scan.octets("a metadata entry")
+    entry = scan.raw_astring("a metadata entry")
     if not entry.startswith("/") or entry.endswith("/") or "//" in entry:
         scan.refuse("A metadata entry begins with '/', and each '/' is followed by a name.")
     if not entry.isascii() or not entry.isprintable() or "*" in entry or "%" in entry:

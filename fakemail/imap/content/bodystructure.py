@@ -1,6 +1,6 @@
 """BODY and BODYSTRUCTURE: the MIME tree of a message in parentheses (RFC 9051 §7.5.2).
 
-Sizes and lines are those of the encoded octets. The tree itself is built in :mod:`fakemail.message.mime`.
+Sizes and lines are those of the encoded bytes. The tree itself is built in :mod:`fakemail.message.mime`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fakemail.message.parameters import ContentType, disposition, strip_comments
 
 # RFC 2231 §3, §4: title*0*, title*1, title*
 _SECTION: Final = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
-# RFC 9051 §9: body-type-mpart = 1*body SP media-subtype: a multipart must have a part, and where the octets
+# RFC 9051 §9: body-type-mpart = 1*body SP media-subtype: a multipart must have a part, and where the bytes
 # have none it is an empty one, which BODY[1] can fetch.
 _NO_PART: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 _NO_EXTENSION: Final = b" NIL NIL NIL NIL"
@@ -128,7 +128,7 @@ def _description(
     if main == "text" and not any(name.partition("*")[0] == "charset" for name, _ in parameters):
         parameters += _DEFAULT_CHARSET
     # RFC 9051 §9: body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP
-    # body-fld-octets
+    # body-fld-bytes
     words = (
         string(main.encode(), utf8=utf8),
         string(sub.encode(), utf8=utf8),
@@ -202,7 +202,7 @@ def _parameters(raw: Parameters, field: bytes | None, utf8: bool) -> bytes:
 
 
 def _as_received(text: str, field: bytes | None) -> bytes:
-    """Octets of a text out of a field: those of the field, which may have been Latin-1."""
+    """Bytes of a text out of a field: those of the field, which may have been Latin-1."""
     if text.isascii():
         return text.encode("ascii")
     data = text.encode("utf-8", "replace")

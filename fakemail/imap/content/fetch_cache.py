@@ -1,4 +1,4 @@
-"""Answers about a message that are worked out once and kept with its octets, within the budget of the store."""
+"""Answers about a message that are worked out once and kept with its bytes, within the budget of the store."""
 
 from __future__ import annotations
 

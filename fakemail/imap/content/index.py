@@ -1,6 +1,6 @@
 """What search, sort and thread need to know of a header, found once and kept small.
 
-An index reads single fields out of the octets and never splits the whole header. Which messages match or in
+An index reads single fields out of the bytes and never splits the whole header. Which messages match or in
 which order they come is decided elsewhere.
 """
 
@@ -70,7 +70,7 @@ def _title(character: str) -> str:
 
 
 def index_of(content: Content) -> HeaderIndex:
-    """The index of a message, kept with its octets."""
+    """The index of a message, kept with its bytes."""
     kept = content.recall(_KEY)
     if isinstance(kept, HeaderIndex):
         return kept
@@ -87,7 +87,7 @@ class HeaderIndex:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.body_start = body_offset(raw)
-        """Offset of the first octet of the body."""
+        """Offset of the first byte of the body."""
         self._subject = self._from = self._to = self._cc = _UNREAD
         self._sent: int | None = None
         self._day: int | None = -1

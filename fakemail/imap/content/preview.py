@@ -11,7 +11,7 @@ from fakemail.message.mime import Part
 
 MAX_CHARACTERS: Final = 200
 """RFC 8970 §3.3: a server should stay within 200 characters and must within 256."""
-# How much of a part is read for it, in encoded octets: HTML begins with styles.
+# How much of a part is read for it, in encoded bytes: HTML begins with styles.
 _PLAIN_OCTETS: Final = 4 * 1024
 _HTML_OCTETS: Final = 128 * 1024
 
@@ -58,21 +58,21 @@ def _first_words(lines: Iterable[str]) -> list[str]:
     return words
 
 
-def _start(part: Part, octets: int) -> str:
-    """The beginning of the text of a part, out of so many encoded octets."""
-    data = part.raw[part.body_start : min(part.end, part.body_start + octets)]
+def _start(part: Part, length: int) -> str:
+    """The beginning of the text of a part, out of so many encoded bytes."""
+    data = part.raw[part.body_start : min(part.end, part.body_start + length)]
     content = transfer_content(data, part.encoding)
     return charset_text(_whole_characters(content), part.parameters.get("charset", ""))
 
 
 def _whole_characters(content: bytes) -> bytes:
-    """Without the first octets of a UTF-8 character that the cut took apart."""
+    """Without the first bytes of a UTF-8 character that the cut took apart."""
     for back in range(1, min(4, len(content)) + 1):
-        octet = content[-back]
-        if octet < 0x80:
+        byte = content[-back]
+        if byte < 0x80:
             return content
-        if octet >= 0xC0:
-            length = 2 if octet < 0xE0 else 3 if octet < 0xF0 else 4
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
             return content[:-back] if back < length else content
     return content
 

@@ -212,10 +212,10 @@ def _leaf(key: SearchKey, context: SearchContext) -> _RatedKey:
 
 def _value_test(key: SearchKey, context: SearchContext) -> Test:
     match key:
-        case SizeIs(larger=larger, octets=octets):
+        case SizeIs(larger=larger, size=size):
             if larger:
-                return lambda message, number: len(message.content.raw) > octets
-            return lambda message, number: len(message.content.raw) < octets
+                return lambda message, number: len(message.content.raw) > size
+            return lambda message, number: len(message.content.raw) < size
         case Age(older=older, seconds=seconds):
             return _age_test(older, seconds, context.now)
         case ModSeqAtLeast(modseq=modseq):

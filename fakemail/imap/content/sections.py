@@ -1,6 +1,6 @@
-"""BODY[...], BINARY[...] and their old RFC822 names: the octets that a section names (RFC 9051 §6.4.5).
+"""BODY[...], BINARY[...] and their old RFC822 names: the bytes that a section names (RFC 9051 §6.4.5).
 
-Results are octets, not yet strings of a response. Slices of the message are copied once, and a header is
+Results are bytes, not yet strings of a response. Slices of the message are copied once, and a header is
 only taken apart where fields are chosen from it.
 """
 
@@ -21,7 +21,7 @@ TEXT: Final = Section(text=SectionText.TEXT)  # RFC822.TEXT
 _DECODABLE: Final = frozenset({"7bit", "8bit", "binary", "quoted-printable", "base64"})
 
 Partial = tuple[int, int]
-"""First octet counted from 0, and the greatest number of octets."""
+"""First byte counted from 0, and the greatest number of bytes."""
 
 
 class UnknownEncoding(Exception):
@@ -40,7 +40,7 @@ def needs_tree(section: Section) -> bool:
 def section(
     raw: bytes, wanted: Section, *, root: Part | None = None, partial: Partial | None = None
 ) -> bytes | None:
-    """The octets of ``BODY[wanted]<partial>``, or None where the message has no such part.
+    """The bytes of ``BODY[wanted]<partial>``, or None where the message has no such part.
 
     ``root`` is the tree of ``raw``; it is needed for sections with part numbers only.
     """
@@ -59,7 +59,7 @@ def section(
 
 
 def section_size(raw: bytes, wanted: Section, *, root: Part | None = None) -> int | None:
-    """How many octets :func:`section` would give."""
+    """How many bytes :func:`section` would give."""
     if not wanted.part and wanted.text is SectionText.ALL:
         return len(raw)
     found = section(raw, wanted, root=root)
@@ -67,7 +67,7 @@ def section_size(raw: bytes, wanted: Section, *, root: Part | None = None) -> in
 
 
 def binary(root: Part, numbers: tuple[int, ...], *, partial: Partial | None = None) -> bytes | None:
-    """The decoded octets of ``BINARY[numbers]<partial>``, or None where the message has no such part.
+    """The decoded bytes of ``BINARY[numbers]<partial>``, or None where the message has no such part.
 
     Multiparts, enclosed messages and the whole message have no encoding to undo and come as they are.
     Raises :class:`UnknownEncoding`.
@@ -86,18 +86,18 @@ def binary(root: Part, numbers: tuple[int, ...], *, partial: Partial | None = No
 
 
 def binary_size(root: Part, numbers: tuple[int, ...]) -> int | None:
-    """The size of :func:`binary` in octets."""
+    """The size of :func:`binary` in bytes."""
     content = binary(root, numbers)
     return None if content is None else len(content)
 
 
 def body_string(data: bytes) -> bytes:
-    """Octets of a section as a response has them: a literal, NUL as 0x80, which moves no offset."""
+    """Bytes of a section as a response has them: a literal, NUL as 0x80, which moves no offset."""
     return literal(without_nul(data))
 
 
 def binary_string(data: bytes) -> bytes:
-    """Decoded octets as a response has them: a literal8 where there are NULs (RFC 3516 §4.2)."""
+    """Decoded bytes as a response has them: a literal8 where there are NULs (RFC 3516 §4.2)."""
     return b"~{%d}\r\n%b" % (len(data), data) if b"\x00" in data else literal(data)
 
 

@@ -1,6 +1,6 @@
 """Strings as they stand in a response: quoted where that is possible, else literals (RFC 9051 §4.3).
 
-What the octets of a message may hold decides here; command syntax lives in :mod:`fakemail.imap.syntax`.
+What the bytes of a message may hold decides here; command syntax lives in :mod:`fakemail.imap.syntax`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 NIL: Final = b"NIL"
 _LONGEST_QUOTED: Final = 4096
-"""Octets beyond which a literal is kinder to clients that read whole lines."""
+"""Bytes beyond which a literal is kinder to clients that read whole lines."""
 # RFC 3501 §9: QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials;
 # TEXT-CHAR = <any CHAR except CR and LF>; CHAR = %x01-7F. The first pattern needs no escapes.
 _BARE: Final = re.compile(rb"[\t !#-\[\]-~]*+")
@@ -19,9 +19,9 @@ _SPECIAL: Final = re.compile(rb'(["\\])')
 
 
 def string(data: bytes, *, utf8: bool = False) -> bytes:
-    """Octets as an IMAP string.
+    """Bytes as an IMAP string.
 
-    Octets beyond ASCII go into a literal as they are; with ``utf8`` (IMAP4rev2, or after
+    Bytes beyond ASCII go into a literal as they are; with ``utf8`` (IMAP4rev2, or after
     ``ENABLE UTF8=ACCEPT``, RFC 6855 §3) well-formed UTF-8 is quoted. A NUL, which no string may hold, becomes
     U+FFFD.
     """
@@ -41,12 +41,12 @@ def nstring(data: bytes | None, *, utf8: bool = False) -> bytes:
 
 
 def literal(data: bytes) -> bytes:
-    """A literal; the octets must not hold NUL (RFC 9051 §9: CHAR8)."""
+    """A literal; the bytes must not hold NUL (RFC 9051 §9: CHAR8)."""
     return b"{%d}\r\n%b" % (len(data), data)
 
 
 def without_nul(data: bytes) -> bytes:
-    """The octets with each NUL as 0x80, so that a literal can hold them and no offset moves."""
+    """The bytes with each NUL as 0x80, so that a literal can hold them and no offset moves."""
     return data.replace(b"\x00", b"\x80") if b"\x00" in data else data
 
 

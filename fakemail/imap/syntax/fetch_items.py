@@ -67,7 +67,7 @@ class Section:
 class FetchBody:
     """``BODY[section]<start.count>``; with ``peek``, the message does not become ``\\Seen``.
 
-    ``partial`` is (first octet counted from 0, greatest number of octets).
+    ``partial`` is (first byte counted from 0, greatest number of bytes).
     """
 
     section: Section
@@ -86,7 +86,7 @@ class FetchBinary:
 
 @dataclass(frozen=True, slots=True)
 class FetchBinarySize:
-    """``BINARY.SIZE[part]``: how many octets that would be."""
+    """``BINARY.SIZE[part]``: how many bytes that would be."""
 
     part: tuple[int, ...]
 

@@ -1,8 +1,8 @@
-"""Octets from a client to frames: one command with its literals, or one plain line.
+"""Bytes from a client to frames: one command with its literals, or one plain line.
 
 Here live line ends, literals and the limits on both (RFC 9051 §4, RFC 7888). What a command means is the
 business of :mod:`fakemail.imap.syntax.parser`. Memory stays bounded whatever the client announces or sends:
-nothing is allocated for octets that have not come.
+nothing is allocated for bytes that have not come.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _LINES = 16
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """The octets of one literal; ``binary`` says that it was a literal8."""
+    """The bytes of one literal; ``binary`` says that it was a literal8."""
 
-    octets: bytes
+    data: bytes
     binary: bool = False
 
 
@@ -45,7 +45,7 @@ class Literal:
 class Frame:
     """A whole command, or a plain line.
 
-    ``text`` is the line without CRLF, one character for each octet (ISO 8859-1), in which
+    ``text`` is the line without CRLF, one character for each byte (ISO 8859-1), in which
     :data:`LITERAL_MARK` stands for each of ``literals`` and occurs nowhere else.
     """
 
@@ -55,9 +55,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class ContinuationWanted:
-    """The client waits for ``+`` before it sends a literal of so many octets."""
+    """The client waits for ``+`` before it sends a literal of so many bytes."""
 
-    octets: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ class LiteralRefused:
 class Announced:
     """A literal that the client announced and that has not been taken yet.
 
-    ``command`` is upper-case, without UID. ``before`` counts the octets of this command's earlier literals.
+    ``command`` is upper-case, without UID. ``before`` counts the bytes of this command's earlier literals.
     """
 
     tag: str | None
     command: str
-    octets: int
+    size: int
     before: int
     binary: bool
     synchronising: bool
@@ -97,15 +97,15 @@ LiteralPolicy = Callable[[Announced], "tuple[str, str | None, str] | None"]
 
 
 def literal_limits(*, message: int | None, total: int | None = None, other: int = 64 * 1024) -> LiteralPolicy:
-    """Return the usual policy, all sizes in octets.
+    """Return the usual policy, all sizes in bytes.
 
-    Each message of APPEND and REPLACE may have ``message`` octets and all of one command ``total`` (None for
+    Each message of APPEND and REPLACE may have ``message`` bytes and all of one command ``total`` (None for
     no limit); too large ones are refused with ``NO [TOOBIG]`` (RFC 7889 §4) before they are sent. The
-    literals of any other command may have ``other`` octets together.
+    literals of any other command may have ``other`` bytes together.
     """
 
     def decide(announced: Announced) -> tuple[str, str | None, str] | None:
-        size = announced.octets
+        size = announced.size
         if announced.command in ("APPEND", "REPLACE"):
             if message is not None and size > message:
                 return "NO", "TOOBIG", f"A message of {size} octets is above the limit of {message}."
@@ -120,18 +120,18 @@ def literal_limits(*, message: int | None, total: int | None = None, other: int 
 
 class _FramerState(Enum):
     LINE = auto()  # the text of a command up to CRLF
-    LITERAL = auto()  # so many octets that belong to it
+    LITERAL = auto()  # so many bytes that belong to it
     SKIP_LINE = auto()  # the rest of a line that was too long
-    SKIP_LITERAL = auto()  # octets of a refused literal that come all the same
+    SKIP_LITERAL = auto()  # bytes of a refused literal that come all the same
     BROKEN = auto()  # nothing that follows can be understood
 
 
 class Framer:
-    """Cuts a client's octets into events. Feed it, then ask for events until there are none.
+    """Cuts a client's bytes into events. Feed it, then ask for events until there are none.
 
-    ``line_limit`` is the longest line in octets, ``policy`` decides on literals, ``unasked_limit`` is the
+    ``line_limit`` is the longest line in bytes, ``policy`` decides on literals, ``unasked_limit`` is the
     greatest non-synchronising literal: None for LITERAL+, :data:`LITERAL_MINUS` for LITERAL-, -1 for none at
-    all. A refused non-synchronising literal is swallowed up to ``skip_limit`` octets; beyond that the
+    all. A refused non-synchronising literal is swallowed up to ``skip_limit`` bytes; beyond that the
     connection is to be closed (RFC 7888 §4).
     """
 
@@ -150,13 +150,13 @@ class Framer:
         self._buffer = bytearray()
         self._state = _FramerState.LINE
         self._scanned = 0  # how much of the buffer is known to have no LF
-        self._needed = 0  # octets that are missing from the literal being read or skipped
+        self._needed = 0  # bytes that are missing from the literal being read or skipped
         self._tail = ""
         self._start_command()
 
     @property
     def buffered(self) -> int:
-        """How many octets wait here. They do not include what earlier events were made of."""
+        """How many bytes wait here. They do not include what earlier events were made of."""
         return len(self._buffer)
 
     @property
@@ -170,14 +170,14 @@ class Framer:
             self._buffer += data
 
     def take_rest(self) -> bytes:
-        """Remove and return what has not been framed: plaintext after STARTTLS, or compressed octets."""
+        """Remove and return what has not been framed: plaintext after STARTTLS, or compressed bytes."""
         rest = bytes(self._buffer)
         self._buffer.clear()
         self._scanned = 0
         return rest
 
     def next_event(self, *, plain: bool = False) -> Event | None:
-        """Return the next event, or None when more octets are needed.
+        """Return the next event, or None when more bytes are needed.
 
         With ``plain``, the next line is taken as it is, without literals: an answer of AUTHENTICATE or DONE.
         """
@@ -200,8 +200,8 @@ class Framer:
     def _start_command(self) -> None:
         self._parts: list[str] = []
         self._literals: list[Literal] = []
-        self._literal_octets = 0
-        self._text_octets = 0
+        self._literal_size = 0
+        self._text_size = 0
         self._binary = False
         self._refused = False
 
@@ -224,8 +224,8 @@ class Framer:
             complaint = "NUL is not allowed."
         elif "\r" in text:
             complaint = "CR is not allowed within a line."
-        self._text_octets += len(text)
-        if self._text_octets > self.line_limit * _LINES:
+        self._text_size += len(text)
+        if self._text_size > self.line_limit * _LINES:
             complaint = f"A command has more than {self.line_limit * _LINES} octets beside its literals."
         refusal = self._refuse(text, complaint) if complaint else None
         return self._end_line(text, plain=plain, refusal=refusal)
@@ -247,44 +247,44 @@ class Framer:
 
     def _announcement(self, text: str, found: re.Match[str], refusal: LiteralRefused | None) -> Event | None:
         digits = found[2].lstrip("0") or "0"
-        octets = int(digits) if len(digits) <= 19 else _LARGEST + 1
+        size = int(digits) if len(digits) <= 19 else _LARGEST + 1
         synchronising = not found[3]
         if not self._refused:
-            refusal = self._judge(text, octets, binary=bool(found[1]), synchronising=synchronising)
+            refusal = self._judge(text, size, binary=bool(found[1]), synchronising=synchronising)
         if not self._refused:
             self._parts.append(text)
             self._binary = bool(found[1])
-            self._needed = octets
+            self._needed = size
             self._state = _FramerState.LITERAL
-            return ContinuationWanted(octets) if synchronising else None
+            return ContinuationWanted(size) if synchronising else None
         if synchronising:
             self._start_command()  # the client was not asked for it, so the command ends here
             self._state = _FramerState.LINE
             return refusal
-        if octets > self.skip_limit:
+        if size > self.skip_limit:
             tag = refusal.tag if refusal else None
             code = refusal.code if refusal else "TOOBIG"
             self._state = _FramerState.BROKEN
             self._buffer.clear()
             return LiteralRefused(
-                f"A literal of {found[2][:20]} octets will not be read.", tag, code=code, closes=True
+                f"A literal of {found[2][:20]} bytes will not be read.", tag, code=code, closes=True
             )
-        self._needed = octets
+        self._needed = size
         self._state = _FramerState.SKIP_LITERAL
         return refusal
 
-    def _judge(self, text: str, octets: int, *, binary: bool, synchronising: bool) -> LiteralRefused | None:
+    def _judge(self, text: str, size: int, *, binary: bool, synchronising: bool) -> LiteralRefused | None:
         """Refuse an announced literal, or return None to take it."""
         tag, command = self._head(text)
-        if octets > _LARGEST:
+        if size > _LARGEST:
             return self._refuse(text, "A literal is larger than any number of 63 bits.", code="TOOBIG")
-        if not synchronising and self.unasked_limit is not None and octets > self.unasked_limit:
+        if not synchronising and self.unasked_limit is not None and size > self.unasked_limit:
             if self.unasked_limit < 0:
                 return self._refuse(text, "Literals with '+' are not offered.")
             # RFC 7888 §5: a tagged BAD with TOOBIG
-            sentence = f"A literal with '+' of {octets} octets is above the limit of {self.unasked_limit}."
+            sentence = f"A literal with '+' of {size} octets is above the limit of {self.unasked_limit}."
             return self._refuse(text, sentence, code="TOOBIG")
-        announced = Announced(tag, command, octets, self._literal_octets, binary, synchronising)
+        announced = Announced(tag, command, size, self._literal_size, binary, synchronising)
         verdict = self.policy(announced)
         if verdict is None:
             return None
@@ -309,14 +309,14 @@ class Framer:
         return found[1], (found[2] or "").upper()
 
     def _end_literal(self) -> None:
-        octets = bytes(self._buffer[: self._needed])
+        data = bytes(self._buffer[: self._needed])
         del self._buffer[: self._needed]
-        self._literals.append(Literal(octets, self._binary))
-        self._literal_octets += self._needed
+        self._literals.append(Literal(data, self._binary))
+        self._literal_size += self._needed
         self._state = _FramerState.LINE
 
     def _skip(self) -> bool:
-        """Drop what belongs to a refused command; False when more octets are needed."""
+        """Drop what belongs to a refused command; False when more bytes are needed."""
         if self._state is _FramerState.SKIP_LITERAL:
             dropped = min(self._needed, len(self._buffer))
             del self._buffer[:dropped]

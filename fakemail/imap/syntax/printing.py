@@ -1,6 +1,6 @@
 """How values are written in responses: strings, names, flags, dates, sets, sections, and whole response lines.
 
-Here live small functions from a value to octets. Which response is due is the business of the session; how a
+Here live small functions from a value to bytes. Which response is due is the business of the session; how a
 message becomes ENVELOPE or BODYSTRUCTURE is that of :mod:`fakemail.imap.content`. Nothing that comes from
 outside can end a line early: text is cleaned, and strings with CR or LF become literals.
 
@@ -44,27 +44,27 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 # Strings and names
 
 
-def literal(octets: bytes, *, binary: bool = False) -> bytes:
-    """``{n}`` CRLF and the octets, or a literal8, which alone may hold NUL (RFC 3516 §7).
+def literal(raw: bytes, *, binary: bool = False) -> bytes:
+    """``{n}`` CRLF and the bytes, or a literal8, which alone may hold NUL (RFC 3516 §7).
 
     Raises :class:`ValueError` for NUL in a plain literal.
     """
     if binary:
-        return b"~{%d}\r\n%b" % (len(octets), octets)
-    if b"\0" in octets:
+        return b"~{%d}\r\n%b" % (len(raw), raw)
+    if b"\0" in raw:
         raise ValueError("a literal cannot hold NUL: print it as a literal8 or replace the NUL")
-    return b"{%d}\r\n%b" % (len(octets), octets)
+    return b"{%d}\r\n%b" % (len(raw), raw)
 
 
 def string(text: str | bytes, *, utf8: bool = False) -> bytes:
     """A quoted string where one can hold the text, else a literal."""
-    octets = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    if len(octets) <= _LONGEST_QUOTED:
-        if _PLAIN.fullmatch(octets):
-            return b'"%b"' % octets
-        if _QUOTABLE.fullmatch(octets) or (utf8 and _QUOTABLE_UTF8.fullmatch(octets) and _is_utf8(octets)):
-            return b'"%b"' % _SPECIAL.sub(rb"\\\1", octets)
-    return literal(octets)
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    if len(raw) <= _LONGEST_QUOTED:
+        if _PLAIN.fullmatch(raw):
+            return b'"%b"' % raw
+        if _QUOTABLE.fullmatch(raw) or (utf8 and _QUOTABLE_UTF8.fullmatch(raw) and _is_utf8(raw)):
+            return b'"%b"' % _SPECIAL.sub(rb"\\\1", raw)
+    return literal(raw)
 
 
 def nstring(text: str | bytes | None, *, utf8: bool = False) -> bytes:
@@ -74,10 +74,10 @@ def nstring(text: str | bytes | None, *, utf8: bool = False) -> bytes:
 
 def astring(text: str | bytes, *, utf8: bool = False) -> bytes:
     """An atom where the text is one (and not ``NIL``, which some clients take for nothing), else a string."""
-    octets = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    if _ASTRING_ATOM.fullmatch(octets) and octets.upper() != NIL:
-        return octets
-    return string(octets, utf8=utf8)
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    if _ASTRING_ATOM.fullmatch(raw) and raw.upper() != NIL:
+        return raw
+    return string(raw, utf8=utf8)
 
 
 def mailbox(name: str, *, utf8: bool = False) -> bytes:
@@ -226,7 +226,7 @@ def tagged(
 ) -> bytes:
     """``A1 OK [CODE] text``, the end of a command. ``response`` is OK, NO or BAD.
 
-    A ``code`` of octets is taken as it is, for codes that hold names: ``b"APPENDUID 1 5"``.
+    A ``code`` of bytes is taken as it is, for codes that hold names: ``b"APPENDUID 1 5"``.
     """
     return b"%b %b\r\n" % (tag.encode("latin-1"), _condition(response, text, code, utf8))
 
@@ -242,15 +242,15 @@ def highest_modseq(modseq: int) -> bytes:
 
 
 def continuation(text: str | bytes = "") -> bytes:
-    """``+ text``: a request to go on. Octets are a SASL challenge in base64, perhaps empty."""
+    """``+ text``: a request to go on. Bytes are a SASL challenge in base64, perhaps empty."""
     if isinstance(text, bytes):
         return b"+ %b\r\n" % text
     return b"+ %b\r\n" % clean(text)
 
 
-def _is_utf8(octets: bytes) -> bool:
+def _is_utf8(raw: bytes) -> bool:
     try:
-        octets.decode()
+        raw.decode()
     except UnicodeDecodeError:
         return False
     return True

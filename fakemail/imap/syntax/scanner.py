@@ -72,7 +72,7 @@ class Dialect:
 
     ``utf8`` is the state after ENABLE IMAP4rev2 or UTF8=ACCEPT: mailbox names are UTF-8 (RFC 6855 §3).
     ``strict`` refuses what servers in use let pass: several spaces, spaces at the end of a line or inside
-    parentheses, needless backslashes, one-digit days, 8-bit octets in quoted strings before ``utf8``; ``seven_bit``
+    parentheses, needless backslashes, one-digit days, 8-bit bytes in quoted strings before ``utf8``; ``seven_bit``
     refuses the last alone. ``charsets`` are the only ones that SEARCH takes, ``None`` for all that are known.
     """
 
@@ -243,23 +243,23 @@ class Scanner:
             return True
         return False
 
-    def octets(self, what: str) -> str:
-        """An astring whose octets are the characters of the result."""
+    def raw_astring(self, what: str) -> str:
+        """An astring whose bytes are the characters of the result."""
         text, at = self.text, self.at
         if text.startswith('"', at) or text.startswith(LITERAL_MARK, at):
-            return self.string_octets(what)
+            return self.raw_string(what)
         return self.take(self._astring_atom, what)[0]
 
-    def string_octets(self, what: str) -> str:
+    def raw_string(self, what: str) -> str:
         """A quoted string or a literal, likewise."""
         text, at = self.text, self.at
         if text.startswith(LITERAL_MARK, at):
             literal = self.literal()
             if literal.binary:
                 self.refuse(f"Expected {what}, found a literal8.")
-            if b"\0" in literal.octets:  # RFC 9051 §9: CHAR8 = %x01-ff
+            if b"\0" in literal.data:  # RFC 9051 §9: CHAR8 = %x01-ff
                 self.refuse(f"NUL is not allowed in {what}.")
-            return literal.octets.decode("latin-1")
+            return literal.data.decode("latin-1")
         found = (_QUOTED if self.dialect.strict else _LENIENT_QUOTED).match(text, at)
         if found is None:
             self.fail(f"{what} as a closed quoted string" if text.startswith('"', at) else what)
@@ -277,22 +277,22 @@ class Scanner:
         self._used += 1
         return literal
 
-    def unicode(self, octets: str, what: str) -> str:
-        """Octets as text: UTF-8, of which US-ASCII is a part."""
-        if octets.isascii():
-            return octets
+    def unicode(self, raw: str, what: str) -> str:
+        """Bytes as text: UTF-8, of which US-ASCII is a part."""
+        if raw.isascii():
+            return raw
         try:
-            return octets.encode("latin-1").decode()
+            return raw.encode("latin-1").decode()
         except UnicodeDecodeError:
             self.refuse(f"{what.capitalize()} is not valid UTF-8.")
 
     def astring(self, what: str) -> str:
         """An astring as text."""
-        return self.unicode(self.octets(what), what)
+        return self.unicode(self.raw_astring(what), what)
 
     def string(self, what: str) -> str:
         """A string (no atom) as text."""
-        return self.unicode(self.string_octets(what), what)
+        return self.unicode(self.raw_string(what), what)
 
     def nstring(self, what: str) -> str | None:
         """A string as text, or None for NIL."""
@@ -302,13 +302,13 @@ class Scanner:
 
     def mailbox(self) -> str:
         """A mailbox name in Unicode; INBOX in any case is ``INBOX``."""
-        octets = self.octets("a mailbox name")
-        if octets.upper() == "INBOX":
+        raw = self.raw_astring("a mailbox name")
+        if raw.upper() == "INBOX":
             return "INBOX"
         if self.dialect.utf8:
-            return self.unicode(octets, "the mailbox name")
+            return self.unicode(raw, "the mailbox name")
         try:
-            return decode_utf7(octets)
+            return decode_utf7(raw)
         except ValueError as error:
             self.refuse(f"The mailbox name is not modified UTF-7: {error}.", response="NO", code="CANNOT")
 
@@ -318,16 +318,16 @@ class Scanner:
         What is no valid name is returned as it is, for it can match nothing.
         """
         if self.peek() in ('"', LITERAL_MARK):
-            octets = self.string_octets("a mailbox pattern")
+            raw = self.raw_string("a mailbox pattern")
         else:
             lenient = self.dialect.utf8 and not self.dialect.strict
-            octets = self.take(_LIST_ATOM_UTF8 if lenient else _LIST_ATOM, "a mailbox pattern")[0]
+            raw = self.take(_LIST_ATOM_UTF8 if lenient else _LIST_ATOM, "a mailbox pattern")[0]
         if self.dialect.utf8:
-            return self.unicode(octets, "the pattern")
+            return self.unicode(raw, "the pattern")
         try:
-            return decode_utf7(octets)
+            return decode_utf7(raw)
         except ValueError:
-            return octets
+            return raw
 
     def label(self) -> str:
         """A label of Gmail: ``\\Inbox`` and its like, or an astring in the encoding of mailbox names."""
@@ -335,11 +335,11 @@ class Scanner:
         if found:
             self.at = found.end()
             return found[0]
-        octets = self.octets("a label")
+        raw = self.raw_astring("a label")
         if self.dialect.utf8:
-            return self.unicode(octets, "the label")
+            return self.unicode(raw, "the label")
         try:
-            return decode_utf7(octets)
+            return decode_utf7(raw)
         except ValueError as error:
             self.refuse(f"The label is not modified UTF-7: {error}.")
 

@@ -125,10 +125,10 @@ class SaveDateSupported:
 
 @dataclass(frozen=True, slots=True)
 class SizeIs:
-    """``LARGER`` (strictly) than so many octets, or ``SMALLER`` when ``larger`` is not set."""
+    """``LARGER`` (strictly) than so many bytes, or ``SMALLER`` when ``larger`` is not set."""
 
     larger: bool
-    octets: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

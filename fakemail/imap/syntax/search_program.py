@@ -68,7 +68,7 @@ def search_program(scan: Scanner) -> tuple[str | None, SearchKey]:
 
 def search_charset(scan: Scanner) -> str:
     """charset = atom / quoted."""
-    charset = scan.octets("a charset").upper()
+    charset = scan.raw_astring("a charset").upper()
     known = scan.dialect.charsets
     if charset not in (_CHARSETS if known is None else known):
         told = "US-ASCII UTF-8" if known is None else " ".join(sorted(known))
@@ -155,11 +155,11 @@ class _Keys:
 
     def text(self) -> str:
         """An astring in the charset of the command."""
-        octets = self.scan.octets("text to search for")
-        if octets.isascii() and self.charset != "ISO-2022-JP":
-            return octets
+        raw = self.scan.raw_astring("text to search for")
+        if raw.isascii() and self.charset != "ISO-2022-JP":
+            return raw
         try:
-            return octets.encode("latin-1").decode(self.charset)
+            return raw.encode("latin-1").decode(self.charset)
         except UnicodeDecodeError:
             self.scan.refuse(f"The text to search for is not valid {self.charset}.")
 

@@ -10,7 +10,7 @@ import re
 
 # Runs of what cannot stand for itself: all but printable US-ASCII.
 _SHIFTED = re.compile(r"[^\x20-\x7e]+")
-# "&" begins a shift, "-" ends it; "&-" is "&". A run ends at the first octet that is no modified base64.
+# "&" begins a shift, "-" ends it; "&-" is "&". A run ends at the first byte that is no modified base64.
 _SHIFT = re.compile(r"&([A-Za-z0-9+,]*)(-?)")
 
 
@@ -25,7 +25,7 @@ def encode_utf7(name: str) -> str:
 def decode_utf7(name: str) -> str:
     """Return the Unicode form of a mailbox name.
 
-    Raises :class:`ValueError` for anything that :func:`encode_utf7` does not write: octets beyond printable
+    Raises :class:`ValueError` for anything that :func:`encode_utf7` does not write: bytes beyond printable
     US-ASCII, a shift that does not end, printable US-ASCII in base64, or one shift right after another. So
     each name has one spelling.
     """
@@ -40,8 +40,8 @@ def decode_utf7(name: str) -> str:
 
 
 def _encode_run(found: re.Match[str]) -> str:
-    octets = found[0].encode("utf-16-be", "surrogatepass")
-    text = binascii.b2a_base64(octets, newline=False).decode().rstrip("=").replace("/", ",")
+    raw = found[0].encode("utf-16-be", "surrogatepass")
+    text = binascii.b2a_base64(raw, newline=False).decode().rstrip("=").replace("/", ",")
     return f"&{text}-"
 
 

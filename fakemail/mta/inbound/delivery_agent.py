@@ -148,7 +148,7 @@ class DeliveryAgent:
         """Let the mailboxes of an account have the quota that the account is described with."""
         described = self._world.accounts[account.key]
         quota = self._store.account(account).quota
-        quota.limit_octets(described.quota)
+        quota.limit_bytes(described.quota)
         quota.limit(MESSAGE, described.quota_messages)
 
     def _is_full(self, host: str, address: Address) -> Verdict:
