@@ -22,7 +22,7 @@ GMAIL: Final = ("X-GM-EXT-1",)
 
 
 class ListedIn(Enum):
-    """In which state a capability is listed."""
+    """The state in which a capability is listed."""
 
     ALWAYS = "always"
     BEFORE = "before login"
@@ -31,7 +31,7 @@ class ListedIn(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CapabilityContext:
-    """What the list of a session depends on."""
+    """The facts that the list of a session depends on."""
 
     profile: ImapProfile
     channel: Channel | None
@@ -46,11 +46,11 @@ class CapabilityRow(NamedTuple):
     source: str
     shown: ListedIn = ListedIn.AFTER
     offered: Callable[[CapabilityContext], str | None] = lambda facts: ""
-    """What is written behind the name, ``None`` where it is not offered."""
+    """The text behind the name, ``None`` where the capability is not offered."""
 
 
 def may_log_in(facts: CapabilityContext) -> bool:
-    """Whether a password may be told on this connection."""
+    """Whether a password may be sent on this connection."""
     options = facts.profile.host.options
     return facts.channel is not None or options.auth_in_clear
 

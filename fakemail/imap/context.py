@@ -38,11 +38,11 @@ class ImapState(Enum):
 
 
 class ImapBackend(Protocol):
-    """Everything a session asks of its host."""
+    """The host behind a session."""
 
     @property
     def credentials(self) -> CredentialStore:
-        """Who may log in."""
+        """Passwords and tokens of the accounts."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class ImapBackend(Protocol):
         ...
 
     def open(self, login: str) -> AccountStore | None:
-        """The mailboxes of somebody who has logged in; ``None`` for a login without any."""
+        """The mailboxes of an account; ``None`` for a login without any."""
         ...
 
     def now(self) -> datetime:
@@ -112,7 +112,7 @@ class ImapContext:
         self.says_vanished = self.qresync or self.uid_only
         imap = self.profile.imap
         self.dialect = Dialect(self.utf8, imap.strict, imap.seven_bit, imap.charsets)
-        # Without what is active already: a second COMPRESS is to be told so, not to be unknown (RFC 4978 §3).
+        # Without what is active already: a second COMPRESS is to be refused as such, not to be unknown (RFC 4978 §3).
         facts = CapabilityContext(self.profile, self.channel, self.account is not None)
         self.offered = frozenset(name for name in capabilities.NAMES if capabilities.offers(facts, name))
 

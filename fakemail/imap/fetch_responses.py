@@ -53,27 +53,27 @@ _SIMPLE: Final[dict[FetchData, Part]] = {
 
 def send_keywords(session: ImapContext, view: SelectedMailbox) -> None:
     """Send FLAGS and PERMANENTFLAGS again when there are new keywords."""
-    if len(view.mailbox.keywords) != view.told_keywords:
+    if len(view.mailbox.keywords) != view.sent_keywords:
         session.say(*flag_lists(view))
 
 
 def flag_lists(view: SelectedMailbox) -> tuple[bytes, bytes]:
     """The FLAGS response and the code PERMANENTFLAGS (RFC 9051 §7.3.5, §7.1)."""
     keywords = view.mailbox.keywords
-    view.told_keywords = len(keywords)
+    view.sent_keywords = len(keywords)
     flags = (*SYSTEM_FLAGS, *keywords)
     permanent = () if view.read_only else (*flags, "\\*")
-    told = "Read-only mailbox." if view.read_only else "Flags permitted."
+    text = "Read-only mailbox." if view.read_only else "Flags permitted."
     return (
         printing.untagged(b"FLAGS", printing.flag_list(flags)),
-        printing.condition("OK", told, code=b"PERMANENTFLAGS " + printing.flag_list(permanent)),
+        printing.condition("OK", text, code=b"PERMANENTFLAGS " + printing.flag_list(permanent)),
     )
 
 
 def recent_line(view: SelectedMailbox) -> bytes:
     """The RECENT response (RFC 3501 §7.3.2)."""
-    view.told_recent = view.recent.count(view.known)
-    return b"* %d RECENT\r\n" % view.told_recent
+    view.sent_recent = view.recent.count(view.known)
+    return b"* %d RECENT\r\n" % view.sent_recent
 
 
 def flag_lines(session: ImapContext, view: SelectedMailbox, messages: Iterable[StoredMessage]) -> list[bytes]:
@@ -107,7 +107,7 @@ def fetch_lines(
         rows, seen = _mark_seen(view, rows)
     if FetchData.FLAGS in items or seen:
         send_keywords(session, view)
-        view.changed -= seen  # they are told with all that is new about them
+        view.changed -= seen  # they are sent with all that is new about them
         _forget_updates(session, view, rows, items)
     plan = FetchPlan(session, view, session.fetch_order(items))
     return _lines(session, plan, rows, seen)
@@ -160,7 +160,7 @@ def _mark_seen(view: SelectedMailbox, rows: Sequence[Numbered]) -> tuple[list[Nu
 def _forget_updates(
     session: ImapContext, view: SelectedMailbox, rows: Iterable[Numbered], items: Sequence[FetchItem]
 ) -> None:
-    """Flags that are told now need not be told again; after CONDSTORE only if MODSEQ goes with them."""
+    """Flags that are sent now need not be sent again; after CONDSTORE only if MODSEQ goes with them."""
     if view.changed and (not session.condstore or FetchData.MODSEQ in items) and FetchData.FLAGS in items:
         view.changed.difference_update([message.uid for _, message in rows])
 
@@ -180,7 +180,7 @@ class FetchPlan:
 
     def __init__(self, session: ImapContext, view: SelectedMailbox, items: Sequence[FetchItem]) -> None:
         self.refusal: CommandRefused | None = None
-        """What to say at the end when something could not be given."""
+        """The end of the command when something could not be decoded."""
         self._session = session
         self._view = view
         self._utf8 = session.utf8
@@ -189,7 +189,7 @@ class FetchPlan:
         self.parts: list[Part] = [self._part(item) for item in dict.fromkeys(items)]
 
     def flag_echo(self, message: StoredMessage) -> list[bytes]:
-        """What goes behind a message that has just become ``\\Seen``, if it was not asked for."""
+        """Items that go behind a message that has just become ``\\Seen``, if they were not asked for."""
         out = []
         session = self._session
         if session.tells_modseq_and_uid and FetchData.UID not in self._items and not session.uid_only:

@@ -1,4 +1,4 @@
-"""What a client asked for with NOTIFY, and what waits to be sent for it (RFC 5465).
+"""Events that a client asked for with NOTIFY, and changes that wait to be sent (RFC 5465).
 
 Changes of the selected mailbox are sent by :mod:`fakemail.imap.updates`, as far as this allows; what waits here is
 about other mailboxes, and printed in :mod:`fakemail.imap.commands.notify`.
@@ -65,10 +65,10 @@ class NameChange:
 
 
 class Notifications:
-    """What one ``NOTIFY SET`` asked for; without groups, nothing (``NOTIFY NONE``)."""
+    """The event groups of one ``NOTIFY SET``; without groups, of ``NOTIFY NONE``."""
 
     def __init__(self, groups: Sequence[EventGroup], account: AccountStore, listener: Listener) -> None:
-        """``listener`` is told every change of the account while groups for other mailboxes are there."""
+        """``listener`` is called with every change of the account if there are groups for other mailboxes."""
         self._account = account
         self.selected = next((group for group in groups if group.mailboxes.is_selected), None)
         """The group for the selected mailbox."""

@@ -1,4 +1,4 @@
-"""How a command ends: as values that the session prints, and the refusals that end it early.
+"""Ends of a command: values that the session prints, and the refusals that end it early.
 
 Here live the endings and their response codes (RFC 9051 §7.1, RFC 5530), also for what a store refuses. Bytes
 are printed in :mod:`fakemail.imap.syntax.printing`.
@@ -73,17 +73,17 @@ Outcome = Completed | Streaming | AwaitContinuation
 
 
 def bad(text: str, *, code: str | bytes | None = None, reason: Reason = Reason.BAD_SYNTAX) -> CommandRefused:
-    """What the client should not have sent."""
+    """A BAD response: the client should not have sent this."""
     return CommandRefused("BAD", text, code=code, reason=reason)
 
 
 def no(reason: Reason, text: str, *, code: str | bytes | None = None) -> CommandRefused:
-    """What cannot be done."""
+    """A NO response: this cannot be done."""
     return CommandRefused("NO", text, code=code, reason=reason)
 
 
 def store_refusal(error: errors.StoreError, *, target: bool = False) -> CommandRefused:
-    """What the store said, with the response code for it.
+    """The NO response for an error of the store, with its response code.
 
     ``target`` is set for APPEND, COPY, MOVE and REPLACE, whose client may create the missing mailbox (RFC 9051
     §6.3.12).

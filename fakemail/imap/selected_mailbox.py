@@ -1,7 +1,7 @@
-"""One session's picture of the mailbox that it has selected: its numbering, and what it has not been told yet.
+"""A mailbox as one session has selected it: its message numbers, and the changes that were not sent yet.
 
 The mailbox changes under the session at any time; the numbers that the client knows change only when the session
-tells it (RFC 9051 §7.5.1, RFC 2180 §4). What is told, and how, is decided in :mod:`fakemail.imap.updates`.
+sends updates (RFC 9051 §7.5.1, RFC 2180 §4), which are written in :mod:`fakemail.imap.updates`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class RecentUids(Container[int]):
         return bool(self._starts)
 
     def count(self, uids: Sequence[int]) -> int:
-        """How many of the ascending uids are recent."""
+        """Number of the ascending uids that are recent."""
         return sum(
             bisect_left(uids, stop) - bisect_left(uids, start)
             for start, stop in zip(self._starts, self._stops, strict=True)
@@ -73,7 +73,7 @@ class Resolved:
 
     messages: list[Numbered]
     missing: bool = False
-    """Whether some of them are expunged, and the client has not been told yet."""
+    """Whether some of them are expunged, and EXPUNGE was not sent yet."""
 
     @property
     def uids(self) -> list[int]:
@@ -82,33 +82,33 @@ class Resolved:
 
 
 class SelectedMailbox:
-    """A selected mailbox, as one session knows it. ``close`` it, or it goes on listening."""
+    """A selected mailbox, as one session knows it. ``close`` ends its subscription."""
 
     def __init__(self, mailbox: Mailbox, *, read_only: bool, wake: Callable[[], object]) -> None:
         self.mailbox = mailbox
         self.read_only = read_only
         self.known = mailbox.uids()
-        """The uids that the client has been told of; the place of each is its number."""
+        """The uids that the client knows; the place of each is its number."""
         self.recent = RecentUids()
         self.saved: list[int] = []
-        """What ``$`` means: uids, ascending (RFC 5182)."""
+        """The messages that ``$`` means: uids, ascending (RFC 5182)."""
         self.lost = ""
         """Why the session cannot go on with the mailbox, empty while it can."""
         self.arrived = 0
-        """Messages that are there and have not been told of."""
+        """Number of messages that the client does not know yet."""
         self.expunged: dict[int, StoredMessage] = {}
         """Messages that are known and expunged, by uid, as they were."""
-        self.told_recent = 0
+        self.sent_recent = 0
         """The number of the last RECENT response."""
         self.expunged_at = 0
-        """The mod-sequence of the first expunge that has not been told; 0 if there is none."""
+        """The mod-sequence of the first expunge that was not sent; 0 if there is none."""
         self.is_held_back = False
-        """Whether the client was told a HIGHESTMODSEQ below that expunge (RFC 7162 §6)."""
+        """Whether the client was sent a HIGHESTMODSEQ below that expunge (RFC 7162 §6)."""
         self.changed: set[int] = set()
-        """The uids of messages whose flags somebody else changed. How they look is read when they are told: what
-        is told last is always what is."""
-        self.told_keywords = len(mailbox.keywords)
-        """How many keywords the FLAGS response had."""
+        """The uids of messages whose flags others changed. The flags are read when they are sent, so that the last
+        ones sent are always those of the message."""
+        self.sent_keywords = len(mailbox.keywords)
+        """Number of keywords in the last FLAGS response."""
         self.quiet = False
         """While the session itself changes flags, and answers for them."""
         self._wake = wake
@@ -120,15 +120,15 @@ class SelectedMailbox:
         else:
             first = mailbox.claim_recent()
         self.recent.add(first, mailbox.uid_next)
-        self._subscription = mailbox.listen(self._heard)
+        self._subscription = mailbox.listen(self._on_change)
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """End the subscription."""
         self._subscription.cancel()
 
-    # What happens in the mailbox -----------------------------------------------------------------
+    # Changes of the mailbox ----------------------------------------------------------------------
 
-    def _heard(self, change: Change) -> None:
+    def _on_change(self, change: Change) -> None:
         match change:
             case FlagsChanged():
                 if self.quiet:
@@ -159,13 +159,13 @@ class SelectedMailbox:
 
     @property
     def has_updates(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether there are updates to send."""
         return bool(
             self.lost
             or self.arrived
             or self.expunged
             or self.changed
-            or len(self.mailbox.keywords) != self.told_keywords
+            or len(self.mailbox.keywords) != self.sent_keywords
         )
 
     # Numbering -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What one IMAP server is like: which capabilities it has, how strictly it reads, which folders it starts with.
+"""Kinds of IMAP servers: capabilities, strictness of reading, folders that an account starts with.
 
 Kinds of servers are data. What a capability means lives with its commands, when it is offered in
 :mod:`fakemail.imap.capabilities`.
@@ -18,7 +18,7 @@ from fakemail.store.account import DEFAULT_FOLDERS
 
 @dataclass(frozen=True, kw_only=True)
 class ServerKind:
-    """What is particular about a kind of IMAP server. The defaults are those of a complete modern one."""
+    """Particulars of a kind of IMAP server. The defaults are those of a complete modern one."""
 
     name: str = "default"
     only: frozenset[str] | None = None
@@ -28,7 +28,7 @@ class ServerKind:
     extra: tuple[str, ...] = ()
     """Words that it lists besides, without any meaning here."""
     before_login: tuple[str, ...] = ()
-    """What it lists before the login, in its order; empty for what it has, in ours."""
+    """Words that it lists before the login, in its order; empty for what it has, in ours."""
     charsets: frozenset[str] | None = None
     """The only character sets that SEARCH takes; ``None`` for all that are known."""
     seven_bit: bool = False
@@ -54,7 +54,7 @@ class ServerKind:
 
 @dataclass(frozen=True)
 class ImapProfile:
-    """What one IMAP port of one host is like. Made once for each listener, shared by its sessions."""
+    """One IMAP port of one host. Made once for each listener, shared by its sessions."""
 
     host: HostSpec
     service: Service

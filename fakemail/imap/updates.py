@@ -31,7 +31,7 @@ def send_updates(session: ImapContext, *, expunges: bool) -> None:
         _send_expunged(session, view)
     if view.arrived:
         _send_arrived(session, view)
-    elif not session.rev2 and view.recent.count(view.known) != view.told_recent:
+    elif not session.rev2 and view.recent.count(view.known) != view.sent_recent:
         session.say(recent_line(view))
     if view.changed:
         _send_flags(session, view)

@@ -48,7 +48,7 @@ DEFAULT_FOLDERS: Mapping[str, str] = {
     "Junk": "\\Junk",
     "Archive": "\\Archive",
 }
-"""What every account has from the start, beside INBOX, unless something else is asked for."""
+"""Folders that every account has from the start, beside INBOX, by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class FolderEntry:
 
 
 class AccountStore:
-    """Everything that one account keeps. INBOX is always there."""
+    """Mailboxes, subscriptions, annotations and quota of one account. INBOX is always there."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class AccountStore:
         name that does not exist and has a child, as with Dovecot (Maildir++).
         """
         self.owner = owner
-        """Who has every right: the address, as the account is named."""
+        """The identifier that has every right: the address of the account."""
         self.metadata = Metadata()
         """The annotations of the server, as this account sees them; change them by :meth:`annotate`."""
         self._shared = shared or AccountContext()
@@ -112,7 +112,7 @@ class AccountStore:
         if self._all_mail is not None:
             self._shared.announcer.everything.add(AllMail(self._all_mail).hear)
 
-    # Looking -------------------------------------------------------------------------------------
+    # Reading -------------------------------------------------------------------------------------
 
     @property
     def inbox(self) -> Mailbox:
@@ -121,12 +121,12 @@ class AccountStore:
 
     @property
     def quota(self) -> QuotaRoot:
-        """What it may hold, and holds."""
+        """Limits and usage of the account."""
         return self._shared.quota
 
     @property
     def home(self) -> ContentPool:
-        """Where contents for this account are made: ``Content(raw, account.home)``."""
+        """The pool that contents of this account are made in: ``Content(raw, account.home)``."""
         return self._shared.home
 
     def find(self, name: str) -> Mailbox | None:
@@ -329,11 +329,11 @@ class AccountStore:
             self._announce(MetadataChanged(box.name if box is not None else "", changed), box)
 
     def acl(self, name: str) -> dict[str, str]:
-        """Who has which rights, the owner first (GETACL, RFC 4314 §3.3). Raises ``NoSuchMailbox``."""
+        """Rights by identifier, the owner first (GETACL, RFC 4314 §3.3). Raises ``NoSuchMailbox``."""
         return {self.owner: in_order(frozenset(OWNER_RIGHTS)), **self.get(name).rights.entries()}
 
     def set_acl(self, name: str, identifier: str, rights: str, *, action: str = "") -> None:
-        """Replace, or with ``+`` and ``-`` change, the rights of somebody (SETACL, DELETEACL).
+        """Replace, or with ``+`` and ``-`` change, the rights of an identifier (SETACL, DELETEACL).
 
         Raises ``NoSuchMailbox``, ``NotAllowed`` for an unknown right and for the owner's rights.
         """
@@ -359,7 +359,7 @@ class AccountStore:
         return self._lock is owner
 
     def unlock(self, owner: object) -> None:
-        """Give the maildrop back; nothing happens if somebody else has it."""
+        """Give the maildrop back; nothing happens if another session has it."""
         if self._lock is owner:
             self._lock = None
 

@@ -1,7 +1,7 @@
-"""The bytes of a message, shared by all its copies, and what readers have worked out of them.
+"""The bytes of a message, shared by all its copies, and a cache of what readers have worked out of them.
 
-What the bytes mean is for the readers. They keep what they found with :meth:`Content.remember`; a budget
-for the whole store bounds what is kept, and drops what was not used for the longest time.
+What the bytes mean is for the readers. They cache values with :meth:`Content.remember`; a budget for the whole store
+drops those that were not used for the longest time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from itertools import count
 
 DEFAULT_BUDGET = 16 * 1024 * 1024
-"""Bytes of kept values in one store."""
+"""Bytes of cached values in one store."""
 
-_ENTRY_COST = 100  # what the tables cost for each kept value, roughly
+_ENTRY_COST = 100  # what the tables cost for each value, roughly
 
 
 class _ContentCache(dict[str, object]):
-    """What is kept of one content. It does not know the content, so that no expunged message is held."""
+    """Cached values of one content. They do not refer to the content, so that no expunged message is held."""
 
     __slots__ = ("cost", "fresh")
 
@@ -28,21 +28,21 @@ class _ContentCache(dict[str, object]):
 
 
 class Budget:
-    """Counts what is kept, and drops what was used least lately (the second-chance rule)."""
+    """Size limit of the cached values, which drops those least lately used (the second-chance rule)."""
 
     def __init__(self, limit: int = DEFAULT_BUDGET) -> None:
         self.limit = limit
         self.used = 0
-        """Bytes that are kept, as far as those who kept them told."""
+        """Bytes in use, by the costs that callers gave."""
         self._queue: OrderedDict[int, _ContentCache] = OrderedDict()
 
-    def charge(self, kept: _ContentCache, cost: int) -> None:
-        """Count some more bytes for what is kept of one content; drop others if it is too much."""
-        if kept.cost:
-            kept.fresh = True
+    def charge(self, cached: _ContentCache, cost: int) -> None:
+        """Count some more bytes for the values of one content; drop others if it is too much."""
+        if cached.cost:
+            cached.fresh = True
         else:  # not fresh: a reader that goes through everything once drives out nothing used
-            self._queue[id(kept)] = kept
-        kept.cost += cost
+            self._queue[id(cached)] = cached
+        cached.cost += cost
         self.used += cost
         # Every turn drops one or makes one stale, so this ends.
         while self.used > self.limit:
@@ -55,14 +55,14 @@ class Budget:
                 oldest.cost = 0
                 oldest.clear()
 
-    def release(self, kept: _ContentCache) -> None:
-        """Forget what is kept of a content that is no more."""
-        if self._queue.pop(id(kept), None) is not None:
-            self.used -= kept.cost
+    def release(self, cached: _ContentCache) -> None:
+        """Forget the values of a content that is no more."""
+        if self._queue.pop(id(cached), None) is not None:
+            self.used -= cached.cost
 
 
 class ContentPool:
-    """What the contents of one account have in common: numbers, the budget, and the threads."""
+    """Serial numbers, cache budget and threads, shared by the contents of one account."""
 
     __slots__ = ("budget", "place_in_thread", "serials")
 
@@ -82,16 +82,16 @@ class ContentPool:
 class Content:
     """The bytes of one message. They never change; copies of a message share them."""
 
-    __slots__ = ("_kept", "home", "raw", "serial", "thread")
+    __slots__ = ("_cached", "home", "raw", "serial", "thread")
 
     def __init__(self, raw: bytes, home: ContentPool | None = None) -> None:
-        self._kept: _ContentCache | None = None
+        self._cached: _ContentCache | None = None
         self.raw = raw
         self.home = home or ContentPool()
         self.serial = self.home.serials()
         """A number that no other content of the store has, in the order of arrival."""
         self.thread = 0
-        """The number of its thread, 0 until somebody asked for it; readers use :attr:`thread_id`."""
+        """The number of its thread, 0 until it is asked for; readers use :attr:`thread_id`."""
 
     @property
     def size(self) -> int:
@@ -105,7 +105,7 @@ class Content:
 
     @property
     def thread_id(self) -> str:
-        """The id of its thread (THREADID, RFC 8474 §5.2); once told, it stays."""
+        """The id of its thread (THREADID, RFC 8474 §5.2); it stays once it was given out."""
         if not self.thread:
             if self.home.place_in_thread is not None:
                 self.home.place_in_thread(self)
@@ -113,24 +113,24 @@ class Content:
         return f"T{self.thread}"
 
     def recall(self, key: str) -> object:
-        """What was kept under that key, or ``None`` when it was not, or has been dropped."""
-        kept = self._kept
-        if kept is None:
+        """The cached value of that key, or ``None`` when there is none, or it was dropped."""
+        cached = self._cached
+        if cached is None:
             return None
-        kept.fresh = True
-        return kept.get(key)
+        cached.fresh = True
+        return cached.get(key)
 
     def remember(self, key: str, value: object, cost: int) -> None:
-        """Keep a value that can be worked out again. ``bytes`` is its weight in memory, roughly."""
-        kept = self._kept
-        if kept is None:
-            kept = self._kept = _ContentCache()
-        kept[key] = value
-        self.home.budget.charge(kept, cost + _ENTRY_COST)
+        """Cache a value that can be worked out again. ``bytes`` is its weight in memory, roughly."""
+        cached = self._cached
+        if cached is None:
+            cached = self._cached = _ContentCache()
+        cached[key] = value
+        self.home.budget.charge(cached, cost + _ENTRY_COST)
 
     def __del__(self) -> None:
-        if self._kept is not None:
-            self.home.budget.release(self._kept)
+        if self._cached is not None:
+            self.home.budget.release(self._cached)
 
     def __repr__(self) -> str:
         return f"<Content {self.email_id}, {len(self.raw)} octets>"

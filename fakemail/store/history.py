@@ -1,4 +1,4 @@
-"""Which uids were expunged when: exact, and 24 bytes for each run of neighbours (RFC 7162 §3.2)."""
+"""Expunged uids by mod-sequence: exact, and 24 bytes for each run of neighbours (RFC 7162 §3.2)."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class FlagsChanged:
 
 @dataclass(frozen=True, slots=True)
 class Expunged:
-    """Messages are gone for good: expunged, moved away or replaced. The uids ascend."""
+    """Messages were removed: expunged, moved away or replaced. The uids ascend."""
 
     mailbox: Mailbox
     uids: tuple[int, ...]
@@ -85,7 +85,7 @@ class MailboxCreated:
 
 @dataclass(frozen=True, slots=True)
 class MailboxDeleted:
-    """A mailbox is gone, with its messages."""
+    """A mailbox was deleted, with its messages."""
 
     mailbox: Mailbox
     name: str
@@ -163,7 +163,7 @@ class AccountContext:
         """Different keywords in one mailbox."""
 
     def beside_quota(self) -> AccountContext:
-        """The same for a mailbox whose messages are counted where else they lie."""
+        """A context for a mailbox whose messages are counted in other mailboxes already."""
         other = AccountContext(clock=self.clock, home=self.home, keyword_limit=1_000_000)
         other.announcer = self.announcer
         return other
@@ -171,12 +171,12 @@ class AccountContext:
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """What came of :meth:`Mailbox.store`; every list ascends by uid."""
+    """Result of :meth:`Mailbox.store`; every list ascends by uid."""
 
     changed: list[StoredMessage]
     """As they are now."""
     same: list[StoredMessage]
-    """Those that had these flags already; they keep their mod-sequence."""
+    """Messages that had these flags already; they keep their mod-sequence."""
     failed: list[int]
     """Uids that changed after ``unchanged_since`` (MODIFIED, RFC 7162 §3.1.3)."""
 
@@ -228,10 +228,10 @@ class Mailbox(OrderedMessages):
         self._metadata: Metadata | None = None
         self._rights: AccessControlList | None = None
 
-    # What is there -------------------------------------------------------------------------------
+    # Reading -------------------------------------------------------------------------------------
 
     def unique_id(self, uid: int) -> str:
-        """What no other message of this mailbox is ever called (UIDL, RFC 1939 §7)."""
+        """An id that no other message of this mailbox ever has (UIDL, RFC 1939 §7)."""
         return f"{self.uid_validity}.{uid}"
 
     @property
@@ -300,7 +300,7 @@ class Mailbox(OrderedMessages):
 
     @property
     def listeners(self) -> Listeners[Change] | None:
-        """Those who listen to this mailbox alone."""
+        """The listeners of this mailbox alone."""
         return self._listeners
 
     def listen(self, listener: Listener) -> Subscription[Change]:

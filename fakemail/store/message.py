@@ -27,7 +27,7 @@ class FlagAction(Enum):
 
 
 class Delivery(NamedTuple):
-    """How a message came into the mailbox, if it was by mail."""
+    """Delivery by which a message came into the mailbox."""
 
     recipient: Address
     """The address of the envelope for which it is here."""
@@ -36,7 +36,7 @@ class Delivery(NamedTuple):
     """The name of the host that delivered it."""
     queue_id: str = ""
     dns_state: int = 0
-    """Which state of the DNS it came under."""
+    """The state of the DNS that it came under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class NewMessage:
     delivery: Delivery | None = None
 
 
-# Not frozen for speed only: nobody changes one. A change of flags makes a new one, so that a snapshot stays
+# Not frozen for speed only: no code changes one. A change of flags makes a new one, so that a snapshot stays
 # what it was. Equality is identity.
 @dataclass(slots=True, eq=False)
 class StoredMessage:
@@ -126,12 +126,12 @@ class FlagNames:
             known = frozenset(
                 spellings.setdefault(f.lower(), f) for f in sorted(asked) if f.lower() != "\\recent"
             )
-            if len(self._sets) > 1000:  # nobody may fill it with made-up sets
+            if len(self._sets) > 1000:  # so that made-up sets cannot fill it
                 self._sets.clear()
             known = self._sets.setdefault(known, known)
             self._sets[asked] = known
         return known
 
     def unknown(self, flags: Iterable[str]) -> int:
-        """How many of the flags were never used here."""
+        """Number of the flags that were never used here."""
         return sum(flag.lower() not in self._spellings for flag in set(flags))

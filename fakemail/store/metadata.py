@@ -17,7 +17,7 @@ _ENTRY = re.compile(r"/(?:private|shared)(?:/[^/\x00-\x1f\x7f*%\x80-\U0010ffff]+
 
 
 def entry_name(name: str) -> str:
-    """The name in the form under which it is kept: case does not count. Raises ``InvalidName``."""
+    """The name in the form under which it is stored: case does not count. Raises ``InvalidName``."""
     if len(name) > MAX_NAME or _ENTRY.fullmatch(folded := name.lower()) is None:
         raise InvalidName(name, f"{name[:80]!r} is no name of an annotation below /private or /shared.")
     return folded

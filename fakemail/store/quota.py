@@ -1,4 +1,4 @@
-"""How much an account may hold, and how much it holds (RFC 9208)."""
+"""Quota of an account: limits and usage (RFC 9208)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class QuotaRoot:
         return dict(self._limits)
 
     def usage(self, resource: str) -> int:
-        """What is used of a resource, in its unit; a begun KiB counts (RFC 9208 §5.1)."""
+        """Usage of a resource, in its unit; a begun KiB counts (RFC 9208 §5.1)."""
         if resource == STORAGE:
             return _kib(self.size)
         return self.messages if resource == MESSAGE else self.mailboxes

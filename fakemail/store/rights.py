@@ -1,6 +1,7 @@
-"""Access control lists (RFC 4314). The owner has every right, always; nobody else opens the mailbox.
+"""Access control lists (RFC 4314). The owner has every right, always.
 
-Other entries are kept and told, as a server with one owner for each mailbox does.
+No other account opens the mailbox. Entries of others are stored and listed, as a server with one owner for each
+mailbox does.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class AccessControlList:
     def change(self, identifier: str, action: str, rights: str) -> None:
         """``+`` adds, ``-`` removes, and an empty action replaces (SETACL, RFC 4314 §3.1).
 
-        Raises ``NotAllowed`` for a right that nobody knows.
+        Raises ``NotAllowed`` for an unknown right.
         """
         try:
             wanted = spelled_out(rights)

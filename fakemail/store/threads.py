@@ -1,4 +1,4 @@
-"""Which messages of an account belong to one thread (THREADID, RFC 8474 §5.2).
+"""Threads of the messages of an account (THREADID, RFC 8474 §5.2).
 
 As mail services do: a message joins the thread of an earlier one that it names (Message-ID, In-Reply-To,
 References), or that names it, if both have the same base subject. Nothing is worked out before the first
@@ -27,7 +27,7 @@ _SUBJECT_OCTETS = 1000  # what differs behind them makes no other subject
 
 
 def base_subject(text: str) -> str:
-    """What is left of a subject without the marks of replies and forwards (RFC 5256 §2.1), case folded."""
+    """A subject without the marks of replies and forwards (RFC 5256 §2.1), case folded."""
     text = " ".join(text.split()).casefold()
     while True:
         while text.endswith(_TRAILER):

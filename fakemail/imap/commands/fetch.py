@@ -102,7 +102,7 @@ class Fetch(Command):
         if self.vanished and not (session.qresync and self.uid and self.changed_since is not None):
             # RFC 7162 §3.2.6
             raise bad("VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC.")
-        # RFC 2180 §4.1.1: an expunged message can be fetched until the client has been told of the expunge.
+        # RFC 2180 §4.1.1: an expunged message can be fetched until EXPUNGE was sent for it.
         resolved = session.resolve(self.numbers, uid=self.uid, with_expunged=not self.uid)
         if self.uid and FetchData.UID not in items and not session.uid_only:
             items.insert(0, FetchData.UID)

@@ -25,7 +25,7 @@ _ROOT: Final = b'* LIST (\\Noselect) "/" ""\r\n'
 
 
 class ListSelect(Enum):
-    """Which mailboxes LIST is to look for (RFC 5258 §3.1, RFC 6154 §5.2)."""
+    """Selection options of LIST (RFC 5258 §3.1, RFC 6154 §5.2)."""
 
     SUBSCRIBED = "SUBSCRIBED"
     REMOTE = "REMOTE"
@@ -34,7 +34,7 @@ class ListSelect(Enum):
 
 
 class ListReturn(Enum):
-    """What LIST is to tell of them (RFC 5258 §3.2, RFC 6154 §5.2, RFC 8440 §3)."""
+    """Return options of LIST (RFC 5258 §3.2, RFC 6154 §5.2, RFC 8440 §3)."""
 
     SUBSCRIBED = "SUBSCRIBED"
     CHILDREN = "CHILDREN"

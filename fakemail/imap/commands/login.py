@@ -146,5 +146,5 @@ def _let_in(session: ImapContext, login: str) -> Completed:
 
 
 def _failed() -> Exception:
-    # RFC 5530 §3: nobody learns whether the name or the password was wrong
+    # RFC 5530 §3: the client does not learn whether the name or the password was wrong
     return no(Reason.AUTH_FAILED, "Authentication failed.", code="AUTHENTICATIONFAILED")

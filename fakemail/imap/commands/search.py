@@ -243,7 +243,7 @@ def _asks_modseq(key: SearchKey) -> bool:
 
 
 def numbers_of(rows: Iterable[Numbered], *, by_uid: bool) -> list[int]:
-    """The numbers under which messages are told: UIDs, or message sequence numbers."""
+    """The numbers of messages in a response: UIDs, or message sequence numbers."""
     return [message.uid for _, message in rows] if by_uid else [number for number, _ in rows]
 
 

@@ -77,7 +77,7 @@ class Store(Command):
             yield "X-GM-LABELS", GMAIL
 
     def run(self, session: ImapContext) -> Completed:
-        """Change the flags and tell how they are now."""
+        """Change the flags, and send them as they are now."""
         resolved = session.resolve(self.numbers, uid=self.uid)
         view = session.writable
         if self.labels:
@@ -133,13 +133,13 @@ def _check_flags(flags: Iterable[str]) -> None:
 
 
 def _send_flags(session: ImapContext, view: SelectedMailbox, command: Store, result: StoreResult) -> None:
-    told = sorted([*result.changed, *result.same], key=lambda message: message.uid)
+    stored = sorted([*result.changed, *result.same], key=lambda message: message.uid)
     failed = view.mailbox.find(result.failed)
     if not command.silent:
-        view.changed.difference_update([message.uid for message in told])
-        session.say(*_lines(session, view, told, with_flags=True, uid=command.uid))
+        view.changed.difference_update([message.uid for message in stored])
+        session.say(*_lines(session, view, stored, with_flags=True, uid=command.uid))
     elif session.condstore:
-        # RFC 7162 §3.1.3: the mod-sequence is told even then
+        # RFC 7162 §3.1.3: the mod-sequence is sent even then
         session.say(*_lines(session, view, result.changed, with_flags=False, uid=command.uid))
     # So that the client sees what came between
     view.changed.difference_update(result.failed)

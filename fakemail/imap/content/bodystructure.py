@@ -24,7 +24,7 @@ _NO_PART: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 _NO_EXTENSION: Final = b" NIL NIL NIL NIL"
 _DESCRIPTIONS_KEPT: Final = 512
 _LONGEST_KEPT: Final = 300
-# RFC 2046 §4.1.2: the default charset, told to clients as other servers do.
+# RFC 2046 §4.1.2: the default charset, given to clients as other servers do.
 _DEFAULT_CHARSET: Final = (("charset", "us-ascii"),)
 
 Parameters = tuple[tuple[str, str], ...]
@@ -122,7 +122,7 @@ def _single(part: Part, extended: bool, utf8: bool) -> bytes:
 def _description(
     kind: ContentType, content_fields: tuple[tuple[bytes, bytes], ...], extended: bool, utf8: bool
 ) -> tuple[bytes, bytes]:
-    """What the header of a part that is no multipart says: what stands before the size, and the extension."""
+    """The fields of a part that is no multipart: those before the size, and the extension data."""
     main, sub, parameters = kind
     fields = dict(content_fields)
     if main == "text" and not any(name.partition("*")[0] == "charset" for name, _ in parameters):

@@ -1,4 +1,4 @@
-"""What search, sort and thread need to know of a header, found once and kept small.
+"""Index of one header, for search, sort and thread: found once, and small.
 
 An index reads single fields out of the bytes and never splits the whole header. Which messages match or in
 which order they come is decided elsewhere.
@@ -21,12 +21,12 @@ from fakemail.message.headers import body_offset, parse_date
 from fakemail.store.content import Content
 
 _KEY: Final = "imap.headers"
-_OCTETS: Final = 500
-"""What one index with its texts weighs, roughly."""
-_LONGEST_KEPT: Final = 400
+_SIZE: Final = 500
+"""Bytes that one index with its texts takes, roughly."""
+_LONGEST_CACHED: Final = 400
 """Texts with more characters are made anew each time, so that no message can fill the memory."""
 _UNREAD: Final = object()
-_KEPT: Final = {"from": "_from", "to": "_to", "cc": "_cc"}
+_SLOTS: Final = {"from": "_from", "to": "_to", "cc": "_cc"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # RFC 5256 §2.2: a valid date counts even where time and zone do not.
 _DAY: Final = re.compile(r"\b(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ -](\d{4}|\d{2})\b")
@@ -70,17 +70,17 @@ def _title(character: str) -> str:
 
 
 def index_of(content: Content) -> HeaderIndex:
-    """The index of a message, kept with its bytes."""
-    kept = content.recall(_KEY)
-    if isinstance(kept, HeaderIndex):
-        return kept
+    """The index of a message, cached with its bytes."""
+    cached = content.recall(_KEY)
+    if isinstance(cached, HeaderIndex):
+        return cached
     index = HeaderIndex(content.raw)
-    content.remember(_KEY, index, _OCTETS)
+    content.remember(_KEY, index, _SIZE)
     return index
 
 
 class HeaderIndex:
-    """The header of one message, one field at a time; what is asked for often is kept."""
+    """The header of one message, one field at a time; those that are often needed are cached."""
 
     __slots__ = ("_cc", "_day", "_from", "_sent", "_subject", "_to", "body_start", "raw")
 
@@ -102,21 +102,21 @@ class HeaderIndex:
 
     def folded(self, name: str) -> str | None:
         """The decoded texts of all fields of that name, lower-case, as they are compared; None when there is none."""
-        return self._kept("_subject" if name == "subject" else "", name, _folded)
+        return self._cached("_subject" if name == "subject" else "", name, _folded)
 
     def addresses(self, name: str) -> str | None:
         """The addresses in all fields of that name, lower-case, as they are compared; None when there is no field.
 
         As in ENVELOPE, without comments, folds and quotes: ``Doe, John <john@example.org>, ann@example.org``.
         """
-        return self._kept(_KEPT.get(name, ""), name, _addresses)
+        return self._cached(_SLOTS.get(name, ""), name, _addresses)
 
-    def _kept(self, slot: str, name: str, make: Callable[[bytes], str]) -> str | None:
-        if slot and (kept := getattr(self, slot)) is not _UNREAD:
-            return kept  # type: ignore[no-any-return]
+    def _cached(self, slot: str, name: str, make: Callable[[bytes], str]) -> str | None:
+        if slot and (cached := getattr(self, slot)) is not _UNREAD:
+            return cached  # type: ignore[no-any-return]
         bodies = self.fields(name)
         text = "\n".join([make(body) for body in bodies]) if bodies else None
-        if slot and (text is None or len(text) <= _LONGEST_KEPT):
+        if slot and (text is None or len(text) <= _LONGEST_CACHED):
             setattr(self, slot, text)
         return text
 
@@ -140,7 +140,7 @@ class HeaderIndex:
         return None if self._day is None else date.fromordinal(self._day)
 
     def sent(self, internal_date: datetime) -> int:
-        """When it was sent, in seconds since 1970 UTC; the internal date where no Date can be read.
+        """The sent date, in seconds since 1970 UTC; the internal date where no Date can be read.
 
         RFC 5256 §2.2.
         """
@@ -154,7 +154,7 @@ class HeaderIndex:
 
     @property
     def references(self) -> list[str]:
-        """What it answers, oldest first: References, else the first of In-Reply-To (RFC 5256 §3)."""
+        """Ids of the answered messages, oldest first: References, else the first of In-Reply-To (RFC 5256 §3)."""
         return self._ids("references") or self._ids("in-reply-to")[:1]
 
     def _ids(self, name: str) -> list[str]:

@@ -64,7 +64,7 @@ class TooDeep(Exception):
 
 
 class _Cost(IntEnum):
-    """What a test reads, cheapest first."""
+    """The data that a test reads, cheapest first."""
 
     NOTHING = 0
     VALUE = 1
@@ -87,7 +87,7 @@ def _no_id(message: StoredMessage) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchContext:
-    """What a search needs to know beside the message."""
+    """The facts that a search needs beside the message."""
 
     now: datetime
     """For OLDER and YOUNGER."""
@@ -105,7 +105,7 @@ class SearchContext:
     gmail_thread_id: Callable[[StoredMessage], int] = _no_id
     gmail_labels: Callable[[StoredMessage], Iterable[str]] = _no_labels
     gmail_query: Callable[[str], SearchKey] = TextContains
-    """What X-GM-RAW means, as ordinary keys."""
+    """The ordinary keys that X-GM-RAW stands for."""
 
 
 def compile_search(key: SearchKey, context: SearchContext) -> Test:
@@ -254,7 +254,7 @@ def _flag_test(flag: str, context: SearchContext) -> Test:
     if name == "\\recent":
         recent = context.recent
         return lambda message, number: message.uid in recent
-    # Few sets of flags are in use, so the answer for each is kept; case does not count (RFC 9051 §2.3.2).
+    # Few sets of flags are in use, so the answer for each is cached; case does not count (RFC 9051 §2.3.2).
     known: dict[frozenset[str], bool] = {}
 
     def test(message: StoredMessage, number: int) -> bool:

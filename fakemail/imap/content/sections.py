@@ -59,7 +59,7 @@ def section(
 
 
 def section_size(raw: bytes, wanted: Section, *, root: Part | None = None) -> int | None:
-    """How many bytes :func:`section` would give."""
+    """The size in bytes of what :func:`section` would give."""
     if not wanted.part and wanted.text is SectionText.ALL:
         return len(raw)
     found = section(raw, wanted, root=root)
@@ -138,14 +138,14 @@ def _header(raw: bytes, start: int, end: int, wanted: Section, partial: Partial 
     names = tuple(name.lower() for name in wanted.fields)
     inside = wanted.text is SectionText.HEADER_FIELDS
     out = []
-    kept = start
+    rest = start
     for match in pick_fields(raw, start, end, names):
         first = match.start(1)
         last = raw.find(b"\n", match.end(), stop) + 1 or stop
-        out.append(raw[first:last] if inside else raw[kept:first])
-        kept = last
+        out.append(raw[first:last] if inside else raw[rest:first])
+        rest = last
     if not inside:  # lines that are no field are left too
-        out.append(raw[kept:stop])
+        out.append(raw[rest:stop])
     out.append(blank)
     chosen = b"".join(out)
     return chosen if partial is None else chosen[partial[0] : partial[0] + partial[1]]

@@ -27,7 +27,7 @@ class ThreadBuilder:
     """
 
     messages: int
-    """How many messages there are."""
+    """The number of messages."""
     tops: list[int] = field(default_factory=list)
     children: dict[int, list[int]] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ def ordered_subject(messages: Sequence[StoredMessage]) -> ThreadBuilder:
 
 
 def references(messages: Sequence[StoredMessage]) -> ThreadBuilder:
-    """REFERENCES: who answered whom, then threads with one base subject put together."""
+    """REFERENCES: replies below what they answer, then threads with one base subject put together."""
     indexes = [index_of(message.content) for message in messages]
     threads = _pruned(_linked(indexes), len(messages))  # steps 1 to 3
     dates = [sent_time(message) for message in messages]

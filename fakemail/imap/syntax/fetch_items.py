@@ -40,7 +40,7 @@ class FetchData(Enum):
 
 
 class SectionText(Enum):
-    """Which text of a message or part a section names (RFC 9051 §6.4.5.1); the value is how it is written."""
+    """The text of a message or part that a section names (RFC 9051 §6.4.5.1); the value is how it is written."""
 
     ALL = ""
     HEADER = "HEADER"
@@ -52,7 +52,7 @@ class SectionText(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands between the brackets of ``BODY[...]``.
+    """The section between the brackets of ``BODY[...]``.
 
     ``part`` is the part number, ``(1, 2)`` for ``1.2`` and empty for the message itself. ``fields`` are the
     names for HEADER.FIELDS and HEADER.FIELDS.NOT, as the client wrote them.

@@ -156,7 +156,7 @@ class Framer:
 
     @property
     def buffered(self) -> int:
-        """How many bytes wait here. They do not include what earlier events were made of."""
+        """Number of bytes that wait here, without those that earlier events were made of."""
         return len(self._buffer)
 
     @property
@@ -250,7 +250,7 @@ class Framer:
         size = int(digits) if len(digits) <= 19 else _LARGEST + 1
         synchronising = not found[3]
         if not self._refused:
-            refusal = self._judge(text, size, binary=bool(found[1]), synchronising=synchronising)
+            refusal = self._refuse_literal(text, size, binary=bool(found[1]), synchronising=synchronising)
         if not self._refused:
             self._parts.append(text)
             self._binary = bool(found[1])
@@ -273,7 +273,9 @@ class Framer:
         self._state = _FramerState.SKIP_LITERAL
         return refusal
 
-    def _judge(self, text: str, size: int, *, binary: bool, synchronising: bool) -> LiteralRefused | None:
+    def _refuse_literal(
+        self, text: str, size: int, *, binary: bool, synchronising: bool
+    ) -> LiteralRefused | None:
         """Refuse an announced literal, or return None to take it."""
         tag, command = self._head(text)
         if size > _LARGEST:

@@ -1,6 +1,6 @@
-"""How values are written in responses: strings, names, flags, dates, sets, sections, and whole response lines.
+"""Values as they are written in responses: strings, names, flags, dates, sets, sections, and whole response lines.
 
-Here live small functions from a value to bytes. Which response is due is the business of the session; how a
+Small functions from a value to bytes. Which response is due is the business of the session; how a
 message becomes ENVELOPE or BODYSTRUCTURE is that of :mod:`fakemail.imap.content`. Nothing that comes from
 outside can end a line early: text is cleaned, and strings with CR or LF become literals.
 
@@ -162,7 +162,7 @@ def date_time(moment: datetime.datetime) -> bytes:
 
 
 def section(wanted: Section) -> bytes:
-    """What stands between the brackets of ``BODY[...]``, with field names as the client wrote them."""
+    """The text between the brackets of ``BODY[...]``, with field names as the client wrote them."""
     written = ".".join([*map(str, wanted.part), *([wanted.text.value] if wanted.text.value else [])]).encode()
     if wanted.fields:
         written += b" " + parenthesised(astring(name) for name in wanted.fields)

@@ -68,7 +68,7 @@ DEEPEST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to read a command.
+    """Options of reading a command.
 
     ``utf8`` is the state after ENABLE IMAP4rev2 or UTF8=ACCEPT: mailbox names are UTF-8 (RFC 6855 §3).
     ``strict`` refuses what servers in use let pass: several spaces, spaces at the end of a line or inside
@@ -146,7 +146,7 @@ class Scanner:
         raise CommandError(text, tag=self.tag, command=self.command)
 
     def refuse(self, text: str, *, response: str = "BAD", code: str | None = None) -> NoReturn:
-        """Refuse the command for a reason of its own, told in up to 200 characters."""
+        """Refuse the command for a reason of its own, in up to 200 characters."""
         raise CommandError(text[:200], tag=self.tag, command=self.command, response=response, code=code)
 
     def peek(self) -> str:

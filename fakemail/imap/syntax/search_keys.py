@@ -94,7 +94,7 @@ class TextContains:
 
 
 class DateField(Enum):
-    """Which date of a message is meant; the value is the prefix of the key."""
+    """A date of a message; the value is the prefix of the key."""
 
     INTERNAL = ""
     SENT = "SENT"  # the Date field, without its time and zone
@@ -102,7 +102,7 @@ class DateField(Enum):
 
 
 class DateRelation(Enum):
-    """How that date compares to the key's, by whole days."""
+    """Relation of that date to the key's, by whole days."""
 
     BEFORE = "BEFORE"
     ON = "ON"
@@ -232,7 +232,7 @@ def walk(key: SearchKey) -> Iterator[SearchKey]:
 
 
 class ResultOption(Enum):
-    """What SEARCH, SORT and ESEARCH are to report (RFC 4731 §3.1, RFC 5182 §2)."""
+    """Result options of SEARCH, SORT and ESEARCH (RFC 4731 §3.1, RFC 5182 §2)."""
 
     MIN = "MIN"
     MAX = "MAX"
@@ -243,7 +243,7 @@ class ResultOption(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SearchReturn:
-    """``RETURN (...)``; empty parentheses mean ALL and are kept as such. ``partial`` as in RFC 9394 §3.1."""
+    """``RETURN (...)``; empty parentheses mean ALL and stay empty here. ``partial`` as in RFC 9394 §3.1."""
 
     options: frozenset[ResultOption] = frozenset()
     partial: PartialRange | None = None
@@ -272,7 +272,7 @@ class SortCriterion:
 
 
 class ThreadAlgorithm(Enum):
-    """How messages are threaded (RFC 5256 §3)."""
+    """Threading algorithms (RFC 5256 §3)."""
 
     ORDEREDSUBJECT = "ORDEREDSUBJECT"
     REFERENCES = "REFERENCES"

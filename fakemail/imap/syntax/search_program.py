@@ -71,8 +71,8 @@ def search_charset(scan: Scanner) -> str:
     charset = scan.raw_astring("a charset").upper()
     known = scan.dialect.charsets
     if charset not in (_CHARSETS if known is None else known):
-        told = "US-ASCII UTF-8" if known is None else " ".join(sorted(known))
-        scan.refuse(f"Charset {charset[:40]!a} is not known.", response="NO", code=f"BADCHARSET ({told})")
+        names = "US-ASCII UTF-8" if known is None else " ".join(sorted(known))
+        scan.refuse(f"Charset {charset[:40]!a} is not known.", response="NO", code=f"BADCHARSET ({names})")
     return charset
 
 

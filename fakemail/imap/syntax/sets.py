@@ -13,7 +13,7 @@ from fakemail.imap.capabilities import Requirement
 
 _T = TypeVar("_T")
 
-#: How ``*``, the greatest number in use, is kept in a range; no message has the number 0.
+#: Stands for ``*``, the greatest number in use, in a range; no message has the number 0.
 STAR: Final = 0
 
 
