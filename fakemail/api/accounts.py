@@ -21,7 +21,8 @@ from fakemail.events.kinds import CommandCompleted, Connected, Event
 from fakemail.events.transcript import transcript
 from fakemail.model.account import AccountSpec, AutoReply, ForwardTo
 from fakemail.store.mailbox import INBOX
-from fakemail.tls.authority import Leaf, process_authority
+from fakemail.tls.authority import process_authority
+from fakemail.tls.leaf import Leaf
 from fakemail.types.address import Address, AddressLike, read_address
 from fakemail.types.stage import Stage
 

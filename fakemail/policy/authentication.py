@@ -21,7 +21,7 @@ from fakemail.policy.results import (
     SignatureResult,
     SpfResult,
 )
-from fakemail.policy.transaction_facts import Resolve, TransactionFacts
+from fakemail.policy.sender_facts import Resolve, SenderFacts
 from fakemail.policy.txt import texts
 from fakemail.types.domains import a_labels
 from fakemail.types.reason import Reason
@@ -41,7 +41,7 @@ class SenderAuthentication(Suggests):
 
     def __init__(
         self,
-        facts: TransactionFacts,
+        facts: SenderFacts,
         *,
         method: Method = Method.TREE_WALK,
         own_suffixes: Collection[str] = (),

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from fakemail.dns.names import reverse_name
-from fakemail.policy.transaction_facts import Resolve
+from fakemail.policy.sender_facts import Resolve
 from fakemail.policy.txt import addresses, is_settled, texts
 
 _LONGEST = 200

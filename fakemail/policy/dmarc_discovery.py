@@ -12,7 +12,7 @@ from typing import Final
 
 from fakemail.dns.lookup import LookupAnswer
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
-from fakemail.policy.transaction_facts import Resolve
+from fakemail.policy.sender_facts import Resolve
 from fakemail.policy.txt import is_settled, texts
 
 MAX_LABELS: Final = 8

@@ -12,7 +12,8 @@ from fakemail.policy.blocklists import domain_name, look_up
 from fakemail.policy.chain import Check
 from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.policy.greylist import triplet
-from fakemail.policy.transaction_facts import Resolve, TransactionFacts
+from fakemail.policy.sender_facts import Resolve
+from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.policy.txt import addresses, is_settled, names
 from fakemail.types.address import Address, NullPath, address_key
 from fakemail.types.domains import a_labels

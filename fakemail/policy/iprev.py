@@ -8,7 +8,7 @@ from typing import Final
 from fakemail.dns.names import reverse_name
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import IprevResult
-from fakemail.policy.transaction_facts import Resolve
+from fakemail.policy.sender_facts import Resolve
 from fakemail.policy.txt import addresses, is_settled, names
 from fakemail.types.reason import Reason
 

@@ -22,7 +22,7 @@ from spftrace.trace import Trace
 from fakemail.clock import datetime
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import SpfResult
-from fakemail.policy.transaction_facts import Resolve, TransactionFacts
+from fakemail.policy.sender_facts import Resolve, SenderFacts
 from fakemail.policy.txt import addresses, is_settled, names, texts
 from fakemail.types.address import Address
 from fakemail.types.domains import a_labels
@@ -50,7 +50,7 @@ _LONGEST_EXPLANATION: Final = 1000
 """Characters; what a stranger has to say goes into a reply."""
 
 
-def check_spf(facts: TransactionFacts) -> SpfResult:
+def check_spf(facts: SenderFacts) -> SpfResult:
     """Check the domain of the reverse-path, or the HELO name where the reverse-path is null (RFC 7208 §2.4)."""
     sender = facts.sender
     identity = "mailfrom" if isinstance(sender, Address) else "helo"
@@ -145,7 +145,7 @@ class _SpfDnsSession(EvaluationSession):
 class _Evaluator(Evaluator):
     """One check of one transaction."""
 
-    def __init__(self, facts: TransactionFacts) -> None:
+    def __init__(self, facts: SenderFacts) -> None:
         self._resolve = facts.resolve
         self._now: datetime = facts.now
         # Time stands still, and ten terms of the record bound the questions: no other limit is needed.

@@ -125,7 +125,7 @@ class Resolvers:
 
 
 class Resolver:
-    """The resolver of one host, or of the program under test; a :data:`fakemail.policy.transaction_facts.Resolve`."""
+    """The resolver of one host, or of the program under test; a :data:`fakemail.policy.sender_facts.Resolve`."""
 
     def __init__(
         self,

@@ -26,9 +26,10 @@ from fakemail.runtime.network import LOCALHOST, LOOPBACK, Endpoint, Network
 from fakemail.runtime.port_plans import PortPlan
 from fakemail.runtime.virtual_timeouts import VirtualTimeouts
 from fakemail.store.mailstore import MailStore
-from fakemail.tls.authority import LIFETIME, KeyType, Leaf, process_authority
+from fakemail.tls.authority import LIFETIME, KeyType, process_authority
 from fakemail.tls.contexts import VERSIONS, ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
+from fakemail.tls.leaf import Leaf
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage

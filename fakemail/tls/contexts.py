@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from fakemail.tls.authority import ANY_STRENGTH, Authority, KeyType, Leaf, process_authority
+from fakemail.tls.authority import Authority, KeyType, process_authority
+from fakemail.tls.leaf import ANY_STRENGTH, Leaf
 from fakemail.types.domains import a_labels
 
 ClientCertificates = Literal["ignore", "ask", "require"]

@@ -10,7 +10,8 @@ from typing import Final
 
 from fakemail.clock import machine_time
 from fakemail.errors import DeclarationError, nearest
-from fakemail.tls.authority import Authority, Leaf, process_authority
+from fakemail.tls.authority import Authority, process_authority
+from fakemail.tls.leaf import Leaf
 from fakemail.tls.reissue import reissue, rsa_key
 
 _DAY = timedelta(days=1)

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Literal
 
 from fakemail.tls.alerts import reason_of, received_alert, sent_alert
-from fakemail.tls.authority import tls_server_end_point
 from fakemail.tls.contexts import ServerContext
 from fakemail.tls.hello import HelloReader
+from fakemail.tls.leaf import tls_server_end_point
 from fakemail.types.channel import CLEAR_TEXT, NOTHING_SENT
 
 _DER = 2  # ENCODING_DER of the _ssl module

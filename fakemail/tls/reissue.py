@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    from fakemail.tls.authority import Leaf
     from fakemail.tls.certificates import x509
+    from fakemail.tls.leaf import Leaf
 
 Usage = Literal["client", "email"]
 

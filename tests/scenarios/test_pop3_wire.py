@@ -17,7 +17,7 @@ from fakemail import DeclarationError, MailNet, Reason, Stage, minutes, samples
 from fakemail.events.kinds import CommandCompleted
 from fakemail.intercept.ca_bundles import BUNDLE_VARIABLES
 from fakemail.sasl.passwords import cram_md5_response
-from fakemail.tls.authority import tls_server_end_point
+from fakemail.tls.leaf import tls_server_end_point
 
 PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 

@@ -9,7 +9,7 @@ import pytest
 from scramp import ScramClient
 
 from fakemail import MailNet, Reason, Stage
-from fakemail.tls.authority import tls_server_end_point
+from fakemail.tls.leaf import tls_server_end_point
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class FakeDns:
-    """A :data:`fakemail.policy.transaction_facts.Resolve` over zone text."""
+    """A :data:`fakemail.policy.sender_facts.Resolve` over zone text."""
 
     def __init__(self, text: str = "") -> None:
         self.zones = Zones()

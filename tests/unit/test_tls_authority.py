@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fakemail.clock import RealClock
-from fakemail.tls.authority import Authority, process_authority, tls_server_end_point
+from fakemail.tls.authority import Authority, process_authority
 from fakemail.tls.contexts import server_context
 from fakemail.tls.layer import ClientLayer, ServerLayer
+from fakemail.tls.leaf import tls_server_end_point
 
 
 def test_leaf_is_made_once_for_the_same_names() -> None:

@@ -25,7 +25,8 @@ from fakemail.policy.checks import chain_of
 from fakemail.policy.client import count_connection
 from fakemail.policy.envelope import count_taken
 from fakemail.policy.finding import AuthStatus, Finding
-from fakemail.policy.transaction_facts import HostContext, TransactionFacts
+from fakemail.policy.sender_facts import HostContext
+from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.types.address import Address, Path
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer

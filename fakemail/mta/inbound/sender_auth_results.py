@@ -19,7 +19,8 @@ from fakemail.errors import DeclarationError
 from fakemail.message.envelope import Envelope
 from fakemail.message.headers import body_offset, split_fields
 from fakemail.model.host import HostOptions
-from fakemail.policy.transaction_facts import Resolve, TransactionFacts
+from fakemail.policy.sender_facts import Resolve
+from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.policy.txt import joined
 from fakemail.store.message import StoredMessage
 from fakemail.zones.name_server_faults import NameServerFaults

@@ -29,7 +29,7 @@ from fakemail.policy.chain import NOTHING, PolicyDecision
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
 from fakemail.policy.finding import AuthStatus
-from fakemail.policy.transaction_facts import Resolve
+from fakemail.policy.sender_facts import Resolve
 from fakemail.policy.txt import joined, texts
 from fakemail.types.address import Address
 from fakemail.zones.zone_provisioning import LazyZoneProvisioning

@@ -1,0 +1,80 @@
+"""The client of one SMTP transaction and its message, as the receiving host sees them, and what it knows besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from fakemail.dns.lookup import LookupAnswer
+from fakemail.message.envelope import BodyType
+from fakemail.message.message import MessageView
+from fakemail.policy.bulk_volume import BulkVolume
+from fakemail.policy.greylist import Greylist
+from fakemail.policy.rate_limiter import RateLimiter
+from fakemail.types.address import Address, Path
+from fakemail.types.channel import Channel
+from fakemail.types.peer import Peer
+
+if TYPE_CHECKING:
+    from fakemail.policy.scanners.scan import ScanResult
+
+Resolve: TypeAlias = Callable[[str, str], LookupAnswer]
+"""Asks the fake DNS for a name and a type, on behalf of the host that judges. It never waits: a name server
+that is to time out answers ``TIMEOUT`` at once."""
+
+
+@dataclass
+class HostContext:
+    """What the host knows beside the transaction: its memory, and who belongs to it."""
+
+    greylist: Greylist = field(default_factory=Greylist)
+    throughput: RateLimiter = field(default_factory=RateLimiter)
+    homes: Collection[str] = ()
+    """The domains for which it takes mail."""
+    addresses: Collection[str] = ()
+    """Its own addresses."""
+    is_inside: bool = False
+    """Whether the client is one of the hosts of those domains, or one whose mail is passed on."""
+    open_connections: int = 1
+    """How many connections the client has, this one included."""
+    volume: BulkVolume = field(default_factory=BulkVolume)
+
+
+@dataclass
+class SenderFacts:
+    """One transaction as its mail host sees it; later stages know more."""
+
+    host: str
+    """The host that judges."""
+    peer: Peer
+    """Who is connecting."""
+    now: datetime
+    resolve: Resolve
+    helo: str = ""
+    channel: Channel | None = None
+    """TLS, where it is active."""
+    login: str = ""
+    sender: Path | None = None
+    """The reverse-path; ``None`` before MAIL."""
+    recipients: tuple[Address, ...] = ()
+    body: BodyType | None = None
+    """What the client announced with BODY; ``None`` where nobody said, so that it cannot be held against it."""
+    smtputf8: bool = False
+    """Whether the client asked for SMTPUTF8 (RFC 6531)."""
+    content: bytes = b""
+    """The message as it came, without the trace field of this host; empty before the end of data."""
+    scans: tuple[ScanResult, ...] = ()
+    """What real scanners said of the message."""
+    recipient: Address | None = None
+    """The recipient in question, at RCPT."""
+    surroundings: HostContext = field(default_factory=HostContext)
+    is_trusted: bool = False
+    """Whether the client is on a list of good ones."""
+
+    @cached_property
+    def message(self) -> MessageView:
+        """The message, read lazily."""
+        return MessageView(self.content)

@@ -1,0 +1,98 @@
+"""Certificates that are no authority, with their chains and keys, and the private files that hold them."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import weakref
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from fakemail.folders import Folder, SystemCalls, draft
+
+ANY_STRENGTH = "DEFAULT:@SECLEVEL=0"
+"""The ciphers of a context that OpenSSL shall let do what it thinks too weak: short keys, old versions."""
+
+
+class PrivateFiles:
+    """A directory for keys that only this user can read, made when first needed, removed when the process ends.
+
+    What is public in it, the authority's certificate, can be read by anybody who knows its name.
+    """
+
+    def __init__(self) -> None:
+        self._paths: dict[str, Path] = {}
+
+    @cached_property
+    def directory(self) -> Path:
+        """The directory, mode 0711: others can open what they may read, and not look around."""
+        folder = Folder()
+        SystemCalls.chmod(folder.name, 0o711)
+        weakref.finalize(self, folder.cleanup)
+        return Path(folder.name)
+
+    def write(self, name: str, content: bytes, *, public: bool = False) -> Path:
+        """Write a file, mode 0600, or 0644 for what everybody may know, and return its path."""
+        path = self.directory / name
+        SystemCalls.replace(draft(self.directory, content, public=public), str(path))
+        return path
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """A certificate that is no authority, with its chain and private key."""
+
+    names: tuple[str, ...]
+    """The host names, addresses or mail addresses it is good for."""
+    chain_pem: bytes
+    """The leaf first, then any certificates between it and the authority."""
+    key_pem: bytes
+    """The private key: PEM, not encrypted."""
+    _files: PrivateFiles
+    is_weak: bool = False
+    """Whether its key is too short for OpenSSL's usual demands; see :func:`fakemail.tls.contexts.server_context`."""
+
+    @cached_property
+    def der(self) -> bytes:
+        """The leaf itself, DER."""
+        end = b"-----END CERTIFICATE-----"
+        first = self.chain_pem[: self.chain_pem.index(end) + len(end)]
+        return ssl.PEM_cert_to_DER_cert(first.decode())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the leaf, in lower-case hex."""
+        return hashlib.sha256(self.der).hexdigest()
+
+    @cached_property
+    def file(self) -> Path:
+        """A file with the key and the chain, for programs that want a path."""
+        return self._files.write(f"leaf-{self.fingerprint[:24]}.pem", self.key_pem + self.chain_pem)
+
+    @cached_property
+    def tls_server_end_point(self) -> bytes:
+        """The channel binding of connections to a server with this certificate (RFC 5929 §4.1)."""
+        return tls_server_end_point(self.der)
+
+    def install(self, context: ssl.SSLContext) -> None:
+        """Make a context present this certificate."""
+        if self.is_weak:
+            context.set_ciphers(ANY_STRENGTH)
+        context.load_cert_chain(self.file)
+
+
+def tls_server_end_point(der: bytes) -> bytes:
+    """The ``tls-server-end-point`` channel binding of a server's certificate, DER (RFC 5929 §4.1)."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    from fakemail.tls.certificates import x509
+
+    # RFC 5929 §4.1: the hash of the signature algorithm, but SHA-256 in place of MD5 and SHA-1. Where the
+    # signature has no one hash (Ed25519) the binding is undefined; implementations take SHA-256.
+    try:
+        algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        algorithm = None
+    name = "sha256" if algorithm is None or algorithm.name in ("md5", "sha1") else algorithm.name
+    return hashlib.new(name.replace("-", "_"), der).digest()
