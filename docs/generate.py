@@ -71,7 +71,16 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Accounts and mailboxes": (
         "`mailnet.account(...)` makes an account; `account.inbox` is its mailbox.",
-        ("Account", "AsyncAccount", "Inbox", "AsyncInbox", "Message"),
+        (
+            "Account",
+            "AsyncAccount",
+            "Inbox",
+            "AsyncInbox",
+            "Messages",
+            "AsyncMessages",
+            "Message",
+            "SentMessage",
+        ),
     ),
     "Hosts, domains and settings": (
         "`mailnet.domain(...)` and `mailnet.host(...)` are handles on what runs.",
@@ -84,6 +93,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "HasText",
             "HasHtml",
             "HasLink",
+            "HasCode",
             "HasAttachment",
             "HasHeader",
             "SentBy",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fakemail import faults
 from fakemail.api.accounts import Account, AsyncAccount
+from fakemail.api.all_messages import SentMessage
 from fakemail.api.domains import Domain
 from fakemail.api.hosts import Host, Settings
 from fakemail.api.inboxes import AsyncInbox, Inbox
@@ -14,6 +15,7 @@ from fakemail.api.mailing_lists import MailingList
 from fakemail.api.mailnet import AsyncMailNet, MailNet
 from fakemail.api.matchers import (
     HasAttachment,
+    HasCode,
     HasHeader,
     HasHtml,
     HasLink,
@@ -22,6 +24,7 @@ from fakemail.api.matchers import (
     SentBy,
     SentTo,
 )
+from fakemail.api.message_lists import AsyncMessages, Messages
 from fakemail.api.messages import Message
 from fakemail.api.namespaces import AsyncNamespace, Namespace
 from fakemail.api.redirection import Redirection
@@ -67,6 +70,7 @@ __all__ = [
     "AsyncAccount",
     "AsyncInbox",
     "AsyncMailNet",
+    "AsyncMessages",
     "AsyncNamespace",
     "BlockingCallInLoop",
     "Bounced",
@@ -81,6 +85,7 @@ __all__ = [
     "Fate",
     "Forwarded",
     "HasAttachment",
+    "HasCode",
     "HasHeader",
     "HasHtml",
     "HasLink",
@@ -93,6 +98,7 @@ __all__ = [
     "MailNet",
     "MailingList",
     "Message",
+    "Messages",
     "Namespace",
     "NamespaceUnavailable",
     "PortInUse",
@@ -104,6 +110,7 @@ __all__ = [
     "Relayed",
     "Reply",
     "SentBy",
+    "SentMessage",
     "SentTo",
     "ServerError",
     "Settings",

@@ -29,6 +29,11 @@ class MailboxSource:
         self._known: dict[int, Message] = {}
 
     @property
+    def key(self) -> tuple[str, str]:
+        """The key of the account's address, and the name of the mailbox."""
+        return self._account.key, self._name
+
+    @property
     def where(self) -> Where:
         """The mailbox and its owner."""
         return Where(f"{self._name} of {u_labels(str(self._account))}", self._account, self._name)
@@ -80,6 +85,11 @@ class MailboxSource:
         box = self._box
         stored = None if box is None else box.get(message.uid)
         return stored is not None and stored.content is message._stored.content
+
+    def is_of(self, message: Message) -> bool:
+        """Whether a message is one of this mailbox, or was."""
+        box = self._box
+        return box is not None and box.mailbox_id == message._stored.mailbox_id
 
     def _message(self, stored: StoredMessage) -> Message:
         message = self._known.get(stored.uid)

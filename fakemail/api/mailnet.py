@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
 from email.message import Message as StandardMessage
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self,
 from fakemail.api import config as configuration
 from fakemail.api import sweep as sweeps
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
+from fakemail.api.all_messages import AllMailboxes, SentMessage, SentMessages
 from fakemail.api.clock import AsyncClock, Clock
 from fakemail.api.deliverability import deliverability
 from fakemail.api.dkim_signing import dkim_sign
@@ -34,6 +36,7 @@ from fakemail.api.hosts import Host, Settings, name_of, smarthost_settings
 from fakemail.api.journey_notes import with_notes
 from fakemail.api.lint import lint
 from fakemail.api.mailing_lists import MailingList
+from fakemail.api.message_lists import AsyncMessages, Messages
 from fakemail.api.messages import Message
 from fakemail.api.namespaces import (
     AsyncNamespace,
@@ -792,6 +795,16 @@ class MailNet(BaseMailNet[Account, Namespace]):
     _new_account = Account
     _new_namespace = Namespace
 
+    @cached_property
+    def messages(self) -> Messages[Message]:
+        """The messages in all mailboxes, in the order in which they came."""
+        return Messages(self._portal, AllMailboxes(self._portal))
+
+    @cached_property
+    def sent(self) -> Messages[SentMessage]:
+        """The messages that apps have sent, in the order of their ends: one for each transaction, refused ones too."""
+        return Messages(self._portal, SentMessages(self._portal))
+
     def __enter__(self) -> MailNet:
         return self._enter()
 
@@ -879,6 +892,16 @@ class AsyncMailNet(BaseMailNet[AsyncAccount, AsyncNamespace]):
 
     _new_account = AsyncAccount
     _new_namespace = AsyncNamespace
+
+    @cached_property
+    def messages(self) -> AsyncMessages[Message]:
+        """The messages in all mailboxes, in the order in which they came."""
+        return AsyncMessages(self._portal, AllMailboxes(self._portal))
+
+    @cached_property
+    def sent(self) -> AsyncMessages[SentMessage]:
+        """The messages that apps have sent, in the order of their ends: one for each transaction, refused ones too."""
+        return AsyncMessages(self._portal, SentMessages(self._portal))
 
     async def __aenter__(self) -> AsyncMailNet:
         return self._enter()

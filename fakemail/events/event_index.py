@@ -221,7 +221,11 @@ class EventIndex:
         """Whether a message comes from nowhere else: a transaction of an app, or a queue."""
         if isinstance(where, MessageQueued):
             return self.queued[where.message] is where
-        return where.peer is None or where.peer.name not in self.relays
+        return self.is_of_app(where)
+
+    def is_of_app(self, transaction: SubmittedTransaction) -> bool:
+        """Whether it is not one of a host that hands messages on."""
+        return transaction.peer is None or transaction.peer.name not in self.relays
 
     def recipients(
         self,

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 from fakemail.events.event_index import EventIndex
 from fakemail.events.kinds import Attempt, Event, MessageDelivered, Query
 from fakemail.events.log import Log
-from fakemail.events.recipient_trace import Hop, RecipientTrace, traces
+from fakemail.events.recipient_trace import Hop, RecipientTrace, traces, traces_of
+from fakemail.events.smtp_transactions import SubmittedTransaction
 from fakemail.events.text_layout import columns, shown
 from fakemail.types import fate as fates
 from fakemail.types.address import Address, NullPath, Path, path_key
@@ -187,6 +188,23 @@ class Journeys:
                 and asked["message_id"] in (None, trace.message_id.strip("<>"))
                 and (queue_id is None or queue_id in trace.queue_ids)
             ]
+
+    def submitted(self, *, since: int = 0) -> tuple[list[SubmittedTransaction], int]:
+        """Transactions of apps that have ended, in the order of their ends, and up to where that is.
+
+        ``since`` is such a place from an earlier call; from one before the log was cleared, all are new.
+        """
+        with self._lock:
+            self._update()
+            ended = self._index.transactions.ended
+            start = since if since <= len(ended) else 0
+            return [each for each in ended[start:] if self._index.is_of_app(each)], len(ended)
+
+    def of(self, transaction: SubmittedTransaction) -> list[Journey]:
+        """The journeys of a message to its recipients, in the order of RCPT."""
+        with self._lock:
+            self._update()
+            return [self._journey(trace) for trace in traces_of(self._index, transaction)]
 
     def _begin(self) -> None:
         self._index = EventIndex()

@@ -110,6 +110,16 @@ def traces(index: EventIndex, recipients: Iterable[str] | None = None) -> list[R
     return [trace for _, trace in found]
 
 
+def traces_of(index: EventIndex, transaction: SubmittedTransaction) -> list[RecipientTrace]:
+    """The traces of one message to its recipients."""
+    visited: set[tuple[str, str]] = set()
+    traced = [_submitted(index, transaction, key, visited) for key in transaction.recipients]
+    found = [trace for trace in traced if trace is not None]
+    for trace in found:
+        trace.story.sort(key=lambda line: line[0])
+    return found
+
+
 def _submitted(
     index: EventIndex, transaction: SubmittedTransaction, key: str, visited: set[tuple[str, str]]
 ) -> RecipientTrace | None:

@@ -52,6 +52,9 @@ class SubmittedTransaction:
     protocol: str
     """A word of RFC 3848: ESMTP, ESMTPS, ESMTPA, ESMTPSA; SMTP after HELO."""
     tls: str
+    cipher: str
+    helo: str
+    """The name that the client gave itself."""
     mail: SmtpCommand
     last: SmtpCommand
     recipients: dict[str, SmtpCommand] = field(default_factory=dict)
@@ -112,9 +115,13 @@ class SubmittedTransaction:
 
 @dataclass(slots=True)
 class _SmtpSessionTrace:
-    peer: Peer | None = None
+    peer: Peer | None
+    ended: list[SubmittedTransaction]
+    """Where transactions go that have ended."""
     hello: str = ""
+    helo: str = ""
     tls: str = ""
+    cipher: str = ""
     is_authenticated: bool = False
     current: SubmittedTransaction | None = None
     evaluations: list[PolicyEvaluated] = field(default_factory=list)
@@ -130,6 +137,7 @@ class _SmtpSessionTrace:
     def close(self, reason: Reason | None = None) -> None:
         if self.current is not None:
             self.current.is_open = False
+            self.ended.append(self.current)
             self.current.broken_by = reason
             self.current = None
 
@@ -140,6 +148,8 @@ class SmtpTransactions:
     def __init__(self) -> None:
         self.all: list[SubmittedTransaction] = []
         """In the order of their MAIL commands."""
+        self.ended: list[SubmittedTransaction] = []
+        """Those that have ended, in the order of their ends."""
         self._sessions: dict[tuple[str, int], _SmtpSessionTrace] = {}
 
     def add(self, event: Event) -> SubmittedTransaction | None:
@@ -149,7 +159,7 @@ class SmtpTransactions:
             case SmtpCommand():
                 session = self._sessions.get(place)
                 if session is None:
-                    session = self._sessions[place] = _SmtpSessionTrace()
+                    session = self._sessions[place] = _SmtpSessionTrace(None, self.ended)
                 current = session.current
                 if event.stage is Stage.SMTP_MAIL:
                     if started := _mail(session, event):
@@ -159,13 +169,13 @@ class SmtpTransactions:
                     step(session, event)
                 return current
             case Connected():
-                self._sessions[place] = _SmtpSessionTrace(event.peer)
+                self._sessions[place] = _SmtpSessionTrace(event.peer, self.ended)
             case PolicyEvaluated():
                 if session := self._sessions.get(place):
                     _evaluated(session, event)
             case Handshake():
                 if session := self._sessions.get(place):
-                    session.tls = event.version
+                    session.tls, session.cipher = event.version, event.cipher
             case Disconnected():
                 if session := self._sessions.pop(place, None):
                     session.close(event.reason)
@@ -180,7 +190,14 @@ def _mail(session: _SmtpSessionTrace, event: SmtpCommand) -> SubmittedTransactio
     session.close()
     # A refused MAIL stays open as well: a pipelining client still names its recipients (RFC 2920 §3.1).
     session.current = SubmittedTransaction(
-        event.host, session.peer, session.protocol, session.tls, mail=event, last=event
+        event.host,
+        session.peer,
+        session.protocol,
+        session.tls,
+        session.cipher,
+        session.helo,
+        mail=event,
+        last=event,
     )
     session.current.evaluations += session.evaluations
     session.evaluations = [each for each in session.evaluations if each.stage is not Stage.SMTP_MAIL]
@@ -222,13 +239,13 @@ def _end(session: _SmtpSessionTrace, event: SmtpCommand) -> None:
 
 def _hello(session: _SmtpSessionTrace, event: SmtpCommand) -> None:
     if _is_positive(event):
-        session.hello = event.line[:4].upper()
+        session.hello, session.helo = event.line[:4].upper(), event.line[4:].strip()
         session.close()  # RFC 5321 §4.1.4: EHLO resets like RSET
 
 
 def _starttls(session: _SmtpSessionTrace, event: SmtpCommand) -> None:
     if _is_positive(event):  # RFC 3207 §4.2: both sides forget what they knew
-        session.hello, session.is_authenticated = "", False
+        session.hello, session.helo, session.is_authenticated = "", "", False
         session.close()
 
 

@@ -213,6 +213,10 @@ class ConnectionRegister:
         self.logins: list[tuple[int, str]] = []
         """The number of a connection and the login on it, in the order of time."""
 
+    def login_of(self, number: int) -> str:
+        """The last login on a connection, empty for none."""
+        return next((login for of, login in reversed(self.logins) if of == number), "")
+
     def keep(self, numbers: Container[int]) -> None:
         """Forget the logins on all other connections."""
         self.logins = [(number, login) for number, login in self.logins if number in numbers]

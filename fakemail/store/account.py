@@ -144,6 +144,10 @@ class AccountStore:
         """The first mailbox with that special use, such as ``\\Junk``."""
         return next((box for box in self.mailboxes() if use in box.special_use), None)
 
+    def is_all_mail(self, name: str) -> bool:
+        """Whether the mailbox of that name is kept complete with what lies in the others."""
+        return self._all_mail is not None and self._all_mail.name == name
+
     def mailboxes(self) -> list[Mailbox]:
         """Every mailbox, in the order of their making. Safe to call from any thread."""
         return list(self._boxes.copy().values())

@@ -61,6 +61,11 @@ class MailStore:
         box = known.find(name)
         return known.create(name) if box is None else box
 
+    def is_all_mail(self, account: Address, name: str) -> bool:
+        """Whether a mailbox is that of all mail (RFC 6154 §2), whose messages are in others as well."""
+        known = self._accounts.get(account.key)
+        return known is not None and known.is_all_mail(name)
+
     def mailboxes(self) -> list[tuple[Address, str]]:
         """Every mailbox of every account that was ever used: whose, and its name."""
         return [

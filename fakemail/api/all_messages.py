@@ -1,0 +1,210 @@
+"""Messages of a whole fake internet: those in all mailboxes, and those that apps have sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from functools import cached_property
+
+from fakemail.api.failures import Where
+from fakemail.api.hosts import Host
+from fakemail.api.inboxes import MailboxSource
+from fakemail.api.journey_notes import with_notes
+from fakemail.api.messages import Message
+from fakemail.api.portal import Portal
+from fakemail.events.journey import Journey
+from fakemail.events.kinds import CommandCompleted, MessageDelivered
+from fakemail.events.smtp_transactions import SubmittedTransaction
+from fakemail.message.envelope import Envelope, Origin, Recipient
+from fakemail.message.message import MessageView
+from fakemail.types.address import NULL_PATH, Address
+from fakemail.types.peer import Peer
+from fakemail.types.reply import Reply
+from fakemail.types.stage import Stage
+
+_Box = tuple[str, str]
+"""The key of an account's address, and the name of its mailbox."""
+
+
+class AllMailboxes:
+    """The messages of all mailboxes, in the order in which their contents came. A copy is a message of its own.
+
+    The mailbox of all mail (``\\All``, RFC 6154 §2) is left out: what is in it is in others, or has been removed.
+    """
+
+    where = Where("all mailboxes")
+    stages = MailboxSource.stages
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._boxes: dict[_Box, MailboxSource] = {}
+
+    def count(self) -> int:
+        """How many there are."""
+        return sum(box.count() for box in self._sources())
+
+    def all(self) -> list[Message]:
+        """All of them, oldest first."""
+        return _in_order([message for box in self._sources() for message in box.all()])
+
+    def at(self, index: int) -> Message:
+        """The one at that place, negative from the end."""
+        return self.all()[index]
+
+    def arrivals(self) -> Callable[[], list[Message]]:
+        """A function that returns what has come since its last call."""
+        log = self._portal.simulation.log
+        readers: dict[_Box, Callable[[], list[Message]]] = {}
+        last, cleared = -1, log.times_cleared
+
+        def new() -> list[Message]:
+            nonlocal last, cleared
+            events = log.events(since=max(last, 0))
+            first = last < 0 or cleared != log.times_cleared
+            if events:
+                last = events[-1].number
+            last, cleared = max(last, 0), log.times_cleared
+            if first or any(isinstance(each, CommandCompleted) for each in events):
+                touched = [source.key for source in self._sources()]
+            else:
+                delivered = [each for each in events if isinstance(each, MessageDelivered)]
+                touched = list(dict.fromkeys(self._key(each.account, each.mailbox) for each in delivered))
+            for key in touched:
+                if key not in readers:
+                    readers[key] = self._boxes[key].arrivals()
+            return _in_order([message for key in touched for message in readers[key]()])
+
+        return new
+
+    def has(self, message: Message) -> bool:
+        """Whether it is still there."""
+        return any(box.has(message) for box in self._sources() if box.is_of(message))
+
+    def _sources(self) -> list[MailboxSource]:
+        store = self._portal.simulation.store
+        return [
+            self._boxes[self._key(owner, name)]
+            for owner, name in store.mailboxes()
+            if not store.is_all_mail(owner, name)
+        ]
+
+    def _key(self, owner: Address, name: str) -> _Box:
+        key = owner.key, name
+        if key not in self._boxes:
+            self._boxes[key] = MailboxSource(self._portal, owner, name)
+        return key
+
+
+def _in_order(messages: list[Message]) -> list[Message]:
+    return sorted(messages, key=lambda message: message._stored.content.serial)
+
+
+class SentMessage(MessageView):
+    """A message as an app sent it, in one transaction of SMTP, whatever became of it.
+
+    ``raw`` are the bytes behind DATA or BDAT with dot-stuffing undone, empty if it did not come so far.
+    """
+
+    def __init__(self, portal: Portal, transaction: SubmittedTransaction) -> None:
+        end = transaction.end
+        data = end.client_bytes if end is not None else None
+        super().__init__(b"" if data is None else bytes(data.content))
+        self._portal = portal
+        self._transaction = transaction
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """Who it was really from and for, refused recipients included."""
+        sent = self._transaction
+        login = self._portal.simulation.hosts.register.login_of(sent.mail.connection)
+        origin = Origin(sent.helo, sent.peer or Peer("", 0, ""), sent.protocol, sent.tls, sent.cipher, login)
+        named = [each.address for each in sent.recipients.values()]
+        recipients = tuple(Recipient(address) for address in named if isinstance(address, Address))
+        return Envelope(sent.sender or NULL_PATH, recipients, origin)
+
+    @property
+    def host(self) -> Host:
+        """The host that it was sent to."""
+        return Host(self._portal, self._transaction.host)
+
+    @property
+    def sent_at(self) -> datetime:
+        """When the transaction ended, on the clock of the fake internet."""
+        return self._transaction.last.time
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the host took it for at least one recipient."""
+        return bool(self._transaction.queue_id)
+
+    @property
+    def queue_id(self) -> str:
+        """The id under which the host took it, empty if it did not."""
+        return self._transaction.queue_id
+
+    @property
+    def reply(self) -> Reply | None:
+        """The last reply of the transaction; ``None`` if the connection ended before it."""
+        return self._transaction.last.reply
+
+    @property
+    def refused(self) -> Mapping[str, Reply]:
+        """The replies to the recipients that the host did not take, by their address."""
+        replies = {str(each.address): each.reply for each in self._transaction.recipients.values()}
+        return {to: reply for to, reply in replies.items() if reply is not None and not reply.is_positive}
+
+    @property
+    def journeys(self) -> list[Journey]:
+        """What became of it for each of its recipients, in the order of RCPT, as far as it has come."""
+        simulation = self._portal.simulation
+        return with_notes(simulation, simulation.journeys.of(self._transaction), call=self._portal.call)
+
+
+class SentMessages:
+    """The messages that apps have sent, in the order in which their transactions ended."""
+
+    where = Where("what apps have sent")
+    stages: Collection[Stage] = frozenset(
+        {Stage.SMTP_END, Stage.SMTP_MAIL, Stage.SMTP_RSET, Stage.SMTP_QUIT, Stage.SMTP_HELO, Stage.DISCONNECT}
+    )
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._known: dict[int, SentMessage] = {}
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._ended())
+
+    def all(self) -> list[SentMessage]:
+        """All of them, oldest first."""
+        return [self._message(each) for each in self._ended()]
+
+    def at(self, index: int) -> SentMessage:
+        """The one at that place, negative from the end."""
+        return self._message(self._ended()[index])
+
+    def arrivals(self) -> Callable[[], list[SentMessage]]:
+        """A function that returns what has come since its last call."""
+        place = 0
+
+        def new() -> list[SentMessage]:
+            nonlocal place
+            found, place = self._portal.simulation.journeys.submitted(since=place)
+            return [self._message(each) for each in found]
+
+        return new
+
+    def has(self, message: SentMessage) -> bool:
+        """Whether it is still there; what has been sent stays."""
+        return True
+
+    def _ended(self) -> list[SubmittedTransaction]:
+        return self._portal.simulation.journeys.submitted()[0]
+
+    def _message(self, transaction: SubmittedTransaction) -> SentMessage:
+        number = transaction.mail.number
+        known = self._known.get(number)
+        if known is None or known._transaction is not transaction:
+            known = self._known[number] = SentMessage(self._portal, transaction)
+        return known
