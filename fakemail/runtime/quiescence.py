@@ -73,7 +73,7 @@ class Quiescence:
     def activity(self) -> str:
         """What keeps the fake internet from being settled, in words."""
         busy = [
-            f"connection {connection.number} of {connection.peer} to {connection.site.host} is {connection.in_progress}"
+            f"connection {connection.number} of {connection.peer} to {connection.port.host} is {connection.in_progress}"
             for connection in self.busy_connections()
         ]
         tasks = [] if self._supervisor.is_idle else [f"under way: {', '.join(self._supervisor.names)}"]

@@ -1,6 +1,6 @@
-"""One accepted connection: octets between a socket and a session core, TLS in between, and the tap.
+"""One accepted connection: bytes between a socket and a session, TLS in between, and the events of its life.
 
-The same for every protocol whose core is a session that is fed; nothing here knows a command.
+The same for every protocol; nothing here knows a command.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fakemail.wire.ports import has_arrived
 from fakemail.wire.script_runner import Cancellable, WriteScript, reset
 from fakemail.wire.supervisor import Supervisor
 
-# While this much output waits for a client that does not read, nothing more is read from it.
+# Bytes of output waiting for a client that does not read, beyond which nothing more is read from it.
 _HIGH_WATER = 256 * 1024
 # How long, in real seconds, a client has to read our last words before the connection is dropped.
 _LINGER = 2.0
@@ -55,19 +55,19 @@ class Port(Protocol):
 
     @property
     def faults(self) -> HostFaults:
-        """What goes wrong at this host."""
+        """The faults of this host."""
         ...
 
     def later(self, connection: Connection, wait: Pause, then: Callable[[], None]) -> Cancellable:
-        """Do something when a span has passed, on the clock by which that client goes."""
+        """Call a function when a span has passed, on the clock of that client."""
         ...
 
     def hangs(self, connection: Connection) -> None:
-        """Nothing more will be said on a connection, which stays open."""
+        """Take note that nothing more is sent on a connection, which stays open."""
         ...
 
     def remember_login(self, number: int, login: str) -> None:
-        """Somebody has logged in on a connection."""
+        """Keep the login of a connection."""
         ...
 
     def number(self) -> int:
@@ -75,7 +75,7 @@ class Port(Protocol):
         ...
 
     def peer(self, address: str, port: int) -> Peer:
-        """Who connects from there."""
+        """The host or program that connects from there."""
         ...
 
     def trusts(self, peer: Peer) -> bool:
@@ -93,21 +93,21 @@ class Port(Protocol):
         ...
 
     def tls_context(self, fault: TlsContextFault | None = None) -> ssl.SSLContext:
-        """The server's side of TLS, or what a fault makes of it."""
+        """The TLS context of the host, or the one that a fault makes of it."""
         ...
 
 
 class Connection(asyncio.BufferedProtocol):
-    """A connection from its first octet to its last."""
+    """A connection from its first byte to its last."""
 
-    def __init__(self, site: Port) -> None:
-        self.site = site
+    def __init__(self, port: Port) -> None:
+        self.port = port
         self.number = 0
         self.peer = Peer("", 0, "")
         self.introduced: tuple[str, Peer, Peer] | None = None  # how, by whom, who it is
         self.channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
-        self._core: ProtocolSession | None = None
+        self._session: ProtocolSession | None = None
         self._tls: ServerLayer | None = None
         self._ended = False
         self._known_login = ""
@@ -115,96 +115,96 @@ class Connection(asyncio.BufferedProtocol):
         self._going_on = False
         self._full = False
         """Whether the client does not read what is written to it."""
-        self._has_news = False
+        self._wants_poll = False
         """Whether the session waits to be polled."""
         self._is_reading = True
         self._timer: asyncio.TimerHandle | None = None
         self._time = asyncio.get_running_loop().time
-        self._heard = 0.0
-        self._is_heard = False
+        self._last_input = 0.0
+        self._has_spoken = False
         """Whether the client has sent anything in clear text."""
-        self._performance: WriteScript | None = None
-        self._is_mute = False
-        """Whether a fault keeps it open without a word."""
+        self._script: WriteScript | None = None
+        self._is_silent = False
+        """Whether a fault keeps it open and answers nothing."""
 
     # What asyncio calls --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The client is there."""
-        site = self.site
+        """Open a session for the client, and greet it."""
+        port = self.port
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a connection needs a stream")
         if transport.is_closing():
-            self._ended = True  # the port was closed before anybody could be told of this connection
+            self._ended = True  # the port was closed before this connection was known
             return
         self._transport = transport
         transport.set_write_buffer_limits(high=_HIGH_WATER)
-        address, port = (transport.get_extra_info("peername") or ("", 0))[:2]
-        self.number = site.number()
-        self.peer = site.peer(address, port) if self.introduced is None else self.introduced[2]
-        site.connections.add(self)
-        is_early = not site.implicit_tls and has_arrived(transport)
-        site.log.append(
+        end = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self.number = port.number()
+        self.peer = port.peer(*end) if self.introduced is None else self.introduced[2]
+        port.connections.add(self)
+        is_early = not port.implicit_tls and has_arrived(transport)
+        port.log.append(
             Connected(
-                host=site.host,
+                host=port.host,
                 connection=self.number,
-                protocol=site.service,
+                protocol=port.service,
                 peer=self.peer,
                 is_early=is_early,
             )
         )
         if self.introduced is not None:
             how, by, client = self.introduced
-            site.log.append(
-                ProxyIdentified(host=site.host, connection=self.number, how=how, by=by, client=client)
+            port.log.append(
+                ProxyIdentified(host=port.host, connection=self.number, how=how, by=by, client=client)
             )
-        self._core = core = site.open(self)
-        core.on_wake = self._wake
+        self._session = session = port.open(self)
+        session.on_wake = self._wake
         self._watch_idleness()
-        if site.faults.active and self._is_struck():
+        if port.faults.active and self._inject_at_connect():
             return
-        if site.implicit_tls:
-            self._tls = ServerLayer(site.tls_context())
+        if port.implicit_tls:
+            self._tls = ServerLayer(port.tls_context())
         else:
-            self._send(core.greet())
+            self._send(session.greet())
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next octets go."""
+        """The buffer for the next read."""
         return _BUFFER
 
     def buffer_updated(self, nbytes: int) -> None:
-        """They are there."""
+        """Take what was read out of the buffer."""
         self.data_received(_BUFFER[:nbytes].tobytes())
 
     def data_received(self, data: bytes) -> None:
-        """Octets came."""
-        if self._ended or self._is_mute:
+        """Feed the session."""
+        if self._ended or self._is_silent:
             return
-        core = self._core
-        if core is None:
+        session = self._session
+        if session is None:
             return
-        self._heard = self._time()
+        self._last_input = self._time()
         try:
             if self._tls is not None:
                 self._received_ciphertext(data)
             else:
-                if not self._is_heard:
-                    self._hear_first(data)
-                self._send(core.feed(data))
+                if not self._has_spoken:
+                    self._check_first_bytes(data)
+                self._send(session.feed(data))
         except Exception as error:
             self._failed(error)
         if (
-            core.has_more
-            or core.is_waiting
+            session.has_more
+            or session.is_waiting
             or self._ended
             or self._eof
             or not self._is_reading
-            or self._performance is not None
+            or self._script is not None
         ):
             self._regulate()  # else nothing has changed that it looks at
 
     def eof_received(self) -> bool:
-        """The client will send no more; what it has sent is answered all the same."""
+        """Answer what the client has sent; it sends no more."""
         self._eof = True
         if self._tls is not None:
             self._tls.receive_eof()
@@ -221,46 +221,46 @@ class Connection(asyncio.BufferedProtocol):
         return False  # lets asyncio write what is left and close
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Let go of everything."""
         self._note_end("client", Reason.CONNECTION_LOST if exc or self.in_progress else None)
         if self._timer is not None:
             self._timer.cancel()
-        if self._performance is not None:
-            self._performance.cancel()
-        self.site.connections.discard(self)
+        if self._script is not None:
+            self._script.cancel()
+        self.port.connections.discard(self)
         # What the session holds, a message of megabytes that never ended perhaps, goes now: session and connection
         # know each other, and would wait for the collector of cycles.
-        self._transport = self._timer = self._performance = self._tls = None
-        core, self._core = self._core, None
-        if core is not None:
-            core.close()
+        self._transport = self._timer = self._script = self._tls = None
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def pause_writing(self) -> None:
-        """The client does not read: stop reading from it, so that what it causes stays bounded."""
+        """Stop reading from a client that does not read, so that what it causes stays bounded."""
         self._full = True
         self._regulate()
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Go on with a client that reads again."""
         self._full = False
         self._regulate()
         self._poll()
 
     def _wake(self) -> None:
-        """The session has something to say that follows from no input."""
-        self._has_news = True
+        """Poll the session, which has output that follows from no input."""
+        self._wants_poll = True
         if self._is_waiting():
             self._poll()
         else:
-            # A mailbox is in the middle of telling all sessions: take the turn after that.
+            # A mailbox is in the middle of informing all sessions: take the turn after that.
             asyncio.get_running_loop().call_soon(self._poll)
 
     def _poll(self) -> None:
-        if not self._has_news or self._full or self._ended or self._core is None:
+        if not self._wants_poll or self._full or self._ended or self._session is None:
             return
-        self._has_news = False
+        self._wants_poll = False
         try:
-            self._send(self._core.poll())
+            self._send(self._session.poll())
         except Exception as error:
             self._failed(error)
         self._regulate()
@@ -272,7 +272,7 @@ class Connection(asyncio.BufferedProtocol):
         name = transport.get_extra_info("peername") if transport is not None else None
         return name[:2] if name else ("", 0)
 
-    # What the site calls -------------------------------------------------------------------------
+    # What the port calls -------------------------------------------------------------------------
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -281,27 +281,27 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def hang_up(self, reason: Reason) -> None:
-        """End the connection politely."""
+        """Say the last words of the server, and close."""
         if self._ended or self._transport is None:
             return
-        if self._core is not None and (self._tls is None or self._tls.handshake_done):
-            self._write(self._core.hang_up(reason))
+        if self._session is not None and (self._tls is None or self._tls.handshake_done):
+            self._write(self._session.hang_up(reason))
         self._close("server", reason)
 
     # TLS -----------------------------------------------------------------------------------------
 
-    def _hear_first(self, data: bytes) -> None:
-        """Tell a client that begins TLS at a port where clear text comes first; it is answered as any other."""
-        self._is_heard = True
+    def _check_first_bytes(self, data: bytes) -> None:
+        """Record a client that begins TLS at a port where clear text comes first; it is answered as any other."""
+        self._has_spoken = True
         if data.startswith(_CLIENT_HELLO):
             self._note_handshake(Channel("", "", "", ()), "server", "", HELLO_TOO_SOON)
 
     def _received_ciphertext(self, data: bytes) -> None:
-        tls, core = self._tls, self._core
-        if tls is None or core is None:
+        tls, session = self._tls, self._session
+        if tls is None or session is None:
             return
-        if not tls.has_begun and self.site.faults.active:
-            if self._is_handshake_struck(tls, data):
+        if not tls.has_begun and self.port.faults.active:
+            if self._inject_at_handshake(tls, data):
                 return
             data = b""
         was_done = tls.handshake_done
@@ -310,13 +310,13 @@ class Connection(asyncio.BufferedProtocol):
             self._handshake_failed(tls.failed)
             return
         if tls.handshake_done and not was_done:
-            self._secured(tls, core)
-        output = core.feed(plaintext) if plaintext else b""
+            self._secured(tls, session)
+        output = session.feed(plaintext) if plaintext else b""
         self._send(output)
         if tls.closed_by_peer and not self._ended:
             self._eof = True
 
-    def _secured(self, tls: ServerLayer, core: ProtocolSession) -> None:
+    def _secured(self, tls: ServerLayer, session: ProtocolSession) -> None:
         facts = tls.facts
         names = facts.peer.names if facts.peer is not None and facts.peer.verified else ()
         channel = Channel(
@@ -324,12 +324,12 @@ class Connection(asyncio.BufferedProtocol):
         )
         self.channel = channel
         detail = ""
-        if core.discarded_plaintext:
-            detail = f"{core.discarded_plaintext} octets of clear text behind STARTTLS were thrown away"
+        if session.discarded_plaintext:
+            detail = f"{session.discarded_plaintext} octets of clear text behind STARTTLS were thrown away"
         self._note_handshake(channel, "", "", detail)
-        core.secured(channel)
-        if self.site.implicit_tls:
-            self._send(core.greet())
+        session.secured(channel)
+        if self.port.implicit_tls:
+            self._send(session.greet())
 
     def _handshake_failed(self, failure: HandshakeFailure) -> None:
         if not self._ended:
@@ -339,9 +339,9 @@ class Connection(asyncio.BufferedProtocol):
             self._close(failure.refused_by, Reason.TLS_FAILED)
 
     def _note_handshake(self, channel: Channel, refused_by: str, alert: str, detail: str) -> None:
-        self.site.log.append(
+        self.port.log.append(
             Handshake(
-                host=self.site.host,
+                host=self.port.host,
                 connection=self.number,
                 version=channel.version,
                 cipher=channel.cipher,
@@ -356,54 +356,54 @@ class Connection(asyncio.BufferedProtocol):
     # Writing and ending --------------------------------------------------------------------------
 
     def _send(self, output: bytes) -> None:
-        """Write what the core said, then do what it wants."""
-        core, transport = self._core, self._transport
-        if core is None or self._is_mute:
+        """Write output of the session, then do what its state demands."""
+        session, transport = self._session, self._transport
+        if session is None or self._is_silent:
             return
-        if core.output.script or self._performance is not None:
-            self._perform(core, output)
+        if session.output.script or self._script is not None:
+            self._run_script(session, output)
             return
         if self._tls is not None:
             self._write(output)
         elif output and transport is not None:
             transport.write(output)
-        if core.closing or core.wants_tls or core.login:
-            self._heed(core)  # else it wants nothing
+        if session.closing or session.wants_tls or session.login:
+            self._act_on(session)  # nothing else is demanded
 
-    def _heed(self, core: ProtocolSession) -> None:
-        """Do what the core wants after its output."""
-        if core.login and core.login != self._known_login:
-            self._known_login = core.login
-            self.site.remember_login(self.number, core.login)
-        if core.wants_tls and self._tls is None:
-            self._tls = ServerLayer(self.site.tls_context())
-        if core.closing:
+    def _act_on(self, session: ProtocolSession) -> None:
+        """Do what the state of the session demands after its output."""
+        if session.login and session.login != self._known_login:
+            self._known_login = session.login
+            self.port.remember_login(self.number, session.login)
+        if session.wants_tls and self._tls is None:
+            self._tls = ServerLayer(self.port.tls_context())
+        if session.closing:
             self._close("server", None)
 
     # Faults --------------------------------------------------------------------------------------
 
-    def _is_struck(self) -> bool:
-        """Let a fault strike whoever has just connected."""
-        site = self.site
-        facts = FaultContext(client=self.peer, connection=self.number, service=site.service)
-        action = site.faults.decide(Stage.CONNECT, facts)
+    def _inject_at_connect(self) -> bool:
+        """Let a fault fire at a client that has just connected; whether one has."""
+        port = self.port
+        facts = FaultContext(client=self.peer, connection=self.number, service=port.service)
+        action = port.faults.decide(Stage.CONNECT, facts)
         if not isinstance(action, Instead):
             return False
         self._play(action.script())
         return True
 
-    def _is_handshake_struck(self, tls: ServerLayer, data: bytes) -> bool:
-        """Let a fault strike when the ClientHello is complete; whether there is nothing left to do with it."""
-        site = self.site
+    def _inject_at_handshake(self, tls: ServerLayer, data: bytes) -> bool:
+        """Let a fault fire when the ClientHello is complete; whether nothing is left to do with the data."""
+        port = self.port
         if not tls.hear(data):
             return True
-        if Stage.TLS_HANDSHAKE not in site.faults.active:
+        if Stage.TLS_HANDSHAKE not in port.faults.active:
             return False
         name = tls.asked_for or ""
-        facts = FaultContext(client=self.peer, connection=self.number, service=site.service, argument=name)
-        action = site.faults.decide(Stage.TLS_HANDSHAKE, facts)
+        facts = FaultContext(client=self.peer, connection=self.number, service=port.service, argument=name)
+        action = port.faults.decide(Stage.TLS_HANDSHAKE, facts)
         if isinstance(action, TlsContextFault):
-            tls.use(site.tls_context(action))
+            tls.use(port.tls_context(action))
         if isinstance(action, Instead):
             steps = action.script()
         elif isinstance(action, OnAnswer):
@@ -417,35 +417,35 @@ class Connection(asyncio.BufferedProtocol):
         self._play(steps, self._transmit)
         return True
 
-    def _perform(self, core: ProtocolSession, output: bytes) -> None:
+    def _run_script(self, session: ProtocolSession, output: bytes) -> None:
         """Carry out the script of a fault, and write the output after it."""
-        steps, core.output.script = core.output.script, []
+        steps, session.output.script = session.output.script, []
         self._play([*steps, output] if output else steps)
 
     def _play(self, steps: Sequence[Step], write: Callable[[bytes], None] | None = None) -> None:
-        if self._performance is None:
-            self._performance = WriteScript(
+        if self._script is None:
+            self._script = WriteScript(
                 write=write or self._write,
                 end=self._end_badly,
-                done=self._performed,
-                later=lambda wait, then: self.site.later(self, wait, then),
+                done=self._script_done,
+                later=lambda wait, then: self.port.later(self, wait, then),
             )
-        self._performance.add(steps)
+        self._script.add(steps)
 
-    def _performed(self) -> None:
-        """All is said that a fault has spoilt: go on as if nothing had been."""
-        self._performance = None
-        if self._core is not None and not self._ended:
-            self._heed(self._core)
+    def _script_done(self) -> None:
+        """Go on behind the script of a fault."""
+        self._script = None
+        if self._session is not None and not self._ended:
+            self._act_on(self._session)
         self._regulate()
 
     def _end_badly(self, how: ConnectionEnd) -> None:
-        self._performance = None
+        self._script = None
         transport = self._transport
         if how is ConnectionEnd.HANG:
-            self._is_mute = True
+            self._is_silent = True
             self._regulate()  # it still hears when the client leaves
-            self.site.hangs(self)
+            self.port.hangs(self)
             return
         self._note_end("server", Reason.FAULT)
         if transport is None:
@@ -503,17 +503,17 @@ class Connection(asyncio.BufferedProtocol):
         Nothing more is read while something that came before is unanswered, or while the client does
         not read: so what one client can cause stays bounded.
         """
-        transport, core = self._transport, self._core
-        if transport is None or transport.is_closing() or core is None:
+        transport, session = self._transport, self._session
+        if transport is None or transport.is_closing() or session is None:
             return
         if self._ended:
             wanted = not self._full
         else:
-            if core.has_more and not self._full and not core.is_waiting and not self._going_on:
+            if session.has_more and not self._full and not session.is_waiting and not self._going_on:
                 self._going_on = True
                 loop = asyncio.get_running_loop()
-                if core.pause:
-                    loop.call_later(core.pause, self._go_on)
+                if session.pause:
+                    loop.call_later(session.pause, self._go_on)
                 else:
                     loop.call_soon(self._go_on)  # other connections have their turn first
             busy = self._is_busy()
@@ -531,18 +531,18 @@ class Connection(asyncio.BufferedProtocol):
     def _go_on(self) -> None:
         """Answer more of what has arrived; others had their turn meanwhile."""
         self._going_on = False
-        if self._ended or self._full or self._core is None:
+        if self._ended or self._full or self._session is None:
             return
         try:
-            self._send(self._core.more())
+            self._send(self._session.more())
         except Exception as error:
             self._failed(error)
         self._regulate()
 
     def _is_busy(self) -> bool:
-        if self._ended or self._core is None or self._is_mute:
+        if self._ended or self._session is None or self._is_silent:
             return False
-        return self._core.is_waiting or self._core.has_more or self._performance is not None
+        return self._session.is_waiting or self._session.has_more or self._script is not None
 
     @property
     def is_idle(self) -> bool:
@@ -555,23 +555,23 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def login(self) -> str:
         """Who has logged in, empty for nobody."""
-        return "" if self._core is None else self._core.login
+        return "" if self._session is None else self._session.login
 
     def _is_waiting(self) -> bool:
-        return self._core is not None and self._core.is_waiting
+        return self._session is not None and self._session.is_waiting
 
     @property
     def in_progress(self) -> str:
         """What the session is in the middle of, in words; empty between transactions and after the end."""
-        return "" if self._ended else self._core.in_progress if self._core is not None else ""
+        return "" if self._ended else self._session.in_progress if self._session is not None else ""
 
     def _note_end(self, by: str, reason: Reason | None) -> None:
         if self._ended:
             return
         where = self.in_progress
         self._ended = True
-        self.site.log.append(
-            Disconnected(host=self.site.host, connection=self.number, by=by, reason=reason, detail=where)
+        self.port.log.append(
+            Disconnected(host=self.port.host, connection=self.number, by=by, reason=reason, detail=where)
         )
 
     def _failed(self, error: Exception) -> None:
@@ -581,16 +581,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def report(self, error: Exception) -> None:
         """Tell the test about an error in a server's code, and where it was."""
-        error.add_note(f"in {self.site.service} of {self.site.host}, connection {self.number}")
-        self.site.supervisor.report(error)
+        error.add_note(f"in {self.port.service} of {self.port.host}, connection {self.number}")
+        self.port.supervisor.report(error)
 
     def _watch_idleness(self) -> None:
         """One timer for a connection's life; it looks when somebody was last heard and sets itself again."""
-        self._heard = self._time()
-        self._timer = asyncio.get_running_loop().call_later(self.site.idle_timeout, self._look)
+        self._last_input = self._time()
+        self._timer = asyncio.get_running_loop().call_later(self.port.idle_timeout, self._look)
 
     def _look(self) -> None:
-        left = self._heard + self.site.idle_timeout - self._time()
+        left = self._last_input + self.port.idle_timeout - self._time()
         if left > 0 or self._is_waiting():
             self._timer = asyncio.get_running_loop().call_later(max(left, 1.0), self._look)
         else:

@@ -17,10 +17,10 @@ from typing import Final, cast
 from fakemail.dns.responder import DnsResponse, Spoil, Transport, failed, respond
 from fakemail.dns.zones import Zone, Zones
 from fakemail.errors import ServerError
-from fakemail.types.write_script import ConnectionEnd, Pause, Step
+from fakemail.types.write_script import ConnectionEnd, Step
 from fakemail.wire.forks import own
 from fakemail.wire.ports import Acceptor, bound_socket, port_error
-from fakemail.wire.script_runner import reset
+from fakemail.wire.script_runner import WriteScript, reset
 
 OnQuery = Callable[[str, int, Transport, DnsResponse], None]
 """Told of each reply: the client's address and port, the transport, the reply."""
@@ -190,13 +190,13 @@ class _Datagrams:
         self._server = server
         self._socket = own(sock)
         self._loop = asyncio.get_running_loop()
-        self._late: set[asyncio.TimerHandle] = set()
+        self._scripts: set[WriteScript] = set()
         self._loop.add_reader(sock.fileno(), self._answer)  # with the socket itself, each look-up prints it
 
     def close(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
-        for timer in self._late:
-            timer.cancel()
+        for script in self._scripts:
+            script.cancel()
         self._socket.close()
 
     def _answer(self) -> None:
@@ -206,21 +206,23 @@ class _Datagrams:
             data, client = self._socket.recvfrom(_LARGEST_DATAGRAM)
             reply = self._server.respond(client[0], client[1], data, "udp")
             if isinstance(reply, tuple):
-                self._perform(reply, client)
+                self._run_script(reply, client)
             elif reply:
                 self._socket.sendto(reply, client)
 
-    def _perform(self, steps: tuple[Step, ...], client: tuple[str, int]) -> None:
-        """Do what a fault makes of a reply: there is no connection, so each end is silence."""
-        for place, step in enumerate(steps):
-            if isinstance(step, Pause):
-                seconds = step.span.total_seconds()
-                self._late.add(self._loop.call_later(seconds, self._perform, steps[place + 1 :], client))
-                return
-            if isinstance(step, ConnectionEnd):
-                return
+    def _run_script(self, steps: tuple[Step, ...], client: tuple[str, int]) -> None:
+        """Do what a fault makes of a reply."""
+
+        def write(datagram: bytes) -> None:
             with suppress(OSError):
-                self._socket.sendto(step, client)
+                self._socket.sendto(datagram, client)
+
+        def stop(_: ConnectionEnd | None = None) -> None:
+            self._scripts.discard(script)  # there is no connection, so each end is silence
+
+        script = WriteScript(write=write, end=stop, done=stop)
+        self._scripts.add(script)
+        script.add(steps)
 
 
 class _DnsConnection(asyncio.Protocol):
@@ -295,30 +297,23 @@ class _DnsConnection(asyncio.Protocol):
             at = end
             reply = self._server.respond(self._client[0], self._client[1], packet, "tcp")
             if isinstance(reply, tuple):
-                self._perform(reply)
+                # The messages of a transfer, or what a fault makes of a reply.
+                WriteScript(write=self._write, end=self._end).add(reply)
             elif reply:
                 self._transport.write(len(reply).to_bytes(2) + reply)
         del buffer[:at]
 
-    def _perform(self, steps: tuple[Step, ...]) -> None:
-        """Send the messages of a transfer, or do what a fault makes of a reply."""
-        for place, step in enumerate(steps):
-            if self._transport is None:
-                return
-            if isinstance(step, Pause):
-                asyncio.get_running_loop().call_later(
-                    step.span.total_seconds(), self._perform, steps[place + 1 :]
-                )
-                return
-            match step:
-                case ConnectionEnd.HANG:
-                    return
-                case ConnectionEnd.DROP:
-                    self._transport.close()
-                case ConnectionEnd.RESET:
-                    reset(self._transport)
-                case bytes():
-                    self._transport.write(len(step).to_bytes(2) + step)
+    def _write(self, message: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(len(message).to_bytes(2) + message)
+
+    def _end(self, how: ConnectionEnd) -> None:
+        if self._transport is None:
+            return
+        if how is ConnectionEnd.RESET:
+            reset(self._transport)
+        elif how is ConnectionEnd.DROP:
+            self._transport.close()
 
 
 def _bind_both(address: str, port: int) -> tuple[socket.socket, socket.socket]:

@@ -101,8 +101,8 @@ class ProxyReader(asyncio.Protocol):
     From those who may not speak for others no header is expected (§2: the reader must not guess).
     """
 
-    def __init__(self, site: Port, connect: Callable[[], Connection]) -> None:
-        self._site = site
+    def __init__(self, port: Port, connect: Callable[[], Connection]) -> None:
+        self._port = port
         self._connect = connect
         self._octets = b""
         self._transport: asyncio.Transport | None = None
@@ -115,9 +115,9 @@ class ProxyReader(asyncio.Protocol):
             raise TypeError("a connection needs a stream")
         self._transport = transport
         address, port = (transport.get_extra_info("peername") or ("", 0))[:2]
-        self._peer = self._site.peer(address, port)
-        if self._site.trusts(self._peer):
-            patience = self._site.idle_timeout
+        self._peer = self._port.peer(address, port)
+        if self._port.trusts(self._peer):
+            patience = self._port.idle_timeout
             self._timer = asyncio.get_running_loop().call_later(
                 patience, self._give_up, "no PROXY header came"
             )
@@ -156,11 +156,11 @@ class ProxyReader(asyncio.Protocol):
         transport = self._end()
         if transport is None:
             return
-        site = self._site
-        number = site.number()
-        site.log.append(Connected(host=site.host, connection=number, protocol=site.service, peer=self._peer))
-        site.log.append(
-            Disconnected(host=site.host, connection=number, by=by, reason=Reason.PROTOCOL_ERROR, detail=why)
+        port = self._port
+        number = port.number()
+        port.log.append(Connected(host=port.host, connection=number, protocol=port.service, peer=self._peer))
+        port.log.append(
+            Disconnected(host=port.host, connection=number, by=by, reason=Reason.PROTOCOL_ERROR, detail=why)
         )
         transport.abort()
 

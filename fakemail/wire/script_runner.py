@@ -1,4 +1,4 @@
-"""Carries out the script of a fault on one connection: octets, waits, and an end, in their order.
+"""Runner of the script of a fault: bytes, waits, and an end, in their order.
 
 The same for every protocol. What is in a script was decided elsewhere (:mod:`fakemail.types.write_script`).
 """
@@ -16,27 +16,36 @@ from fakemail.types.write_script import ConnectionEnd, Pause, Step
 
 
 class Cancellable(Protocol):
-    """Something that is to happen later."""
+    """A call that is to come later."""
 
     def cancel(self) -> None:
-        """Let it not happen."""
+        """Let it not come."""
         ...
 
 
 Later = Callable[[Pause, Callable[[], None]], Cancellable]
-"""Has something done after a wait."""
+"""Calls a function after a wait."""
+
+
+def in_real_time(wait: Pause, then: Callable[[], None]) -> Cancellable:
+    """Call a function after a wait on the machine's clock."""
+    return asyncio.get_running_loop().call_later(wait.span.total_seconds(), then)
+
+
+def _nothing() -> None:
+    """Nothing follows."""
 
 
 class WriteScript:
-    """The steps that a connection still has to take; while there are any, nothing overtakes them."""
+    """The steps that are still to be taken; while there are any, nothing overtakes them."""
 
     def __init__(
         self,
         *,
         write: Callable[[bytes], None],
         end: Callable[[ConnectionEnd], None],
-        done: Callable[[], None],
-        later: Later,
+        done: Callable[[], None] = _nothing,
+        later: Later = in_real_time,
     ) -> None:
         self._write = write
         self._end = end

@@ -33,15 +33,15 @@ from fakemail.wire.connection import Connection, Port
 class SmtpConnection(Connection, SMTP):
     """One SMTP connection."""
 
-    def __init__(self, site: Port) -> None:
-        Connection.__init__(self, site)
-        self.handler = site.handler
+    def __init__(self, port: Port) -> None:
+        Connection.__init__(self, port)
+        self.handler = port.handler
         """The aiosmtpd handler of the host, if it has one."""
         if self.handler is not None:
             # aiosmtpd looks through its handler and itself for hooks here: work that is done for
             # those only who attached one.
             loop = asyncio.get_running_loop()
-            SMTP.__init__(self, self.handler, hostname=site.host, loop=loop, enable_SMTPUTF8=True)
+            SMTP.__init__(self, self.handler, hostname=port.host, loop=loop, enable_SMTPUTF8=True)
 
 
 class HandlerBackend:
@@ -99,7 +99,7 @@ class HandlerBackend:
         given.smtp_utf8 = envelope.smtputf8
         if not self._has("DATA"):
             return self._own.take(envelope, content)
-        self._connection.site.supervisor.spawn(self._take(envelope, content), "handle_DATA")
+        self._connection.port.supervisor.spawn(self._take(envelope, content), "handle_DATA")
         return None
 
     def verify(self, name: str) -> tuple[Address, ...]:
@@ -115,7 +115,7 @@ class HandlerBackend:
         if not self._has(command):
             self._remember(command, text)
             return verdict
-        self._connection.site.supervisor.spawn(self._judge(command, text), f"handle_{command}")
+        self._connection.port.supervisor.spawn(self._judge(command, text), f"handle_{command}")
         return None
 
     def _remember(self, command: str, text: str) -> None:

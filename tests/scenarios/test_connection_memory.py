@@ -38,7 +38,7 @@ class Client:
         (connection,) = mailnet._portal.call(
             lambda: list(mailnet._portal.simulation.hosts.running[settings.server.name].connections)
         )
-        self.held = [weakref.ref(connection), weakref.ref(connection._core)]
+        self.held = [weakref.ref(connection), weakref.ref(connection._session)]
 
     def say(self, octets, *, is_answered=True):
         self._socket.sendall(octets)

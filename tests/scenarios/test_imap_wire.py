@@ -444,7 +444,7 @@ def test_a_reader_may_be_silent_for_half_an_hour(net, bob):
     assert bob.imap.server.options.reading_timeout == HALF_AN_HOUR
     with logged_in(bob.imap):
         [connection] = server_of(net, bob.imap).connections
-        assert net._portal.call(lambda: connection.site.idle_timeout) == HALF_AN_HOUR
+        assert net._portal.call(lambda: connection.port.idle_timeout) == HALF_AN_HOUR
     bob.imap.server.configure(reading_timeout=0.2)
     with logged_in(bob.imap) as client:
         client.send(b"wait IDLE\r\n")

@@ -352,7 +352,7 @@ def test_client_that_asks_and_never_reads(net: MailNet, connect: Connect) -> Non
         return max(each.get_write_buffer_size() for each in transports if each is not None)
 
     def working() -> bool:
-        cores = [connection._core for connection in running.connections if not connection._full]
+        cores = [connection._session for connection in running.connections if not connection._full]
         return any(core is not None and core.has_more for core in cores)
 
     until(lambda: not net._portal.call(working) and net._portal.call(waiting) > 0)
@@ -369,7 +369,7 @@ def test_nothing_is_read_from_a_client_that_does_not_read(net: MailNet, connect:
     client = connect(receive=4096)
     client.send(HELLO)
     assert client.codes(2) == [220, 250]
-    [connection] = net._portal.simulation.hosts["mx1.example.org"].connections
+    [connection] = net._portal.simulation.hosts.running["mx1.example.org"].connections
     transport = connection._transport
     asked = 0
 
