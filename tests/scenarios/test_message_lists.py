@@ -43,8 +43,8 @@ def test_messages_are_found_by_what_is_said_of_them(net: MailNet) -> None:
     assert inbox.find(header="X-Kind") == inbox.find(header=("X-Kind", "code")) == [inbox[0]]
     assert inbox.find(header=("X-Kind", "other")) == inbox.find(attachment="a.pdf") == []
     assert inbox.find(matching=HasSubject(re.compile("o")), text=re.compile("^again")) == [inbox[2]]
-    assert (inbox[-1].text, inbox[0:2], len(inbox), bool(inbox)) == (
-        "again\r\n",
+    assert (inbox[-1].text.strip(), inbox[0:2], len(inbox), bool(inbox)) == (
+        "again",
         inbox.messages()[:2],
         3,
         True,
