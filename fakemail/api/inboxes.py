@@ -99,7 +99,7 @@ class MailboxSource:
 
 
 class BaseInbox(BaseMessages[Message]):
-    """The messages of one mailbox."""
+    """The messages of one mailbox. Two handles on the same mailbox are equal."""
 
     _source: MailboxSource
 
@@ -126,6 +126,15 @@ class BaseInbox(BaseMessages[Message]):
             self._portal,
             self._portal.call(lambda: simulation.delivery_agent.put(self._address, raw, self.name)),
         )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BaseInbox):
+            return NotImplemented
+        is_same_account = self._portal is other._portal and self._address == other._address
+        return is_same_account and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((self._address, self.name))
 
 
 class Inbox(BaseInbox, Messages[Message]):

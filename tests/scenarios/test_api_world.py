@@ -10,6 +10,8 @@ from base64 import b64encode
 import pytest
 
 from fakemail import (
+    AsyncAccount,
+    AsyncInbox,
     BlockingCallInLoop,
     Bounced,
     ClosedError,
@@ -95,6 +97,95 @@ def test_a_domain_with_an_address_only_gets_its_mail_there(net):
     send(net.submission, "me@x.example", bob.address)
     assert bob.inbox.wait_for_one().received_by == host
     assert host.name == "plain.test"
+
+
+def test_a_domain_without_mx_and_address_has_no_mail_host(net):
+    assert net.domain("bare.test").set_mx() == ()
+    assert net.dns.records("bare.test", "MX") == ()
+    assert net.dns.records("bare.test", "A") == ()
+    assert net.domain("bare.test").hosts == ()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "options", "text"),
+    [
+        ((None, "mx1"), {}, "a null MX record stands alone"),
+        ((None,), {"implicit": True}, "a null MX record stands alone"),
+        (("mx1",), {"implicit": True}, "with MX records nothing is implicit"),
+    ],
+)
+def test_kinds_of_mx_that_exclude_each_other(net, hosts, options, text):
+    domain = net.domain("example.org")
+    with pytest.raises(DeclarationError, match=text):
+        domain.set_mx(*hosts, **options)
+    assert net.dns.records("example.org", "MX") == ("example.org. 300 IN MX 10 mx1.example.org.",)
+
+
+def test_mx_is_set_to_a_host_by_its_handle(net):
+    provider = net.host("mx.provider.test", services=["smtp"])
+    assert net.domain("example.org").set_mx(provider) == (provider,)
+
+
+@pytest.mark.parametrize("old", ["mx_hosts", "null_mx", "no_mx", "implicit_mx"])
+def test_an_old_verb_names_the_new_one(net, old):
+    with pytest.raises(AttributeError, match=r"did you mean 'set_mx\("):
+        getattr(net.domain("example.org"), old)
+
+
+def test_all_there_are_come_in_the_order_of_declaration(net):
+    bob = net.account("bob@zebra.test")
+    ann, eve = net.accounts("ann@apple.test", "eve@zebra.test")
+    relay = net.host("relay.middle.test")
+    net.submission.smtplib().close()  # its own machinery is not among them
+    assert net.accounts() == (bob, ann, eve)
+    assert [domain.name for domain in net.domains()] == ["zebra.test", "apple.test"]
+    assert [domain.accounts() for domain in net.domains()] == [(bob, eve), (ann,)]
+    assert [host.name for host in net.hosts()] == [
+        "mx1.zebra.test",
+        "smtp.zebra.test",
+        "mx1.apple.test",
+        "smtp.apple.test",
+        relay.name,
+    ]
+    assert net.accounts()[0] is bob
+
+
+def test_folders_are_those_that_are_there(net):
+    bob = net.account("bob@example.org")
+    assert [folder.name for folder in bob.folders()][:2] == ["INBOX", "Sent"]
+    with bob.imap.imaplib() as client:
+        client.create("Bills")
+        client.delete("Sent")
+    bob.folder("Bills").put("Subject: Rent\n\n100\n")
+    assert bob.folders()[0] == bob.inbox
+    assert [folder.name for folder in bob.folders()][-1] == "Bills"
+    assert "Sent" not in [folder.name for folder in bob.folders()]
+    assert [folder.name for folder in bob.folders() if folder] == ["Bills"]
+
+
+def test_the_other_face_walks_with_handles_of_its_own(net):
+    bob = net.account("bob@example.org")
+    (other,) = net.as_async().accounts()
+    assert isinstance(other, AsyncAccount)
+    assert other == bob
+    assert [type(each) for each in other.domain.accounts()] == [AsyncAccount]
+    assert {type(each) for each in other.folders()} == {AsyncInbox}
+    assert [type(each) for each in net.as_async().domains()[0].accounts()] == [AsyncAccount]
+    assert isinstance(net.as_async().domain("example.org").account("eve"), AsyncAccount)
+    assert net.hosts() == net.as_async().hosts()
+
+
+def test_a_transcript_has_two_orders(net):
+    with net.domain("example.org").mx.smtplib() as client:
+        client.noop()
+    assert "NOOP" in net.transcript(order="time").upper()
+    assert net.transcript() == net.transcript(order="connection") != net.transcript(order="time")
+    with pytest.raises(
+        DeclarationError, match="there is no order 'tme' of a transcript; did you mean 'time'"
+    ):
+        net.transcript(order="tme")
+    with pytest.raises(TypeError, match="'in_time'; did you mean 'order'"):
+        net.transcript(in_time=True)
 
 
 def test_the_second_mail_host_takes_over_when_the_first_is_switched_off(net):
