@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from fakemail.dkim.arc_sign import MAX_SETS
+from fakemail.dkim.canonicalization import signed_header
 from fakemail.dkim.dkim_verify import (
     SignatureProblem,
     SignedMessage,
@@ -20,7 +21,6 @@ from fakemail.dkim.dkim_verify import (
     require,
     require_fit,
 )
-from fakemail.dkim.header_hash import signed_header
 from fakemail.dkim.key_record import KeyProblem, LookUp, fetch_key
 from fakemail.dkim.tag_list import TagError, read_tags, without_value
 from fakemail.message.headers import Field

@@ -13,8 +13,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from fakemail.dkim.canonicalization import BODY, with_crlf
-from fakemail.dkim.header_hash import FieldStack, signed_header
+from fakemail.dkim.canonicalization import BODY, FieldStack, signed_header, with_crlf
 from fakemail.dkim.keys import Key
 from fakemail.message.headers import Field, body_offset, split_fields
 from fakemail.model.dkim import Dkim

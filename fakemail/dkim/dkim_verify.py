@@ -16,8 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fakemail.clock import datetime
-from fakemail.dkim.canonicalization import BODY
-from fakemail.dkim.header_hash import FieldStack, signed_header
+from fakemail.dkim.canonicalization import BODY, FieldStack, signed_header
 from fakemail.dkim.key_record import MIN_RSA_BITS, KeyProblem, LookUp, PublicKey, fetch_key
 from fakemail.dkim.tag_list import TagError, listed, read_tags, squeezed, without_value
 from fakemail.message.headers import Field, body_offset, split_fields

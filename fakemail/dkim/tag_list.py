@@ -1,8 +1,9 @@
-"""Tag lists (RFC 6376 §3.2): ``v=1; d=example.org; ...``, of signatures and of key records."""
+"""Tag lists (RFC 6376 §3.2), ``v=1; d=example.org; ...``: of signatures, key records, DMARC and BIMI records."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 # RFC 6376 §3.2: tag-name = ALPHA *ALNUMPUNC; ALNUMPUNC = ALPHA / DIGIT / "_"
@@ -19,19 +20,37 @@ def read_tags(text: str) -> dict[str, str]:
 
     Raises :class:`TagError`: one broken tag makes the whole list worthless (RFC 6376 §3.2).
     """
-    tags: dict[str, str] = {}
     parts = text.split(";")
     if not parts[-1].strip(_FWS):
         parts.pop()  # tag-list = tag-spec *( ";" tag-spec ) [ ";" ]
+    tags, errors = _tags(parts)
+    if errors:
+        raise TagError(errors[0])
+    return tags
+
+
+def read_lenient_tags(text: str) -> tuple[dict[str, str], list[str]]:
+    """The tags by name in lower case, and a sentence for each that is passed over (RFC 9989 §4.7).
+
+    Of two tags with one name the first counts; nothing between two semicolons is no mistake.
+    """
+    parts = [part for part in text.split(";") if part.strip(_FWS)]
+    return _tags(parts, ignore_case=True)
+
+
+def _tags(parts: Iterable[str], *, ignore_case: bool = False) -> tuple[dict[str, str], list[str]]:
+    tags: dict[str, str] = {}
+    errors: list[str] = []
     for part in parts:
         name, sign, value = part.partition("=")
-        name = name.strip(_FWS)
+        name = name.strip(_FWS).lower() if ignore_case else name.strip(_FWS)
         if not sign or _NAME.fullmatch(name) is None:
-            raise TagError(f"{part.strip(_FWS)[:40]!r} is no tag")
-        if name in tags:
-            raise TagError(f"{name}= stands there twice")
-        tags[name] = value.strip(_FWS)
-    return tags
+            errors.append(f"{part.strip(_FWS)[:40]!r} is no tag")
+        elif name in tags:
+            errors.append(f"{name}= stands there twice")
+        else:
+            tags[name] = value.strip(_FWS)
+    return tags, errors
 
 
 def without_value(field: bytes, name: bytes = b"b") -> bytes:

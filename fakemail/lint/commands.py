@@ -1,4 +1,4 @@
-"""What SMTP commands show: one small check for each kind of mistake, over the turns of a connection."""
+"""What SMTP, IMAP and POP3 commands show: one small check for each kind of mistake, over the turns of a connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from fakemail.errors import ProtocolError
-from fakemail.events.kinds import SmtpCommand
+from fakemail.events.kinds import CommandCompleted, Handshake, SmtpCommand
 from fakemail.lint.conversations import Conversation, Turn, is_positive, is_refused, turns
 from fakemail.lint.finding import RuleViolation
 from fakemail.smtp.commands import COMMANDS
@@ -233,3 +233,31 @@ _CHECKS: Final[tuple[Callable[[Turn], Iterator[RuleViolation]], ...]] = (
     _went_on,
     _clear_text,
 )
+
+
+# RFC 9051 §6.2.2, §6.2.3; RFC 1939 §7; RFC 5034 §4: what shows a password or a token.
+_SECRET: Final = re.compile(
+    r"(?:[^ ]+ +)?(?:LOGIN |PASS |(?:AUTHENTICATE|AUTH) +(?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER)\b)",
+    re.IGNORECASE,
+)
+_LOGINS: Final = frozenset({Stage.IMAP_LOGIN, Stage.IMAP_AUTHENTICATE, Stage.POP3_PASS, Stage.POP3_AUTH})
+_REASONS: Final = {
+    Reason.UNKNOWN_COMMAND: "unknown_command",
+    Reason.BAD_SYNTAX: "bad_syntax",
+    Reason.BAD_SEQUENCE: "out_of_order",
+    Reason.BARE_LINE_END: "bare_line_end",
+    Reason.LINE_TOO_LONG: "line_too_long",
+}
+
+
+def check_reading(conversation: Conversation) -> Iterator[RuleViolation]:
+    """Everything that one connection to read mail shows."""
+    is_secure = False
+    for event in conversation.events:
+        if isinstance(event, Handshake):
+            is_secure = bool(event.version)
+        elif isinstance(event, CommandCompleted):
+            if not is_secure and event.stage in _LOGINS and _SECRET.match(event.line):
+                yield RuleViolation("password_in_clear", event, event.line)
+            if event.reason in _REASONS and event.status in ("BAD", "-ERR"):
+                yield RuleViolation(_REASONS[event.reason], event, event.line)

@@ -8,14 +8,14 @@ from typing import Final
 
 from fakemail.events.kinds import Event
 from fakemail.events.secrets import mask_line
-from fakemail.lint import commands, connections, content, reading
+from fakemail.lint import commands, connections, content
 from fakemail.lint.conversations import Conversation, conversations
 from fakemail.lint.finding import LintFinding, RuleViolation, explain
 from fakemail.lint.rules import RULES, Severity
 
 _Check = Callable[[Conversation], Iterator[RuleViolation]]
 _SMTP: Final[tuple[_Check, ...]] = (connections.check, commands.check, content.check)
-_READING: Final[tuple[_Check, ...]] = (connections.check, reading.check)
+_READING: Final[tuple[_Check, ...]] = (connections.check, commands.check_reading)
 _CHECKS: Final = {
     "smtp": _SMTP,
     "submission": _SMTP,

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from fakemail.message.decoding import charset_text, field_text, transfer_content, unfold
-from fakemail.message.fields import pick_fields
-from fakemail.message.headers import Headers, body_offset, split_fields
+from fakemail.message.headers import Headers, body_offset, pick_fields, split_fields
 from fakemail.message.parameters import (
     ContentType,
     content_type,

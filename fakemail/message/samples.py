@@ -15,9 +15,18 @@ from email.header import Header
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
-from fakemail.message.test_patterns import EICAR, GTUBE
 from fakemail.types.address import HasAddress
 from fakemail.types.suggestions import suggesting
+
+GTUBE: Final = b"".join(
+    (b"XJS*C4JDBQADN1.NSBN3*2IDNEN*", b"GTUBE-STANDARD-", b"ANTI-UBE-TEST-EMAIL", b"*C.34X")
+)
+"""The line that makes any message spam (Generic Test for Unsolicited Bulk Email)."""
+EICAR: Final = b"".join(
+    (b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-", b"ANTIVIRUS-TEST-FILE", b"!$H+H*")
+)
+"""The file that every scanner takes for a virus (EICAR test file), 68 octets."""
+
 
 Who = str | HasAddress
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from fakemail.dkim.tag_list import read_lenient_tags
 from fakemail.message.message import MessageView
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed
 from fakemail.policy.finding import AuthStatus
@@ -71,10 +72,7 @@ def _record(name: str, discovery: Discovery, steps: list[str]) -> str | None:
 
 
 def _read(text: str, domain: str, selector: str, steps: list[str]) -> BimiResult:
-    tags: dict[str, str] = {}
-    for part in text.split(";"):
-        name, _, value = part.partition("=")
-        tags.setdefault(name.strip().lower(), value.strip())
+    tags, _ = read_lenient_tags(text)
     location, evidence = tags.get("l"), tags.get("a", "")
     status, why = AuthStatus.PASS, f"{domain} publishes the picture {location}"
     if location is None:

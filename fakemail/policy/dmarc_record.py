@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from fakemail.dkim.tag_list import read_lenient_tags
+
 POLICIES: Final = ("none", "quarantine", "reject")
 """What a domain can ask for, the mildest first."""
 
 # RFC 9989 §4.8: dmarc-record = dmarc-version *(*WSP ";" *WSP dmarc-tag) [*WSP ";" *WSP];
 # dmarc-version = "v" *WSP "=" *WSP %s"DMARC1": the version comes first, and its case counts.
 _VERSION: Final = re.compile(r"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
-_TAG: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)", re.DOTALL)
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+")
 
 
@@ -68,7 +69,7 @@ def read_dmarc_record(text: str) -> tuple[DmarcRecord | None, str]:
     Without a valid ``p=`` it counts as ``p=none`` where it has somewhere to send reports to, and else as no
     record at all (RFC 9989 §4.10.1, RFC 7489 §6.6.3). Every other tag that is wrong is passed over.
     """
-    tags, errors = _tags(text)
+    tags, errors = read_lenient_tags(text)
     rua, ruf = _uris(tags, "rua", errors), _uris(tags, "ruf", errors)
     p = _one_of(tags, "p", POLICIES, "", errors)
     if not p:
@@ -93,23 +94,6 @@ def read_dmarc_record(text: str) -> tuple[DmarcRecord | None, str]:
         errors=tuple(errors),
     )
     return made, ""
-
-
-def _tags(text: str) -> tuple[dict[str, str], list[str]]:
-    tags: dict[str, str] = {}
-    errors: list[str] = []
-    for part in text.split(";"):
-        part = part.strip(" \t\r\n")
-        if not part:
-            continue
-        found = _TAG.fullmatch(part)
-        if found is None:
-            errors.append(f"{part[:40]!r} is no tag")
-        elif found[1].lower() in tags:
-            errors.append(f"{found[1].lower()}= stands there twice")
-        else:
-            tags[found[1].lower()] = found[2]
-    return tags, errors
 
 
 def _one_of(

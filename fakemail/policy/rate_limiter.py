@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from fakemail.model.policy import RateLimit
 
@@ -36,3 +37,24 @@ class RateLimiter:
 
 _KEPT = 100_000
 """As many moments are remembered of anybody at most."""
+
+
+_DAY: Final = timedelta(days=1)
+
+
+class BulkVolume:
+    """How much the registered domains have sent to a receiver. Who was a bulk sender once stays one (Google's FAQ)."""
+
+    def __init__(self) -> None:
+        self._recent: dict[tuple[str, str], deque[datetime]] = {}
+        self._most: dict[tuple[str, str], int] = {}
+
+    def count(self, receiver: str, domain: str, *, now: datetime) -> int:
+        """One more message. Returns the most that have come in any day so far."""
+        key = (receiver, domain)
+        recent = self._recent.setdefault(key, deque())
+        recent.append(now)
+        while now - recent[0] >= _DAY:
+            recent.popleft()
+        self._most[key] = most = max(len(recent), self._most.get(key, 0))
+        return most

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from fakemail.dns.lookup import LookupAnswer
 from fakemail.message.envelope import BodyType
 from fakemail.message.message import MessageView
-from fakemail.policy.bulk_volume import BulkVolume
 from fakemail.policy.greylist import Greylist
-from fakemail.policy.rate_limiter import RateLimiter
+from fakemail.policy.rate_limiter import BulkVolume, RateLimiter
 from fakemail.types.address import Address, Path
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 
 if TYPE_CHECKING:
-    from fakemail.policy.scanners.scan import ScanResult
+    from fakemail.policy.scanners import ScanResult
 
 Resolve: TypeAlias = Callable[[str, str], LookupAnswer]
 """Asks the fake DNS for a name and a type, on behalf of the host that judges. It never waits: a name server

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fakemail.dns.responder import DnsResponse, Transport
 from fakemail.environment import Environment
 from fakemail.events.kinds import Query
-from fakemail.model.peers import is_among
 from fakemail.runtime.network import Network
+from fakemail.types.peer import is_among
 from fakemail.wire.dns_server import DnsServer
 from fakemail.zones.name_server_faults import NameServerFaults
 from fakemail.zones.zone_provisioning import NAME_SERVER, LazyZoneProvisioning

@@ -17,7 +17,6 @@ from fakemail.faults import actions
 from fakemail.faults.action import TlsContextFault
 from fakemail.faults.host_faults import HostFaults
 from fakemail.model.host import READING, HostSpec, Security, Service
-from fakemail.model.peers import is_among
 from fakemail.mta.inbound.services import InboundServices
 from fakemail.protocol.session import ProtocolSession
 from fakemail.runtime.credentials import HostCredentials
@@ -30,7 +29,7 @@ from fakemail.tls.authority import LIFETIME, KeyType, process_authority
 from fakemail.tls.contexts import VERSIONS, ServerContext, server_context
 from fakemail.tls.flaws import FLAWS, flawed_leaf
 from fakemail.tls.leaf import Leaf
-from fakemail.types.peer import Peer
+from fakemail.types.peer import Peer, is_among
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.types.write_script import Pause

@@ -29,7 +29,7 @@ from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.outbound.transfer import TransferServices
 from fakemail.mta.reports.dmarc_statistics import DmarcStatistics
 from fakemail.mta.reports.tlsrpt_sender import TlsrptSender
-from fakemail.policy.scanners.scan import ScanRequest, ScanResult
+from fakemail.policy.scanners import ScanRequest, ScanResult
 from fakemail.runtime.connection_pool import ConnectionPool
 from fakemail.runtime.fault_updates import FaultUpdates, fault_registry
 from fakemail.runtime.hosts import Hosts

@@ -11,11 +11,10 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from fakemail.model.host import LOCAL, SUBMISSION_SERVICES, HostOptions, HostSpec, Security, Service
-from fakemail.model.peers import is_among
 from fakemail.sasl.mechanisms import offered
 from fakemail.smtp.xclient import ATTRIBUTES
 from fakemail.types.channel import Channel
-from fakemail.types.peer import Peer
+from fakemail.types.peer import Peer, is_among
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fakemail.clock import machine_time
 from fakemail.folders import draft
-from fakemail.tls.leaf import Leaf, PrivateFiles
-from fakemail.tls.reissue import Usage, reissue, rsa_key
+from fakemail.tls.leaf import Leaf, PrivateFiles, Usage, reissue, rsa_key
 from fakemail.types.domains import a_labels
 
 if TYPE_CHECKING:
@@ -182,7 +181,7 @@ class Authority:
         usage: Usage | None = None,
         alternative_names: bool = True,
     ) -> Leaf:
-        """A leaf once more, with something about it changed; see :func:`fakemail.tls.reissue.reissue`."""
+        """A leaf once more, with something about it changed; see :func:`fakemail.tls.leaf.reissue`."""
         return reissue(
             leaf,
             signed_by=self._ca.private_key_pem.bytes(),
@@ -208,8 +207,6 @@ class Authority:
     @property
     def crl_pem(self) -> bytes:
         """The list of the revoked certificates as it is now, PEM (RFC 5280 §5)."""
-        from fakemail.tls.revocation import revocation_list
-
         return revocation_list(
             self.ca_pem, self._ca.private_key_pem.bytes(), [leaf.der for leaf in self._revoked.values()]
         )
@@ -297,3 +294,34 @@ def keep_through_forks() -> None:
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=lambda: process_authority().ca_file())
+
+
+def revocation_list(ca_pem: bytes, ca_key_pem: bytes, revoked: Iterable[bytes]) -> bytes:
+    """The list of an authority, PEM; ``revoked`` are certificates, DER. It may be empty."""
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from fakemail.tls.certificates import x509
+
+    authority = x509.load_pem_x509_certificate(ca_pem)
+    key = serialization.load_pem_private_key(ca_key_pem, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the key of the authority is an ECDSA key")
+    now = machine_time()
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(now - _SINCE)
+        .next_update(now + _UNTIL)
+        .add_extension(x509.CRLNumber(int(now.timestamp() * 1000)), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
+    for der in revoked:
+        entry = (
+            x509.RevokedCertificateBuilder()
+            .serial_number(x509.load_der_x509_certificate(der).serial_number)
+            .revocation_date(now - _SINCE)
+            .add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+        )
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -11,8 +11,7 @@ from typing import Final
 from fakemail.clock import machine_time
 from fakemail.errors import DeclarationError, nearest
 from fakemail.tls.authority import Authority, process_authority
-from fakemail.tls.leaf import Leaf
-from fakemail.tls.reissue import reissue, rsa_key
+from fakemail.tls.leaf import Leaf, reissue, rsa_key
 
 _DAY = timedelta(days=1)
 _STRANGERS: dict[str, Authority] = {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
+from fakemail.types.domains import a_labels
 from fakemail.types.suggestions import suggests_fields
 
 
@@ -34,3 +36,16 @@ def is_ip_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_among(peer: Peer, allowed: Iterable[str]) -> bool:
+    """Whether a list names a client: by its name (``app`` for the program under test), its address, a network
+    that it is in, or ``*`` for everybody."""
+    return any(each == "*" or a_labels(each) == peer.name or _is_in(peer.address, each) for each in allowed)
+
+
+def _is_in(address: str, network: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(network, strict=False)
+    except ValueError:
+        return False

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from fakemail.policy.scanners.scan import ScanRequest, ScanResult, failed
-from fakemail.policy.scanners.table import SCANNERS, ScannerKind
+from fakemail.policy.scanners import SCANNERS, ScannerKind, ScanRequest, ScanResult, failed
 
 MAX_ANSWER: Final = 1024 * 1024
 """Octets of an answer that are read; no scanner says as much."""

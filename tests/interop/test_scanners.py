@@ -16,8 +16,8 @@ import pytest
 
 from fakemail.clock import monotonic
 from fakemail.message import samples
-from fakemail.message.test_patterns import EICAR
-from fakemail.policy.scanners.scan import ScanRequest, ScanResult
+from fakemail.message.samples import EICAR
+from fakemail.policy.scanners import ScanRequest, ScanResult
 from fakemail.wire.scanning import Place, scan
 
 pytestmark = pytest.mark.interop

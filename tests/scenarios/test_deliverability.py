@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakemail import DeclarationError, Delivered, MailNet, Reason, UnknownNameError, days, hours, samples
-from fakemail.message.test_patterns import GTUBE
+from fakemail.message.samples import GTUBE
 from fakemail.model.content_rules import BULK_PACKS
 
 NEWS = samples.newsletter()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakemail.message import samples
-from fakemail.policy.scanners.scan import ScanRequest, ScanResult
+from fakemail.policy.scanners import ScanRequest, ScanResult
 from fakemail.wire import scanning
 from fakemail.wire.scanning import scan, scan_all
 

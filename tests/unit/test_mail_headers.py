@@ -15,12 +15,12 @@ from fakemail.message.addresses import (
     split_addresses,
 )
 from fakemail.message.decoding import base64_content, charset_text, decode_words, field_text, transfer_content
-from fakemail.message.fields import first_body
 from fakemail.message.headers import (
     Headers,
     blank_line,
     body_offset,
     field_in_head,
+    first_body,
     head_of,
     message_ids,
     parse_date,

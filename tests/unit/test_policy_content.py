@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fakemail.message import samples, test_patterns
+from fakemail.message import samples
 from fakemail.message.envelope import BodyType
-from fakemail.message.test_patterns import EICAR, GTUBE
+from fakemail.message.samples import EICAR, GTUBE
 from fakemail.model.content_rules import CHECK_GROUPS, CHECK_NAMES, PROGRAMS, ContentRules
 from fakemail.policy.content.checks import CHECKS, find
 from fakemail.policy.content.content_view import ContentView
@@ -287,8 +287,8 @@ def test_bad_input_is_a_finding(raw: bytes, check: str) -> None:
 
 
 def test_the_marks_are_written_down_nowhere_in_one_piece(tmp_path: Path) -> None:
-    compiled = py_compile.compile(test_patterns.__file__, cfile=str(tmp_path / "marks.pyc"), doraise=True)
-    for path in (test_patterns.__file__, compiled):
+    compiled = py_compile.compile(samples.__file__, cfile=str(tmp_path / "marks.pyc"), doraise=True)
+    for path in (samples.__file__, compiled):
         octets = Path(path).read_bytes()
         assert GTUBE not in octets
         assert EICAR not in octets

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakemail.policy.finding import AuthStatus
-from fakemail.policy.scanners import clamav, rspamd, spamassassin
-from fakemail.policy.scanners.scan import ScanRequest, ScanResult
-from fakemail.policy.scanners.table import SCANNERS
+from fakemail.policy.scanners import SCANNERS, ScanRequest, ScanResult
 from fakemail.types.reason import Reason
+
+spamassassin, rspamd, clamav = (SCANNERS[name] for name in ("spamassassin", "rspamd", "clamav"))
 
 RAW = b"From: ann@shop.test\r\n\r\nHello\r\n"
 QUESTION = ScanRequest(

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from fakemail.dkim.canonicalization import signed_header
 from fakemail.dkim.dkim_verify import MAX_SIGNATURES, SignatureCheck, SignedMessage, verify
-from fakemail.dkim.header_hash import signed_header
 from fakemail.dkim.key_record import TxtAnswer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -11,8 +11,7 @@ from typing import Final
 from fakemail.imap.content.strings import NIL, nstring, string
 from fakemail.message.addresses import AddressItem, AddressItemKind, octets_of, split_addresses
 from fakemail.message.decoding import unfolded
-from fakemail.message.fields import pick_fields
-from fakemail.message.headers import body_offset
+from fakemail.message.headers import body_offset, pick_fields
 
 NO_MAILBOX: Final = b"MISSING_MAILBOX"
 """Stands for the mailbox of something in an address list that is no address."""

@@ -16,8 +16,7 @@ from fakemail.clock import date, datetime
 from fakemail.imap.content.envelope import PLAIN_ADDRESS
 from fakemail.message.addresses import AddressItemKind, read_addresses
 from fakemail.message.decoding import decode_words, field_text, unfold, unfolded
-from fakemail.message.fields import has_field, pick_fields
-from fakemail.message.headers import body_offset, parse_date
+from fakemail.message.headers import body_offset, has_field, parse_date, pick_fields
 from fakemail.store.content import Content
 
 _KEY: Final = "imap.headers"

@@ -10,8 +10,7 @@ from typing import Final
 
 from fakemail.imap.content.strings import literal, without_nul
 from fakemail.imap.syntax.fetch_items import Section, SectionText
-from fakemail.message.fields import pick_fields
-from fakemail.message.headers import blank_line, body_offset
+from fakemail.message.headers import blank_line, body_offset, pick_fields
 from fakemail.message.mime import Part
 
 WHOLE: Final = Section()

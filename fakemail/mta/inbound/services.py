@@ -16,7 +16,7 @@ from fakemail.mta.local_domains import LocalDomains
 from fakemail.mta.outbound.dkim_signer import DkimSigner
 from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.reports.dmarc_statistics import DmarcStatistics
-from fakemail.policy.scanners.scan import ScanRequest, ScanResult
+from fakemail.policy.scanners import ScanRequest, ScanResult
 from fakemail.policy.sender_facts import HostContext, Resolve
 from fakemail.sasl.exchange import CredentialStore
 from fakemail.types.peer import Peer

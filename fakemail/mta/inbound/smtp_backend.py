@@ -218,7 +218,7 @@ class SmtpBackend:
     async def _scan(
         self, judge: PolicyEvaluator, scanners: Iterable[ScannerAddress], envelope: Envelope, content: bytes
     ) -> None:
-        from fakemail.policy.scanners.scan import ScanRequest
+        from fakemail.policy.scanners import ScanRequest
 
         question = ScanRequest(
             content,

@@ -11,8 +11,7 @@ from fakemail.dkim import dkim_sign
 from fakemail.dns.names import ancestors, name_key
 from fakemail.environment import Environment
 from fakemail.message.addresses import mailboxes
-from fakemail.message.fields import first_body, pick_fields
-from fakemail.message.headers import body_offset
+from fakemail.message.headers import body_offset, first_body, pick_fields
 from fakemail.message.trace import prepend
 from fakemail.model.dkim import Dkim
 from fakemail.types.domains import a_labels

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fakemail.dkim.tag_list import read_lenient_tags
 from fakemail.dns.records import LateRecord
 from fakemail.environment import Environment
 from fakemail.message.reports import dmarc
@@ -187,13 +188,9 @@ class DmarcStatistics:
 
 def _redirected(permission: str, tag: str, to: Address) -> list[Address]:
     """Who takes reports may name another address of its own for them (RFC 7489 §7.1 step 6)."""
-    for part in permission.split(";"):
-        name, _, value = part.partition("=")
-        if name.strip() == tag:
-            others = dmarc.read_destinations(each.strip() for each in value.split(","))
-            same = [each for each in others if each.domain == to.domain]
-            return same or [to]
-    return [to]
+    tags, _ = read_lenient_tags(permission)
+    others = dmarc.read_destinations(each.strip() for each in tags.get(tag, "").split(","))
+    return [each for each in others if each.domain == to.domain] or [to]
 
 
 def _row(

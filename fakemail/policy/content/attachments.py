@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fakemail.message.test_patterns import EICAR, GTUBE
+from fakemail.message.samples import EICAR, GTUBE
 from fakemail.model.content_rules import DOCUMENTS
 from fakemail.policy.content.archives import CarriedFile
 from fakemail.policy.content.content_view import ContentView
