@@ -53,7 +53,7 @@ from fakemail.types.reply import Reply
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.verdict import ACCEPTED, Verdict, refused
 from fakemail.wire.loop import loop_thread
-from smtp_backend import Unjudging
+from smtp_backend import AcceptingBackend
 
 HERE = Path(__file__).parent
 FILES = sorted(path for path in HERE.glob("*/*.txt") if path.parent.name not in ("imap", "pop3"))
@@ -157,7 +157,7 @@ class Taken(NamedTuple):
 # In memory ------------------------------------------------------------------------------------------
 
 
-class Backend(Unjudging):
+class Backend(AcceptingBackend):
     """The decisions of a host, from a world without engine."""
 
     def __init__(self, world: WorldSpec, *, submission: bool) -> None:
@@ -192,15 +192,6 @@ class Backend(Unjudging):
     def password_of(self, login: str) -> str | None:
         account = self.world.accounts.get(login)
         return None if account is None else account.password
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 def at_home(recipient: Address) -> Address:

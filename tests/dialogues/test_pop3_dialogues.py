@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
+from credentials import Passwords
 from fakemail.clock import VirtualClock
 from fakemail.events.kinds import CommandCompleted
 from fakemail.model.host import SERVICES, HostOptions, HostSpec, Security
@@ -137,7 +138,7 @@ class Player(Protocol):
     def close(self) -> None: ...
 
 
-class InMemory:
+class InMemory(Passwords):
     """A session without a socket; ``step`` octets are given to it at a time, 0 for all at once."""
 
     def __init__(self, script: Script, step: int) -> None:
@@ -167,15 +168,6 @@ class InMemory:
     def password_of(self, login: str) -> str | None:
         account = self._world.accounts.get(login)
         return None if account is None else account.password
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
     def send(self, octets: bytes) -> None:
         assert not self._said, f"not expected before the client speaks: {self._said!r}"

@@ -5,19 +5,16 @@ Dovecot's ``imap`` program speaks on standard input and output, so no port and n
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dovecot import Dovecot, dovecot_of
 from fakemail.imap.content.bodystructure import body, bodystructure
 from fakemail.imap.content.envelope import envelope
 from fakemail.imap.content.search import SearchContext, compile_search
@@ -48,59 +45,29 @@ from fakemail.store.message import StoredMessage
 
 pytestmark = pytest.mark.interop
 
-_NOBODY = 65534
 _START = datetime(2024, 5, 17, 10, 0, tzinfo=UTC)
-_CONFIG = """\
-base_dir = {home}/run
-state_dir = {home}/run
-log_path = {home}/log
-mail_location = maildir:~/Maildir
-mail_uid = {user}
-mail_gid = {group}
-first_valid_uid = 1
-ssl = no
-"""
 
-Dovecot = Callable[[Sequence[bytes], Sequence[bytes]], list[bytes]]
+Ask = Callable[[Sequence[bytes], Sequence[bytes]], list[bytes]]
 
 
 @pytest.fixture
-def dovecot(program: Callable[[str], str]) -> Iterator[Dovecot]:
+def dovecot(program: Callable[[str], str]) -> Iterator[Ask]:
     """Puts messages into an empty mailbox, gives commands, returns the untagged answer to each."""
-    folder = subprocess.run(
-        [program("doveconf"), "-h", "libexec_dir"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    imap = program(f"{folder}/imap")
-    home = Path(tempfile.mkdtemp(prefix="fakemail-dovecot-"))
-    root = os.geteuid() == 0  # Dovecot does not serve mail as root
-    user, group = (_NOBODY, _NOBODY) if root else (os.geteuid(), os.getegid())
-    (home / "dovecot.conf").write_text(_CONFIG.format(home=home, user=user, group=group))
-    if root:
-        os.chown(home, user, group)
+    with dovecot_of(program, "imap") as server:
+        yield lambda messages, commands: _answers(server, messages, commands)
 
-    def ask(messages: Sequence[bytes], commands: Sequence[bytes]) -> list[bytes]:
-        with subprocess.Popen(
-            [imap, "-c", str(home / "dovecot.conf")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"HOME": str(home), "USER": "tester"},
-            user=user if root else None,
-            group=group if root else None,
-            extra_groups=[] if root else None,
-        ) as process:
-            try:
-                for place, raw in enumerate(messages):
-                    when = (_START + timedelta(minutes=place)).strftime("%d-%b-%Y %H:%M:%S +0000").encode()
-                    _say(process, b'APPEND INBOX "%b" {%d+}\r\n%b' % (when, len(raw), raw))
-                _say(process, b"SELECT INBOX")
-                # One at a time: Dovecot answers several at once with their data mixed.
-                return [_say(process, command) for command in commands]
-            finally:
-                process.kill()
 
-    yield ask
-    shutil.rmtree(home, ignore_errors=True)
+def _answers(server: Dovecot, messages: Sequence[bytes], commands: Sequence[bytes]) -> list[bytes]:
+    with server.popen() as process:
+        try:
+            for place, raw in enumerate(messages):
+                when = (_START + timedelta(minutes=place)).strftime("%d-%b-%Y %H:%M:%S +0000").encode()
+                _say(process, b'APPEND INBOX "%b" {%d+}\r\n%b' % (when, len(raw), raw))
+            _say(process, b"SELECT INBOX")
+            # One at a time: Dovecot answers several at once with their data mixed.
+            return [_say(process, command) for command in commands]
+        finally:
+            process.kill()
 
 
 def _say(process: subprocess.Popen[bytes], command: bytes) -> bytes:
@@ -211,7 +178,7 @@ def _mail() -> dict[str, bytes]:
     return {name: bytes(raw) for name, raw in {**good, **broken, **_TRAPS}.items()}
 
 
-def test_envelopes_and_structures(dovecot: Dovecot) -> None:
+def test_envelopes_and_structures(dovecot: Ask) -> None:
     mail = _mail()
     (answer,) = dovecot(list(mail.values()), [b"FETCH 1:* (ENVELOPE BODY BODYSTRUCTURE)"])
     for item, ours in (("ENVELOPE", None), ("BODY", body), ("BODYSTRUCTURE", bodystructure)):
@@ -243,7 +210,7 @@ def _sections() -> list[Section]:
     return wanted
 
 
-def test_sections(dovecot: Dovecot) -> None:
+def test_sections(dovecot: Ask) -> None:
     mail = {
         name: raw
         for name, raw in _mail().items()
@@ -267,7 +234,7 @@ def _written(wanted: Section) -> str:
     return ".".join(words) + (f" ({' '.join(wanted.fields)})" if wanted.fields else "")
 
 
-def test_decoded_parts(dovecot: Dovecot) -> None:
+def test_decoded_parts(dovecot: Ask) -> None:
     mail = [bytes(samples.with_attachment()), bytes(samples.inline_picture()), bytes(samples.html())]
     numbers: list[tuple[int, ...]] = [(1,), (2,)]
     answers = dovecot(mail, [b"FETCH 1:* BINARY.PEEK[%d]" % number for (number,) in numbers])
@@ -299,7 +266,7 @@ _SEARCHES: list[tuple[str, SearchKey]] = [
 ]
 
 
-def test_searches(dovecot: Dovecot) -> None:
+def test_searches(dovecot: Ask) -> None:
     # Dovecot does not guess that a header is in Latin-1.
     mail = [raw for name, raw in _mail().items() if name != "raw 8-bit header"]
     _compare(dovecot, mail, _SEARCHES)
@@ -325,7 +292,7 @@ _ASKED = [
 ]  # fmt: skip
 
 
-def test_texts_are_compared_alike(dovecot: Dovecot) -> None:
+def test_texts_are_compared_alike(dovecot: Ask) -> None:
     """RFC 5051: i;unicode-casemap."""
     mail = [
         f"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{word}\r\n".encode()
@@ -334,7 +301,7 @@ def test_texts_are_compared_alike(dovecot: Dovecot) -> None:
     _compare(dovecot, mail, [(f'BODY "{text}"', BodyContains(text)) for text in _ASKED])
 
 
-def test_addresses_are_compared_alike(dovecot: Dovecot) -> None:
+def test_addresses_are_compared_alike(dovecot: Ask) -> None:
     """RFC 9051 §6.4.4: FROM and its like look at the addresses of the envelope."""
     mail = [
         b'From: Ann (the\r\n boss) Smith <ann@x.test>\r\nTo: "Doe, John" <john@x.test>,\r\n bob@x.test\r\n\r\n',
@@ -354,7 +321,7 @@ def test_addresses_are_compared_alike(dovecot: Dovecot) -> None:
     _compare(dovecot, mail, keys)
 
 
-def test_reports_are_searched_alike(dovecot: Dovecot) -> None:
+def test_reports_are_searched_alike(dovecot: Ask) -> None:
     kinds = ["message/delivery-status", "message/feedback-report", "message/disposition-notification",
              "message/partial; id=x; number=1; total=2", "message/external-body; access-type=URL",
              "message/global-delivery-status", "message/rfc822-headers", "text/rfc822-headers",
@@ -371,7 +338,7 @@ def test_reports_are_searched_alike(dovecot: Dovecot) -> None:
     _compare(dovecot, mail, [(f'BODY "{word}"', BodyContains(word)) for word in words])
 
 
-def _compare(dovecot: Dovecot, mail: Sequence[bytes], searches: Sequence[tuple[str, SearchKey]]) -> None:
+def _compare(dovecot: Ask, mail: Sequence[bytes], searches: Sequence[tuple[str, SearchKey]]) -> None:
     answers = dovecot(mail, [f"SEARCH CHARSET UTF-8 {_literal(written)}".encode() for written, _ in searches])
     context = SearchContext(now=_START, largest_number=len(mail), largest_uid=len(mail))
     box = _box(mail)
@@ -439,7 +406,7 @@ _CRITERIA = [
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_sort_and_thread(dovecot: Dovecot, seed: int) -> None:
+def test_sort_and_thread(dovecot: Ask, seed: int) -> None:
     mail = _conversation(seed)
     box = _box(mail)
     words = [
@@ -458,7 +425,7 @@ def test_sort_and_thread(dovecot: Dovecot, seed: int) -> None:
         assert ours == next(answers).removeprefix(b"* THREAD ").strip()
 
 
-def test_addresses_as_in_dovecot(dovecot: Dovecot) -> None:
+def test_addresses_as_in_dovecot(dovecot: Ask) -> None:
     """RFC 5322 §4.4 and appendix A: comments, groups, white space where it is obsolete."""
     lists = [
         b"jdoe@test  . example",

@@ -6,35 +6,23 @@ the status, the response code and the untagged data, in any order and without wh
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
+from dovecot import dovecot_of
 from fakemail.imap.session import ImapSession
 from imap_host import Host, say
 
 pytestmark = pytest.mark.interop
 
-_NOBODY = 65534
 _CONFIG = """\
-base_dir = {home}/run
-state_dir = {home}/run
-log_path = {home}/log
-mail_location = maildir:~/Maildir
-mail_uid = {user}
-mail_gid = {group}
-first_valid_uid = 1
-ssl = no
-namespace inbox {{
+namespace inbox {
   inbox = yes
   separator = /
-}}
+}
 """
 # Data that one server volunteers and the other does not: keywords again, counters, the state of SELECT.
 _VOLUNTARY = re.compile(r"\* (FLAGS|OK|LIST \(|LSUB|\d+ RECENT|ENABLED$)")
@@ -66,30 +54,11 @@ Say = Callable[[int, str], list[str]]
 
 @pytest.fixture
 def dovecot(program: Callable[[str], str]) -> Iterator[Say]:
-    folder = subprocess.run(
-        [program("doveconf"), "-h", "libexec_dir"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    imap = program(f"{folder}/imap")
-    home = Path(tempfile.mkdtemp(prefix="fakemail-dovecot-"))
-    root = os.geteuid() == 0  # Dovecot does not serve mail as root
-    user, group = (_NOBODY, _NOBODY) if root else (os.geteuid(), os.getegid())
-    (home / "dovecot.conf").write_text(_CONFIG.format(home=home, user=user, group=group))
-    if root:
-        os.chown(home, user, group)
     running: dict[int, subprocess.Popen[bytes]] = {}
 
     def speak(who: int, command: str) -> list[str]:
         if who not in running:
-            running[who] = subprocess.Popen(
-                [imap, "-c", str(home / "dovecot.conf")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"HOME": str(home), "USER": "tester"},
-                user=user if root else None,
-                group=group if root else None,
-                extra_groups=[] if root else None,
-            )
+            running[who] = server.popen()
             assert b"PREAUTH" in running[who].stdout.readline()  # type: ignore[union-attr]
         process = running[who]
         assert process.stdin is not None
@@ -104,11 +73,11 @@ def dovecot(program: Callable[[str], str]) -> Iterator[Say]:
                 return lines
         raise AssertionError(f"Dovecot ended at {command!r}")
 
-    yield speak
-    for process in running.values():
-        process.kill()
-        process.communicate()
-    shutil.rmtree(home, ignore_errors=True)
+    with dovecot_of(program, "imap", _CONFIG) as server:
+        yield speak
+        for process in running.values():
+            process.kill()
+            process.communicate()
 
 
 # Each line is a command; that of the second session begins with "2 ".

@@ -5,17 +5,16 @@ Dovecot's ``pop3`` program speaks on standard input and output, so no port and n
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
+from credentials import Passwords
+from dovecot import Dovecot, dovecot_of
 from fakemail.message import samples
 from fakemail.model.host import POP3, HostOptions, HostSpec
 from fakemail.pop3.capabilities import Pop3Profile
@@ -26,62 +25,33 @@ from fakemail.types.seeded_random import SeededRandom
 
 pytestmark = pytest.mark.interop
 
-_NOBODY = 65534
-_CONFIG = """\
-base_dir = {home}/run
-state_dir = {home}/run
-log_path = {home}/log
-mail_location = maildir:~/Maildir
-mail_uid = {user}
-mail_gid = {group}
-first_valid_uid = 1
-ssl = no
-"""
-
-Dovecot = Callable[[Sequence[bytes], bytes], tuple[bytes, list[bytes]]]
+Ask = Callable[[Sequence[bytes], bytes], tuple[bytes, list[bytes]]]
 
 
 @pytest.fixture
-def dovecot(program: Callable[[str], str]) -> Iterator[Dovecot]:
+def dovecot(program: Callable[[str], str]) -> Iterator[Ask]:
     """Puts messages into an empty maildrop, gives commands; returns the answers, and what is left."""
-    folder = subprocess.run(
-        [program("doveconf"), "-h", "libexec_dir"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    pop3 = program(f"{folder}/pop3")
-    home = Path(tempfile.mkdtemp(prefix="fakemail-dovecot-"))
-    root = os.geteuid() == 0  # Dovecot does not serve mail as root
-    user, group = (_NOBODY, _NOBODY) if root else (os.geteuid(), os.getegid())
-    (home / "dovecot.conf").write_text(_CONFIG.format(home=home, user=user, group=group))
-    folders = [home / "Maildir" / part for part in ("new", "cur", "tmp")]
-
-    def ask(messages: Sequence[bytes], commands: bytes) -> tuple[bytes, list[bytes]]:
-        shutil.rmtree(home / "Maildir", ignore_errors=True)
-        for part in folders:
-            part.mkdir(parents=True)
-        for number, message in enumerate(messages, 1):
-            (folders[0] / f"{number:010}.x").write_bytes(message)
-        if root:
-            for path in [home, *home.rglob("*")]:
-                os.chown(path, user, group)
-        done = subprocess.run(
-            [pop3, "-c", str(home / "dovecot.conf")],
-            input=commands,
-            capture_output=True,
-            env={"HOME": str(home), "USER": "tester"},
-            user=user if root else None,
-            group=group if root else None,
-            extra_groups=[] if root else None,
-            timeout=60,
-            check=False,
-        )
-        left = [path for part in folders[:2] for path in part.iterdir()]
-        return done.stdout, [path.read_bytes() for path in sorted(left, key=lambda path: path.name)]
-
-    yield ask
-    shutil.rmtree(home, ignore_errors=True)
+    with dovecot_of(program, "pop3") as server:
+        yield lambda messages, commands: _answers(server, messages, commands)
 
 
-class Backend:
+def _answers(server: Dovecot, messages: Sequence[bytes], commands: bytes) -> tuple[bytes, list[bytes]]:
+    maildir = server.home / "Maildir"
+    folders = [maildir / part for part in ("new", "cur", "tmp")]
+    shutil.rmtree(maildir, ignore_errors=True)
+    for part in folders:
+        part.mkdir(parents=True)
+    for number, message in enumerate(messages, 1):
+        (folders[0] / f"{number:010}.x").write_bytes(message)
+    server.own()
+    done = subprocess.run(
+        server.command, input=commands, capture_output=True, timeout=60, check=False, **server.options
+    )
+    left = [path for part in folders[:2] for path in part.iterdir()]
+    return done.stdout, [path.read_bytes() for path in sorted(left, key=lambda path: path.name)]
+
+
+class Backend(Passwords):
     """One account that everybody has."""
 
     def __init__(self, messages: Sequence[bytes]) -> None:
@@ -99,15 +69,6 @@ class Backend:
 
     def password_of(self, login: str) -> str | None:
         return "s3cret"
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 def ours(messages: Sequence[bytes], commands: bytes) -> tuple[bytes, list[bytes]]:
@@ -141,7 +102,7 @@ def _bare(answers: bytes) -> list[bytes]:
     return found
 
 
-def _compare(dovecot: Dovecot, messages: Sequence[bytes], commands: Sequence[str]) -> None:
+def _compare(dovecot: Ask, messages: Sequence[bytes], commands: Sequence[str]) -> None:
     text = "".join(f"{command}\r\n" for command in commands).encode()
     theirs, left = dovecot(messages, text)
     mine, mine_left = ours(messages, text)
@@ -160,7 +121,7 @@ MAILS = [
 ]  # fmt: skip
 
 
-def test_lists_and_messages(dovecot: Dovecot) -> None:
+def test_lists_and_messages(dovecot: Ask) -> None:
     numbers = range(1, len(MAILS) + 1)
     _compare(
         dovecot,
@@ -176,7 +137,7 @@ def test_lists_and_messages(dovecot: Dovecot) -> None:
     )
 
 
-def test_marks_and_errors(dovecot: Dovecot) -> None:
+def test_marks_and_errors(dovecot: Ask) -> None:
     _compare(
         dovecot,
         MAILS[:4],
@@ -187,12 +148,12 @@ def test_marks_and_errors(dovecot: Dovecot) -> None:
     )  # fmt: skip
 
 
-def test_without_quit_nothing_is_removed(dovecot: Dovecot) -> None:
+def test_without_quit_nothing_is_removed(dovecot: Ask) -> None:
     _compare(dovecot, MAILS[:2], ["DELE 1", "STAT"])
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_sessions_by_chance(dovecot: Dovecot, seed: int) -> None:
+def test_sessions_by_chance(dovecot: Ask, seed: int) -> None:
     chance = random.Random(seed)
     mails = [
         b"Subject: %d\r\n\r\n" % number

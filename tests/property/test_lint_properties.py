@@ -10,17 +10,11 @@ from fakemail.events.kinds import Connected, Disconnected
 from fakemail.events.log import Log
 from fakemail.lint.linting import lint
 from fakemail.lint.rules import RULES
-from fakemail.message.envelope import Envelope
 from fakemail.model.host import SUBMISSION, HostOptions, HostSpec
-from fakemail.sasl.exchange import CredentialStore
-from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import SmtpProfile
 from fakemail.smtp.session import SmtpSession
-from fakemail.types.address import Address, Path
 from fakemail.types.peer import Peer
-from fakemail.types.seeded_random import SeededRandom
-from fakemail.types.verdict import ACCEPTED, Verdict
-from smtp_backend import Unjudging
+from smtp_backend import AcceptingBackend
 
 SECRET = "AHMAczNjcmV0"
 WORDS = st.sampled_from(
@@ -48,44 +42,13 @@ WORDS = st.sampled_from(
 PIECES = st.lists(st.one_of(WORDS, st.binary(max_size=30)), max_size=25)
 
 
-class Backend(Unjudging):
-    """Takes everything."""
-
-    chance = SeededRandom(0)
-
-    @property
-    def credentials(self) -> CredentialStore:
-        return self  # type: ignore[return-value]
-
-    def key_of(self, login: str) -> str:
-        return login
-
-    def password_of(self, login: str) -> str | None:
-        return None
-
-    def check_sender(self, sender: Path, login: str) -> Verdict:
-        return ACCEPTED
-
-    def check_recipient(self, recipient: Address, login: str) -> Verdict:
-        return ACCEPTED
-
-    def take(self, envelope: Envelope, content: bytes) -> Receipt:
-        return Receipt(ACCEPTED, "Q1")
-
-    def verify(self, name: str) -> tuple[Address, ...]:
-        return ()
-
-    def expand(self, name: str) -> tuple[Address, ...]:
-        return ()
-
-
 @given(PIECES, st.booleans())
 def test_anything_can_be_linted(pieces: list[bytes], ends: bool) -> None:
     log = Log(VirtualClock())
     app = Peer("203.0.113.250", 50000, "app")
     options = HostOptions(auth_in_clear=True, require_auth=False, accept_bare_line_ends=True)
     host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (SUBMISSION,), options)
-    session = SmtpSession(SmtpProfile(host, SUBMISSION), Backend(), log.exchanges(host.name, 1), app)
+    session = SmtpSession(SmtpProfile(host, SUBMISSION), AcceptingBackend(), log.exchanges(host.name, 1), app)
     log.append(Connected(host=host.name, connection=1, protocol="submission", peer=app))
     session.greet()
     for piece in pieces:

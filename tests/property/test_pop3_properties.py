@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from credentials import Passwords
 from fakemail.message.headers import body_offset
 from fakemail.model.host import POP3, HostOptions, HostSpec
 from fakemail.pop3.capabilities import Pop3Profile
@@ -24,7 +25,7 @@ PEER = Peer("203.0.113.250", 50000, "app")
 HOST = HostSpec("mail.example.org", "192.0.2.1", "2001:db8::1", (POP3,), HostOptions(auth_in_clear=True))
 
 
-class Backend:
+class Backend(Passwords):
     """One account, ``bob``."""
 
     def __init__(self) -> None:
@@ -40,15 +41,6 @@ class Backend:
 
     def password_of(self, login: str) -> str | None:
         return "s3cret" if login == "bob" else None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 class Desk:

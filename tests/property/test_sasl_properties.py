@@ -11,6 +11,7 @@ import scramp.utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from credentials import Passwords
 from fakemail.sasl.exchange import (
     Challenge,
     ClientFacts,
@@ -59,21 +60,12 @@ assigned = st.characters(exclude_categories=["Cs", "Cn"]).filter(lambda c: not s
 
 
 @dataclass
-class OneUser:
+class OneUser(Passwords):
     login: str
     password: str
 
     def password_of(self, login: str) -> str | None:
         return self.password if login == self.login else None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 @pytest.mark.parametrize("name", NAMES)

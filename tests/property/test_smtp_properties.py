@@ -15,9 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fakemail.errors import ProtocolError
 from fakemail.events.kinds import ClientBytes
 from fakemail.message.downgrade import to_seven_bit
-from fakemail.message.envelope import BodyType, Envelope, Recipient
+from fakemail.message.envelope import BodyType, Recipient
 from fakemail.model.host import SMTP, SUBMISSION, HostOptions, HostSpec, Service
-from fakemail.smtp.backend import Receipt
 from fakemail.smtp.body import ChunkReader, DataReader
 from fakemail.smtp.client import (
     Answer,
@@ -37,50 +36,21 @@ from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
-from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage
-from fakemail.types.verdict import ACCEPTED, Verdict, refused
-from smtp_backend import Unjudging
+from smtp_backend import AcceptingBackend
 
 PEER = Peer("203.0.113.250", 50000, "app")
 CAREFUL = HostOptions()
 
 
-class Backend(Unjudging):
+class Backend(AcceptingBackend):
     """Takes everything for everybody but ``gone@...``."""
-
-    def __init__(self) -> None:
-        self.chance = SeededRandom(1)
-        self.credentials = self
-        self.taken: list[tuple[Envelope, bytes]] = []
-
-    def check_sender(self, sender: Path, login: str) -> Verdict | None:
-        return ACCEPTED
-
-    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
-        return refused(Reason.NO_SUCH_USER) if recipient.local == "gone" else ACCEPTED
-
-    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
-        self.taken.append((envelope, content))
-        return Receipt(ACCEPTED, "Q1", "queued as Q1")
 
     def verify(self, name: str) -> tuple[Address, ...]:
         return (Address(name, "example.org"),) if len(name) < 20 else ()
 
-    def expand(self, name: str) -> tuple[Address, ...]:
-        return ()
-
     def password_of(self, login: str) -> str | None:
         return "s3cret"
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 class Desk:

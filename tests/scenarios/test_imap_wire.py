@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import ssl
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,6 +13,7 @@ import pytest
 
 from fakemail import MailNet, Reason, Stage, samples
 from fakemail.wire.loop import loop_thread
+from leaks import nothing_left_open
 
 PATIENCE = 20.0  # real seconds, until a test that would hang fails instead
 LOGIN = b"in LOGIN bob@example.org s3cret\r\n"
@@ -379,17 +378,6 @@ def test_broken_compression_ends_the_session(net, bob):
 
 
 # The end ------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def nothing_left_open() -> Iterator[None]:
-    """Fail if a socket or a transport is lost inside the block, in whatever thread."""
-    gc.collect()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        yield
-        gc.collect()
-    assert [str(each.message) for each in caught] == []
 
 
 @pytest.mark.parametrize("service", ["imap", "imaps"])

@@ -1,29 +1,15 @@
 """A fake internet that ends while somebody connects to it leaves nothing open."""
 
-import gc
 import socket
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from fakemail import MailNet, Stage
 from fakemail.events.kinds import Disconnected
+from leaks import nothing_left_open
 
 rounds = pytest.mark.parametrize("rounds", [25, pytest.param(200, marks=pytest.mark.slow)])
 """How often it is tried, since what is wrong here goes wrong sometimes."""
-
-
-@contextmanager
-def nothing_left_open() -> Iterator[None]:
-    """Fail if a socket or a transport is lost inside the block, in whatever thread."""
-    gc.collect()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        yield
-        gc.collect()
-    assert [str(each.message) for each in caught] == []
 
 
 def ended(client: socket.socket) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from credentials import Passwords
 from fakemail.clock import VirtualClock
 from fakemail.imap.server_kinds import SERVER_KINDS, ImapProfile
 from fakemail.imap.session import ImapSession
@@ -19,7 +20,7 @@ from fakemail.types.seeded_random import SeededRandom
 CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
 
 
-class Host:
+class Host(Passwords):
     """A host with one account, who is told what its sessions record."""
 
     def __init__(self, kind: str = "default", **options: object) -> None:
@@ -41,15 +42,6 @@ class Host:
 
     def password_of(self, login: str) -> str | None:
         return "s3cret" if login == "bob@example.org" else None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
     def connect(self, channel: Channel | None = CHANNEL) -> ImapSession:
         peer = Peer("203.0.113.250", 50000, "app")

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from credentials import Passwords
 from fakemail.model.host import POP3, POP3S, HostOptions, HostSpec, Service
 from fakemail.pop3.capabilities import CAPABILITIES, Pop3Profile
 from fakemail.pop3.commands import COMMANDS, LONGEST_LINE, Pop3Argument, Pop3CommandRow, Pop3State
@@ -26,7 +27,7 @@ TWO = b"Subject: two\r\n\r\nshort"
 CHANNEL = Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256", end_point=b"x" * 32)
 
 
-class Backend:
+class Backend(Passwords):
     """One account, ``bob``, with a password."""
 
     def __init__(self) -> None:
@@ -46,15 +47,6 @@ class Backend:
 
     def password_of(self, login: str) -> str | None:
         return self.password if login == "bob" else None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 class Desk:

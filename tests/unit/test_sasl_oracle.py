@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import scramp
 
+from credentials import Passwords
 from fakemail.sasl.exchange import Challenge, ClientFacts, ExchangeFailed, ExchangeSucceeded, ServerFacts
 from fakemail.sasl.mechanisms import mechanism
 from fakemail.types.seeded_random import SeededRandom
@@ -15,18 +16,9 @@ LOGIN, PASSWORD = "b=o,b\u00aa", "pén cil\u00ad\u2168"
 BINDING = ("tls-server-end-point", b"\x01" * 32)
 
 
-class Users:
+class Users(Passwords):
     def password_of(self, login: str) -> str | None:
         return PASSWORD if login == "b=o,ba" else None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 def server_facts(binding: bytes | None, *, offers_plus: bool = False) -> ServerFacts:

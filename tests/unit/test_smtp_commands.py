@@ -11,9 +11,7 @@ from fakemail.events.kinds import ClientBytes
 from fakemail.faults import actions
 from fakemail.faults.host_faults import HostFaults
 from fakemail.faults.rule import FaultRule
-from fakemail.message.envelope import Envelope
 from fakemail.model.host import SMTP, SUBMISSION, HostOptions, HostSpec, Service
-from fakemail.smtp.backend import Receipt
 from fakemail.smtp.client import ReplyReader
 from fakemail.smtp.commands import (
     COMMANDS,
@@ -32,10 +30,9 @@ from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
-from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage
-from fakemail.types.verdict import ACCEPTED, Verdict, refused
-from smtp_backend import Unjudging
+from fakemail.types.verdict import Verdict, refused
+from smtp_backend import AcceptingBackend
 
 PLAIN = base64.b64encode(b"\0bob@example.org\0s3cret").decode()
 OPEN = HostOptions(
@@ -43,23 +40,8 @@ OPEN = HostOptions(
 )
 
 
-class Backend(Unjudging):
+class Backend(AcceptingBackend):
     """Takes everything for everybody but ``gone@...``."""
-
-    def __init__(self) -> None:
-        self.chance = SeededRandom(1)
-        self.credentials = self
-        self.taken: list[tuple[Envelope, bytes]] = []
-
-    def check_sender(self, sender: Path, login: str) -> Verdict | None:
-        return ACCEPTED
-
-    def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
-        return refused(Reason.NO_SUCH_USER) if recipient.local == "gone" else ACCEPTED
-
-    def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
-        self.taken.append((envelope, content))
-        return Receipt(ACCEPTED, "Q1", "queued as Q1")
 
     def verify(self, name: str) -> tuple[Address, ...]:
         return (Address("bob", "example.org"),)
@@ -69,15 +51,6 @@ class Backend(Unjudging):
 
     def password_of(self, login: str) -> str | None:
         return "s3cret" if login == "bob@example.org" else None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
 
 
 class Desk:

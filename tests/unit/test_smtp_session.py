@@ -19,22 +19,19 @@ from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
-from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import ACCEPTED, Verdict, deferred, refused
-from smtp_backend import Unjudging
+from smtp_backend import AcceptingBackend
 
 TRANSACTION = b"EHLO app.test\r\nMAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\n"
 
 
-class Backend(Unjudging):
+class Backend(AcceptingBackend):
     """Answers later where the test says so."""
 
     def __init__(self, *late: str) -> None:
-        self.chance = SeededRandom(1)
-        self.credentials = self
+        super().__init__()
         self.late = late
-        self.taken: list[tuple[Envelope, bytes]] = []
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         return None if "sender" in self.late else ACCEPTED
@@ -46,26 +43,8 @@ class Backend(Unjudging):
         return None if "data" in self.late else ACCEPTED
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
-        self.taken.append((envelope, content))
-        return None if "message" in self.late else Receipt(ACCEPTED, "Q1", "queued as Q1")
-
-    def verify(self, name: str) -> tuple[Address, ...]:
-        return ()
-
-    def expand(self, name: str) -> tuple[Address, ...]:
-        return ()
-
-    def password_of(self, login: str) -> str | None:
-        return None
-
-    def token_owner(self, token: str) -> str | None:
-        return None
-
-    def owner_of_certificate(self, subject: str) -> str | None:
-        return None
-
-    def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
-        return False
+        taken = super().take(envelope, content)
+        return None if "message" in self.late else taken
 
 
 class Desk:
