@@ -5,6 +5,7 @@ Commands read and change this. How bytes come and go is in :mod:`fakemail.imap.s
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
@@ -59,7 +60,7 @@ class ImapBackend(Protocol):
         ...
 
 
-class ImapContext:
+class ImapContext(ABC):
     """The state of one session, as commands see it."""
 
     def __init__(
@@ -216,25 +217,25 @@ class ImapContext:
     # What the session does for its commands -------------------------------------------------------
 
     @property
+    @abstractmethod
     def tag(self) -> str:
         """The tag of the running command."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say(self, *responses: bytes) -> None:
         """Send untagged responses, whole ones."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bye(self, text: str, *, code: str | None = None, reason: Reason = Reason.MAILBOX_LOST) -> None:
         """End the session from the server's side."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wake(self) -> None:
         """Ask to be polled: something happened that the client may want to know."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start_compression(self) -> None:
         """Compress from the end of this command on, both ways (RFC 4978 §3)."""
-        raise NotImplementedError
 
 
 def _beyond(numbers: SequenceSet, last: int) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from fakemail.message.base_subject import base_subject
 from fakemail.message.decoding import field_text
 from fakemail.message.headers import body_offset
 from fakemail.store.content import Content
@@ -18,27 +19,8 @@ _FIELD = re.compile(
     rb"^(subject|message-id|in-reply-to|references)[ \t]*+:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
 )
 _ID = re.compile(rb"<[^<>\s]++>")
-# RFC 5256 §2.1: subj-refwd = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"; subj-blob = "[" *BLOBCHAR "]" *WSP
-_LEADER = re.compile(r"\s+|(?:\[[^\[\]]*\]\s*)*(?:re|fwd?)\s*(?:\[[^\[\]]*\]\s*)?:")
-_BLOB = re.compile(r"\[[^\[\]]*\]\s*(?=\S)")
-_TRAILER = "(fwd)"
 _MOST_IDS = 1000  # of one message; the first and the last ones count
-_SUBJECT_OCTETS = 1000  # what differs behind them makes no other subject
-
-
-def base_subject(text: str) -> str:
-    """A subject without the marks of replies and forwards (RFC 5256 §2.1), case folded."""
-    text = " ".join(text.split()).casefold()
-    while True:
-        while text.endswith(_TRAILER):
-            text = text[: -len(_TRAILER)].rstrip()
-        start = 0
-        while (found := _LEADER.match(text, start) or _BLOB.match(text, start)) is not None:
-            start = found.end()
-        text = text[start:]
-        if not (text.startswith("[fwd:") and text.endswith("]")):
-            return text
-        text = text[5:-1].strip()
+_SUBJECT_SIZE = 1000  # a difference behind them makes no other subject
 
 
 class ThreadNumbers:
@@ -60,7 +42,7 @@ class ThreadNumbers:
         subject = ""
         for field in _FIELD.finditer(raw, 0, body_offset(raw)):
             if field[1].lower() == b"subject":
-                subject = subject or base_subject(field_text(field[2][:_SUBJECT_OCTETS]))
+                subject = subject or base_subject(field_text(field[2][:_SUBJECT_SIZE])).casefold()
             else:
                 ids.update(dict.fromkeys(_ID.findall(field[2])))
         named = list(ids)

@@ -19,7 +19,6 @@ from fakemail.imap.content.search import SearchContext, compile_search
 from fakemail.imap.content.sections import UnknownEncoding, binary, body_string, section
 from fakemail.imap.content.sorting import sort_order
 from fakemail.imap.content.strings import string
-from fakemail.imap.content.subject import base_subject
 from fakemail.imap.content.threading import ThreadBuilder, thread, thread_lists
 from fakemail.imap.syntax.fetch_items import Section, SectionText
 from fakemail.imap.syntax.search_keys import (
@@ -30,6 +29,7 @@ from fakemail.imap.syntax.search_keys import (
     TextContains,
     ThreadAlgorithm,
 )
+from fakemail.message.base_subject import base_subject
 from fakemail.message.headers import Headers, body_offset, split_fields
 from fakemail.message.mime import parse
 from fakemail.store.content import Content

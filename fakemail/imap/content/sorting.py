@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from fakemail.imap.content.index import FirstAddress, collation_key, index_of, seconds
-from fakemail.imap.content.subject import base_subject
 from fakemail.imap.syntax.search_keys import SortCriterion, SortField
+from fakemail.message.base_subject import base_subject
 from fakemail.store.message import StoredMessage
 
 _T = TypeVar("_T", int, str)

@@ -11,8 +11,8 @@ from typing import Final
 
 from fakemail.imap.content.index import HeaderIndex, index_of
 from fakemail.imap.content.sorting import sent_time
-from fakemail.imap.content.subject import read_subject
 from fakemail.imap.syntax.search_keys import ThreadAlgorithm
+from fakemail.message.base_subject import read_subject
 from fakemail.store.message import StoredMessage
 
 _NO_PARENT: Final = -1

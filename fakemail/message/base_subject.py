@@ -1,4 +1,4 @@
-"""The base subject of RFC 5256 §2.1, by which messages are sorted and threaded.
+"""Base subject (RFC 5256 §2.1), by which messages are sorted and threaded.
 
 One pass with indexes over the text, so that hostile subjects cost time in proportion to their length.
 """

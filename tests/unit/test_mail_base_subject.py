@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.imap.content.subject import base_subject, read_subject
+from fakemail.message.base_subject import base_subject, read_subject
 
 
 @pytest.mark.parametrize(
