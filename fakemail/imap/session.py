@@ -1,4 +1,4 @@
-"""The server's side of an IMAP connection: octets in, octets out, no socket (RFC 9051, RFC 3501).
+"""The server's side of an IMAP connection: bytes in, bytes out, no socket (RFC 9051, RFC 3501).
 
 ``feed`` takes whatever arrived and returns what there is to answer, ``more`` goes on while ``has_more`` is set,
 and ``poll`` returns what may be sent unasked. Commands are in :mod:`fakemail.imap.commands`, the state that they
@@ -45,10 +45,10 @@ from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 
 CHUNK: Final = 64 * 1024
-"""Octets of output after which others get their turn; ``more`` goes on."""
+"""Bytes of output after which other connections get their turn; ``more`` goes on."""
 _COMMANDS_AT_ONCE: Final = 250
 _RECORDED: Final = 1000  # characters of a command that are written down
-_BEFORE_LOGIN: Final = 8 * 1024  # octets of literals in one command of a stranger
+_BEFORE_LOGIN: Final = 8 * 1024  # bytes of literals in one command before the login
 # Where a command may have a secret in it: also in what could not be read.
 _SECRET: Final = frozenset({Stage.IMAP_LOGIN, Stage.IMAP_AUTHENTICATE, Stage.IMAP_UNKNOWN})
 # Commands whose first argument is the set of messages.
@@ -83,21 +83,21 @@ class ImapSession(ProtocolSession, ImapContext):
         ImapContext.__init__(self, profile, backend, peer, channel)
         self._record = record
         self._framer = self._make_framer()
-        self._kept = b""
-        """Clear text from behind STARTTLS, where a fault keeps it."""
+        self._injected_plaintext = b""
+        """Clear text from behind STARTTLS, where a fault lets it count."""
         self._errors = 0
         # The command that is being answered
-        self._row: type[Command] = Unrecognized
+        self._kind: type[Command] = Unrecognized
         self._stage = Unrecognized.stage
         self._tag: str | None = None
         self._line = ""
         self._suspicion = SecretDetector()
         self._by_uid = False
-        self._lazy: Streaming | None = None
-        self._going: AwaitContinuation | None = None
+        self._streaming: Streaming | None = None
+        self._awaiting: AwaitContinuation | None = None
         self._rest: memoryview | None = None
         self._responses = 0
-        self._octets = 0
+        self._response_bytes = 0
         self._size = 0
         """Bytes of output since its end was last taken."""
         self._begun = 0
@@ -145,25 +145,25 @@ class ImapSession(ProtocolSession, ImapContext):
         return _PAUSE if self.idling else 0.0
 
     def poll(self) -> bytes:
-        """What may be told now without being asked: during IDLE, and after NOTIFY (RFC 2177, RFC 5465)."""
+        """Updates that may be sent now without being asked: during IDLE, and after NOTIFY (RFC 2177, RFC 5465)."""
         self._woken = False
         if not self.closing:
-            self._tell_unasked()
+            self._send_unasked()
         return self._take_output(whole=True)
 
     def secured(self, channel: Channel) -> None:
-        """TLS is active: forget all that was said in clear text (RFC 9051 §11.1)."""
+        """TLS is active: forget all that came in clear text (RFC 9051 §11.1)."""
         self.wants_tls = False
         self.channel = channel
         self._framer = self._make_framer()
-        self._framer.feed(self._kept)
-        self._kept = b""
+        self._framer.feed(self._injected_plaintext)
+        self._injected_plaintext = b""
         self.forget_login()
 
     def hang_up(self, reason: Reason) -> bytes:
         """The last words of a server that must end the session (RFC 9051 §7.1.5)."""
         code, text = _LAST_WORDS.get(reason, (None, "Closing the connection."))
-        if self._rest is not None:  # inside a literal, where words would be taken for its octets
+        if self._rest is not None:  # inside a literal, where a response would be taken for its bytes
             self._end()
             return b""
         self._stage_unasked(Stage.DISCONNECT)
@@ -171,35 +171,37 @@ class ImapSession(ProtocolSession, ImapContext):
         return self._take_output(whole=True)
 
     def close(self) -> None:
-        """The connection is gone: hear nothing more of mailboxes, and let go of what knows this session."""
+        """The connection is gone: cancel subscriptions, and let go of what refers to this session."""
         super().close()
-        self._lazy = self._rest = self._going = self._compression = None
+        self._streaming = self._rest = self._awaiting = self._compression = None
         self._framer = Framer()
         self.forget_login()
 
     @property
     def in_progress(self) -> str:
-        """What the session is in the middle of, in words; empty between commands."""
-        if self._going is not None or self._lazy is not None:
-            return f"inside {self._row.name}"
+        """The command that is being read or answered, in words; empty between commands."""
+        if self._awaiting is not None or self._streaming is not None:
+            return f"inside {self._kind.name}"
         return "inside a command" if self._framer.in_command else ""
 
     # What commands call --------------------------------------------------------------------------
 
     def say(self, *responses: bytes) -> None:
-        """Give untagged responses out, whole ones."""
+        """Send untagged responses, whole ones."""
         if self._grease is not None:
             responses = tuple(map(self._grease.response, responses))
         self.output.parts += responses
-        octets = sum([len(response) for response in responses])
-        self._size += octets
-        self._octets += octets
+        size = sum([len(response) for response in responses])
+        self._size += size
+        self._response_bytes += size
         self._responses += len(responses)
 
     def bye(self, text: str, *, code: str | None = None, reason: Reason = Reason.MAILBOX_LOST) -> None:
-        """End the session from our side."""
+        """End the session from the server's side."""
         self._emit(printing.condition("BYE", text, code=code))
-        self._record(self._stage, self._line, "BYE", code or "", text, self._responses, self._octets, reason)
+        self._record(
+            self._stage, self._line, "BYE", code or "", text, self._responses, self._response_bytes, reason
+        )
         self._end()
 
     def start_compression(self) -> None:
@@ -208,7 +210,7 @@ class ImapSession(ProtocolSession, ImapContext):
         self.is_compressed = True
 
     def wake(self) -> None:
-        """Something happened in a mailbox that the client may want to know of."""
+        """Ask to be polled, for a change that the client may want to know."""
         if not self._woken and (self.idling or self.notifications is not None):
             self._woken = True
             self.on_wake()
@@ -228,8 +230,8 @@ class ImapSession(ProtocolSession, ImapContext):
             if (self._size >= CHUNK and self._faults.on_answer is None) or not left:
                 self.has_more = self._has_work
                 return
-            if self._lazy is not None:
-                self._go_on(self._lazy)
+            if self._streaming is not None:
+                self._stream(self._streaming)
                 continue
             event = self._next_event()
             if event is None:
@@ -237,10 +239,10 @@ class ImapSession(ProtocolSession, ImapContext):
             left -= 1
             self._take(event)
         if self.wants_tls:
-            # Whatever came behind STARTTLS in clear text was put there by a stranger (RFC 9051 §6.2.1).
+            # Clear text behind STARTTLS may have been injected by another (RFC 9051 §6.2.1).
             rest = self._framer.take_rest()
             if self._faults.keeps_plaintext:
-                self._kept = rest
+                self._injected_plaintext = rest
             else:
                 self.discarded_plaintext = len(rest)
         elif not self.closing:
@@ -249,31 +251,31 @@ class ImapSession(ProtocolSession, ImapContext):
                     True  # right behind "+ idling", but for itself: the connection may pause between
                 )
             else:
-                self._tell_unasked()
+                self._send_unasked()
 
     @property
     def _has_work(self) -> bool:
         packed = self._compression is not None and self._compression.has_input
-        return self._lazy is not None or bool(self._framer.buffered) or packed
+        return self._streaming is not None or bool(self._framer.buffered) or packed
 
     def _next_event(self) -> framing.Event | None:
         while True:
-            event = self._framer.next_event(plain=self._going is not None)
+            event = self._framer.next_event(plain=self._awaiting is not None)
             if event is not None or self._compression is None:
                 return event
-            octets = self._compression.take()
-            if octets is None:
+            data = self._compression.take()
+            if data is None:
                 self.bye("The compressed data is broken.", reason=Reason.PROTOCOL_ERROR)
-            if not octets:
+            if not data:
                 return None
-            self._framer.feed(octets)
+            self._framer.feed(data)
 
     def _take(self, event: framing.Event) -> None:
         if isinstance(event, ContinuationWanted):
             self._emit(_PROMPT)
         elif isinstance(event, Frame):
-            if self._going is not None:
-                self._line_of(self._going, event.text)
+            if self._awaiting is not None:
+                self._continuation(self._awaiting, event.text)
             else:
                 self._command(event)
         else:
@@ -282,14 +284,14 @@ class ImapSession(ProtocolSession, ImapContext):
             if event.closes:
                 self.bye("What follows cannot be understood.", reason=Reason.PROTOCOL_ERROR)
 
-    def _line_of(self, going: AwaitContinuation, text: str) -> None:
-        """A line that the running command waits for."""
+    def _continuation(self, awaiting: AwaitContinuation, text: str) -> None:
+        """Hand the running command the line that it waits for."""
         secret = self._stage is Stage.IMAP_AUTHENTICATE
         self._line = mask_response(text) if secret else text[:_RECORDED]
         if self._faults.host.active and self._inject(self._stage, IdleMoment.DONE.value):
-            self._going, self.idling = None, False
+            self._awaiting, self.idling = None, False
             return
-        self._run_handler(lambda: going.on_line(text))
+        self._run_handler(lambda: awaiting.on_line(text))
 
     def _command(self, frame: Frame) -> None:
         line = _recorded(frame)
@@ -299,106 +301,106 @@ class ImapSession(ProtocolSession, ImapContext):
         try:
             request = parse(frame, self.dialect)
             tag, command = request.tag, request.command
-            row = type(command)
+            kind = type(command)
         except CommandError as error:
             tag, text = error.tag, error.text
             first_word = line.partition(" ")[2].partition(" ")[0]
-            row = COMMANDS.get(error.command or first_word.upper(), Unrecognized)
-            if row is Unrecognized:
+            kind = COMMANDS.get(error.command or first_word.upper(), Unrecognized)
+            if kind is Unrecognized:
                 masked = self._suspicion.mask(line)
                 if masked != line:
                     line, text = masked, "There is no such command."  # the text may repeat the line
             unknown = isinstance(error, UnknownCommand)
             reason = Reason.UNKNOWN_COMMAND if unknown else Reason.BAD_SYNTAX
             wrong = Completed(text, error.code, error.response, reason)
-        if row is not Unrecognized:
-            self._suspicion.is_awake = row.stage is Stage.IMAP_AUTHENTICATE
-        self._begin(row, tag, line)
-        # RFC 9051 §7.5.1: with UID in front, FETCH, STORE and SEARCH are other commands, which may be told all
+        if kind is not Unrecognized:
+            self._suspicion.is_awake = kind.stage is Stage.IMAP_AUTHENTICATE
+        self._begin(kind, tag, line)
+        # RFC 9051 §7.5.1: with UID in front, FETCH, STORE and SEARCH are other commands, which allow all updates
         self._by_uid = getattr(command, "uid", False)
         if self.view is not None and self.view.lost:
             self.bye(self.view.lost)
             return
         if self._faults.host.active:
-            argument = IdleMoment.START.value if row.stage is Stage.IMAP_IDLE else _argument(line)
-            if self._inject(row.stage, argument, command):
+            argument = IdleMoment.START.value if kind.stage is Stage.IMAP_IDLE else _argument(line)
+            if self._inject(kind.stage, argument, command):
                 return
-        wrong = self._refusal(row, command) or wrong
+        wrong = self._refusal(kind, command) or wrong
         if wrong is not None:
             self._finish(wrong)
         elif command is not None:
             self._run_handler(partial(command.run, self))
 
-    def _refusal(self, row: type[Command], command: Command | None) -> Completed | None:
-        """What is wrong with a command before its grammar counts: it is not there, or not legal in this state."""
+    def _refusal(self, kind: type[Command], command: Command | None) -> Completed | None:
+        """The refusal of a command that is not there or not legal in this state, which comes before its grammar."""
         missing = "" if command is None else command.missing(self.offered)
-        if not row.exists(self.offered):
-            missing = f"There is no command {row.name} here."
+        if not kind.exists(self.offered):
+            missing = f"There is no command {kind.name} here."
         if missing:
             return Completed(missing, None, "BAD", Reason.UNKNOWN_COMMAND)
-        if row is not Unrecognized and self.state not in row.states:
-            return Completed(row.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE)
+        if kind is not Unrecognized and self.state not in kind.states:
+            return Completed(kind.out_of_order(self.state), None, "BAD", Reason.BAD_SEQUENCE)
         return None
 
     def _run_handler(self, handler: Callable[[], Outcome]) -> None:
-        self._going = None
+        self._awaiting = None
         self.is_acting = True
         try:
             outcome = handler()
         except CommandRefused as refused:
             outcome = refused.done
         except StoreError as error:
-            outcome = store_refusal(error, target=self._row.has_target).done
+            outcome = store_refusal(error, target=self._kind.has_target).done
         finally:
             self.is_acting = False
         if isinstance(outcome, Completed):
             self._finish(outcome)
         elif isinstance(outcome, Streaming):
-            self._lazy = outcome
+            self._streaming = outcome
         else:
-            self._going = outcome
+            self._awaiting = outcome
             self._emit(printing.continuation(outcome.prompt))
             self._note("+", "", "")
             self._play_answer(self._begun)
 
-    def _go_on(self, lazy: Streaming) -> None:
-        """Make output, about a chunk of it."""
+    def _stream(self, streaming: Streaming) -> None:
+        """Make about a chunk of output."""
         if self._rest is not None:
             self._emit(bytes(self._rest[:CHUNK]))
             self._rest = self._rest[CHUNK:] or None
             return
-        end = lazy.end
+        end = streaming.end
         try:
-            for batch in lazy.batches:
+            for batch in streaming.batches:
                 if len(batch[-1]) > CHUNK:
                     self._rest = memoryview(batch.pop())
                     self._responses += 1
-                    self._octets += len(self._rest)
+                    self._response_bytes += len(self._rest)
                 self.say(*batch)
                 if self._rest is not None or self._size >= CHUNK:
                     return
         except CommandRefused as refused:
             end = refused.done
-        self._lazy = None
+        self._streaming = None
         self._finish(end)
 
-    def _begin(self, row: type[Command], tag: str | None, line: str) -> None:
-        self._row, self._stage, self._tag, self._line = row, row.stage, tag, line
-        self._responses = self._octets = 0
+    def _begin(self, kind: type[Command], tag: str | None, line: str) -> None:
+        self._kind, self._stage, self._tag, self._line = kind, kind.stage, tag, line
+        self._responses = self._response_bytes = 0
 
     def _finish(self, done: Completed) -> None:
-        """The end of a command: what has happened meanwhile, then its tagged response."""
-        text = done.text or f"{self._row.name} completed."
+        """End a command: updates, then its tagged response."""
+        text = done.text or f"{self._kind.name} completed."
         if self._grease is not None:
             self._add_unsolicited(self._grease, done)
             text = self._grease.imap_text(text)
-        if self._has_said_bye():
+        if self._is_closing():
             return
-        row, status = self._row, done.status
-        if self.view is not None and status != "BAD" and row.updates is not AllowedUpdates.NONE:
+        kind, status = self._kind, done.status
+        if self.view is not None and status != "BAD" and kind.updates is not AllowedUpdates.NONE:
             if self.tells_selected:
-                send_updates(self, expunges=row.updates is AllowedUpdates.ALL or self._by_uid)
-            if self._has_said_bye():
+                send_updates(self, expunges=kind.updates is AllowedUpdates.ALL or self._by_uid)
+            if self._is_closing():
                 return
         if self._tag is None:
             self._emit(printing.condition(status, text, code=done.code, utf8=self.utf8))
@@ -434,18 +436,20 @@ class ImapSession(ProtocolSession, ImapContext):
         flags = view.flag_text(message, with_recent=not self.rev2)
         self.say(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, message.uid, flags))
 
-    def _has_said_bye(self) -> bool:
+    def _is_closing(self) -> bool:
         return self.closing
 
-    def _tell_unasked(self) -> None:
-        """Tell what has happened, if the client listens, and is not in the middle of something."""
+    def _send_unasked(self) -> None:
+        """Send updates, if the client waits for them and no command is in progress."""
         notifications = self.notifications
         busy = (
-            self._lazy is not None or self._framer.in_command or (self._going is not None and not self.idling)
+            self._streaming is not None
+            or self._framer.in_command
+            or (self._awaiting is not None and not self.idling)
         )
         if busy or not (self.idling or notifications is not None):
             return
-        before = self._row, self._stage, self._tag, self._line
+        before = self._kind, self._stage, self._tag, self._line
         stage = Stage.IMAP_IDLE if self.idling else Stage.IMAP_NOTIFY
         self._stage_unasked(stage)
         begun = len(self.output.parts)
@@ -457,7 +461,7 @@ class ImapSession(ProtocolSession, ImapContext):
             self._note("*", "", "")
             if self._faults.host.active:
                 self._inject_unasked(stage, begun)
-        self._row, self._stage, self._tag, self._line = before
+        self._kind, self._stage, self._tag, self._line = before
 
     def _inject_unasked(self, stage: Stage, begun: int) -> None:
         """Let a fault fire at what is sent unasked."""
@@ -477,8 +481,8 @@ class ImapSession(ProtocolSession, ImapContext):
             line = mask_line(stage, line)
             if status == "OK":
                 self._suspicion.is_awake = False
-        self._record(stage, line, status, code, text, self._responses, self._octets, reason)
-        self._responses = self._octets = 0
+        self._record(stage, line, status, code, text, self._responses, self._response_bytes, reason)
+        self._responses = self._response_bytes = 0
 
     def _end(self) -> None:
         super()._end()
@@ -502,7 +506,7 @@ class ImapSession(ProtocolSession, ImapContext):
         return self._apply_fault(action)
 
     def _note_silence(self) -> None:
-        self._going, self.idling = None, False
+        self._awaiting, self.idling = None, False
         self._note("", "", "", Reason.FAULT)
 
     def _refuse(self, action: actions.refuse) -> bool:
@@ -568,7 +572,7 @@ class ImapSession(ProtocolSession, ImapContext):
         return words if self._grease is None else self._grease.words(words)
 
     def update(self) -> None:
-        """Draw the conclusions from what was enabled, and from what is hidden."""
+        """Set what follows from the names that were enabled, and from the capabilities that are hidden."""
         super().update()
         hidden = self._faults.hidden
         if hidden:
@@ -588,20 +592,20 @@ class ImapSession(ProtocolSession, ImapContext):
             unasked = framing.LITERAL_MINUS
         most = self.profile.max_message_size
         self._limits = framing.literal_limits(message=most, total=2 * most)
-        self._stranger_limits = framing.literal_limits(message=0, other=_BEFORE_LOGIN)
-        return Framer(policy=self._judge, unasked_limit=unasked, skip_limit=2 * most + 4096)
+        self._limits_before_login = framing.literal_limits(message=0, other=_BEFORE_LOGIN)
+        return Framer(policy=self._literal_policy, unasked_limit=unasked, skip_limit=2 * most + 4096)
 
-    def _judge(self, announced: Announced) -> tuple[str, str | None, str] | None:
+    def _literal_policy(self, announced: Announced) -> tuple[str, str | None, str] | None:
         """Whether a literal is taken."""
         if self.account is not None:
             return self._limits(announced)
         if announced.command in ("APPEND", "REPLACE"):
             return "BAD", None, f"{announced.command} is not allowed before login."
-        return self._stranger_limits(announced)
+        return self._limits_before_login(announced)
 
-    def _emit(self, octets: bytes) -> None:
-        self.output.parts.append(octets)
-        self._size += len(octets)
+    def _emit(self, data: bytes) -> None:
+        self.output.parts.append(data)
+        self._size += len(data)
 
     def _take_output(self, *, whole: bool = False) -> bytes:
         # IMAPClient loses half of a line that was not asked for.
@@ -610,7 +614,7 @@ class ImapSession(ProtocolSession, ImapContext):
 
 
 def _argument(line: str) -> str:
-    """What stands behind the verb, and behind UID in front of it."""
+    """The arguments of a command, without its name and UID."""
     rest = line.partition(" ")[2].partition(" ")
     return rest[2].partition(" ")[2] if rest[0].upper() == "UID" else rest[2]
 
