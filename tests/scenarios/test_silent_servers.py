@@ -171,3 +171,20 @@ def test_a_server_that_would_go_on_after_its_client_has_left(mailnet):
     ]
     mailnet.clock.advance(hours(1))
     assert isinstance(mailnet.journey(to=bob).fate, Delivered)
+
+
+def test_a_server_that_never_finds_out_that_its_client_has_left(mailnet):
+    """It does not read. What the client does is over all the same, and nothing waits for the server."""
+    bob = mailnet.account("bob@example.org")
+    mailnet.mx("example.org").faults.add(Stage.SMTP_DATA, faults.no_reply(), times=1)
+    send(mailnet, bob.address)
+    mailnet.settle()
+    connections = mailnet._portal.simulation.hosts.running["mx1.example.org"].connections
+    (server,) = [each for each in connections if each.in_progress]
+    mailnet._portal.call(server._transport.pause_reading)
+    mailnet.clock.advance(minutes(2))
+    mailnet.settle()
+    assert [attempt.reason for attempt in mailnet.journey(to=bob).attempts] == [Reason.TIMEOUT]
+    assert server.in_progress
+    mailnet.clock.advance(hours(1))
+    assert isinstance(mailnet.journey(to=bob).fate, Delivered)
