@@ -19,8 +19,7 @@ from fakemail.faults.host_faults import HostFaults
 from fakemail.model.host import READING, HostSpec, Security, Service
 from fakemail.mta.inbound.services import InboundServices
 from fakemail.protocol.session import ProtocolSession
-from fakemail.runtime.credentials import HostCredentials
-from fakemail.runtime.mailbox_access import MailboxBackend
+from fakemail.runtime.host_accounts import HostCredentials, MailboxBackend
 from fakemail.runtime.network import LOCALHOST, LOOPBACK, Endpoint, Network
 from fakemail.runtime.port_plans import PortPlan
 from fakemail.runtime.virtual_timeouts import VirtualTimeouts

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from threading import Lock, RLock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fakemail.clock import TimeSource
 from fakemail.dns.zones import Zones
@@ -29,7 +29,6 @@ from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.outbound.transfer import TransferServices
 from fakemail.mta.reports.dmarc_statistics import DmarcStatistics
 from fakemail.mta.reports.tlsrpt_sender import TlsrptSender
-from fakemail.policy.scanners import ScanRequest, ScanResult
 from fakemail.runtime.connection_pool import ConnectionPool
 from fakemail.runtime.fault_updates import FaultUpdates, fault_registry
 from fakemail.runtime.hosts import Hosts
@@ -55,6 +54,9 @@ from fakemail.zones.dkim_keys import DkimKeyRing
 from fakemail.zones.name_server_faults import NameServerFaults
 from fakemail.zones.tls_policy_records import TlsPolicyRecords
 from fakemail.zones.zone_provisioning import INFRASTRUCTURE, NAME_SERVER, LazyZoneProvisioning
+
+if TYPE_CHECKING:
+    from fakemail.policy.scanners import ScanRequest, ScanResult
 
 _SCAN_PATIENCE: Final = 30.0
 """Real seconds that a scanner may take."""
@@ -126,7 +128,7 @@ class Simulation:
         )
 
         # Outbound and inbound mail
-        self.local_domains = LocalDomains(self.world)
+        local_domains = LocalDomains(self.world)
         self.mail_queue = MailQueue(environment, transfer=lambda message: transfers.transfer(message))
         self.dkim_signer = DkimSigner(environment, keys=self.keys, flaws=self.auth_flaws)
         self.auth_results = SenderAuthResults(
@@ -137,7 +139,7 @@ class Simulation:
         )
         self.delivery_agent = DeliveryAgent(
             environment,
-            local_domains=self.local_domains,
+            local_domains=local_domains,
             store=self.store,
             queue=self.mail_queue,
             zones=provisioning,
@@ -150,9 +152,16 @@ class Simulation:
             dkim_signer=self.dkim_signer,
             queue=self.mail_queue,
         )
+        dmarc_statistics = DmarcStatistics(
+            environment,
+            zones=provisioning,
+            resolver=self.resolvers.resolver,
+            dkim_signer=self.dkim_signer,
+            queue=self.mail_queue,
+        )
         inbound = InboundServices(
             environment=environment,
-            local_domains=self.local_domains,
+            local_domains=local_domains,
             zones=provisioning,
             resolver=self.resolvers.resolver,
             delivery_agent=self.delivery_agent,
@@ -160,13 +169,8 @@ class Simulation:
             dkim_signer=self.dkim_signer,
             arc_sealer=arc_sealer,
             auth_results=self.auth_results,
-            dmarc_statistics=DmarcStatistics(
-                environment,
-                zones=provisioning,
-                resolver=self.resolvers.resolver,
-                dkim_signer=self.dkim_signer,
-                queue=self.mail_queue,
-            ),
+            wants_evaluations=dmarc_statistics.is_wanted,
+            on_evaluated=dmarc_statistics.note,
             scan=_scan,
         )
 
@@ -191,7 +195,7 @@ class Simulation:
             plan=plan,
             zones=provisioning,
             faults=self.faults,
-            local_domains=self.local_domains,
+            local_domains=local_domains,
             virtual_timeouts=virtual_timeouts,
             inbound=inbound,
             store=self.store,
@@ -219,7 +223,7 @@ class Simulation:
         )
         transfers = TransferServices(
             environment=environment,
-            local_domains=self.local_domains,
+            local_domains=local_domains,
             outbound_tls=outbound_tls,
             dns_client=self.resolvers.client,
             talk=self._connection_pool.talk,

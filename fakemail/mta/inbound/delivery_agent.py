@@ -434,7 +434,7 @@ class DeliveryAgent:
                 RecipientResult(each, Stage.DELIVER, None, None, "", "", reports_delivery=True)
                 for each in recipients
             ]
-            self._mail_queue.tell(message, self._clock.now(), action, results)
+            self._mail_queue.report(message, self._clock.now(), action, results)
 
 
 def _only_accounts(resolution: Resolution, full: Sequence[Address]) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email.header import Header
 from typing import Final, TypeAlias
 
 from fakemail.message.envelope import Envelope, Recipient
+from fakemail.message.headers import body_offset, split_fields
+from fakemail.message.trace import prepend, without_fields
 from fakemail.model.policy import Disposition, Policy
 from fakemail.mta.inbound.delivery_agent import DeliveryAgent, DeliveryOutcome
-from fakemail.mta.inbound.tagging import tag
 from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.policy.chain import PolicyDecision
@@ -17,6 +20,8 @@ from fakemail.smtp.replies import reply_to
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import Verdict, VerdictAction
+
+_NOT_TEXT: Final = re.compile(r"[^\x20-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +89,31 @@ _DISPOSITIONS: Final[dict[Disposition, _Apply]] = {
     Disposition.DEFER: _bounce,
     Disposition.REFUSE: _bounce,
 }
+
+
+def tag(raw: bytes, why: str, *, subject: str = "") -> bytes:
+    """The message with ``X-Spam-Flag`` and ``X-Spam-Report`` in front, and perhaps a text before its Subject."""
+    if subject:
+        raw = _with_subject(raw, subject)
+    report = _NOT_TEXT.sub(" ", why).strip()[:900]
+    # A filter has written the same before, or a sender something else.
+    raw = without_fields(raw, "x-spam-flag")
+    return prepend(raw, b"X-Spam-Flag: YES\r\nX-Spam-Report: " + report.encode() + b"\r\n")
+
+
+def _with_subject(raw: bytes, prefix: str) -> bytes:
+    for field in split_fields(raw, 0, body_offset(raw)):
+        if field.name.lower() == "subject":
+            colon = raw.index(b":", field.start) + 1
+            rest = raw[colon:].lstrip(b" ")
+            # RFC 2047 §6.2: the space between two encoded words is not shown, so it has to be in one of them.
+            shown = f"{prefix} " if rest.startswith(b"=?") and not prefix.isascii() else prefix
+            return raw[:colon] + b" " + _encoded(shown) + b" " + rest
+    return prepend(raw, b"Subject: " + _encoded(prefix) + b"\r\n")
+
+
+def _encoded(text: str) -> bytes:
+    """A text as a header field has it (RFC 2047)."""
+    if text.isascii():
+        return text.encode()
+    return Header(text, "utf-8", maxlinelen=75).encode(linesep="\r\n").encode()

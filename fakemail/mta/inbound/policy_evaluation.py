@@ -15,9 +15,8 @@ from fakemail.message.trace import prepend
 from fakemail.model.content_rules import ScannerAddress
 from fakemail.model.policy import SUBMISSION_POLICY, Disposition, Policy
 from fakemail.mta.inbound.delivery_agent import DeliveryOutcome
-from fakemail.mta.inbound.dispositions import EvaluatedMessage, apply_disposition, copy_of
+from fakemail.mta.inbound.dispositions import EvaluatedMessage, apply_disposition, copy_of, tag
 from fakemail.mta.inbound.services import InboundServices, ReceivingHost
-from fakemail.mta.inbound.tagging import tag
 from fakemail.mta.outbound.queued_message import LocalCopy
 from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
 from fakemail.policy.chain import STAGES, DisposedFinding, PolicyDecision, heaviest, judge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fakemail.environment import Environment
 from fakemail.model.content_rules import ScannerAddress
@@ -15,12 +15,15 @@ from fakemail.mta.inbound.sender_auth_results import SenderAuthResults
 from fakemail.mta.local_domains import LocalDomains
 from fakemail.mta.outbound.dkim_signer import DkimSigner
 from fakemail.mta.outbound.queue import MailQueue
-from fakemail.mta.reports.dmarc_statistics import DmarcStatistics
-from fakemail.policy.scanners import ScanRequest, ScanResult
+from fakemail.policy.chain import PolicyDecision
 from fakemail.policy.sender_facts import HostContext, Resolve
+from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.sasl.exchange import CredentialStore
 from fakemail.types.peer import Peer
 from fakemail.zones.zone_provisioning import LazyZoneProvisioning
+
+if TYPE_CHECKING:
+    from fakemail.policy.scanners import ScanRequest, ScanResult
 
 
 class HasPeer(Protocol):
@@ -64,7 +67,10 @@ class InboundServices:
     dkim_signer: DkimSigner
     arc_sealer: ArcSealer
     auth_results: SenderAuthResults
-    dmarc_statistics: DmarcStatistics
+    wants_evaluations: Callable[[], bool]
+    """Whether anybody counts how messages are evaluated; if not, nothing is looked at for that."""
+    on_evaluated: Callable[[TransactionFacts, PolicyDecision], object]
+    """Called with each message then, and with what was decided about it."""
     scan: Callable[[Iterable[ScannerAddress], ScanRequest], Coroutine[Any, Any, tuple[ScanResult, ...]]]
     """Asks real scanners about a message."""
     policy_memory: HostContext = field(default_factory=HostContext)

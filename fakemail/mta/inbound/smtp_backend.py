@@ -16,7 +16,7 @@ from fakemail.mta.inbound.alterations import alter
 from fakemail.mta.inbound.recipients import resolve
 from fakemail.mta.inbound.services import InboundServices, ReceivingHost
 from fakemail.mta.outbound.queued_message import LocalCopy
-from fakemail.policy.chain import heaviest
+from fakemail.policy.chain import NOTHING, heaviest
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import SmtpProfile
 from fakemail.smtp.xclient import Introduction
@@ -283,7 +283,7 @@ class SmtpBackend:
     ) -> Receipt:
         """Deliver what is for here and queue the rest; refuse if nothing of it can be done."""
         services, name = self._services, self._running.name
-        auth_results, dmarc = services.auth_results, services.dmarc_statistics
+        auth_results = services.auth_results
         local: Sequence[Recipient] = envelope.recipients
         waiting = [each for each in local if not self._is_home(each.address.domain)]
         if waiting:
@@ -295,17 +295,17 @@ class SmtpBackend:
             if judge is None:
                 if auth_results.is_urgent(name):
                     auth_results.hold(name, queue_id, envelope, content)
-                if dmarc.is_wanted:
-                    dmarc.note(auth_results.facts_of(name, envelope, content))
+                if services.wants_evaluations():
+                    services.on_evaluated(auth_results.facts_of(name, envelope, content), NOTHING)
                 failed, nobody_has_it = services.delivery_agent.deliver(name, queue_id, envelope, raw, local)
                 if failed:
                     copies = {each.address.key: LocalCopy(raw) for each, _ in failed}
                     auth_results.hold(name, queue_id, envelope, content)
             else:
                 decided = judge.conclude(queue_id, envelope, content, local)
-                if dmarc.is_wanted:
+                if services.wants_evaluations():
                     judgement = heaviest(each.judgement for each in decided)
-                    dmarc.note(judge.facts, judgement)
+                    services.on_evaluated(judge.facts, judgement)
                 if not waiting and all(each.judgement.outcome.is_final for each in decided):
                     return Receipt(judge.turned_away(decided))
                 failed, nobody_has_it, held, copies = judge.apply(decided, queue_id, envelope, raw)

@@ -16,7 +16,8 @@ from fakemail.environment import Environment
 from fakemail.events.kinds import Deferred, MessageQueued, Returned
 from fakemail.message.envelope import Envelope, Origin, Recipient
 from fakemail.message.headers import head_of
-from fakemail.message.reports import bounce_styles, dsn
+from fakemail.message.reports.dsn import DsnAction, is_due
+from fakemail.mta.outbound import bounces
 from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, judge
 from fakemail.types.address import NULL_PATH, Address
@@ -171,55 +172,33 @@ class MailQueue:
                 entry.job.cancel()
         self.entries.clear()
 
-    def tell(
+    def report(
         self,
         message: QueuedMessage,
         arrived: datetime,
-        action: dsn.DsnAction,
+        action: DsnAction,
         results: Sequence[RecipientResult],
     ) -> dict[Address, str]:
         """Send the sender a report about those recipients for whom one is due; return its queue id for each."""
-        envelope = message.envelope
-        sender = envelope.sender
-        due = [result for result in results if dsn.is_due(action, envelope, result.recipient)]
+        sender = message.envelope.sender
+        due = [result for result in results if is_due(action, message.envelope, result.recipient)]
         if not due or not isinstance(sender, Address):
             return {}
-        now = self._clock.now()
         queue_id = self._random.queue_id()
-        style = self._world.hosts[message.host].options.bounces
-        until = arrived + self.schedule.give_up_after if action is dsn.DsnAction.DELAYED else None
-        raw = bounce_styles.write(
-            dsn.DeliveryStatusReport(
-                host=message.host,
-                to=sender,
-                statuses=tuple(
-                    dsn.RecipientStatus(
-                        result.recipient,
-                        action,
-                        result.reply,
-                        result.reason,
-                        result.detail,
-                        result.remote if result.reply is not None else "",
-                        until,
-                        result.status,
-                    )
-                    for result in due
-                ),
-                original=message.content,
-                arrived=arrived,
-                now=now,
-                message_id=f"<{queue_id}@{message.host}>",
-                boundary=f"=_{queue_id}/{message.host}",
-                envid=envelope.envid,
-                # RFC 8689 §5: the header alone, and over verified TLS as well.
-                ret="HDRS" if envelope.requiretls else envelope.ret,
-                queue_id=message.queue_id,
-            ),
-            style,
+        raw = bounces.write(
+            message,
+            action,
+            due,
+            to=sender,
+            arrived=arrived,
+            now=self._clock.now(),
+            until=arrived + self.schedule.give_up_after if action is DsnAction.DELAYED else None,
+            queue_id=queue_id,
+            style=self._world.hosts[message.host].options.bounces,
         )
         if raw is None:
             return {}
-        self.send_report(message.host, queue_id, sender, raw, requiretls=envelope.requiretls)
+        self.send_report(message.host, queue_id, sender, raw, requiretls=message.envelope.requiretls)
         return {result.recipient.address: queue_id for result in due}
 
     # Inside --------------------------------------------------------------------------------------
@@ -260,7 +239,7 @@ class MailQueue:
                 relayed.append(result)
         entry.waiting = [result.recipient for result, _ in retries]
         self._return(entry, returns)
-        self.tell(entry.message, entry.arrived, dsn.DsnAction.RELAYED, relayed)
+        self.report(entry.message, entry.arrived, DsnAction.RELAYED, relayed)
         if retries:
             self._defer(entry, retries)
         else:
@@ -284,16 +263,16 @@ class MailQueue:
         warn_after = self.schedule.warn_after
         if warn_after is not None and not entry.was_warned and clock.now() - entry.arrived >= warn_after:
             entry.was_warned = True
-            self.tell(entry.message, entry.arrived, dsn.DsnAction.DELAYED, [result for result, _ in retries])
+            self.report(entry.message, entry.arrived, DsnAction.DELAYED, [result for result, _ in retries])
         if not (entry.is_held or entry.is_frozen):
             entry.job = clock.at(until, lambda: self._start(entry), name=f"retry {entry.message.queue_id}")
 
     def _return(self, entry: QueueEntry, returns: Sequence[tuple[RecipientResult, bool]]) -> None:
-        told = self.tell(
-            entry.message, entry.arrived, dsn.DsnAction.FAILED, [result for result, _ in returns]
+        reports = self.report(
+            entry.message, entry.arrived, DsnAction.FAILED, [result for result, _ in returns]
         )
         for result, expired in returns:
-            report = told.get(result.recipient.address, "")
+            report = reports.get(result.recipient.address, "")
             self._note_returned(entry, result, expired=expired, report=report)
 
     def _note_returned(

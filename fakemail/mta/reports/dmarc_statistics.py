@@ -26,7 +26,7 @@ from fakemail.model.policy import Disposition
 from fakemail.mta.outbound.dkim_signer import DkimSigner
 from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.reports.daily_job import DailyJob
-from fakemail.policy.chain import NOTHING, PolicyDecision
+from fakemail.policy.chain import PolicyDecision
 from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
 from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
 from fakemail.policy.finding import AuthStatus
@@ -82,7 +82,6 @@ class DmarcStatistics:
         self._is_wanted = False
         self._daily = DailyJob(environment.clock, self._due, name="DMARC reports")
 
-    @property
     def is_wanted(self) -> bool:
         """Whether the DMARC record of any domain asks for reports; if not, nothing has to be looked at."""
         zones = self._zones.published
@@ -96,7 +95,7 @@ class DmarcStatistics:
             )
         return self._is_wanted
 
-    def note(self, facts: TransactionFacts, judgement: PolicyDecision = NOTHING) -> None:
+    def note(self, facts: TransactionFacts, judgement: PolicyDecision) -> None:
         """Count a message that a host has judged, unless it is to come again."""
         if judgement.outcome is Disposition.DEFER or not self._world.hosts[facts.host].options.dmarc_reports:
             return

@@ -1,11 +1,18 @@
-"""Who may log in at a host, to hand in mail or to read it, and with which secret."""
+"""Accounts of one host: who may log in with which secret, and the mailboxes behind a login."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from fakemail.clock import datetime
+from fakemail.environment import Environment
 from fakemail.model.domain import DomainSpec
 from fakemail.model.host import READING
 from fakemail.model.world import WorldSpec
+from fakemail.store.account import AccountStore
+from fakemail.store.mailstore import MailStore
 from fakemail.types.address import address_key
+from fakemail.types.seeded_random import SeededRandom
 
 
 class HostCredentials:
@@ -56,3 +63,41 @@ class HostCredentials:
     def may_act_as(self, authentication_id: str, authorization_id: str) -> bool:
         """Whether one login may act as another: only as itself, in whatever case it is written."""
         return address_key(authentication_id) == address_key(authorization_id)
+
+
+class MailboxBackend:
+    """The accounts of a host, for all its sessions."""
+
+    def __init__(self, environment: Environment, *, store: MailStore, credentials: HostCredentials) -> None:
+        self._clock = environment.clock
+        self._world = environment.world
+        self._store = store
+        self.credentials = credentials
+        self.chance: SeededRandom = environment.random
+        self._logins: dict[str, datetime] = {}
+        """The time of the last login, by the key of the account."""
+
+    def account(self, login: str) -> AccountStore:
+        """The mailboxes of somebody who has logged in.
+
+        Where a host lets everybody in, a login that belongs to no account finds empty mailboxes.
+        """
+        account = self._world.accounts.get(self.credentials.key_of(login))
+        return AccountStore(login) if account is None else self._store.account(account.address)
+
+    def open(self, login: str) -> AccountStore | None:
+        """See :meth:`account`."""
+        return self.account(login)
+
+    def now(self) -> datetime:
+        """The present time of the fake internet."""
+        return self._clock.now()
+
+    def admits(self, login: str, delay: int) -> bool:
+        """Whether the last login is at least that many seconds ago; then this one is the last."""
+        key = self.credentials.key_of(login)
+        now, last = self._clock.now(), self._logins.get(key)
+        if last is not None and now - last < timedelta(seconds=delay):
+            return False
+        self._logins[key] = now
+        return True
