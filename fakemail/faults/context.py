@@ -1,4 +1,4 @@
-"""What is known at the moment at which a fault may strike, and the conditions that a rule puts on it."""
+"""Conditions of rules, and the context that they are matched against: what is known at a moment of a stage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class IdleMoment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """What is known of this moment; what is not known is empty or ``None``. The host is known by its book."""
+    """What is known at a moment, apart from the host; what is not known is empty or ``None``."""
 
     client: Peer | None = None
     connection: int = 0
@@ -78,14 +78,14 @@ class Match:
     query_type: str | None = None
     transport: str | None = None
 
-    def fits(self, facts: FaultContext) -> bool:
-        """Whether the facts are such."""
-        return self.first_miss(facts) is None
+    def fits(self, context: FaultContext) -> bool:
+        """Whether the context are such."""
+        return self.first_miss(context) is None
 
-    def first_miss(self, facts: FaultContext) -> str | None:
+    def first_miss(self, context: FaultContext) -> str | None:
         """The first condition that is not met, with what there was instead; ``None`` when all are."""
         for name in self.conditions:
-            found = FOUND[name](facts)
+            found = FOUND[name](context)
             if not _meets(name, getattr(self, name), found):
                 shown = u_labels(", ".join(str(each) for each in found)) or "nothing"
                 return f"{WORDS[name]} was {shown}"
@@ -96,6 +96,12 @@ class Match:
         """The names of the conditions that are given."""
         return tuple(name for name in CONDITIONS if getattr(self, name) is not None)
 
+    @property
+    def recipient_key(self) -> str | None:
+        """The recipient, if only one can be meant: whole, and in ASCII, where case is all that may differ."""
+        wanted = "*" if self.recipient is None else canonical(self.recipient)
+        return None if "*" in wanted or wanted.startswith("@") or not wanted.isascii() else wanted.lower()
+
     def __str__(self) -> str:
         return "".join(f", {WORDS[name]} {getattr(self, name)}" for name in self.conditions)
 
@@ -105,21 +111,21 @@ CONDITIONS: Final = tuple(field.name for field in fields(Match))
 """What a rule can ask for."""
 WORDS: Final = {name: name.replace("_", " ") for name in CONDITIONS} | {"after": "octets of the message"}
 FOUND: Final[dict[str, Any]] = {
-    "client": lambda facts: () if facts.client is None else (facts.client.name, facts.client.address),
-    "connection": lambda facts: (facts.connection,),
-    "service": lambda facts: (facts.service,),
-    "login": lambda facts: (facts.login,),
-    "sender": lambda facts: () if facts.sender is None else (facts.sender,),
-    "recipient": lambda facts: facts.recipients,
-    "argument": lambda facts: (facts.argument,),
-    "subject": lambda facts: (facts.subject,),
-    "message": lambda facts: (facts.message,),
-    "after": lambda facts: (facts.octets,),
-    "query": lambda facts: (facts.query,),
-    "query_type": lambda facts: (facts.query_type,),
-    "transport": lambda facts: (facts.transport,),
+    "client": lambda context: () if context.client is None else (context.client.name, context.client.address),
+    "connection": lambda context: (context.connection,),
+    "service": lambda context: (context.service,),
+    "login": lambda context: (context.login,),
+    "sender": lambda context: () if context.sender is None else (context.sender,),
+    "recipient": lambda context: context.recipients,
+    "argument": lambda context: (context.argument,),
+    "subject": lambda context: (context.subject,),
+    "message": lambda context: (context.message,),
+    "after": lambda context: (context.octets,),
+    "query": lambda context: (context.query,),
+    "query_type": lambda context: (context.query_type,),
+    "transport": lambda context: (context.transport,),
 }
-"""What the facts say to each condition; one of the values must meet it."""
+"""What the context say to each condition; one of the values must meet it."""
 # The conditions about names of the DNS and addresses.
 _NAMES: Final = frozenset({"client", "login", "sender", "recipient", "query"})
 

@@ -7,11 +7,10 @@ message is told what a client would have made of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from fakemail.dns.codec import DnsQuestion, encode_reply
 from fakemail.dns.lookup import LookupAnswer, failure
@@ -39,15 +38,48 @@ _MALFORMED: Final = LookupAnswer("FORMERR", "MALFORMED")
 class DnsFaultInjector:
     """Carries faults out. It remembers whose turn it is where answers are given in turn."""
 
-    def __init__(self, zones: Callable[[], Zones], chance: SeededRandom) -> None:
+    def __init__(self, zones: Callable[[], Zones], random: SeededRandom) -> None:
         self._zones = zones
-        self.chance = chance
+        self._random = random
         self._turns: Counter[tuple[FaultAction, str, str]] = Counter()
 
     def answer(self, action: FaultAction, name: str, type: str, answer: LookupAnswer) -> LookupAnswer:
         """What is answered in place of that; the same where the fault is about the message alone."""
-        change = _ON_ANSWERS.get(action.__class__)
-        return answer if change is None else change(self, action, name, type, answer)
+        records = answer.answer
+        match action:
+            case actions.rcode("NXDOMAIN"):
+                return LookupAnswer("NXDOMAIN", "NXDOMAIN", (), self._negative(name), (), True)
+            case actions.rcode(rcode):
+                return failure(rcode)
+            case actions.no_data():
+                return self._with_records(name, type, (), 0)
+            case actions.records(values, ttl):
+                return self._with_records(name, type, values, ttl)
+            case actions.rotate_records(sets, ttl):
+                values = sets[self._turn(action, name, type) % len(sets)]
+                return self._with_records(name, type, values, ttl)
+            case actions.stale_answer(then):
+                return cast(LookupAnswer, then(name, type))
+            case actions.cname_loop():
+                return _cname_loop(name)
+            case actions.lame_delegation():
+                return LookupAnswer("NOERROR", "REFERRAL", (), (ROOT_NS,))
+            case actions.split_text(size):
+                changed = [_split(each, size) if each.type in ("TXT", "SPF") else each for each in records]
+            case actions.shuffle_records():
+                changed = list(records)
+                self._random.shuffle(changed)
+            case actions.duplicate_records():
+                changed = [each for each in records for _ in range(2)]
+            case actions.ttl(ttl):
+                changed = [Record(each.name, each.type, ttl, each.value) for each in records]
+            case actions.no_additional():
+                return replace(answer, additional=())
+            case actions.claim_authentic():
+                return replace(answer, authentic=True)
+            case _:
+                return answer
+        return replace(answer, answer=tuple(changed))
 
     def resolved(self, action: FaultAction, name: str, type: str, answer: LookupAnswer) -> LookupAnswer:
         """What a client makes of the answer, without any message."""
@@ -83,7 +115,7 @@ class DnsFaultInjector:
         """
         answer = self.answer(action, question.name, question.type, answer)
         response = reply(question, answer, transport=transport)
-        wire = spoil_message(action, question, answer, response.wire, transport=transport)
+        wire = _changed_message(action, question, answer, response.wire, transport=transport)
         script = _script(action, wire)
         if not is_patient:
             script = () if self.is_lost(action) else (wire,)
@@ -91,19 +123,19 @@ class DnsFaultInjector:
             return replace(response, kind=TIMEOUT.kind, records=(), script=script)
         return replace(response, wire=wire, truncated=bool(wire[2] & _TC), script=script)
 
-    def negative(self, name: str) -> tuple[Record, ...]:
+    def _negative(self, name: str) -> tuple[Record, ...]:
         """The SOA record that goes with an answer that there is nothing."""
         zone = self._zones().zone_of(name)
         return (ROOT_SOA,) if zone is None else zone.negative
 
-    def records(self, name: str, type: str, values: tuple[str, ...], ttl: int) -> LookupAnswer:
+    def _with_records(self, name: str, type: str, values: tuple[str, ...], ttl: int) -> LookupAnswer:
         """The answer that has these records."""
         if not values:
-            return LookupAnswer("NOERROR", "NODATA", (), self.negative(name), (), True)
+            return LookupAnswer("NOERROR", "NODATA", (), self._negative(name), (), True)
         made = tuple([record(name, type, value, ttl=ttl) for value in values])
         return LookupAnswer("NOERROR", "NOERROR", made, (), (), True)
 
-    def turn(self, action: FaultAction, name: str, type: str) -> int:
+    def _turn(self, action: FaultAction, name: str, type: str) -> int:
         """How often this was asked before."""
         key = (action, name, type)
         self._turns[key] += 1
@@ -116,7 +148,7 @@ def _script(action: FaultAction, wire: bytes) -> tuple[Step, ...]:
     return tuple(action.script(wire)) if isinstance(action, OnAnswer) else (wire,)
 
 
-def spoil_message(
+def _changed_message(
     action: FaultAction, question: DnsQuestion, answer: LookupAnswer, wire: bytes, *, transport: Transport
 ) -> bytes:
     """The message in place of that one."""
@@ -146,68 +178,8 @@ def _without_end(question: DnsQuestion, answer: LookupAnswer, wire: bytes) -> by
     return wire[:6] + b"\0\1" + wire[8:12] + wire[12:]
 
 
-# What becomes of answers ---------------------------------------------------------------------------------
-
-_Change = Callable[[DnsFaultInjector, Any, str, str, LookupAnswer], LookupAnswer]
-
-
-def _rcode(
-    spoiler: DnsFaultInjector, action: actions.rcode, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    if action.rcode == "NXDOMAIN":
-        return LookupAnswer("NXDOMAIN", "NXDOMAIN", (), spoiler.negative(name), (), True)
-    return failure(action.rcode)
-
-
-def _no_data(
-    spoiler: DnsFaultInjector, action: actions.no_data, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return spoiler.records(name, type, (), 0)
-
-
-def _given(
-    spoiler: DnsFaultInjector, action: actions.records, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return spoiler.records(name, type, action.values, action.ttl)
-
-
-def _in_turn(
-    spoiler: DnsFaultInjector, action: actions.rotate_records, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    values = action.sets[spoiler.turn(action, name, type) % len(action.sets)]
-    return spoiler.records(name, type, values, action.ttl)
-
-
-def _stale(
-    spoiler: DnsFaultInjector, action: actions.stale_answer, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return cast(LookupAnswer, action.then(name, type))
-
-
-def _loop(
-    spoiler: DnsFaultInjector, action: actions.cname_loop, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    other = f"loop.{parent_of(name)}" if parent_of(name) else f"loop.{name}"
-    if other == name:
-        other = f"other.{name}"
-    there, back = Record(name, "CNAME", 60, f"{other}."), Record(other, "CNAME", 60, f"{name}.")
-    return LookupAnswer("NOERROR", "NOERROR", (there, back), (), (), True)
-
-
-def _lame(
-    spoiler: DnsFaultInjector, action: actions.lame_delegation, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return LookupAnswer("NOERROR", "REFERRAL", (), (ROOT_NS,))
-
-
-def _split(
-    spoiler: DnsFaultInjector, action: actions.split_text, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    cut = [_cut(each, action.size) if each.type in ("TXT", "SPF") else each for each in answer.answer]
-    return replace(answer, answer=tuple(cut))
-
-
-def _cut(text: Record, size: int) -> Record:
+def _split(text: Record, size: int) -> Record:
+    """A TXT record whose text comes in strings of so many bytes."""
     octets, strings = text.wire, b""
     at = 0
     while at < len(octets):
@@ -217,54 +189,9 @@ def _cut(text: Record, size: int) -> Record:
     return Record(text.name, text.type, text.ttl, strings_to_text(pieces or [b""]))
 
 
-def _shuffled(
-    spoiler: DnsFaultInjector, action: actions.shuffle_records, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    records = list(answer.answer)
-    spoiler.chance.shuffle(records)
-    return replace(answer, answer=tuple(records))
-
-
-def _doubled(
-    spoiler: DnsFaultInjector, action: actions.duplicate_records, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return replace(answer, answer=tuple([each for each in answer.answer for _ in range(2)]))
-
-
-def _other_ttl(
-    spoiler: DnsFaultInjector, action: actions.ttl, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return replace(
-        answer, answer=tuple([Record(each.name, each.type, action.ttl, each.value) for each in answer.answer])
-    )
-
-
-def _bare(
-    spoiler: DnsFaultInjector, action: actions.no_additional, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return replace(answer, additional=())
-
-
-def _authentic(
-    spoiler: DnsFaultInjector, action: actions.claim_authentic, name: str, type: str, answer: LookupAnswer
-) -> LookupAnswer:
-    return replace(answer, authentic=True)
-
-
-_ON_ANSWERS: Final[Mapping[type[FaultAction], _Change]] = MappingProxyType(
-    {
-        actions.rcode: _rcode,
-        actions.no_data: _no_data,
-        actions.records: _given,
-        actions.rotate_records: _in_turn,
-        actions.stale_answer: _stale,
-        actions.cname_loop: _loop,
-        actions.lame_delegation: _lame,
-        actions.split_text: _split,
-        actions.shuffle_records: _shuffled,
-        actions.duplicate_records: _doubled,
-        actions.ttl: _other_ttl,
-        actions.no_additional: _bare,
-        actions.claim_authentic: _authentic,
-    }
-)
+def _cname_loop(name: str) -> LookupAnswer:
+    other = f"loop.{parent_of(name)}" if parent_of(name) else f"loop.{name}"
+    if other == name:
+        other = f"other.{name}"
+    there, back = Record(name, "CNAME", 60, f"{other}."), Record(other, "CNAME", 60, f"{name}.")
+    return LookupAnswer("NOERROR", "NOERROR", (there, back), (), (), True)

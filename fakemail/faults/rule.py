@@ -47,23 +47,25 @@ class FaultRule:
     """Its own, so that what one rule draws does not shift what others do."""
     allies: list[FaultRule] = field(default_factory=list, init=False, repr=False)
     """Those that are parts of one fault with it: when one has fired, the fault has."""
-    evaluated: int = field(default=0, init=False)
-    """How often the stage was reached while it was in force, whatever the context."""
     occasions: int = field(default=0, init=False)
     """How often everything fitted."""
     fired: int = field(default=0, init=False)
     """How often it fired."""
     closest: str = field(default="", init=False)
     """What did not fit when it came closest, in words."""
+    asked: int = field(default=0, init=False, repr=False)
+    """How often it was asked whether it fires."""
+    spared: list[Callable[[], int]] = field(default_factory=list, init=False, repr=False)
+    """How often it need not be asked, of each host that counts it."""
     _met: int = field(default=-1, init=False, repr=False)
     _fired_for: set[Hashable] = field(default_factory=set, init=False, repr=False)
 
     def fires(self, context: FaultContext) -> bool:
         """Whether it fires now; counted either way."""
-        self.evaluated += 1
         missed = self.where.first_miss(context)
         if missed is not None:
-            self._note_miss(context, missed)
+            if not self.is_explained:
+                self._note_miss(context, missed)
             return False
         if not self.action.concerns(self.stage, context):
             return False
@@ -83,6 +85,16 @@ class FaultRule:
 
     def _draws(self) -> bool:
         return self.chance is None or self.chance.probability() < self.when.probability
+
+    @property
+    def evaluated(self) -> int:
+        """How often its stage was reached while it was active, whether it fitted or not."""
+        return self.asked + sum(count() for count in self.spared)
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether no miss can come closer than one has."""
+        return self._met >= len(self.where.conditions) - 1
 
     @property
     def has_fired(self) -> bool:

@@ -39,7 +39,7 @@ def fault_registry(environment: Environment, *, seed: int) -> FaultRegistry:
             )
         )
 
-    return FaultRegistry(now=environment.clock.now, seed=seed, hosts_of=hosts_of, on_strike=note_strike)
+    return FaultRegistry(now=environment.clock.now, seed=seed, hosts_of=hosts_of, on_fired=note_strike)
 
 
 class FaultUpdates:

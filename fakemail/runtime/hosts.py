@@ -87,7 +87,7 @@ class Hosts:
                 protocols=self._protocols,
                 supervisor=self._supervisor,
                 network=self._network,
-                faults=self._faults.book(host.name),
+                faults=self._faults.at_host(host.name),
                 virtual_timeouts=self._virtual_timeouts,
                 register=self.register,
                 inbound=self._inbound,

@@ -107,7 +107,7 @@ class Simulation:
         )
         dns_faults = NameServerFaults(
             random=self.random,
-            faults=self.faults.book(NAME_SERVER),
+            faults=self.faults.at_host(NAME_SERVER),
             zones=provisioning,
             client_at=self.network.who,
             resolver_of=lambda host: self.resolvers.asking(host),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -65,9 +66,9 @@ def play(specs, moments, seed):
         now=lambda: time[0],
         seed=seed,
         hosts_of=lambda domain, _: {"example.org": ("mx",)}.get(domain, ()),
-        on_strike=lambda host, rule, facts: told.append((host, rule.title)),
+        on_fired=lambda host, rule, facts: told.append((host, rule.title)),
     )
-    book = register.book("mx")
+    host_faults = register.at_host("mx")
     rules = [
         register.add(FaultRule(stage, faults.drop(), where, when, scope))
         for stage, where, when, scope in specs
@@ -77,21 +78,48 @@ def play(specs, moments, seed):
         if passes:
             time[0] += timedelta(minutes=1)
             register.refresh()
-        decided.append(book.decide(stage, facts) is not None)
-    return decided, rules, told, book, time[0]
+        decided.append(host_faults.decide(stage, facts) is not None)
+    return decided, rules, told, host_faults, time[0]
 
 
 @given(SPECS, MOMENTS, st.integers(0, 5))
 def test_the_counts_add_up(specs, moments, seed):
-    decided, rules, told, book, now = play(specs, moments, seed)
+    decided, rules, told, host_faults, now = play(specs, moments, seed)
     assert sum(decided) == sum(rule.fired for rule in rules) == len(told)
     for rule in rules:
         assert 0 <= rule.fired <= rule.occasions <= rule.evaluated <= len(moments)
         assert rule.when.times is None or rule.fired <= rule.when.times
         if rule.scope == FaultScope(host="other"):
             assert rule.evaluated == 0
-    for rules_of_stage in book.active.values():
+    for rules_of_stage in host_faults.active.values():
         assert all(rule.is_active(now) for rule in rules_of_stage)
+
+
+@given(SPECS, MOMENTS)
+def test_rules_found_by_their_recipient_are_those_that_asking_each_would_find(specs, moments):
+    specs = [
+        (stage, where, replace(when, since=None, until=None), scope) for stage, where, when, scope in specs
+    ]
+    moments = [(stage, facts, False) for stage, facts, _ in moments]
+    decided, rules, *_ = play(specs, moments, 3)
+    again = FaultRegistry(now=lambda: START, seed=3)
+    asked = [again.add(FaultRule(stage, faults.drop(), *others)) for stage, *others in specs]
+    for rule in asked:
+        rule.here = rule.scope in (FaultScope(), FaultScope(host="mx"), FaultScope(domain="example.org"))
+    fired = []
+    for stage, facts, _ in moments:
+        fired.append(False)
+        for rule in asked:
+            if rule.stage is stage and rule.here and not rule.is_used_up:
+                rule.asked += 1
+                if rule.fires(facts):
+                    fired[-1] = True
+                    break
+    assert decided == fired
+    counts = [[(each.evaluated, each.occasions, each.fired) for each in some] for some in (rules, asked)]
+    assert counts[0] == counts[1]
+    missed = [[each.closest for each in some if not each.occasions] for some in (rules, asked)]
+    assert missed[0] == missed[1]
 
 
 @given(SPECS, MOMENTS, st.integers(0, 5))
