@@ -98,9 +98,9 @@ class _DeclaredFaults(Handle, PresetTarget):
             options,
             must_fire=must_fire and not isinstance(action, UNCOUNTED),
         )
-        return self._put_in_force(rule)
+        return self._add_rule(rule)
 
-    def _put_in_force(self, rule: FaultRule) -> Fault:
+    def _add_rule(self, rule: FaultRule) -> Fault:
         internet = self._portal.simulation
         self._require_own(rule)
 
@@ -248,7 +248,7 @@ KEYS = ("host", "domain", "stage", "do", *FaultOptions.__annotations__)
 
 
 def declare(portal: Portal, table: Mapping[str, Any]) -> Fault:
-    """Put a fault in force. Raises :class:`~fakemail.errors.DeclarationError` for one that cannot be."""
+    """Declare a fault. Raises :class:`~fakemail.errors.DeclarationError` for one that cannot be."""
     given = dict(table)
     for key in given:
         if key not in KEYS:

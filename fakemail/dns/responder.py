@@ -33,7 +33,7 @@ class DnsResponse:
     """What is sent in place of ``wire``: the messages of a zone transfer, or what a fault does."""
 
 
-Spoil = Callable[[DnsQuestion, LookupAnswer], DnsResponse | None]
+ChangeAnswer = Callable[[DnsQuestion, LookupAnswer], DnsResponse | None]
 """Makes the reply where something may go wrong; ``None`` when nothing does."""
 
 
@@ -46,7 +46,7 @@ def respond(
     packet: bytes,
     *,
     transport: Transport,
-    spoil: Spoil | None = None,
+    change: ChangeAnswer | None = None,
     may_transfer: MayTransfer = lambda _: False,
 ) -> DnsResponse | None:
     """Reply to a packet; ``None`` when it deserves silence. Any octets at all may be given."""
@@ -59,10 +59,10 @@ def respond(
             question.wire, asked.name if asked else "", asked.type if asked else "", question.rcode
         )
     answer = decide(zones, question)
-    spoiled = spoil(question, answer) if spoil is not None else None
-    if spoiled is None and question.type in TYPES and transport == "tcp":
-        spoiled = _transferred(zones, question, may_transfer)
-    return spoiled or reply(question, answer, transport=transport)
+    changed = change(question, answer) if change is not None else None
+    if changed is None and question.type in TYPES and transport == "tcp":
+        changed = _transferred(zones, question, may_transfer)
+    return changed or reply(question, answer, transport=transport)
 
 
 def _transferred(zones: Zones, question: DnsQuestion, may_transfer: MayTransfer) -> DnsResponse | None:

@@ -118,7 +118,7 @@ class PresetTarget(Suggests):
         raise NotImplementedError
 
     def _declare(self, stage: Stage, action: FaultAction, options: Mapping[str, Any]) -> Fault:
-        """Put a rule in force."""
+        """Add a rule."""
         raise NotImplementedError
 
     def _apply(self, preset: Preset, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Fault:

@@ -1,4 +1,4 @@
-"""Which of the moments that fit a rule takes."""
+"""Schedule of a rule: which of the moments that fit it takes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Final
 from fakemail.faults.context import FaultContext
 
 PER: Final[dict[str, Any]] = {
-    "sender": lambda facts: facts.sender,
-    "recipient": lambda facts: facts.recipients,
-    "connection": lambda facts: facts.connection,
-    "login": lambda facts: facts.login,
-    "client": lambda facts: facts.client and facts.client.name,
-    "query": lambda facts: (facts.query, facts.query_type),
+    "sender": lambda context: context.sender,
+    "recipient": lambda context: context.recipients,
+    "connection": lambda context: context.connection,
+    "login": lambda context: context.login,
+    "client": lambda context: context.client and context.client.name,
+    "query": lambda context: (context.query, context.query_type),
 }
-"""Of what each may be struck once only."""
+"""What ``once_per`` may name, with how it is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +25,33 @@ class Schedule:
     """Which of the fitting moments it takes: all, unless something is given."""
 
     skip: int = 0
-    """So many are let pass first."""
+    """So many pass first."""
     every: int = 1
-    """Of the others, each so manyth."""
+    """Of the others, every n-th counts."""
     times: int | None = None
-    """So many are struck, then no more."""
+    """So many are taken, then no more."""
     probability: float = 1.0
-    """How likely each is struck, from the seed of the fake internet."""
+    """How likely each is taken, from the seed of the fake internet."""
     once_per: str | None = None
-    """Each recipient, say, is struck once only."""
+    """Each recipient, for example, meets the fault once only."""
     since: datetime | None = None
-    """On the fake clock; before that it is not in force."""
+    """On the fake clock; before that it is not active."""
     until: datetime | None = None
-    """On the fake clock; from then on it is in force no more."""
+    """On the fake clock; from then on it is not active any more."""
 
     def counts(self, occasion: int) -> bool:
-        """Whether the fitting moment of that number, counted from 1, is one of those that may be struck."""
+        """Whether the fitting moment of that number, counted from 1, is one of those that may be taken."""
         return occasion > self.skip and (occasion - self.skip) % self.every == 0
 
     def is_on(self, now: datetime) -> bool:
-        """Whether it is in force at that time."""
+        """Whether it is active at that time."""
         return (self.since is None or self.since <= now) and (self.until is None or now < self.until)
 
-    def keys(self, facts: FaultContext) -> set[Hashable]:
-        """What is struck once only: one thing, or each of the recipients."""
+    def keys(self, context: FaultContext) -> set[Hashable]:
+        """What meets the fault once only: one thing, or each of the recipients."""
         if self.once_per == "recipient":
-            return set(facts.recipients)
-        return {None if self.once_per is None else PER[self.once_per](facts)}
+            return set(context.recipients)
+        return {None if self.once_per is None else PER[self.once_per](context)}
 
     def __str__(self) -> str:
         parts = (
@@ -67,7 +67,7 @@ class Schedule:
 
 
 def how_often(count: int) -> str:
-    """A count of strokes in words."""
+    """A count in words."""
     return "once" if count == 1 else f"{count} times"
 
 

@@ -28,7 +28,7 @@ def fault_registry(environment: Environment, *, seed: int) -> FaultRegistry:
         own = described.mail_hosts
         return (*own, described.submission_host) if stage is Stage.SMTP_AUTH else own
 
-    def note_strike(host: str, rule: FaultRule, facts: FaultContext) -> None:
+    def note_fired(host: str, rule: FaultRule, facts: FaultContext) -> None:
         log.append(
             FaultFired(
                 stage=rule.stage,
@@ -39,7 +39,7 @@ def fault_registry(environment: Environment, *, seed: int) -> FaultRegistry:
             )
         )
 
-    return FaultRegistry(now=environment.clock.now, seed=seed, hosts_of=hosts_of, on_fired=note_strike)
+    return FaultRegistry(now=environment.clock.now, seed=seed, hosts_of=hosts_of, on_fired=note_fired)
 
 
 class FaultUpdates:

@@ -40,6 +40,6 @@ def name_server(
         port=port,
         on_query=note_query,
         on_error=environment.tasks.report,
-        spoils=faults.spoils,
+        find_change=faults.change_for,
         may_transfer=lambda address, port, zone: is_among(network.who(address, port), zone.transfer_to),
     )

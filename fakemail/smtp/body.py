@@ -202,7 +202,7 @@ class TransferProgress(Enum):
     """What becomes of a message that is still coming."""
 
     ON = "on"
-    ON_UNWATCHED = "on, and the fault has struck"
+    ON_UNWATCHED = "on, and the fault has fired"
     NOT = "no further"
 
 

@@ -63,7 +63,7 @@ class FailurePoint(NamedTuple):
 
 
 def counters() -> list[FaultRule]:
-    """Faults that never strike and count how often the app comes to each stage."""
+    """Faults that never fire and count how often the app comes to each stage."""
     return [
         FaultRule(stage, actions.reset(), _APP, Schedule(skip=NEVER))
         for stage in rows()

@@ -60,7 +60,7 @@ class Run:
     hung: str = ""
     """How it was ended, if it did not end by itself."""
     fired: int = 1
-    """How often the fault struck."""
+    """How often the fault fired."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, cast
 
-from fakemail.dns.responder import DnsResponse, Spoil, Transport, failed, respond
+from fakemail.dns.responder import ChangeAnswer, DnsResponse, Transport, failed, respond
 from fakemail.dns.zones import Zone, Zones
 from fakemail.errors import ServerError
 from fakemail.types.write_script import ConnectionEnd, Step
@@ -24,7 +24,7 @@ from fakemail.wire.script_runner import WriteScript, reset
 
 OnQuery = Callable[[str, int, Transport, DnsResponse], None]
 """Told of each reply: the client's address and port, the transport, the reply."""
-Spoils = Callable[[str, int, Transport], Spoil | None]
+FindChange = Callable[[str, int, Transport], ChangeAnswer | None]
 """Asked before each answer what may go wrong with it: for a client's address and port, and a transport."""
 MayHave = Callable[[str, int, Zone], bool]
 """Asked whether a client's address and port may have all of a zone."""
@@ -47,7 +47,7 @@ class DnsServer:
         port: int = 0,
         on_query: OnQuery,
         on_error: OnError,
-        spoils: Spoils = lambda *_: None,
+        find_change: FindChange = lambda *_: None,
         may_transfer: MayHave = lambda *_: False,
         idle_timeout: float = 30.0,
         max_connections: int = 256,
@@ -62,7 +62,7 @@ class DnsServer:
         self.max_connections = max_connections
         self._on_query = on_query
         self._on_error = on_error
-        self._spoils = spoils
+        self._find_change = find_change
         self._may_transfer = may_transfer
         self._acceptor: Acceptor | None = None
         self._udp: _Datagrams | None = None
@@ -140,10 +140,10 @@ class DnsServer:
         A defect of ours is reported and gets SERVFAIL.
         """
         try:
-            spoil = self._spoils(client, port, transport)
+            change = self._find_change(client, port, transport)
             may_transfer = partial(self._may_transfer, client, port)
             response = respond(
-                self.zones, packet, transport=transport, spoil=spoil, may_transfer=may_transfer
+                self.zones, packet, transport=transport, change=change, may_transfer=may_transfer
             )
         except Exception as error:
             self._on_error(error)

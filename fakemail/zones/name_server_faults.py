@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fakemail.dns.codec import DnsQuestion
 from fakemail.dns.lookup import LookupAnswer
-from fakemail.dns.responder import DnsResponse, Spoil, Transport
+from fakemail.dns.responder import ChangeAnswer, DnsResponse, Transport
 from fakemail.faults import actions
 from fakemail.faults.action import FaultAction
 from fakemail.faults.context import FaultContext
@@ -48,7 +48,7 @@ class NameServerFaults:
     ) -> None:
         """``client_at`` is the client at an address and port, ``resolver_of`` the resolver of a host that has asked."""
         self._random = random
-        self._book = faults
+        self._faults = faults
         self._zones = zones
         self._client_at = client_at
         self._resolver_of = resolver_of
@@ -56,43 +56,43 @@ class NameServerFaults:
     @property
     def is_at_work(self) -> bool:
         """Whether something can go wrong with answers now."""
-        return bool(self._book.active)
+        return bool(self._faults.active)
 
     @cached_property
-    def _spoiler(self) -> DnsFaultInjector:
+    def _injector(self) -> DnsFaultInjector:
         from fakemail.faults.dns_injector import DnsFaultInjector  # most worlds never need it
 
         return DnsFaultInjector(lambda: self._zones.zones, self._random)
 
-    def spoils(self, address: str, port: int, transport: Transport) -> Spoil | None:
+    def change_for(self, address: str, port: int, transport: Transport) -> ChangeAnswer | None:
         """What may go wrong with an answer to whoever asks from there; ``None`` when nothing can."""
-        if not self._book.active:
+        if not self._faults.active:
             return None
-        return partial(self._spoil, self._client_at(address, port), transport)
+        return partial(self._changed, self._client_at(address, port), transport)
 
     def resolved(self, client: Peer, name: str, type: str, answer: LookupAnswer) -> LookupAnswer:
         """What a host makes of an answer to a question that it asks without a socket."""
-        if not self._book.active:
+        if not self._faults.active:
             return answer
         action = self._decide(client, name, type, "udp")
         if isinstance(action, actions.truncate_answer):
             action = self._decide(client, name, type, "tcp")
-        return answer if action is None else self._spoiler.resolved(action, name, type, answer)
+        return answer if action is None else self._injector.resolved(action, name, type, answer)
 
     def _decide(self, client: Peer, name: str, type: str, transport: Transport) -> FaultAction | None:
-        facts = FaultContext(client=client, service="dns", query=name, query_type=type, transport=transport)
-        return self._book.decide(Stage.DNS_QUERY, facts)
+        context = FaultContext(client=client, service="dns", query=name, query_type=type, transport=transport)
+        return self._faults.decide(Stage.DNS_QUERY, context)
 
-    def _spoil(
+    def _changed(
         self, client: Peer, transport: Transport, question: DnsQuestion, answer: LookupAnswer
     ) -> DnsResponse | None:
         action = self._decide(client, question.name, question.type, transport)
         if action is None:
             return None
-        spoiler = self._spoiler
+        injector = self._injector
         asking = self._resolver_of(client.name)
         if asking is None:
-            return spoiler.respond(action, question, answer, transport=transport)
-        if spoiler.is_lost(action):
+            return injector.respond(action, question, answer, transport=transport)
+        if injector.is_lost(action):
             asking.give_up(question.id)
-        return spoiler.respond(action, question, answer, transport=transport, is_patient=False)
+        return injector.respond(action, question, answer, transport=transport, is_patient=False)

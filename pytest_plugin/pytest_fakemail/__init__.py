@@ -225,7 +225,7 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that passed although a fault that it declared never struck."""
+    """Fail a test that passed although a fault that it declared never fired."""
     __tracebackhide__ = True
     trial = item.stash.get(TRIAL, None)
     if trial is not None and trial.point is not None:
@@ -237,13 +237,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     stash = item.config.stash
     stash[CALLED] = True  # for worlds that the test makes itself
     for world in worlds():
-        world.expect_strikes(True)
+        world.expect_fired(True)
     try:
         result = yield
     finally:
         stash[CALLED] = False
         for world in worlds():
-            world.expect_strikes(False)
+            world.expect_fired(False)
     if found := worlds():
         from pytest_fakemail import unfired
 

@@ -115,7 +115,7 @@ def journey_section(world: World) -> str:
     for number, each in enumerate(world.with_notes(found[hidden:]), start=hidden + 1):
         parts.append(f"{_head(number, len(found), each)}\n{each.table()}")
     if missed := unfired(world):
-        parts.append("\n".join(["faults that never struck:", *map(tell, missed)]))
+        parts.append("\n".join(["faults that never fired:", *map(tell, missed)]))
     parts.append(f"again: {world.again}")
     return "\n\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""Faults that never struck: they fail a test that passed and needed them, and are told in the report of a failure.
+"""Faults that never fired: they fail a test that passed and needed them, and are told in the report of a failure.
 
 Loaded where a fake internet is used.
 """
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def judge(worlds: Iterable[World]) -> None:
-    """Fail a test that passed, if a fault that must strike never did."""
+    """Fail a test that passed, if a fault that must fire never did."""
     __tracebackhide__ = True
     missed = [(world, rule) for world in worlds for rule in unfired(world) if rule.must_fire]
     for world in {world for world, _ in missed}:
-        with suppress(Exception):  # it may just be about to strike; if that cannot be said, it has not
+        with suppress(Exception):  # it may just be about to fire; if that cannot be said, it has not
             world.let_settle()
     found = [rule for _, rule in missed if not rule.has_fired]
     if not found:
         return
-    head = "a fault never struck:" if len(found) == 1 else f"{len(found)} faults never struck:"
+    head = "a fault never fired:" if len(found) == 1 else f"{len(found)} faults never fired:"
     advice = (
         "The test passed without what it was to be about. If that is as it should be, "
         "say must_fire=False where the fault is declared."
@@ -38,7 +38,7 @@ def judge(worlds: Iterable[World]) -> None:
 
 
 def unfired(world: World) -> list[FaultRule]:
-    """The faults that this test declared and that never struck, as far as that can be known."""
+    """The faults that this test declared and that never fired, as far as that can be known."""
     return [
         rule
         for rule in world.new_faults

@@ -114,7 +114,7 @@ class WorldFactory(Generic[_Net]):
         )
         net = _open(self._kind, wanted, self._worlds)
         self._worlds[-1].keep_faults(0)
-        self._worlds[-1].expect_strikes(self._config.stash.get(CALLED, False))
+        self._worlds[-1].expect_fired(self._config.stash.get(CALLED, False))
         self._exits.callback(net.close)
         return net
 

@@ -69,8 +69,8 @@ class World:
         """Those that were declared since the test began."""
         return self._simulation.faults.added[self.known_faults :]
 
-    def expect_strikes(self, wanted: bool) -> None:
-        """From now on faults that are declared must strike, or need not."""
+    def expect_fired(self, wanted: bool) -> None:
+        """From now on faults that are declared must fire, or need not."""
         self.net._portal.faults_must_fire = wanted
 
     @property

@@ -1,4 +1,4 @@
-"""Faults that never strike: they fail a test that passes, and are told in the report of one that fails."""
+"""Faults that never fire: they fail a test that passes, and are told in the report of one that fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SEND = (
         (
             'mailnet.mx("example.org").faults.mailbox_full("ann@example.org")',
             [
-                "a fault never struck:",
+                "a fault never fired:",
                 "  smtp.rcpt, recipient ann@example.org: 452 4.2.2 the mailbox is full, at mx1.example.org",
                 "    smtp.rcpt was reached once, but never so; the closest: recipient was bob@example.org",
                 "The test passed without what it was to be about. If that is as it should be, say must_fire=False *",
@@ -39,7 +39,7 @@ SEND = (
         (
             'mailnet.domain("example.org").faults.drop(Stage.SMTP_VRFY)',
             [
-                "a fault never struck:",
+                "a fault never fired:",
                 "  smtp.vrfy: drop, at the hosts of example.org",
                 "    smtp.vrfy was never reached while it was in force",
             ],
@@ -47,7 +47,7 @@ SEND = (
         (
             "mailnet.faults.drop(Stage.SMTP_RCPT, skip=1)",
             [
-                "a fault never struck:",
+                "a fault never fired:",
                 "  smtp.rcpt, not the first 1: drop, at every host",
                 "    smtp.rcpt was reached once, and everything fitted once: not yet its turn",
             ],
@@ -61,7 +61,7 @@ def test_a_test_that_passes_without_its_fault_fails(project: pytest.Pytester, de
     run.stdout.fnmatch_lines(text, consecutive=True)
 
 
-def test_it_need_not_strike_if_the_test_says_so(project: pytest.Pytester):
+def test_it_need_not_fire_if_the_test_says_so(project: pytest.Pytester):
     project.makepyfile(_test("mailnet.faults.drop(Stage.SMTP_VRFY, must_fire=False)", *SEND))
     project.runpytest().assert_outcomes(passed=1)
 
@@ -85,7 +85,7 @@ def test_a_lifted_fault_has_missed_its_chance(project: pytest.Pytester):
     run.stdout.fnmatch_lines(["    smtp.rcpt was never reached while it was in force"])
 
 
-def test_what_a_fixture_declares_need_not_strike(project: pytest.Pytester):
+def test_what_a_fixture_declares_need_not_fire(project: pytest.Pytester):
     project.makepyfile(
         textwrap.dedent(_HEAD)
         + textwrap.dedent(
@@ -103,7 +103,7 @@ def test_what_a_fixture_declares_need_not_strike(project: pytest.Pytester):
     project.runpytest().assert_outcomes(passed=1)
 
 
-def test_a_failing_test_tells_what_never_struck(project: pytest.Pytester):
+def test_a_failing_test_tells_what_never_fired(project: pytest.Pytester):
     project.makepyfile(
         _test('mailnet.faults.drop(Stage.SMTP_RCPT, to="@example.net")', *SEND, "assert bob.inbox.is_empty")
     )
@@ -111,7 +111,7 @@ def test_a_failing_test_tells_what_never_struck(project: pytest.Pytester):
     run.assert_outcomes(failed=1)
     run.stdout.fnmatch_lines(
         [
-            "faults that never struck:",
+            "faults that never fired:",
             "  smtp.rcpt, recipient @example.net: drop, at every host",
             "    smtp.rcpt was reached once, but never so; the closest: recipient was bob@example.org",
             "",
@@ -200,7 +200,7 @@ def test_faults_of_the_mark(project: pytest.Pytester):
     )
     run = project.runpytest()
     run.assert_outcomes(passed=1, failed=1, errors=2)
-    run.stdout.fnmatch_lines(["*a fault never struck:*"])
+    run.stdout.fnmatch_lines(["*a fault never fired:*"])
     run.stdout.fnmatch_lines(["*faults= is a list of tables such as *, not [[]'drop'[]]."])
     run.stdout.fnmatch_lines(["*there is no stage 'smtp.vrfi'; did you mean 'smtp.vrfy'*"])
 
@@ -226,10 +226,10 @@ def test_a_world_that_the_test_makes_itself(project):
     )
     run = project.runpytest()
     run.assert_outcomes(passed=1, failed=2)
-    run.stdout.fnmatch_lines(["*a fault never struck:*", "*smtp.noop: drop*"])
+    run.stdout.fnmatch_lines(["*a fault never fired:*", "*smtp.noop: drop*"])
 
 
-def test_a_fault_of_two_parts_has_struck_when_one_has(project):
+def test_a_fault_of_two_parts_has_fired_when_one_has(project):
     project.makepyfile(
         textwrap.dedent(
             """

@@ -99,7 +99,7 @@ def test_lf_runs_the_points_that_failed(project: pytest.Pytester, monkeypatch: p
     run.stdout.fnmatch_lines(["smtp.mail-5yz  MAIL LOST *"])
 
 
-def test_a_fault_of_the_test_need_not_strike_where_another_one_does(project: pytest.Pytester) -> None:
+def test_a_fault_of_the_test_need_not_fire_where_another_one_does(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
         import pytest, smtplib

@@ -76,7 +76,7 @@ def no_tls(net: MailNet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("like", "spoil", "reason", "reply"),
+    ("like", "flaw", "reason", "reply"),
     [
         ("gmail-like", neither, Reason.UNAUTHENTICATED, (550, "5.7.26")),
         ("gmail-like", no_spf, Reason.SPF_REQUIRED, (550, "5.7.27")),
@@ -92,11 +92,11 @@ def no_tls(net: MailNet) -> None:
     ],
 )
 def test_what_is_missing_is_refused_and_foretold(
-    mailnet: MailNet, like: str, spoil: Any, reason: Reason, reply: tuple[int, str]
+    mailnet: MailNet, like: str, flaw: Any, reason: Reason, reply: tuple[int, str]
 ) -> None:
     policy(mailnet, like)
     shop(mailnet)
-    spoil(mailnet)
+    flaw(mailnet)
     foretold = next(iter(mailnet.deliverability(NEWS).for_(like)))
     journey = submit(mailnet, NEWS)
     assert (journey.reason, reply_of(journey)) == (reason, reply)

@@ -78,7 +78,7 @@ def test_whom_and_when(net):
     assert ask(net).rcode() == dns.rcode.NOERROR
 
 
-def test_each_stroke_is_an_event(net):
+def test_each_one_that_fires_is_an_event(net):
     net.dns.faults.servfail("example.org")
     ask(net)
     [event] = [event for event in net.events(Stage.DNS_QUERY) if type(event).__name__ == "FaultFired"]
@@ -370,7 +370,7 @@ def test_wrong_declarations(net):
         faults.servfail(to="bob@example.org")
 
 
-def test_what_is_in_force_can_be_seen(net):
+def test_what_is_active_can_be_seen(net):
     fault = net.dns.faults.servfail("example.org", type="MX", must_fire=False)
     assert net.dns.faults.all().one().fired == 0
     assert "dns.query, query example.org, query type MX: rcode SERVFAIL" in repr(fault)

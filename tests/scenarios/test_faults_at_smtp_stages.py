@@ -226,8 +226,8 @@ def test_what_the_client_sees(net, client, stage, name):
         case "duplicate_reply":
             assert heard.count(b"\r\n") == 2 * before.count(b"\r\n")
     assert fault.fired == 1
-    struck = [event for event in net.events(stage) if type(event).__name__ == "FaultFired"][-1]
-    assert struck.action == str(ACTIONS[name])
+    fired = [event for event in net.events(stage) if type(event).__name__ == "FaultFired"][-1]
+    assert fired.action == str(ACTIONS[name])
 
 
 def test_a_message_is_read_slowly(net, client):

@@ -126,7 +126,7 @@ def test_a_rule_that_is_used_up_lets_connections_be_kept_again(mailnet):
     assert len(ours) == 3, "one with the fault, one for the second try, and one for all the others"
 
 
-def test_a_stroke_is_told_in_the_journey_and_the_transcript(mailnet):
+def test_a_fault_that_fires_is_told_in_the_journey_and_the_transcript(mailnet):
     ann, bob = mailnet.accounts("ann@example.org", "bob@example.org")
     mx = mailnet.mx("example.org")
     mx.faults.drop_final_reply("reset", times=1)

@@ -43,7 +43,7 @@ def test_faults_of_a_configuration():
                 client.quit()
 
 
-def test_what_is_in_force_is_written_down():
+def test_what_is_active_is_written_down():
     with MailNet() as net:
         net.accounts("ann@example.org", "bob@example.org")
         mx = net.mx("example.org")

@@ -1,4 +1,4 @@
-"""What could never strike, or would strike otherwise than it reads, is refused where it is declared."""
+"""What could never fire, or would fire otherwise than it reads, is refused where it is declared."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_every_host_may_meet_a_fault_of_dns(mailnet: MailNet) -> None:
     assert len(bob.inbox) == 1
 
 
-def test_a_fault_of_a_domain_strikes_where_its_people_log_in(mailnet: MailNet) -> None:
+def test_a_fault_of_a_domain_fires_where_its_people_log_in(mailnet: MailNet) -> None:
     ann = mailnet.account("ann@example.org")
     fault = mailnet.domain("example.org").faults.login_unavailable()
     with pytest.raises(smtplib.SMTPAuthenticationError):

@@ -503,7 +503,7 @@ def test_slow_answers(bob, host, action):
         assert (status, len(told[0][1])) == ("OK", 17 * 500)
 
 
-def test_compressed_answers_are_spoiled_before_they_are_compressed(bob, host):
+def test_compressed_answers_are_changed_before_they_are_compressed(bob, host):
     host.faults.send_untagged(Stage.IMAP_NOOP, "OK [ALERT] Squeezed")
     with reader(bob) as client:
         assert client.xatom("COMPRESS", "DEFLATE")[0] == "OK"
@@ -596,7 +596,7 @@ async def test_the_other_face(async_mailnet):
     assert async_mailnet.dns.faults.all() == []
 
 
-def test_a_fault_of_the_domain_strikes_where_its_mail_is_read(bob, mailnet):
+def test_a_fault_of_the_domain_fires_where_its_mail_is_read(bob, mailnet):
     fault = mailnet.domain("example.org").faults.over_quota()
     with reader(bob) as client:
         assert client.append("INBOX", None, None, samples.plain())[0] == "NO"

@@ -68,7 +68,7 @@ VERBS = {
 }
 
 
-# A host of ours on which the fault strikes says the odd reply to HELO as well.
+# A host of ours on which the fault fires says the odd reply to HELO as well.
 TAKEN_BY_OUR_OWN = {**TAKEN, Stage.SMTP_HELO: TAKEN[Stage.SMTP_HELO] - {"550"}}
 
 

@@ -26,24 +26,24 @@ NO = Reply(550, "5.7.1", "no")
         "smtp.rcpt",
     ],
 )
-def test_a_fault_at_a_stage_where_it_cannot_strike(mailnet, stage):
-    book = mailnet.domain("example.org").hosts[0].faults
+def test_a_fault_at_a_stage_where_it_is_not_possible(mailnet, stage):
+    declared = mailnet.domain("example.org").hosts[0].faults
     with pytest.raises(DeclarationError, match=r"smtp.rcpt|smtp.end|DNS|other|host|over"):
-        book.reply(stage, NO)
-    assert book.all() == []
+        declared.reply(stage, NO)
+    assert declared.all() == []
 
 
 def test_an_action_that_is_not_possible_at_a_stage(mailnet):
-    book = mailnet.domain("example.org").hosts[0].faults
+    declared = mailnet.domain("example.org").hosts[0].faults
     with pytest.raises(DeclarationError) as caught:
-        book.add(Stage.SMTP_QUIT, faults.deliver_twice())
+        declared.add(Stage.SMTP_QUIT, faults.deliver_twice())
     text = (
         "mx1.example.org: 'deliver_twice' is not possible at smtp.quit. Possible there: close, delay, drop, "
     )
     assert str(caught.value).startswith(text)
     assert str(caught.value).endswith("It is possible at smtp.end.")
     with pytest.raises(DeclarationError, match="not 'drop'"):
-        book.add(Stage.SMTP_QUIT, "drop")
+        declared.add(Stage.SMTP_QUIT, "drop")
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_an_action_that_makes_no_sense(make, text):
     ],
 )
 def test_a_condition_that_can_never_be_met_at_a_stage(mailnet, stage, condition, known_at):
-    book = mailnet.domain("example.org").hosts[0].faults
+    declared = mailnet.domain("example.org").hosts[0].faults
     [name] = condition
     with pytest.raises(DeclarationError, match=rf"{name}= cannot fit at {stage}, .* it can at .*{known_at}"):
-        book.drop(stage, **condition)
+        declared.drop(stage, **condition)
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,17 @@ def test_a_condition_that_can_never_be_met_at_a_stage(mailnet, stage, condition,
         {"connection": 0},
     ],
 )
-def test_a_fault_that_could_never_strike(mailnet, options):
-    book = mailnet.domain("example.org").hosts[0].faults
+def test_a_fault_that_could_never_fire(mailnet, options):
+    declared = mailnet.domain("example.org").hosts[0].faults
     with pytest.raises(DeclarationError, match=next(iter(options))):
-        book.reply(Stage.SMTP_RCPT, NO, **options)
+        declared.reply(Stage.SMTP_RCPT, NO, **options)
 
 
 @pytest.mark.parametrize("pattern", ["bob@example.org", "@example.org", "<>", "*@example.*"])
 def test_whom_a_fault_may_be_about(mailnet, pattern):
-    book = mailnet.domain("example.org").hosts[0].faults
-    book.reply(Stage.SMTP_RCPT, NO, to=pattern, sender=pattern, must_fire=False)
-    assert len(book.all()) == 1
+    declared = mailnet.domain("example.org").hosts[0].faults
+    declared.reply(Stage.SMTP_RCPT, NO, to=pattern, sender=pattern, must_fire=False)
+    assert len(declared.all()) == 1
 
 
 @pytest.mark.parametrize(

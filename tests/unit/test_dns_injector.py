@@ -34,15 +34,15 @@ SLOW = faults.delay(timedelta(seconds=4))
 
 
 def ask(
-    action: FaultAction, type: str = "MX", *, transport: str = "udp", spoiler: DnsFaultInjector | None = None
+    action: FaultAction, type: str = "MX", *, transport: str = "udp", injector: DnsFaultInjector | None = None
 ) -> DnsResponse:
     query = dns.message.make_query("example.org", type)
-    spoiler = spoiler or DnsFaultInjector(lambda: ZONES, SeededRandom(1))
+    injector = injector or DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     response = respond(
         ZONES,
         query.to_wire(),
         transport=transport,
-        spoil=lambda question, answer: spoiler.respond(action, question, answer, transport=transport),
+        change=lambda question, answer: injector.respond(action, question, answer, transport=transport),
     )
     assert response is not None
     return response
@@ -83,9 +83,9 @@ def test_other_records() -> None:
 
 
 def test_answers_in_turn_begin_again_after_the_last() -> None:
-    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
+    injector = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     action = faults.rotate_records(("1 a.example.",), ("2 b.example.", "3 c.example."), ())
-    said = [texts(ask(action, spoiler=spoiler)) for _ in range(4)]
+    said = [texts(ask(action, injector=injector)) for _ in range(4)]
     assert said == [["1 a.example."], ["2 b.example.", "3 c.example."], [], ["1 a.example."]]
 
 
@@ -150,13 +150,13 @@ def test_truncated_over_udp_only() -> None:
 
 def test_another_id_and_another_question() -> None:
     query = dns.message.make_query("example.org", "MX")
-    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
+    injector = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     for action in (faults.wrong_id(), faults.wrong_question()):
         response = respond(
             ZONES,
             query.to_wire(),
             transport="udp",
-            spoil=lambda question, answer, action=action: spoiler.respond(
+            change=lambda question, answer, action=action: injector.respond(
                 action, question, answer, transport="udp"
             ),
         )
@@ -199,20 +199,20 @@ def test_what_is_done_with_the_message() -> None:
     ids=str,
 )
 def test_for_those_who_ask_without_a_message(action: FaultAction, kind: str) -> None:
-    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
+    injector = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     answer = lookup(ZONES, "example.org", "MX")
-    assert spoiler.resolved(action, "example.org", "MX", answer).kind == kind
+    assert injector.resolved(action, "example.org", "MX", answer).kind == kind
 
 
 def test_for_those_who_cannot_wait() -> None:
-    spoiler = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
+    injector = DnsFaultInjector(lambda: ZONES, SeededRandom(1))
     query = dns.message.make_query("example.org", "MX").to_wire()
     for action, is_sent in [(SLOW, True), (LATE, False), (faults.wrong_id(), False), (faults.ttl(5), True)]:
         response = respond(
             ZONES,
             query,
             transport="udp",
-            spoil=lambda question, answer, action=action: spoiler.respond(
+            change=lambda question, answer, action=action: injector.respond(
                 action, question, answer, transport="udp", is_patient=False
             ),
         )
