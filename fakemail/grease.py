@@ -25,7 +25,7 @@ class VariationPoint(NamedTuple):
     protocol: str
     what: str
     source: str
-    """Where it is written that this is legal."""
+    """The section that makes it legal."""
 
 
 VARIETIES: Final = (
@@ -121,11 +121,11 @@ class Grease:
         return [output[start:end] for start, end in pairwise(edges)]
 
     def window(self) -> int | None:
-        """How many octets the system takes in before they are read."""
+        """Size of the receive window in bytes, ``None`` for the default of the system."""
         return _WINDOWS[int(self._chance.probability() * len(_WINDOWS))]
 
     def order(self, items: Sequence[_T]) -> list[_T]:
-        """The same in another order."""
+        """The items in another order."""
         found = list(items)
         self._chance.shuffle(found)
         return found
@@ -195,7 +195,7 @@ class Grease:
         return b'%s"%s" {%d}\r\n%s' % (match[1], date, len(subject), subject)
 
     def unasked(self) -> bytes:
-        """An untagged response that means nothing, or no octets."""
+        """An untagged response that means nothing, or no bytes."""
         return (
             b"* OK %s\r\n" % self._one(("Still here.", "[X-LOAD 0.1] busy", "a moment")).encode()
             if self._may(0.4)

@@ -408,7 +408,8 @@ class ImapSession(ProtocolSession, ImapContext):
             self._emit(printing.tagged(self._tag, status, text, code=done.code, utf8=self.utf8))
         code = done.code.decode("utf-8", "replace") if isinstance(done.code, bytes) else done.code or ""
         self._note(status, code, text, done.reason)
-        self._play_answer(self._begun)
+        if self._faults.on_answer is not None:
+            self._play_answer(self._begun)
         if self.leaving:
             self._end()
         elif status == "BAD" or done.reason is Reason.AUTH_FAILED:

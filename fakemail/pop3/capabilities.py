@@ -17,7 +17,7 @@ from fakemail.types.channel import Channel
 
 @dataclass(frozen=True)
 class Pop3Profile:
-    """What one POP3 port of one host is like. Made once for each listener, shared by its sessions."""
+    """Properties of one POP3 port of one host. Made once for each listener, shared by its sessions."""
 
     host: HostSpec
     service: Service
@@ -53,7 +53,7 @@ class Pop3Capability(NamedTuple):
     keyword: str
     source: str
     parameters: Callable[[Pop3Profile, Channel | None], str | None]
-    """What stands behind the keyword, ``None`` where it is not offered."""
+    """The parameters of the keyword, ``None`` where it is not offered."""
 
 
 def _always(_: Pop3Profile, __: Channel | None) -> str | None:

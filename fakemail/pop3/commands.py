@@ -13,18 +13,18 @@ from fakemail.types.stage import Stage
 
 
 class Pop3State(Enum):
-    """Where a session stands between two commands (RFC 1939 §3). After QUIT there is no next one."""
+    """State of a session between two commands (RFC 1939 §3). After QUIT there is no next one."""
 
     AUTHORIZATION = "authorization"
-    """Nobody has logged in."""
+    """Before the login."""
     NAMED = "named"
-    """The same, and the command before was USER."""
+    """Before the login, and the command before was USER."""
     TRANSACTION = "transaction"
     """Logged in; the maildrop is locked."""
 
 
 class Pop3Argument(Enum):
-    """What may follow the keyword."""
+    """Whether an argument follows the keyword."""
 
     NONE = "none"
     OPTIONAL = "optional"
@@ -42,7 +42,7 @@ class Pop3CommandRow(NamedTuple):
     capability: str = ""
     """The capability without which the command does not exist; empty for what every server has."""
     limit: int = 255
-    """Octets of the line with its CRLF (RFC 2449 §4)."""
+    """Bytes of the line with its CRLF (RFC 2449 §4)."""
 
 
 _BEFORE: Final = frozenset({Pop3State.AUTHORIZATION, Pop3State.NAMED})
@@ -50,7 +50,7 @@ _NAMED: Final = frozenset({Pop3State.NAMED})
 _AFTER: Final = frozenset({Pop3State.TRANSACTION})
 _ANY: Final = frozenset(Pop3State)
 
-# RFC 5034 §4 keeps AUTH to 255 octets as well, but the tokens of XOAUTH2 are longer and clients send them at
+# RFC 5034 §4 keeps AUTH to 255 bytes as well, but the tokens of XOAUTH2 are longer and clients send them at
 # once, as those who made it tell them to; the limit is that of SMTP (RFC 4954 §4).
 COMMANDS: Final = {
     row.keyword: row
@@ -87,7 +87,7 @@ LONGEST_LINE: Final = max(row.limit for row in COMMANDS.values())
 
 
 def out_of_order(row: Pop3CommandRow, state: Pop3State) -> str:
-    """What is said to a client that sent a command too early or too late."""
+    """Text for a client that sent a command too early or too late."""
     if state is Pop3State.TRANSACTION:
         return "you are logged in already"
     return "send USER first" if row.states == _NAMED else "log in first"

@@ -13,7 +13,7 @@ from fakemail.store.account import AccountStore
 from fakemail.store.message import SEEN, FlagAction, StoredMessage
 
 PIECE: Final = 64 * 1024
-"""Octets of a message that are worked on in one step."""
+"""Bytes of a message that are worked on in one step."""
 
 
 class Maildrop:
@@ -59,11 +59,11 @@ class Maildrop:
         return number in self._deleted
 
     def is_there(self, message: StoredMessage) -> bool:
-        """Whether nobody else has removed it meanwhile."""
+        """Whether it is still in the mailbox."""
         return self.is_intact and self._box.index(message.uid) is not None
 
     def unique_id(self, message: StoredMessage) -> str:
-        """What no other message of this maildrop is ever called (UIDL)."""
+        """Unique id of a message of this maildrop (UIDL)."""
         return self._box.unique_id(message.uid)
 
     # Changing ---------------------------------------------------------------------------------------
@@ -98,17 +98,17 @@ class Maildrop:
         self._account.unlock(self._owner)
 
 
-# Octets ---------------------------------------------------------------------------------------------
+# Bytes ---------------------------------------------------------------------------------------------
 
 
 def size_of(message: StoredMessage) -> int:
-    """The octets that RETR sends for it, without the dots that are put in and the end mark (RFC 1939 §11)."""
+    """The bytes that RETR sends for it, without the dots that are put in and the end mark (RFC 1939 §11)."""
     raw = message.content.raw
     return len(raw) if not raw or raw.endswith(b"\r\n") else len(raw) + 2
 
 
 def multiline(content: bytes, end: int) -> Iterator[bytes]:
-    """The first ``end`` octets of a text as a multi-line response, in pieces (RFC 1939 §3).
+    """The first ``end`` bytes of a text as a multi-line response, in pieces (RFC 1939 §3).
 
     Dots are doubled behind a bare LF as well: most clients take it for a line end, and none of them may take
     a dot of the message for the end of it.
@@ -125,7 +125,7 @@ def multiline(content: bytes, end: int) -> Iterator[bytes]:
 
 
 def end_of_lines(raw: bytes, start: int, number: int) -> int:
-    """Where so many lines end that begin at ``start``."""
+    """End of that many lines that begin at ``start``."""
     while number > 0 and start < len(raw):
         piece = raw[start : start + PIECE]
         there = piece.count(b"\n")

@@ -1,4 +1,4 @@
-"""What POP3 says to a refusal: the one place where a reason becomes ``-ERR`` and its response code."""
+"""Replies of POP3: the one place where a reason becomes ``-ERR`` and its response code."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Pop3Backend(Protocol):
 
     @property
     def credentials(self) -> CredentialStore:
-        """Who may log in."""
+        """Passwords, tokens and certificates of the users."""
         ...
 
     @property
@@ -74,7 +74,7 @@ class Pop3Backend(Protocol):
         ...
 
     def account(self, login: str) -> AccountStore:
-        """The mailboxes of somebody who has logged in."""
+        """The mailboxes of a login."""
         ...
 
     def admits(self, login: str, delay: int) -> bool:
@@ -141,7 +141,8 @@ class Pop3Session(ProtocolSession):
             self._timestamp = f"<{unique >> 48}.{unique & 0xFFFFFFFFFFFF}@{name}>"
             text += f" {self._timestamp}"
         self._reply(Pop3Reply(OK, text))
-        self._finish_answer(0)
+        if self._faults.on_answer is not None:
+            self._play_whole_answer(0)
         return self.output.take()
 
     def feed(self, data: bytes) -> bytes:
@@ -210,7 +211,7 @@ class Pop3Session(ProtocolSession):
 
     @property
     def in_progress(self) -> str:
-        """What the session is in the middle of, in words; empty between commands."""
+        """Words for an unfinished command, empty between commands."""
         if self._pieces is not None:
             return f"inside the answer to {self._line}"
         return "inside AUTH" if self._authentication is not None else ""
@@ -253,7 +254,7 @@ class Pop3Session(ProtocolSession):
 
     def _answer(self, raw: bytes) -> None:
         """Answer one line, which has its line end or is ``OVERLONG``."""
-        start = len(self.output.parts)
+        start = len(self.output.parts) if self._faults.host.active else 0
         try:
             if self._authentication is not None:
                 self._continue_login(raw)
@@ -262,7 +263,8 @@ class Pop3Session(ProtocolSession):
         except _CommandFailed as failed:
             if not (self._stage is Stage.POP3_UNKNOWN and self._inject("")):
                 self._reply(failed.answer)
-        self._finish_answer(start)
+        if self._faults.on_answer is not None:
+            self._play_whole_answer(start)
 
     def _run(self, raw: bytes) -> None:
         try:
@@ -384,7 +386,7 @@ class Pop3Session(ProtocolSession):
         self._logged_in(login or self._stranger(name))
 
     def _stranger(self, name: str) -> str:
-        """Who nobody knows and is let in all the same, if the host lets everybody in."""
+        """The login of an unknown user, if the host accepts any login."""
         return name if self.profile.options.accept_any_login else ""
 
     def _auth(self, argument: str) -> None:
@@ -430,7 +432,7 @@ class Pop3Session(ProtocolSession):
             self._logged_in(step.login)
 
     def _logged_in(self, login: str) -> None:
-        """Open the maildrop, for somebody who has proved who it is; empty for one who has not."""
+        """Open the maildrop of a login; empty if the login failed."""
         self.state = Pop3State.AUTHORIZATION
         if not login:
             raise _CommandFailed(Reason.AUTH_FAILED)
@@ -466,7 +468,7 @@ class Pop3Session(ProtocolSession):
         return number, message
 
     def _stat(self, _: str) -> None:
-        # RFC 1939 §5: the number, a space, and the octets; the drop listing has nothing else.
+        # RFC 1939 §5: the number, a space, and the bytes; the drop listing has nothing else.
         self._reply(Pop3Reply(OK, f"{len(self._open)} {self._open.octets}"))
 
     def _list(self, argument: str) -> None:
@@ -555,12 +557,11 @@ class Pop3Session(ProtocolSession):
     def _note_silence(self) -> None:
         self._note(Pop3Reply("", "", "", Reason.FAULT))
 
-    def _finish_answer(self, start: int) -> None:
-        """Give the whole answer to the fault that waits for it, if any does."""
-        if self._faults.on_answer is not None:
-            self.output.parts += self._pieces or ()
-            self._pieces = None
-            self._play_answer(start)
+    def _play_whole_answer(self, start: int) -> None:
+        """Give the whole answer to the fault that waits for it."""
+        self.output.parts += self._pieces or ()
+        self._pieces = None
+        self._play_answer(start)
 
     def _refuse(self, action: actions.refuse) -> bool:
         if self._stage is Stage.POP3_QUIT:
@@ -624,7 +625,7 @@ class Pop3Session(ProtocolSession):
 
 
 def _is_utf8(header: bytes) -> bool:
-    """Whether a header has UTF-8 in it, and not octets of some older character set."""
+    """Whether a header has UTF-8 in it, and not bytes of some older character set."""
     if header.isascii():
         return False
     try:
@@ -635,7 +636,7 @@ def _is_utf8(header: bytes) -> bool:
 
 
 def _login_of_digest(credentials: CredentialStore, name: str, digest: str, timestamp: str) -> str:
-    """Who APOP proves to be, empty for nobody.
+    """Login that APOP proves, empty for none.
 
     RFC 1939 §7: the MD5 of the timestamp of the banner, angle brackets included, and the shared secret.
     """

@@ -9,7 +9,7 @@ OVERLONG: Final = b""
 
 
 class LineReader:
-    """The bytes of one connection that nobody has read yet.
+    """Input of one connection that was not read yet.
 
     A line ends with LF; whether a CR has to stand before it is the protocol's decision. ``buffer`` may be read directly
     where what follows is no line, such as a message.

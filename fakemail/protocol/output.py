@@ -1,4 +1,4 @@
-"""What a session gives its connection to write: bytes, or a script where a fault or grease wants it otherwise."""
+"""Output of a session for its connection: bytes, or a script of writes, pauses and an end."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Output:
 
     def __init__(self, filter_: OutputFilter | None = None) -> None:
         self.parts: list[bytes] = []
-        """What was said, in order. Sessions append to it; it stays the same list."""
+        """Output in order. Sessions append to it; it stays the same list."""
         self.script: list[Step] = []
-        """What goes out before the bytes that ``take`` returns. The connection empties it."""
+        """Steps to be taken before the bytes that ``take`` returns are written. The connection empties it."""
         self._filter = filter_
         self._encode: Callable[[bytes], bytes] | None = None
         self._encoded = b""

@@ -95,7 +95,7 @@ class ProtocolSession(ABC):
 
     @property
     def in_progress(self) -> str:
-        """What the session is in the middle of, in words; empty between commands."""
+        """Words for an unfinished command, empty between commands."""
         return ""
 
     # Faults --------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class ProtocolSession(ABC):
         actions.advertise: _advertise,
         actions.starttls_injection: _keep_plaintext,
     }
-    """How the protocol does each action; each returns whether the command has been dealt with.
+    """Methods by the actions that they carry out; each returns whether the command has been dealt with.
 
     What is not in the table is left to the handler of the command (``FaultInjector.on_command``).
     """

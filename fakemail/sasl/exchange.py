@@ -1,4 +1,4 @@
-"""What a SASL exchange is made of: its steps, its facts, and the two objects that protocol cores drive.
+"""Parts of a SASL exchange: its steps, its facts, and the two objects that sessions and clients drive.
 
 No mechanism lives here, and nothing that knows how a protocol frames challenges and responses.
 """
@@ -44,7 +44,7 @@ class ExchangeFailed:
 
 @dataclass(frozen=True)
 class ClientResponse:
-    """What the client sends. After the ``last`` one a success of the server can be believed."""
+    """Response of the client. After the ``last`` one a success of the server can be believed."""
 
     data: bytes
     last: bool = False
@@ -60,7 +60,7 @@ ClientSteps: TypeAlias = Generator[ClientResponse | None, bytes, None]
 
 
 class CredentialStore(Protocol):
-    """What a server knows of its users."""
+    """The users of a server."""
 
     def password_of(self, login: str) -> str | None:
         """The password of that login, or None when nobody has it."""
@@ -81,7 +81,7 @@ class CredentialStore(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerFacts:
-    """What a server knows when an exchange begins."""
+    """Facts of the server when an exchange begins."""
 
     credentials: CredentialStore
     chance: SeededRandom
@@ -97,13 +97,13 @@ class ServerFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class ClientFacts:
-    """What a client knows when an exchange begins."""
+    """Facts of the client when an exchange begins."""
 
     login: str = ""
     password: str = ""
     token: str | None = None
     authorization_id: str = ""
-    """Whom to act as; empty for oneself."""
+    """The identity to act as; empty for one's own."""
     chance: SeededRandom | None = None
     """Needed by SCRAM for its nonce."""
     channel_binding: bytes | None = None
@@ -176,7 +176,7 @@ class ClientExchange:
         """The initial response, to be sent with the command itself; None when the server speaks first.
 
         A protocol that has no room for it leaves this out: the answer to the first, empty challenge
-        is then the same octets.
+        is then the same bytes.
         """
         initial, self._initial = self._initial, None
         return None if initial is None else self._sent(initial)

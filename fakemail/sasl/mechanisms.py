@@ -37,7 +37,7 @@ class Mechanism:
     takes_initial: bool = True
     """Whether a client may send an initial response (LOGIN takes one although its server speaks first)."""
     secret: Secret = "password"
-    """What the client must have."""
+    """The kind of secret that the client needs."""
     secret_in_clear: bool = False
     """Whether an eavesdropper learns the secret, so that it needs TLS."""
     needs_channel_binding: bool = False

@@ -45,7 +45,7 @@ _SERVER_FINAL = re.compile(r"(?:v=([A-Za-z0-9+/=]+)|e=([^,]+))(?:,[A-Za-z]=[^,]+
 
 @dataclass(frozen=True)
 class ScramKeys:
-    """What a SCRAM server keeps of a password (RFC 5802 §3), and the client's key derived with it."""
+    """Keys that a SCRAM server keeps of a password (RFC 5802 §3), and the client's key."""
 
     client: bytes
     stored: bytes

@@ -20,7 +20,7 @@ from fakemail.types.verdict import Verdict
 
 
 class Receipt(NamedTuple):
-    """What became of a message."""
+    """Result of a message."""
 
     verdict: Verdict
     queue_id: str = ""
@@ -36,7 +36,7 @@ class Backend(Protocol):
 
     @property
     def credentials(self) -> CredentialStore:
-        """Who may log in."""
+        """Passwords, tokens and certificates of the users."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Readers of message octets: DATA up to its end marker, BDAT by count. Bounded, and linear in what arrives."""
+"""Readers of message bytes: DATA up to its end marker, BDAT by count. Bounded, and linear in what arrives."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DOT = _END[:3]
 
 
 class BodyReader(Protocol):
-    """What takes the octets of a message in."""
+    """Reader of the bytes of a message."""
 
     @property
     def received(self) -> int:
-        """Octets so far."""
+        """Bytes so far."""
         ...
 
     @property
@@ -28,12 +28,12 @@ class BodyReader(Protocol):
         ...
 
     def feed(self, octets: bytes | bytearray) -> int:
-        """Take octets; tell how many of them are the message's."""
+        """Take bytes; tell how many of them are the message's."""
         ...
 
 
 class DataReader:
-    """Collects the octets of DATA until the end marker, then undoes dot-stuffing (RFC 5321 §4.5.2)."""
+    """Collects the bytes of DATA until the end marker, then undoes dot-stuffing (RFC 5321 §4.5.2)."""
 
     __slots__ = (
         "_data",
@@ -61,11 +61,11 @@ class DataReader:
 
     @property
     def received(self) -> int:
-        """Octets so far."""
+        """Bytes so far."""
         return self._dropped + len(self._data) - 2
 
     def feed(self, octets: bytes | bytearray) -> int:
-        """Take octets; tell how many of them are the message's, its end marker included."""
+        """Take bytes; tell how many of them are the message's, its end marker included."""
         if self.is_complete:
             return 0
         data = self._data
@@ -95,7 +95,7 @@ class DataReader:
         return used
 
     def _find_end(self, octets: bytes | bytearray) -> int:
-        """How many of the octets go up to the end of the marker, -1 if it is not there yet."""
+        """Number of bytes up to the end of the marker, -1 if it is not there yet."""
         reach = len(_END) - 1
         tail = self._data[-reach:]
         seam = tail + octets[:reach]
@@ -126,7 +126,7 @@ class DataReader:
 
 
 class LaxDataReader:
-    """Collects the octets of DATA, and takes other octets for the end marker as well (SMTP smuggling)."""
+    """Collects the bytes of DATA, and takes other bytes for the end marker as well (SMTP smuggling)."""
 
     def __init__(self, limit: int, ends: tuple[bytes, ...]) -> None:
         self._data = bytearray(b"\r\n")  # as in DataReader
@@ -141,11 +141,11 @@ class LaxDataReader:
 
     @property
     def received(self) -> int:
-        """Octets so far."""
+        """Bytes so far."""
         return len(self._data) - 2
 
     def feed(self, octets: bytes | bytearray) -> int:
-        """Take octets; tell how many of them are the message's, its end marker included."""
+        """Take bytes; tell how many of them are the message's, its end marker included."""
         if self.is_complete:
             return 0
         before = len(self._data)
@@ -163,7 +163,7 @@ class LaxDataReader:
 
 
 class ChunkReader:
-    """Collects the octets of one BDAT (RFC 3030 §2), or throws them away when there is no room."""
+    """Collects the bytes of one BDAT (RFC 3030 §2), or throws them away when there is no room."""
 
     __slots__ = ("_data", "_missing", "is_too_big", "last", "size")
 
@@ -176,21 +176,21 @@ class ChunkReader:
 
     @property
     def received(self) -> int:
-        """Octets so far."""
+        """Bytes so far."""
         return self.size - self._missing
 
     @property
     def is_complete(self) -> bool:
-        """Whether the announced number of octets has come."""
+        """Whether the announced number of bytes has come."""
         return self._missing == 0
 
     @property
     def content(self) -> bytes:
-        """The octets, as they came."""
+        """The bytes, as they came."""
         return bytes(self._data)
 
     def feed(self, octets: bytes | bytearray) -> int:
-        """Take octets; tell how many of them are the chunk's."""
+        """Take bytes; tell how many of them are the chunk's."""
         used = min(self._missing, len(octets))
         self._missing -= used
         if not self.is_too_big:
@@ -199,7 +199,7 @@ class ChunkReader:
 
 
 class TransferProgress(Enum):
-    """What becomes of a message that is still coming."""
+    """Fate of a message that is still coming."""
 
     ON = "on"
     ON_UNWATCHED = "on, and the fault has fired"
@@ -210,12 +210,12 @@ class WatchedBody:
     """A message on its way in; a fault is told how much of it has come."""
 
     def __init__(self, body: BodyReader, watch: Callable[[int], TransferProgress]) -> None:
-        """``watch`` is told how many octets there are."""
+        """``watch`` is told how many bytes there are."""
         self.inner = body
         self._watch = watch
         self._goes = TransferProgress.ON
         self.received = 0
-        """Octets so far, as they came."""
+        """Bytes so far, as they came."""
 
     @property
     def is_complete(self) -> bool:
@@ -223,7 +223,7 @@ class WatchedBody:
         return self.inner.is_complete and self._goes is not TransferProgress.NOT
 
     def feed(self, octets: bytes | bytearray) -> int:
-        """Take octets; tell how many of them are the message's."""
+        """Take bytes; tell how many of them are the message's."""
         if self._goes is TransferProgress.NOT:
             return len(octets)
         used = self.inner.feed(octets)

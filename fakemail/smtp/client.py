@@ -24,7 +24,7 @@ from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply, read_reply
 from fakemail.types.stage import Stage
 
-MAX_REPLY_LINE: Final = 4096  # octets; RFC 5321 §4.5.3.1.5 says 512, real servers go beyond
+MAX_REPLY_LINE: Final = 4096  # bytes; RFC 5321 §4.5.3.1.5 says 512, real servers go beyond
 MAX_REPLY: Final = 64 * 1024
 # RFC 9422 §4.1: a limit that is not written so is as if it were not there.
 _LIMIT: Final = re.compile(r"([A-Z0-9][A-Z0-9_-]*)=([1-9][0-9]{0,5})")
@@ -77,15 +77,15 @@ def is_success(stage: Stage, reply: Reply) -> bool:
 
 
 class SendStep(NamedTuple):
-    """Send these octets, then wait for the replies."""
+    """Send these bytes, then wait for the replies."""
 
     octets: bytes
     stages: tuple[Stage, ...]
-    """What each reply answers."""
+    """The stage of the command that each reply answers."""
 
     @property
     def replies(self) -> int:
-        """How many replies there are."""
+        """Number of replies."""
         return len(self.stages)
 
 
@@ -138,7 +138,7 @@ class TlsUse(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecipientOutcome:
-    """What became of one recipient."""
+    """Result of one recipient."""
 
     recipient: Recipient
     at: Stage
@@ -174,7 +174,7 @@ class _StaleConnection(Exception):
 
 
 class ServerProfile(NamedTuple):
-    """What is known of a server with which a transaction was completed."""
+    """Facts about a server with which a transaction was completed."""
 
     keywords: Mapping[str, str]
     channel: Channel | None
@@ -211,11 +211,11 @@ class ClientTransaction:
         self._has_taken_any = False  # a RCPT of the group was answered with a yes of any kind
         self._is_tls_refused = False  # the server said no to STARTTLS, and nothing since then
         self.refusals = 0
-        """How many 4yz and 5yz replies there were, of which servers bear so many and no more."""
+        """Number of 4yz and 5yz replies, of which servers tolerate a few."""
         self.channel: Channel | None = None if greeted is None else greeted.channel
         self.outcomes: list[RecipientOutcome] = []
         self.left: list[Recipient] = []
-        """Whom the limits of the server leave for another transaction (RFC 9422); they have no outcome."""
+        """Recipients that the limits of the server leave for another transaction (RFC 9422); they have no outcome."""
         self.is_stale = False
         """Whether the kept connection was over already: nothing came of it, and a new one is needed."""
         self.stays = False
@@ -416,7 +416,7 @@ class ClientTransaction:
         self._settle(self._open, Stage.SMTP_END, final)
 
     def _choose_body(self, chunked: bool) -> None:
-        """Octets beyond ASCII are for those only who say that they take them (RFC 6152 §3)."""
+        """Bytes beyond ASCII are for those only who say that they take them (RFC 6152 §3)."""
         content = self._message.content
         if chunked or "8BITMIME" in self._keywords or content.isascii():
             return
@@ -574,7 +574,7 @@ def stuff_dots(content: bytes) -> bytes:
 
 
 class ReplyReader:
-    """Cuts what arrives into replies. Bounded: a server cannot make it keep more than ``MAX_REPLY`` octets."""
+    """Cuts what arrives into replies. Bounded: a server cannot make it keep more than ``MAX_REPLY`` bytes."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -583,10 +583,10 @@ class ReplyReader:
         self._error: ProtocolError | None = None
 
     def feed(self, octets: bytes) -> list[Reply]:
-        """Take octets, give the replies that are complete.
+        """Take bytes, give the replies that are complete.
 
         Raises :class:`~fakemail.errors.ProtocolError` for what is no reply; whatever was said before it still
-        counts, so the error comes with the next call, which may bring no octets.
+        counts, so the error comes with the next call, which may bring no bytes.
         """
         if self._error is not None:
             raise self._error

@@ -14,10 +14,10 @@ from fakemail.types.stage import Stage
 
 
 class SmtpState(Enum):
-    """Where a session stands between two commands."""
+    """State of a session between two commands."""
 
     CONNECTED = "fresh"
-    """Connected, or after STARTTLS: nobody has said hello."""
+    """Connected, or after STARTTLS: before EHLO."""
     READY = "ready"
     """Greeted; no mail transaction."""
     SENDER = "sender"
@@ -52,7 +52,7 @@ MESSAGE_ENDED: Final = _to(SmtpState.READY)
 
 
 class SmtpArgument(Enum):
-    """What may follow the verb."""
+    """Whether an argument follows the verb."""
 
     NONE = "none"
     OPTIONAL = "optional"
@@ -194,7 +194,7 @@ class KnownLines(dict[bytes, tuple[SmtpCommandRow, str, str]]):
 
     MOST: Final = 1024
     LONGEST: Final = 256
-    """In octets."""
+    """In bytes."""
 
     def keep(self, raw: bytes, row: SmtpCommandRow, text: str, argument: str) -> None:
         """Keep a line if it is short, ends as it should, and can have no secrets.

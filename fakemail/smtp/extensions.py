@@ -19,7 +19,7 @@ from fakemail.types.peer import Peer, is_among
 
 @dataclass(frozen=True)
 class SmtpProfile:
-    """What one port of one host is like. Made once for each listener, shared by its sessions."""
+    """Properties of one port of one host. Made once for each listener, shared by its sessions."""
 
     host: HostSpec
     service: Service
@@ -101,7 +101,7 @@ class Extension(NamedTuple):
     keyword: str
     source: str
     parameters: Callable[[_ExtensionContext], str | None]
-    """What stands behind the keyword, ``None`` where the extension is not offered."""
+    """The parameters of the keyword, ``None`` where the extension is not offered."""
 
 
 def _starttls(facts: _ExtensionContext) -> str | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fakemail.errors import ProtocolError
 from fakemail.types.address import NULL_PATH, Address, Path, is_domain_name
 
-# RFC 6531 §3.3: UTF8-non-ascii. Surrogates are no characters; they stand for octets that are not UTF-8.
+# RFC 6531 §3.3: UTF8-non-ascii. Surrogates are no characters; they stand for bytes that are not UTF-8.
 _UTF8 = r"\u0080-\ud7ff\ue000-\U0010ffff"
 _ATEXT = rf"A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}"
 # RFC 5321 §4.1.2:
@@ -41,8 +41,8 @@ _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 
 _GREETING_NAME = re.compile(r"[^\x00- \x7f]{1,255}")
 
-MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
-MAX_PATH = 256  # octets with the brackets, RFC 5321 §4.5.3.1.3
+MAX_LOCAL_PART = 64  # bytes, RFC 5321 §4.5.3.1.1
+MAX_PATH = 256  # bytes with the brackets, RFC 5321 §4.5.3.1.3
 
 
 class PathArgument(NamedTuple):

@@ -40,7 +40,7 @@ class RcptOptions:
 
 class _ParameterRow(NamedTuple):
     extensions: tuple[str, ...]
-    """Any one of these brings it."""
+    """The extensions, any one of which brings it."""
     field: str
     read: Callable[[str | None], object]
 
@@ -107,7 +107,7 @@ def _notify(text: str | None) -> tuple[str, ...]:
 
 
 def _orcpt(text: str | None) -> str:
-    # RFC 3461 §4.2: original-recipient-address = addr-type ";" xtext; 500 octets at most
+    # RFC 3461 §4.2: original-recipient-address = addr-type ";" xtext; 500 bytes at most
     kind, semicolon, address = _value(text).partition(";")
     if not semicolon or not kind or not address or len(_value(text)) > 500:
         raise ProtocolError("its value is type;address, such as rfc822;bob@example.org")

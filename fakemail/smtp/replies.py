@@ -150,7 +150,7 @@ def _words(reason: Reason, text: str, detail: str) -> str:
 # A host says the next two to every client, so they are kept. They are long, and so is the way to their wire form.
 @lru_cache(maxsize=64)
 def banner(host: str) -> Reply:
-    """What a server says first."""
+    """The first reply of a server."""
     return Reply(220, None, f"{host} ESMTP fakemail")
 
 
@@ -177,7 +177,7 @@ def reply_to(verdict: Verdict) -> Reply:
 
 
 def _turned(reason: Reason, action: VerdictAction) -> tuple[int, str, str]:
-    """What a reason is called that is usually the other of final and passing."""
+    """Code and text of a reason that is usually the other of final and temporary."""
     other = _REFUSALS if action is VerdictAction.DEFER else _DEFERRALS
     _, enhanced, text = other.get(reason) or (0, ".7.1", str(reason))
     code, digit = (451, "4") if action is VerdictAction.DEFER else (550, "5")
@@ -185,7 +185,7 @@ def _turned(reason: Reason, action: VerdictAction) -> tuple[int, str, str]:
 
 
 def at_banner(verdict: Verdict) -> Reply:
-    """The same for a client that is turned away before it has said anything (RFC 5321 §3.1, §3.8)."""
+    """The banner for a client that is rejected before its first command (RFC 5321 §3.1, §3.8)."""
     reply = reply_to(verdict)
     code = 421 if verdict.action is VerdictAction.DEFER else 554
     # Some refusals have a passing code only, such as 451 4.3.0, and the class is that of the code (RFC 2034 §4).

@@ -232,7 +232,7 @@ class SmtpSession(ProtocolSession):
 
     @property
     def in_progress(self) -> str:
-        """What the session is in the middle of, in words; empty between transactions."""
+        """Words for an unfinished transaction, empty between transactions."""
         if self._body is not None:
             return f"inside the message, after {self._body.received} octets"
         if self._authentication is not None:

@@ -12,7 +12,7 @@ from fakemail.types.peer import Peer
 def origin_of(
     helo: str, peer: Peer, channel: Channel | None, login: str, *, extended: bool, smtputf8: bool
 ) -> Origin:
-    """Where what comes over a connection has its origin; ``extended`` is whether the client said EHLO."""
+    """Origin of the messages of a connection; ``extended`` is whether the client said EHLO."""
     # RFC 3848 and RFC 6531 §4.3: S for TLS, A for AUTH.
     word = "UTF8SMTP" if smtputf8 else "ESMTP" if extended else "SMTP"
     if extended:
@@ -22,7 +22,7 @@ def origin_of(
 
 
 class Transaction:
-    """What the client has said since MAIL."""
+    """Sender, recipients and chunks since MAIL."""
 
     __slots__ = ("_chunks", "chunked", "is_told", "options", "pretended", "recipients", "sender")
 
@@ -31,16 +31,16 @@ class Transaction:
         self.options = options
         self.recipients: list[Recipient] = []
         self.pretended: list[Path] = []
-        """Those who were accepted by a fault, and get nothing."""
+        """Recipients that a fault accepted, and that get nothing."""
         self.is_told = False
-        """Whether the client was told of anybody that he is accepted, in words that it can read."""
+        """Whether a positive reply to RCPT has reached the client."""
         self._chunks: list[bytes] = []
         self.chunked = 0
-        """Octets that have come by BDAT."""
+        """Bytes that have come by BDAT."""
 
     @property
     def has_recipients(self) -> bool:
-        """Whether anybody was accepted."""
+        """Whether any recipient was accepted."""
         return bool(self.recipients or self.pretended)
 
     def add_chunk(self, octets: bytes) -> None:

@@ -25,7 +25,7 @@ def help_on(argument: str, is_heard: Callable[[SmtpCommandRow], bool]) -> Reply:
 
 
 def verify(backend: Backend, argument: str, *, offers_utf8: bool) -> Reply:
-    """Who is behind a name or an address."""
+    """The addresses behind a name or an address."""
     name, takes_utf8 = _asked(argument, offers_utf8=offers_utf8)
     found = backend.verify(name)
     if not found:
@@ -36,7 +36,7 @@ def verify(backend: Backend, argument: str, *, offers_utf8: bool) -> Reply:
 
 
 def expand(backend: Backend, argument: str, *, offers_utf8: bool) -> Reply:
-    """Who is behind an alias."""
+    """The addresses behind an alias."""
     name, takes_utf8 = _asked(argument, offers_utf8=offers_utf8)
     found = backend.expand(name)
     if not found:
@@ -53,7 +53,7 @@ def _listing(found: tuple[Address, ...]) -> Reply:
 
 
 def _asked(argument: str, *, offers_utf8: bool) -> tuple[str, bool]:
-    """Whom VRFY or EXPN asks for, and whether the reply may be UTF-8 (RFC 6531 §3.7.4.2)."""
+    """The name that VRFY or EXPN asks for, and whether the reply may be UTF-8 (RFC 6531 §3.7.4.2)."""
     name, _, word = argument.rpartition(" ")
     takes_utf8 = bool(name) and word.upper() == "SMTPUTF8" and offers_utf8
     name = name.rstrip(" ") if takes_utf8 else argument

@@ -10,7 +10,7 @@ from fakemail.errors import ProtocolError
 from fakemail.smtp.grammar import decode_xtext
 
 ATTRIBUTES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
-"""What can be said, as the keyword of EHLO lists it."""
+"""Attributes, in the order in which EHLO lists them."""
 
 # XCLIENT_README: "[UNAVAILABLE]" and "[TEMPUNAVAIL]" stand for what is not known, for good or for now.
 _UNKNOWN: Final = frozenset({"[UNAVAILABLE]", "[TEMPUNAVAIL]"})
@@ -19,7 +19,7 @@ _WORD: Final = re.compile(r"[!-~]{1,255}")
 
 
 class Introduction(NamedTuple):
-    """What an XCLIENT said; ``None`` for what it did not speak of, empty for what is not known."""
+    """Attributes of an XCLIENT; ``None`` for those it does not have, empty for those that are not known."""
 
     name: str | None = None
     address: str | None = None

@@ -1,4 +1,4 @@
-"""The only sockets: servers and clients that move octets between the network and the pure cores.
+"""The only sockets: servers and clients that move bytes between the network and the pure cores.
 
 No protocol decision is made here; those live in the packages below.
 """

@@ -484,7 +484,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._full:
             transport.abort()  # it does not read, so the last words would never leave
         elif by == "server" and not self._eof:
-            # With octets of the client still unread, closing at once would make the system reset the
+            # With bytes of the client still unread, closing at once would make the system reset the
             # connection, and the client might lose our last words: let it read them and close first.
             try:
                 transport.write_eof()
@@ -554,7 +554,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def login(self) -> str:
-        """Who has logged in, empty for nobody."""
+        """The login, empty before it."""
         return "" if self._session is None else self._session.login
 
     def _is_waiting(self) -> bool:
@@ -562,7 +562,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def in_progress(self) -> str:
-        """What the session is in the middle of, in words; empty between transactions and after the end."""
+        """Words for an unfinished transaction, empty between transactions and after the end."""
         return "" if self._ended else self._session.in_progress if self._session is not None else ""
 
     def _note_end(self, by: str, reason: Reason | None) -> None:
@@ -585,7 +585,7 @@ class Connection(asyncio.BufferedProtocol):
         self.port.supervisor.report(error)
 
     def _watch_idleness(self) -> None:
-        """One timer for a connection's life; it looks when somebody was last heard and sets itself again."""
+        """Start the one timer of the connection; it looks when the last input came, and sets itself again."""
         self._last_input = self._time()
         self._timer = asyncio.get_running_loop().call_later(self.port.idle_timeout, self._look)
 

@@ -35,14 +35,14 @@ bytes; any other: the wire form, as bytes. Names are without their final dot, in
 # Questions under way at once. More would overrun the buffer of a socket, and what is lost there is waited for.
 MAX_AT_ONCE: Final = 32
 PATIENCE: Final = 5.0
-"""How long, in seconds, an answer is waited for unless told otherwise."""
+"""Default time-out of an answer, in seconds."""
 _CLOSED_MEANWHILE: Final = "the DNS client was closed during a query."
 _EDNS: Final = Edns(OUR_UDP_SIZE, 0, dnssec_ok=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientAnswer:
-    """What became of a query."""
+    """Result of a query."""
 
     name: str
     """The name asked for as a key."""

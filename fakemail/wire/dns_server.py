@@ -75,7 +75,7 @@ class DnsServer:
 
     @property
     def zones(self) -> Zones:
-        """What it answers for."""
+        """The zones that it serves."""
         return self._zones if isinstance(self._zones, Zones) else self._zones()
 
     async def start(self) -> None:
@@ -226,7 +226,7 @@ class _Datagrams:
 
 
 class _DnsConnection(asyncio.Protocol):
-    """Many queries one after the other, each with two octets of length before it (RFC 1035 §4.2.2)."""
+    """Many queries one after the other, each with two bytes of length before it (RFC 1035 §4.2.2)."""
 
     def __init__(self, server: DnsServer) -> None:
         self._server = server

@@ -52,7 +52,7 @@ async def fetch(
     """Get what a host of that name has at a path.
 
     ``wait`` is around each single wait, and raises ``TimeoutError`` when it has lasted long enough; a body of more
-    than ``max_size`` octets is cut off behind them. ``connected_from`` is told our own end before the connection is
+    than ``max_size`` bytes is cut off behind them. ``connected_from`` is told our own end before the connection is
     made.
     Raises :class:`FetchFailed`.
     """

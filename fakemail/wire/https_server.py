@@ -34,13 +34,13 @@ _BAD_REQUEST: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is at a path."""
+    """Document at a path."""
 
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
     status: int = 200
     location: str = ""
-    """Where a redirect leads."""
+    """Target of a redirect."""
 
 
 NOT_FOUND: Final = Document(b"there is no such document here\n", status=404)

@@ -38,7 +38,7 @@ _RETRY: Final = 1.0
 # Real seconds in which a connection to this machine is there, or the backlog is full.
 _FILLED: Final = 0.05
 _MOST_FILLERS: Final = 8
-# Octets: what every host must take (RFC 9293 §3.7.1).
+# Bytes: what every host must take (RFC 9293 §3.7.1).
 _SMALL_SEGMENT: Final = 536
 
 
@@ -113,7 +113,7 @@ def too_many_open_files(error: OSError, what: str) -> TooManyOpenFiles | None:
 
 
 def _descriptor_limit() -> int:
-    """How many descriptors the process may have, 0 where nobody knows."""
+    """Limit of file descriptors of the process, 0 where it is unknown."""
     try:
         import resource
     except ImportError:  # Windows
@@ -145,7 +145,7 @@ def port_error(address: str, port: int, purpose: str, error: OSError) -> Excepti
 
 
 class Acceptor:
-    """Takes in the connections of a port from when it is made until it is closed.
+    """Acceptor of the connections of a port, from when it is made until it is closed.
 
     asyncio's own servers make the transport of a connection in a task, one turn of the loop after they
     have accepted it; a server that is closed in between loses the socket. Here the transport is made in
@@ -232,7 +232,7 @@ class Listener:
         ground: NetworkScope | None = None,
         window: int | None = None,
     ) -> None:
-        """``ground`` is where the port is, unless it is this process's own network. ``window`` is how many octets at
+        """``ground`` is where the port is, unless it is this process's own network. ``window`` is how many bytes at
         most the system takes in before they are read, in small segments."""
         self._window = window
         self._purpose = purpose
@@ -274,7 +274,7 @@ class Listener:
             raise port_error(self.address, self.port, self._purpose, error) from error
 
     def fill_backlog(self) -> None:
-        """Listen with a backlog that is full: the system answers nobody who connects from now on."""
+        """Listen with a backlog that is full, so that the system answers no new connection."""
         if self._fillers:
             return
         self.stop()

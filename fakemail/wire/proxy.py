@@ -28,11 +28,11 @@ class ProxyHeader(NamedTuple):
     source: tuple[str, int] | None
     """Address and port of the client; ``None`` where the proxy speaks for itself, or does not know."""
     length: int
-    """In octets."""
+    """In bytes."""
 
 
 def read_header(octets: bytes) -> ProxyHeader | None:
-    """Read the header at the beginning of a connection; ``None`` while octets are missing.
+    """Read the header at the beginning of a connection; ``None`` while bytes are missing.
 
     Raises :class:`~fakemail.errors.ProtocolError` for anything that is no header.
     """
@@ -125,7 +125,7 @@ class ProxyReader(asyncio.Protocol):
             self._hand_over(transport, None)
 
     def data_received(self, data: bytes) -> None:
-        """Octets of the header, and perhaps what follows it."""
+        """Bytes of the header, and perhaps what follows it."""
         self._octets += data
         try:
             header = read_header(self._octets)
@@ -152,7 +152,7 @@ class ProxyReader(asyncio.Protocol):
             connection.data_received(self._octets)
 
     def _give_up(self, why: str, *, by: str = "server") -> None:
-        """There is nobody to talk with: the connection is dropped without a word (§2)."""
+        """Drop the connection without a word (§2)."""
         transport = self._end()
         if transport is None:
             return

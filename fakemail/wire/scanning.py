@@ -12,7 +12,7 @@ from typing import Final
 from fakemail.policy.scanners import SCANNERS, ScannerKind, ScanRequest, ScanResult, failed
 
 MAX_ANSWER: Final = 1024 * 1024
-"""Octets of an answer that are read; no scanner says as much."""
+"""Bytes of an answer that are read; no scanner says as much."""
 _READ: Final = 64 * 1024
 
 Place = str | tuple[str, int]

@@ -20,7 +20,7 @@ from fakemail.types.stage import Stage
 from fakemail.wire.ports import stream_socket
 
 _READ: Final = 64 * 1024
-_WRITE: Final = 256 * 1024  # octets that are handed to the system at once, and waited for
+_WRITE: Final = 256 * 1024  # bytes that are handed to the system at once, and waited for
 _QUIT: Final = SendStep(b"QUIT\r\n", (Stage.SMTP_QUIT,))
 # Up to here, more replies than commands leave open which answers which. Behind a yes to STARTTLS they are in clear
 # text and thrown away (RFC 3207 §5); when the message is handed over, its reply has told all there is to know.

@@ -1,4 +1,4 @@
-"""The only maker of tasks. It keeps them, ends them, and keeps what went wrong in them.
+"""The only maker of tasks. It keeps them and their errors, and ends them.
 
 A task that nobody holds is garbage-collected in mid-flight, and one whose error nobody reads fails
 in silence; here neither happens.
@@ -19,7 +19,7 @@ class Supervisor:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.errors: list[BaseException] = []
-        """What went wrong in our own code, in order."""
+        """Errors of our own code, in order."""
         self.on_end: list[Callable[[], object]] = []
         """Called when a task has ended."""
 
@@ -56,7 +56,7 @@ class Supervisor:
 
     @property
     def count(self) -> int:
-        """How many tasks are running."""
+        """Number of running tasks."""
         return len(self._tasks)
 
     @property
