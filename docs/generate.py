@@ -39,10 +39,12 @@ from fakemail.imap.command_table import COMMANDS as IMAP_COMMANDS
 from fakemail.imap.context import ImapState
 from fakemail.imap.server_kinds import SERVER_KINDS, ImapProfile, ServerKind
 from fakemail.lint.rules import RULES, Severity
+from fakemail.model import toml
 from fakemail.model.content_rules import CHECK_GROUPS, ContentRules
-from fakemail.model.host import IMAP, HostOptions, HostSpec
+from fakemail.model.host import HOST_OPTIONS, IMAP, HostOptions, HostSpec
 from fakemail.model.policy import Disposition, Policy
 from fakemail.model.policy_schema import DOMAIN_POLICY
+from fakemail.model.schema import Table
 from fakemail.mta.inbound.alterations import ALTERATIONS
 from fakemail.policy.bulk.receivers import PACKS, ReceiverRules
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
@@ -603,6 +605,32 @@ def options() -> Iterator[str]:
     )
 
 
+_KEYS = re.compile(r"(?<=<!-- keys of )(\w+)( -->\n).*?(?=<!-- end of keys -->)", re.DOTALL)
+
+
+def config() -> str:
+    """The page of the configuration file, with the tables of keys in it printed anew."""
+
+    def keys(match: re.Match[str]) -> str:
+        return f"{match[1]}{match[2]}" + "".join(f"{line}\n" for line in _keys_of(getattr(toml, match[1])))
+
+    return _KEYS.sub(keys, (PAGES / "config.md").read_text(encoding="utf-8"))
+
+
+def _keys_of(table: Table[Any]) -> Iterator[str]:
+    said = dict(table.extra_says)
+    for kind in (table.make, *(inner.make for inner in table.flat.values() if inner is not HOST_OPTIONS)):
+        said |= dict(_said_of_members(kind))
+    yield from _table(
+        ("key", "value", ""),
+        (
+            (f"`{name}`", kind.says.removeprefix("a "), said[name])
+            for name, kind in table.keys.items()
+            if HOST_OPTIONS not in table.flat.values() or name not in HOST_OPTIONS.keys
+        ),
+    )
+
+
 def policies() -> Iterator[str]:
     """The keywords of a policy, and the outcomes."""
     yield "# Keywords of a policy"
@@ -939,6 +967,8 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
 
 def page(name: str) -> str:
     """The text of one page."""
+    if name == "config.md":
+        return config()
     title, *rest = GENERATED[name]()
     text = "\n".join([title, "", NOTE, *rest])
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
@@ -946,7 +976,7 @@ def page(name: str) -> str:
 
 def main() -> None:
     """Write all pages."""
-    for name in GENERATED:
+    for name in (*GENERATED, "config.md"):
         (PAGES / name).write_text(page(name), encoding="utf-8")
         print(f"docs/reference/{name}", file=sys.stderr)
 

@@ -7,10 +7,11 @@ of a :class:`~fakemail.model.world.WorldSpec`, by the same checked steps that ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar, cast
 
 from fakemail.errors import DeclarationError
-from fakemail.model.account import AccountSpec, AutoReply, ForwardTo
+from fakemail.model.account import AutoReply, ForwardTo
 from fakemail.model.dkim import Dkim
 from fakemail.model.domain import DomainSpec, Routing
 from fakemail.model.host import HostOptions, HostSpec, Service
@@ -22,6 +23,8 @@ from fakemail.model.world import WorldSpec
 from fakemail.types.address import Address, is_domain_name
 from fakemail.types.domains import a_labels
 
+_T = TypeVar("_T")
+
 DEFAULT_RECORD_TTL = 300
 """Seconds."""
 # Stands in for the targets of every alias while the aliases are declared, so that they may name each
@@ -31,35 +34,44 @@ _NOBODY = Address("nobody", "[0.0.0.0]")
 
 @dataclass(frozen=True, slots=True)
 class DomainEntry:
-    """A mail domain. ``mx``, ``submission`` and local parts are as written: complete, or inside the domain."""
+    """A mail domain. Names of hosts and local parts are as written: complete, or inside the domain."""
 
     name: str
     routing: Routing = Routing.MX
+    """``mx``; ``implicit``: no MX record, mail goes to the domain's own address; ``null``: a null MX (RFC 7505);
+    ``none``: neither."""
     mx: tuple[str, ...] = ()
-    """Its mail hosts, the preferred first; none for the usual ``mx1``."""
+    """The mail hosts, the preferred first; ``["mx1"]`` by default."""
     submission: str | None = None
-    """The host where its accounts hand in mail; ``None`` for the usual ``smtp``."""
+    """The host where its accounts submit mail; ``smtp`` by default."""
     detail_separator: str = "+"
+    """``bob+news`` is delivered to ``bob``; ``""`` for no such thing."""
     aliases: tuple[tuple[Address, tuple[Address, ...]], ...] = ()
+    """``aliases.sales = ["bob", "x@example.com"]``: who gets the mail for ``sales``."""
     catch_all: Address | None = None
+    """The account that gets the mail for everybody who is not there."""
     spf: str | None = None
-    """``None`` for the usual record, empty for none."""
+    """The SPF record in place of the default one; ``""`` for none."""
     dmarc: str | None = None
+    """The DMARC record in place of the default one; ``""`` for none."""
     zone: str = ""
-    """Zone-file text, its relative names inside the domain."""
+    """Zone-file text; its relative names are inside the domain."""
     ignore_dots: bool = False
+    """Whether ``jane.doe`` and ``janedoe`` are one."""
     behind: tuple[str, ...] = ()
-    """Hosts that deliver its mail and are in no MX record."""
+    """Hosts that deliver its mail although no MX record names them; the others need ``routes`` to them."""
     policy: Policy = Policy()
+    """``policy.dnsbl = "zen.example"``: what its mail hosts check; ``greylist`` may stand there as well."""
+    dkim: tuple[Dkim, ...] = (Dkim(),)
+    """Its DKIM keys in place of the default one."""
+    mta_sts: MtaSts | None = None
+    """The MTA-STS policy that it publishes."""
+    dnssec: Signed = False
+    """Whether its zone is signed; ``"expired"``, ``"bogus"`` and ``"missing_signature"`` are flaws."""
+    auth_flaws: tuple[str, ...] = ()
+    """How its sender authentication is broken, such as ``["spf_two_records"]``."""
     where: str = field(default="", compare=False)
     """Where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
-    dkim: tuple[Dkim, ...] = (Dkim(),)
-    mta_sts: MtaSts | None = None
-    """The policy that it publishes; whoever runs the domain publishes it."""
-    dnssec: Signed = False
-    """Whether its zone is signed, or with which flaw; whoever holds the zones signs it."""
-    auth_flaws: tuple[str, ...] = ()
-    """How its sender authentication is broken, by name; whoever runs the domain breaks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +80,25 @@ class HostEntry:
 
     name: str
     services: tuple[Service, ...] = ()
+    """``smtp``, ``submission``, ``submissions``, ``imap``, ``imaps``, ``pop3``, ``pop3s``, ``https``. The services that
+    its domains need are added."""
     ipv4: str | None = None
+    """Its address, from a range for documentation (RFC 5737) or benchmarks (RFC 2544)."""
     ipv6: str | None = None
+    """Its address in ``2001:db8::/32`` (RFC 3849)."""
     relay_for: frozenset[str] = frozenset()
+    """Domains for which it takes mail from anybody and passes it on; ``"*"`` for all."""
     smarthost: bool = False
+    """Whether the accounts of all domains may log in."""
     options: HostOptions = field(default_factory=HostOptions)
     routes: tuple[tuple[str, str], ...] = ()
-    """Domain, or ``*``, and the host that its mail is handed to."""
+    """``routes."example.org" = "relay.example"``: the host that mail for a domain is passed to, whatever DNS says;
+    ``"*"`` for all others."""
     relay_from: frozenset[str] = frozenset()
-    where: str = field(default="", compare=False)
+    """Hosts whose mail it passes on to anywhere."""
     policy: Policy | None = None
-    """What is checked of mail that is submitted to it."""
+    """What it checks of mail that is submitted to it."""
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +106,27 @@ class AccountEntry:
     """An account; ``None`` for the password leaves it to whoever runs the fake internet."""
 
     address: Address
+    """Must be there. It is the login as well."""
     password: str | None = field(default=None, repr=False)
+    """By default ``ann-password`` for ``ann@...`` on the command line, and made from the seed in tests."""
     may_send_as: frozenset[str] = frozenset()
+    """Further addresses it may use as a sender; ``"@example.org"`` for all of a domain, ``"*"`` for all."""
     tokens: frozenset[str] = field(default=frozenset(), repr=False)
+    """OAuth 2.0 access tokens that are good for it."""
     disabled: bool = False
+    """It takes no mail and cannot log in."""
     quota: int | None = None
+    """The bytes that it may hold."""
     quota_messages: int | None = None
+    """The messages that it may hold."""
     sent_copy: bool = False
+    """The submission server puts what it sends into its mailbox ``Sent``."""
     auto_reply: AutoReply | None = None
+    """``text``, and if wanted ``subject`` and ``days`` (7): what it answers while its owner is away."""
     forward: ForwardTo | None = None
+    """``to`` (addresses), ``keep_copy`` (true), ``srs`` and ``arc`` (false): where its mail is forwarded to."""
     moved_to: Address | None = None
+    """Where its owner is now: mail for it is refused with 551 and that address."""
     where: str = field(default="", compare=False)
 
 
@@ -109,7 +140,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class FaultEntry:
-    """A fault, as its table says it; what may stand in it only those know who declare it."""
+    """A fault as its table says it; what may stand in it is known where faults are declared."""
 
     table: dict[str, object]
     where: str = field(default="", compare=False)
@@ -117,26 +148,31 @@ class FaultEntry:
 
 @dataclass(frozen=True, slots=True)
 class RecordEntry:
-    """DNS records of one name, type and time to live (in seconds)."""
+    """DNS records of one name, type and time to live."""
 
     name: str
+    """Must be there. A zone is made where there is none."""
     type: str
+    """Must be there: ``MX``, ``TXT``..."""
     values: tuple[str, ...] = ()
+    """The data of several records, instead of ``value``."""
     ttl: int = DEFAULT_RECORD_TTL
+    """Seconds; 300 by default."""
     replace: bool = False
-    """Whether they stand in place of all others of that name and type, or beside them."""
+    """Put them in place of all others of that name and type; without values, take those away."""
     where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneEntry:
-    """A zone, whether it is signed (that of a mail domain says so itself), and who may have it."""
+    """A zone that is no mail domain's, which says so itself."""
 
     name: str
     dnssec: Signed = False
-    where: str = field(default="", compare=False)
+    """As in a domain."""
     allow_transfer: frozenset[str] = frozenset()
     """Who may have all of it (AXFR)."""
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +180,27 @@ class Description:
     """A whole fake internet as it was written down."""
 
     domains: tuple[DomainEntry, ...] = ()
+    """``[domains."example.org"]``, one for each."""
     hosts: tuple[HostEntry, ...] = ()
+    """``[hosts."mx1.example.org"]``, one for each."""
     accounts: tuple[AccountEntry, ...] = ()
+    """``[[accounts]]``, one for each."""
     records: tuple[RecordEntry, ...] = ()
+    """``[[records]]``, one for each name and type."""
     zone: str = ""
-    """Zone-file text with absolute names."""
+    """Zone-file text (RFC 1035 §5) with absolute names; an SOA record makes its owner a zone."""
     seed: int | None = None
+    """Decides all that is left to chance; 0 by default. An explicit ``seed=`` or ``--seed`` goes before it."""
     lists: tuple[ListEntry, ...] = ()
+    """``[lists."friends@lists.example.org"]``, one for each."""
     zones: tuple[ZoneEntry, ...] = ()
+    """``[zones.org]``, one for each zone that is no mail domain's."""
     faults: tuple[FaultEntry, ...] = ()
+    """``[[faults]]``, one for each."""
     source: str = field(default="", compare=False)
     """The name of the file it was read from, empty for none."""
     grease: bool | str | None = None
-    """What is legal and not usual: see :mod:`fakemail.grease`. ``None`` where nothing is said of it."""
+    """Whether servers say to the app whatever the standards allow. An explicit ``grease=`` goes before it."""
 
 
 # Into a world ----------------------------------------------------------------------------------------
@@ -192,19 +236,12 @@ def declare(
             # As everywhere, an account brings its domain with it.
             if home not in world.domains:
                 world.add_domain(home)
-            world.add_account(
-                account.address,
-                password(account.address) if account.password is None else account.password,
-                may_send_as=account.may_send_as,
-                tokens=account.tokens,
-                disabled=account.disabled,
-                quota=account.quota,
-                quota_messages=account.quota_messages,
-                sent_copy=account.sent_copy,
-                auto_reply=account.auto_reply,
-                forward=account.forward,
-                moved_to=account.moved_to,
-            )
+            given = {
+                each.name: getattr(account, each.name) for each in fields(account) if each.name != "where"
+            }
+            if account.password is None:
+                given["password"] = password(account.address)
+            world.add_account(**given)
     for each in description.lists:
         with problems.at(each.where):
             if each.mailing_list.address.domain not in world.domains:
@@ -292,62 +329,30 @@ def describe(
     return Description(
         domains=tuple(_domain_entry(domain) for domain in world.domains.values()),
         hosts=tuple(_host_entry(host) for host in world.hosts.values()),
-        accounts=tuple(_account_entry(each) for each in world.accounts.values()),
+        accounts=tuple(_entry(AccountEntry, each) for each in world.accounts.values()),
         lists=tuple(ListEntry(each) for each in world.lists.values()),
         records=tuple(records),
         seed=seed,
     )
 
 
+def _entry(kind: type[_T], of: object, **different: object) -> _T:
+    """An entry with the values of the fields that have the same names in what it is an entry of."""
+    names = [each.name for each in fields(cast(Any, kind)) if hasattr(of, each.name)]
+    return kind(**{name: getattr(of, name) for name in names} | different)
+
+
 def _domain_entry(domain: DomainSpec) -> DomainEntry:
-    return DomainEntry(
-        domain.name,
-        domain.routing,
-        domain.mail_hosts if domain.routing is Routing.MX else (),
-        domain.submission_host,
-        domain.detail_separator,
-        tuple((Address(local, domain.name), targets) for local, targets in domain.aliases.items()),
-        domain.catch_all,
-        ignore_dots=domain.ignore_dots,
-        behind=domain.behind,
-        policy=domain.policy,
-        dkim=domain.dkim,
-        mta_sts=_mta_sts(domain),
-        auth_flaws=domain.auth_flaws,
-    )
-
-
-def _mta_sts(domain: DomainSpec) -> MtaSts | None:
     policy = domain.mta_sts
-    return policy if policy is None or policy.mx != domain.mail_hosts else replace(policy, mx=None)
-
-
-def _account_entry(account: AccountSpec) -> AccountEntry:
-    return AccountEntry(
-        account.address,
-        account.password,
-        account.may_send_as,
-        account.tokens,
-        account.disabled,
-        account.quota,
-        account.quota_messages,
-        account.sent_copy,
-        account.auto_reply,
-        account.forward,
-        account.moved_to,
+    return _entry(
+        DomainEntry,
+        domain,
+        mx=domain.mail_hosts if domain.routing is Routing.MX else (),
+        submission=domain.submission_host,
+        aliases=tuple((Address(local, domain.name), targets) for local, targets in domain.aliases.items()),
+        mta_sts=policy if policy is None or policy.mx != domain.mail_hosts else replace(policy, mx=None),
     )
 
 
 def _host_entry(host: HostSpec) -> HostEntry:
-    return HostEntry(
-        host.name,
-        host.services,
-        host.ipv4,
-        host.ipv6,
-        host.open_relay_for,
-        host.smarthost,
-        host.options,
-        tuple(host.routes.items()),
-        host.relay_from,
-        policy=host.policy,
-    )
+    return _entry(HostEntry, host, relay_for=host.open_relay_for, routes=tuple(host.routes.items()))

@@ -26,18 +26,21 @@ class Dkim:
     """One key of a domain, published under its selector, and the signature that is made with it."""
 
     selector: str = USUAL_SELECTOR
+    """``mail`` by default."""
     algorithm: str = "rsa-2048"
+    """``rsa-2048`` by default; ``rsa-1024``, ``rsa-4096``, ``ed25519``."""
     sign: bool = True
-    """Whether what its submission host takes is signed with it; without it the key is only published."""
+    """Whether what the submission host accepts is signed with it; without it the key is only published."""
     canonicalization: str = "relaxed/relaxed"
+    """``relaxed/relaxed`` by default: of the header, and of the body."""
     headers: tuple[str, ...] = ()
-    """The fields that are signed, each as often as it stands there; none for the usual (RFC 6376 §5.4.1)."""
+    """The fields that are signed, each as often as it stands there, in place of the default ones (RFC 6376 §5.4.1)."""
     oversign: tuple[str, ...] = ("From",)
-    """Fields that are signed once more than they stand there, so that nobody can add one (RFC 6376 §8.15)."""
+    """Fields that are signed once more than they stand there (RFC 6376 §8.15); ``["From"]`` by default."""
     body_length: bool = False
     """Whether the signature says how much of the body it covers (``l=``), so that text can be added behind it."""
     expires: timedelta | None = None
-    """How long the signature is good (``x=``)."""
+    """How long a signature is good (``x=``), in a configuration in seconds."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~fakemail.errors.DeclarationError` for what could never be signed with."""

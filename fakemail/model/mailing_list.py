@@ -17,16 +17,17 @@ class MailingListSpec:
 
     address: Address
     members: tuple[Address, ...] = ()
+    """Who gets the mail."""
     name: str = ""
-    """For people; the local part if it is empty."""
+    """For people; the local part by default."""
     prefix: str | None = None
-    """What is put before the subject; ``None`` for the name in square brackets, empty for nothing."""
+    """Before the subject; the name in square brackets by default, ``""`` for nothing."""
     footer: str | None = None
-    """What is put behind the text; ``None`` for a usual one, empty for nothing."""
+    """Behind the text; ``""`` for nothing."""
     verp: bool = False
     """Whether each member gets mail with a reverse-path that tells who it was (variable envelope return path)."""
     arc: bool = False
-    """Whether what goes to the members is sealed, so that their hosts can know how it came (RFC 8617)."""
+    """Whether what goes to the members gets an ARC set, so that their hosts can know how it came (RFC 8617)."""
 
     @property
     def title(self) -> str:

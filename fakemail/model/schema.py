@@ -242,7 +242,8 @@ def read_word(what: str, known: Mapping[str, Any], word: Any) -> Any:
 class Table(Generic[_T]):
     """The schema of a class: the keys of its table, and how the table is read and written.
 
-    A key of ``extra`` is no field of the class: ``finish`` makes something of it. ``flat`` names fields whose own
+    A key of ``extra`` is no field of the class: ``finish`` makes something of it, and it brings its own text for
+    the reference. ``flat`` names fields whose own
     keys stand in the same table. ``always`` are written also where they are the default.
     """
 
@@ -253,7 +254,7 @@ class Table(Generic[_T]):
         *,
         says: str = "a table",
         usual: _T | None = None,
-        extra: Mapping[str, ValueKind] | None = None,
+        extra: Mapping[str, tuple[ValueKind, str]] | None = None,
         flat: Mapping[str, Table[Any]] | None = None,
         always: Iterable[str] = (),
         unknown: str = "there is no key {key!r}; {hint}",
@@ -262,11 +263,13 @@ class Table(Generic[_T]):
         required: Callable[[Mapping[str, Any]], Iterable[str]] | None = None,
     ) -> None:
         self.says = says
-        self._make: Any = make
+        self.make: Any = make
         self._usual = usual
         self._kinds = kinds
-        self._extra = extra or {}
-        self._flat = flat or {}
+        self._extra = {name: kind for name, (kind, _) in (extra or {}).items()}
+        self.extra_says = {name: text for name, (_, text) in (extra or {}).items()}
+        """What the reference says of keys that are no fields of the class."""
+        self.flat = flat or {}
         self._always = frozenset(always)
         self._unknown = unknown
         self._wrong = wrong
@@ -276,10 +279,10 @@ class Table(Generic[_T]):
     @cached_property
     def own_keys(self) -> Mapping[str, ValueKind | Table[Any]]:
         """The keys that are fields of the class, and their kinds."""
-        hints = get_type_hints(self._make)
+        hints = get_type_hints(self.make)
         found: dict[str, ValueKind | Table[Any]] = {}
         for name in self._defaults:
-            if name in self._flat or name == "where":
+            if name in self.flat or name == "where":
                 continue
             kind = self._kinds[name] if name in self._kinds else self._kind_of(hints[name])
             if kind is not None:
@@ -290,7 +293,7 @@ class Table(Generic[_T]):
     def keys(self) -> Mapping[str, ValueKind | Table[Any]]:
         """Every key, and its kind."""
         found = {**self.own_keys, **self._extra}
-        for inner in self._flat.values():
+        for inner in self.flat.values():
             found |= inner.keys
         return found
 
@@ -302,10 +305,10 @@ class Table(Generic[_T]):
     @cached_property
     def _defaults(self) -> dict[str, Any]:
         if self._usual is not None:
-            return {each.name: getattr(self._usual, each.name) for each in fields(self._make)}
+            return {each.name: getattr(self._usual, each.name) for each in fields(self.make)}
         return {
             each.name: each.default if each.default_factory is MISSING else each.default_factory()
-            for each in fields(self._make)
+            for each in fields(self.make)
             if each.init
         }
 
@@ -337,7 +340,7 @@ class Table(Generic[_T]):
 
     def build(self, found: dict[str, Any], data: Mapping[str, Any], at: Place) -> Any:
         """The object from values that have been read."""
-        for name, inner in self._flat.items():
+        for name, inner in self.flat.items():
             own = {key: found.pop(key) for key in inner._defaults if key in found}
             found[name] = inner.build(own, data, at)
         if "where" in self._defaults:
@@ -376,7 +379,7 @@ class Table(Generic[_T]):
             mine = getattr(value, name)
             if name in self._always or mine != self._defaults[name]:
                 found[name] = kind.write(mine, domain)
-        for name, inner in self._flat.items():
+        for name, inner in self.flat.items():
             found |= inner.write(getattr(value, name), domain)
         return found
 

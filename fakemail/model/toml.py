@@ -33,8 +33,7 @@ from fakemail.model.policy import Policy
 from fakemail.model.policy_schema import DOMAIN_POLICY, HOST_POLICY
 from fakemail.model.schema import (
     KINDS,
-    NUMBER,
-    SPAN,
+    SECONDS,
     TEXT,
     TEXTS,
     InvalidSentence,
@@ -196,8 +195,14 @@ DOMAIN: Final = Table(
         MtaSts: MTA_STS,
     },
     extra={
-        "accounts": ValueKind("a list of strings", _read_accounts),
-        "greylist": ValueKind(NUMBER.says, lambda value, at: SPAN.read(NUMBER.read(value, at), at)),
+        "accounts": (
+            ValueKind("a list of strings", _read_accounts),
+            "Local parts of accounts with nothing particular about them.",
+        ),
+        "greylist": (
+            SECONDS,
+            "Greylisting (RFC 6647): an unknown sender is accepted when it comes back after that many seconds.",
+        ),
     },
     finish=_finish_domain,
 )
@@ -264,7 +269,16 @@ ACCOUNT: Final = Table(
 LIST: Final = Table(ListEntry, {}, flat={"mailing_list": Table(MailingListSpec, {**_KINDS, "address": None})})
 ZONE: Final = Table(ZoneEntry, {**KINDS, "name": None, "dnssec": SIGNED}, always=["dnssec"])
 RECORD: Final = Table(
-    RecordEntry, KINDS, extra={"value": TEXT}, finish=_finish_record, required=_needed_of_record
+    RecordEntry,
+    KINDS,
+    extra={
+        "value": (
+            TEXT,
+            "The data in zone-file form, names absolute; the text of a TXT record as it is meant, however long.",
+        )
+    },
+    finish=_finish_record,
+    required=_needed_of_record,
 )
 
 

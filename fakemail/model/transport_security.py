@@ -28,11 +28,13 @@ class MtaSts:
     """The MTA-STS policy of a domain (RFC 8461)."""
 
     mode: str = "enforce"
+    """``enforce`` by default, ``testing`` or ``none``."""
     max_age: int = 604800
-    """For how many seconds of the fake internet's clock it may be kept."""
+    """For how many seconds senders keep it, by the fake internet's clock; 604800 by default."""
     mx: tuple[str, ...] | None = None
-    """The names that mail may go to; ``None`` for those of the domain's mail hosts."""
+    """The names that mail may go to, ``*.example.org`` for one label more; those of the mail hosts by default."""
     flaw: str | None = None
+    """What is wrong with how it is served: ``not_found``, ``malformed``, ``too_large``, ``redirect``."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~fakemail.errors.DeclarationError` for what is no policy."""
