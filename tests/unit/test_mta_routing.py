@@ -175,3 +175,32 @@ def test_dns_that_fails_is_told_apart_from_no_address(kind: str, failed: bool) -
 )
 def test_literal(literal: str, found: tuple[str, ...]) -> None:
     assert addresses(literal) == found
+
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost", "mx.localhost", "MX.LOCALHOST"])
+def test_nobody_is_asked_for_localhost(host: str) -> None:
+    """RFC 6761 §6.3."""
+    with pytest.raises(StopIteration) as end:
+        next(find_addresses(host))
+    assert end.value.value.found == ("127.0.0.1", "::1")
+
+
+@pytest.mark.parametrize(("v4", "v6"), [(True, True), (True, False), (False, True), (False, False)])
+def test_addresses_are_authentic_if_both_answers_are(v4: bool, v6: bool) -> None:
+    questions = find_addresses("mx.test")
+    next(questions)
+    questions.send(DnsAnswer("NOERROR", ("192.0.2.1",), authentic=v4))
+    with pytest.raises(StopIteration) as end:
+        questions.send(DnsAnswer("NODATA", authentic=v6))
+    assert end.value.value.authentic is (v4 and v6)
+
+
+@pytest.mark.parametrize("authentic", [True, False])
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_route_says_what_its_answer_is_worth(authentic: bool, remembered: bool) -> None:
+    questions = find_route("example.org", own_name="relay.test", chance=SeededRandom(1))
+    next(questions)
+    with pytest.raises(StopIteration) as end:
+        questions.send(DnsAnswer("NOERROR", ((10, "a.test"),), authentic=authentic, remembered=remembered))
+    found: Route = end.value.value
+    assert (found.authentic, bool(found.detail)) == (authentic, remembered)

@@ -22,6 +22,8 @@ def test_the_table_has_a_row_for_everything():
     ("reply", "reason", "tried"),
     [
         (Reply(250, "2.0.0"), None, AttemptResult.TAKEN),
+        (Reply(354, None), Reason.PROTOCOL_ERROR, AttemptResult.NOT_NOW),  # it does not fit
+        (Reply(250, "2.0.0"), Reason.PROTOCOL_ERROR, AttemptResult.NOT_NOW),
         (Reply(451, "4.7.1"), None, AttemptResult.NOT_NOW),
         (Reply(550, "5.1.1"), Reason.NO_SUCH_USER, AttemptResult.NEVER),
         (None, Reason.NO_SUCH_DOMAIN, AttemptResult.NEVER),

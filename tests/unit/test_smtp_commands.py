@@ -394,3 +394,21 @@ def test_auth_is_for_submission() -> None:
     assert "AUTH" not in keywords(desk)
     assert desk.one(f"AUTH PLAIN {PLAIN}\r\n".encode()).code == 500
     assert desk.one(b"MAIL FROM:<a@app.test> AUTH=<>\r\n").code == 555
+
+
+def test_what_is_wrong_with_a_login_is_recorded() -> None:
+    desk = Desk()
+    desk.say(b"EHLO app.test\r\n")
+    wrong = base64.b64encode(b"\0bob@example.org\0guess").decode()
+    for line, code, reason in (
+        (f"AUTH PLAIN {wrong}", 535, Reason.AUTH_FAILED),
+        ("AUTH NOTHING", 504, Reason.AUTH_MECHANISM),
+        (f"AUTH PLAIN {PLAIN}", 235, None),
+        (f"AUTH PLAIN {PLAIN}", 503, Reason.BAD_SEQUENCE),
+    ):
+        reply = desk.one(f"{line}\r\n".encode())
+        assert (reply.code, desk.record[-1][3]) == (code, reason), line
+    careful = Desk(HostOptions())
+    careful.say(b"EHLO app.test\r\n")
+    assert careful.one(f"AUTH PLAIN {PLAIN}\r\n".encode()).code == 538
+    assert careful.record[-1][3] is Reason.TLS_REQUIRED

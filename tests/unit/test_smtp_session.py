@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakemail.events.kinds import ClientBytes
-from fakemail.message.envelope import Envelope
+from fakemail.message.envelope import BodyType, Envelope
 from fakemail.model.host import SMTP, HostOptions, HostSpec
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.client import ReplyReader
@@ -115,7 +115,12 @@ def test_null_path_is_recorded_as_such() -> None:
 
 @pytest.mark.parametrize(
     ("late", "before"),
-    [("sender", [250]), ("recipient", [250, 250]), ("message", [250, 250, 250, 354])],
+    [
+        ("sender", [250]),
+        ("recipient", [250, 250]),
+        ("data", [250, 250, 250]),
+        ("message", [250, 250, 250, 354]),
+    ],
 )
 def test_nothing_is_answered_while_the_backend_thinks(late: str, before: list[int]) -> None:
     desk = Desk(Backend(late))
@@ -305,3 +310,102 @@ def test_a_bare_line_end_that_is_taken_is_noted() -> None:
     desk = Desk(accept_bare_line_ends=True)
     desk.say(b"EHLO app.shop.test\n")
     assert desk.octets == [None, ClientBytes(is_bare=True)]
+
+
+# Rules that need two things at once ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"), [(refused(Reason.NOT_ALLOWED), 550), (deferred(Reason.LOCAL_ERROR), 451)]
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_refusal_at_data_leaves_the_transaction_open(verdict: Verdict, code: int, late: bool) -> None:
+    class AtData(Backend):
+        def check_data(self) -> Verdict | None:
+            return None if late else verdict
+
+    desk = Desk(AtData())
+    said = desk.say(TRANSACTION + b"DATA\r\n")
+    if late:
+        assert desk.session.is_waiting
+        said += desk.codes(desk.session.resume(verdict))
+    assert said == [250, 250, 250, code]
+    assert desk.record[-1][3] is verdict.reason
+    assert desk.say(b"NOOP\r\nRSET\r\n") == [250, 250]  # and not the lines of a message
+    assert desk.backend.taken == []
+
+
+def test_all_chunks_of_a_message_count_for_its_size() -> None:
+    desk = Desk(max_message_size=10)
+    assert desk.say(TRANSACTION + b"BDAT 4\r\nabcdBDAT 4\r\nabcd") == [250, 250, 250, 250, 250]
+    assert desk.say(b"BDAT 4 LAST\r\nab\r\n") == [552]
+    assert desk.backend.taken == []
+    desk.say(b"RSET\r\n")
+    assert desk.say(TRANSACTION + b"BDAT 10 LAST\r\nabcdefgh\r\n")[-1] == 250  # the next one begins anew
+
+
+def test_a_message_after_one_with_smtputf8_came_over_plain_esmtp() -> None:
+    desk = Desk()
+    desk.say(b"EHLO app.test\r\nMAIL FROM:<a@app.test> SMTPUTF8\r\nRCPT TO:<bob@example.org>\r\n")
+    desk.say(b"DATA\r\n\r\n.\r\n")
+    desk.say(b"MAIL FROM:<a@app.test>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n\r\n.\r\n")
+    desk.say(b"MAIL FROM:<a@app.test> SMTPUTF8\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n\r\n.\r\n")
+    protocols = [envelope.origin.protocol for envelope, _ in desk.backend.taken if envelope.origin]
+    assert protocols == ["UTF8SMTP", "ESMTP", "UTF8SMTP"]
+
+
+def test_what_came_over_tls_is_told_apart_from_what_came_before_it() -> None:
+    desk = Desk()
+    assert desk.say(TRANSACTION + b"DATA\r\n\r\n.\r\nSTARTTLS\r\n")[-2:] == [250, 220]
+    desk.session.secured(Channel("TLSv1.3", "TLS_AES_128_GCM_SHA256"))
+    assert not desk.session.wants_tls
+    desk.say(TRANSACTION + b"DATA\r\n\r\n.\r\n")
+    assert [envelope.origin.protocol for envelope, _ in desk.backend.taken if envelope.origin] == [
+        "ESMTP",
+        "ESMTPS",
+    ]
+
+
+def test_starttls_is_no_longer_offered_after_tls() -> None:
+    desk = Desk()
+    assert "STARTTLS" in desk.reader.feed(desk.session.feed(b"EHLO app.test\r\n"))[0].text
+    assert desk.say(b"STARTTLS\r\n") == [220]
+    desk.session.secured(Channel("TLSv1.3", "X"))
+    assert "STARTTLS" not in desk.reader.feed(desk.session.feed(b"EHLO app.test\r\n"))[0].text
+    assert desk.say(b"STARTTLS\r\n") == [503]
+    assert desk.record[-1][3] is Reason.BAD_SEQUENCE
+
+
+def test_parameters_of_mail_reach_the_envelope() -> None:
+    desk = Desk(require_auth=False)
+    desk.session.secured(Channel("TLSv1.3", "X"))
+    mail = b"MAIL FROM:<a@app.test> REQUIRETLS BODY=8BITMIME RET=HDRS ENVID=x1\r\n"
+    assert desk.say(b"EHLO app.test\r\n" + mail) == [250, 250]
+    desk.say(b"RCPT TO:<bob@example.org>\r\nDATA\r\n\r\n.\r\n")
+    ((envelope, _),) = desk.backend.taken
+    assert (envelope.requiretls, envelope.body, envelope.envid) == (True, BodyType.EIGHT_BIT, "x1")
+
+
+XCLIENT: dict[str, Any] = {"xclient_from": frozenset({"app"})}
+
+
+def test_xclient_is_for_those_only_who_may() -> None:
+    elsewhere: dict[str, Any] = {"xclient_from": frozenset({"198.51.100.1"})}
+    desk = Desk(**elsewhere)
+    code = desk.say(b"EHLO app.test\r\nXCLIENT ADDR=198.51.100.9\r\n")[1]
+    assert (code, desk.record[-1][3]) == (550, Reason.NOT_ALLOWED)
+    assert Desk().say(b"EHLO app.test\r\nXCLIENT ADDR=198.51.100.9\r\n") == [250, 500]
+
+
+def test_an_xclient_leaves_alone_what_it_does_not_speak_of() -> None:
+    desk = Desk(**XCLIENT)
+    desk.say(b"EHLO proxy.test\r\nXCLIENT ADDR=198.51.100.9 HELO=client.test LOGIN=ann\r\n")
+    assert desk.session.login == "ann"
+    desk.say(b"EHLO proxy.test\r\nXCLIENT PORT=4711\r\n")
+    assert desk.session.login == "ann"
+    desk.say(TRANSACTION.replace(b"EHLO app.test", b"EHLO proxy.test") + b"DATA\r\n\r\n.\r\n")
+    ((envelope, _),) = desk.backend.taken
+    assert envelope.origin is not None
+    assert (envelope.origin.peer.address, envelope.origin.peer.port) == ("198.51.100.9", 4711)
+    desk.say(b"XCLIENT LOGIN=[UNAVAILABLE]\r\n")
+    assert desk.session.login == ""
