@@ -1,4 +1,4 @@
-"""What tests import: the sync and async faces, handles, results, waits, matchers and failure text.
+"""Public classes of tests: the blocking and the awaited face, handles, results, waits, matchers, failure texts.
 
 No protocol and no server code lives here.
 """

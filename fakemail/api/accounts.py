@@ -133,12 +133,12 @@ class BaseAccount(Handle, Generic[_Box]):
         srs: bool = False,
         arc: bool = False,
     ) -> None:
-        """Send its mail on to other addresses; ``None`` ends that.
+        """Forward its mail to other addresses; ``None`` ends that.
 
         With ``keep_copy`` it gets the mail as well. With ``srs`` the reverse-path is rewritten
         (``SRS0=...@`` its domain), so that SPF holds at the next host, and bounces come back by way of it.
         With ``arc`` the mail is sealed in the name of its domain (RFC 8617).
-        A Delivered-To field marks what was sent on, and what comes back with it is refused as a loop.
+        A Delivered-To field marks what was forwarded, and what comes back with it is rejected as a loop.
         """
         if to is None:
             self._change(forward=None)
@@ -180,7 +180,7 @@ class BaseAccount(Handle, Generic[_Box]):
 
     @property
     def submission(self) -> Settings:
-        """How its owner hands in mail: port 587, STARTTLS, AUTH."""
+        """Settings by which its owner submits mail: port 587, STARTTLS, AUTH."""
         return self._settings("submission")
 
     @property
@@ -190,7 +190,7 @@ class BaseAccount(Handle, Generic[_Box]):
 
     @property
     def imap(self) -> Settings:
-        """How its owner reads mail by IMAP: port 143, STARTTLS."""
+        """Settings by which its owner reads mail with IMAP: port 143, STARTTLS."""
         return self._reading("imap")
 
     @property
@@ -200,7 +200,7 @@ class BaseAccount(Handle, Generic[_Box]):
 
     @property
     def pop3(self) -> Settings:
-        """How its owner reads mail by POP3: port 110, STLS."""
+        """Settings by which its owner reads mail with POP3: port 110, STLS."""
         return self._reading("pop3")
 
     @property
@@ -210,7 +210,7 @@ class BaseAccount(Handle, Generic[_Box]):
 
     @property
     def faults(self) -> AccountFaults:
-        """What goes wrong for its owner where mail is read: nothing, unless it is asked for."""
+        """Faults for its owner by IMAP and POP3; none by default."""
         return AccountFaults(self._portal, self.domain.imap_host.name, str(self.address))
 
     def _reading(self, service: str) -> Settings:
@@ -222,7 +222,7 @@ class BaseAccount(Handle, Generic[_Box]):
         return host.settings(service, username=self.address, password=self.password)
 
     def transcript(self, *, imap: bool = False, pop3: bool = False, smtp: bool = False) -> str:
-        """What was said on the connections on which somebody was logged in as this account.
+        """The dialogues of the connections that were logged in as this account.
 
         All of them, or those of the protocols that are named; secrets masked.
         """
@@ -313,7 +313,7 @@ class AsyncAccount(BaseAccount[AsyncInbox]):
 
 
 def _idling(events: list[Event]) -> list[Event]:
-    """The go-aheads of those IDLE commands that have not ended; what is told meanwhile does not end one."""
+    """The continuation responses of IDLE commands that have not ended; untagged responses do not end one."""
     open_ones: dict[int, Event] = {}
     for event in events:
         if isinstance(event, CommandCompleted) and event.status != "*":

@@ -10,7 +10,7 @@ from fakemail.api.waits import arrive, require_blocking_allowed
 
 
 class BaseClock(Handle):
-    """What both faces have in common."""
+    """Clock of a fake internet without its waits."""
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal

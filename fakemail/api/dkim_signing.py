@@ -36,7 +36,7 @@ class DkimKey(Suggests):
 
     @property
     def name(self) -> str:
-        """Where its record belongs: ``mail._domainkey.example.com``."""
+        """The owner name of its record: ``mail._domainkey.example.com``."""
         return f"{self.selector}._domainkey.{self.domain}"
 
     @property

@@ -46,7 +46,7 @@ class Dns(Handle):
 
     @property
     def faults(self) -> DnsFaults:
-        """What goes wrong with its answers: nothing, unless it is asked for."""
+        """Faults of its answers; none by default."""
         from fakemail.api.faults import DnsFaults
 
         return DnsFaults(self._portal)

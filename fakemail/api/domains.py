@@ -65,7 +65,7 @@ class Domain(Handle, Generic[_A]):
         return self
 
     def catch_all(self, account: AddressLike | None) -> Self:
-        """Let one account get the mail for every local part that nobody has; ``None`` ends that."""
+        """Deliver mail for unknown local parts to one account; ``None`` ends that."""
         target = None if account is None else read_address(account)
         self._portal.call(lambda: self._portal.simulation.world.set_catch_all(self.name, target))
         return self
@@ -77,7 +77,7 @@ class Domain(Handle, Generic[_A]):
         return self
 
     def enable_magic_addresses(self) -> Self:
-        """Let local parts say what shall happen to their mail, as those of ``mox localserve`` do.
+        """Let local parts decide what happens to their mail, as those of ``mox localserve`` do.
 
         Mail for one that ends in ``temperror``, ``permerror`` or a code such as ``452`` is refused so, and for
         ``timeout`` nothing is ever said: at the end of the message, or at RCPT where it begins with ``rcptto``, and at
@@ -96,7 +96,7 @@ class Domain(Handle, Generic[_A]):
 
     @property
     def mx(self) -> Settings:
-        """How to reach the host that takes its mail, the preferred one."""
+        """Settings of the preferred host that takes its mail."""
         hosts = self.hosts
         if not hosts:
             raise DeclarationError(
@@ -106,7 +106,7 @@ class Domain(Handle, Generic[_A]):
 
     @property
     def submission_host(self) -> Host:
-        """The host where its accounts hand in their mail."""
+        """The host where its accounts submit their mail."""
         return Host(self._portal, self._spec.submission_host)
 
     @property
@@ -149,7 +149,7 @@ class Domain(Handle, Generic[_A]):
         return self.hosts
 
     def policy(self, **keywords: Any) -> Self:
-        """What its mail hosts check before they take mail for it, in place of what they checked.
+        """Set what its mail hosts check before they take mail for it, in place of what they checked.
 
         The keywords are the fields of :class:`~fakemail.model.policy.Policy`, in plain words:
         ``policy(greylist=minutes(5), dnsbl="zen.example", helo={"own_name": "refuse"}, spf="quarantine")``. Without
@@ -287,7 +287,7 @@ class Domain(Handle, Generic[_A]):
         return self
 
     def add_auth_flaw(self, *flaws: str) -> Self:
-        """Break how receivers can tell that mail is really its own, in ways with plain names.
+        """Break the authentication of its mail (SPF, DKIM, DMARC) in ways with plain names.
 
         ``domain.add_auth_flaw("spf_two_records", "dkim_key_revoked")``; the page on sender authentication
         has all of them, and what a receiver finds. Raises :class:`~fakemail.errors.DeclarationError` for a name that
@@ -322,7 +322,7 @@ class Domain(Handle, Generic[_A]):
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong at the hosts that take its mail, and by IMAP and POP3 where it is read."""
+        """Faults of the hosts that take its mail, and by IMAP and POP3 where it is read."""
         return Faults(self._portal, FaultScope(domain=self.name))
 
     def _put_text(self, name: str, text: str, mark: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 
 class ConnectionValues(NamedTuple):
-    """What a program has to know to reach a server."""
+    """Values that a program needs to reach a server."""
 
     host: str
     port: int
@@ -64,7 +64,7 @@ def _laravel(settings: ConnectionValues) -> dict[str, str]:
 
 
 def _rails(settings: ConnectionValues) -> dict[str, str]:
-    """What ``config.action_mailer.smtp_settings`` is usually filled from."""
+    """Variables that ``config.action_mailer.smtp_settings`` is usually filled from."""
     return {
         "SMTP_ADDRESS": settings.host,
         "SMTP_PORT": str(settings.port),

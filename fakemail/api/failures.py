@@ -172,7 +172,7 @@ def _late(
 
 
 def _journeys(portal: Portal, account: Address | None) -> list[str]:
-    """How the last message to this address, or failing that the last of all, got on; and who was refused since."""
+    """The journey of the last message to this address, or else of the last of all; and refusals since."""
     events = portal.simulation.log.events()
     mine = [] if account is None else portal.simulation.journeys.find(to=account)
     last = _last(mine, portal.simulation.journeys)

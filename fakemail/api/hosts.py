@@ -60,7 +60,7 @@ class Host(Handle):
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong here: nothing, unless it is asked for."""
+        """Faults of this host; none by default."""
         return Faults(self._portal, FaultScope(host=self.name))
 
     @property
@@ -105,7 +105,7 @@ class Host(Handle):
         return self
 
     def policy(self, **keywords: Any) -> Host:
-        """What it checks of mail that clients submit to it, in place of what it checked: sending quotas, for example.
+        """Set what it checks of submitted mail, in place of what it checked: sending quotas, for example.
 
         The keywords are those of :meth:`Domain.policy`, and ``login_rate`` and ``login_recipient_rate`` are for
         it alone: ``policy(login_rate=(100, hours(1)), login_recipient_rate=(500, days(1)))``. Without arguments
@@ -196,7 +196,7 @@ class Host(Handle):
         return self
 
     def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
-        """How to reach one of its services (``"smtp"``, ``"submission"``, ``"submissions"``, ``"pop3"``...)."""
+        """Settings of one of its services (``"smtp"``, ``"submission"``, ``"submissions"``, ``"pop3"``...)."""
         endpoint = self._portal.simulation.network.attached(self.name, service)
         if endpoint is None:
             endpoint = self._site(service).endpoint
@@ -204,7 +204,7 @@ class Host(Handle):
         return Settings(endpoint.address, endpoint.port, security, self, username, password, service)
 
     def _site(self, service: str) -> ServicePort:
-        """Where the service runs; raises :class:`~fakemail.errors.DeclarationError` for one that does not."""
+        """The port of a service; raises :class:`~fakemail.errors.DeclarationError` for one that does not."""
         sites = self._running.sites
         if service not in SERVICES:
             raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
@@ -240,7 +240,7 @@ class Host(Handle):
 
 @dataclass(frozen=True)
 class Settings(Suggests):
-    """How to reach one server, and as whom.
+    """Settings to reach one server: address, port, TLS and login.
 
     ``host`` is a literal loopback address: the name ``localhost`` may mean IPv6 first, and some systems wait a
     second or two before they try the other. For clients that need a name there is :attr:`localhost`.
@@ -259,11 +259,11 @@ class Settings(Suggests):
     password: str = field(default="", repr=False)
     """The password for it."""
     service: str = "smtp"
-    """Which of the host's services it is: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
+    """The name of the host's service: ``"smtp"``, ``"submission"``, ``"pop3s"``..."""
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong at the host behind the address."""
+        """Faults of the host behind the address."""
         return self.server.faults
 
     @property
@@ -519,7 +519,7 @@ class Settings(Suggests):
 
 
 def smarthost_settings(portal: Portal, service: str) -> Settings:
-    """How to reach the ready smarthost, which is made if it is not there."""
+    """Settings of the ready smarthost, which is made if it is not there."""
     running = portal.perform(portal.simulation.hosts.smarthost())
     account = portal.simulation.world.account(SMARTHOST_USER)
     return Host(portal, running.name).settings(

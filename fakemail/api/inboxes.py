@@ -43,7 +43,7 @@ class MailboxSource:
         return self._portal.simulation.store.find(self._account, self._name)
 
     def count(self) -> int:
-        """How many there are."""
+        """Number of messages."""
         box = self._box
         return 0 if box is None else len(box)
 

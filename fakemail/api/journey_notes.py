@@ -1,4 +1,4 @@
-"""What the present adds to journeys that are not at their end: when it goes on, and how a test gets there."""
+"""Notes on journeys that have not ended: the next retry, and how a test gets there."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def _note(internet: Simulation, journey: Journey, is_settled: bool) -> str:
 
 
 def _span(now: datetime, due: datetime) -> str:
-    """How a test writes the time from now to then, rounded up."""
+    """The time from now to then as a test writes it, rounded up."""
     minutes = -((now - due) // timedelta(minutes=1))
     return f"hours({minutes // 60})" if minutes >= 120 and minutes % 60 == 0 else f"minutes({minutes})"

@@ -58,7 +58,7 @@ def lint(
 
 
 def _machine_names(portal: Portal) -> frozenset[str]:
-    """How the machine calls itself where the app runs: here, or in a namespace."""
+    """Names of the machine where the app runs: this one, or a namespace."""
     names = [
         socket.gethostname(),
         socket.getfqdn(),

@@ -92,7 +92,7 @@ _REFUSED_FOR_NOW: Final = (
     (Stage.SMTP_RCPT, Reply(450, "4.2.1", "the mailbox is busy"), "recipient"),
     (Stage.SMTP_END, Reply(451, "4.3.0", "come again"), "recipient"),
 )
-"""What is refused for now with grease: the stage, the reply, and what it is refused for once only."""
+"""Temporary refusals of grease: the stage, the reply, and what is refused only once."""
 
 _A = TypeVar("_A", bound=BaseAccount[Any])
 _N = TypeVar("_N", bound=BaseNamespace)
@@ -124,7 +124,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
     _new_account: Callable[[Portal, Address], _A]
     _new_namespace: Callable[[Portal, NamespaceListeners], _N]
     _redirections: tuple[Redirection, ...] = ()
-    """All that there were, the last of which may be in force."""
+    """All redirects so far; the last one may be in force."""
     _own_namespace: _N | None = None
     _making_own: ClassVar = threading.Lock()  # for threads that all run their first command
 
@@ -461,7 +461,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         return smarthost_settings(self._portal, "submissions")
 
     def mx(self, domain: str) -> Settings:
-        """How to reach the preferred mail host of a declared domain."""
+        """Settings of the preferred mail host of a declared domain."""
         return self._domain(self._portal.simulation.world.domain(domain).name).mx
 
     def set_env(self, monkeypatch: MonkeyPatch, *, account: BaseAccount[Any] | None = None) -> Settings:
@@ -756,7 +756,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
             raise
 
     def _usual_namespace(self, expose: Iterable[str], publish: Iterable[int | str] | int) -> _N:
-        """The one that every command shares that asks for none of its own."""
+        """The namespace that all commands share that have none of their own."""
         with self._making_own:
             if self._own_namespace is None:
                 self._own_namespace = self.namespace()

@@ -55,7 +55,7 @@ class AttachmentView(Protocol):
 
 
 class Readable(Protocol):
-    """What matchers need of a message; :class:`fakemail.message.message.MessageView` has it."""
+    """A message as matchers read it; :class:`fakemail.message.message.MessageView` is one."""
 
     @property
     def subject(self) -> str: ...
@@ -79,10 +79,10 @@ class Readable(Protocol):
 
 
 class Matcher(Suggests):
-    """The base of all matchers. A subclass says what is different, or that nothing is."""
+    """Base of all matchers; each tells the difference between a message and what is wanted."""
 
     def mismatch(self, message: Readable) -> str:
-        """What is different, as a sentence without its full stop; ``""`` when the message fits."""
+        """The difference, as a sentence without its full stop; ``""`` when the message fits."""
         raise NotImplementedError
 
     def matches(self, message: Readable) -> bool:
@@ -106,7 +106,7 @@ class HasSubject(Matcher):
         self._wanted = subject
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         if _equal(self._wanted, message.subject):
             return ""
         return f"subject is {_short(message.subject)}, not {_show(self._wanted)}"
@@ -122,7 +122,7 @@ class HasText(Matcher):
         self._wanted = text
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         if _contains(self._wanted, message.text):
             return ""
         return f"text does not contain {_show(self._wanted)}; it is {_short(message.text)}"
@@ -138,7 +138,7 @@ class HasHtml(Matcher):
         self._wanted = html
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         if not message.html:
             return "there is no HTML"
         if self._wanted is None or _contains(self._wanted, message.html):
@@ -156,7 +156,7 @@ class SentBy(Matcher):
         self._wanted = _address(address)
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         if _same_address(self._wanted, message.sender):
             return ""
         return f"sender is {_short(message.sender)}, not {_show(self._wanted)}"
@@ -172,7 +172,7 @@ class SentTo(Matcher):
         self._wanted = _address(address)
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         named = [*message.to, *message.cc]
         if any(_same_address(self._wanted, one) for one in named):
             return ""
@@ -190,7 +190,7 @@ class HasHeader(Matcher):
         self._wanted = value
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         values = message.headers.all(self._name)
         if not values:
             return f"there is no {self._name} field"
@@ -217,7 +217,7 @@ class HasAttachment(Matcher):
         self._content = content
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         attachments = message.attachments
         if any(self._fits(attachment) for attachment in attachments):
             return ""
@@ -253,7 +253,7 @@ class HasLink(Matcher):
         self._url = url
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         links = message.links
         if any(self._fits(link) for link in links):
             return ""
@@ -283,7 +283,7 @@ class HasCode(Matcher):
         self.length = length
 
     def mismatch(self, message: Readable) -> str:
-        """What is different."""
+        """The difference; ``""`` when there is none."""
         try:
             message.code(self.length)
         except MailAssertionError as error:

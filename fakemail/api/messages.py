@@ -45,7 +45,7 @@ class Message(MessageView):
 
     @property
     def envelope(self) -> Envelope | None:
-        """Who it was really from and for; ``None`` if the test put it there itself."""
+        """Its envelope: reverse-path and recipients; ``None`` if the test put it there itself."""
         return self._stored.envelope
 
     @property
@@ -60,7 +60,7 @@ class Message(MessageView):
 
     @property
     def auth(self) -> SenderAuthentication:
-        """Who sent it, as the host that delivered it sees that: ``auth.spf``, ``.dkim``, ``.dmarc``, ``.arc``,
+        """Authentication of its sender by the host that delivered it: ``auth.spf``, ``.dkim``, ``.dmarc``, ``.arc``,
         ``.iprev``, ``.bimi``, each equal to its word (``mail.auth.spf == "pass"``) and with the reason.
 
         Raises :class:`~fakemail.errors.MailAssertionError` if no host received it: the test put it there, or an app
@@ -125,7 +125,7 @@ def stored_messages(
 
 
 class MessageQuery(TypedDict, total=False):
-    """What can be said of the message that is meant; all that is given must fit, and a text or pattern as in matchers.
+    """Conditions on a message; all that are given must fit, texts and patterns as in matchers.
 
     ``sender`` is that of From, ``to`` one of To or Cc: an account, an address or a pattern. ``text`` and ``html``
     must be contained. ``header`` is a name, or a name and its value; ``attachment`` the name of a file.
@@ -143,7 +143,7 @@ class MessageQuery(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a message should be like; anything will do if nothing is said."""
+    """Condition on a message; without a matcher every message fits."""
 
     matcher: Matcher | None = None
 
@@ -162,7 +162,7 @@ class Wanted:
         return self.matcher is None or self.matcher.matches(message)
 
     def mismatch(self, message: MessageView) -> str:
-        """What is different about a message."""
+        """The difference between a message and the condition."""
         return "" if self.matcher is None else self.matcher.mismatch(message)
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class BaseNamespace(Handle):
-    """What both faces of a namespace have in common."""
+    """Network in which the fake internet is the internet, without its waits."""
 
     def __init__(self, portal: Portal, settlement: NamespaceListeners) -> None:
         self._portal = portal
@@ -153,7 +153,7 @@ class Namespace(BaseNamespace):
 
 
 class AsyncNamespace(BaseNamespace):
-    """The same for asyncio and trio."""
+    """A network of this kind for asyncio and trio."""
 
     async def run(self, args: Command, **options: Any) -> subprocess.CompletedProcess[Any]:
         """See :meth:`Namespace.run`. When the one who waits is cancelled, the command is killed."""
@@ -188,7 +188,7 @@ _T = TypeVar("_T", str, int | str)
 
 
 def several(given: Iterable[_T] | _T) -> list[Any]:
-    """What may be given alone, or several in a list."""
+    """Several values, or one that was given alone."""
     return [given] if isinstance(given, str | int) else list(given)
 
 

@@ -33,7 +33,7 @@ class Portal:
         self.timeout = timeout
         """Real seconds that a wait lasts by default."""
         self.again = again
-        """How to run the test again with the same chance, for failure texts."""
+        """Instruction to run the test again with the same seed, for failure texts."""
         self.faults_must_fire = False
         """Whether faults that are declared now must fire by default."""
         self._accounts: dict[tuple[object, str], Any] = {}

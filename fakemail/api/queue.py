@@ -19,7 +19,7 @@ from fakemail.types.suggestions import Suggests
 
 
 class QueuedMail(Suggests):
-    """A message that a host has taken and not yet handed on to everybody."""
+    """A message that a host has taken and not yet delivered or relayed to all recipients."""
 
     def __init__(self, portal: Portal, entry: QueueEntry) -> None:
         self._portal = portal
@@ -42,23 +42,23 @@ class QueuedMail(Suggests):
 
     @property
     def recipients(self) -> list[str]:
-        """Those who do not have it yet and are not given up."""
+        """The recipients that do not have it yet and are not given up."""
         return [str(recipient.address) for recipient in self._entry.waiting]
 
     @property
     def attempts(self) -> int:
-        """How often it has been tried."""
+        """Number of attempts so far."""
         return self._entry.attempts
 
     @property
     def last_reply(self) -> Reply | None:
-        """The last reply to it; ``None`` if nobody gave one."""
+        """The last reply to it; ``None`` if there was none."""
         replies = [result.reply for result in self._waiting_results() if result.reply is not None]
         return replies[-1] if replies else None
 
     @property
     def reason(self) -> Reason | None:
-        """Why the last attempt failed."""
+        """The reason why the last attempt failed."""
         reasons = [result.reason for result in self._waiting_results() if result.reason is not None]
         return reasons[-1] if reasons else None
 
@@ -95,7 +95,7 @@ class QueuedMail(Suggests):
         self._portal.call(lambda: self._portal.simulation.mail_queue.freeze([self._entry]))
 
     def thaw(self) -> None:
-        """Try it now, if it is frozen, and as usual from then on."""
+        """Try it now, if it is frozen, and on schedule from then on."""
         self._portal.call(lambda: self._portal.simulation.mail_queue.thaw([self._entry]))
 
     def flush(self) -> None:
@@ -103,7 +103,7 @@ class QueuedMail(Suggests):
         self._portal.call(lambda: self._portal.simulation.mail_queue.flush([self._entry]))
 
     def drop(self) -> None:
-        """Throw it away without a word to anybody."""
+        """Drop it without a bounce."""
         self._portal.call(lambda: self._portal.simulation.mail_queue.drop([self._entry]))
 
     def __repr__(self) -> str:
@@ -131,7 +131,7 @@ class Queue(Handle):
         return len(self) == 0
 
     def all(self) -> Results[QueuedMail]:
-        """What waits, as a list."""
+        """The waiting messages, as a list."""
         entries = list(self._portal.simulation.mail_queue.entries.values())
         return Results([QueuedMail(self._portal, entry) for entry in entries], question="the queued messages")
 
@@ -161,7 +161,7 @@ class Queue(Handle):
         self._portal.call(hold)
 
     def drop(self) -> None:
-        """Throw everything away without a word to anybody."""
+        """Drop everything without a bounce."""
         queue = self._portal.simulation.mail_queue
         self._portal.call(lambda: queue.drop(queue.entries.values()))
 

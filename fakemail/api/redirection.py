@@ -45,7 +45,7 @@ class Redirection(Suggests):
 
     @property
     def escapes(self) -> tuple[EgressAttempt, ...]:
-        """What the program tried to reach outside, oldest first, each with ``host`` and ``port``."""
+        """Attempts of the program to connect outside, oldest first, each with ``host`` and ``port``."""
         return tuple(self._redirect.escapes)
 
     def end(self) -> None:

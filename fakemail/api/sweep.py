@@ -66,7 +66,7 @@ class Trial:
         self._error: BaseException | None = None
         self._told: frozenset[str] = frozenset()
         self.events: list[Event] = []
-        """What happened, once it is over."""
+        """The events of the run, once it is over."""
 
     def begin(self, portal: Portal) -> None:
         """Put the fault in force, or the counters, before anything else happens."""
@@ -93,7 +93,7 @@ class Trial:
         self._error = error
 
     def returned(self, told: Unreached) -> None:
-        """The run ended, and said whom the app could not reach."""
+        """The run ended and returned the recipients that the app could not reach."""
         if told is not None:
             self._told = frozenset(_key(each) for each in told)
 
@@ -114,7 +114,7 @@ class Trial:
 
     @property
     def hung(self) -> str:
-        """How it was ended, if it did not end by itself."""
+        """The way in which it was ended, if it did not end by itself."""
         return "" if self._watchdog is None else self._watchdog.told
 
     @property
@@ -124,11 +124,11 @@ class Trial:
 
     @property
     def deliveries(self) -> Counter[Mail]:
-        """What arrived."""
+        """The mail that arrived."""
         return deliveries(self.events)
 
     def judge(self, first: Trial, expected_errors: tuple[type[BaseException], ...]) -> SweepOutcome:
-        """What the app made of the fault, beside the first run."""
+        """The verdict on how the app handled the fault, compared with the first run."""
         if self.point is None:
             raise RuntimeError("the first run has no fault to be judged by")
         # The system's refusal of connections is not counted.
@@ -166,11 +166,11 @@ class Sweep:
             self.outcomes.append(self.judge(trial))
 
     def trial(self, point: FailurePoint) -> Trial:
-        """The run in which that fails."""
+        """The run in which one point fails."""
         return Trial(point, hang_timeout=self._hang_timeout, first=self.first)
 
     def judge(self, trial: Trial) -> SweepOutcome:
-        """What the app made of it."""
+        """The verdict on a run."""
         return trial.judge(self.first, self._expected_errors)
 
     def chosen(self) -> list[FailurePoint]:

@@ -16,9 +16,9 @@ from fakemail.api.portal import Portal
 from fakemail.api.waits import is_trio_running
 
 _LOOKS: Final = 4
-"""How often it looks within the timeout."""
+"""Number of looks within the timeout."""
 _LONGEST: Final = 10 * _LOOKS
-"""So many looks longer than the run without faults may a run take, whatever happens in it."""
+"""Number of looks that a run may last longer than the run without faults, whatever happens in it."""
 # The system ignores it where nobody handles it, so that one which comes late does no harm.
 _SIGNAL: Final = getattr(signal, "SIGURG", None)
 _LIBRARY: Final = str(Path(threading.__file__).parent)
@@ -33,7 +33,7 @@ class Watchdog:
 
     def __init__(self, portal: Portal, hang_timeout: float, *, usual: Watchdog | None) -> None:
         self.told = ""
-        """What it did, in words; empty if it had nothing to do."""
+        """The intervention, in words; empty if there was none."""
         self._portal, self._hang_timeout = portal, hang_timeout
         self._internet = portal.simulation
         self._seen = -1
@@ -46,7 +46,7 @@ class Watchdog:
         portal.call(self._look)
 
     def stop(self) -> None:
-        """The run is over; it may be said again."""
+        """End the watch; it may be ended again."""
         if not self._is_on:
             return
         self._is_on = False
@@ -78,7 +78,7 @@ class Watchdog:
                 self._end("nothing happened any more, until it was stopped")
 
     def _cut(self) -> bool:
-        """Cut the app's connections, if it has any."""
+        """Abort the app's connections; whether there were any."""
         found = [
             connection
             for running in list(self._internet.hosts.running.values())
@@ -103,13 +103,13 @@ class Stopper:
 
     def __init__(self) -> None:
         self.place = ""
-        """Where the code stood when it was stopped: a function and a line."""
+        """The place at which the code was stopped: a function and a line."""
         self._is_on = False
         self._before: Any = None
         self._task: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:
-        """What this thread does from now on can be stopped, if it is the main thread."""
+        """Allow this thread to be stopped from now on, if it is the main thread."""
         if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
             return
         self._task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
@@ -117,7 +117,7 @@ class Stopper:
         self._is_on = True
 
     def end(self) -> None:
-        """What comes now is not to be stopped."""
+        """Allow no stop from now on."""
         if self._is_on:
             self._is_on = False
             signal.signal(_SIGNAL, signal.SIG_DFL if self._before is None else self._before)  # type: ignore[arg-type]
@@ -151,7 +151,7 @@ def take_back_cancellation() -> None:
 
 
 def _inmost(task: asyncio.Task[Any]) -> FrameType | None:
-    """Where a task waits."""
+    """The frame in which a task waits."""
     stack = task.get_stack(limit=1)
     return stack[0] if stack else None
 

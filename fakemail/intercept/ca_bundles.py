@@ -1,4 +1,4 @@
-"""Where programs look for what they trust, and where to send: files of the system, and variables that name others."""
+"""Files and variables in which programs look for certificate authorities and for the submission server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HASHED_DIRECTORIES: Final = (
     "/etc/pki/ca-trust/extracted/pem/directory-hash",
     "/var/lib/ca-certificates/openssl",  # openSUSE
 )
-"""Where OpenSSL has each authority in a file that is named by a hash of its subject (``c_rehash``)."""
+"""Directories in which OpenSSL has each authority in a file that is named by a hash of its subject (``c_rehash``)."""
 JAVA_TRUSTSTORES: Final = (
     "/etc/ssl/certs/java/cacerts",  # Debian's Java
     "/usr/lib/jvm/*/lib/security/cacerts",
@@ -37,7 +37,7 @@ SUBMISSION_VARIABLES: Final = {
     "FAKEMAIL_SUBMISSION_USER": "",
     "FAKEMAIL_SUBMISSION_PASS": "",
 }
-"""Where ``fakemail sendmail`` submits if this machine's own mail server is one of ours: there, without a login."""
+"""Variables by which ``fakemail sendmail`` submits to this machine's own mail server, without a login."""
 
 
 def trust_variables(ca_file: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ from fakemail.intercept.patches import Patches
 
 HELD, REFUSED, FREE = "held", "refused", "free"
 WAYS: Final = (HELD, REFUSED, FREE)
-"""How programs that are started can be treated."""
+"""Treatments of programs that are started."""
 
 MAIL_COMMANDS: Final = frozenset(
     (
@@ -47,15 +47,15 @@ MAIL_COMMANDS: Final = frozenset(
 _T = TypeVar("_T")
 _ADDRESS_LENGTH: Final = 128  # sockaddr_storage
 _DATAGRAMS: Final = {"sendmsg": 1, "sendmmsg": 16}
-"""How many messages one call can carry that are looked at."""
+"""Number of messages in one call that are looked at."""
 _bypass = threading.local()
 
 
 class Rules(Protocol):
-    """What a program may reach. Called in a thread of its own."""
+    """Rules for the addresses that a program may reach. Called in a thread of its own."""
 
     def leads(self, host: str, port: int, family: int) -> tuple[str, int] | None:
-        """Where a connection shall really go; ``None`` for where the program says. Raises ``OSError``."""
+        """The real address for a connection; ``None`` for the one that the program names. Raises ``OSError``."""
         ...
 
     def refuse_command(self, path: str) -> OSError | None:
@@ -266,7 +266,7 @@ class _Starter:
             seccomp.answer(self._listener, question, result)
 
     def _datagrams(self, question: Any) -> int | None:
-        """What is sent to an address without a connection goes where it says, or nowhere."""
+        """Let a datagram go to the address that it names, or nowhere."""
         from fakemail.intercept import seccomp
 
         if question.call == "sendto":

@@ -30,7 +30,7 @@ def counted(escapes: Iterable[EgressAttempt]) -> list[str]:
 
 
 def refused_command(path: str) -> OSError:
-    """What a program gets that wants to start such a command."""
+    """The error for a program that starts such a command."""
     return PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 

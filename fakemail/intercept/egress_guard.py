@@ -22,9 +22,9 @@ class EgressGuard:
         self._ports = frozenset(ports)
         self._patches = Patches()
         self.hold = Hold(self, way=children)
-        """What holds programs that are started; whoever has the guard says from when to when."""
+        """Hold on programs that are started, which the owner of the guard installs and removes."""
         self.escapes: list[EgressAttempt] = []
-        """What was tried, oldest first."""
+        """The attempts, oldest first."""
 
     def install(self) -> None:
         """Begin."""

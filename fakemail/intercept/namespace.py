@@ -36,7 +36,7 @@ from fakemail.intercept.netns_diagnostics import this_machine, why
 _HERE: Final = Path(__file__).parent
 _PYTHON: Final = (sys.executable, "-I", "-S")
 _MOST_FILES: Final = 250
-"""How many open files one message between processes can carry: SCM_MAX_FD is 253."""
+"""Number of open files in one message between processes: SCM_MAX_FD is 253."""
 
 # Services of the machine that answer questions about names by way of a file, past any network.
 _RESOLVERS: Final = ("/run/systemd/resolve", "/run/nscd", "/var/run/nscd")
@@ -109,7 +109,7 @@ class NetworkNamespace:
     def _files(
         self, name: str, addresses: Sequence[str], name_servers: Sequence[str]
     ) -> Iterator[tuple[str, str]]:
-        """Which file shall be seen in the place of which."""
+        """Files by the path in whose place they are seen."""
         own = {
             "/etc/resolv.conf": "".join(f"nameserver {each}\n" for each in name_servers)
             + "options timeout:2 attempts:2\n",

@@ -252,7 +252,7 @@ def end(process: int) -> None:
 
 
 def requests(control: socket.socket, owner: int) -> Iterator[bytes]:
-    """What is asked for, until the socket is closed or its owner has ended: others may have inherited the socket."""
+    """Requests until the socket is closed or its owner has ended: others may have inherited the socket."""
     watched: list[Any] = [control]
     with suppress(OSError):  # before Linux 5.3
         watched.append(os.pidfd_open(owner))

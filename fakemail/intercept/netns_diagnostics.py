@@ -1,4 +1,4 @@
-"""Why this machine lets nobody make a network of his own, in words, and what to do about it. Pure: facts come in."""
+"""Reasons why this machine allows no network namespace, in words, and what to do. Pure: facts come in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 
 class NamespaceSupport(NamedTuple):
-    """What decides whether there can be a namespace."""
+    """Facts that decide whether there can be a namespace."""
 
     system: str
     """``Linux``, ``Darwin``, ``Windows``..."""

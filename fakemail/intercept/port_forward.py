@@ -25,7 +25,7 @@ class PortForward:
         self._socket = sock
         self._name = name
         self.address: tuple[str, int] = sock.getsockname()[:2]
-        """Where it listens."""
+        """The address and port at which it listens."""
         self.reach = reach
         self.spawn = spawn
         self.ends: set[_ForwardEnd] = set()

@@ -47,7 +47,7 @@ class AddressMap(Protocol):
     """A fake internet, as a redirect asks about it. Called in any thread."""
 
     name_server: tuple[str, int]
-    """Where its DNS server really listens."""
+    """The real address of its DNS server."""
 
     def addresses(self, name: str, family: int) -> list[str]:
         """The addresses of a name, ``AF_INET`` or ``AF_INET6``; :class:`NameNotResolved` where there are none."""
@@ -62,7 +62,7 @@ class AddressMap(Protocol):
         ...
 
     def find(self, address: str, port: int) -> tuple[str, int] | None:
-        """Where a service of the fake internet really listens; ``None`` where nobody ever did."""
+        """The real address of a service of the fake internet; ``None`` if there never was one."""
         ...
 
     def is_serving(self) -> bool:
@@ -70,12 +70,12 @@ class AddressMap(Protocol):
         ...
 
     def local(self, address: str, port: int) -> tuple[str, int] | None:
-        """Where what listens at a port of this machine really is; ``None`` where that is no matter of mail."""
+        """The real address for a port of this machine; ``None`` for one that is not of mail."""
         ...
 
 
 class SocketTarget(NamedTuple):
-    """Where a socket shall really go, and what it shall believe."""
+    """The real address for a socket, and the one that it is shown."""
 
     real: tuple[Any, ...]
     shown: tuple[Any, ...] | None
@@ -108,12 +108,12 @@ class Redirect:
         self._detached: dict[int, dict[tuple[str, int], tuple[Any, ...]]] = {}
         """The same for sockets that live on in another object, such as one with TLS, by file descriptor."""
         self._known: dict[tuple[int, Any], SocketTarget] = {}
-        """Where addresses led before."""
+        """Targets of addresses that were looked up before."""
         self._resolvers = frozenset(system_resolvers())
         self._own_names = _HERE | {socket.gethostname().lower()}
         self._original: Mapping[str, Callable[..., Any]] = {}
         self.escapes: list[EgressAttempt] = []
-        """What was tried and led out of the fake internet, oldest first."""
+        """Attempts that would have left the fake internet, oldest first."""
 
     # In force, and over --------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Redirect:
     # Where things lead ---------------------------------------------------------------------------
 
     def place(self, host: str, port: int, family: int) -> SocketTarget:
-        """Where an address leads. Raises ``OSError`` for one outside, or where nobody ever listened."""
+        """The target of an address. Raises ``OSError`` for one outside, or at which no service ever listened."""
         plain = _plain(host)
         if port == DNS_PORT and (plain in self._resolvers or is_here(plain)):
             return self._place(self._map.name_server, (host, port), family)

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 
 class _Machine(NamedTuple):
-    """What the kernel calls a processor, and the numbers of its system calls."""
+    """The kernel's number of a processor, and the numbers of its system calls."""
 
     audit: int
     seccomp: int

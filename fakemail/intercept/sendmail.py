@@ -30,7 +30,7 @@ EX_OK, EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE = 0, 64, 65, 67, 69
 EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM, EX_CONFIG = 74, 75, 76, 77, 78
 
 LOCAL = "127.0.0.1:25"
-"""Where a machine's own mail server listens."""
+"""The port of a machine's own mail server."""
 PATIENCE = 60.0
 """Real seconds for each reply."""
 WITH_VALUE = "ABCFLNORVXfhpr"
@@ -48,7 +48,7 @@ OURS = tuple(
         "2001:db8::/32",
     )
 )
-"""Where fake internets are: on loopback, and in the ranges for documentation (RFC 5737, RFC 3849)."""
+"""Addresses of fake internets: on loopback, and in the ranges for documentation (RFC 5737, RFC 3849)."""
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")  # RFC 5322 §2.2, §4.5
 _DATA_ERROR = re.compile(r"5\d\d 5\.6\.")
@@ -63,7 +63,7 @@ class Ended(Exception):
 
 
 class Asked:
-    """What a command line asks for."""
+    """The options of a command line."""
 
     def __init__(self, name: str, words: Sequence[str]) -> None:
         """Raises :class:`Ended` for what no ``sendmail`` understands."""
@@ -142,7 +142,7 @@ class Asked:
 
 
 class Server(NamedTuple):
-    """Where messages go."""
+    """The server that takes the messages."""
 
     host: str
     port: int
@@ -191,7 +191,7 @@ def machine() -> str:
 
 
 def user() -> str:
-    """Who calls."""
+    """The user who calls."""
     import pwd
 
     try:

@@ -1,4 +1,4 @@
-"""What a program has to know to use a standing fake internet, gathered once: for people, as JSON, as variables."""
+"""Everything that a program needs to use a running fake internet: for people, as JSON, as variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sandbox declares when nobody says otherwise: two domains, and passwords that people can type."""
+"""Default world of the command line: two domains, and passwords that people can type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ aliases.team = ["ann", "bob"]
 accounts = ["hello"]
 """
 SMARTHOST_USER: Final = SMARTHOST
-"""Who may hand in mail from anybody at the ready smarthost."""
+"""The login of the ready smarthost, which may send as anybody."""
 
 
 def default_world() -> Description:

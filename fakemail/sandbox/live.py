@@ -26,7 +26,7 @@ from fakemail.types.stage import Stage
 
 
 class Line(NamedTuple):
-    """What happened: its mark and a sentence."""
+    """One event for people: its mark and a sentence."""
 
     mark: str
     """``+`` for what went well, ``~`` for not yet, ``!`` for a refusal, a blank for all else."""

@@ -50,7 +50,7 @@ def run(
 
 @contextmanager
 def _handing_on_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Who wants us to end means the command; we end when it has, and leave nothing behind."""
+    """Pass signals that end this process to the command; it ends when the command has, and leaves nothing behind."""
     before = {each: signal.signal(each, lambda number, _: process.send_signal(number)) for each in _FOR_IT}
     try:
         yield

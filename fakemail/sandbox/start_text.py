@@ -1,4 +1,4 @@
-"""What ``fakemail up`` tells a person when everything listens."""
+"""Text that ``fakemail up`` prints when everything listens."""
 
 from __future__ import annotations
 

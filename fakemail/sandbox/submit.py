@@ -11,7 +11,7 @@ from fakemail.sandbox.default_world import SMARTHOST_USER, usual_password
 from fakemail.types.address import address
 
 STANDING = ("127.0.0.1", 1587)
-"""Where ``fakemail up`` takes mail for anywhere, unless told otherwise."""
+"""The address and port at which ``fakemail up`` takes mail for anywhere by default."""
 
 
 def submit(

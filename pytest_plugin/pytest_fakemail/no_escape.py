@@ -51,7 +51,7 @@ class NoEscape:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
-        """What a test began may be tried at its end."""
+        """Attempts at the end of a test count as its own."""
         result = yield
         self._judge()
         return result

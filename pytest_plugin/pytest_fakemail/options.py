@@ -1,4 +1,4 @@
-"""What can be said about a world: command line, ini file, marker and factory arguments, all checked here.
+"""Options of a world, from command line, ini file, marker and factory arguments, all checked here.
 
 The nearest word wins: the marker or argument, then the command line, then the described world, then the ini file.
 """
@@ -50,7 +50,7 @@ class Options:
     accounts: tuple[str, ...] = ()
     config: Path | None = None
     strict: str = "off"
-    """How bad a finding must be to fail the test: ``hint``, ``warning``, ``error``; ``off`` for none."""
+    """The least severity of a finding that fails the test: ``hint``, ``warning``, ``error``; ``off`` for none."""
     allow: tuple[str, ...] = ()
     """The lint rules that may be broken all the same."""
     grease: bool | str | None = None
@@ -59,7 +59,7 @@ class Options:
     """The grease where neither this nor the configuration says anything."""
     redirect: bool = False
     children: str = "held"
-    """What becomes of programs that a redirected test starts: ``held``, ``refused``, ``free``."""
+    """Treatment of programs that a redirected test starts: ``held``, ``refused``, ``free``."""
     real_ports: bool = False
     faults: tuple[Mapping[str, Any], ...] = ()
     """Each as a table of a configuration."""
@@ -98,7 +98,7 @@ def config_timeout(config: pytest.Config) -> float | None:
 
 
 def config_strict(config: pytest.Config) -> str:
-    """How strict the command line is, or else the ini file."""
+    """The strictness of the command line, or else of the ini file."""
     given = config.option.mailnet_strict
     if given is not None:
         return _strict(given, "--mailnet-strict")
@@ -113,7 +113,7 @@ def config_grease(config: pytest.Config) -> bool | str | None:
 
 
 def config_children(config: pytest.Config) -> str:
-    """What becomes of programs that tests start, by the command line or else by the ini file."""
+    """Treatment of programs that tests start, by the command line or else by the ini file."""
     given = config.option.mailnet_children
     if given is not None:
         return _children(given, "--mailnet-children")
@@ -127,7 +127,7 @@ def ini_grease(config: pytest.Config) -> bool | str:
 
 
 def of_item(item: pytest.Item) -> Options:
-    """What a test's markers and the run say about its world; a nearer marker wins over a farther one."""
+    """The options of a test's world; a nearer marker wins over a farther one."""
     __tracebackhide__ = True
     said: dict[str, Any] = {}
     for mark in reversed(list(item.iter_markers("mailnet"))):

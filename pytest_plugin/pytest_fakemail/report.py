@@ -126,7 +126,7 @@ def _head(number: int, total: int, found: journey.Journey) -> str:
 
 
 def _nothing(world: World) -> str:
-    """Why there is no journey: nobody came, or somebody did not get far."""
+    """The reason why there is no journey: no client connected, or none got far."""
     closed = world.closed_hosts()
     events = _came(world)
     if not events:
@@ -144,7 +144,7 @@ def _nothing(world: World) -> str:
 
 
 def _came(world: World) -> list[Event]:
-    """What happened since the test began; mail that the test itself put somewhere is none of it."""
+    """The events since the test began, without mail that the test itself put into mailboxes."""
     return [event for event in world.log.events(since=world.start) if event.host]
 
 

@@ -47,7 +47,7 @@ def unfired(world: World) -> list[FaultRule]:
 
 
 def tell(rule: FaultRule) -> str:
-    """What it waited for, and what came closest."""
+    """The condition that it waited for, and the event that came closest."""
     times = how_often(rule.evaluated)
     if not rule.evaluated:
         seen = f"{rule.stage} was never reached while it was in force"

@@ -26,7 +26,7 @@ class World:
         """The lint rules that may be broken in it."""
         self._began = (0, 0)
         self.known_faults = 0
-        """How many faults had been declared when the present test began."""
+        """Number of faults that had been declared when the present test began."""
         self._lasting: set[FaultRule] = set()
 
     @property
@@ -41,13 +41,13 @@ class World:
 
     @property
     def start(self) -> int:
-        """How many events had happened when the present test began."""
+        """Number of events that had happened when the present test began."""
         times_cleared, number = self._began
         return number if times_cleared == self.log.times_cleared else 0
 
     @property
     def number_of_faults(self) -> int:
-        """How many were ever declared."""
+        """Number of faults that were ever declared."""
         return len(self._simulation.faults.added)
 
     def keep_faults(self, since: int) -> None:
