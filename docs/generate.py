@@ -893,7 +893,7 @@ def faults() -> Iterator[str]:
     yield "[Configurations](config.md#faults) use the same names, and need no stage where it says one here."
     yield ""
     yield from _presets(Faults)
-    yield from ("", "At `mailnet.dns.faults`:", "")
+    yield from ("", "At `mailnet.dns.faults`, each with `type=` if it is about one type of records:", "")
     yield from _presets(DnsFaults)
 
 

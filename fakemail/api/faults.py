@@ -206,16 +206,10 @@ class DnsFaults(_DeclaredFaults, DnsPresets):
     def __init__(self, portal: Portal) -> None:
         super().__init__(portal, FaultScope(NAME_SERVER))
 
-    def add(
-        self,
-        do: FaultAction,
-        name: str | None = None,
-        *,
-        type: str | None = None,
-        **options: Unpack[DnsFaultOptions],
-    ) -> Fault:
+    @_with_options(DnsFaultOptions)
+    def add(self, do: FaultAction, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> Fault:
         """Let something happen to answers: an action of :mod:`fakemail.faults` that is possible there."""
-        return self._declare(Stage.DNS_QUERY, do, {"name": name, "type": type, **options})
+        return self._declare(Stage.DNS_QUERY, do, {"name": name, **options})
 
     def _declare(self, stage: Stage, action: FaultAction, options: Mapping[str, Any]) -> Fault:
         others = dict(options)

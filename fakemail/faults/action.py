@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from fakemail.errors import DeclarationError, ProtocolError
+from fakemail.model.schema import InvalidValue, read_span, read_texts, write_span
 from fakemail.types.reply import Reply, read_reply
 from fakemail.types.stage import Stage
 from fakemail.types.suggestions import Suggests
@@ -54,7 +55,7 @@ class FaultAction(Suggests):
                 checked = value if kind is None else kind.check(value)
             except DeclarationError:
                 raise
-            except (ValueError, TypeError, AttributeError):
+            except (InvalidValue, ValueError, TypeError, AttributeError):
                 says = "" if kind is None else kind.typed
                 raise DeclarationError(f"{name} of a fault {says}, not {value!r}.") from None
             object.__setattr__(self, name, checked)
@@ -139,7 +140,7 @@ class FieldKind:
     plain: str
     """What a configuration has, behind "the action 'throttle' takes"."""
     check: Callable[[Any], object]
-    """The value itself, or in its own type; raises ``ValueError``, ``TypeError`` or ``AttributeError``."""
+    """The value itself, or in its own type; raises ``InvalidValue``, ``TypeError`` or ``AttributeError``."""
     read: Callable[[Any], Any] = lambda value: value
     """From the plain value of a configuration to what a constructor takes."""
     write: Callable[[Any], object] = lambda value: value
@@ -158,18 +159,7 @@ def _require(value: Any, *kinds: type) -> Any:
 
 
 def _duration(value: timedelta) -> timedelta:
-    if _require(value, timedelta) < timedelta():
-        raise ValueError(value)
-    return value
-
-
-def _read_duration(value: Any) -> timedelta:
-    return value if isinstance(value, timedelta) else timedelta(seconds=_require(value, int, float))
-
-
-def _write_duration(span: timedelta) -> int | float:
-    seconds = span.total_seconds()
-    return int(seconds) if seconds.is_integer() else seconds
+    return read_span(_require(value, timedelta))
 
 
 def to_bytes(value: bytes | str) -> bytes:
@@ -187,10 +177,6 @@ def _write_bytes(value: bytes) -> str:
 
 def _text(value: str) -> str:
     return str(_require(value, str))
-
-
-def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(map(_text, [values] if isinstance(values, str) else values))
 
 
 def _many_bytes(values: Iterable[bytes | str]) -> tuple[bytes, ...]:
@@ -211,7 +197,7 @@ FIELD_KINDS: Final = {
         lambda reply: reply.wire.decode().rstrip(),
     ),
     "timedelta": FieldKind(
-        "is a time such as seconds(2), from 0 up", "seconds", _duration, _read_duration, _write_duration
+        "is a time such as seconds(2), from 0 up", "seconds", _duration, read_span, write_span
     ),
     "ConnectionEnd | str": FieldKind(
         'is "drop", "reset" or "hang"',
@@ -229,15 +215,15 @@ FIELD_KINDS: Final = {
         _read_many_bytes,
         lambda values: list(map(_write_bytes, values)),
     ),
-    "tuple[str, ...]": FieldKind("are texts", "a list of texts", _texts, write=list),
+    "tuple[str, ...]": FieldKind("are texts", "a list of texts", read_texts, write=list),
     "tuple[tuple[str, ...], ...]": FieldKind(
         "are lists of texts",
         "a list of lists of texts",
-        lambda sets: tuple(map(_texts, [sets] if isinstance(sets, str) else sets)),
+        lambda sets: tuple(map(read_texts, [sets] if isinstance(sets, str) else sets)),
         write=lambda sets: list(map(list, sets)),
     ),
     "frozenset[str]": FieldKind(
-        "are texts", "a list of texts", lambda values: frozenset(_texts(values)), write=sorted
+        "are texts", "a list of texts", lambda values: frozenset(read_texts(values)), write=sorted
     ),
     "int": _NUMBER,
     "int | None": dataclasses.replace(
@@ -259,5 +245,5 @@ def read_field(action: str, field: dataclasses.Field[Any], value: object) -> obj
         return kind.check(kind.read(value))
     except DeclarationError:
         raise
-    except (ValueError, TypeError, AttributeError, ProtocolError):
+    except (InvalidValue, ValueError, TypeError, AttributeError, ProtocolError):
         raise DeclarationError(f"the action {action!r} takes {kind.plain}, not {value!r}.") from None

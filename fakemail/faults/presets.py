@@ -56,13 +56,19 @@ class FaultTiming(TypedDict, total=False):
     must_fire: bool | None
 
 
-class DnsFaultOptions(FaultTiming, total=False):
-    """What a fault of the name server is about, and when."""
+class TransportFaultOptions(FaultTiming, total=False):
+    """What an answer of the name server is about that names the records, and when."""
 
     transport: str | None
 
 
-class PathFaultOptions(DnsFaultOptions, total=False):
+class DnsFaultOptions(TransportFaultOptions, total=False):
+    """What a fault of the name server is about, and when."""
+
+    type: str | None
+
+
+class PathFaultOptions(TransportFaultOptions, total=False):
     """What a fault is about, and when, where the recipient is an argument of its own."""
 
     connection: int | None
@@ -662,89 +668,60 @@ class TlsPresets(PresetTarget):
 class DnsPresets(PresetTarget):
     """What can go wrong with the answers of the name server: of a name, a pattern with ``*``, or all names."""
 
+    option_names = PresetTarget.option_names | {"type"}
+
     def _zones_now(self) -> Zones:
         """A copy of what the name server knows."""
         raise NotImplementedError
 
     @preset(Stage.DNS_QUERY)
-    def rcode(
-        self,
-        rcode: str,
-        name: str | None = None,
-        *,
-        type: str | None = None,
-        **options: Unpack[DnsFaultOptions],
-    ) -> FaultAction:
+    def rcode(self, rcode: str, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.rcode(rcode)
 
     @preset(Stage.DNS_QUERY)
-    def servfail(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def servfail(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """The name server fails: SERVFAIL, after which a sender of mail waits (RFC 5321 §5.1)."""
         return actions.rcode("SERVFAIL")
 
     @preset(Stage.DNS_QUERY)
-    def nxdomain(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def nxdomain(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """The name does not exist: NXDOMAIN, whatever the zone has."""
         return actions.rcode("NXDOMAIN")
 
     @preset(Stage.DNS_QUERY)
-    def refused(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def refused(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """The name server does not answer such questions: REFUSED."""
         return actions.rcode("REFUSED")
 
     @preset(Stage.DNS_QUERY)
-    def not_implemented(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def not_implemented(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """The name server cannot answer such questions: NOTIMP."""
         return actions.rcode("NOTIMP")
 
     @preset(Stage.DNS_QUERY)
-    def format_error(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def format_error(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """The name server does not understand the question: FORMERR."""
         return actions.rcode("FORMERR")
 
     @preset(Stage.DNS_QUERY)
-    def no_data(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def no_data(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.no_data()
 
     @preset(Stage.DNS_QUERY)
-    def timeout(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def timeout(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """No answer ever comes. To hosts of the fake internet that is a timeout at once."""
         return actions.no_reply()
 
     @preset(Stage.DNS_QUERY)
     def delay(
-        self,
-        span: timedelta,
-        name: str | None = None,
-        *,
-        type: str | None = None,
-        **options: Unpack[DnsFaultOptions],
+        self, span: timedelta, name: str | None = None, **options: Unpack[DnsFaultOptions]
     ) -> FaultAction:
         """The answer comes late: in real seconds to the app. To hosts of the fake internet 5 seconds are too late."""
         return actions.delay(span)
 
     @preset(Stage.DNS_QUERY)
     def truncate_answer(
-        self,
-        name: str | None = None,
-        *,
-        type: str | None = None,
-        tcp: bool = True,
-        **options: Unpack[FaultTiming],
+        self, name: str | None = None, *, tcp: bool = True, **options: Unpack[DnsFaultOptions]
     ) -> list[FaultPart]:
         """The answer does not fit into a datagram, so that it is asked for over TCP.
 
@@ -756,7 +733,7 @@ class DnsPresets(PresetTarget):
 
     @preset(Stage.DNS_QUERY)
     def records(
-        self, name: str, type: str, *values: str, ttl: int = 300, **options: Unpack[DnsFaultOptions]
+        self, name: str, type: str, *values: str, ttl: int = 300, **options: Unpack[TransportFaultOptions]
     ) -> FaultAction:
         return actions.records(*values, ttl=ttl)
 
@@ -767,14 +744,12 @@ class DnsPresets(PresetTarget):
         type: str,
         *sets: str | tuple[str, ...] | list[str],
         ttl: int = 300,
-        **options: Unpack[DnsFaultOptions],
+        **options: Unpack[TransportFaultOptions],
     ) -> FaultAction:
         return actions.rotate_records(*sets, ttl=ttl)
 
     @preset(Stage.DNS_QUERY)
-    def stale_answer(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def stale_answer(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """Answer as of now whatever is changed later, as a resolver that has it in its cache for ever."""
         from fakemail.dns.lookup import lookup
 
@@ -782,85 +757,53 @@ class DnsPresets(PresetTarget):
         return actions.stale_answer(lambda key, asked: lookup(zones, key, asked))
 
     @preset(Stage.DNS_QUERY)
-    def cname_loop(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def cname_loop(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.cname_loop()
 
     @preset(Stage.DNS_QUERY)
-    def lame_delegation(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def lame_delegation(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.lame_delegation()
 
-    @preset(Stage.DNS_QUERY)
+    @preset(Stage.DNS_QUERY, type="TXT")
     def split_text(
-        self,
-        name: str | None = None,
-        *,
-        size: int = 20,
-        type: str = "TXT",
-        **options: Unpack[DnsFaultOptions],
+        self, name: str | None = None, *, size: int = 20, **options: Unpack[DnsFaultOptions]
     ) -> FaultAction:
         return actions.split_text(size)
 
     @preset(Stage.DNS_QUERY)
-    def shuffle_records(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def shuffle_records(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.shuffle_records()
 
     @preset(Stage.DNS_QUERY)
-    def duplicate_records(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def duplicate_records(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.duplicate_records()
 
     @preset(Stage.DNS_QUERY)
-    def ttl(
-        self,
-        ttl: int,
-        name: str | None = None,
-        *,
-        type: str | None = None,
-        **options: Unpack[DnsFaultOptions],
-    ) -> FaultAction:
+    def ttl(self, ttl: int, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """Give the records this time to live, in seconds: 0, or far too long."""
         return actions.ttl(ttl)
 
     @preset(Stage.DNS_QUERY)
-    def no_additional(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def no_additional(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.no_additional()
 
     @preset(Stage.DNS_QUERY)
-    def claim_authentic(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def claim_authentic(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.claim_authentic()
 
     @preset(Stage.DNS_QUERY)
-    def wrong_id(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def wrong_id(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.wrong_id()
 
     @preset(Stage.DNS_QUERY)
-    def wrong_question(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def wrong_question(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.wrong_question()
 
     @preset(Stage.DNS_QUERY)
-    def malformed_answer(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def malformed_answer(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         return actions.malformed_answer()
 
     @preset(Stage.DNS_QUERY)
-    def garbage(
-        self, name: str | None = None, *, type: str | None = None, **options: Unpack[DnsFaultOptions]
-    ) -> FaultAction:
+    def garbage(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
         """What comes is no DNS message at all."""
         return actions.garbage()
