@@ -80,14 +80,14 @@ def _require_words(what: str, given: Collection[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class refuse_connections(FaultAction):
-    """Do not listen: the system refuses whoever connects."""
+    """Do not listen, so that the system refuses connections."""
 
     at = stages.CONNECT
 
 
 @dataclass(frozen=True, slots=True)
 class hang_connections(FaultAction):
-    """Listen and accept no connection, as a server whose backlog is full: whoever connects waits."""
+    """Listen and accept no connection, as a server whose backlog is full: clients wait."""
 
     at = stages.CONNECT
 

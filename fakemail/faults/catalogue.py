@@ -1,7 +1,7 @@
 """Catalogue of faults: for each stage the actions that are possible there, and the conditions that can be met.
 
-It is read from the actions, which say where they are possible, and from the table of stages. Whoever declares a fault
-is held to it, the reference page prints it, and the tests walk through it.
+It is read from the actions, which say where they are possible, and from the table of stages. The reference page prints
+it, and the tests walk through it.
 """
 
 from __future__ import annotations

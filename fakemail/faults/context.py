@@ -55,7 +55,7 @@ class FaultContext:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Whom it concerns: everybody, unless something is given. All that is given must fit.
+    """Conditions of a rule. All that are given must be met; without any it concerns everything.
 
     ``sender`` and ``recipient`` are a whole address, a domain written ``@example.org``, ``<>``, or a pattern with
     ``*``. ``client`` is the name of a host (``app`` for the program under test) or its address; it, ``login``,

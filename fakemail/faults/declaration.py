@@ -30,7 +30,7 @@ TIMES: Final = (
     *("since", "until"),
 )
 """The options that say when."""
-# What can be said of faults that concern whoever connects.
+# What can be said of faults that concern all connections.
 _FOR_ALL: Final = ("service", "since", "until")
 _PATHS: Final = frozenset({"sender", "recipient"})
 # The class of a positive reply, where the server always has one in whose place another can stand.
@@ -83,7 +83,7 @@ def _read_rule(
 
 
 def _require_no_choice(action: FaultAction, given: Collection[str]) -> None:
-    """The system accepts connections, or does not, and asks nobody about the one at hand."""
+    """Refuse conditions and counts where the operating system decides, which knows neither."""
     for name in given:
         if name not in _FOR_ALL:
             raise DeclarationError(

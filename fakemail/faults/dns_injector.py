@@ -1,7 +1,7 @@
 """Answers that have gone wrong, as faults demand: the answer first, then the message that carries it.
 
-Pure: what was asked and what would have been answered go in, what is answered comes out. Whoever asks without a
-message is told what a client would have made of it.
+Pure: what was asked and what would have been answered go in, what is answered comes out. For a question without
+a message it is what a client would have made of the answer.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class DnsFaultInjector:
         if isinstance(action, actions.malformed_answer):
             return _MALFORMED
         if isinstance(action, actions.cname_loop | actions.lame_delegation):
-            return failure("SERVFAIL")  # who follows such an answer comes to no end, or to nobody
+            return failure("SERVFAIL")  # a resolver that follows it comes to no end, or to no server
         if isinstance(action, actions.duplicate_records):
-            return answer  # RFC 2181 §5: whoever reads records reads a set of them
+            return answer  # RFC 2181 §5: records are read as a set
         return self.answer(action, name, type, answer)
 
     @staticmethod

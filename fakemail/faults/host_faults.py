@@ -60,11 +60,11 @@ class HostFaults:
         return rule.action
 
     def refuses(self, service: str) -> bool:
-        """Whether nobody shall be able to connect to a service."""
+        """Whether a service refuses connections."""
         return self._has(actions.refuse_connections, service)
 
     def hangs(self, service: str) -> bool:
-        """Whether whoever connects to a service shall wait."""
+        """Whether connections to a service are left waiting."""
         return self._has(actions.hang_connections, service)
 
     def _has(self, kind: type[FaultAction], service: str) -> bool:

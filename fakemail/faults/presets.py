@@ -128,7 +128,7 @@ class PresetTarget(Suggests):
         raise NotImplementedError
 
     def _apply(self, preset: Preset, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Fault:
-        """Declare the faults of a preset; several are one fault for whoever has declared them."""
+        """Declare the faults of a preset; several rules are one fault."""
         known = {*list(preset.signature.parameters)[1:-1], *self.option_names}
         for name in keywords:
             if name not in known:
@@ -270,15 +270,15 @@ class SmtpPresets(CommonPresets):
 
     @preset(Stage.CONNECT)
     def refuse_connections(self, **options: Unpack[FaultOptions]) -> FaultAction:
-        """Nobody can connect from now on; connections that exist go on.
+        """Refuse connections from now on; those that exist go on.
 
-        The system refuses, whoever connects: of options there are ``service``, ``since`` and ``until``.
+        The system does it, and knows no client: of options there are ``service``, ``since`` and ``until``.
         """
         return actions.refuse_connections()
 
     @preset(Stage.CONNECT)
     def hang_connections(self, **options: Unpack[FaultOptions]) -> FaultAction:
-        """Whoever connects from now on waits, as at a server whose backlog is full.
+        """Let clients wait that connect from now on, as at a server whose backlog is full.
 
         The options are those of :meth:`refuse_connections`.
         """
@@ -579,12 +579,12 @@ class TlsPresets(PresetTarget):
 
     @preset(Stage.TLS_HANDSHAKE)
     def unknown_authority(self, **options: Unpack[FaultOptions]) -> FaultAction:
-        """The certificate is from an authority that nobody knows."""
+        """The certificate is from an authority that clients do not know."""
         return actions.present_certificate("unknown_authority")
 
     @preset(Stage.TLS_HANDSHAKE)
     def self_signed_certificate(self, **options: Unpack[FaultOptions]) -> FaultAction:
-        """Nobody vouches for the certificate but itself."""
+        """The certificate is signed by itself."""
         return actions.present_certificate("self_signed")
 
     @preset(Stage.TLS_HANDSHAKE)
@@ -594,7 +594,7 @@ class TlsPresets(PresetTarget):
 
     @preset(Stage.TLS_HANDSHAKE)
     def revoked_certificate(self, **options: Unpack[FaultOptions]) -> FaultAction:
-        """The certificate was revoked; those see it who look at ``mailnet.crl_file``."""
+        """The certificate was revoked; clients see it that look at ``mailnet.crl_file``."""
         return actions.present_certificate("revoked")
 
     @preset(Stage.TLS_HANDSHAKE)
@@ -608,7 +608,7 @@ class TlsPresets(PresetTarget):
 
     @preset(Stage.TLS_HANDSHAKE)
     def old_tls(self, **options: Unpack[FaultOptions]) -> FaultAction:
-        """Speak TLS 1.0 and 1.1 only, which nobody should any more (RFC 8996)."""
+        """Speak TLS 1.0 and 1.1 only, which are deprecated (RFC 8996)."""
         return actions.only_tls("TLSv1", "TLSv1.1")
 
     @preset(Stage.TLS_HANDSHAKE)

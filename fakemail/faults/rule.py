@@ -18,7 +18,7 @@ from fakemail.types.suggestions import Suggests
 
 @dataclass(frozen=True, slots=True)
 class FaultScope:
-    """Whose fault it is: one host's, a domain's, or everybody's."""
+    """Scope of a rule: one host, the hosts of a domain, or every host."""
 
     host: str = ""
     domain: str = ""

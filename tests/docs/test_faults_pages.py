@@ -1,4 +1,4 @@
-"""Each fault with a plain name has an example that runs, and each stage can fail or says why not."""
+"""Each preset has an example that runs, and each stage can fail or says why not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fakemail.faults.stages import WATCHED
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_plain_name_has_an_example_on_a_how_to_page() -> None:
+def test_every_preset_has_an_example_on_a_how_to_page() -> None:
     blocks = [
         block
         for page in (ROOT / "docs" / "how-to").glob("*.md")
