@@ -1,6 +1,6 @@
-"""Ready notices about a message, as bounce processors get them: octets with CRLF line ends, the same at every call.
+"""Ready notices about a message, as bounce processors get them: bytes with CRLF line ends, the same at every call.
 
-``original`` is the message that a notice is about, as octets or as anything with ``raw``. Put a notice into a
+``original`` is the message that a notice is about, as bytes or as anything with ``raw``. Put a notice into a
 mailbox with ``inbox.put(...)``, or send it with an empty reverse-path, as real servers do.
 """
 
@@ -35,7 +35,7 @@ class HasRaw(Protocol):
 
     @property
     def raw(self) -> bytes:
-        """Its octets."""
+        """Its bytes."""
         ...
 
 
@@ -168,7 +168,7 @@ def out_of_office(
     subject: str | None = None,
     date: datetime = _DATE,
 ) -> bytes:
-    """An automatic reply of somebody who is away, with all the fields that it has to have (RFC 3834 §3)."""
+    """Automatic reply of an account whose owner is away, with all the fields that it has to have (RFC 3834 §3)."""
     raw = _raw(original)
     view = MessageView(raw)
     who = _who(sender, view.to)

@@ -1,4 +1,4 @@
-"""The chain: which checks run at which stage of a session, and the one judgement that their findings make.
+"""The chain: which checks run at which stage of a session, and the one decision that their findings make.
 
 A check is a function from facts and a policy to findings. It is a row of a table, the order of which is the
 order in which checks run; the tables are in the modules beside this one and put together in
@@ -27,7 +27,7 @@ STAGES: Final = (
     Stage.SMTP_DATA,
     Stage.SMTP_END,
 )
-"""Where mail is judged, in the order in which a session comes there."""
+"""Stages at which policies are evaluated, in the order of a session."""
 
 
 class Check(NamedTuple):
@@ -78,7 +78,7 @@ class DisposedFinding(NamedTuple):
 
 
 class PolicyDecision(NamedTuple):
-    """What came of the checks of one stage. Of several findings the heaviest counts, of those the first."""
+    """Decision of one stage. Of several findings the most severe counts, of equal ones the first."""
 
     outcome: Disposition = Disposition.ACCEPT
     decisive: Finding | None = None
@@ -120,8 +120,8 @@ def chain(links: Iterable[Check], policy: Policy, stage: Stage) -> tuple[Check, 
     return tuple(link for link in links if link.stage is stage and link.is_asked(policy))
 
 
-def judge(links: Sequence[Check], policy: Policy, facts: TransactionFacts) -> PolicyDecision:
-    """Make the checks until one of them turns the client away."""
+def evaluate(links: Sequence[Check], policy: Policy, facts: TransactionFacts) -> PolicyDecision:
+    """Make the checks until one of them rejects the client."""
     judged: list[DisposedFinding] = []
     for link in links:
         if link.is_spared and facts.is_trusted:
@@ -137,14 +137,14 @@ def judge(links: Sequence[Check], policy: Policy, facts: TransactionFacts) -> Po
 
 
 def of(judged: Iterable[DisposedFinding]) -> PolicyDecision:
-    """The judgement on what was found."""
+    """The decision on what was found."""
     found = tuple(judged)
-    heaviest = max(found, key=lambda each: each.outcome.weight, default=None)
-    if heaviest is None or heaviest.outcome is Disposition.ACCEPT:
+    worst = max(found, key=lambda each: each.outcome.weight, default=None)
+    if worst is None or worst.outcome is Disposition.ACCEPT:
         return PolicyDecision(judged=found)
-    return PolicyDecision(heaviest.outcome, heaviest.finding, found)
+    return PolicyDecision(worst.outcome, worst.finding, found)
 
 
-def heaviest(judgements: Iterable[PolicyDecision]) -> PolicyDecision:
-    """The heaviest of several judgements, of equal ones the first."""
-    return max(judgements, key=lambda each: each.outcome.weight, default=NOTHING)
+def most_severe(decisions: Iterable[PolicyDecision]) -> PolicyDecision:
+    """The most severe of several decisions, of equal ones the first."""
+    return max(decisions, key=lambda each: each.outcome.weight, default=NOTHING)

@@ -89,7 +89,7 @@ class ConnectionPool:
             lambda: asyncio.Semaphore(MAX_AT_ONCE)
         )
         self.queueing = 0
-        """How many wait for their turn behind those that talk."""
+        """Number of messages that wait for their turn behind those that are sent."""
 
     async def talk(
         self, call: Destination, outgoing: Outgoing
@@ -233,7 +233,7 @@ class ConnectionPool:
         return bool(state) and len(state) == len(link.state) and all(map(is_, state, link.state))
 
     def _state(self, call: Destination, target: Endpoint | None) -> tuple[object, ...]:
-        """What must still be the same things for a connection to be used again; empty if it must not be."""
+        """Objects that must be the same ones for a connection to be used again; empty if it must not be."""
         sender = self._world.hosts[call.host]
         name = self._network.owner(call.address)
         running = self._hosts.get(name)

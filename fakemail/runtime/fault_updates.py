@@ -19,7 +19,7 @@ def fault_registry(environment: Environment, *, seed: int) -> FaultRegistry:
     world, log = environment.world, environment.log
 
     def hosts_of(domain: str, stage: Stage) -> tuple[str, ...]:
-        """Where a domain's faults fire: where its mail is taken, or read; for AUTH where it is submitted as well."""
+        """Hosts of a domain's faults: its mail hosts, or where its mail is read; for AUTH where it submits."""
         described = world.domains.get(domain)
         if described is None:
             return ()
@@ -59,7 +59,7 @@ class FaultUpdates:
         """Act on a change of what is active, and be there for the next one that time brings."""
         self._faults.refresh()
         for running in self._hosts.values():
-            await running.heed_faults()
+            await running.apply_faults()
         if self._job is not None:
             self._job.cancel()
         due = self._faults.next_change()

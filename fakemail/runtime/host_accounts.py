@@ -16,7 +16,7 @@ from fakemail.types.seeded_random import SeededRandom
 
 
 class HostCredentials:
-    """Who may log in at a host, with which secret."""
+    """Logins of a host, and their secrets."""
 
     def __init__(self, world: WorldSpec, host: str) -> None:
         self._world = world
@@ -78,7 +78,7 @@ class MailboxBackend:
         """The time of the last login, by the key of the account."""
 
     def account(self, login: str) -> AccountStore:
-        """The mailboxes of somebody who has logged in.
+        """The mailboxes behind a login.
 
         Where a host lets everybody in, a login that belongs to no account finds empty mailboxes.
         """

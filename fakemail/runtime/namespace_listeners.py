@@ -145,7 +145,7 @@ class NamespaceListeners:
         return Endpoint(*passage.address)
 
     def published(self, inside: int) -> Endpoint | None:
-        """Where a server inside is reached from this machine; ``None`` where it is not."""
+        """The address on this machine at which a server inside is reached; ``None`` for none."""
         passage = self._published.get(inside)
         return None if passage is None else Endpoint(*passage.address)
 

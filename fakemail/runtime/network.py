@@ -1,4 +1,4 @@
-"""Where the fake internet really is: which loopback address and port stands for which public one."""
+"""Map of the fake internet's network: the loopback address and port behind each public one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
 
 
 def real_endpoint(host: str, address: str, port: int) -> Endpoint:
-    """Where a real server listens. Raises :class:`~fakemail.errors.DeclarationError` for what is not on loopback."""
+    """The endpoint of a real server. Raises :class:`~fakemail.errors.DeclarationError` for what is not on loopback."""
     try:
         is_loopback = ip_address(address).is_loopback
     except ValueError:
@@ -85,14 +85,14 @@ class Network:
         self.publish(host, service, endpoint)
 
     def shut(self, host: str, *, is_shut: bool) -> None:
-        """Let nobody of ours reach the real servers of a host, or let them again: those listen all the same."""
+        """Keep our hosts from the real servers of a host, which listen all the same, or let them connect again."""
         if is_shut:
             self._shut.add(host)
         else:
             self._shut.discard(host)
 
     def refuses(self, public: str, port: int) -> bool:
-        """Whether a real server is there that nobody of ours shall reach."""
+        """Whether a real server is there to which our hosts may not connect."""
         return bool(self._shut) and self._foreign.get((public, port)) in self._shut
 
     def is_foreign(self, host: str) -> bool:
@@ -100,7 +100,7 @@ class Network:
         return any(name == host for name, _ in self._attached)
 
     def attached(self, host: str, service: str) -> Endpoint | None:
-        """Where a real server runs a service of a host; ``None`` if it is ours."""
+        """The endpoint of the real server that runs a service of a host; ``None`` if the service is ours."""
         return self._attached.get((host, service))
 
     def attached_to(self, host: str) -> dict[str, Endpoint]:
@@ -112,7 +112,7 @@ class Network:
         return (self._owners.get(public, ""), SMTP.name) in self._attached
 
     def find(self, public: str, port: int) -> Endpoint | None:
-        """Where a public address and port really is; ``None`` if nobody was ever there."""
+        """The endpoint behind a public address and port; ``None`` if none was ever published."""
         return self._endpoints.get((public, port))
 
     def is_at(self, address: str, port: int) -> bool:
@@ -120,7 +120,7 @@ class Network:
         return Endpoint(address, port) in self._endpoints.values()
 
     def owner(self, public: str) -> str:
-        """The host that has a public address, empty if nobody was ever there."""
+        """The host that has a public address; empty for none."""
         return self._owners.get(public, "")
 
     def calls_from(self, endpoint: Endpoint, caller: Peer) -> None:
@@ -149,7 +149,7 @@ class Network:
             self._inside.pop(str(ip_address(each)), None)
 
     def who(self, address: str, port: int) -> Peer:
-        """Who is at the other end of a connection; everybody else is the program under test."""
+        """The client at the other end of a connection: a host, a namespace, or else the program under test."""
         caller = self._callers.get(Endpoint(address, port))
         if caller is not None:
             return caller

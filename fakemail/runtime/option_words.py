@@ -37,7 +37,7 @@ def spelled(names: Iterable[str]) -> frozenset[str]:
 
 
 def unknown_words(option: str, value: Any) -> list[str]:
-    """What is wrong with an option whose words only the protocols know, a sentence for each thing.
+    """Mistakes in an option whose words only the protocols know, a sentence for each.
 
     A name that no protocol has would hide nothing.
     """

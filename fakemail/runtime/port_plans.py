@@ -73,7 +73,7 @@ class FixedPorts:
         return host.name == self._first_reading
 
     def _reading_host(self, domain: DomainSpec) -> str:
-        """Where the mail of a domain is read, or will be: its services may be declared before that is asked."""
+        """The host where the mail of a domain is read, or will be: it may be declared before it is asked for."""
         usual = usual_reading_host(domain.name)
         declared = self._world.hosts.get(usual)
         is_usual = declared is not None and any(service in READING for service in declared.services)

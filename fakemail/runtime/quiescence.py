@@ -71,7 +71,7 @@ class Quiescence:
 
     @property
     def activity(self) -> str:
-        """What keeps the fake internet from being settled, in words."""
+        """Description of the work that keeps the fake internet from being settled."""
         busy = [
             f"connection {connection.number} of {connection.peer} to {connection.port.host} is {connection.in_progress}"
             for connection in self.busy_connections()

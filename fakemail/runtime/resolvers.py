@@ -29,7 +29,7 @@ APP = "app"
 
 
 class ResolverCache(Generic[_A]):
-    """What the resolver of one host remembers, as the host's option ``dns_cache`` has it."""
+    """Cache of one host's resolver, used as the host's option ``dns_cache`` says."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class ResolverCache(Generic[_A]):
         return "off" if host is None else host.options.dns_cache
 
     def mark(self) -> object:
-        """What an answer that is asked for now has to be kept under."""
+        """State of the DNS under which an answer that is asked for now has to be kept."""
         # What comes while the name server has a fault is nothing to go by when it has none.
         return object() if self._faults.is_at_work else self._zones.zones.revision
 

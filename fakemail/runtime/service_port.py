@@ -44,7 +44,7 @@ _P = TypeVar("_P")
 
 
 class ProtocolFactory(NamedTuple):
-    """How a protocol is served."""
+    """Connection and session of a protocol."""
 
     connect: Callable[[ServicePort], Connection]
     """The connection that carries it."""
@@ -60,7 +60,7 @@ class ServicePort:
         running: RunningHost,
         service: Service,
         endpoint: Endpoint,
-        spoken: ProtocolFactory,
+        factory: ProtocolFactory,
         *,
         ground: NetworkScope | None = None,
         caller: Peer | None = None,
@@ -78,14 +78,14 @@ class ServicePort:
         self.supervisor = running.supervisor
         self.connections: set[Connection] = running.connections
         self.port = service
-        self._spoken = spoken
+        self._factory = factory
         self.listener = self._listener(endpoint, ground)
         self.listeners = [self.listener]
-        """Where it listens: on this machine, and inside namespaces."""
+        """Its listeners: on this machine, and inside namespaces."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it really listens."""
+        """Its address and port on this machine."""
         return Endpoint(self.listener.address, self.listener.port)
 
     async def listen_on_localhost(self) -> int:
@@ -96,14 +96,14 @@ class ServicePort:
         if here is None:
             here = self._listener(Endpoint(LOOPBACK, 0))
             self.listeners.append(here)
-            await self.running.heed_faults()
+            await self.running.apply_faults()
         port: int = here.port
         return port
 
     async def listen_at(self, endpoint: Endpoint, ground: NetworkScope) -> None:
         """Listen in one more place; as the faults demand, there as well."""
         self.listeners.append(self._listener(endpoint, ground))
-        await self.running.heed_faults()
+        await self.running.apply_faults()
 
     def leave(self, listener: Listener) -> None:
         """Listen there no more."""
@@ -121,7 +121,7 @@ class ServicePort:
         )
 
     def _window(self) -> int | None:
-        """How many octets the system takes in before they are read; ``None`` for as many as it likes."""
+        """Receive window: the bytes that the system takes in before they are read; ``None`` for its default."""
         if self.running.grease_seed is None:
             return None
         from fakemail.grease import receive_window
@@ -130,10 +130,10 @@ class ServicePort:
 
     def _connection(self) -> asyncio.BaseProtocol:
         if not self.running.host.options.proxy_from:
-            return self._spoken.connect(self)
+            return self._factory.connect(self)
         from fakemail.wire.proxy import ProxyReader  # few hosts are behind a proxy
 
-        return ProxyReader(self, lambda: self._spoken.connect(self))
+        return ProxyReader(self, lambda: self._factory.connect(self))
 
     def trusts(self, peer: Peer) -> bool:
         """Whether a client may speak for others by the PROXY protocol."""
@@ -147,15 +147,15 @@ class ServicePort:
 
     @property
     def faults(self) -> HostFaults:
-        """What goes wrong at this host."""
+        """The faults of this host."""
         return self.running.faults
 
     def later(self, connection: Connection, wait: Pause, then: Callable[[], None]) -> Cancellable:
         """Do something when a span has passed: on the fake clock if a host of ours waits for it."""
-        stalls, end = self.running.virtual_timeouts, Endpoint(*connection.remote_end)
-        if wait.is_real or not stalls.is_ours(end):
+        timeouts, end = self.running.virtual_timeouts, Endpoint(*connection.remote_end)
+        if wait.is_real or not timeouts.is_ours(end):
             return asyncio.get_running_loop().call_later(wait.span.total_seconds(), then)
-        return stalls.delay(end, wait.span, then)
+        return timeouts.delay(end, wait.span, then)
 
     def hangs(self, connection: Connection) -> None:
         """Nothing more will be said on a connection, which stays open."""
@@ -167,7 +167,7 @@ class ServicePort:
         return self.running.handler
 
     def remember_login(self, number: int, login: str) -> None:
-        """Somebody has logged in on a connection."""
+        """Note a login on a connection."""
         self.running.register.logins.append((number, login))
 
     def number(self) -> int:
@@ -175,7 +175,7 @@ class ServicePort:
         return self.running.register.next_number()
 
     def peer(self, address: str, port: int) -> Peer:
-        """Who connects from there."""
+        """The client that connects from an address and port."""
         if self._caller is not None:
             return self._caller._replace(port=port)
         return self.running.network.who(address, port)
@@ -188,10 +188,10 @@ class ServicePort:
         """The session of a new connection."""
         if self.running.network.is_ours(Endpoint(*connection.remote_end)):
             self.running.from_hosts.add(connection)
-        return self._spoken.open(self, connection)
+        return self._factory.open(self, connection)
 
     def profile(self, make: Callable[[HostSpec, Service], _P]) -> _P:
-        """What this port is like, made anew when the host has changed.
+        """Profile of this port, made anew when the host has changed.
 
         Options can be changed at any time; sessions that are open keep the one they began with.
         """
@@ -256,14 +256,14 @@ class RunningHost:
         self._protocols = protocols
         self.sites: dict[str, ServicePort] = {}
         self.local: list[ServicePort] = []
-        """Where it is the own mail server of a machine as well."""
+        """Its ports as the local mail server of a machine."""
         self.connections: set[Connection] = set()
         self.from_hosts: WeakSet[Connection] = WeakSet()
         """Those of them whose client is a host of the fake internet."""
         self.profiles: dict[str, tuple[HostSpec, Any]] = {}
         self.handler: object | None = None
         self.documents: dict[str, Document] = {}
-        """What it serves over HTTPS, by path."""
+        """Documents that it serves over HTTPS, by path."""
         self.credentials = HostCredentials(environment.world, host.name)
         self.mailboxes = MailboxBackend(environment, store=store, credentials=self.credentials)
         self.faults = faults
@@ -284,24 +284,24 @@ class RunningHost:
     async def listen(self, plan: PortPlan) -> None:
         """Open the ports of the services that do not listen yet.
 
-        Raises :class:`~fakemail.errors.DeclarationError` for one that nobody can serve.
+        Raises :class:`~fakemail.errors.DeclarationError` for a service that has no protocol.
         """
         for service in self.host.services:
             if service.name in self.sites or self.network.attached(self.name, service.name):
                 continue
-            spoken = self._protocols.get(service.name)
-            if spoken is None:
+            factory = self._protocols.get(service.name)
+            if factory is None:
                 raise DeclarationError(
                     f"host {self.name!r}: {service.name!r} cannot be served yet; "
                     + nearest(service.name, self._protocols)
                 )
-            site = ServicePort(self, service, plan(self.host, service), spoken)
+            site = ServicePort(self, service, plan(self.host, service), factory)
             self._forget_contexts()  # the certificate names every address of the host
             self.sites[service.name] = site
             self.network.publish(self.host, service, site.endpoint)
             for follow in tuple(self._on_listen):
                 await follow(site)
-        await self.heed_faults()
+        await self.apply_faults()
 
     async def listen_for(
         self,
@@ -317,7 +317,7 @@ class RunningHost:
         )
         self._forget_contexts()
         self.local.append(site)
-        await self.heed_faults()
+        await self.apply_faults()
         return site
 
     def leave(self, site: ServicePort) -> None:
@@ -329,12 +329,12 @@ class RunningHost:
     async def start(self) -> None:
         """Listen again after a stop, on the same ports."""
         self.is_stopped = False
-        await self.heed_faults()
+        await self.apply_faults()
 
-    async def heed_faults(self) -> None:
+    async def apply_faults(self) -> None:
         """Listen, or not, as the faults demand."""
         self.revision = object()
-        self._heed_at_attached()
+        self._apply_faults_to_attached()
         for rule in self.faults.active.get(Stage.TLS_HANDSHAKE, ()):
             if isinstance(rule.action, actions.present_certificate):
                 self._revoke(rule.action.flaw)
@@ -357,13 +357,13 @@ class RunningHost:
         """Refuse connections, and end those that exist with 421."""
         self.is_stopped = True
         self.revision = object()
-        self._heed_at_attached()
+        self._apply_faults_to_attached()
         for listener in self._listeners():
             listener.stop()
         for connection in tuple(self.connections):
             connection.hang_up(Reason.SHUTTING_DOWN)
 
-    def _heed_at_attached(self) -> None:
+    def _apply_faults_to_attached(self) -> None:
         """A real server cannot be kept from listening, so ours are kept from connecting to it."""
         self.network.shut(self.name, is_shut=self.is_stopped or self.faults.refuses("smtp"))
 
@@ -461,6 +461,6 @@ class RunningHost:
         return leaf
 
     def _loopback(self) -> tuple[str, ...]:
-        """Where it listens, and may be asked to listen: its certificate stays the same when it does."""
+        """Addresses in its certificate: those where it listens, and those where it may be asked to."""
         addresses = (site.endpoint.address for site in self._all_sites())
         return tuple(dict.fromkeys((*addresses, LOOPBACK, LOCALHOST)))

@@ -1,4 +1,4 @@
-"""How long our clients wait for other servers: by the clock of the fake internet, whoever is silent and why.
+"""Timeouts of our clients: how long they wait for a silent server, by the clock of the fake internet.
 
 A virtual clock stands still until a test moves it, so a wait for a silent server is no work under way: the fake
 internet is quiet meanwhile, and the wait ends when the server goes on after all, or when the clock has been moved by
@@ -42,7 +42,7 @@ _TURNS: Final = 4
 """Turns of the loop in which what a server of ours has written is surely read."""
 
 _Habit = tuple[Endpoint, Stage, int]
-"""Where a server falls silent: after so many pieces of the answer at that stage."""
+"""Point at which a server falls silent: after so many pieces of the answer at a stage."""
 
 
 class PeerTimeout:
@@ -51,8 +51,8 @@ class PeerTimeout:
     Raises ``TimeoutError`` when the clock has been moved far enough.
     """
 
-    def __init__(self, stalls: VirtualTimeouts, host: str, target: Endpoint) -> None:
-        self._stalls = stalls
+    def __init__(self, timeouts: VirtualTimeouts, host: str, target: Endpoint) -> None:
+        self._timeouts = timeouts
         self._host = host
         self._target = target
         self._end: Endpoint | None = None
@@ -82,7 +82,7 @@ class PeerTimeout:
         self._count()
         timeout, self._timeout = self._timeout, None
         if kind is None and not self._was_silent:
-            self._stalls.silences.pop(self._habit, None)
+            self._timeouts.silences.pop(self._habit, None)
         if timeout is not None:
             await timeout.__aexit__(kind, error, trace)
 
@@ -100,12 +100,12 @@ class PeerTimeout:
     def opens(self, end: Endpoint) -> None:
         """The client's own end of the connection is there."""
         self._end = end
-        self._stalls.open(end, self)
+        self._timeouts.open(end, self)
 
     def closes(self) -> None:
         """The client has closed the connection, or there will be none."""
         if self._end is not None:
-            self._stalls.close(self._end)
+            self._timeouts.close(self._end)
             self._end = None
 
     # The server ----------------------------------------------------------------------------------
@@ -136,13 +136,13 @@ class PeerTimeout:
         loop = asyncio.get_running_loop()
         if self._is_paused:
             self._timer = loop.call_soon(self._stall_unless_read, _TURNS)
-        elif self._stalls.is_own(self._host):
+        elif self._timeouts.is_own(self._host):
             self._timer = loop.call_later(_LOOK, self._look)
         else:
             self._wait_for_grace()
 
     def _look(self) -> None:
-        if self._stalls.is_idle(self._host, self._end):
+        if self._timeouts.is_idle(self._host, self._end):
             self._stall_unless_read(_TURNS)
         else:
             self._wait_for_grace()
@@ -155,21 +155,21 @@ class PeerTimeout:
             self._stall()
 
     def _wait_for_grace(self) -> None:
-        times = self._stalls.silences.get(self._habit, 0)
+        times = self._timeouts.silences.get(self._habit, 0)
         grace = max(_GRACE / 4**times, _LEAST_GRACE)
         self._timer = asyncio.get_running_loop().call_later(grace, self._suppose_silent)
 
     def _suppose_silent(self) -> None:
         habit = self._habit
-        self._stalls.silences[habit] = min(self._stalls.silences.get(habit, 0) + 1, 8)
+        self._timeouts.silences[habit] = min(self._timeouts.silences.get(habit, 0) + 1, 8)
         self._was_silent = True
         self._stall()
 
     def _stall(self) -> None:
         self._count()
         span = _TIMEOUTS.get(self._stage, _TIMEOUT)
-        self._job = self._stalls.after(span, self.expire, name=f"timeout at {self._stage}")
-        self._stalls.add(self)
+        self._job = self._timeouts.after(span, self.expire, name=f"timeout at {self._stage}")
+        self._timeouts.add(self)
 
     def _count(self) -> None:
         """The wait is work under way again."""
@@ -179,7 +179,7 @@ class PeerTimeout:
         if self._job is not None:
             self._job.cancel()
             self._job = None
-            self._stalls.waiting.discard(self)
+            self._timeouts.waiting.discard(self)
 
 
 class VirtualTimeouts:
@@ -201,14 +201,14 @@ class VirtualTimeouts:
         self._delayed: dict[Endpoint, tuple[Job, Callable[[], None]]] = {}
         self.waiting: set[PeerTimeout] = set()
         self.silences: dict[_Habit, int] = {}
-        """How many times in a row a server was taken for silent at a stage."""
+        """Number of times in a row that a server was taken for silent at a point."""
 
     def client(self, host: str, target: Endpoint) -> PeerTimeout:
         """The waits of a new client for a server of that host, which really is at ``target``."""
         return PeerTimeout(self, host, target)
 
     async def wait_to_connect(self, host: str, target: Endpoint) -> None:
-        """Wait as long as a client waits for a connection that nobody takes in."""
+        """Wait as long as a client waits for a connection that is never accepted."""
         wait = self.client(host, target)
         wait.pause()
         with suppress(TimeoutError):
@@ -267,7 +267,7 @@ class VirtualTimeouts:
         return self._clock.after(span, action, name=name)
 
     def add(self, wait: PeerTimeout) -> None:
-        """Nothing but the clock, or the server, ends this wait: somebody may be waiting for things to become quiet."""
+        """Note a wait that only the clock or the server can end: the fake internet may be quiet now."""
         self.waiting.add(wait)
         self._on_wait()
 

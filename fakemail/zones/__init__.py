@@ -1,1 +1,1 @@
-"""What the described internet publishes in DNS: records of hosts and domains, keys, TLS policies, flaws."""
+"""Zones of the described internet: records of hosts and domains, keys, TLS policies, flaws."""

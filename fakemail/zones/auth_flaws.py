@@ -30,14 +30,14 @@ class AuthFlaw(NamedTuple):
 
     says: str
     spf: str
-    """What SPF gives for the domain's mail then; ``dkim`` and ``dmarc`` likewise."""
+    """The result of SPF for the domain's mail then; ``dkim`` and ``dmarc`` likewise."""
     dkim: str
     dmarc: str
     make: Callable[[AuthFlaws, DomainSpec], None]
 
 
 class AuthFlaws:
-    """What is broken in one fake internet, and how to mend it."""
+    """The flaws of the domains of one fake internet, and how to undo each."""
 
     def __init__(self, *, world: WorldSpec, zones: LazyZoneProvisioning, keys: DkimKeyRing) -> None:
         self._world = world
@@ -61,7 +61,7 @@ class AuthFlaws:
     def put(self, domain: DomainSpec, name: str, texts: Iterable[str], *, instead_of: str = "") -> None:
         """TXT records in place of those of a name, or of those of them that start so.
 
-        Mending leaves alone what somebody else has published there since.
+        Undoing leaves alone what a test has published there since.
         """
         zones, key = self._zones.zones, name_key(name)
 

@@ -10,7 +10,7 @@ from fakemail.model.dkim import Dkim
 
 
 class DkimKeyRing:
-    """Which of the process's keys belongs to whom; handed out in the order in which they are needed."""
+    """The process's keys by domain and selector, given out in the order in which they are needed."""
 
     def __init__(self, *, lock: AbstractContextManager[object] | None = None) -> None:
         """``lock`` is for a test that looks at a record from its own thread."""
@@ -28,7 +28,7 @@ class DkimKeyRing:
             return key
 
     def another(self, algorithm: str) -> Key:
-        """A key that nobody here has."""
+        """A key that no domain has."""
         with self._lock:
             return self._another(algorithm)
 

@@ -35,7 +35,7 @@ class PatientResolver(Protocol):
 
 
 class NameServerFaults:
-    """What goes wrong with the answers of the name server of one fake internet."""
+    """Faults in the answers of the name server of one fake internet."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class NameServerFaults:
         return DnsFaultInjector(lambda: self._zones.zones, self._random)
 
     def change_for(self, address: str, port: int, transport: Transport) -> ChangeAnswer | None:
-        """What may go wrong with an answer to whoever asks from there; ``None`` when nothing can."""
+        """The faults for an answer to a client at an address and port; ``None`` when there are none."""
         if not self._faults.active:
             return None
         return partial(self._changed, self._client_at(address, port), transport)
 
     def resolved(self, client: Peer, name: str, type: str, answer: LookupAnswer) -> LookupAnswer:
-        """What a host makes of an answer to a question that it asks without a socket."""
+        """The answer that a host gets to a question that it asks without a socket."""
         if not self._faults.active:
             return answer
         action = self._decide(client, name, type, "udp")

@@ -108,7 +108,7 @@ class TlsPolicyRecords:
         zones.replace(name, "TLSA", [record(name, "TLSA", octets)])
 
     def usual_tlsa(self, host: str) -> Record | None:
-        """The TLSA record that a host's SMTP port has where its zone is signed and nobody said anything else."""
+        """The TLSA record that a host's SMTP port has where its zone is signed, by default."""
         zone = self._provisioning.zones.zone_of(host)
         if zone is None or zone.signer is None or not self._takes_mail(host):
             return None
@@ -127,7 +127,7 @@ class TlsPolicyRecords:
 
 
 def tlsa_name(host: str, port: int = SMTP.port) -> str:
-    """Where the TLSA records of a service are (RFC 6698 §3)."""
+    """The name of the TLSA records of a service (RFC 6698 §3)."""
     return f"_{port}._tcp.{host}"
 
 

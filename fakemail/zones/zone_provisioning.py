@@ -50,7 +50,7 @@ class ZoneProvisioning:
         self._keys = keys
         self._named: set[str] = set()
         self._spf: dict[str, Record] = {}
-        """What each domain says by itself about who may send for it."""
+        """The SPF record that each domain has by default."""
         for origin in _REVERSE_ZONES:
             self.ensure_zone(origin)
 
@@ -97,7 +97,7 @@ class ZoneProvisioning:
             self._zones.replace(domain.name, "TXT", [new if each == old else each for each in present])
 
     def dkim(self, domain: str, dkim: Dkim) -> None:
-        """The record of a DKIM key in place of what is there; the key is made when somebody looks at it."""
+        """The record of a DKIM key in place of what is there; the key is made when it is first looked at."""
         name = name_key(f"{dkim.selector}._domainkey.{domain}")  # RFC 6376 §3.6.2.1
 
         def make() -> str:
@@ -116,10 +116,10 @@ class ZoneProvisioning:
         self._zones.replace(domain.name, "MX", records)
 
     def reading(self, domain: DomainSpec, services: Iterable[Service]) -> None:
-        """Where a mail program finds the servers for reading (RFC 6186 §3.2, §3.3)."""
+        """SRV records of the POP3 and IMAP servers of a domain (RFC 6186 §3.2, §3.3)."""
         for service in services:
             name = f"_{service.name}._tcp.{domain.name}"
-            if not self._zones.records(name, "SRV"):  # or else somebody says something on purpose
+            if not self._zones.records(name, "SRV"):  # or else a test has published something else
                 self._zones.add(_record(name, "SRV", f"0 1 {service.port} {domain.imap_host}."))
 
 
@@ -141,13 +141,13 @@ class LazyZoneProvisioning:
         self._is_state_used = False
         self._past: dict[int, Callable[[], Zones]] = {}
         self.published: Zones | None = None
-        """The zones, once somebody has looked at them."""
+        """The zones, once they were looked at."""
         self._naming: ZoneProvisioning | None = None
         self._steps: list[Callable[[ZoneProvisioning], None]] = []
         self._lock = nullcontext() if lock is None else lock
 
     def do(self, step: Callable[[ZoneProvisioning], None]) -> None:
-        """Take a step now, or when somebody looks."""
+        """Take a step now, or when the zones are first looked at."""
         with self._lock:
             if self._naming is None:
                 self._before_change()
@@ -175,7 +175,7 @@ class LazyZoneProvisioning:
             if self._naming is None:
                 self._naming = self._done(self._steps, self._zones)
                 self._steps.clear()
-                # To be filled is no change: nobody has seen the zones before.
+                # To be filled is no change, for the zones were not seen before.
                 self._zones.before_change = self._before_change
                 self.published = self._zones
         return self._zones

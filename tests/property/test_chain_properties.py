@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fakemail.dns.lookup import LookupAnswer
 from fakemail.model.policy import STATUSES, Disposition, DispositionMap, Policy, RateLimit
-from fakemail.policy.chain import Check, heaviest, judge
+from fakemail.policy.chain import Check, evaluate, most_severe
 from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.policy.rate_limiter import RateLimiter
 from fakemail.policy.transaction_facts import TransactionFacts
@@ -46,7 +46,7 @@ def test_any_findings_make_exactly_one_verdict(groups, then):
         Check("spf", Stage.SMTP_END, lambda _, __, found=found: found, is_spared=spared, is_trusting=trusting)
         for found, spared, trusting in groups
     ]
-    judgement = judge(links, Policy(spf=then), facts())
+    judgement = evaluate(links, Policy(spf=then), facts())
     verdict = judgement.verdict
     weights = [weighed.outcome.weight for weighed in judgement.judged]
     assert judgement.outcome.weight == max(weights, default=0)
@@ -59,7 +59,7 @@ def test_any_findings_make_exactly_one_verdict(groups, then):
         wanted = 4 if judgement.outcome is Disposition.DEFER else 5
         assert at_banner(verdict).code // 100 == wanted
         assert reply_to(verdict).code // 100 in (4, 5)
-    assert heaviest([judgement]).outcome is judgement.outcome
+    assert most_severe([judgement]).outcome is judgement.outcome
 
 
 @given(statuses, st.sampled_from(("", "x")), thens)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from fakemail.mta.outbound.retry_schedule import TABLE, AttemptResult, NextStep, RetrySchedule, judge
+from fakemail.mta.outbound.retry_schedule import TABLE, AttemptResult, NextStep, RetrySchedule, attempt_result
 from fakemail.types.duration import days, hours, minutes
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
@@ -34,7 +34,7 @@ def test_the_table_has_a_row_for_everything():
     ],
 )
 def test_how_an_attempt_is_judged(reply, reason, tried):
-    assert judge(reply, reason) is tried
+    assert attempt_result(reply, reason) is tried
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_how_an_attempt_is_judged(reply, reason, tried):
 )
 def test_552_to_rcpt_means_too_many_recipients_unless_it_says_otherwise(enhanced, tried):
     """RFC 5321 §4.5.3.1.10."""
-    assert judge(Reply(552, enhanced), None, at=Stage.SMTP_RCPT) is tried
-    assert judge(Reply(552, enhanced), None, at=Stage.SMTP_END) is AttemptResult.NEVER
-    assert judge(Reply(550, enhanced), None, at=Stage.SMTP_RCPT) is AttemptResult.NEVER
+    assert attempt_result(Reply(552, enhanced), None, at=Stage.SMTP_RCPT) is tried
+    assert attempt_result(Reply(552, enhanced), None, at=Stage.SMTP_END) is AttemptResult.NEVER
+    assert attempt_result(Reply(550, enhanced), None, at=Stage.SMTP_RCPT) is AttemptResult.NEVER
 
 
 def test_retries_come_ever_later_and_the_last_one_at_the_very_end():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakemail.model.policy import Disposition
-from fakemail.policy.chain import DisposedFinding, PolicyDecision, heaviest, of
+from fakemail.policy.chain import DisposedFinding, PolicyDecision, most_severe, of
 from fakemail.policy.finding import AuthStatus, Finding
 
 
@@ -23,7 +23,7 @@ def test_the_first_of_equally_severe_findings_decides(outcome: Disposition) -> N
 
 def test_the_first_of_equally_severe_decisions_counts() -> None:
     decisions = [PolicyDecision(Disposition.TAG, finding(name)) for name in ("first", "second")]
-    assert heaviest(decisions) is decisions[0]
+    assert most_severe(decisions) is decisions[0]
 
 
 def test_the_most_severe_finding_decides_wherever_it_stands() -> None:

@@ -1,4 +1,4 @@
-"""What hosts do to messages that they pass on, and should better not: a table of alterations.
+"""Alterations that hosts make in messages which they relay, as a table.
 
 Each breaks signatures in its own way; :data:`fakemail.model.host.ALTERATIONS` has their names.
 """
@@ -24,7 +24,7 @@ class Alteration(NamedTuple):
     """One way to alter a message."""
 
     says: str
-    """What is done, and what it breaks."""
+    """The change, and what it breaks."""
     alter: Callable[[bytes, str], bytes]
     """Takes the message and the name of the host."""
 

@@ -1,6 +1,6 @@
-"""Local delivery at all hosts: into mailboxes, and on to whomever an address stands for.
+"""Local delivery at all hosts: into mailboxes, to aliases, forwarding addresses and mailing lists.
 
-Each recipient is judged before anything is done for it, so that what is refused has left no trace.
+Each recipient is checked before anything is done for it, so that what is refused has left no trace.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class _DeliveryJob:
 
 
 class DeliveryOutcome(NamedTuple):
-    """What came of a delivery."""
+    """Result of a delivery."""
 
     failed: list[tuple[Recipient, Verdict]]
-    """Who did not get it, and why."""
+    """The recipients that failed, and why."""
     nobody_has_it: bool
     """Whether nothing was done with the message at all."""
 
@@ -97,7 +97,7 @@ class DeliveryAgent:
     # Judging -------------------------------------------------------------------------------------
 
     def resolve(self, host: str, address: Address) -> Resolution:
-        """Who stands behind an address at a host."""
+        """The recipients behind an address at a host."""
         return resolve(
             self._world,
             address,
@@ -115,7 +115,7 @@ class DeliveryAgent:
         full = [account for account in resolution.accounts if not self._has_room(account, 1)]
         return self._is_full(host, address) if full and _only_accounts(resolution, full) else ACCEPTED
 
-    def _judge(
+    def _check_message(
         self, work: _DeliveryJob, address: Address, resolution: Resolution, full: Sequence[Address]
     ) -> Verdict:
         """The same for a message that is there."""
@@ -199,7 +199,7 @@ class DeliveryAgent:
             if resolution.forwards:
                 resolution = self._not_again(queue_id, resolution)
             full = self._full(work, resolution)
-            verdict = self._judge(work, address, resolution, full)
+            verdict = self._check_message(work, address, resolution, full)
             if not verdict.is_accepted:
                 failed.append((recipient._replace(address=address), verdict))
                 continue
@@ -207,7 +207,7 @@ class DeliveryAgent:
             if full:
                 failed += [(recipient._replace(address=each), self._is_full(host, each)) for each in full]
                 kept = tuple(account for account in resolution.accounts if account not in full)
-                # Their mailbox is tried again, and what is sent on now is not sent on once more then.
+                # Their mailbox is tried again, and what is forwarded now is not forwarded once more then.
                 self._sent_on |= {(queue_id, each.key) for each in full if each in resolution.forwards}
                 resolution = resolution._replace(accounts=kept)
             self._serve(work, recipient, resolution)
@@ -333,7 +333,7 @@ class DeliveryAgent:
         world.put_list(replace(mailing_list, members=left))
 
     def _answer(self, work: _DeliveryJob, recipient: Address, account: Address) -> None:
-        """Answer for somebody who is away, once per sender and span (RFC 3834 §2)."""
+        """Send the automatic reply of an account, once per sender and span (RFC 3834 §2)."""
         described = self._world.accounts.get(account.key)
         reply = None if described is None else described.auto_reply
         sender = work.envelope.sender
@@ -404,7 +404,7 @@ class DeliveryAgent:
         self._queue(work, work.onward_id, envelope, self._sealed(work, work.content, domain))
 
     def _sealed(self, work: _DeliveryJob, raw: bytes, domain: str, *, asked: bool = False) -> bytes:
-        """A message as it is sent on, sealed in the name of a domain here if that is asked for."""
+        """A message as it is forwarded, with an ARC set of a domain here if that is asked for."""
         if not asked and not self._world.hosts[work.host].options.arc_seal:
             return raw
         return self._arc_sealer.seal(work.host, domain, work.envelope, work.content, raw)
@@ -438,7 +438,7 @@ class DeliveryAgent:
 
 
 def _only_accounts(resolution: Resolution, full: Sequence[Address]) -> bool:
-    """Whether nobody is left when those accounts cannot take it."""
+    """Whether there are no recipients but those accounts, which cannot take it."""
     others = (*resolution.onward, *resolution.forwards, *resolution.lists, *resolution.list_mail)
     return not others and len(full) == len(resolution.accounts)
 
@@ -450,7 +450,7 @@ def _is_lone(resolution: Resolution) -> bool:
 
 
 def _success(resolution: Resolution) -> dsn.DsnAction | None:
-    """What is reported about a recipient who wanted to hear of success (RFC 3461 §5.2.7)."""
+    """The action that is reported for a recipient with NOTIFY=SUCCESS (RFC 3461 §5.2.7)."""
     if resolution.onward:
         return None if _is_lone(resolution) else dsn.DsnAction.EXPANDED
     if resolution.accounts or resolution.lists or resolution.list_mail:
@@ -459,6 +459,6 @@ def _success(resolution: Resolution) -> dsn.DsnAction | None:
 
 
 def _without_success(notify: tuple[str, ...]) -> tuple[str, ...]:
-    """What of NOTIFY goes on to several targets (RFC 3461 §5.2.7.3 c)."""
+    """NOTIFY for several targets (RFC 3461 §5.2.7.3 c)."""
     rest = tuple(word for word in notify if word != "SUCCESS")
     return rest or (("NEVER",) if notify else ())

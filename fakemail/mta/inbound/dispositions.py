@@ -1,4 +1,4 @@
-"""What becomes of a message that was accepted, by the disposition of its policy (RFC 7489 §6.3 calls it so)."""
+"""Dispositions of messages that were accepted: delivered, tagged, put aside, delayed, discarded, bounced."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class EvaluatedMessage:
     content: bytes
     """With the trace fields of the host."""
     recipients: Sequence[Recipient]
-    judgement: PolicyDecision
+    decision: PolicyDecision
     policy: Policy
 
 
 def apply_disposition(agent: DeliveryAgent, queue: MailQueue, mail: EvaluatedMessage) -> DeliveryOutcome:
     """Deliver, delay, discard or bounce a message; the answer tells who did not get it and has to be tried again."""
-    return _DISPOSITIONS[mail.judgement.outcome](agent, queue, mail)
+    return _DISPOSITIONS[mail.decision.outcome](agent, queue, mail)
 
 
 def copy_of(mail: EvaluatedMessage) -> LocalCopy:
-    """What is put into mailboxes, now or when it is tried again."""
+    """The message as it is put into mailboxes, now or when it is tried again."""
     content = mail.content
-    if mail.judgement.outcome is Disposition.TAG:
-        content = tag(content, mail.judgement.sentence, subject=mail.policy.subject_tag)
-    return LocalCopy(content, is_junk=mail.judgement.outcome is Disposition.QUARANTINE)
+    if mail.decision.outcome is Disposition.TAG:
+        content = tag(content, mail.decision.sentence, subject=mail.policy.subject_tag)
+    return LocalCopy(content, is_junk=mail.decision.outcome is Disposition.QUARANTINE)
 
 
 def _deliver(agent: DeliveryAgent, _: MailQueue, mail: EvaluatedMessage) -> DeliveryOutcome:
@@ -64,8 +64,8 @@ def _nothing(_: DeliveryAgent, __: MailQueue, ___: EvaluatedMessage) -> Delivery
 
 
 def _bounce(_: DeliveryAgent, queue: MailQueue, mail: EvaluatedMessage) -> DeliveryOutcome:
-    reason = mail.judgement.reason or Reason.POLICY
-    reply = reply_to(Verdict(VerdictAction.REFUSE, reason, mail.judgement.sentence, mail.judgement.reply))
+    reason = mail.decision.reason or Reason.POLICY
+    reply = reply_to(Verdict(VerdictAction.REFUSE, reason, mail.decision.sentence, mail.decision.reply))
     message = QueuedMessage(mail.host, mail.queue_id, mail.envelope, mail.content, tuple(mail.recipients))
     queue.give_back(
         message,

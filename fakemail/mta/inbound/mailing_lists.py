@@ -1,4 +1,4 @@
-"""What a mailing list does to a message: its fields, its subject, its footer (RFC 2369, RFC 2919, RFC 8058).
+"""Changes that a mailing list makes in a message: fields, subject, footer (RFC 2369, RFC 2919, RFC 8058).
 
 It breaks the DKIM signature of the author as real lists do: the Subject and the body are no longer theirs.
 """
@@ -34,7 +34,7 @@ def list_id(mailing_list: MailingListSpec) -> str:
 
 
 def unsubscribe_url(mailing_list: MailingListSpec) -> str:
-    """Where a member leaves the list by one click (RFC 8058 §3.1); nobody answers there."""
+    """The URL for leaving the list by one click (RFC 8058 §3.1); no server answers there."""
     return f"https://{mailing_list.address.domain}/unsubscribe/{mailing_list.address.local}"
 
 

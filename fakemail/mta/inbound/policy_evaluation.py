@@ -1,4 +1,4 @@
-"""What the policies of a host's domains say about one connection and what comes over it.
+"""Evaluation of the policies of a host's domains for one connection and the mail on it.
 
 The checks and what follows from them are data (:mod:`fakemail.policy`); this module gives them the facts, writes
 down what they found, and remembers what does not turn a client away but stays with its mail.
@@ -19,7 +19,7 @@ from fakemail.mta.inbound.dispositions import EvaluatedMessage, apply_dispositio
 from fakemail.mta.inbound.services import InboundServices, ReceivingHost
 from fakemail.mta.outbound.queued_message import LocalCopy
 from fakemail.policy.auth_fields import authentication_results, received_spf, without_claims
-from fakemail.policy.chain import STAGES, DisposedFinding, PolicyDecision, heaviest, judge
+from fakemail.policy.chain import STAGES, DisposedFinding, PolicyDecision, evaluate, most_severe
 from fakemail.policy.checks import chain_of
 from fakemail.policy.client import count_connection
 from fakemail.policy.envelope import count_taken
@@ -36,40 +36,40 @@ from fakemail.types.verdict import ACCEPTED, Verdict
 _PASSED_ON: Final = frozenset(
     {Disposition.ACCEPT, Disposition.TAG, Disposition.DELAY, Disposition.QUARANTINE}
 )
-"""What lets a submitted message go on, at once or later."""
+"""Dispositions with which a submitted message is sent, at once or later."""
 _PLACES: Final = {stage: place for place, stage in enumerate(STAGES)}
 
 
 class _MessageState(NamedTuple):
-    """What stays with the mail until its end."""
+    """A decision that stays with the mail until its end."""
 
     stage: Stage
     policy: Policy
     recipient: str
     """The key of the recipient whom it is about, empty where it is about all."""
-    judgement: PolicyDecision
+    decision: PolicyDecision
 
 
 class RecipientDecision(NamedTuple):
-    """What is to be done with a message for some of its recipients."""
+    """The decision about a message for some of its recipients."""
 
-    judgement: PolicyDecision
+    decision: PolicyDecision
     """The heaviest of all that was found on the way."""
     at_end: PolicyDecision
-    """What was found now."""
+    """The decision of the last stage alone."""
     policy: Policy
     recipients: list[Recipient]
 
 
-class Done(NamedTuple):
-    """What came of a message for all its recipients here."""
+class AppliedDecisions(NamedTuple):
+    """Result of applying the decisions about a message."""
 
     failed: list[tuple[Recipient, Verdict]]
-    """Who did not get it, and why."""
+    """The recipients that failed, and why."""
     nobody_has_it: bool
     later: list[Recipient]
     copies: dict[str, LocalCopy]
-    """What those get who get it later, or when it is tried again, by the key of their address."""
+    """The message for recipients that get it later, or when it is tried again, by the key of their address."""
 
 
 class PolicyEvaluator:
@@ -137,7 +137,7 @@ class PolicyEvaluator:
     def recipient(self, address: Address, known: Verdict) -> Verdict:
         """One recipient; ``known`` is whether the host would take mail for it at all.
 
-        One whom nobody has can be taken all the same, to be got rid of later.
+        An unknown user can be accepted all the same, to be bounced or discarded later.
         """
         policy = self._policy(address.domain)
         if not known.is_accepted and not self._let_in(policy, address, known):
@@ -156,9 +156,9 @@ class PolicyEvaluator:
         ):
             return False
         finding = Finding("unknown_user", AuthStatus.FAIL, f"nobody here is <{address}>", known.reason)
-        judgement = PolicyDecision(outcome, finding, (DisposedFinding(finding, outcome),))
-        self.note(Stage.SMTP_RCPT, judgement, "", (address,), judgement.judged)
-        self._lasting.append(_MessageState(Stage.SMTP_RCPT, policy, address.key, judgement))
+        decision = PolicyDecision(outcome, finding, (DisposedFinding(finding, outcome),))
+        self.note(Stage.SMTP_RCPT, decision, "", (address,), decision.judged)
+        self._lasting.append(_MessageState(Stage.SMTP_RCPT, policy, address.key, decision))
         return True
 
     def data(self) -> Verdict:
@@ -166,10 +166,10 @@ class PolicyEvaluator:
         policies = dict.fromkeys(self._policy(address.domain) for address in self.facts.recipients)
         return self._at(Stage.SMTP_DATA, policies)
 
-    def conclude(
+    def decide(
         self, queue_id: str, envelope: Envelope, content: bytes, recipients: Sequence[Recipient]
     ) -> list[RecipientDecision]:
-        """What is done with a message, for all its recipients at home here."""
+        """The decisions about a message, for all its local recipients."""
         facts = self.facts
         facts.content, facts.now = content, self._clock.now()
         facts.recipient, facts.body, facts.smtputf8 = None, envelope.body, envelope.smtputf8
@@ -179,8 +179,8 @@ class PolicyEvaluator:
             groups.setdefault(self._policy(recipient.address.domain), []).append(recipient)
         decided: list[RecipientDecision] = []
         for policy, group in groups.items():
-            judgement = judge(chain_of(policy, Stage.SMTP_END), policy, facts)
-            decided += self._by_recipient(policy, judgement, group)
+            decision = evaluate(chain_of(policy, Stage.SMTP_END), policy, facts)
+            decided += self._by_recipient(policy, decision, group)
         return decided
 
     def scanners(self, recipients: Iterable[Address]) -> tuple[ScannerAddress, ...]:
@@ -188,17 +188,17 @@ class PolicyEvaluator:
         policies = (self._policy(recipient.domain) for recipient in recipients)
         return tuple(dict.fromkeys(scanner for policy in policies for scanner in policy.scanners))
 
-    def turned_away(self, decided: Iterable[RecipientDecision]) -> Verdict:
-        """What the client is told when nobody gets its message: not now, if that is so for anybody."""
-        judgements = [each.judgement for each in decided]
+    def rejection(self, decided: Iterable[RecipientDecision]) -> Verdict:
+        """The verdict for a message that no recipient gets: deferred, if it is for any of them."""
+        decisions = [each.decision for each in decided]
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
-            self.note(Stage.SMTP_END, each.judgement, "", about, each.at_end.judged)
-        return min(judgements, key=lambda each: each.outcome.weight).verdict
+            self.note(Stage.SMTP_END, each.decision, "", about, each.at_end.judged)
+        return min(decisions, key=lambda each: each.outcome.weight).verdict
 
     def apply(
         self, decided: Sequence[RecipientDecision], queue_id: str, envelope: Envelope, content: bytes
-    ) -> Done:
+    ) -> AppliedDecisions:
         """Do what was decided."""
         failed: list[tuple[Recipient, Verdict]] = []
         later: list[Recipient] = []
@@ -207,15 +207,15 @@ class PolicyEvaluator:
         nobody_has_it = True
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
-            if each.judgement.decisive is not None or each.at_end.judged:
-                self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
+            if each.decision.decisive is not None or each.at_end.judged:
+                self.note(Stage.SMTP_END, each.decision, queue_id, about, each.at_end.judged)
             raw = self._with_results(each.policy, _with_score(each.at_end, content))
             mail = EvaluatedMessage(
-                self._running.name, queue_id, envelope, raw, each.recipients, each.judgement, each.policy
+                self._running.name, queue_id, envelope, raw, each.recipients, each.decision, each.policy
             )
             done = self._apply(mail)
             failed += done.failed
-            held = each.recipients if each.judgement.outcome is Disposition.DELAY else []
+            held = each.recipients if each.decision.outcome is Disposition.DELAY else []
             later += held
             copy = copy_of(mail) if held or done.failed else None
             if copy is not None:
@@ -226,9 +226,9 @@ class PolicyEvaluator:
             count_taken(
                 self.facts, policies, (recipient.address for each in decided for recipient in each.recipients)
             )
-        return Done(failed, nobody_has_it, later, copies)
+        return AppliedDecisions(failed, nobody_has_it, later, copies)
 
-    def pass_on(
+    def apply_submitted(
         self, decided: Sequence[RecipientDecision], queue_id: str, envelope: Envelope, content: bytes
     ) -> None:
         """Do what was decided about a message that was submitted."""
@@ -236,18 +236,18 @@ class PolicyEvaluator:
         onward: list[Recipient] = []
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
-            if each.judgement.decisive is not None or each.at_end.judged:
-                self.note(Stage.SMTP_END, each.judgement, queue_id, about, each.at_end.judged)
-            if each.judgement.outcome in _PASSED_ON:
+            if each.decision.decisive is not None or each.at_end.judged:
+                self.note(Stage.SMTP_END, each.decision, queue_id, about, each.at_end.judged)
+            if each.decision.outcome in _PASSED_ON:
                 onward += each.recipients
             else:
                 mail = EvaluatedMessage(
-                    host, queue_id, envelope, content, each.recipients, each.judgement, each.policy
+                    host, queue_id, envelope, content, each.recipients, each.decision, each.policy
                 )
                 self._apply(mail)
         count_taken(self.facts, self._policies(), envelope.addresses)
         if onward:
-            found = {each.judgement.outcome for each in decided}
+            found = {each.decision.outcome for each in decided}
             after = max(each.policy.delay for each in decided) if Disposition.DELAY in found else None
             is_held = Disposition.QUARANTINE in found
             self._services.mail_queue.enqueue(
@@ -270,7 +270,7 @@ class PolicyEvaluator:
     def note(
         self,
         stage: Stage,
-        judgement: PolicyDecision,
+        decision: PolicyDecision,
         message: str,
         recipients: Iterable[Address],
         judged: Iterable[DisposedFinding],
@@ -294,9 +294,9 @@ class PolicyEvaluator:
                 connection=self._connection,
                 message=message,
                 recipients=tuple(recipients),
-                disposition=judgement.outcome.value,
-                reason=judgement.reason,
-                sentence=judgement.sentence,
+                disposition=decision.outcome.value,
+                reason=decision.reason,
+                sentence=decision.sentence,
                 findings=found,
             )
         )
@@ -332,31 +332,31 @@ class PolicyEvaluator:
             links = chain_of(policy, stage)
             if not links:
                 continue
-            judgement = judge(links, policy, self.facts)
-            if judgement.judged:
+            decision = evaluate(links, policy, self.facts)
+            if decision.judged:
                 about = () if recipient is None else (recipient,)
-                self.note(stage, judgement, "", about, judgement.judged)
-            if judgement.outcome.is_final:
-                return judgement.verdict
-            if judgement.outcome is not Disposition.ACCEPT:
+                self.note(stage, decision, "", about, decision.judged)
+            if decision.outcome.is_final:
+                return decision.verdict
+            if decision.outcome is not Disposition.ACCEPT:
                 key = "" if recipient is None else recipient.key
-                self._lasting.append(_MessageState(stage, policy, key, judgement))
+                self._lasting.append(_MessageState(stage, policy, key, decision))
         return ACCEPTED
 
     def _by_recipient(
-        self, policy: Policy, judgement: PolicyDecision, recipients: Sequence[Recipient]
+        self, policy: Policy, decision: PolicyDecision, recipients: Sequence[Recipient]
     ) -> list[RecipientDecision]:
         """Together with what was found earlier, some of which is about one recipient alone."""
         found: dict[int, RecipientDecision] = {}
         for recipient in recipients:
             key = recipient.address.key
             earlier = (
-                each.judgement
+                each.decision
                 for each in self._lasting
                 if each.policy == policy and each.recipient in ("", key)
             )
-            worst = heaviest((judgement, *earlier))
-            found.setdefault(id(worst), RecipientDecision(worst, judgement, policy, [])).recipients.append(
+            worst = most_severe((decision, *earlier))
+            found.setdefault(id(worst), RecipientDecision(worst, decision, policy, [])).recipients.append(
                 recipient
             )
         return list(found.values())
@@ -364,16 +364,16 @@ class PolicyEvaluator:
 
 def marked(decided: Iterable[RecipientDecision], content: bytes) -> bytes:
     """A submitted message with what its findings have brought, before it is signed."""
-    worst = max(decided, key=lambda each: each.judgement.outcome.weight)
+    worst = max(decided, key=lambda each: each.decision.outcome.weight)
     content = _with_score(worst.at_end, content)
-    if worst.judgement.outcome is Disposition.TAG:
-        content = tag(content, worst.judgement.sentence, subject=worst.policy.subject_tag)
+    if worst.decision.outcome is Disposition.TAG:
+        content = tag(content, worst.decision.sentence, subject=worst.policy.subject_tag)
     return content
 
 
-def _with_score(judgement: PolicyDecision, raw: bytes) -> bytes:
+def _with_score(decision: PolicyDecision, raw: bytes) -> bytes:
     """The message with the header fields that its findings have brought."""
-    fields = b"".join([weighed.finding.fields for weighed in judgement.judged])
+    fields = b"".join([weighed.finding.fields for weighed in decision.judged])
     if not fields:
         return raw
     from fakemail.policy.content.scorer import with_fields  # for those who have a score only

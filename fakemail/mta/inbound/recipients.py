@@ -12,18 +12,18 @@ from fakemail.types.reason import Reason
 
 
 class Resolution(NamedTuple):
-    """Who gets the mail for one address."""
+    """The recipients behind one address."""
 
     accounts: tuple[Address, ...] = ()
     """Accounts of this world's domains, each once."""
     onward: tuple[Address, ...] = ()
     """Addresses elsewhere, to which an alias sends it."""
     reason: Reason | None = None
-    """Why nobody gets it."""
+    """Why there is no recipient."""
     detail: str = ""
-    """What more there is to say about that: where somebody has moved to."""
+    """More about the reason, such as the new address of a user who has moved."""
     forwards: tuple[Address, ...] = ()
-    """Accounts whose mail is sent on; they are among ``accounts`` too if they keep a copy."""
+    """Accounts whose mail is forwarded; they are among ``accounts`` too if they keep a copy."""
     lists: tuple[Address, ...] = ()
     """Mailing lists, whose members get it."""
     list_mail: tuple[Address, ...] = ()
@@ -33,7 +33,7 @@ class Resolution(NamedTuple):
 
     @property
     def is_nobody(self) -> bool:
-        """Whether nobody gets it."""
+        """Whether there is no recipient."""
         return not (self.accounts or self.onward or self.forwards or self.lists or self.list_mail)
 
 
@@ -45,7 +45,7 @@ class _RecipientMatch:
     lists: dict[str, Address] = field(default_factory=dict)
     list_mail: dict[str, Address] = field(default_factory=dict)
     reason: Reason = Reason.NO_SUCH_USER
-    """Why nobody gets it, if nobody does."""
+    """Why there is no recipient, if there is none."""
     detail: str = ""
 
 
@@ -65,7 +65,7 @@ def resolve(
     ``is_home`` tells for which domains the asking host delivers itself; what an alias sends to any
     other goes onward. ``unwrap`` gives the address behind a rewritten reverse-path, the same one for any
     other address, and ``None`` for one that is forged or too old. An alias that leads back to itself
-    ends there; whoever was found on the way gets the mail.
+    ends there; the recipients found on the way get the mail.
     """
     direct = world.accounts.get(address.key)
     if direct is not None and direct.is_plain and is_home(address.domain):
@@ -99,7 +99,7 @@ def resolve(
 
 
 def _one_step(world: WorldSpec, address: Address, found: _RecipientMatch) -> tuple[Address, ...]:
-    """What an address of a hosted domain leads to next; an account found is written down."""
+    """The addresses to which an address of a hosted domain leads; an account found is written down."""
     domain = world.domains[address.domain]
     local = local_key(address.local)
     candidates = [local]

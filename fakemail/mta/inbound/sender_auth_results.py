@@ -1,4 +1,4 @@
-"""Who sent the mail of one fake internet: what was found out when it came, and what nobody has asked for yet.
+"""Results of SPF, DKIM, DMARC and ARC for received mail: made when it came, or when they are asked for.
 
 Most mail is never looked at, so a check that cannot change what becomes of a message waits until a test looks at
 its result. The answer must be the same then as it would have been at once: every delivery notes which state of
@@ -35,7 +35,7 @@ _DEMAND: Final = re.compile(r"=[ \t]*(?:quarantine|reject)", re.IGNORECASE)
 
 
 class SenderAuthResults:
-    """What is known about the senders of the mail of one fake internet."""
+    """The results for all mail of one fake internet."""
 
     def __init__(
         self,
@@ -81,17 +81,17 @@ class SenderAuthResults:
             self._is_demanded = any(
                 _demands(joined(each.value))
                 for each in zones.records(type="TXT")
-                if not isinstance(each, LateRecord)  # a key; nobody has needed it so far
+                if not isinstance(each, LateRecord)  # a key that was not needed so far
             )
         return self._is_demanded
 
     def is_urgent(self, host: str) -> bool:
-        """Whether a host hears now what nobody can find out later: faults of the DNS, or what it remembers."""
+        """Whether a host gets answers now that cannot be found out later: by faults of the DNS, or from its cache."""
         habit = self._environment.world.hosts[host].options.dns_cache
         return habit == "for_ttl" or self._dns_faults.is_at_work
 
     def of_facts(self, facts: TransactionFacts) -> SenderAuthentication:
-        """What is found out about a message while it is judged."""
+        """The results for a message while policies are evaluated."""
         from fakemail.policy.authentication import SenderAuthentication
         from fakemail.policy.dmarc_discovery import Method
 
@@ -144,10 +144,10 @@ class SenderAuthResults:
 
         return made(found)
 
-    # When somebody looks -------------------------------------------------------------------------
+    # When a test looks ---------------------------------------------------------------------------
 
     def of(self, stored: StoredMessage) -> SenderAuthentication | None:
-        """What there is to know about a message in a mailbox; ``None`` where no host has received it."""
+        """The results for a message in a mailbox; ``None`` where no host has received it."""
         delivery = stored.delivery
         if delivery is None or delivery.envelope is None or not delivery.host:
             return None
@@ -180,5 +180,5 @@ def as_it_came(raw: bytes) -> bytes:
 
 
 def _demands(text: str) -> bool:
-    """Whether a TXT record may be a DMARC record that asks for something; data given as octets may be any."""
+    """Whether a TXT record may be a DMARC record that asks for something; data given as bytes may be any."""
     return text.startswith("\\#") or ("DMARC1" in text and _DEMAND.search(text) is not None)

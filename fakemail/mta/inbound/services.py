@@ -74,4 +74,4 @@ class InboundServices:
     scan: Callable[[Iterable[ScannerAddress], ScanRequest], Coroutine[Any, Any, tuple[ScanResult, ...]]]
     """Asks real scanners about a message."""
     policy_memory: HostContext = field(default_factory=HostContext)
-    """What the policies of all hosts remember together: greylisting, rates."""
+    """Memory that the policies of all hosts share: greylisting, rates."""

@@ -16,7 +16,7 @@ from fakemail.mta.inbound.alterations import alter
 from fakemail.mta.inbound.recipients import resolve
 from fakemail.mta.inbound.services import InboundServices, ReceivingHost
 from fakemail.mta.outbound.queued_message import LocalCopy
-from fakemail.policy.chain import NOTHING, heaviest
+from fakemail.policy.chain import NOTHING, most_severe
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import SmtpProfile
 from fakemail.smtp.xclient import Introduction
@@ -39,7 +39,7 @@ def _nobody_waits(_: Verdict | Receipt) -> None:
 
 
 class SmtpBackend:
-    """What a host decides about mail on one of its ports."""
+    """Decisions of a host about the mail on one connection."""
 
     def __init__(
         self,
@@ -55,18 +55,18 @@ class SmtpBackend:
         self._connection = connection
         self._hello: tuple[str, Channel | None] = ("", None)
         self._sender: Path | None = None
-        self._judge: PolicyEvaluator | None = None
+        self._evaluator: PolicyEvaluator | None = None
         self._running = running
         self._services = services
         self._world = services.environment.world
         self._profile = profile
         self.credentials = running.credentials
         self.chance: SeededRandom = services.environment.random
-        self._homes = services.local_domains.of(running.name)
+        self._local_domains = services.local_domains.of(running.name)
         self._started: tuple[Origin, str] | None = None
 
-    def _judging(self) -> PolicyEvaluator | None:
-        """Who judges this connection; nobody where no domain has a policy, or the host has none for submission.
+    def _evaluator_in_use(self) -> PolicyEvaluator | None:
+        """The policy evaluator of this connection; none where no domain has a policy, or the host none for submission.
 
         Asked at each command, because a policy counts from the next command on.
         """
@@ -77,19 +77,19 @@ class SmtpBackend:
             is_needed = self._world.has_policies or self._services.auth_results.is_demanded
         if not is_needed:
             return None
-        judge = self._judge
-        if judge is None:
+        evaluator = self._evaluator
+        if evaluator is None:
             from fakemail.mta.inbound.policy_evaluation import PolicyEvaluator  # few domains have a policy
 
-            judge = self._judge = PolicyEvaluator(
+            evaluator = self._evaluator = PolicyEvaluator(
                 self._services, self._running, self._peer, self._connection, is_submission=is_submission
             )
-            judge.facts.helo, judge.facts.channel = self._hello
-            judge.facts.sender = self._sender
-        return judge
+            evaluator.facts.helo, evaluator.facts.channel = self._hello
+            evaluator.facts.sender = self._sender
+        return evaluator
 
     def introduce(self, said: Introduction, peer: Peer) -> Peer:
-        """Take the client for whom it says it speaks; what was judged so far was about somebody else."""
+        """Take the client for the one that it names (XCLIENT); earlier evaluations were about another one."""
         name = peer.name if said.name is None else said.name or "app"
         # A name of ours would make it one of our hosts, whose mail is followed in other ways.
         name = "app" if name in self._world.hosts else name
@@ -100,31 +100,31 @@ class SmtpBackend:
                 host=running.name, connection=self._connection, how="XCLIENT", by=self._peer, client=known
             )
         )
-        self._peer, self._judge, self._hello = known, None, ("", None)
+        self._peer, self._evaluator, self._hello = known, None, ("", None)
         return known
 
     def check_client(self) -> Verdict | None:
-        """Who is connecting."""
-        judge = self._judging()
-        return ACCEPTED if judge is None else judge.client()
+        """The client, before anything is said to it."""
+        evaluator = self._evaluator_in_use()
+        return ACCEPTED if evaluator is None else evaluator.client()
 
     def check_hello(self, name: str, channel: Channel | None) -> Verdict | None:
         """The name that the client gives itself."""
         self._hello = name, channel
-        judge = self._judging()
-        return ACCEPTED if judge is None else judge.hello(name, channel)
+        evaluator = self._evaluator_in_use()
+        return ACCEPTED if evaluator is None else evaluator.hello(name, channel)
 
     def check_data(self) -> Verdict | None:
         """All recipients together."""
-        judge = self._judging()
-        return ACCEPTED if judge is None else judge.data()
+        evaluator = self._evaluator_in_use()
+        return ACCEPTED if evaluator is None else evaluator.data()
 
     def check_sender(self, sender: Path, login: str) -> Verdict | None:
         """On a submission port the sender must belong to the account (RFC 6409 §6.1)."""
         self._sender = sender
-        judge = self._judging()
-        if judge is not None:
-            verdict = judge.sender(sender, login)
+        evaluator = self._evaluator_in_use()
+        if evaluator is not None:
+            verdict = evaluator.sender(sender, login)
             if not verdict.is_accepted:
                 return verdict
         options = self._profile.options
@@ -145,14 +145,14 @@ class SmtpBackend:
         host = self._running.host
         if self._profile.is_submission:
             verdict = self._check_submitted(recipient)
-            judge = self._judging()
-            return verdict if judge is None else judge.recipient(recipient, verdict)
+            evaluator = self._evaluator_in_use()
+            return verdict if evaluator is None else evaluator.recipient(recipient, verdict)
         if not recipient.domain:
             recipient = self._services.local_domains.postmaster(host.name)
-        if recipient.domain in self._homes:
+        if recipient.domain in self._local_domains:
             verdict = self._services.delivery_agent.check(host.name, recipient)
-            judge = self._judging()
-            return verdict if judge is None else judge.recipient(recipient, verdict)
+            evaluator = self._evaluator_in_use()
+            return verdict if evaluator is None else evaluator.recipient(recipient, verdict)
         if (
             self._peer.name in host.relay_from
             or recipient.domain in host.routes
@@ -166,7 +166,7 @@ class SmtpBackend:
         host = self._running.host
         if host.options.refuse_null_mx and self._takes_no_mail(recipient.domain):
             return refused(Reason.NULL_MX, f"<{recipient}>")  # RFC 7505 §4.1
-        if recipient.domain not in self._homes:
+        if recipient.domain not in self._local_domains:
             return self._check_domain(recipient)
         verdict = self._services.delivery_agent.check(host.name, recipient)
         # A full mailbox may have room again when the queue tries it.
@@ -183,7 +183,7 @@ class SmtpBackend:
         return bool(records) and all(record.value.split()[-1] == "." for record in records)
 
     def _check_domain(self, recipient: Address) -> Verdict:
-        """What goes elsewhere has to go somewhere, if the host asks for that."""
+        """Refuse domains that cannot get mail, if the host looks for that."""
         host, domain = self._running.host, recipient.domain
         if (
             not host.options.reject_unknown_recipient_domain
@@ -203,39 +203,45 @@ class SmtpBackend:
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
         """Deliver what is for here, queue the rest; real scanners are asked first, which takes a moment."""
-        judge = self._judging()
-        if judge is not None:
-            judge.facts.scans = ()
+        evaluator = self._evaluator_in_use()
+        if evaluator is not None:
+            evaluator.facts.scans = ()
             is_judged = self._profile.is_submission
-            scanners = judge.scanners(
-                each for each in envelope.addresses if is_judged or self._is_home(each.domain)
+            scanners = evaluator.scanners(
+                each for each in envelope.addresses if is_judged or self._is_local(each.domain)
             )
             if scanners:
-                self._services.environment.tasks.spawn(self._scan(judge, scanners, envelope, content), "scan")
+                self._services.environment.tasks.spawn(
+                    self._scan(evaluator, scanners, envelope, content), "scan"
+                )
                 return None
-        return self._take(envelope, content, judge)
+        return self._take(envelope, content, evaluator)
 
     async def _scan(
-        self, judge: PolicyEvaluator, scanners: Iterable[ScannerAddress], envelope: Envelope, content: bytes
+        self,
+        evaluator: PolicyEvaluator,
+        scanners: Iterable[ScannerAddress],
+        envelope: Envelope,
+        content: bytes,
     ) -> None:
         from fakemail.policy.scanners import ScanRequest
 
         question = ScanRequest(
             content,
-            judge.facts.peer.address,
-            judge.facts.helo,
+            evaluator.facts.peer.address,
+            evaluator.facts.helo,
             str(envelope.sender) if isinstance(envelope.sender, Address) else "",
             tuple(str(address) for address in envelope.addresses),
         )
         try:
-            judge.facts.scans = await self._services.scan(scanners, question)
-            receipt = self._take(envelope, content, judge)
+            evaluator.facts.scans = await self._services.scan(scanners, question)
+            receipt = self._take(envelope, content, evaluator)
         except Exception as error:  # told to the test; the client is not to wait for ever
             self._services.environment.tasks.report(error)
             receipt = Receipt(deferred(Reason.LOCAL_ERROR))
         self.on_answer(receipt)
 
-    def _take(self, envelope: Envelope, content: bytes, judge: PolicyEvaluator | None) -> Receipt:
+    def _take(self, envelope: Envelope, content: bytes, evaluator: PolicyEvaluator | None) -> Receipt:
         name = self._running.name
         queue_id = self.chance.queue_id()
         now = self._services.environment.clock.now()
@@ -251,20 +257,25 @@ class SmtpBackend:
             recipient=recipients[0].address if len(recipients) == 1 else None,
         )
         if self._profile.is_submission:
-            return self._submit(queue_id, envelope, content, trace, judge)
-        return self._deliver(queue_id, envelope, content, trace, judge)
+            return self._submit(queue_id, envelope, content, trace, evaluator)
+        return self._deliver(queue_id, envelope, content, trace, evaluator)
 
     def _submit(
-        self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes, judge: PolicyEvaluator | None
+        self,
+        queue_id: str,
+        envelope: Envelope,
+        content: bytes,
+        trace: bytes,
+        evaluator: PolicyEvaluator | None,
     ) -> Receipt:
         services = self._services
         decided: list[RecipientDecision] = []
-        if judge is not None:
+        if evaluator is not None:
             from fakemail.mta.inbound.policy_evaluation import marked
 
-            decided = judge.conclude(queue_id, envelope, content, envelope.recipients)
-            if all(each.judgement.outcome.is_final for each in decided):
-                return Receipt(judge.turned_away(decided))
+            decided = evaluator.decide(queue_id, envelope, content, envelope.recipients)
+            if all(each.decision.outcome.is_final for each in decided):
+                return Receipt(evaluator.rejection(decided))
             content = marked(decided, content)
         account = self._world.accounts.get(address_key(envelope.origin.login))
         if account is not None and account.sent_copy:
@@ -272,27 +283,32 @@ class SmtpBackend:
                 services.delivery_agent.put(account.address, content, "Sent", flags={SEEN})
         signed = services.dkim_signer.submitted(self._running.name, content)
         raw = self._altered(prepend(signed, trace))
-        if judge is None:
+        if evaluator is None:
             services.mail_queue.enqueue(self._running.name, queue_id, envelope, raw)
         else:
-            judge.pass_on(decided, queue_id, envelope, raw)
+            evaluator.apply_submitted(decided, queue_id, envelope, raw)
         return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
 
     def _deliver(
-        self, queue_id: str, envelope: Envelope, content: bytes, trace: bytes, judge: PolicyEvaluator | None
+        self,
+        queue_id: str,
+        envelope: Envelope,
+        content: bytes,
+        trace: bytes,
+        evaluator: PolicyEvaluator | None,
     ) -> Receipt:
         """Deliver what is for here and queue the rest; refuse if nothing of it can be done."""
         services, name = self._services, self._running.name
         auth_results = services.auth_results
         local: Sequence[Recipient] = envelope.recipients
-        waiting = [each for each in local if not self._is_home(each.address.domain)]
+        waiting = [each for each in local if not self._is_local(each.address.domain)]
         if waiting:
             local = [each for each in local if each not in waiting]
         raw = prepend(content, trace)
         after = None
         copies: dict[str, LocalCopy] = {}
         if local:
-            if judge is None:
+            if evaluator is None:
                 if auth_results.is_urgent(name):
                     auth_results.hold(name, queue_id, envelope, content)
                 if services.wants_evaluations():
@@ -302,16 +318,16 @@ class SmtpBackend:
                     copies = {each.address.key: LocalCopy(raw) for each, _ in failed}
                     auth_results.hold(name, queue_id, envelope, content)
             else:
-                decided = judge.conclude(queue_id, envelope, content, local)
+                decided = evaluator.decide(queue_id, envelope, content, local)
                 if services.wants_evaluations():
-                    judgement = heaviest(each.judgement for each in decided)
-                    services.on_evaluated(judge.facts, judgement)
-                if not waiting and all(each.judgement.outcome.is_final for each in decided):
-                    return Receipt(judge.turned_away(decided))
-                failed, nobody_has_it, held, copies = judge.apply(decided, queue_id, envelope, raw)
+                    decision = most_severe(each.decision for each in decided)
+                    services.on_evaluated(evaluator.facts, decision)
+                if not waiting and all(each.decision.outcome.is_final for each in decided):
+                    return Receipt(evaluator.rejection(decided))
+                failed, nobody_has_it, held, copies = evaluator.apply(decided, queue_id, envelope, raw)
                 waiting += held
                 delayed = [
-                    each.policy.delay for each in decided if each.judgement.outcome is Disposition.DELAY
+                    each.policy.delay for each in decided if each.decision.outcome is Disposition.DELAY
                 ]
                 after = max(delayed, default=None)
             if nobody_has_it and not waiting:
@@ -373,11 +389,11 @@ class SmtpBackend:
 
     def _addresses(self, name: str) -> Iterable[Address]:
         local, _, domain = name.rpartition("@")
-        if local and self._is_home(a_labels(domain)):
+        if local and self._is_local(a_labels(domain)):
             yield Address(local, domain)
         elif not local:
-            for home in tuple(self._homes):
+            for home in tuple(self._local_domains):
                 yield Address(name, home)
 
-    def _is_home(self, domain: str) -> bool:
-        return not domain or domain in self._homes
+    def _is_local(self, domain: str) -> bool:
+        return not domain or domain in self._local_domains

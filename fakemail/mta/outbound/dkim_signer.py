@@ -29,7 +29,7 @@ class DkimSigner:
         self._flaws = flaws
 
     def submitted(self, host: str, raw: bytes) -> bytes:
-        """What a submission host has taken, with its DKIM-Signature fields in front if it signs for the author.
+        """A message of a submission host, with DKIM-Signature fields in front if the host signs for its author.
 
         It signs for the domains whose submission host it is; the smarthost for every domain.
         """
@@ -60,7 +60,7 @@ class DkimSigner:
 
 
 def author_domain(raw: bytes) -> str:
-    """The domain of the first author, in canonical form; empty where nobody is named (RFC 5322 §3.6.2)."""
+    """The domain of the first author, in canonical form; empty where there is none (RFC 5322 §3.6.2)."""
     found = first_body(raw, 0, body_offset(raw), "from")
     return "" if found is None else _domain_of(found)
 

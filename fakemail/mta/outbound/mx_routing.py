@@ -1,4 +1,4 @@
-"""Where the mail for a domain goes (RFC 5321 §5.1, RFC 7505), as a generator of DNS questions."""
+"""MX routing: the mail hosts of a domain (RFC 5321 §5.1, RFC 7505), as a generator of DNS questions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DnsQuery(NamedTuple):
 
 
 class DnsAnswer(NamedTuple):
-    """What DNS said: the kind of answer and the values of the type asked for.
+    """Answer of the DNS: the kind of answer and the values of the type asked for.
 
     An MX value is ``(preference, exchange)``, an address value is text.
     """
@@ -33,11 +33,11 @@ class DnsAnswer(NamedTuple):
     authentic: bool = False
     """Whether DNSSEC vouches for it."""
     remembered: bool = False
-    """Whether nobody was asked, because the host still knew."""
+    """Whether it comes from the cache of the host."""
 
 
 class DnsReply(Protocol):
-    """What came of a query over the network, as :class:`fakemail.wire.dns_client.ClientAnswer` tells it."""
+    """Result of a query over the network, as :class:`fakemail.wire.dns_client.ClientAnswer` is one."""
 
     @property
     def kind(self) -> str:
@@ -106,7 +106,7 @@ AddressQuestions: TypeAlias = Generator[DnsQuery, DnsAnswer, "Addresses"]
 
 
 def find_route(domain: str, *, own_name: str, chance: SeededRandom) -> Questions:
-    """Ask for the MX records of a domain, and judge the answer.
+    """Ask for the MX records of a domain, and choose its mail hosts.
 
     ``own_name`` is the host that asks: itself and all hosts that are less preferred are left out
     (RFC 5321 §5.1), so that mail does not go round in circles.
@@ -140,9 +140,9 @@ def find_addresses(host: str) -> AddressQuestions:
         try:
             return Addresses((str(ip_address(literal[5:] if literal[:5].lower() == "ipv6:" else literal)),))
         except ValueError:
-            return Addresses(())  # some other kind of literal, which nobody here can reach
+            return Addresses(())  # some other kind of literal, which cannot be reached here
     if host.lower() == "localhost" or host.lower().endswith(".localhost"):
-        return Addresses(_LOOPBACK)  # RFC 6761 §6.3: nobody is asked for that name
+        return Addresses(_LOOPBACK)  # RFC 6761 §6.3: that name is not asked for
     addresses: list[str] = []
     failed, authentic = False, True
     for record_type in ("A", "AAAA"):
@@ -155,7 +155,7 @@ def find_addresses(host: str) -> AddressQuestions:
 
 @lru_cache(maxsize=256)
 def leads_back(address: str) -> bool:
-    """Whether an address is that of whoever calls it (RFC 1122 §3.2.1.3), so that no mail gets anywhere by it."""
+    """Whether an address leads back to the client itself (RFC 1122 §3.2.1.3), so that no mail gets anywhere by it."""
     read = ip_address(address)
     return read.is_loopback or read.is_unspecified
 

@@ -32,7 +32,7 @@ _HTTP_OK: Final = 200
 
 
 class StsState(NamedTuple):
-    """What a sender knows about the MTA-STS policy of a domain."""
+    """MTA-STS policy of a domain, as far as a sender has it."""
 
     policy: mta_sts.StsPolicy | None = None
     problem: DaneFailure | None = None
@@ -40,7 +40,7 @@ class StsState(NamedTuple):
 
 
 class OutboundTls:
-    """What the hosts of one fake internet know about how to send safely. Policies are kept for each host."""
+    """TLS requirements of the hosts of one fake internet, and their caches of MTA-STS policies."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class OutboundTls:
         """The MTA-STS policies in the caches, by the host that has it and the domain."""
 
     def check(self, wanted: TlsRequirement, chain: Sequence[bytes]) -> DaneFailure | None:
-        """What is wrong with the certificates that a server sent; they are dated by the real clock."""
+        """The failure of the certificates that a server sent; they are dated by the real clock."""
         return wanted.problem(
             chain,
             anchors=(authority_der(),),
@@ -123,7 +123,7 @@ class OutboundTls:
         addresses: Addresses,
         policy: mta_sts.StsPolicy | None,
     ) -> TlsRequirement | None:
-        """What a message demands of TLS with one mail host; ``None`` when DNS failed for now."""
+        """The TLS that a message requires with one mail host; ``None`` when DNS failed for now."""
         host: HostSpec = self._world.hosts[message.host]
         wants_verified = message.envelope.requiretls and isinstance(message.envelope.sender, Address)
         tlsa: tuple[Tlsa, ...] | None = ()

@@ -1,4 +1,4 @@
-"""The queues of all hosts: what each has taken and not yet handed on, and when it tries again.
+"""Queues of all hosts: messages that each has taken and not yet sent, and when it tries again.
 
 What happens after an attempt is the table in :mod:`fakemail.mta.outbound.retry_schedule`; this module carries it out.
 """
@@ -19,7 +19,7 @@ from fakemail.message.headers import head_of
 from fakemail.message.reports.dsn import DsnAction, is_due
 from fakemail.mta.outbound import bounces
 from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
-from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, judge
+from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, attempt_result
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
@@ -41,7 +41,7 @@ class QueueEntry:
     was_warned: bool = False
     job: Job | None = None
     last: dict[Address, RecipientResult] = field(default_factory=dict)
-    """How the last attempt ended for each recipient."""
+    """Result of the last attempt for each recipient."""
 
     @property
     def next_attempt(self) -> datetime | None:
@@ -229,7 +229,7 @@ class MailQueue:
         relayed: list[RecipientResult] = []
         for result in results:
             entry.last[result.recipient.address] = result
-            tried = judge(result.reply, result.reason, at=result.at)
+            tried = attempt_result(result.reply, result.reason, at=result.at)
             step, gap = self.schedule.decide(tried, age=now - entry.arrived, attempts=entry.attempts)
             if step is NextStep.RETRY:
                 retries.append((result, now + gap))
@@ -294,6 +294,6 @@ class MailQueue:
 
 
 def _report_envelope(host: str, address: str, to: Address, *, requiretls: bool = False) -> Envelope:
-    """The envelope of a report: from nobody, so that it is never answered (RFC 3461 §6.1)."""
+    """The envelope of a report: with the null reverse-path, so that it is never answered (RFC 3461 §6.1)."""
     origin = Origin(host, Peer(address, 0, host), "ESMTP", "", "", "")
     return Envelope(NULL_PATH, (Recipient(to),), origin, smtputf8=not to.is_ascii, requiretls=requiretls)

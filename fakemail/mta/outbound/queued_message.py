@@ -22,7 +22,7 @@ class LocalCopy(NamedTuple):
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """A message that a host has taken and not yet handed on."""
+    """A message that a host has taken and not yet sent."""
 
     host: str
     queue_id: str
@@ -30,11 +30,11 @@ class QueuedMessage:
     content: bytes
     recipients: tuple[Recipient, ...]
     copies: Mapping[str, LocalCopy] = field(default_factory=dict)
-    """What the host's own accounts get, by the key of the address, where that is not ``content``."""
+    """The message for the host's own accounts, by the key of the address, where that is not ``content``."""
 
 
 class RecipientResult(NamedTuple):
-    """How an attempt ended for one recipient."""
+    """Result of an attempt for one recipient."""
 
     recipient: Recipient
     at: Stage

@@ -19,18 +19,18 @@ from fakemail.types.stage import Stage
 
 
 class AttemptResult(Enum):
-    """How an attempt for one recipient ended."""
+    """Result of an attempt for one recipient, as the table distinguishes them."""
 
     TAKEN = "taken"
     """The next host has responsibility now."""
     NOT_NOW = "not now"
-    """A 4yz reply, nobody reached, or DNS failed for now."""
+    """A 4yz reply, no host reached, or DNS failed for now."""
     NEVER = "never"
     """A 5yz reply, or no host can ever take it."""
 
 
 class NextStep(Enum):
-    """What happens to the recipient then."""
+    """Next step for the recipient."""
 
     DONE = "done"
     RETRY = "retry"
@@ -53,8 +53,10 @@ TABLE: Final[Mapping[tuple[AttemptResult, bool], NextStep]] = MappingProxyType(
 )
 
 
-def judge(reply: Reply | None, reason: Reason | None, *, at: Stage = Stage.SMTP_END) -> AttemptResult:
-    """How an attempt ended, from the last reply and where it came, or from the reason if there was no reply.
+def attempt_result(
+    reply: Reply | None, reason: Reason | None, *, at: Stage = Stage.SMTP_END
+) -> AttemptResult:
+    """The result of an attempt, from the last reply and where it came, or from the reason if there was no reply.
 
     A positive reply with a reason is one that does not fit what was sent: the next host has taken nothing.
     """
@@ -102,7 +104,7 @@ class RetrySchedule:
         return self.gaps[min(attempts, len(self.gaps)) - 1]
 
     def decide(self, tried: AttemptResult, *, age: timedelta, attempts: int) -> tuple[NextStep, timedelta]:
-        """What happens next, and for a retry in how long.
+        """The next step, and for a retry the time until then.
 
         The last retry is at the very end of the message's life, so that it is given its whole time.
         """

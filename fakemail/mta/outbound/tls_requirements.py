@@ -1,4 +1,4 @@
-"""What a sender demands of TLS with one mail host: one table from policies to a demand, and its check.
+"""TLS that a sender requires of one mail host: a table from policies to a requirement, and its check.
 
 The sources are the host's own habits, DANE (RFC 7672), MTA-STS (RFC 8461) and the message (RFC 8689). No DNS and
 no connections here.
@@ -29,12 +29,12 @@ FAILURES: Final = frozenset(
         Reason.REQUIRETLS_NOT_OFFERED,
     }
 )
-"""What becomes of a demand that is not met; the next mail host is tried then."""
+"""Reasons of a requirement that is not met; the next mail host is tried then."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsRequirement:
-    """What has to be true of a connection before the message goes over it."""
+    """Conditions of a connection before the message goes over it."""
 
     policy: str
     """Its name in events: ``opportunistic``, ``required``, ``verified``, ``dane``, ``sts``..."""
@@ -42,7 +42,7 @@ class TlsRequirement:
     checks: bool = False
     """Whether the certificate is looked at."""
     failure: Reason | None = None
-    """What it is called when the certificate is not good, or there is no TLS; ``None`` where it goes all the same."""
+    """The reason when the certificate is not good, or there is no TLS; ``None`` where it goes all the same."""
     tlsa: tuple[Tlsa, ...] = ()
     names: tuple[str, ...] = ()
     """One of these has to be in the certificate."""
@@ -57,7 +57,7 @@ class TlsRequirement:
         now: datetime,
         is_revoked: Callable[[bytes], bool] = lambda _: False,
     ) -> DaneFailure | None:
-        """What is wrong with the certificates that a server sent."""
+        """The failure of the certificates that a server sent."""
         if not self.checks:
             return None
         if not chain:
@@ -75,7 +75,7 @@ class TlsRequirement:
 
 @dataclass(frozen=True, slots=True)
 class TlsCapabilities:
-    """What is known before a mail host is connected to."""
+    """Facts about a mail host before a connection to it."""
 
     host: str
     domain: str
@@ -84,7 +84,7 @@ class TlsCapabilities:
     """TLSA records that DNSSEC vouches for, usable or not."""
     sts: StsPolicy | None = None
     is_vouched_for: bool = False
-    """Whether DNSSEC vouches for the name of the mail host, or nobody has to."""
+    """Whether DNSSEC vouches for the name of the mail host, or need not."""
     requiretls: bool = False
     tls_is_optional: bool = False
     """``TLS-Required: No`` is in the message (RFC 8689 §3)."""

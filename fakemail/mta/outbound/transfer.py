@@ -89,7 +89,7 @@ class TlsSession(NamedTuple):
     sts: StsState
     dialogue: ClientTransaction
     problem: DaneFailure | None
-    """What was wrong with the TLS of the mail host."""
+    """The failure of its TLS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,7 @@ class MessageTransfer:
                 await self._try_domain(domain, recipients, own_route or routes.get("*"))
 
     def _deliver(self, recipients: list[Recipient]) -> None:
-        """What is for the host's own accounts needs no other host."""
+        """Deliver to the host's own accounts, without another host."""
         message = self._message
         name = message.host
         groups: dict[LocalCopy, list[Recipient]] = {}

@@ -1,4 +1,4 @@
-"""Counts how mail was judged by DMARC, mails the report of each day, and tells of failures at once.
+"""DMARC reports: counts of evaluated mail, the aggregate report of each day, failure reports at once.
 
 Only for domains that ask for it (``rua=``, ``ruf=``), and a report is never about reports (RFC 9990, RFC 9991).
 """
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from fakemail.policy.results import DmarcResult
     from fakemail.policy.transaction_facts import TransactionFacts
 
-# What a DMARC record has in it that asks for reports; data given as octets may be anything.
+# What a DMARC record has in it that asks for reports; data given as bytes may be anything.
 _ASKS: Final = re.compile(r"\\#|DMARC1.*ru[af][ \t]*=", re.IGNORECASE)
 _SUBJECTS: Final = ("Report Domain:", "A message in the name of")
 # What became of a message, as the schema has it (RFC 9990, ActionDispositionType).
@@ -91,13 +91,13 @@ class DmarcStatistics:
             self._is_wanted = any(
                 _ASKS.search(joined(each.value)) is not None
                 for each in zones.records(type="TXT")
-                if not isinstance(each, LateRecord)  # the data of which nobody has needed so far
+                if not isinstance(each, LateRecord)  # the data of which was not needed so far
             )
         return self._is_wanted
 
-    def note(self, facts: TransactionFacts, judgement: PolicyDecision) -> None:
-        """Count a message that a host has judged, unless it is to come again."""
-        if judgement.outcome is Disposition.DEFER or not self._world.hosts[facts.host].options.dmarc_reports:
+    def note(self, facts: TransactionFacts, decision: PolicyDecision) -> None:
+        """Count a message that a host has evaluated, unless it is to come again."""
+        if decision.outcome is Disposition.DEFER or not self._world.hosts[facts.host].options.dmarc_reports:
             return
         from fakemail.policy.authentication import asks_for_reports
 
@@ -107,7 +107,7 @@ class DmarcStatistics:
         record, _ = read_dmarc_record(result.record)
         if record is None:
             return
-        row = _row(facts, result, record, judgement)
+        row = _row(facts, result, record, decision)
         if record.rua:
             key = _ReportKey(facts.host, result.policy_domain, result.record)
             self._counts.setdefault(key, Counter())[row] += 1
@@ -156,7 +156,7 @@ class DmarcStatistics:
             self._mail_queue.send_report(facts.host, queue_id, to, raw)
 
     def _spf_record(self, facts: TransactionFacts, domain: str) -> str:
-        """What RFC 6591 §3.2.6 calls SPF-DNS."""
+        """The field SPF-DNS (RFC 6591 §3.2.6)."""
         found = (
             [text.decode("ascii", "replace") for text in texts(facts.resolve(domain, "TXT"))]
             if domain
@@ -186,20 +186,20 @@ class DmarcStatistics:
 
 
 def _redirected(permission: str, tag: str, to: Address) -> list[Address]:
-    """Who takes reports may name another address of its own for them (RFC 7489 §7.1 step 6)."""
+    """The receiver of reports may name another address of its own for them (RFC 7489 §7.1 step 6)."""
     tags, _ = read_lenient_tags(permission)
     others = dmarc.read_destinations(each.strip() for each in tags.get(tag, "").split(","))
     return [each for each in others if each.domain == to.domain] or [to]
 
 
 def _row(
-    facts: TransactionFacts, result: DmarcResult, record: DmarcRecord, judgement: PolicyDecision
+    facts: TransactionFacts, result: DmarcResult, record: DmarcRecord, decision: PolicyDecision
 ) -> AggregateRow:
     spf, dkim = facts.authentication.spf, facts.authentication.dkim
-    disposition = _DISPOSITIONS.get(judgement.outcome, "none")
+    disposition = _DISPOSITIONS.get(decision.outcome, "none")
     reasons = _milder(result, record)
     if disposition != result.disposition:
-        reasons += (_override(judgement),)
+        reasons += (_override(decision),)
     elif result.result is AuthStatus.PASS and result.policy != "none":
         disposition = "pass"  # RFC 9990, ActionDispositionType: nothing was done, though it could have been
     return AggregateRow(
@@ -227,18 +227,18 @@ def _row(
 
 
 def _milder(result: DmarcResult, record: DmarcRecord) -> tuple[tuple[str, str], ...]:
-    """What in its own record makes the domain ask for less than its policy (RFC 9990, PolicyOverrideType)."""
+    """Tags by which the domain asks for less than its policy (RFC 9990, PolicyOverrideType)."""
     if result.result is not AuthStatus.FAIL or result.disposition == result.policy:
         return ()
     return (("policy_test_mode", "t=y") if record.t else ("other", f"sampled out: pct={record.pct}"),)
 
 
-def _override(judgement: PolicyDecision) -> tuple[str, str]:
+def _override(decision: PolicyDecision) -> tuple[str, str]:
     """Why something else was done than the domain asks for (RFC 9990, PolicyOverrideType)."""
-    for each in judgement.judged:
+    for each in decision.judged:
         if each.finding.check == "dmarc" and each.finding.status is AuthStatus.PASS:
             return "trusted_forwarder", each.finding.sentence
-    return "local_policy", judgement.sentence
+    return "local_policy", decision.sentence
 
 
 def _is_to_be_told(options: str, row: AggregateRow) -> bool:
@@ -254,7 +254,7 @@ def _is_to_be_told(options: str, row: AggregateRow) -> bool:
 
 
 def _tags(record: DmarcRecord) -> dict[str, str]:
-    """What was published, as the schema names it; what is not said has its default."""
+    """The published tags, as the schema names them, with defaults for those that are not given."""
     tags = {"p": record.p, "sp": record.sp or record.p, "np": record.np or record.sp or record.p}
     return {
         **tags,

@@ -64,7 +64,7 @@ class TlsrptSender:
         found = session.problem or (sts.problem if sts.policy is None else None) or _from_outcomes(dialogue)
         if found is None and dialogue.channel is None:
             if not dialogue.was_greeted:
-                return  # nobody was reached, which says nothing about TLS
+                return  # no host was reached, which says nothing about TLS
             found = _NO_TLS
         counts = self._counts.setdefault((message.host, session.domain), {})
         count = counts.setdefault(_applied(session.demand, sts), SessionCount())
@@ -114,7 +114,7 @@ def _applied(demand: TlsRequirement, sts: StsState) -> AppliedPolicy:
 
 
 def _from_outcomes(dialogue: ClientTransaction) -> DaneFailure | None:
-    """What the dialogue says about TLS."""
+    """The TLS failure of a transaction."""
     for outcome in dialogue.outcomes:
         if outcome.reason is Reason.TLS_REQUIRED:
             return DaneFailure(_NO_TLS.type, outcome.detail)
