@@ -476,7 +476,8 @@ def imap() -> Iterator[str]:
         ),
     )
     yield ""
-    yield "FETCH, STORE, COPY, MOVE, SEARCH, SORT, THREAD, EXPUNGE and REPLACE have a form with UID in front, whose"
+    *others, last = [row.name for row in IMAP_COMMANDS.values() if row.has_uid_form]
+    yield f"{', '.join(others)} and {last} have a form with UID in front, whose"
     yield "stage is the same. A command that needs a capability does not exist where that is hidden."
     yield from ("", "## Capabilities", "")
     yield 'What CAPABILITY lists, in this order. Each can be hidden: `host.configure(hide={"IDLE"})`.'

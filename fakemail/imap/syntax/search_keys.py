@@ -8,7 +8,6 @@ Different spellings of one meaning are one value here: ``UNSEEN`` is ``Not(HasFl
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -219,16 +218,18 @@ SearchKey = (
 )
 
 
-def walk(key: SearchKey) -> Iterator[SearchKey]:
+def walk(key: SearchKey) -> list[SearchKey]:
     """A key and all that are in it, in no particular order."""
+    found: list[SearchKey] = []
     waiting = [key]
     while waiting:
         key = waiting.pop()
-        yield key
+        found.append(key)
         if isinstance(key, And | Or):
             waiting.extend(key.keys)
         elif isinstance(key, Not | Fuzzy):
             waiting.append(key.key)
+    return found
 
 
 class ResultOption(Enum):
