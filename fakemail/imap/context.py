@@ -110,7 +110,7 @@ class ImapContext(ABC):
         self.uid_only = "UIDONLY" in enabled
         self.utf8 = self.rev2 or "UTF8=ACCEPT" in enabled
         self.condstore = self.condstore or self.qresync or "CONDSTORE" in enabled
-        self.says_vanished = self.qresync or self.uid_only
+        self.sends_vanished = self.qresync or self.uid_only
         imap = self.profile.imap
         self.dialect = Dialect(self.utf8, imap.strict, imap.seven_bit, imap.charsets)
         # Without what is active already: a second COMPRESS is to be refused as such, not to be unknown (RFC 4978 §3).
@@ -134,12 +134,12 @@ class ImapContext(ABC):
         return ImapState.NOT_AUTHENTICATED if self.account is None else ImapState.AUTHENTICATED
 
     @property
-    def tells_selected(self) -> bool:
+    def sends_selected(self) -> bool:
         """Whether changes of the selected mailbox are sent at all (RFC 5465 §3.1)."""
-        return self.notifications is None or self.notifications.tells_selected
+        return self.notifications is None or self.notifications.wants_selected
 
     @property
-    def tells_modseq_and_uid(self) -> bool:
+    def sends_modseq_and_uid(self) -> bool:
         """Whether both go with every change of flags that is sent (RFC 7162 §3.2.4)."""
         return self.condstore and "QRESYNC" in self.offered
 

@@ -80,7 +80,7 @@ def flag_lines(session: ImapContext, view: SelectedMailbox, messages: Iterable[S
     """A FETCH response for each message whose flags are new."""
     with_recent = not session.rev2
     # RFC 7162 §3.1, §3.2.4: MODSEQ and the UID; RFC 9051 §7.5.2: the UID is wanted.
-    with_uid = session.tells_modseq_and_uid or session.rev2
+    with_uid = session.sends_modseq_and_uid or session.rev2
     lines: list[bytes] = []
     for number, message in view.numbered(messages):
         data = b"FLAGS " + view.flag_text(message, with_recent=with_recent)
@@ -192,7 +192,7 @@ class FetchPlan:
         """Items that go behind a message that has just become ``\\Seen``, if they were not asked for."""
         out = []
         session = self._session
-        if session.tells_modseq_and_uid and FetchData.UID not in self._items and not session.uid_only:
+        if session.sends_modseq_and_uid and FetchData.UID not in self._items and not session.uid_only:
             out.append(b"UID %d" % message.uid)
         if FetchData.FLAGS not in self._items:
             out.append(b"FLAGS " + self._view.flag_text(message, with_recent=self._with_recent))

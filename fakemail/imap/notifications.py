@@ -88,7 +88,7 @@ class Notifications:
     # The selected mailbox ------------------------------------------------------------------------
 
     @property
-    def tells_selected(self) -> bool:
+    def wants_selected(self) -> bool:
         """Whether changes of the selected mailbox are wanted."""
         return self.selected is not None and bool(self.selected.events)
 
@@ -98,7 +98,7 @@ class Notifications:
         return self.selected is not None and self.selected.mailboxes.kind is FilterKind.SELECTED
 
     @property
-    def tells_flags(self) -> bool:
+    def wants_flags(self) -> bool:
         """Whether flags in the selected mailbox are wanted."""
         return self.selected is not None and NotifyEvent.FLAG_CHANGE in self.selected.events
 

@@ -398,7 +398,7 @@ class ImapSession(ProtocolSession, ImapContext):
             return
         kind, status = self._kind, done.status
         if self.view is not None and status != "BAD" and kind.updates is not AllowedUpdates.NONE:
-            if self.tells_selected:
+            if self.sends_selected:
                 send_updates(self, expunges=kind.updates is AllowedUpdates.ALL or self._by_uid)
             if self._is_closing():
                 return
@@ -454,7 +454,7 @@ class ImapSession(ProtocolSession, ImapContext):
         stage = Stage.IMAP_IDLE if self.idling else Stage.IMAP_NOTIFY
         self._stage_unasked(stage)
         begun = len(self.output.parts)
-        if self.tells_selected:
+        if self.sends_selected:
             send_updates(self, expunges=self.idling or (notifications is not None and notifications.at_once))
         if notifications is not None and not self.closing:
             send_notifications(self)

@@ -41,7 +41,7 @@ def send_updates(session: ImapContext, *, expunges: bool) -> None:
 
 def _send_expunged(session: ImapContext, view: SelectedMailbox) -> None:
     uids, numbers = view.take_expunged()
-    if session.says_vanished:
+    if session.sends_vanished:
         # RFC 7162 §3.2.10, RFC 9586 §3.3
         session.say(printing.untagged(b"VANISHED", printing.sequence_set(uids)))
     else:
@@ -61,7 +61,7 @@ def _send_arrived(session: ImapContext, view: SelectedMailbox) -> None:
 def _send_flags(session: ImapContext, view: SelectedMailbox) -> None:
     changed = view.mailbox.find(sorted(view.changed))
     view.changed.clear()
-    if session.notifications is not None and not session.notifications.tells_flags:
+    if session.notifications is not None and not session.notifications.wants_flags:
         return
     session.say(*flag_lines(session, view, changed))
 

@@ -40,7 +40,7 @@ class Maildrop:
     @property
     def is_intact(self) -> bool:
         """Whether the uids of the snapshot still mean the same messages."""
-        return self._box.uid_validity == self._validity and not self._box.is_gone
+        return self._box.uid_validity == self._validity and not self._box.is_deleted
 
     def numbered(self) -> Iterator[tuple[int, StoredMessage]]:
         """The messages that are not marked, with their numbers."""

@@ -245,7 +245,7 @@ class AccountStore:
         self._require_movable(box)
         del self._boxes[name]
         self._listing = None
-        box.is_gone = True
+        box.is_deleted = True
         self._threaded.pop(box.mailbox_id, None)
         self.quota.add(-box.size, -len(box))
         self.quota.mailboxes -= 1

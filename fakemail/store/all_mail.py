@@ -95,10 +95,10 @@ class AllMail:
             place.store(uids, FlagAction.REPLACE, flags | {DELETED} if is_deleted else flags)
 
     def _remove_elsewhere(self, box: Mailbox, messages: tuple[StoredMessage, ...]) -> None:
-        gone: dict[Mailbox, list[int]] = {}
+        removed: dict[Mailbox, list[int]] = {}
         for message in messages:
             for place, uid in self._places.get(message.content.serial, {}).items():
                 if place is not box and (box.special_use & _APART or not place.special_use & _APART):
-                    gone.setdefault(place, []).append(uid)
-        for place, uids in gone.items():
+                    removed.setdefault(place, []).append(uid)
+        for place, uids in removed.items():
             place.expunge(uids)

@@ -186,7 +186,7 @@ class Mailbox(OrderedMessages):
 
     __slots__ = (
         "_first_recent", "_flags", "_history", "_listeners", "_metadata", "_rights", "_shared",
-        "_unseen_from", "deleted", "deleted_size", "highest_modseq", "is_gone", "mailbox_id", "name", "size",
+        "_unseen_from", "deleted", "deleted_size", "highest_modseq", "is_deleted", "mailbox_id", "name", "size",
         "special_use", "uid_next", "uid_validity", "unseen",
     )  # fmt: skip
 
@@ -209,7 +209,7 @@ class Mailbox(OrderedMessages):
         """Grows with every change of flags, arrival and expunge (RFC 7162 §3.1.1)."""
         self.special_use = special_use
         """Such as ``\\Sent`` (RFC 6154)."""
-        self.is_gone = False
+        self.is_deleted = False
         """Whether it was deleted; then nothing can be added."""
         self.unseen = 0
         """Messages without ``\\Seen``."""
@@ -375,7 +375,7 @@ class Mailbox(OrderedMessages):
 
     def _admit(self, size: int, number: int, flags: Collection[str]) -> None:
         """Refuse before anything has changed."""
-        if self.is_gone:
+        if self.is_deleted:
             raise NoSuchMailbox(self.name)
         self._shared.quota.check(size, number)
         self._admit_flags(flags)
@@ -442,7 +442,7 @@ class Mailbox(OrderedMessages):
                 self.deleted += sign
                 self.deleted_size += sign * message.size
         self.size += sign * size
-        if not self.is_gone:  # a deleted mailbox has given back its room already
+        if not self.is_deleted:  # a deleted mailbox has given back its room already
             self._shared.quota.add(sign * size, sign * len(messages))
 
     # Changing ------------------------------------------------------------------------------------
@@ -519,29 +519,29 @@ class Mailbox(OrderedMessages):
 
     def expunge(self, uids: Iterable[int]) -> list[int]:
         """Remove the messages of those uids, whatever their flags; return the uids that were there, ascending."""
-        gone = self.chosen(uids)
-        if not gone:
+        removed = self.chosen(uids)
+        if not removed:
             return []
-        self._remove(gone)
+        self._remove(removed)
         self.highest_modseq = modseq = self.highest_modseq + 1
-        expunged = [message.uid for message in gone]
+        expunged = [message.uid for message in removed]
         self._history.add(modseq, expunged)
         if self._is_watched:
             self._shared.announcer.announce(
-                Expunged(self, tuple(expunged), modseq, tuple(gone)), self._listeners
+                Expunged(self, tuple(expunged), modseq, tuple(removed)), self._listeners
             )
         return expunged
 
-    def _remove(self, gone: Sequence[StoredMessage]) -> None:
-        if len(gone) <= _FEW:
-            for message in gone:
+    def _remove(self, removed: Sequence[StoredMessage]) -> None:
+        if len(removed) <= _FEW:
+            for message in removed:
                 index = bisect_left(self._uids, message.uid)
                 del self._uids[index], self._messages[index]
         else:
-            uids = {message.uid for message in gone}
+            uids = {message.uid for message in removed}
             self._messages = [message for message in self._messages if message.uid not in uids]
             self._uids = [message.uid for message in self._messages]
-        self._count(gone, -1, sum([message.size for message in gone]))
+        self._count(removed, -1, sum([message.size for message in removed]))
 
     def copy_to(self, other: Mailbox, uids: Iterable[int]) -> list[tuple[int, int]]:
         """Copy messages with flags and internal date; return ``(uid here, uid there)`` (COPYUID, RFC 4315 §3).
@@ -554,7 +554,7 @@ class Mailbox(OrderedMessages):
         return self._transfer(other, messages, size)
 
     def move_to(self, other: Mailbox, uids: Iterable[int]) -> list[tuple[int, int]]:
-        """Move messages (RFC 6851); they arrive there before they are gone here. Otherwise as :meth:`copy_to`."""
+        """Move messages (RFC 6851); they arrive there before they are removed here. Otherwise as :meth:`copy_to`."""
         messages = self.chosen(uids)
         size = sum([message.size for message in messages])
         other._admit(0, 0, _flags_of(messages))

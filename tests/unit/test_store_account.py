@@ -106,7 +106,7 @@ def test_a_deleted_mailbox_leaves_its_children_and_its_uid_validity_is_never_use
     account.create("a/b")
     box.append(b"x" * 2000)
     account.delete("a")
-    assert box.is_gone
+    assert box.is_deleted
     assert (account.quota.messages, account.quota.size, account.quota.mailboxes) == (0, 0, 2)
     assert listed(account) == ["INBOX", "a", "a/b"]
     again = account.create("a")

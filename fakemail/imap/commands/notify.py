@@ -190,7 +190,7 @@ def send_notifications(session: ImapContext) -> None:
             entries = [printing.astring(entry) for entry in change.entries]
             session.say(printing.untagged(b"METADATA", name, *entries))
     for box, events in statuses.items():
-        if not box.is_gone:
+        if not box.is_deleted:
             items = dict.fromkeys(item for event in events for item in _changed_items(session, event))
             session.say(status_line(session, box, list(items)))
 

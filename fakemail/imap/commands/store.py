@@ -155,7 +155,7 @@ def _lines(
     uid: bool,
 ) -> list[bytes]:
     with_recent, condstore = not session.rev2, session.condstore
-    uid = (uid or session.tells_modseq_and_uid) and not session.uid_only
+    uid = (uid or session.sends_modseq_and_uid) and not session.uid_only
     lines = []
     for number, message in view.numbered(messages):
         words = []
