@@ -216,19 +216,19 @@ def members(kind: type) -> dict[str, Member]:
     found: dict[str, Member] = {}
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("fakemail"):
-            annotations = vars(base).get("__annotations__", {})
-            for name, said in _names_in_source(base):
+            for name, said, annotation in _names_in_source(base):
                 value = inspect.getattr_static(base, name, None)
                 if isinstance(value, FunctionType | property | classmethod | staticmethod | cached_property):
                     said = markdown(value.__doc__)
                 elif name in found and not said:  # a field that a subclass gives another default
                     said = found[name].said
-                found[name] = Member(name, value, _first_paragraph(said), str(annotations.get(name, "")))
+                annotation = annotation or (found[name].annotation if name in found else "")
+                found[name] = Member(name, value, _first_paragraph(said), annotation)
     return found
 
 
-def _names_in_source(kind: type) -> Iterator[tuple[str, str]]:
-    """The public names that a class and its ``__init__`` define, each with the string below it."""
+def _names_in_source(kind: type) -> Iterator[tuple[str, str, str]]:
+    """The public names that a class and its ``__init__`` define, each with the string below it and its annotation."""
     tree = ast.parse(dedent(inspect.getsource(kind))).body[0]
     body: list[ast.stmt] = getattr(tree, "body", [])
     made = next((each.body for each in body if getattr(each, "name", "") == "__init__"), [])
@@ -238,7 +238,8 @@ def _names_in_source(kind: type) -> Iterator[tuple[str, str]]:
             name = getattr(target, attribute, "") or (attribute == "id" and getattr(node, "name", ""))
             if name and not name.startswith("_"):
                 is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-                yield name, _first_paragraph(markdown(str(after.value.value))) if is_text else ""
+                said = _first_paragraph(markdown(str(after.value.value))) if is_text else ""
+                yield name, said, ast.unparse(node.annotation) if isinstance(node, ast.AnnAssign) else ""
 
 
 def _member(member: Member) -> str:

@@ -158,7 +158,10 @@ def ask_odd(
         transport, odd = await loop.create_datagram_endpoint(lambda: Odd(make), local_addr=("127.0.0.1", 0))
         client = DnsClient(*transport.get_extra_info("sockname"), timeout=timeout)
         try:
-            return await client.query("example.org", "MX"), odd
+            answer = await client.query("example.org", "MX")
+            for _ in range(3):
+                await asyncio.sleep(0)  # what has come to the socket is read in the next turns of the loop
+            return answer, odd
         finally:
             await client.aclose()
             transport.close()
