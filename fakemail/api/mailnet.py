@@ -69,6 +69,7 @@ from fakemail.model.mailing_list import MailingListSpec
 from fakemail.model.toml import to_toml
 from fakemail.runtime.network import real_endpoint
 from fakemail.runtime.simulation import Simulation
+from fakemail.runtime.sink import SINK
 from fakemail.tls.authority import process_authority
 from fakemail.types.address import Address, AddressLike, read_address
 from fakemail.types.domains import a_labels
@@ -138,6 +139,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         port_offset: int | None = None,
         real_ports: bool = False,
         grease: bool | str | None = None,
+        sink: bool = False,
     ) -> None:
         """``config`` is a TOML file, or its text, with what shall be there from the start.
 
@@ -147,6 +149,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         host on a loopback address of its own, which needs root or a system that allows it; else the system chooses.
         With ``grease=True`` its servers say to the app whatever the standards allow, by chance; with ``"retries"``
         they also refuse something for now, once; by default it is as in the configuration, or off.
+        With ``sink=True`` mail for every domain that nobody declared is taken, see :attr:`sink`.
         Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong in the configuration.
         """
         self._config = None if config is None else configuration.load(config)
@@ -164,6 +167,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         self._portal = Portal(timeout=timeout, again=f"{type(self).__name__}(seed={seed})")
         self.seed = seed
         self.grease = grease
+        self._is_sink = sink
         self.dns = Dns(self._portal)
         self.queue = Queue(self._portal)
         self.faults = Faults(self._portal, EVERYBODY)
@@ -189,6 +193,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         portal = self._portal
         portal.thread.run_at_once(simulation.start())
         portal.running = simulation
+        if self._is_sink:
+            portal.thread.run_at_once(simulation.sink.open())
         if self.grease == _RETRIES:
             portal.perform(_refuse_for_now(simulation))
         if self._config is not None:
@@ -460,8 +466,22 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         """The same smarthost with implicit TLS (port 465)."""
         return smarthost_settings(self._portal, "submissions")
 
+    @property
+    def sink(self) -> Settings:
+        """Settings of the sink, with ``MailNet(sink=True)``: it takes mail from anybody for anybody, without a login.
+
+        Mailboxes of domains that nobody declared are made when mail for them comes; the password of such an account is
+        its address. DNS leads to the sink from every name that is in no zone. Raises
+        :class:`~fakemail.errors.DeclarationError` where there is none.
+        """
+        if not self._is_sink:
+            raise DeclarationError("this fake internet has no sink; make it with MailNet(sink=True).")
+        return Host(self._portal, SINK).settings("smtp")
+
     def mx(self, domain: str) -> Settings:
-        """Settings of the preferred mail host of a declared domain."""
+        """Settings of the preferred mail host of a declared domain; of the sink for another, where there is one."""
+        if self._is_sink and a_labels(domain) not in self._portal.simulation.world.domains:
+            return self.sink
         return self._domain(self._portal.simulation.world.domain(domain).name).mx
 
     def set_env(self, monkeypatch: MonkeyPatch, *, account: BaseAccount[Any] | None = None) -> Settings:

@@ -228,3 +228,5 @@ class HostSpec:
     """Hosts whose mail it passes on to anywhere."""
     policy: Policy | None = None
     """What it checks of mail that is submitted to it, ``None`` for nothing."""
+    is_sink: bool = False
+    """Whether it makes the mailboxes that it lacks, for every domain that nobody declared."""

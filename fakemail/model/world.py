@@ -72,6 +72,7 @@ class WorldSpec:
         routes: Mapping[str, str] | None = None,
         relay_from: Iterable[str] = (),
         policy: Policy | None = None,
+        is_sink: bool = False,
     ) -> HostSpec:
         """Declare a host; free addresses are found where none is given."""
         name = _checked_name(name, "host")
@@ -89,6 +90,7 @@ class WorldSpec:
             _checked_routes(name, routes or {}),
             frozenset(a_labels(each) for each in relay_from),
             policy,
+            is_sink,
         )
         self.hosts[name] = host
         return host
@@ -168,10 +170,10 @@ class WorldSpec:
             following = self.hosts[onward]
             self.hosts[onward] = replace(following, relay_from=following.relay_from | {name})
 
-    def ensure_reading_host(self, name: str, services: Sequence[Service]) -> DomainSpec:
-        """Give a domain the host where its accounts read their mail, ``mail`` unless it has one."""
+    def ensure_reading_host(self, name: str, services: Sequence[Service], *, host: str = "") -> DomainSpec:
+        """Give a domain the host where its accounts read their mail, by default ``mail``, unless it has one."""
         domain = self.domain(name)
-        host = domain.imap_host or usual_reading_host(domain.name)
+        host = domain.imap_host or host or usual_reading_host(domain.name)
         for service in services:
             self._ensure_service(host, service)
         return self._put_domain(replace(domain, imap_host=host))

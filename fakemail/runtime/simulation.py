@@ -41,6 +41,7 @@ from fakemail.runtime.protocols import PROTOCOLS, READABLE
 from fakemail.runtime.quiescence import Quiescence
 from fakemail.runtime.realtime_scheduler import RealtimeScheduler
 from fakemail.runtime.resolvers import Resolvers
+from fakemail.runtime.sink import Sink
 from fakemail.runtime.sts_fetcher import StsFetcher
 from fakemail.runtime.virtual_timeouts import VirtualTimeouts
 from fakemail.store.mailstore import MailStore
@@ -172,6 +173,7 @@ class Simulation:
             wants_evaluations=dmarc_statistics.is_wanted,
             on_evaluated=dmarc_statistics.note,
             scan=_scan,
+            make_mailbox=lambda address: self.sink.make_mailbox(address),
         )
 
         # Hosts and the connections between them
@@ -202,6 +204,7 @@ class Simulation:
             grease=grease,
             on_mail_host=self.tls_policy_records.publish_usual_tlsa,
         )
+        self.sink = Sink(environment, hosts=self.hosts, zones=provisioning, local_domains=self.local_domains)
         self.mta_sts_hosts = MtaStsHosts(environment, hosts=self.hosts, records=self.tls_policy_records)
         self.fault_updates = FaultUpdates(environment, faults=self.faults, hosts=self.hosts.running)
         fetcher = StsFetcher(

@@ -115,6 +115,16 @@ class ZoneProvisioning:
             records = [_record(domain.name, "MX", "0 .")]  # RFC 7505 §3
         self._zones.replace(domain.name, "MX", records)
 
+    def wildcard(self, origin: str, host: HostSpec) -> None:
+        """Let every name in a zone that is not there lead to a host (RFC 4592); made if the zone is not there."""
+        self.ensure_zone(origin)
+        name = f"*.{origin}" if origin else "*"
+        self._zones.add(
+            _record(name, "MX", f"10 {host.name}."),
+            _record(name, "A", host.ipv4),
+            _record(name, "AAAA", host.ipv6),
+        )
+
     def reading(self, domain: DomainSpec, services: Iterable[Service]) -> None:
         """SRV records of the POP3 and IMAP servers of a domain (RFC 6186 §3.2, §3.3)."""
         for service in services:

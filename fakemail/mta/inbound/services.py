@@ -19,6 +19,7 @@ from fakemail.policy.chain import PolicyDecision
 from fakemail.policy.sender_facts import HostContext, Resolve
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.sasl.exchange import CredentialStore
+from fakemail.types.address import Address
 from fakemail.types.peer import Peer
 from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 
@@ -73,5 +74,7 @@ class InboundServices:
     """Called with each message then, and with what was decided about it."""
     scan: Callable[[Iterable[ScannerAddress], ScanRequest], Coroutine[Any, Any, tuple[ScanResult, ...]]]
     """Asks real scanners about a message."""
+    make_mailbox: Callable[[Address], None]
+    """Makes a mailbox at the sink, for an address that nobody declared."""
     policy_memory: HostContext = field(default_factory=HostContext)
     """Memory that the policies of all hosts share: greylisting, rates."""

@@ -143,6 +143,8 @@ class SmtpBackend:
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
         """Take what is for here, or from those who may send onward (RFC 5321 §3.6.2)."""
         host = self._running.host
+        if host.is_sink and recipient.key not in self._world.accounts and recipient.domain:
+            self._services.make_mailbox(recipient)
         if self._profile.is_submission:
             verdict = self._check_submitted(recipient)
             evaluator = self._evaluator_in_use()

@@ -1,0 +1,80 @@
+"""Sink: the mail host of every domain that nobody declared. It makes the mailboxes that it lacks."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from fakemail.environment import Environment
+from fakemail.errors import DeclarationError
+from fakemail.model.domain import DomainSpec
+from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, HostOptions, HostSpec
+from fakemail.mta.local_domains import LocalDomains
+from fakemail.runtime.hosts import Hosts
+from fakemail.runtime.protocols import READABLE
+from fakemail.types.address import Address
+from fakemail.zones.zone_provisioning import INFRASTRUCTURE, LazyZoneProvisioning, ZoneProvisioning
+
+SINK: Final = f"sink.{INFRASTRUCTURE}"
+"""The host that takes mail from anybody for anybody."""
+_READING_HOST: Final = f"mailboxes.{INFRASTRUCTURE}"
+_ROOT: Final = ""
+
+
+class Sink:
+    """The sink of one fake internet."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        hosts: Hosts,
+        zones: LazyZoneProvisioning,
+        local_domains: LocalDomains,
+    ) -> None:
+        self._world = environment.world
+        self._hosts = hosts
+        self._zones = zones
+        self._local_domains = local_domains
+
+    async def open(self) -> None:
+        """Run its hosts, and let DNS lead to it from every name that is in no zone."""
+        world = self._world
+        options = HostOptions(
+            require_auth=False, accept_any_login=True, auth_in_clear=True, own_senders_only=False
+        )
+        sink = world.add_host(SINK, services=(SMTP, SUBMISSION, SUBMISSIONS), options=options, is_sink=True)
+        await self._hosts.run_host(sink)
+        reading = HostOptions(auth_in_clear=True)
+        await self._hosts.run_host(world.add_host(_READING_HOST, services=READABLE, options=reading))
+        self._zones.do(lambda provisioning: provisioning.wildcard(_ROOT, sink))
+
+    def make_mailbox(self, address: Address) -> None:
+        """Make a mailbox for an address that nobody declared, with its domain. The password is the address.
+
+        Nothing is made where a test has declared the domain with hosts of its own, nor where no name of a domain is.
+        """
+        world = self._world
+        domain = world.domains.get(address.domain)
+        if domain is None:
+            try:
+                world.add_domain(address.domain, mx=[SINK], submission_host=SINK)
+            except DeclarationError:
+                return
+            domain = world.ensure_reading_host(address.domain, READABLE, host=_READING_HOST)
+            self._zones.do(partial(_publish, domain=domain, sink=world.hosts[SINK]))
+            self._local_domains.add(domain)
+        if SINK not in domain.mail_hosts:
+            return
+        separator = domain.detail_separator
+        local = (address.local.partition(separator)[0] if separator else "") or address.local
+        owner = Address(local, address.domain)
+        if owner.key not in world.accounts:
+            with suppress(DeclarationError):  # an alias or a mailing list has the address
+                world.add_account(owner, str(owner))
+
+
+def _publish(provisioning: ZoneProvisioning, *, domain: DomainSpec, sink: HostSpec) -> None:
+    provisioning.domain(domain)
+    provisioning.wildcard(domain.name, sink)
