@@ -176,7 +176,7 @@ def _zone_texts(description: Description) -> Iterator[tuple[str, str | None, str
             yield domain.zone, domain.name, domain.where
 
 
-def write_down(portal: Portal, *, seed: int, grease: bool | str) -> Description:
+def write_down(portal: Portal, *, seed: int, grease: bool | str, sink: bool) -> Description:
     """Describe a fake internet as it is now, without its own machinery and without the mail in it."""
 
     def look() -> Description:
@@ -203,6 +203,7 @@ def write_down(portal: Portal, *, seed: int, grease: bool | str) -> Description:
             whole.records,
             seed=whole.seed,
             grease=grease or None,
+            sink=sink or None,
             lists=whole.lists,
             zones=tuple(
                 ZoneEntry(

@@ -83,10 +83,7 @@ class Domain(Handle, Generic[_A]):
         ``timeout`` nothing is ever said: at the end of the message, or at RCPT where it begins with ``rcptto``, and at
         MAIL for a sender that begins with ``mailfrom``. There need be no such accounts. Each answer is a fault.
         """
-        act, to = faults.as_address_says(), f"@{self.name}"
-        self.faults.add(Stage.SMTP_MAIL, act, must_fire=False)
-        self.faults.add(Stage.SMTP_RCPT, act, to=to, must_fire=False)
-        self.faults.add(Stage.SMTP_END, act, to=to, must_fire=False)
+        enable_magic_addresses(self.faults, to=f"@{self.name}")
         return self
 
     @property
@@ -376,3 +373,11 @@ class Domain(Handle, Generic[_A]):
 
     def _name(self) -> str:
         return f"Domain {u_labels(self.name)}"
+
+
+def enable_magic_addresses(own: Faults, *, to: str | None = None) -> None:
+    """Let local parts of recipients say what shall happen to their mail, see :meth:`Domain.enable_magic_addresses`."""
+    act = faults.as_address_says()
+    own.add(Stage.SMTP_MAIL, act, must_fire=False)
+    own.add(Stage.SMTP_RCPT, act, to=to, must_fire=False)
+    own.add(Stage.SMTP_END, act, to=to, must_fire=False)

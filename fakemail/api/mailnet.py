@@ -27,7 +27,7 @@ from fakemail.api.clock import AsyncClock, Clock
 from fakemail.api.deliverability import deliverability
 from fakemail.api.dkim_signing import dkim_sign
 from fakemail.api.dns import Dns
-from fakemail.api.domains import Domain
+from fakemail.api.domains import Domain, enable_magic_addresses
 from fakemail.api.env_styles import STYLES
 from fakemail.api.failures import missing_anywhere
 from fakemail.api.faults import Faults
@@ -139,7 +139,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         port_offset: int | None = None,
         real_ports: bool = False,
         grease: bool | str | None = None,
-        sink: bool = False,
+        sink: bool | None = None,
     ) -> None:
         """``config`` is a TOML file, or its text, with what shall be there from the start.
 
@@ -167,7 +167,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         self._portal = Portal(timeout=timeout, again=f"{type(self).__name__}(seed={seed})")
         self.seed = seed
         self.grease = grease
-        self._is_sink = sink
+        self._is_sink = bool(self._config and self._config.sink) if sink is None else sink
         self.dns = Dns(self._portal)
         self.queue = Queue(self._portal)
         self.faults = Faults(self._portal, EVERYBODY)
@@ -195,6 +195,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         portal.running = simulation
         if self._is_sink:
             portal.thread.run_at_once(simulation.sink.open())
+            enable_magic_addresses(Host(portal, SINK).faults)
         if self.grease == _RETRIES:
             portal.perform(_refuse_for_now(simulation))
         if self._config is not None:
@@ -646,7 +647,9 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
     def to_toml(self) -> str:
         """The configuration that declares what is there now, with all passwords; mail is not in it."""
-        return to_toml(configuration.write_down(self._portal, seed=self.seed, grease=self.grease))
+        return to_toml(
+            configuration.write_down(self._portal, seed=self.seed, grease=self.grease, sink=self._is_sink)
+        )
 
     def lint(
         self,

@@ -201,6 +201,8 @@ class Description:
     """The name of the file it was read from, empty for none."""
     grease: bool | str | None = None
     """Whether servers say to the app whatever the standards allow. An explicit ``grease=`` goes before it."""
+    sink: bool | None = None
+    """Whether mail for every domain that nobody declared is taken. An explicit ``sink=`` goes before it."""
 
 
 # Into a world ----------------------------------------------------------------------------------------

@@ -325,6 +325,7 @@ WORLD: Final = Table(
     Description,
     {
         "seed": KINDS[int],
+        "sink": KINDS[bool],
         "grease": plain("true, false or 'retries'", _read_grease),
         "zone": TEXT,
         "domains": named_tables(DOMAIN, _domain_name, lambda domain: domain.name),

@@ -204,7 +204,7 @@ class Simulation:
             grease=grease,
             on_mail_host=self.tls_policy_records.publish_usual_tlsa,
         )
-        self.sink = Sink(environment, hosts=self.hosts, zones=provisioning, local_domains=self.local_domains)
+        self.sink = Sink(environment, hosts=self.hosts, zones=provisioning, local_domains=local_domains)
         self.mta_sts_hosts = MtaStsHosts(environment, hosts=self.hosts, records=self.tls_policy_records)
         self.fault_updates = FaultUpdates(environment, faults=self.faults, hosts=self.hosts.running)
         fetcher = StsFetcher(

@@ -32,11 +32,12 @@ _FIXTURES = frozenset(__all__)
 
 _MARKER = (
     "mailnet(*, timeout, seed, domains, accounts, config, strict, allow, grease, redirect, children, real_ports, "
-    "faults): the fake internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and "
+    "sink, faults): the fake internet of the test's mailnet fixtures: seconds of a wait, seed of chance, domains and "
     "accounts that are there from the start, and a TOML file (relative to the test file) that describes more; whether "
     "the test fails for what a stricter server would mind, and the lint rules that may be broken all the same; whether "
     "servers say to the app whatever is legal; whether this process is redirected to it, and what becomes of programs "
-    "that it starts then; whether it listens on the real ports; faults, each as a table of such a file."
+    "that it starts then; whether it listens on the real ports, and takes mail for every domain; faults, "
+    "each as a table of such a file."
 )
 
 _SWEEP = (
@@ -97,6 +98,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "mailnet_strict", "The same as --mailnet-strict: hint, warning, error or off (default: off)."
+    )
+    parser.addini(
+        "mailnet_sink", "Take mail for every domain that nobody declared (default: false).", type="bool"
     )
     parser.addini("mailnet_grease", "The same as --mailnet-grease: on, retries or off (default: off).")
     parser.addini("mailnet_allow", "Lint rules that may be broken all the same, such as no_tls.", type="args")

@@ -30,6 +30,7 @@ NAMES = (
     "redirect",
     "children",
     "real_ports",
+    "sink",
     "faults",
 )
 CHILDREN = ("held", "refused", "free")
@@ -61,6 +62,8 @@ class Options:
     children: str = "held"
     """Treatment of programs that a redirected test starts: ``held``, ``refused``, ``free``."""
     real_ports: bool = False
+    sink: bool | None = None
+    """Whether mail for every domain is taken; ``None`` for what the configuration says."""
     faults: tuple[Mapping[str, Any], ...] = ()
     """Each as a table of a configuration."""
 
@@ -171,6 +174,7 @@ def read(
         if "children" in said
         else config_children(config),
         real_ports=_flag(said, "real_ports", where),
+        sink=_flag(said, "sink", where) if "sink" in said else config.getini("mailnet_sink") or None,
         faults=_tables(said, "faults", where),
     )
 

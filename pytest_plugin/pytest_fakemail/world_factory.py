@@ -72,6 +72,7 @@ def _arguments(options: Options) -> dict[str, Any]:
         "grease": options.grease,
         "seed": options.seed,
         "real_ports": options.real_ports,
+        "sink": options.sink,
     }
     if options.timeout is not None:
         arguments["timeout"] = options.timeout

@@ -128,3 +128,28 @@ async def test_the_awaited_form() -> None:
         with net.sink.smtplib() as client:
             send(client, "One", "bob@customer.example")
         assert (await net.messages.wait_for_one()).subject == "One"
+
+
+def test_magic_addresses_are_on(net: MailNet) -> None:
+    with net.sink.smtplib() as client:
+        assert client.sendmail("", ["rcptto-452@customer.example", "bob@customer.example"], text("One")) == {
+            "rcptto-452@customer.example": (452, b"4.0.0 as the address says")
+        }
+        with pytest.raises(smtplib.SMTPDataError, match="550"):
+            send(client, "Two", "bob-550@customer.example")
+
+
+def test_a_configuration_says_so_and_is_written_down() -> None:
+    with MailNet(config="sink = true") as net:
+        with net.sink.smtplib() as client:
+            send(client, "One", "bob@customer.example")
+        assert net.messages.one().subject == "One"
+        written = net.to_toml()
+    assert "sink = true" in written
+    with MailNet(config=written) as again:
+        assert again.account("bob@customer.example").password == "bob@customer.example"
+        with again.sink.smtplib() as client:
+            send(client, "Two", "bob@customer.example", "eve@other.example")
+        assert len(again.messages) == 2
+    with MailNet(config="sink = true", sink=False) as net, pytest.raises(DeclarationError):
+        _ = net.sink
