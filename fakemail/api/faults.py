@@ -47,7 +47,7 @@ def _with_options(options: type) -> Callable[[_F], _F]:
             for name, kind in options.__annotations__.items()
         ]
         shown = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-        function.__signature__ = signature.replace(parameters=[*shown, *named])  # type: ignore[attr-defined]
+        function.__dict__["__signature__"] = signature.replace(parameters=[*shown, *named])
         return function
 
     return decorate

@@ -133,7 +133,10 @@ class PresetTarget(Suggests):
         for name in keywords:
             if name not in known:
                 raise UnknownKeyword(preset.name, name, known)
-        bound = preset.signature.bind(self, *args, **keywords)
+        try:
+            bound = preset.signature.bind(self, *args, **keywords)
+        except TypeError as error:
+            raise TypeError(f"{preset.name}(): {error}") from None
         bound.apply_defaults()
         given = {
             name: value for name, value in bound.arguments.items() if name in ("stage", "to", "name", "type")
@@ -179,7 +182,7 @@ def preset(
             return self._apply(row, args, keywords)
 
         declare.__doc__ = build.__doc__ or ACTIONS[name].__doc__
-        declare.row = row  # type: ignore[attr-defined]
+        declare.__dict__["row"] = row
         return cast(Callable[Concatenate[_T, _P], Fault], declare)
 
     return decorate
