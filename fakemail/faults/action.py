@@ -199,7 +199,7 @@ FIELD_KINDS: Final = {
     "timedelta": FieldKind(
         "is a time such as seconds(2), from 0 up", "seconds", _duration, read_span, write_span
     ),
-    "ConnectionEnd | str": FieldKind(
+    "End": FieldKind(
         'is "drop", "reset" or "hang"',
         '"drop", "reset" or "hang"',
         read_end,

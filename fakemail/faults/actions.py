@@ -32,7 +32,7 @@ from fakemail.message.headers import body_offset
 from fakemail.tls.alerts import ALERTS, alert_record
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
-from fakemail.types.write_script import ConnectionEnd, Pause, Step, read_end
+from fakemail.types.write_script import ConnectionEnd, End, Pause, Step, read_end
 
 _PAUSE: Final = timedelta(milliseconds=1)
 LONG: Final = 1_000_000
@@ -186,7 +186,7 @@ class partial_reply(OnAnswer):
 
     at = stages.ANSWERS
     arrives = False
-    then: ConnectionEnd | str = ConnectionEnd.DROP
+    then: End = ConnectionEnd.DROP
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
         return answer[: len(answer) // 2], read_end(self.then)
@@ -256,7 +256,7 @@ class drop_reply(OnAnswer):
 
     at = stages.ANSWERS
     arrives = False
-    then: ConnectionEnd | str = ConnectionEnd.DROP
+    then: End = ConnectionEnd.DROP
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
         return (read_end(self.then),)
@@ -486,7 +486,7 @@ class close_after_reply(OnAnswer):
     """Answer, and ``"drop"`` or ``"reset"`` the connection behind that, or ``"hang"``."""
 
     at = stages.IMAP | stages.POP3
-    then: ConnectionEnd | str = ConnectionEnd.DROP
+    then: End = ConnectionEnd.DROP
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
         return answer, read_end(self.then)
@@ -534,7 +534,7 @@ class truncate_literal(OnAnswer):
 
     at = frozenset({Stage.IMAP_FETCH})
     arrives = False
-    then: ConnectionEnd | str = ConnectionEnd.DROP
+    then: End = ConnectionEnd.DROP
 
     def script(self, answer: bytes) -> tuple[Step, ...]:
         match = _LITERAL.search(answer)

@@ -32,7 +32,7 @@ from fakemail.types.address import HasAddress, HasName
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 from fakemail.types.suggestions import Suggests, UnknownKeyword
-from fakemail.types.write_script import ConnectionEnd
+from fakemail.types.write_script import End
 
 if TYPE_CHECKING:
     from fakemail.dns.zones import Zones
@@ -229,15 +229,11 @@ class CommonPresets(PresetTarget):
         return actions.throttle(rate)
 
     @preset()
-    def partial_reply(
-        self, stage: Stage, then: ConnectionEnd | str = "drop", **options: Unpack[FaultOptions]
-    ) -> FaultAction:
+    def partial_reply(self, stage: Stage, then: End = "drop", **options: Unpack[FaultOptions]) -> FaultAction:
         return actions.partial_reply(then)
 
     @preset()
-    def drop_reply(
-        self, stage: Stage, then: ConnectionEnd | str = "drop", **options: Unpack[FaultOptions]
-    ) -> FaultAction:
+    def drop_reply(self, stage: Stage, then: End = "drop", **options: Unpack[FaultOptions]) -> FaultAction:
         return actions.drop_reply(then)
 
     @preset()
@@ -363,9 +359,7 @@ class SmtpPresets(CommonPresets):
         return actions.inject(octets)
 
     @preset(Stage.SMTP_END)
-    def drop_final_reply(
-        self, then: ConnectionEnd | str = "drop", **options: Unpack[FaultOptions]
-    ) -> FaultAction:
+    def drop_final_reply(self, then: End = "drop", **options: Unpack[FaultOptions]) -> FaultAction:
         """Accept the message, and ``"drop"`` or ``"reset"`` the connection (or ``"hang"``) instead of saying so."""
         return actions.drop_reply(then)
 
@@ -430,7 +424,7 @@ class MailboxPresets(PresetTarget):
 
     @preset()
     def close_after_reply(
-        self, stage: Stage, then: ConnectionEnd | str = "drop", **options: Unpack[FaultOptions]
+        self, stage: Stage, then: End = "drop", **options: Unpack[FaultOptions]
     ) -> FaultAction:
         return actions.close_after_reply(then)
 
@@ -485,14 +479,12 @@ class MailboxPresets(PresetTarget):
         return actions.bye_mid_response(code, text)
 
     @preset(Stage.IMAP_FETCH)
-    def truncate_literal(
-        self, then: ConnectionEnd | str = "drop", **options: Unpack[FaultOptions]
-    ) -> FaultAction:
+    def truncate_literal(self, then: End = "drop", **options: Unpack[FaultOptions]) -> FaultAction:
         return actions.truncate_literal(then)
 
     @preset(Stage.IMAP_IDLE)
     def drop_idle(
-        self, *, at: str = "start", then: ConnectionEnd | str = "drop", **options: Unpack[FaultOptions]
+        self, *, at: str = "start", then: End = "drop", **options: Unpack[FaultOptions]
     ) -> list[FaultPart]:
         """The connection ends in IDLE: behind the go-ahead, or ``at="news"`` instead of telling what has come."""
         moments = {"start": actions.close_after_reply(then), "news": actions.drop_reply(then)}
@@ -526,9 +518,7 @@ class MailboxPresets(PresetTarget):
         return actions.refuse(code, text)
 
     @preset(Stage.POP3_RETR)
-    def partial_retr(
-        self, then: ConnectionEnd | str = "drop", **options: Unpack[FaultOptions]
-    ) -> FaultAction:
+    def partial_retr(self, then: End = "drop", **options: Unpack[FaultOptions]) -> FaultAction:
         """The connection ends in the middle of a message that RETR sends."""
         return actions.partial_reply(then)
 
@@ -643,9 +633,7 @@ class TlsPresets(PresetTarget):
         return actions.no_reply()
 
     @preset(Stage.TLS_HANDSHAKE)
-    def partial_handshake(
-        self, then: ConnectionEnd | str = "reset", **options: Unpack[FaultOptions]
-    ) -> FaultAction:
+    def partial_handshake(self, then: End = "reset", **options: Unpack[FaultOptions]) -> FaultAction:
         """Send the half of the server's first flight, and reset the connection (or end it otherwise)."""
         return actions.partial_reply(then)
 

@@ -35,9 +35,11 @@ class ConnectionEnd(Enum):
 
 
 Step: TypeAlias = bytes | Pause | ConnectionEnd
+End: TypeAlias = ConnectionEnd | str
+"""An end, or its name."""
 
 
-def read_end(text: ConnectionEnd | str) -> ConnectionEnd:
+def read_end(text: End) -> ConnectionEnd:
     """The end of that name. Raises :class:`~fakemail.errors.DeclarationError` for one that there is not."""
     if isinstance(text, ConnectionEnd):
         return text

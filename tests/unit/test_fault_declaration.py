@@ -15,7 +15,7 @@ from fakemail.types.write_script import ConnectionEnd
 SAMPLES = {
     "Reply": Reply(452, "4.2.2", "full\nreally"),
     "timedelta": timedelta(seconds=2.5),
-    "ConnectionEnd | str": ConnectionEnd.HANG,
+    "End": ConnectionEnd.HANG,
     "bytes | str": b"\x80nonsense\r\n",
     "tuple[bytes, ...]": (b"\n.\n", b"\r.\r"),
     "tuple[str, ...]": ("TLSv1.2",),
