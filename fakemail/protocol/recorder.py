@@ -1,4 +1,4 @@
-"""Recorder of commands and their answers, for all sessions but SMTP's (:meth:`fakemail.events.log.Log.exchanges`)."""
+"""Recorder of commands and answers, for all sessions but SMTP's (:meth:`fakemail.events.log.Log.smtp_recorder`)."""
 
 from __future__ import annotations
 

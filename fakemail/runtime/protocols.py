@@ -54,7 +54,7 @@ def _open_smtp(port: ServicePort, connection: SmtpConnection) -> ProtocolSession
     return SmtpSession(
         profile,
         backend,
-        port.log.exchanges(port.host, connection.number),
+        port.log.smtp_recorder(port.host, connection.number),
         connection.peer,
         faults=running.faults,
         connection=connection.number,

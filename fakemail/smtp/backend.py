@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from fakemail.events.kinds import ClientBytes
 from fakemail.message.envelope import Envelope
 from fakemail.sasl.exchange import CredentialStore
 from fakemail.smtp.xclient import Introduction
 from fakemail.types.address import Address, Path
 from fakemail.types.channel import Channel
 from fakemail.types.peer import Peer
-from fakemail.types.reason import Reason
-from fakemail.types.reply import Reply
 from fakemail.types.seeded_random import SeededRandom
-from fakemail.types.stage import Stage
 from fakemail.types.verdict import Verdict
 
 
@@ -78,22 +74,4 @@ class Backend(Protocol):
 
     def expand(self, name: str) -> tuple[Address, ...]:
         """The addresses behind an alias (EXPN), none if there is no such alias."""
-        ...
-
-
-class SmtpRecorder(Protocol):
-    """Writes down one command and its reply."""
-
-    def __call__(
-        self,
-        stage: Stage,
-        line: str,
-        reply: Reply | None,
-        reason: Reason | None,
-        address: Path | None,
-        queue_id: str,
-        octets: ClientBytes | None = None,
-        /,
-    ) -> None:
-        """Record it."""
         ...

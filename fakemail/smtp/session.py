@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from fakemail.errors import ProtocolError
 from fakemail.events.kinds import KEPT, ClientBytes
+from fakemail.events.log import SmtpRecorder
 from fakemail.events.secrets import SecretDetector, mask_response
 from fakemail.faults import actions
 from fakemail.faults.action import AlterMessage, OnAnswer
@@ -26,7 +27,7 @@ from fakemail.protocol.line_reader import OVERLONG, LineReader
 from fakemail.protocol.sasl_login import SaslLogin, SaslStep
 from fakemail.protocol.session import FaultActions, ProtocolSession
 from fakemail.smtp import replies
-from fakemail.smtp.backend import Backend, Receipt, SmtpRecorder
+from fakemail.smtp.backend import Backend, Receipt
 from fakemail.smtp.body import (
     BodyReader,
     ChunkReader,

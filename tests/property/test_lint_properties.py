@@ -48,7 +48,9 @@ def test_anything_can_be_linted(pieces: list[bytes], ends: bool) -> None:
     app = Peer("203.0.113.250", 50000, "app")
     options = HostOptions(auth_in_clear=True, require_auth=False, accept_bare_line_ends=True)
     host = HostSpec("mx.example.org", "192.0.2.1", "2001:db8::1", (SUBMISSION,), options)
-    session = SmtpSession(SmtpProfile(host, SUBMISSION), AcceptingBackend(), log.exchanges(host.name, 1), app)
+    session = SmtpSession(
+        SmtpProfile(host, SUBMISSION), AcceptingBackend(), log.smtp_recorder(host.name, 1), app
+    )
     log.append(Connected(host=host.name, connection=1, protocol="submission", peer=app))
     session.greet()
     for piece in pieces:
