@@ -46,9 +46,9 @@ from fakemail.model.policy import Disposition, Policy
 from fakemail.model.policy_schema import DOMAIN_POLICY
 from fakemail.model.schema import Table
 from fakemail.mta.inbound.alterations import ALTERATIONS
+from fakemail.policy import checks as policy_checks
 from fakemail.policy.bulk.receivers import PACKS, ReceiverRules
 from fakemail.policy.bulk.rules import RULES as BULK_RULES
-from fakemail.policy.checks import LINKS
 from fakemail.policy.content.checks import CHECKS
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS
@@ -643,7 +643,7 @@ def policies() -> Iterator[str]:
     yield ""
     said = dict(_said_of_members(Policy))
     stages = {}
-    for link in LINKS:
+    for link in policy_checks.CHECKS:
         stages.setdefault(link.keyword, {})[f"`{link.stage}`"] = None
     yield from _table(
         ("keyword", "may be", "", "stage"),
@@ -655,7 +655,7 @@ def policies() -> Iterator[str]:
     yield ""
     yield "## What follows"
     yield ""
-    yield "Of several findings the heaviest counts. The lightest first:"
+    yield "Of several findings the most severe counts. The mildest first:"
     yield ""
     said = dict(_said_of_members(Disposition))
     yield from _table(("word", ""), ((f"`{outcome}`", said[outcome.name]) for outcome in Disposition))

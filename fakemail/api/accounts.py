@@ -82,7 +82,7 @@ class BaseAccount(Handle, Generic[_Box]):
         quota_messages: int | None = None,
         sent_copy: bool | None = None,
     ) -> None:
-        """Change the account; logins and recipients are judged by it from now on.
+        """Change the account; logins and recipients are evaluated by it from now on.
 
         ``may_send_as`` are further addresses it may use as a sender, ``@example.org`` for all of a
         domain and ``*`` for all; a ``disabled`` account takes no mail and cannot log in. ``quota`` is the

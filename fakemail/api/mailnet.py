@@ -680,7 +680,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
     ) -> Deliverability:
         """The verdicts of large receivers and content filters on a message: refused by whom, and why.
 
-        A delivered message is judged as it came. Any other is judged as if ``sender``, by default its author, had
+        A delivered message is evaluated as it came. Any other is evaluated as if ``sender``, by default its author, had
         submitted it to the submission host of that domain, which completes and signs it, and it were sent from there;
         ``via`` names another host that sends. ``transactional`` mail, such as a
         receipt, needs no way to unsubscribe. ``rules`` are those of the checks of content, as in

@@ -210,7 +210,7 @@ def _check_seal(message: SignedMessage, chain: list[_Fields], tags: dict[str, st
     """§5.1.1: a seal covers every set up to its own, in order, its own seal without ``b=`` last."""
     key = fetch_key(tags["d"].lower(), tags["s"], look_up)
     digest = require_fit(tags["a"], key)
-    covered = [message.octets(one) for fields in chain for one in fields]
+    covered = [message.raw_field(one) for fields in chain for one in fields]
     data = signed_header(covered[:-1], without_value(covered[-1]), "relaxed")
     check_value(tags, key, data, digest, tags["d"].lower())
 

@@ -1,4 +1,4 @@
-"""Makes DKIM signatures (RFC 6376 §5): a header field for octets, a key and the time, and nothing else.
+"""Makes DKIM signatures (RFC 6376 §5): a header field for bytes, a key and the time, and nothing else.
 
 dkimpy would do the same, but signs with RSA written in Python; here OpenSSL does it.
 """
@@ -66,9 +66,9 @@ def seal(
     return head + fold_base64(key.sign(data)) + b"\r\n"
 
 
-def fold_base64(octets: bytes) -> bytes:
+def fold_base64(data: bytes) -> bytes:
     """Base64 in folded lines, which white space does not change (RFC 6376 §3.2, base64string)."""
-    text = b64encode(octets)
+    text = b64encode(data)
     return b"\r\n\t ".join([text[at : at + _WIDTH] for at in range(0, len(text), _WIDTH)])
 
 

@@ -91,7 +91,7 @@ class SignedMessage:
     def _body_at(self) -> int:
         return body_offset(self.raw)
 
-    def octets(self, one: Field) -> bytes:
+    def raw_field(self, one: Field) -> bytes:
         """A field as it stands there, without its last line end."""
         return self.raw[one.start : one.end]
 
@@ -100,7 +100,7 @@ class SignedMessage:
         return [each for each in self.fields if each.name.lower() == name]
 
     def body_hash(self, kind: str, digest: str, length: int | None) -> bytes:
-        """The hash of the body, of its first octets where ``length`` is given (RFC 6376 §3.7)."""
+        """The hash of the body, of its first bytes where ``length`` is given (RFC 6376 §3.7)."""
         known = self._hashes.get((kind, digest, length))
         if known is None:
             body = self._body(kind)
@@ -109,7 +109,7 @@ class SignedMessage:
         return known
 
     def body_size(self, kind: str) -> int:
-        """How many octets the body has in its canonical form."""
+        """How many bytes the body has in its canonical form."""
         return len(self._body(kind))
 
     def _body(self, kind: str) -> bytes:
@@ -235,7 +235,7 @@ def check_signature(
         raise SignatureProblem("permerror", f"its l={length} is more than the body has")
     if message.body_hash(kinds[1], digest, length) != decoded(tags, "bh"):
         raise SignatureProblem("fail", "the body was changed: its hash is not the one that was signed")
-    data = signed_header(message.stack.select(signed), without_value(message.octets(own)), kinds[0])
+    data = signed_header(message.stack.select(signed), without_value(message.raw_field(own)), kinds[0])
     check_value(tags, key, data, digest, names_signer)
 
 
@@ -263,7 +263,7 @@ def require_fit(algorithm: str, key: PublicKey) -> str:
 
 
 def decoded(tags: dict[str, str], name: str) -> bytes:
-    """The octets of a value in base64. Raises :class:`SignatureProblem`."""
+    """The bytes of a value in base64. Raises :class:`SignatureProblem`."""
     try:
         return base64.b64decode(squeezed(tags[name]), validate=True)
     except (binascii.Error, ValueError):

@@ -130,13 +130,13 @@ def _read_public(kind: str, text: str, name: str) -> RSAPublicKey | Ed25519Publi
     if kind not in ("rsa", "ed25519"):
         raise KeyProblem("permerror", f"the key {name} is of an unknown kind: k={kind[:40]}")
     try:
-        octets = base64.b64decode(squeezed(text), validate=True)
+        der = base64.b64decode(squeezed(text), validate=True)
     except (binascii.Error, ValueError):
         raise KeyProblem("permerror", f"the key {name} is malformed: its p= is no base64") from None
     try:
         if kind == "ed25519":
-            return Ed25519PublicKey.from_public_bytes(octets)  # RFC 8463 §4: 32 octets, no ASN.1
-        key = load_der_public_key(octets)
+            return Ed25519PublicKey.from_public_bytes(der)  # RFC 8463 §4: 32 bytes, no ASN.1
+        key = load_der_public_key(der)
         if isinstance(key, RSAPublicKey):
             return key
     except (ValueError, UnsupportedAlgorithm):

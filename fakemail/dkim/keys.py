@@ -51,7 +51,7 @@ class Key:
         return _KINDS[self.algorithm].signs_as
 
     def sign(self, data: bytes) -> bytes:
-        """The signature of these octets (RFC 6376 §3.3.2, RFC 8463 §3)."""
+        """The signature of these bytes (RFC 6376 §3.3.2, RFC 8463 §3)."""
         return self._sign(data)
 
     @cached_property
@@ -60,7 +60,7 @@ class Key:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         public = self._private.public_key()
-        if _KINDS[self.algorithm].name == "ed25519":  # RFC 8463 §4: the 32 octets alone
+        if _KINDS[self.algorithm].name == "ed25519":  # RFC 8463 §4: the 32 bytes alone
             return b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
         # RFC 6376 §3.6.1: "a DER-encoded RSAPublicKey"; what everybody publishes is its SubjectPublicKeyInfo.
         return b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
@@ -79,7 +79,7 @@ class Key:
 
     @cached_property
     def private_seed(self) -> str:
-        """The 32 octets of an Ed25519 key in base64, as dkimpy takes it.
+        """The 32 bytes of an Ed25519 key in base64, as dkimpy takes it.
 
         Raises :class:`~fakemail.errors.DeclarationError` for an RSA key, which has no such form.
         """

@@ -1,4 +1,4 @@
-"""DNS messages between octets and values (RFC 1035 §4, RFC 6891). No zones, no decisions about what is true.
+"""DNS messages between bytes and values (RFC 1035 §4, RFC 6891). No zones, no decisions about what is true.
 
 The only door of dnslib, which packs and unpacks; its record classes and its server are not used. Names
 are unpacked here, for dnslib refuses labels that are not UTF-8.
@@ -22,9 +22,9 @@ from fakemail.errors import ProtocolError
 
 IN: Final = 1
 OUR_UDP_SIZE: Final = 4096
-"""The largest UDP message that is sent and asked for, in octets."""
+"""The largest UDP message that is sent and asked for, in bytes."""
 _SOA, _OPT = 6, 41
-_SOA_NUMBERS: Final = 20  # octets: RFC 1035 §3.3.13, five numbers behind two names
+_SOA_NUMBERS: Final = 20  # bytes: RFC 1035 §3.3.13, five numbers behind two names
 _HEADER: Final = struct.Struct("!HHHHHH")
 # RFC 1035 §4.1.1, RFC 4035 §3.2: the bits of the second word.
 _QR, _AA, _TC, _RD, _RA, _AD, _CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
@@ -61,7 +61,7 @@ class DnsQuestion:
 
     @property
     def udp_limit(self) -> int:
-        """The largest reply over UDP, in octets (RFC 6891 §6.2.3 and §6.2.5)."""
+        """The largest reply over UDP, in bytes (RFC 6891 §6.2.3 and §6.2.5)."""
         return 512 if self.edns is None else max(512, min(self.edns.udp_size, OUR_UDP_SIZE))
 
 
@@ -128,7 +128,7 @@ def encode_query(question: DnsQuestion) -> bytes:
 
 
 def encode_reply(question: DnsQuestion, answer: LookupAnswer, *, limit: int = 0xFFFF) -> bytes:
-    """The message that answers a question, of at most ``limit`` octets.
+    """The message that answers a question, of at most ``limit`` bytes.
 
     What does not fit loses its additional section first (RFC 2181 §9); then it is truncated: TC is set,
     and only the question and the OPT record are left, which makes every client ask again over TCP.

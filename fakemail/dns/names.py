@@ -1,6 +1,6 @@
 """Domain names: between text and labels, and up the tree. No records, no zones, no messages.
 
-As text, a name is in the form of zone files (RFC 1035 §5.1) without the final dot: an odd octet is
+As text, a name is in the form of zone files (RFC 1035 §5.1) without the final dot: an odd byte is
 written ``\\DDD``, a dot inside a label ``\\.``, and the root is the empty string. Names that serve as keys
 are lower-case as well (RFC 4343 §3: only ASCII letters are folded).
 """
@@ -20,8 +20,8 @@ Labels = tuple[bytes, ...]
 
 # What nearly every name looks like; anything else takes the slow way.
 _PLAIN = re.compile(r"[A-Za-z0-9_*-]{1,63}(?:\.[A-Za-z0-9_*-]{1,63})*")
-_LONGEST = 253  # as text: RFC 1035 §2.3.4 counts a length octet and the root's as well
-# RFC 1035 §5.1: \X for any X but a digit, \DDD for the octet of that decimal number.
+_LONGEST = 253  # as text: RFC 1035 §2.3.4 counts a length byte and the root's as well
+# RFC 1035 §5.1: \X for any X but a digit, \DDD for the byte of that decimal number.
 _PIECE = re.compile(r"\\(\d{3})|\\(\D)|([^\\.]+)|(\.)|(\\)", re.DOTALL)
 _ODD = re.compile(rb"[^!#%-\'*+,\-/0-9:<=>?A-Z\[\]^_`a-z{|}~]")
 
@@ -31,7 +31,7 @@ def read_name(text: str) -> str:
     """Read a name that a person wrote, final dot or not, its case kept; letters beyond ASCII become A-labels.
 
     Raises :class:`~fakemail.errors.DeclarationError` when it is none: an empty label, a label of more
-    than 63 octets, more than 255 octets in all (RFC 1035 §2.3.4), or a bad escape.
+    than 63 bytes, more than 255 bytes in all (RFC 1035 §2.3.4), or a bad escape.
     """
     name = text[:-1] if text.endswith(".") else text
     if len(name) <= _LONGEST and _PLAIN.fullmatch(name) is not None:
@@ -95,15 +95,15 @@ def reverse_name(address: str) -> str:
 
 def _label_to_text(label: bytes) -> str:
     def escape(match: re.Match[bytes]) -> bytes:
-        octet = match[0][0]
+        byte = match[0][0]
         # RFC 1035 §5.1: these mean something in zone files.
-        return b"\\" + match[0] if chr(octet) in '."\\;()@$' else b"\\%03d" % octet
+        return b"\\" + match[0] if chr(byte) in '."\\;()@$' else b"\\%03d" % byte
 
     return _ODD.sub(escape, label).decode()
 
 
 def _read_slowly(text: str) -> Labels:
-    """Read labels that hold escapes, odd octets or letters beyond ASCII, and report what is wrong."""
+    """Read labels that hold escapes, odd bytes or letters beyond ASCII, and report what is wrong."""
     if text in {"", "."}:
         return ()
     labels: list[bytes] = []
@@ -124,7 +124,7 @@ def _read_slowly(text: str) -> Labels:
             label += (character or plain).encode("utf-8", "surrogateescape")
     if label or not text.endswith("."):
         labels.append(_checked(bytes(label), text))
-    # RFC 1035 §2.3.4: 255 octets, length octets and the root's included.
+    # RFC 1035 §2.3.4: 255 bytes, length bytes and the root's included.
     if sum(map(len, labels)) + len(labels) + 1 > 255:
         raise DeclarationError(f"{text[:40]!r}... is not a domain name: it has more than 255 octets.")
     return tuple(labels)

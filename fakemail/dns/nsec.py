@@ -1,6 +1,6 @@
 """What a signed zone adds to an answer: signatures, and proofs that something is not there (RFC 4035 §3.1).
 
-Whether the answer is authentic is judged here as well, for our name server plays the validating resolver of
+Whether the answer is authentic is decided here as well, for our name server plays the validating resolver of
 everybody who asks it.
 """
 
@@ -19,17 +19,17 @@ from fakemail.dns.zones import Zone, Zones
 
 
 def secured(
-    zones: Zones, answer: LookupAnswer, trail: Sequence[LookupStep], *, proofs: bool, judge: bool
+    zones: Zones, answer: LookupAnswer, trail: Sequence[LookupStep], *, proofs: bool, validate: bool
 ) -> LookupAnswer:
     """An answer as a security-aware server gives it.
 
     ``trail`` says how the lookup went. With ``proofs`` (the client set DO) there are signatures and NSEC
-    records in it; with ``judge`` (the client did not set CD) what does not validate becomes SERVFAIL.
+    records in it; with ``validate`` (the client did not set CD) what does not validate becomes SERVFAIL.
     """
     if answer.rcode not in ("NOERROR", "NXDOMAIN"):
         return answer  # a failure proves nothing
     signers = [step.zone.signer if step.zone is not None else None for step in trail]
-    if judge and any(signer is not None and signer.flaw for signer in signers):
+    if validate and any(signer is not None and signer.flaw for signer in signers):
         return failure("SERVFAIL")  # RFC 4035 §5.5
     authentic = bool(signers) and all(signer is not None and not signer.flaw for signer in signers)
     if authentic and answer.kind == "REFERRAL":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import dns.transaction
 
 Part = bytes | Labels
-"""A stretch of record data: octets, or a name that may be compressed (RFC 3597 §4)."""
+"""A stretch of record data: bytes, or a name that may be compressed (RFC 3597 §4)."""
 
 # RFC 1035 §5.1: <character-string> is quoted, or a run of characters without spaces.
 _STRING = re.compile(r'\s*(?:"((?:[^"\\]|\\\d{3}|\\\D)*)"|((?:[^"\\\s;]|\\\d{3}|\\\D)+))\s*', re.DOTALL)
@@ -65,20 +65,20 @@ def rdata_parts(type: str, value: str) -> tuple[Part, ...]:
 
 
 def bytes_to_text(raw: bytes) -> str:
-    """Any octets as record data (RFC 3597 §5)."""
+    """Any bytes as record data (RFC 3597 §5)."""
     return f"\\# {len(raw)} {raw.hex()}" if raw else "\\# 0"
 
 
 def txt(text: str) -> str:
     """The data of a TXT record that says ``text``, in UTF-8.
 
-    A text of more than 255 octets becomes several strings, which readers join without a space
+    A text of more than 255 bytes becomes several strings, which readers join without a space
     (RFC 7208 §3.3, RFC 6376 §3.6.2.2).
     """
     if len(text) <= 255 and text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
-    octets = text.encode("utf-8", "surrogateescape")
-    return strings_to_text([octets[at : at + 255] for at in range(0, len(octets), 255)] or [b""])
+    data = text.encode("utf-8", "surrogateescape")
+    return strings_to_text([data[at : at + 255] for at in range(0, len(data), 255)] or [b""])
 
 
 class ZoneLine(NamedTuple):
@@ -285,18 +285,18 @@ def _strings(text: str) -> list[bytes]:
 def _unescape(text: str) -> bytes:
     if "\\" not in text:
         return text.encode("utf-8", "surrogateescape")
-    octets, at = bytearray(), 0
+    data, at = bytearray(), 0
     for match in _ESCAPE.finditer(text):
-        octets += text[at : match.start()].encode("utf-8", "surrogateescape")
+        data += text[at : match.start()].encode("utf-8", "surrogateescape")
         if match[1] is None:
-            octets += match[2].encode("utf-8", "surrogateescape")
+            data += match[2].encode("utf-8", "surrogateescape")
         elif int(match[1]) > 255:
             raise DeclarationError(f"bad escape {match[0]} in {text!r}")
         else:
-            octets.append(int(match[1]))
+            data.append(int(match[1]))
         at = match.end()
-    octets += text[at:].encode("utf-8", "surrogateescape")
-    return bytes(octets)
+    data += text[at:].encode("utf-8", "surrogateescape")
+    return bytes(data)
 
 
 def strings_to_text(strings: list[bytes]) -> str:

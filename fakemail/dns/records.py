@@ -71,7 +71,7 @@ class Record:
     def host(self) -> str | None:
         """The key of the host that an MX, NS or SRV record names; ``None`` for other types, and for none."""
         word = _HOST_WORD.get(self.type)
-        # Data that was given as octets names no host.
+        # Data that was given as bytes names no host.
         if word is None or self.value.startswith("\\#"):
             return None
         return self.value.split(" ")[word][:-1].lower() or None

@@ -1,4 +1,4 @@
-"""From the octets of a query to the octets of its reply, and the facts for the log. No socket, no waiting."""
+"""From the bytes of a query to the bytes of its reply, and the facts for the log. No socket, no waiting."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def respond(
     change: ChangeAnswer | None = None,
     may_transfer: MayTransfer = lambda _: False,
 ) -> DnsResponse | None:
-    """Reply to a packet; ``None`` when it deserves silence. Any octets at all may be given."""
+    """Reply to a packet; ``None`` when it deserves silence. Any bytes at all may be given."""
     question = decode_query(packet)
     if question is None:
         return None
@@ -91,8 +91,8 @@ def decide(zones: Zones, question: DnsQuestion) -> LookupAnswer:
         from fakemail.dns.nsec import secured  # only signed zones need it
 
         proofs = question.edns is not None and question.edns.dnssec_ok
-        judge = not question.checking_disabled
-        return secured(zones, answer, trail, proofs=proofs, judge=judge)
+        validate = not question.checking_disabled
+        return secured(zones, answer, trail, proofs=proofs, validate=validate)
     return answer
 
 
@@ -119,7 +119,7 @@ def failed(packet: bytes) -> DnsResponse | None:
 
 TYPES = frozenset({"AXFR", "IXFR"})
 """RFC 1995 §4: a server that keeps no history of a zone answers IXFR with all of it."""
-_OCTETS = 16_000  # in one message, so that pointers reach every name in it (RFC 1035 §4.1.4)
+_MAX_BYTES = 16_000  # in one message, so that pointers reach every name in it (RFC 1035 §4.1.4)
 
 
 def transfer(zone: Zone, question: DnsQuestion) -> tuple[bytes, ...]:
@@ -148,12 +148,12 @@ def _contents(zone: Zone) -> Iterator[Record]:
 
 def _portions(records: list[Record]) -> Iterator[list[Record]]:
     some: list[Record] = []
-    octets = 0
+    total = 0
     for record in records:
         size = sum(map(len, record.labels)) + len(record.labels) + 11 + len(record.wire)
-        if some and octets + size > _OCTETS:
+        if some and total + size > _MAX_BYTES:
             yield some
-            some, octets = [], 0
+            some, total = [], 0
         some.append(record)
-        octets += size
+        total += size
     yield some

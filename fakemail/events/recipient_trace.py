@@ -357,7 +357,7 @@ def _meet(
         case TransactionEnd.IN_PROGRESS:
             what, end = f"is talking with {client}, after {at}", fates.InProgress(at, host=host)
     trace.settle(end, reason=reason, reply=reply)
-    told: dict[str, PolicyEvaluated] = {}  # a second EHLO, after STARTTLS, is judged as the first was
+    told: dict[str, PolicyEvaluated] = {}  # a second EHLO, after STARTTLS, is evaluated as the first was
     for evaluated in transaction.evaluations:
         if evaluated.recipients and key not in map(_key, evaluated.recipients):
             continue

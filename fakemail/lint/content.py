@@ -15,7 +15,7 @@ from fakemail.smtp.body import has_bare_line_ends
 from fakemail.smtp.grammar import read_path_argument
 from fakemail.types.stage import Stage
 
-# RFC 5322 §2.1.1: 998 octets and the CRLF.
+# RFC 5322 §2.1.1: 998 bytes and the CRLF.
 _LONG_LINE: Final = re.compile(rb"[^\r\n]{999}")
 _BARE: Final = re.compile(rb"[^\r\n]*(?:(?<!\r)\n|\r(?!\n))")
 # RFC 5322 §2.2: field-name ":"; a folded line starts with white space.
@@ -25,7 +25,7 @@ _MESSAGE_ID: Final = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 
 
 class _LintedMessage(NamedTuple):
-    octets: bytes
+    content: bytes
     body: int
     """Where the body begins."""
     headers: Headers
@@ -35,7 +35,7 @@ class _LintedMessage(NamedTuple):
 
     @property
     def head(self) -> bytes:
-        return self.octets[: self.body]
+        return self.content[: self.body]
 
 
 def check(conversation: Conversation) -> Iterator[RuleViolation]:
@@ -55,14 +55,14 @@ def check(conversation: Conversation) -> Iterator[RuleViolation]:
 
 
 def _read(turn: Turn) -> _LintedMessage:
-    octets, is_unstuffed = b"", False
+    content, is_unstuffed = b"", False
     if turn.exchange.client_bytes is not None:
-        octets, is_unstuffed = turn.exchange.client_bytes.content, turn.exchange.client_bytes.is_unstuffed
-    if len(octets) == KEPT:  # cut off: the last line may be half of one
-        octets = octets[: octets.rfind(b"\n") + 1] or octets
-    body = body_offset(octets)
-    headers = Headers(split_fields(octets, 0, body))
-    return _LintedMessage(octets, body, headers, _parameters(turn.mail), is_unstuffed)
+        content, is_unstuffed = turn.exchange.client_bytes.content, turn.exchange.client_bytes.is_unstuffed
+    if len(content) == KEPT:  # cut off: the last line may be half of one
+        content = content[: content.rfind(b"\n") + 1] or content
+    body = body_offset(content)
+    headers = Headers(split_fields(content, 0, body))
+    return _LintedMessage(content, body, headers, _parameters(turn.mail), is_unstuffed)
 
 
 def _parameters(mail: SmtpCommand | None) -> frozenset[str]:
@@ -77,8 +77,8 @@ def _parameters(mail: SmtpCommand | None) -> frozenset[str]:
     )
 
 
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "surrogateescape").strip("\r\n")
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape").strip("\r\n")
 
 
 _Found = Iterator[tuple[str, str]]
@@ -87,9 +87,9 @@ _Found = Iterator[tuple[str, str]]
 def _lines(message: _LintedMessage) -> _Found:
     if "BODY=BINARYMIME" in message.parameters:
         return  # RFC 3030 §3: it has no lines
-    if has_bare_line_ends(message.octets) and (bare := _BARE.search(message.octets)):
+    if has_bare_line_ends(message.content) and (bare := _BARE.search(message.content)):
         yield "bare_line_end", _text(bare[0])
-    if long := _LONG_LINE.search(message.octets):
+    if long := _LONG_LINE.search(message.content):
         yield "line_too_long", _text(long[0])
 
 
@@ -99,7 +99,7 @@ def _dots(message: _LintedMessage) -> _Found:
 
 
 def _eight_bit(message: _LintedMessage) -> _Found:
-    head, body = message.head, message.octets[message.body :]
+    head, body = message.head, message.content[message.body :]
     if not head.isascii() and "SMTPUTF8" not in message.parameters:
         line = next(line for line in head.splitlines() if not line.isascii())
         yield "header_not_ascii", _text(line)
@@ -109,10 +109,10 @@ def _eight_bit(message: _LintedMessage) -> _Found:
 
 
 def _header(message: _LintedMessage) -> _Found:
-    octets, body = message.octets, message.body
-    if len(octets) - body > 0 and not blank_line(octets, 0, body):
+    content, body = message.content, message.body
+    if len(content) - body > 0 and not blank_line(content, 0, body):
         # The header ends with a line that is no field.
-        yield "malformed_header", _text(octets[body:].partition(b"\n")[0])
+        yield "malformed_header", _text(content[body:].partition(b"\n")[0])
         return
     for line in message.head.splitlines():
         if line and not _FIELD_LINE.match(line):

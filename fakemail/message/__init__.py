@@ -1,5 +1,5 @@
 """Message bytes as received, and everything that is read from them.
 
-Raw octets are the truth: nothing in here changes or writes out again a message that was received.
+Raw bytes are the truth: nothing in here changes or writes out again a message that was received.
 Pure and lazy; no storage, no network, no clock.
 """

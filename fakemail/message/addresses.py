@@ -83,7 +83,7 @@ class AddressItem(NamedTuple):
 def read_addresses(raw: bytes) -> list[AddressItem]:
     """The items of the raw body of a From, To, Cc, Bcc, Reply-To or Sender field, folds and all.
 
-    Names are as written, octets that are no UTF-8 with ``surrogateescape``; :attr:`AddressItem.text` has them decoded.
+    Names are as written, bytes that are no UTF-8 with ``surrogateescape``; :attr:`AddressItem.text` has them decoded.
     """
     items = split_addresses(unfolded(raw).decode("utf-8", "surrogateescape"))
     return [
@@ -93,7 +93,7 @@ def read_addresses(raw: bytes) -> list[AddressItem]:
 
 
 def octets_of(text: str) -> bytes:
-    """Octets of text that was read with ``surrogateescape``: octets that are no UTF-8 come out as they were."""
+    """Bytes of text that was read with ``surrogateescape``: bytes that are no UTF-8 come out as they were."""
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""Octets to text and content: charsets, encoded-words, base64 and quoted-printable.
+"""Bytes to text and content: charsets, encoded-words, base64 and quoted-printable.
 
 Everything in here survives everything: wrong input gives the best text there is, never an error.
 No header or MIME structure lives here.
@@ -14,7 +14,7 @@ from typing import Final
 
 _LINE_END = re.compile(rb"\r?\n")
 # RFC 2047 §2: encoded-word = "=?" charset "?" encoding "?" encoded-text "?="; the language suffix of the
-# charset is RFC 2231 §5. Spaces, question marks and 8-bit octets inside the encoded text are wrong and common.
+# charset is RFC 2231 §5. Spaces, question marks and 8-bit bytes inside the encoded text are wrong and common.
 ENCODED_TEXT: Final = r"(?:[^?=]|=(?!\?(?!=))|\?(?!=))*+"
 _ENCODED_WORD: Final = re.compile(
     rb"=\?([^?\s*]{1,80})(?:\*[^?\s]{0,80})?\?([bBqQ])\?(" + ENCODED_TEXT.encode() + rb")\?="
@@ -58,7 +58,7 @@ _NOT_BASE64: Final = bytes(set(range(256)) - set(_BASE64))
 
 
 def guess(data: bytes) -> str:
-    """Text of octets that name no charset: UTF-8 (RFC 6532) when it is that, else Latin-1."""
+    """Text of bytes that name no charset: UTF-8 (RFC 6532) when it is that, else Latin-1."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -66,14 +66,14 @@ def guess(data: bytes) -> str:
 
 
 def charset_text(data: bytes, charset: str) -> str:
-    """Text of octets in a named charset; a charset that is unknown, or wrong for them, is guessed."""
+    """Text of bytes in a named charset; a charset that is unknown, or wrong for them, is guessed."""
     name = _codec(charset)
     if not name:
         return guess(data)
     try:
         text = data.decode(name, "strict" if name == "cp1252" else "replace")
     except UnicodeDecodeError:
-        return data.decode("latin-1")  # octets that Windows has no character for
+        return data.decode("latin-1")  # bytes that Windows has no character for
     except (LookupError, ValueError):
         return guess(data)
     # UTF-7 can spell lone surrogates, which no other program could write out.
@@ -98,7 +98,7 @@ def _codec(charset: str) -> str:
 
 
 def base64_content(data: bytes) -> bytes:
-    """Content of base64 octets (RFC 2045 §6.8); strange characters and wrong padding are passed over."""
+    """Content of base64 bytes (RFC 2045 §6.8); strange characters and wrong padding are passed over."""
     try:
         return binascii.a2b_base64(data)
     except binascii.Error:
@@ -140,10 +140,10 @@ def field_text(raw: bytes) -> str:
 
 
 def _decoded(data: bytes) -> str:
-    """Octets with encoded-words as text.
+    """Bytes with encoded-words as text.
 
     White space between two of them vanishes (§6.2). Neighbours in one charset are joined before they
-    are decoded, because many mailers cut inside a character. Octets inside of one are in its charset.
+    are decoded, because many mailers cut inside a character. Bytes inside of one are in its charset.
     """
     if b"=?" not in data:
         return guess(data)

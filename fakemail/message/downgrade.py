@@ -1,4 +1,4 @@
-"""A message with octets beyond ASCII as one without (RFC 6152 §3): bodies are encoded, and the rest stays as it is.
+"""A message with bytes beyond ASCII as one without (RFC 6152 §3): bodies are encoded, and the rest stays as it is.
 
 What is signed does not stay so: DKIM breaks, as it does when servers do this in life.
 """
@@ -20,11 +20,11 @@ _PLAIN: Final = frozenset({"7bit", "8bit", "binary"})
 
 
 class _Edit(NamedTuple):
-    """Octets to stand in place of others."""
+    """Bytes to stand in place of others."""
 
     start: int
     end: int
-    octets: bytes
+    data: bytes
 
 
 def to_seven_bit(raw: bytes) -> bytes | None:
@@ -44,7 +44,7 @@ def to_seven_bit(raw: bytes) -> bytes | None:
             edits += _leaf(part)
     pieces, at = [], 0
     for edit in sorted(edits):
-        pieces += [raw[at : edit.start], edit.octets]
+        pieces += [raw[at : edit.start], edit.data]
         at = edit.end
     return b"".join([*pieces, raw[at:]])
 

@@ -54,7 +54,7 @@ class Envelope(NamedTuple):
     origin: Origin
     body: BodyType = BodyType.SEVEN_BIT
     size: int | None = None
-    """What the client declared with SIZE, in octets (RFC 1870)."""
+    """What the client declared with SIZE, in bytes (RFC 1870)."""
     ret: str | None = None
     """``FULL`` or ``HDRS`` (RFC 3461 §4.3)."""
     envid: str | None = None

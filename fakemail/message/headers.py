@@ -1,7 +1,7 @@
 """The header block of a message or a part: where it ends, its fields in order, look-up by name.
 
-Works on offsets into the raw octets and takes everything: CRLF and LF, lines without a colon, 8-bit
-octets, NULs, no empty line. What a field means is read elsewhere. Whoever cuts header from body asks
+Works on offsets into the raw bytes and takes everything: CRLF and LF, lines without a colon, 8-bit
+bytes, NULs, no empty line. What a field means is read elsewhere. Whoever cuts header from body asks
 :func:`body_offset`, so that all of them cut at the same place.
 """
 
@@ -94,15 +94,15 @@ _DATE_OCTETS = 200
 
 
 class Field(NamedTuple):
-    """One header field: its name as written, its raw body (folding kept), its place in the octets."""
+    """One header field: its name as written, its raw body (folding kept), its place in the bytes."""
 
     name: str
     raw: bytes
     """Everything between the colon and the last line end, as received."""
     start: int
-    """Offset of the first octet of the name."""
+    """Offset of the first byte of the name."""
     end: int
-    """Offset behind the last octet of the body, before its line end."""
+    """Offset behind the last byte of the body, before its line end."""
 
     @property
     def text(self) -> str:
@@ -111,7 +111,7 @@ class Field(NamedTuple):
 
 
 def body_offset(raw: bytes, start: int = 0, end: int | None = None) -> int:
-    """Offset of the first octet of the body, in ``raw[start:end]``.
+    """Offset of the first byte of the body, in ``raw[start:end]``.
 
     The header ends at its first line that is no field and goes on with none, as Postfix and Python have it
     (RFC 5322 §2.1, §2.2). An empty line belongs to the header; any other line is the first of the body.
@@ -185,7 +185,7 @@ def split_fields(raw: bytes, start: int = 0, end: int | None = None) -> tuple[Fi
 class Headers(Suggests):
     """The fields of one header block in their order, found by name without regard to case.
 
-    ``headers["Subject"]`` is decoded text; :meth:`first` and :meth:`fields_named` give the raw octets.
+    ``headers["Subject"]`` is decoded text; :meth:`first` and :meth:`fields_named` give the raw bytes.
     Iteration gives the names as written, in order, a repeated field as often as it stands there.
     """
 

@@ -1,4 +1,4 @@
-"""A received message as a test reads it: :class:`MessageView`, lazy over the raw octets.
+"""A received message as a test reads it: :class:`MessageView`, lazy over the raw bytes.
 
 Nothing in here decides where mail goes, and nothing raises over a malformed message.
 """
@@ -50,7 +50,7 @@ class Attachment(Suggests):
 
     @property
     def content(self) -> bytes:
-        """The octets of the file."""
+        """The bytes of the file."""
         return self.part.content
 
     @property

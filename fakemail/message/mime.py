@@ -1,6 +1,6 @@
-"""The MIME tree of a message as offsets into its raw octets (RFC 2045, RFC 2046).
+"""The MIME tree of a message as offsets into its raw bytes (RFC 2045, RFC 2046).
 
-Octet-exact: the sizes and borders are those that IMAP's BODYSTRUCTURE and BODY[...] need. Nothing is
+Byte-exact: the sizes and borders are those that IMAP's BODYSTRUCTURE and BODY[...] need. Nothing is
 decoded before it is asked for, and nothing here chooses what a person would read.
 """
 
@@ -53,7 +53,7 @@ class Part:
 
     The header with its blank line is ``raw[header_start:body_start]``, the body ``raw[body_start:end]``.
     A multipart has its parts as :attr:`children`; an unencoded ``message/rfc822`` has one child, the
-    enclosed message. Neither may have any where the octets are broken.
+    enclosed message. Neither may have any where the bytes are broken.
     """
 
     __slots__ = (
@@ -125,7 +125,7 @@ class Part:
 
     @property
     def size(self) -> int:
-        """Octets of the body as it stands, encoded (RFC 9051 §7.5.2: body size)."""
+        """Bytes of the body as it stands, encoded (RFC 9051 §7.5.2: body size)."""
         return self.end - self.body_start
 
     @property
@@ -182,7 +182,7 @@ class Part:
         return "" if field is None else field_text(field).strip("<> \t")
 
     def walk(self) -> Iterator[Part]:
-        """This part and everything below it, in the order of the octets."""
+        """This part and everything below it, in the order of the bytes."""
         waiting = [self]
         while waiting:
             part = waiting.pop()
@@ -218,7 +218,7 @@ class Part:
 
 
 def parse(raw: bytes) -> Part:
-    """Parse a message into its tree. Never fails; time grows with the octets times :data:`MAX_DEPTH`."""
+    """Parse a message into its tree. Never fails; time grows with the bytes times :data:`MAX_DEPTH`."""
     return _Parser(raw).part(0, len(raw), _TEXT_PLAIN, 0)
 
 
@@ -238,7 +238,7 @@ _known_type: Final = lru_cache(maxsize=_TYPES_KEPT)(_type)
 
 
 class _Parser:
-    """One parse: the octets and how many parts may still be made."""
+    """One parse: the bytes and how many parts may still be made."""
 
     __slots__ = ("left", "raw")
 
@@ -254,7 +254,7 @@ class _Parser:
         if part.is_multipart:
             part.children = self._parts(part, depth)
         elif part.is_message and part.encoding in _IDENTITY and part.size:
-            # RFC 2046 §5.2.1: no other encoding is allowed here. Where there is one, the octets are not
+            # RFC 2046 §5.2.1: no other encoding is allowed here. Where there is one, the bytes are not
             # a message, and servers do not look inside.
             part.children = (self.part(part.body_start, part.end, _TEXT_PLAIN, depth + 1),)
         return part
@@ -295,13 +295,13 @@ class _Parser:
 
 
 def _boundary(part: Part) -> bytes:
-    """The boundary as octets; RFC 2046 §5.1.1: it does not end with white space."""
+    """The boundary as bytes; RFC 2046 §5.1.1: it does not end with white space."""
     # As written first: an encoded-word look-alike is a lawful boundary and must not be decoded.
     value = dict(reversed(part.type.raw_parameters)).get("boundary") or part.parameters.get("boundary", "")
-    octets = value.rstrip().encode("utf-8", "replace")
-    if len(octets) > _MAX_BOUNDARY:
+    data = value.rstrip().encode("utf-8", "replace")
+    if len(data) > _MAX_BOUNDARY:
         return b""
     field = part.content_fields.get(b"content-type")
-    if not octets.isascii() and field is not None and octets not in field:
+    if not data.isascii() and field is not None and data not in field:
         return value.rstrip().encode("latin-1", "replace")
-    return octets
+    return data

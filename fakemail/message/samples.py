@@ -1,4 +1,4 @@
-"""Ready messages for tests: octets with CRLF line ends, the same at every call.
+"""Ready messages for tests: bytes with CRLF line ends, the same at every call.
 
 Senders and recipients are addresses as strings, or anything with an ``address`` (an account).
 Every function takes ``sender``, ``to`` (one or several), ``subject`` and ``date``.
@@ -25,7 +25,7 @@ GTUBE: Final = b"".join(
 EICAR: Final = b"".join(
     (b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-", b"ANTIVIRUS-TEST-FILE", b"!$H+H*")
 )
-"""The file that every scanner takes for a virus (EICAR test file), 68 octets."""
+"""The file that every scanner takes for a virus (EICAR test file), 68 bytes."""
 
 
 Who = str | HasAddress
@@ -169,7 +169,7 @@ def large(
     subject: str = "Large",
     date: datetime = _DATE,
 ) -> bytes:
-    """A message of exactly that many octets (at least some 300), in lines of 78 octets and less."""
+    """A message of exactly that many bytes (at least some 300), in lines of 78 bytes and less."""
     head = _head(sender, to, subject, date, _TEXT) + b"\r\n"
     room = size - len(head)
     if room < 0:
@@ -200,7 +200,7 @@ def eight_bit(
     subject: str = "Crème brûlée",
     date: datetime = _DATE,
 ) -> bytes:
-    """A message whose body needs 8BITMIME: Latin-1 octets, and an encoded-word in the Subject."""
+    """A message whose body needs 8BITMIME: Latin-1 bytes, and an encoded-word in the Subject."""
     fields = [
         *_MIME,
         ("Content-Type", "text/plain; charset=iso-8859-1"),
@@ -305,7 +305,7 @@ def _fields(rows: Sequence[tuple[str, str]]) -> bytes:
 
 
 def _lines(text: str, charset: str = "utf-8") -> bytes:
-    """Octets with CRLF after each line, the last one too."""
+    """Bytes with CRLF after each line, the last one too."""
     whole = _LINE_END.sub("\r\n", text)
     return (whole if whole.endswith("\r\n") else whole + "\r\n").encode(charset, "replace")
 
@@ -318,9 +318,9 @@ def _file(kind: str, filename: str, content: bytes, *, inline: str = "") -> byte
     if filename.isascii():
         name = 'filename="' + filename.replace("\\", "\\\\").replace('"', '\\"') + '"'
     else:
-        octets = filename.encode("utf-8", "replace")
+        data = filename.encode("utf-8", "replace")
         name = "filename*=utf-8''" + "".join(
-            chr(octet) if octet < 128 and chr(octet).isalnum() else f"%{octet:02X}" for octet in octets
+            chr(byte) if byte < 128 and chr(byte).isalnum() else f"%{byte:02X}" for byte in data
         )
     rows = [
         ("Content-Type", kind),

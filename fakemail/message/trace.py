@@ -1,4 +1,4 @@
-"""Trace fields and the other fields that servers add: built as octets, put in front, nothing altered.
+"""Trace fields and the other fields that servers add: built as bytes, put in front, nothing altered.
 
 RFC 5321 §4.4 (Return-Path, Received), RFC 6409 §8 (what a submission server completes).
 """
@@ -87,7 +87,7 @@ def received_end(start: str, *, queue_id: str, date: datetime, recipient: Addres
 def complete(raw: bytes, *, date: datetime, message_id: str) -> bytes:
     """What a submission server adds where it is absent: Date and Message-ID (RFC 6409 §8.2, §8.3).
 
-    ``message_id`` comes with its angle brackets. The octets of the message stay as they are.
+    ``message_id`` comes with its angle brackets. The bytes of the message stay as they are.
     """
     head = b"" if starts_with_body(raw) else raw[: body_offset(raw)]
     added = b""

@@ -20,7 +20,7 @@ class AutoReply:
 
 @dataclass(frozen=True, slots=True)
 class ForwardTo:
-    """Where mail for an account is sent on to."""
+    """Where mail for an account is forwarded to."""
 
     to: tuple[Address, ...]
     keep_copy: bool = True
@@ -28,7 +28,7 @@ class ForwardTo:
     srs: bool = False
     """Whether the reverse-path is rewritten so that SPF holds at the next host (Sender Rewriting Scheme)."""
     arc: bool = False
-    """Whether what is sent on is sealed, so that the next host can know how it came (RFC 8617)."""
+    """Whether what is forwarded gets an ARC set, so that the next host can know how it came (RFC 8617)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class AccountSpec:
     disabled: bool = False
     """Whether it can neither log in nor get mail. Its address is taken all the same: no catch-all gets its mail."""
     quota: int | None = None
-    """The octets that it may hold, ``None`` for any number."""
+    """The bytes that it may hold, ``None`` for any number."""
     quota_messages: int | None = None
     """The messages that it may hold."""
     sent_copy: bool = False

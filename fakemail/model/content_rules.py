@@ -153,7 +153,7 @@ class ContentRules:
     max_fields: int = 500
     """Fields in the header."""
     max_header: int = 102_400
-    """Octets in the header."""
+    """Bytes in the header."""
     max_depth: int = 15
     """Parts inside of parts."""
     max_parts: int = 500
@@ -163,7 +163,7 @@ class ContentRules:
     max_members: int = 1000
     """Files in the archives of a message."""
     max_unpacked: int = 20 * 1024 * 1024
-    """Octets that the archives of a message may unpack to."""
+    """Bytes that the archives of a message may unpack to."""
     max_ratio: int = 200
     """How many times as large as its packed form a file of an archive may be."""
     max_nesting: int = 2

@@ -20,7 +20,7 @@ class Security(Enum):
     STARTTLS = "starttls"
     """Clear text that the client can turn into TLS (RFC 3207)."""
     TLS = "tls"
-    """TLS from the first octet (RFC 8314)."""
+    """TLS from the first byte (RFC 8314)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class HostOptions:
     imap: str = "default"
     """What kind of IMAP server it is, by the name of the kind: ``rev1_only``, ``gmail-like``..."""
     max_message_size: int = 50 * 1024 * 1024
-    """In octets (RFC 1870)."""
+    """In bytes (RFC 1870)."""
     max_recipients: int = 1000
     """In one transaction; RFC 5321 §4.5.3.1.8 asks for 100 at least."""
     max_errors: int = 100
@@ -154,7 +154,7 @@ class HostOptions:
     bounces: str = "standard"
     """What its delivery reports look like: ``standard``, ``postfix``, ``exchange``, ``gmail``, ``qmail``, ``plain``."""
     arc_seal: bool = False
-    """Seal what it passes on, as forwards, lists and relays do, with ARC (RFC 8617)."""
+    """Add an ARC set to what it passes on, as forwards, lists and relays do (RFC 8617)."""
     alters: frozenset[str] = field(default=frozenset())
     """What it does to messages that it passes on: ``footer``, ``whitespace``, ``subject``, ``folding``, ``from``,
     ``second_from``, ``signatures``. Each breaks DKIM in its own way."""

@@ -25,7 +25,7 @@ from fakemail.model.content_rules import (
 
 
 class Disposition(StrEnum):
-    """What follows from a finding, the lightest first. Of several the heaviest counts."""
+    """What follows from a finding, the mildest first. Of several the most severe counts."""
 
     ACCEPT = "accept"
     """Nothing but a line in the record."""

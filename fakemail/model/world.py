@@ -35,7 +35,7 @@ class WorldSpec:
         self.accounts: dict[str, AccountSpec] = {}
         self.lists: dict[str, MailingListSpec] = {}
         self.has_policies = False
-        """Whether any domain has a policy other than the usual one, so that mail is to be judged."""
+        """Whether any domain has a policy other than the usual one, so that mail is to be checked."""
         self.undotted: dict[str, str] = {}
         """The key of an account by that key without the dots of its local part."""
 

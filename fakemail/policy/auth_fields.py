@@ -1,6 +1,6 @@
 """Authentication-Results (RFC 8601) and Received-SPF (RFC 7208 §9.1): written, and false ones removed.
 
-Octets in, octets out; what is written is not decided here.
+Bytes in, bytes out; what is written is not decided here.
 """
 
 from __future__ import annotations

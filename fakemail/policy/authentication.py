@@ -83,8 +83,8 @@ class SenderAuthentication(Suggests):
         """Whether the author's domain stands behind the message, and what it asks for if not (RFC 9989)."""
         if not self._dmarc.published:
             # There is no author, so that nothing else matters.
-            return self._dmarc.judge(SpfResult(AuthStatus.NONE), DkimResult(AuthStatus.NONE), self._draw)
-        return self._dmarc.judge(self.spf, self.dkim, self._draw)
+            return self._dmarc.evaluate(SpfResult(AuthStatus.NONE), DkimResult(AuthStatus.NONE), self._draw)
+        return self._dmarc.evaluate(self.spf, self.dkim, self._draw)
 
     @cached_property
     def arc(self) -> ArcResult:
@@ -216,7 +216,7 @@ def _short(text: bytes) -> str:
 
 
 _BLAME: Final = {AuthStatus.TEMPERROR: Reason.DNS_TEMPORARY, AuthStatus.PASS: None, AuthStatus.NONE: None}
-# Which of several signatures that are not good the message is judged by: the one that may yet be, first.
+# Which of several signatures that are not good the message is evaluated by: the one that may yet be, first.
 _TELLING: Final = (
     AuthStatus.TEMPERROR,
     AuthStatus.FAIL,

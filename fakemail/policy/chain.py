@@ -83,7 +83,7 @@ class PolicyDecision(NamedTuple):
     outcome: Disposition = Disposition.ACCEPT
     decisive: Finding | None = None
     """The finding on which it rests, ``None`` where mail is accepted."""
-    judged: tuple[DisposedFinding, ...] = ()
+    disposed: tuple[DisposedFinding, ...] = ()
     """All that was found, in order; after what defers or refuses nothing more is looked at."""
 
     @property
@@ -115,33 +115,33 @@ class PolicyDecision(NamedTuple):
 NOTHING: Final = PolicyDecision()
 
 
-def chain(links: Iterable[Check], policy: Policy, stage: Stage) -> tuple[Check, ...]:
+def chain(checks: Iterable[Check], policy: Policy, stage: Stage) -> tuple[Check, ...]:
     """The checks that a policy asks for at a stage, in order."""
-    return tuple(link for link in links if link.stage is stage and link.is_asked(policy))
+    return tuple(check for check in checks if check.stage is stage and check.is_asked(policy))
 
 
-def evaluate(links: Sequence[Check], policy: Policy, facts: TransactionFacts) -> PolicyDecision:
+def evaluate(checks: Sequence[Check], policy: Policy, facts: TransactionFacts) -> PolicyDecision:
     """Make the checks until one of them rejects the client."""
-    judged: list[DisposedFinding] = []
-    for link in links:
-        if link.is_spared and facts.is_trusted:
+    disposed: list[DisposedFinding] = []
+    for check in checks:
+        if check.is_spared and facts.is_trusted:
             continue
-        for finding in link.find(facts, policy):
-            if link.is_trusting and finding.status is AuthStatus.PASS:
+        for finding in check.find(facts, policy):
+            if check.is_trusting and finding.status is AuthStatus.PASS:
                 facts.is_trusted = True
-            outcome = link.outcome(policy, finding)
-            judged.append(DisposedFinding(finding, outcome))
+            outcome = check.outcome(policy, finding)
+            disposed.append(DisposedFinding(finding, outcome))
             if outcome.is_final:
-                return PolicyDecision(outcome, finding, tuple(judged))
-    return of(judged)
+                return PolicyDecision(outcome, finding, tuple(disposed))
+    return of(disposed)
 
 
-def of(judged: Iterable[DisposedFinding]) -> PolicyDecision:
+def of(disposed: Iterable[DisposedFinding]) -> PolicyDecision:
     """The decision on what was found."""
-    found = tuple(judged)
+    found = tuple(disposed)
     worst = max(found, key=lambda each: each.outcome.weight, default=None)
     if worst is None or worst.outcome is Disposition.ACCEPT:
-        return PolicyDecision(judged=found)
+        return PolicyDecision(disposed=found)
     return PolicyDecision(worst.outcome, worst.finding, found)
 
 

@@ -15,16 +15,16 @@ from fakemail.policy.bulk import bulk_check
 from fakemail.policy.chain import Check, chain
 from fakemail.types.stage import Stage
 
-LINKS: Final[tuple[Check, ...]] = (
-    *client.LINKS,
-    *envelope.LINKS,
-    *sender.LINKS,
-    *bulk_check.LINKS,
-    *filters.LINKS,
+CHECKS: Final[tuple[Check, ...]] = (
+    *client.CHECKS,
+    *envelope.CHECKS,
+    *sender.CHECKS,
+    *bulk_check.CHECKS,
+    *filters.CHECKS,
 )
 
 
 @lru_cache(maxsize=256)
 def chain_of(policy: Policy, stage: Stage) -> tuple[Check, ...]:
     """The checks that a policy asks for at a stage."""
-    return chain(LINKS, policy, stage)
+    return chain(CHECKS, policy, stage)

@@ -123,7 +123,7 @@ def _is_own_name(facts: TransactionFacts, name: str) -> bool:
     return name == facts.host or name in around.homes or bare in around.addresses
 
 
-LINKS: Final = (
+CHECKS: Final = (
     Check("max_connections", Stage.SMTP_BANNER, _connections, otherwise=Disposition.DEFER),
     Check("connection_rate", Stage.SMTP_BANNER, _connection_rate, otherwise=Disposition.DEFER),
     Check("dnswl", Stage.SMTP_BANNER, _good_lists, is_trusting=True),

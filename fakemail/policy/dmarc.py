@@ -20,7 +20,7 @@ from fakemail.types.domains import a_labels
 from fakemail.types.reason import Reason
 
 MAX_AUTHOR_DOMAINS: Final = 5
-"""Of how many author domains a message is judged; one with more authors has no policy of any."""
+"""Of how many author domains a message is evaluated; one with more authors has no policy of any."""
 
 Draw = Callable[[], int]
 """A number from 0 to 99, by chance: for ``pct=``."""
@@ -92,12 +92,12 @@ class DmarcCheck:
         """Whether the result could change what becomes of the message."""
         return any(each.may_be_enforced for each in self.published)
 
-    def judge(self, spf: SpfResult, dkim: DkimResult, draw: Draw) -> DmarcResult:
+    def evaluate(self, spf: SpfResult, dkim: DkimResult, draw: Draw) -> DmarcResult:
         """The result; of several author domains the one that asks for most (RFC 7489 §6.6.1)."""
         published = self.published
         if not published:
             return DmarcResult(AuthStatus.NONE, self._no_author(), trace=tuple(self._discovery.trace))
-        results = [self._judge(each, spf, dkim, draw) for each in published]
+        results = [self._evaluate(each, spf, dkim, draw) for each in published]
         worst = max(results, key=_severity)
         if len(results) > 1:
             others = ", ".join(each.domain for each in results)
@@ -111,7 +111,9 @@ class DmarcCheck:
             return "there is no address with a domain in the From field"
         return "there is no From field"
 
-    def _judge(self, published: PublishedDmarc, spf: SpfResult, dkim: DkimResult, draw: Draw) -> DmarcResult:
+    def _evaluate(
+        self, published: PublishedDmarc, spf: SpfResult, dkim: DkimResult, draw: Draw
+    ) -> DmarcResult:
         domain, record = published.domain, published.record
         if published.failure:
             return DmarcResult(AuthStatus.TEMPERROR, published.failure, domain, Reason.DNS_TEMPORARY)

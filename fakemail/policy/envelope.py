@@ -235,7 +235,7 @@ def _is_in(address: str, network: str) -> bool:
         return False
 
 
-LINKS: Final = (
+CHECKS: Final = (
     Check("rhsbl", Stage.SMTP_MAIL, _bad_domains, is_spared=True),
     Check("null_sender", Stage.SMTP_MAIL, _null_sender),
     Check("own_domain", Stage.SMTP_MAIL, _own_domain),

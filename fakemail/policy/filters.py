@@ -76,8 +76,8 @@ def _spam(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
 
 
 def _told(points: float, found: list[Finding]) -> str:
-    heaviest = sorted(found, key=lambda each: -each.score)
-    named = [f"{each.check} {each.score:g}" for each in heaviest[:_SHOWN]]
+    most_severe = sorted(found, key=lambda each: -each.score)
+    named = [f"{each.check} {each.score:g}" for each in most_severe[:_SHOWN]]
     more = [f"{len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return f"{points:g} points" + (f" ({', '.join(named + more)})" if named else "")
 
@@ -86,7 +86,7 @@ def _weigh_spam(_: Policy, finding: Finding) -> Disposition:
     return Disposition(finding.about) if finding.about else Disposition.ACCEPT
 
 
-LINKS: Final = (
+CHECKS: Final = (
     Check("scanners", Stage.SMTP_END, _scan, weigh=_weigh_scan),
     Check("content", Stage.SMTP_END, _content, weigh=_weigh_content),
     Check("spam", Stage.SMTP_END, _spam, weigh=_weigh_spam),

@@ -92,7 +92,7 @@ class SignatureResult(AuthResult):
     signed: tuple[str, ...] = ()
     """The names of the header fields that it covers, as ``h=`` lists them."""
     length: int | None = None
-    """How many octets of the body it covers, ``l=``; ``None`` for all of them."""
+    """How many bytes of the body it covers, ``l=``; ``None`` for all of them."""
     is_testing: bool = False
     """Whether the key says that the domain only tries DKIM (``t=y``)."""
     signature: str = ""

@@ -178,7 +178,7 @@ _CLAMAV_FOUND: Final = " FOUND"
 
 
 def _ask_clamav(question: ScanRequest) -> bytes:
-    """The command, then chunks with their length as four octets in front, then an empty one."""
+    """The command, then chunks with their length as four bytes in front, then an empty one."""
     content = question.content
     pieces = [b"zINSTREAM\0"]
     for at in range(0, len(content), _CLAMAV_CHUNK):

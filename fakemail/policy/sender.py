@@ -70,7 +70,7 @@ def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> s
     return f"it fails now, but {sealers[0]} has sealed that DMARC passed for {found.dmarc.domain} when it came there"
 
 
-LINKS: Final = (
+CHECKS: Final = (
     Check("spf", Stage.SMTP_MAIL, _spf),
     Check("dkim", Stage.SMTP_END, _dkim),
     Check("dmarc", Stage.SMTP_END, _dmarc),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fakemail.policy.scanners import ScanResult
 
 Resolve: TypeAlias = Callable[[str, str], LookupAnswer]
-"""Asks the fake DNS for a name and a type, on behalf of the host that judges. It never waits: a name server
+"""Asks the fake DNS for a name and a type, on behalf of the host that receives the mail. It never waits: a name server
 that is to time out answers ``TIMEOUT`` at once."""
 
 
@@ -47,7 +47,7 @@ class SenderFacts:
     """One transaction as its mail host sees it; later stages know more."""
 
     host: str
-    """The host that judges."""
+    """The host that receives the mail."""
     peer: Peer
     """Who is connecting."""
     now: datetime

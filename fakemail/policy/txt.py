@@ -45,7 +45,7 @@ def names(answer: LookupAnswer, type: str) -> tuple[str, ...]:
 
 
 def _plain(record: Record) -> str:
-    # Data that was given as octets is no address, and is not made one.
+    # Data that was given as bytes is no address, and is not made one.
     return "" if record.value.startswith("\\#") else record.value
 
 

@@ -137,7 +137,7 @@ class Pop3Session(ProtocolSession):
         name = self.profile.host.name.encode("ascii", "replace").decode()
         text = f"{name} POP3 ready"
         if self.profile.knows("APOP"):
-            unique = int.from_bytes(self._backend.chance.octets(12), "big")
+            unique = int.from_bytes(self._backend.chance.randbytes(12), "big")
             self._timestamp = f"<{unique >> 48}.{unique & 0xFFFFFFFFFFFF}@{name}>"
             text += f" {self._timestamp}"
         self._reply(Pop3Reply(OK, text))

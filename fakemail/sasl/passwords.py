@@ -91,7 +91,7 @@ def serve_cram_md5(facts: ServerFacts) -> ServerSteps:
     """CRAM-MD5 (RFC 2195)."""
     # RFC 2195 §2: an arbitrary string of random digits, a timestamp, and the name of the server, in the
     # form of an RFC 822 msg-id. Seeded digits stand for both numbers, so that a seed replays them.
-    unique = int.from_bytes(facts.chance.octets(12), "big")
+    unique = int.from_bytes(facts.chance.randbytes(12), "big")
     challenge = f"<{unique >> 48}.{unique & 0xFFFFFFFFFFFF}@{facts.host}>".encode()
     response = yield challenge
     # The login may hold spaces; the digest cannot.

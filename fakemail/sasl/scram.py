@@ -124,7 +124,7 @@ def serve_scram(
         raise ProtocolError("malformed first message of the client")
     login = comparable(decode_saslname(match[1]))
     salt = _salt_of(facts.chance.seed, login) if salt is None else salt
-    nonce = match[2] + (_encode(facts.chance.octets(18)) if nonce is None else nonce)
+    nonce = match[2] + (_encode(facts.chance.randbytes(18)) if nonce is None else nonce)
     server_first = f"r={nonce},s={_encode(salt)},i={ITERATIONS}"
     client_final = read_utf8((yield server_first.encode()), "the client's final message")
 
@@ -168,7 +168,7 @@ def speak_scram(facts: ClientFacts, *, hash_name: str, plus: bool, nonce: str | 
     if nonce is None:
         if facts.chance is None:
             raise ProtocolError("SCRAM needs chance for its nonce")
-        nonce = _encode(facts.chance.octets(18))
+        nonce = _encode(facts.chance.randbytes(18))
     header = f"{_flag(facts, plus=plus)},{_authzid(facts)},"
     bare = f"n={encode_saslname(comparable(facts.login))},r={nonce}"
     server_first = read_utf8((yield ClientResponse((header + bare).encode())), "the server's first message")

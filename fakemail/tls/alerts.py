@@ -106,7 +106,7 @@ def received_alert(error: ssl.SSLError) -> str | None:
 
 def sent_alert(error: ssl.SSLError, outgoing: bytes) -> str:
     """The alert that answers an error of our own: read from what is to be sent, or known by its reason."""
-    # RFC 8446 §5.1, §6: a record of type 21 with two octets, the level and the description.
+    # RFC 8446 §5.1, §6: a record of type 21 with two bytes, the level and the description.
     tail = outgoing[-7:]
     if len(tail) == 7 and tail[:2] == b"\x15\x03" and tail[3:5] == b"\x00\x02" and tail[5] in (1, 2):
         return ALERTS.get(tail[6], "")

@@ -1,4 +1,4 @@
-"""The name that a client asks for, read from its ClientHello before TLS begins. Octets only, no ``ssl``.
+"""The name that a client asks for, read from its ClientHello before TLS begins. Bytes only, no ``ssl``.
 
 OpenSSL hands the name to a callback, and the standard library prints an exception that nobody can catch when
 it is not ASCII. Read here, it is a value like any other, and the certificate is chosen before there is a TLS
@@ -13,30 +13,30 @@ _HANDSHAKE: Final = 22  # RFC 8446 §5.1: ContentType handshake(22)
 _CLIENT_HELLO: Final = 1  # RFC 8446 §4: HandshakeType client_hello(1)
 _SERVER_NAME: Final = 0  # RFC 8446 §4.2: ExtensionType server_name(0)
 _HOST_NAME: Final = 0  # RFC 6066 §3: NameType host_name(0)
-# RFC 8446 §5.1 and §5.2: 2^14 octets, and 2048 more in a record of older versions.
+# RFC 8446 §5.1 and §5.2: 2^14 bytes, and 2048 more in a record of older versions.
 _LARGEST_RECORD: Final = 16384 + 2048
 MAX_HELLO: Final = 64 * 1024
 """A longer ClientHello is left to OpenSSL, which refuses it."""
 
 
 class HelloReader:
-    """Takes the first octets of a client until its ClientHello is complete, or can be none.
+    """Takes the first bytes of a client until its ClientHello is complete, or can be none.
 
-    Any octets may come, in any pieces; what each piece costs does not depend on what came before.
+    Any bytes may come, in any pieces; what each piece costs does not depend on what came before.
     """
 
     def __init__(self) -> None:
         self.is_done = False
         """Whether there is nothing more to be learned."""
         self.server_name: str | None = None
-        """What the client asked for (SNI), ``None`` if it asked for no host name. Octets that are not ASCII,
+        """What the client asked for (SNI), ``None`` if it asked for no host name. Bytes that are not ASCII,
         which RFC 6066 §3 forbids, are written ``\\xNN``."""
         self._header = bytearray()
         self._left = 0
         self._message = bytearray()
 
     def feed(self, octets: bytes) -> bool:
-        """Take octets; return :attr:`is_done`."""
+        """Take bytes; return :attr:`is_done`."""
         at = 0
         while at < len(octets) and not self.is_done:
             if self._left:

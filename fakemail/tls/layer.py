@@ -1,4 +1,4 @@
-"""TLS between octets and octets: ciphertext in, plaintext out, and the reason when a handshake fails.
+"""TLS between bytes and bytes: ciphertext in, plaintext out, and the reason when a handshake fails.
 
 No sockets: whoever owns one writes ``take_outgoing()`` after every call, also after a failure, since
 that is where the alert is. Contexts are made elsewhere.
@@ -23,7 +23,7 @@ _DER = 2  # ENCODING_DER of the _ssl module
 Role = Literal["client", "server"]
 
 _HANDSHAKE = 0x16  # RFC 8446 §5.1: the type of the record with which TLS begins
-_RECORD = 16384  # RFC 8446 §5.1: a record holds at most 2^14 octets of plaintext, and a read returns one.
+_RECORD = 16384  # RFC 8446 §5.1: a record holds at most 2^14 bytes of plaintext, and a read returns one.
 
 
 @dataclass(frozen=True)

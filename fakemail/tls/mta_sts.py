@@ -19,7 +19,7 @@ from fakemail.types.domains import a_labels
 
 PATH: Final = "/.well-known/mta-sts.txt"
 MAX_SIZE: Final = 64 * 1024
-"""Octets of a policy; RFC 8461 §3.3 lets senders choose a limit and names 64 kilobytes."""
+"""Bytes of a policy; RFC 8461 §3.3 lets senders choose a limit and names 64 kilobytes."""
 
 # RFC 8461 §3.1: sts-text-record = sts-version 1*(sts-field-delim sts-field) [sts-field-delim]
 _VERSION = re.compile(rb"v=STSv1[ \t]*;")

@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias
 from fakemail.errors import DeclarationError
 from fakemail.types.domains import a_labels, split_dots, u_labels
 
-# RFC 6531 §3.3: UTF8-non-ascii; surrogates are no characters, they stand for undecodable octets.
+# RFC 6531 §3.3: UTF8-non-ascii; surrogates are no characters, they stand for undecodable bytes.
 _UTF8 = r"\u0080-\ud7ff\ue000-\U0010ffff"
 # RFC 5321 §4.1.2: Dot-string = Atom *("." Atom); atext from RFC 5322 §3.2.3, UTF-8 from RFC 6531 §3.3.
 _ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}]+"

@@ -33,8 +33,8 @@ class SeededRandom:
         """A string of that many letters and digits, hard to guess only for people."""
         return "".join(self._random.choices(_ALPHABET, k=length))
 
-    def octets(self, length: int) -> bytes:
-        """That many random octets."""
+    def randbytes(self, length: int) -> bytes:
+        """That many random bytes."""
         return self._random.randbytes(length)
 
     def queue_id(self) -> str:

@@ -268,7 +268,7 @@ class _Replies(asyncio.DatagramProtocol):
 
 def _ids(chance: SeededRandom | None) -> Iterator[int]:
     for number in count(1):
-        yield int.from_bytes(chance.octets(2)) if chance is not None else number & 0xFFFF
+        yield int.from_bytes(chance.randbytes(2)) if chance is not None else number & 0xFFFF
 
 
 def _answers(reply: ReceivedReply, question: DnsQuestion) -> bool:

@@ -48,13 +48,13 @@ def test_any_findings_make_exactly_one_verdict(groups, then):
     ]
     judgement = evaluate(links, Policy(spf=then), facts())
     verdict = judgement.verdict
-    weights = [weighed.outcome.weight for weighed in judgement.judged]
+    weights = [weighed.outcome.weight for weighed in judgement.disposed]
     assert judgement.outcome.weight == max(weights, default=0)
     assert (verdict.action is not VerdictAction.ACCEPT) is judgement.outcome.is_final
-    assert all(not weighed.outcome.is_final for weighed in judgement.judged[:-1])
+    assert all(not weighed.outcome.is_final for weighed in judgement.disposed[:-1])
     if judgement.outcome is not Disposition.ACCEPT:
         assert judgement.reason is not None
-        assert judgement.decisive in [weighed.finding for weighed in judgement.judged]
+        assert judgement.decisive in [weighed.finding for weighed in judgement.disposed]
     if judgement.outcome.is_final:
         wanted = 4 if judgement.outcome is Disposition.DEFER else 5
         assert at_banner(verdict).code // 100 == wanted

@@ -18,7 +18,7 @@ def record(domain: str, text: str) -> str:
     return f'_dmarc.{domain} TXT "{text}"\n'
 
 
-def judge(
+def evaluate(
     zone: str | FakeDns,
     *,
     author: str = "Ann <ann@shop.test>",
@@ -37,31 +37,31 @@ def judge(
     signatures = tuple(SignatureResult(AuthStatus.PASS, domain=domain) for domain in dkim)
     signed = DkimResult(AuthStatus.PASS if dkim else dkim_status, signatures=signatures)
     discovery = Discovery(resolve, method, own_suffixes)
-    return DmarcCheck(MessageView(raw), discovery).judge(found, signed, lambda: draw)
+    return DmarcCheck(MessageView(raw), discovery).evaluate(found, signed, lambda: draw)
 
 
 REJECT = record("shop.test", "v=DMARC1; p=reject")
 
 
 def test_what_passes_and_is_aligned() -> None:
-    by_spf = judge(REJECT, spf="shop.test")
+    by_spf = evaluate(REJECT, spf="shop.test")
     assert (by_spf.result, by_spf.disposition, by_spf.aligned) == ("pass", "none", ("spf",))
     assert by_spf.sentence == "SPF passes for shop.test and is aligned with shop.test"
-    by_dkim = judge(REJECT, dkim=("eve.test", "shop.test"))
+    by_dkim = evaluate(REJECT, dkim=("eve.test", "shop.test"))
     assert (by_dkim.result, by_dkim.aligned) == ("pass", ("dkim",))
-    both = judge(REJECT, spf="shop.test", dkim=("shop.test",))
+    both = evaluate(REJECT, spf="shop.test", dkim=("shop.test",))
     assert both.aligned == ("spf", "dkim")
     assert both.organization == "shop.test"
 
 
 def test_what_is_wrong_in_a_record_is_in_the_trace() -> None:
-    found = judge(record("shop.test", "v=DMARC1; p=none; sp=rejected; rua=dmarc@shop.test"))
+    found = evaluate(record("shop.test", "v=DMARC1; p=none; sp=rejected; rua=dmarc@shop.test"))
     assert "  sp=rejected is none of none, quarantine, reject" in found.trace
     assert "  rua= has 'dmarc@shop.test', which is no URI" in found.trace
 
 
 def test_what_passes_for_somebody_else() -> None:
-    found = judge(REJECT, spf="bulk.example", dkim=("bulk.example",))
+    found = evaluate(REJECT, spf="bulk.example", dkim=("bulk.example",))
     assert (found.result, found.policy, found.disposition) == ("fail", "reject", "reject")
     assert found.reason is Reason.DMARC_REJECT
     assert found.sentence == (
@@ -75,7 +75,7 @@ def test_what_passes_for_somebody_else() -> None:
     [("none", None), ("quarantine", Reason.DMARC_QUARANTINE), ("reject", Reason.DMARC_REJECT)],
 )
 def test_what_the_domain_asks_for(policy: str, reason: Reason | None) -> None:
-    found = judge(record("shop.test", f"v=DMARC1; p={policy}"))
+    found = evaluate(record("shop.test", f"v=DMARC1; p={policy}"))
     assert (found.result, found.disposition, found.reason) == ("fail", policy, reason)
 
 
@@ -92,7 +92,9 @@ def test_what_the_domain_asks_for(policy: str, reason: Reason | None) -> None:
     ],
 )
 def test_alignment(tags: str, spf: str, dkim: str, aligned: tuple[str, ...]) -> None:
-    found = judge(record("shop.test", f"v=DMARC1; p=reject; {tags}"), spf=spf, dkim=(dkim,) if dkim else ())
+    found = evaluate(
+        record("shop.test", f"v=DMARC1; p=reject; {tags}"), spf=spf, dkim=(dkim,) if dkim else ()
+    )
     assert found.aligned == aligned
     assert found.result == ("pass" if aligned else "fail")
     assert ("alignment has to be strict" in found.sentence) == (not aligned)
@@ -115,13 +117,13 @@ def test_names_below_the_domain_of_the_record(tags: str, exists: bool, expected:
     zone = record("shop.test", f"v=DMARC1; {tags}")
     if exists:
         zone += "news.shop.test A 192.0.2.1\n"
-    found = judge(zone, author="ann@news.shop.test", method=method)
+    found = evaluate(zone, author="ann@news.shop.test", method=method)
     assert (found.policy, found.policy_domain) == (expected, "shop.test")
 
 
 def test_a_record_of_its_own_counts_before_that_of_the_organization() -> None:
     zone = record("shop.test", "v=DMARC1; p=reject; sp=reject") + record("news.shop.test", "v=DMARC1; p=none")
-    found = judge(zone, author="ann@news.shop.test", spf="shop.test")
+    found = evaluate(zone, author="ann@news.shop.test", spf="shop.test")
     assert (found.result, found.policy, found.policy_domain) == ("pass", "none", "news.shop.test")
 
 
@@ -137,14 +139,14 @@ def test_tree_walk_stops_at_the_marks_of_the_domains() -> None:
     assert walk.organization("x.shop.test") == "shop.test"
     assert walk.organization("shop.test") == "shop.test"
     # The policy of a public suffix is for those below it that have none.
-    found = judge(zone, author="ann@other.test")
+    found = evaluate(zone, author="ann@other.test")
     assert (found.policy, found.policy_domain, found.organization) == ("reject", "test", "other.test")
 
 
 def test_tree_walk_without_any_record_makes_each_name_its_own_organization() -> None:
     walk = Discovery(FakeDns())
     assert walk.organization("a.b.shop.test") == "a.b.shop.test"
-    assert judge("", author="ann@shop.test").sentence == "shop.test publishes no DMARC record"
+    assert evaluate("", author="ann@shop.test").sentence == "shop.test publishes no DMARC record"
 
 
 def test_tree_walk_of_a_long_name_asks_eight_questions() -> None:
@@ -161,7 +163,7 @@ def test_public_suffixes_of_the_list_and_of_the_test() -> None:
     dns = FakeDns()
     dns.zones.add_zone("uk")
     dns.load(zone)
-    found = judge(dns, author="ann@news.shop.co.uk", dkim=("co.uk",), method=Method.PUBLIC_SUFFIX)
+    found = evaluate(dns, author="ann@news.shop.co.uk", dkim=("co.uk",), method=Method.PUBLIC_SUFFIX)
     assert (found.result, found.organization) == ("fail", "shop.co.uk")
     hosted = Discovery(FakeDns(), Method.PUBLIC_SUFFIX, ("host.test",))
     assert hosted.organization("a.b.host.test") == "b.host.test"
@@ -171,16 +173,16 @@ def test_public_suffixes_of_the_list_and_of_the_test() -> None:
 def test_percentage_is_of_the_old_standard_alone() -> None:
     zone = record("shop.test", "v=DMARC1; p=reject; pct=30")
     old = {"method": Method.PUBLIC_SUFFIX}
-    assert judge(zone, draw=29, **old).disposition == "reject"  # type: ignore[arg-type]
-    spared = judge(zone, draw=30, **old)  # type: ignore[arg-type]
+    assert evaluate(zone, draw=29, **old).disposition == "reject"  # type: ignore[arg-type]
+    spared = evaluate(zone, draw=30, **old)  # type: ignore[arg-type]
     assert (spared.disposition, spared.policy) == ("quarantine", "reject")
     assert "for 30 of 100 messages" in spared.sentence
-    assert judge(zone, draw=99).disposition == "reject"
+    assert evaluate(zone, draw=99).disposition == "reject"
 
 
 def test_trial() -> None:
     for policy, after in (("reject", "quarantine"), ("quarantine", "none"), ("none", "none")):
-        found = judge(record("shop.test", f"v=DMARC1; p={policy}; t=y"))
+        found = evaluate(record("shop.test", f"v=DMARC1; p={policy}; t=y"))
         assert (found.policy, found.disposition) == (policy, after)
 
 
@@ -195,7 +197,7 @@ def test_trial() -> None:
     ],
 )
 def test_malformed_records(text: str, why: str) -> None:
-    found = judge(record("shop.test", text.replace(";", "\\;")))
+    found = evaluate(record("shop.test", text.replace(";", "\\;")))
     if why:
         assert (found.result, found.policy) == ("permerror", "")
         assert found.sentence.startswith(f"the DMARC record of shop.test is wrong: {why}")
@@ -205,10 +207,10 @@ def test_malformed_records(text: str, why: str) -> None:
 
 def test_what_is_no_record_at_all() -> None:
     zone = 'shop.test TXT "v=DMARC1\\; p=reject"\n_dmarc.shop.test TXT "v=spf1 -all"\n'
-    assert judge(zone).result == "none"
-    assert judge(record("shop.test", "v=dmarc1; p=reject")).result == "none"
-    assert judge(record("shop.test", "p=reject; v=DMARC1")).result == "none"
-    two = judge(REJECT + record("shop.test", "v=DMARC1; p=none"))
+    assert evaluate(zone).result == "none"
+    assert evaluate(record("shop.test", "v=dmarc1; p=reject")).result == "none"
+    assert evaluate(record("shop.test", "p=reject; v=DMARC1")).result == "none"
+    two = evaluate(REJECT + record("shop.test", "v=DMARC1; p=none"))
     assert (two.result, two.sentence) == (
         "permerror",
         "the DMARC record of shop.test is wrong: there are 2 of them",
@@ -233,21 +235,21 @@ def test_tags_that_are_wrong_are_passed_over_and_told() -> None:
 def test_dns_that_fails(kind: str) -> None:
     dns = FakeDns(REJECT)
     dns.fail("_dmarc.shop.test", kind=kind)
-    found = judge(dns)
+    found = evaluate(dns)
     assert (found.result, found.reason) == ("temperror", Reason.DNS_TEMPORARY)
     assert kind in found.sentence
 
 
 def test_what_could_not_be_checked_does_not_fail() -> None:
-    assert judge(REJECT, spf_status=AuthStatus.TEMPERROR).result == "temperror"
-    assert judge(REJECT, dkim_status=AuthStatus.TEMPERROR).result == "temperror"
-    assert judge(REJECT, spf="shop.test", dkim_status=AuthStatus.TEMPERROR).result == "pass"
+    assert evaluate(REJECT, spf_status=AuthStatus.TEMPERROR).result == "temperror"
+    assert evaluate(REJECT, dkim_status=AuthStatus.TEMPERROR).result == "temperror"
+    assert evaluate(REJECT, spf="shop.test", dkim_status=AuthStatus.TEMPERROR).result == "pass"
 
 
 def test_messages_without_an_author() -> None:
-    assert judge(REJECT, author="").sentence == "there is no From field"
+    assert evaluate(REJECT, author="").sentence == "there is no From field"
     for nobody in ("undisclosed:;", "Ann", "<>", "ann@", "@", "ann@[192.0.2.1]"):
-        found = judge(REJECT, author=nobody)
+        found = evaluate(REJECT, author=nobody)
         assert (found.result, found.sentence) == (
             "none",
             "there is no address with a domain in the From field",
@@ -256,19 +258,19 @@ def test_messages_without_an_author() -> None:
 
 def test_messages_with_several_authors() -> None:
     zone = REJECT + record("eve.test", "v=DMARC1; p=none")
-    found = judge(zone, author="eve@eve.test, ann@shop.test", spf="eve.test")
+    found = evaluate(zone, author="eve@eve.test, ann@shop.test", spf="eve.test")
     # RFC 7489 §6.6.1: the strictest policy of those that fail.
     assert (found.result, found.domain, found.disposition) == ("fail", "shop.test", "reject")
     assert found.sentence.endswith("the authors are of eve.test, shop.test")
-    twice = judge(REJECT, author="eve@eve.test\r\nFrom: ann@shop.test", spf="eve.test")
+    twice = evaluate(REJECT, author="eve@eve.test\r\nFrom: ann@shop.test", spf="eve.test")
     assert twice.disposition == "reject"
-    many = judge(REJECT, author=", ".join(f"a@{number}.test" for number in range(50)))
+    many = evaluate(REJECT, author=", ".join(f"a@{number}.test" for number in range(50)))
     assert (many.result, f"more than {MAX_AUTHOR_DOMAINS}" in many.sentence) == ("none", True)
 
 
 def test_trace_tells_each_question_once() -> None:
     dns = FakeDns(REJECT)
-    found = judge(dns, spf="mail.shop.test")
+    found = evaluate(dns, spf="mail.shop.test")
     assert found.trace[0] == 'TXT _dmarc.shop.test: "v=DMARC1; p=reject"'
     assert len(dns.asked) == len(set(dns.asked))
 

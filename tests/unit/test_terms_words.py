@@ -178,7 +178,7 @@ def test_one_seed_replays_everything() -> None:
         chance = SeededRandom(seed)
         items = list(range(9))
         chance.shuffle(items)
-        return [chance.token(), chance.octets(4), chance.queue_id(), items, chance.probability()]
+        return [chance.token(), chance.randbytes(4), chance.queue_id(), items, chance.probability()]
 
     assert play(1) == play(1)
     assert play(1) != play(2)
@@ -190,7 +190,7 @@ def test_queue_ids_differ_and_keep_their_order() -> None:
     made = [chance.queue_id() for _ in range(2000)]
     assert len(set(made)) == 2000
     assert made == sorted(made)
-    assert len(chance.token(5)) == len(chance.octets(5)) == 5
+    assert len(chance.token(5)) == len(chance.randbytes(5)) == 5
 
 
 @pytest.mark.parametrize("words", [Stage, Reason])

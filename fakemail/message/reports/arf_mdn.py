@@ -218,7 +218,7 @@ def _report(
         ("MIME-Version", "1.0"),
         ("Content-Type", f'multipart/report; report-type={kind};\r\n\tboundary="{boundary}"'),
     ]
-    octets = "".join(f"{name}: {value}\r\n" for name, value in head).encode("utf-8", "replace")
+    header = "".join(f"{name}: {value}\r\n" for name, value in head).encode("utf-8", "replace")
     lines = "".join(f"{field}\r\n" for field in fields).encode("utf-8", "replace")
     enclosed_type, content = enclosed
     parts = [
@@ -226,7 +226,7 @@ def _report(
         f"Content-Type: {fields_type}\r\n\r\n".encode() + lines,
         f"Content-Type: {enclosed_type}\r\n\r\n".encode() + content,
     ]
-    return octets + b"\r\n" + join(parts, boundary)
+    return header + b"\r\n" + join(parts, boundary)
 
 
 # Reading ---------------------------------------------------------------------------------------------

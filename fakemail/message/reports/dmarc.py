@@ -78,7 +78,7 @@ class AggregateRow(NamedTuple):
 
 
 class PolicyPublished(NamedTuple):
-    """The record that the messages were judged by."""
+    """The record that the messages were evaluated by."""
 
     domain: str
     discovery_method: str
@@ -168,7 +168,7 @@ def _printable(text: str) -> str:
 
 def write(report: AggregateReport) -> bytes:
     """The report as a message (RFC 9990 §3.5, RFC 7489 §7.2.1.1), with CRLF line ends."""
-    # A fixed time in it, so that one seed gives the same octets.
+    # A fixed time in it, so that one seed gives the same bytes.
     packed = gzip.compress(to_xml(report).encode(), mtime=0)
     domain = report.published.domain
     # filename = receiver "!" policy-domain "!" begin-timestamp "!" end-timestamp "!" unique-id "." extension
@@ -206,9 +206,9 @@ def write(report: AggregateReport) -> bytes:
 # Reading ---------------------------------------------------------------------------------------------
 
 _LARGEST: Final = 16 * 1024 * 1024
-"""Octets of an unpacked report; what is longer is not read."""
+"""Bytes of an unpacked report; what is longer is not read."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
-# RFC 7489 §7.2.1.1 has gzip; real reporters send zip as well, and octets with a telling name.
+# RFC 7489 §7.2.1.1 has gzip; real reporters send zip as well, and bytes with a telling name.
 _TYPES: Final = (
     "application/gzip",
     "application/x-gzip",
@@ -234,7 +234,7 @@ class DmarcSignature:
 
 @dataclass(frozen=True, slots=True)
 class DmarcRow:
-    """Messages that came from one address and were judged alike."""
+    """Messages that came from one address and were evaluated alike."""
 
     source_ip: str
     count: int

@@ -148,7 +148,7 @@ def _instant(time: datetime) -> str:
 
 def write(report: TlsReportData) -> bytes:
     """The report as a message (RFC 8460 §5.3), with CRLF line ends."""
-    # A fixed time in it, so that one seed gives the same octets.
+    # A fixed time in it, so that one seed gives the same bytes.
     packed = gzip.compress(json.dumps(to_json(report), indent=1).encode(), mtime=0)
     # RFC 8460 §5.1: filename = sender "!" policy-domain "!" begin-timestamp "!" end-timestamp "!" unique-id
     times = f"{int(report.since.timestamp())}!{int(report.until.timestamp())}"
@@ -190,7 +190,7 @@ def write(report: TlsReportData) -> bytes:
 
 _TYPES: Final = ("application/tlsrpt+gzip", "application/tlsrpt+json")  # RFC 8460 §6.4, §6.5
 _LARGEST: Final = 16 * 1024 * 1024
-"""Octets of an unpacked report; what is longer is not read."""
+"""Bytes of an unpacked report; what is longer is not read."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 

@@ -157,7 +157,7 @@ class PolicyEvaluator:
             return False
         finding = Finding("unknown_user", AuthStatus.FAIL, f"nobody here is <{address}>", known.reason)
         decision = PolicyDecision(outcome, finding, (DisposedFinding(finding, outcome),))
-        self.note(Stage.SMTP_RCPT, decision, "", (address,), decision.judged)
+        self.note(Stage.SMTP_RCPT, decision, "", (address,), decision.disposed)
         self._lasting.append(_MessageState(Stage.SMTP_RCPT, policy, address.key, decision))
         return True
 
@@ -193,7 +193,7 @@ class PolicyEvaluator:
         decisions = [each.decision for each in decided]
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
-            self.note(Stage.SMTP_END, each.decision, "", about, each.at_end.judged)
+            self.note(Stage.SMTP_END, each.decision, "", about, each.at_end.disposed)
         return min(decisions, key=lambda each: each.outcome.weight).verdict
 
     def apply(
@@ -207,8 +207,8 @@ class PolicyEvaluator:
         nobody_has_it = True
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
-            if each.decision.decisive is not None or each.at_end.judged:
-                self.note(Stage.SMTP_END, each.decision, queue_id, about, each.at_end.judged)
+            if each.decision.decisive is not None or each.at_end.disposed:
+                self.note(Stage.SMTP_END, each.decision, queue_id, about, each.at_end.disposed)
             raw = self._with_results(each.policy, _with_score(each.at_end, content))
             mail = EvaluatedMessage(
                 self._running.name, queue_id, envelope, raw, each.recipients, each.decision, each.policy
@@ -236,8 +236,8 @@ class PolicyEvaluator:
         onward: list[Recipient] = []
         for each in decided:
             about = [recipient.address for recipient in each.recipients]
-            if each.decision.decisive is not None or each.at_end.judged:
-                self.note(Stage.SMTP_END, each.decision, queue_id, about, each.at_end.judged)
+            if each.decision.decisive is not None or each.at_end.disposed:
+                self.note(Stage.SMTP_END, each.decision, queue_id, about, each.at_end.disposed)
             if each.decision.outcome in _PASSED_ON:
                 onward += each.recipients
             else:
@@ -273,7 +273,7 @@ class PolicyEvaluator:
         decision: PolicyDecision,
         message: str,
         recipients: Iterable[Address],
-        judged: Iterable[DisposedFinding],
+        disposed: Iterable[DisposedFinding],
     ) -> None:
         """Write down what was found at a stage, and what follows from all that was found."""
         found = tuple(
@@ -285,7 +285,7 @@ class PolicyEvaluator:
                 reason=weighed.finding.reason,
                 disposition=weighed.outcome.value,
             )
-            for weighed in judged
+            for weighed in disposed
         )
         self._services.environment.log.append(
             PolicyEvaluated(
@@ -333,9 +333,9 @@ class PolicyEvaluator:
             if not links:
                 continue
             decision = evaluate(links, policy, self.facts)
-            if decision.judged:
+            if decision.disposed:
                 about = () if recipient is None else (recipient,)
-                self.note(stage, decision, "", about, decision.judged)
+                self.note(stage, decision, "", about, decision.disposed)
             if decision.outcome.is_final:
                 return decision.verdict
             if decision.outcome is not Disposition.ACCEPT:
@@ -373,7 +373,7 @@ def marked(decided: Iterable[RecipientDecision], content: bytes) -> bytes:
 
 def _with_score(decision: PolicyDecision, raw: bytes) -> bytes:
     """The message with the header fields that its findings have brought."""
-    fields = b"".join([weighed.finding.fields for weighed in decision.judged])
+    fields = b"".join([weighed.finding.fields for weighed in decision.disposed])
     if not fields:
         return raw
     from fakemail.policy.content.scorer import with_fields  # for those who have a score only

@@ -235,7 +235,7 @@ def _milder(result: DmarcResult, record: DmarcRecord) -> tuple[tuple[str, str], 
 
 def _override(decision: PolicyDecision) -> tuple[str, str]:
     """Why something else was done than the domain asks for (RFC 9990, PolicyOverrideType)."""
-    for each in decision.judged:
+    for each in decision.disposed:
         if each.finding.check == "dmarc" and each.finding.status is AuthStatus.PASS:
             return "trusted_forwarder", each.finding.sentence
     return "local_policy", decision.sentence

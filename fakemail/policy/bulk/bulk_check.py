@@ -18,7 +18,7 @@ def _bulk_sender(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     from fakemail.policy.suffixes import registered_domain
 
     wanted = policy.bulk_sender
-    # What hosts of ours pass on has been judged where it came in, and SPF would fail for them.
+    # What hosts of ours pass on has been evaluated where it came in, and SPF would fail for them.
     if wanted is None or facts.surroundings.is_inside:
         return
     own = {recipient.domain for recipient in facts.recipients}
@@ -48,4 +48,4 @@ def _weigh_bulk(policy: Policy, finding: Finding) -> Disposition:
     )
 
 
-LINKS: Final = (Check("bulk_sender", Stage.SMTP_END, _bulk_sender, weigh=_weigh_bulk),)
+CHECKS: Final = (Check("bulk_sender", Stage.SMTP_END, _bulk_sender, weigh=_weigh_bulk),)

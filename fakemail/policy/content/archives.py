@@ -64,7 +64,7 @@ class ArchiveScan:
         if depth >= self.max_nesting:
             self.excess = f"{file.path} is an archive {depth} archives deep"
             return
-        # Counted in the octets, because the directory itself can be larger than anybody wants to read.
+        # Counted in the bytes, because the directory itself can be larger than anybody wants to read.
         if file.content.count(_LISTED) > self.members_left:
             self.excess = f"{file.path} lists more files than are looked at"
             return
@@ -78,7 +78,7 @@ class ArchiveScan:
                     if found is not None:
                         yield found
                         yield from self.into(found, depth + 1)
-        except Exception:  # whatever zipfile makes of octets that somebody has chosen: it raises many kinds
+        except Exception:  # whatever zipfile makes of bytes that somebody has chosen: it raises many kinds
             self.broken.append(file.path)
 
     def _member(
@@ -112,5 +112,5 @@ class ArchiveScan:
 
 
 def is_zip(content: bytes) -> bool:
-    """Whether octets begin as a zip archive does; many kinds of documents are one."""
+    """Whether bytes begin as a zip archive does; many kinds of documents are one."""
     return content.startswith((_LOCAL, _EMPTY))

@@ -10,7 +10,7 @@ from fakemail.model.content_rules import DOCUMENTS
 from fakemail.policy.content.archives import CarriedFile
 from fakemail.policy.content.content_view import ContentView
 
-# How programs begin: for Windows, for Linux, and for macOS in both orders of octets.
+# How programs begin: for Windows, for Linux, and for macOS in both orders of bytes.
 _PROGRAMS: Final = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xcf")
 _HARMLESS_TYPES: Final = ("audio", "image", "text", "video")
 # Unicode's marks of direction, which can let "exe.pdf" be read where "fdp.exe" is written.
@@ -37,7 +37,7 @@ def double_extension(matter: ContentView) -> str:
 
 
 def disguised_program(matter: ContentView) -> str:
-    """Octets of a program under a type or a name of something else."""
+    """Bytes of a program under a type or a name of something else."""
     for part in matter.parts:
         if not part.children and part.type.main in _HARMLESS_TYPES and part.content.startswith(_PROGRAMS):
             return f"a part says {part.content_type} and holds a program"

@@ -49,7 +49,7 @@ class ContentCheck:
 
 
 _TABLE: Final = (
-    # The form of header, lines and octets
+    # The form of header, lines and bytes
     ContentCheck("required_fields", "form", form.required_fields, 2.5, Reason.BAD_HEADER),
     ContentCheck("message_id", "form", form.message_id, 1.0, Reason.BAD_HEADER),
     ContentCheck("duplicate_fields", "form", form.duplicate_fields, 2.5, Reason.BAD_HEADER),

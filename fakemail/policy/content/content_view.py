@@ -18,7 +18,7 @@ _MOST_TEXT: Final = 1024 * 1024
 
 
 class ContentView:
-    """A message while its content is judged. Everything is worked out at its first use and kept."""
+    """A message while its content is evaluated. Everything is worked out at its first use and kept."""
 
     def __init__(self, facts: TransactionFacts, rules: ContentRules) -> None:
         self.facts = facts
@@ -41,7 +41,7 @@ class ContentView:
 
     @cached_property
     def longest_line(self) -> tuple[int, int]:
-        """The number of the longest line, from 1, and its octets without the line end."""
+        """The number of the longest line, from 1, and its bytes without the line end."""
         longest = number = 0
         for at, line in enumerate(self.raw.split(b"\n"), 1):
             if len(line) > longest:
@@ -52,7 +52,7 @@ class ContentView:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """Every part, in the order of the octets."""
+        """Every part, in the order of the bytes."""
         return tuple(self.message.root.walk())
 
     @property

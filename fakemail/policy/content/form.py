@@ -1,4 +1,4 @@
-"""Checks of the form of a message: its header, its lines and its octets (RFC 5322, RFC 6532)."""
+"""Checks of the form of a message: its header, its lines and its bytes (RFC 5322, RFC 6532)."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def nul(matter: ContentView) -> str:
 
 
 def eight_bit_header(matter: ContentView) -> str:
-    """RFC 6532 §3: octets above 127 in a header need SMTPUTF8, and are UTF-8."""
+    """RFC 6532 §3: bytes above 127 in a header need SMTPUTF8, and are UTF-8."""
     header = matter.header
     if header.isascii():
         return ""
@@ -150,7 +150,7 @@ def eight_bit_header(matter: ContentView) -> str:
 
 
 def eight_bit_body(matter: ContentView) -> str:
-    """RFC 6152 §3: octets above 127 in a body are announced with BODY=8BITMIME."""
+    """RFC 6152 §3: bytes above 127 in a body are announced with BODY=8BITMIME."""
     if matter.facts.body is not BodyType.SEVEN_BIT or matter.raw[len(matter.header) :].isascii():
         return ""
     return "the body has octets above 127, and BODY=8BITMIME was not announced"

@@ -70,7 +70,7 @@ def encodings(matter: ContentView) -> str:
 
 
 def charsets(matter: ContentView) -> str:
-    """RFC 2045 §6.1: a charset that there is, and octets that are in it."""
+    """RFC 2045 §6.1: a charset that there is, and bytes that are in it."""
     for part in matter.parts:
         if part.type.main != "text":
             continue
