@@ -670,7 +670,7 @@ def broken() -> Iterator[str]:
     yield "# Broken sender authentication"
     yield ""
     yield '`domain.add_auth_flaw("spf_two_records")`, and what a receiver finds then for mail that an account'
-    yield "of the domain hands in, when nothing else is wrong."
+    yield "of the domain submits, when nothing else is wrong."
     yield ""
     yield from _table(
         ("way", "what is done", "SPF", "DKIM", "DMARC"),

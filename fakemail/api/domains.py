@@ -150,7 +150,7 @@ class Domain(Handle, Generic[_A]):
 
         The keywords are the fields of :class:`~fakemail.model.policy.Policy`, in plain words:
         ``policy(greylist=minutes(5), dnsbl="zen.example", helo={"own_name": "refuse"}, spf="quarantine")``. Without
-        arguments it is as usual: nothing is done beyond what a sender's own DMARC policy asks for. It counts from
+        arguments the default holds: nothing is done beyond what a sender's own DMARC policy asks for. It counts from
         the next command on. Raises one :class:`~fakemail.errors.DeclarationError` for all mistakes.
         """
         policy = read_policy(self.name, keywords)

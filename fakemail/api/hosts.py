@@ -456,7 +456,7 @@ class Settings(Suggests):
         """A standard library client: connected, with TLS where it is offered, logged in if there is a login.
 
         ``local_hostname`` is the name that it gives itself in EHLO; ``None`` is that of this machine. Raises
-        ``smtplib.SMTPConnectError`` and ``smtplib.SMTPHeloError`` for a server that turns it away.
+        ``smtplib.SMTPConnectError`` and ``smtplib.SMTPHeloError`` for a server that rejects it.
         """
         self._require("smtp", "smtplib")
         if self.security == Security.TLS.value:

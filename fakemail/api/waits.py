@@ -40,7 +40,7 @@ def in_asyncio() -> bool:
 
 
 def _frames() -> Iterator[FrameType]:
-    """The frames of this code and of whoever waits for it, greenlets included (a task may wait for one)."""
+    """The frames of this code and of all that wait for it, greenlets included (a task may wait for one)."""
     greenlets: Any = sys.modules.get("greenlet")
     greenlet = None if greenlets is None else greenlets.getcurrent()
     frame: FrameType | None = sys._getframe()

@@ -41,7 +41,7 @@ _MOST_FILES: Final = 250
 # Services of the machine that answer questions about names by way of a file, past any network.
 _RESOLVERS: Final = ("/run/systemd/resolve", "/run/nscd", "/var/run/nscd")
 
-# The oldest way to send on Unix: a command that is there under one of these names, whoever made it.
+# The oldest way to send on Unix: a command with one of these names, of any mail server.
 _SENDMAIL: Final = ("/usr/sbin/sendmail", "/usr/lib/sendmail")
 _LOCAL_SERVER: Final = "127.0.0.1:25"
 _ITS_OTHER_NAMES: Final = (
@@ -87,7 +87,7 @@ class NetworkNamespace:
         self._ca_hash = ca_hash
         self._folder = Folder()
         self._namespaces: list[int] = []
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._daemon: subprocess.Popen[bytes] | None = None
         try:
             files = [*self._files(name, addresses, name_servers), *self._sendmail()]
             wanted = {
@@ -141,7 +141,7 @@ class NetworkNamespace:
 
     def _sendmail(self) -> Iterator[tuple[str, str]]:
         """Our own ``sendmail`` in the place of the machine's, which would leave mail for the real internet."""
-        # Whoever calls it may be another user inside, to whom this interpreter is closed.
+        # The caller may be another user inside, who has no access to this interpreter.
         code = self._file("sendmail.py", (_HERE / "sendmail.py").read_bytes())
         words = shlex.join(["-I", "-S", code, _LOCAL_SERVER])
         script = (
@@ -182,12 +182,12 @@ class NetworkNamespace:
             yield str(own), folder
 
     def _start(self, wanted: dict[str, Any]) -> None:
-        """Start the keeper: as root without a user namespace, and with one where that is refused."""
+        """Start the daemon: as root without a user namespace, and with one where that is refused."""
         refusal = ("", 0)
         for user in (False, True) if this_machine().is_root else (True,):
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs, not_held():
-                self._keeper = subprocess.Popen(
+                self._daemon = subprocess.Popen(
                     [*_PYTHON, str(_HERE / "netns_daemon.py"), str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -199,7 +199,7 @@ class NetworkNamespace:
                 self._namespaces = files
                 return
             refusal = (said["failed"], said["errno"] or 0)
-            self._end_keeper()
+            self._end_daemon()
         raise NamespaceUnavailable(why(this_machine(), *refusal))
 
     def _ask(self, request: object) -> tuple[dict[str, Any], list[int]]:
@@ -215,7 +215,7 @@ class NetworkNamespace:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         for file in files:
             os.set_inheritable(file, False)
-        return json.loads(message) if message else {"failed": "keeper", "errno": 0}, list(files)
+        return json.loads(message) if message else {"failed": "daemon", "errno": 0}, list(files)
 
     # Using it ------------------------------------------------------------------------------------
 
@@ -267,30 +267,30 @@ class NetworkNamespace:
         return process
 
     def processes(self) -> list[int]:
-        """The processes that are inside now, whoever started them; the keeper is not among them."""
+        """The processes that are inside now, without the daemon."""
         from fakemail.intercept import netns_daemon  # which is for Linux only
 
-        if self._keeper is None:
+        if self._daemon is None:
             return []
         inside = netns_daemon.processes(os.fstat(self._namespaces[-1]).st_ino)
-        return [each for each in inside if each != self._keeper.pid]
+        return [each for each in inside if each != self._daemon.pid]
 
     def close(self) -> None:
         """End every process that is still inside, and let the network and the mounts go."""
-        self._end_keeper()
+        self._end_daemon()
         for descriptor in self._namespaces:
             os.close(descriptor)
         self._namespaces = []
         self._folder.cleanup()
 
-    def _end_keeper(self) -> None:
-        if self._keeper is not None:
+    def _end_daemon(self) -> None:
+        if self._daemon is not None:
             # A process that was forked from this one may have the control socket as well.
             with suppress(OSError):
                 self._control.shutdown(socket.SHUT_RDWR)
             self._control.close()
-            self._keeper.wait()
-            self._keeper = None
+            self._daemon.wait()
+            self._daemon = None
 
 
 class _Launch:

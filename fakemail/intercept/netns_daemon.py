@@ -1,6 +1,6 @@
 """The process that makes a network of its own and keeps it open: run as a script, with the standard library only.
 
-It is small on purpose. It leaves the machine's network and mounts behind, lays out the addresses it was told,
+It is small on purpose. It leaves the machine's network and mounts behind, configures the addresses it was told,
 and then makes sockets inside on request, which it hands over. It ends when its control socket is closed.
 
 Not to be imported: ``python -I -S netns_daemon.py FD``.
@@ -230,7 +230,7 @@ def own_network() -> int:
 
 
 def processes(network: int) -> list[int]:
-    """The processes in a network, which is told by its inode, whoever started them; but not this one."""
+    """The processes in a network, which is told by its inode, without this one."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():

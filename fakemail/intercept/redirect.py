@@ -58,7 +58,7 @@ class AddressMap(Protocol):
         ...
 
     def covers(self, address: str) -> bool:
-        """Whether an address belongs to the fake internet, whoever has it."""
+        """Whether an address belongs to the fake internet, used or not."""
         ...
 
     def find(self, address: str, port: int) -> tuple[str, int] | None:

@@ -40,7 +40,7 @@ def _say(text: str) -> None:
     try:
         click.echo(text)
     except BrokenPipeError:
-        raise  # whoever read has seen enough; click ends quietly
+        raise  # the reader has seen enough; click ends quietly
     except OSError as error:
         # What is still in the buffer would be tried again, in vain, when Python ends.
         with suppress(OSError):

@@ -26,7 +26,7 @@ def play(say: Callable[[str], object]) -> None:
         shop = net.account(SENDER)
         settings = shop.submission
         say(
-            f"{SENDER} hands in {len(MESSAGES)} messages: SMTP to {settings.server.name}"
+            f"{SENDER} submits {len(MESSAGES)} messages: SMTP to {settings.server.name}"
             f" (really {settings.host}:{settings.port}), STARTTLS, AUTH.\n"
         )
         with settings.smtplib() as client:

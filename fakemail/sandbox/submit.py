@@ -1,4 +1,4 @@
-"""``fakemail sendmail``: the command of that name for whoever wants to submit to a fake internet that stands."""
+"""``fakemail sendmail``: a submission to a running fake internet with the options of the command sendmail."""
 
 from __future__ import annotations
 

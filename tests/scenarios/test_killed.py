@@ -49,21 +49,21 @@ def test_commands_in_a_namespace_end_with_the_one_who_ran_them(tmp_path, kind):
     ) as process:
         first, second, folder = process.stdout.readline().split()
         watched = [os.pidfd_open(int(each)) for each in (first, second)]
-        keeper = os.pidfd_open(_keeper_of(process.pid))
+        daemon = os.pidfd_open(_daemon_of(process.pid))
         process.kill()
         process.wait()
-        for each in (*watched, keeper):
+        for each in (*watched, daemon):
             assert select.select([each], [], [], 30)[0]
             os.close(each)
         assert not os.path.exists(folder)
 
 
-def _keeper_of(owner: int) -> int:
+def _daemon_of(owner: int) -> int:
     children = Path(f"/proc/{owner}/task/{owner}/children").read_text().split()
     others = [each for each in Path(f"/proc/{owner}/task").iterdir() if each.name != str(owner)]
     children += [child for each in others for child in (each / "children").read_text().split()]
-    [keeper] = [each for each in children if b"netns_daemon.py" in Path(f"/proc/{each}/cmdline").read_bytes()]
-    return int(keeper)
+    [daemon] = [each for each in children if b"netns_daemon.py" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    return int(daemon)
 
 
 def test_the_next_process_sweeps(tmp_path):

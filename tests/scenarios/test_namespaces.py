@@ -201,7 +201,7 @@ def test_what_stays_behind_is_ended_with_the_namespace():
 def test_a_process_that_was_forked_meanwhile_does_not_keep_a_namespace_open():
     with MailNet() as net:
         net.run(["true"])
-        keeper = net._own_namespace._inside.namespace._keeper
+        daemon = net._own_namespace._inside.namespace._daemon
         held, release = os.pipe()
         child = os.fork()
         if child == 0:
@@ -209,7 +209,7 @@ def test_a_process_that_was_forked_meanwhile_does_not_keep_a_namespace_open():
             os.read(held, 1)
             os._exit(0)
         os.close(held)
-    assert keeper.returncode == 0  # the child, which has all that was open, is there still
+    assert daemon.returncode == 0  # the child, which has all that was open, is there still
     os.close(release)
     assert os.waitpid(child, 0)[1] == 0
 
