@@ -140,7 +140,8 @@ class Domain(Handle, Generic[_A]):
         async def change() -> None:
             wanted = Routing.IMPLICIT if implicit else routing
             await simulation.hosts.reroute(simulation.world.route_domain(self.name, wanted, names))
-            await simulation.fault_updates.apply()
+            if simulation.faults.rules():
+                await simulation.fault_updates.apply()
 
         self._portal.perform(change())
         return self.hosts

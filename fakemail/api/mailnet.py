@@ -567,7 +567,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         __tracebackhide__ = True
         if settled is None:
             seconds = self.timeout if timeout is None else timeout
-            activity = self._portal.simulation.quiescence.activity
+            quiescence = self._portal.simulation.quiescence
+            activity = self._portal.call(lambda: quiescence.activity)
             raise MailAssertionError(
                 f"the fake internet did not become quiet within {seconds:g} s: {activity}."
             )
