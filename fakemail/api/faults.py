@@ -118,7 +118,7 @@ class _DeclaredFaults(Handle, PresetTarget):
             return
         own = [
             each
-            for each in internet.hosts.running[name].sites
+            for each in internet.hosts.running[name].ports
             if internet.network.attached(name, each) is None
         ]
         if not own:

@@ -205,12 +205,12 @@ class Host(Handle):
 
     def _site(self, service: str) -> ServicePort:
         """The port of a service; raises :class:`~fakemail.errors.DeclarationError` for one that does not."""
-        sites = self._running.sites
+        ports = self._running.ports
         if service not in SERVICES:
             raise DeclarationError(f"there is no service {service!r}; {nearest(service, SERVICES)}")
-        if service not in sites:
-            raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, sites)}")
-        return sites[service]
+        if service not in ports:
+            raise DeclarationError(f"host {self.name!r} runs no {service!r}; {nearest(service, ports)}")
+        return ports[service]
 
     def listen_on_localhost(self, service: str) -> int:
         """Let a service listen on 127.0.0.1 as well, and return the port there; see :attr:`Settings.localhost`."""

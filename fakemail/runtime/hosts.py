@@ -157,7 +157,7 @@ class Hosts:
     async def local_server(self) -> ServicePort:
         """The smarthost as the mail server of this machine: programs submit to it at ``localhost`` without a login."""
         running = await self.smarthost()
-        known = [site for site in running.local if site.is_here]
+        known = [service_port for service_port in running.local if service_port.is_here]
         return known[0] if known else await running.listen_for(LOCAL[0], Endpoint(LOOPBACK, 0))
 
     # Looking -------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Hosts:
     def takes_mail(self, host: str) -> bool:
         """Whether a host runs and has an SMTP port of ours."""
         running = self.running.get(host)
-        return running is not None and SMTP.name in running.sites
+        return running is not None and SMTP.name in running.ports
 
     @property
     def connections(self) -> list[Connection]:

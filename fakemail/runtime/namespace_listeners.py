@@ -70,34 +70,34 @@ class NamespaceListeners:
             tcp, udp = self.namespace.sockets(("tcp", address, DNS_PORT), ("udp", address, DNS_PORT))
             self._ends.append(self._name_server.answer_at(tcp, udp))
         for running in self._hosts.running.values():
-            for site in running.sites.values():
-                await self.bind(site)
+            for service_port in running.ports.values():
+                await self.bind(service_port)
             self.pass_to_attached(running.host)
         self._hosts.on_listen.append(self.bind)
         server = await self._hosts.smarthost()
         who = Peer(self.addresses[0], 0, self.name)
         for service in LOCAL:
             here = Endpoint(LOOPBACK, service.port)
-            site = await server.listen_for(service, here, ground=self.namespace, caller=who)
-            await site.listen_at(Endpoint("::1", service.port), self.namespace)
-            self._local.append(site)
+            service_port = await server.listen_for(service, here, scope=self.namespace, caller=who)
+            await service_port.listen_at(Endpoint("::1", service.port), self.namespace)
+            self._local.append(service_port)
 
-    async def bind(self, site: ServicePort) -> None:
+    async def bind(self, service_port: ServicePort) -> None:
         """Let a server listen inside, at the public addresses of its host."""
-        host = site.running.host
+        host = service_port.running.host
         for address in (host.ipv4, host.ipv6):
-            before = len(site.listeners)
-            await site.listen_at(Endpoint(address, site.port.port), self.namespace)
-            self._listening += [(site, each) for each in site.listeners[before:]]
+            before = len(service_port.listeners)
+            await service_port.listen_at(Endpoint(address, service_port.described.port), self.namespace)
+            self._listening += [(service_port, each) for each in service_port.listeners[before:]]
 
     def pass_to_attached(self, host: HostSpec) -> None:
         """Let the real servers that are attached to a host be reached inside, in the place of ours."""
         for service, real in self._network.attached_to(host.name).items():
             port = SERVICES[service].port
             ours = [each for each in self._listening if each[0].running.name == host.name]
-            for site, listener in [each for each in ours if each[0].port.port == port]:
-                site.leave(listener)
-                self._listening.remove((site, listener))
+            for service_port, listener in [each for each in ours if each[0].described.port == port]:
+                service_port.leave(listener)
+                self._listening.remove((service_port, listener))
             for address in (host.ipv4, host.ipv6):
                 self._pass_through(Endpoint(address, port), real)
 
@@ -112,10 +112,10 @@ class NamespaceListeners:
             passage.reach = partial(reach, *outside)
             return
         for (
-            site
+            service_port
         ) in self._local:  # who wants a mail server of this machine there wants it in the place of ours
-            for listener in [each for each in site.listeners if (each.address, each.port) == inside]:
-                site.leave(listener)
+            for listener in [each for each in service_port.listeners if (each.address, each.port) == inside]:
+                service_port.leave(listener)
         try:
             sock = self.namespace.bind(*inside, purpose="passage")
         except OSError as error:
@@ -165,10 +165,10 @@ class NamespaceListeners:
             self._hosts.on_listen.remove(self.bind)
         self._network.moved_out(*self.addresses)
         self.namespace.close()
-        for site, listener in self._listening:
-            site.leave(listener)
-        for site in self._local:
-            site.running.leave(site)
+        for service_port, listener in self._listening:
+            service_port.leave(listener)
+        for service_port in self._local:
+            service_port.running.leave(service_port)
         for passage in self._passages.values():
             passage.close()
         for end in self._ends:

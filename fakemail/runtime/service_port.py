@@ -62,14 +62,14 @@ class ServicePort:
         endpoint: Endpoint,
         factory: ProtocolFactory,
         *,
-        ground: NetworkScope | None = None,
+        scope: NetworkScope | None = None,
         caller: Peer | None = None,
     ) -> None:
-        """``ground`` is where the port is, unless it is this process's own network; ``caller`` is who everybody is
+        """``scope`` is where the port is, unless it is this process's own network; ``caller`` is who everybody is
         that connects, where all are on one machine."""
         self.running = running
         self._caller = caller
-        self.is_here = ground is None
+        self.is_here = scope is None
         """Whether it began in this process's own network."""
         self.host = running.name
         self.service = service.name
@@ -77,9 +77,9 @@ class ServicePort:
         self.log = running.log
         self.supervisor = running.supervisor
         self.connections: set[Connection] = running.connections
-        self.port = service
+        self.described = service
         self._factory = factory
-        self.listener = self._listener(endpoint, ground)
+        self.listener = self._listener(endpoint, scope)
         self.listeners = [self.listener]
         """Its listeners: on this machine, and inside namespaces."""
 
@@ -100,9 +100,9 @@ class ServicePort:
         port: int = here.port
         return port
 
-    async def listen_at(self, endpoint: Endpoint, ground: NetworkScope) -> None:
+    async def listen_at(self, endpoint: Endpoint, scope: NetworkScope) -> None:
         """Listen in one more place; as the faults demand, there as well."""
-        self.listeners.append(self._listener(endpoint, ground))
+        self.listeners.append(self._listener(endpoint, scope))
         await self.running.apply_faults()
 
     def leave(self, listener: Listener) -> None:
@@ -110,13 +110,13 @@ class ServicePort:
         self.listeners.remove(listener)
         listener.close()
 
-    def _listener(self, endpoint: Endpoint, ground: NetworkScope | None = None) -> Listener:
+    def _listener(self, endpoint: Endpoint, scope: NetworkScope | None = None) -> Listener:
         return Listener(
             endpoint.address,
             endpoint.port,
             purpose=f"{self.service} of {self.host}",
             factory=self._connection,
-            ground=ground,
+            scope=scope,
             window=self._window(),
         )
 
@@ -143,7 +143,7 @@ class ServicePort:
     def idle_timeout(self) -> float:
         """In real seconds."""
         options = self.running.host.options
-        return options.reading_timeout if self.port in READING else options.idle_timeout
+        return options.reading_timeout if self.described in READING else options.idle_timeout
 
     @property
     def faults(self) -> HostFaults:
@@ -198,7 +198,7 @@ class ServicePort:
         host = self.running.host
         known = self.running.profiles.get(self.service)
         if known is None or known[0] is not host:
-            known = self.running.profiles[self.service] = (host, make(host, self.port))
+            known = self.running.profiles[self.service] = (host, make(host, self.described))
         profile: _P = known[1]
         return profile
 
@@ -254,7 +254,7 @@ class RunningHost:
         self._on_listen = on_listen
         self.name = host.name
         self._protocols = protocols
-        self.sites: dict[str, ServicePort] = {}
+        self.ports: dict[str, ServicePort] = {}
         self.local: list[ServicePort] = []
         """Its ports as the local mail server of a machine."""
         self.connections: set[Connection] = set()
@@ -287,7 +287,7 @@ class RunningHost:
         Raises :class:`~fakemail.errors.DeclarationError` for a service that has no protocol.
         """
         for service in self.host.services:
-            if service.name in self.sites or self.network.attached(self.name, service.name):
+            if service.name in self.ports or self.network.attached(self.name, service.name):
                 continue
             factory = self._protocols.get(service.name)
             if factory is None:
@@ -295,12 +295,12 @@ class RunningHost:
                     f"host {self.name!r}: {service.name!r} cannot be served yet; "
                     + nearest(service.name, self._protocols)
                 )
-            site = ServicePort(self, service, plan(self.host, service), factory)
+            service_port = ServicePort(self, service, plan(self.host, service), factory)
             self._forget_contexts()  # the certificate names every address of the host
-            self.sites[service.name] = site
-            self.network.publish(self.host, service, site.endpoint)
+            self.ports[service.name] = service_port
+            self.network.publish(self.host, service, service_port.endpoint)
             for follow in tuple(self._on_listen):
-                await follow(site)
+                await follow(service_port)
         await self.apply_faults()
 
     async def listen_for(
@@ -308,23 +308,23 @@ class RunningHost:
         service: Service,
         endpoint: Endpoint,
         *,
-        ground: NetworkScope | None = None,
+        scope: NetworkScope | None = None,
         caller: Peer | None = None,
     ) -> ServicePort:
         """Be a machine's own mail server, at a port there; see :data:`~fakemail.model.host.LOCAL`."""
-        site = ServicePort(
-            self, service, endpoint, self._protocols[service.name], ground=ground, caller=caller
+        service_port = ServicePort(
+            self, service, endpoint, self._protocols[service.name], scope=scope, caller=caller
         )
         self._forget_contexts()
-        self.local.append(site)
+        self.local.append(service_port)
         await self.apply_faults()
-        return site
+        return service_port
 
-    def leave(self, site: ServicePort) -> None:
+    def leave(self, service_port: ServicePort) -> None:
         """Be that no more."""
-        self.local.remove(site)
-        for listener in tuple(site.listeners):
-            site.leave(listener)
+        self.local.remove(service_port)
+        for listener in tuple(service_port.listeners):
+            service_port.leave(listener)
 
     async def start(self) -> None:
         """Listen again after a stop, on the same ports."""
@@ -338,20 +338,20 @@ class RunningHost:
         for rule in self.faults.active.get(Stage.TLS_HANDSHAKE, ()):
             if isinstance(rule.action, actions.present_certificate):
                 self._revoke(rule.action.flaw)
-        for site in self._all_sites():
-            for listener in site.listeners:
-                if self.is_stopped or self.faults.refuses(site.service):
+        for service_port in self._all_ports():
+            for listener in service_port.listeners:
+                if self.is_stopped or self.faults.refuses(service_port.service):
                     listener.stop()
-                elif self.faults.hangs(site.service):
+                elif self.faults.hangs(service_port.service):
                     listener.fill_backlog()
                 else:
                     await listener.start()
 
     def _listeners(self) -> list[Listener]:
-        return [listener for site in self._all_sites() for listener in site.listeners]
+        return [listener for service_port in self._all_ports() for listener in service_port.listeners]
 
-    def _all_sites(self) -> tuple[ServicePort, ...]:
-        return (*self.sites.values(), *self.local)
+    def _all_ports(self) -> tuple[ServicePort, ...]:
+        return (*self.ports.values(), *self.local)
 
     def stop(self) -> None:
         """Refuse connections, and end those that exist with 421."""
@@ -462,5 +462,5 @@ class RunningHost:
 
     def _loopback(self) -> tuple[str, ...]:
         """Addresses in its certificate: those where it listens, and those where it may be asked to."""
-        addresses = (site.endpoint.address for site in self._all_sites())
+        addresses = (service_port.endpoint.address for service_port in self._all_ports())
         return tuple(dict.fromkeys((*addresses, LOOPBACK, LOCALHOST)))

@@ -104,7 +104,7 @@ def gather(net: MailNet) -> ConnectionInfo:
             host.ipv4,
             service.name,
             service.security.value,
-            *internet.hosts.running[host.name].sites[service.name].endpoint,
+            *internet.hosts.running[host.name].ports[service.name].endpoint,
         )
         for host in internet.world.hosts.values()
         for service in host.services

@@ -229,15 +229,15 @@ class Listener:
         *,
         purpose: str,
         factory: Callable[[], asyncio.BaseProtocol],
-        ground: NetworkScope | None = None,
+        scope: NetworkScope | None = None,
         window: int | None = None,
     ) -> None:
-        """``ground`` is where the port is, unless it is this process's own network. ``window`` is how many bytes at
+        """``scope`` is where the port is, unless it is this process's own network. ``window`` is how many bytes at
         most the system takes in before they are read, in small segments."""
         self._window = window
         self._purpose = purpose
         self._factory = factory
-        self._ground: NetworkScope = ground or _ThisMachine()
+        self._scope: NetworkScope = scope or _ThisMachine()
         self._socket = self._bind(address, port)
         self._acceptor: Acceptor | None = None
         self._fillers: list[socket.socket] = []
@@ -246,7 +246,7 @@ class Listener:
 
     def _bind(self, address: str, port: int) -> socket.socket:
         try:
-            sock = self._ground.bind(address, port, purpose=self._purpose)
+            sock = self._scope.bind(address, port, purpose=self._purpose)
         except OSError as error:
             raise port_error(address, port, self._purpose, error) from None
         if self._window is not None:
@@ -259,7 +259,7 @@ class Listener:
     @property
     def is_of_this_machine(self) -> bool:
         """Whether the port is in this process's own network."""
-        return isinstance(self._ground, _ThisMachine)
+        return isinstance(self._scope, _ThisMachine)
 
     async def start(self) -> None:
         """Listen. Raises :class:`~fakemail.errors.PortInUse` if another program listens there already."""
@@ -281,7 +281,7 @@ class Listener:
         self._socket.listen(0)
         # How many fit into a backlog of 0 is the system's affair: fill it until nobody gets through.
         for _ in range(_MOST_FILLERS):
-            filler = self._ground.probe_connect(self.address, self.port)
+            filler = self._scope.probe_connect(self.address, self.port)
             self._fillers.append(filler)
             if not select.select([], [filler], [], _FILLED)[1]:
                 break

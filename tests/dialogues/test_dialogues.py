@@ -275,7 +275,7 @@ class OverSocket:
         self._loop.run(self._start(script))
         host = host_of(self.internet.world, script.port).name
         self._host = host
-        target = self.internet.hosts.running[host].sites[script.port].endpoint
+        target = self.internet.hosts.running[host].ports[script.port].endpoint
         self._socket: socket.socket = socket.create_connection(target, timeout=PATIENCE)
         self._reader = ReplyReader()
         self._replies: list[Reply] = []

@@ -207,7 +207,7 @@ class OverSocket:
         self._loop = loop_thread()
         self._internet = Simulation(seed=1, clock=VirtualClock())
         self._loop.run(self._start(script))
-        target = self._internet.hosts.running["mail.example.org"].sites[script.port].endpoint
+        target = self._internet.hosts.running["mail.example.org"].ports[script.port].endpoint
         self._socket: socket.socket = socket.create_connection(target, timeout=PATIENCE)
         self._said = b""
         if script.port == "pop3s":

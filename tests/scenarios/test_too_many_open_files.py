@@ -74,7 +74,7 @@ def test_a_connection_waits_until_there_are_descriptors_again():
             taken = use_up(0)
             client.settimeout(20)
             client.connect((mx.host, mx.port))
-            acceptor = net._portal.simulation.hosts.running[mx.server.name].sites["smtp"].listeners[0]._acceptor
+            acceptor = net._portal.simulation.hosts.running[mx.server.name].ports["smtp"].listeners[0]._acceptor
             while net._portal.call(lambda: acceptor._retry) is None:
                 pass  # until the server has tried
             give_back(taken)
