@@ -218,7 +218,7 @@ def test_faults_are_for_whom_they_are_meant(mailnet):
     assert [fault.fired for fault in host.faults.all()] == [1, 1]
 
 
-def test_faults_can_be_lifted(mailnet):
+def test_faults_can_be_removed(mailnet):
     bob = mailnet.account("bob@example.org")
     host = mailnet.mx("example.org").server
     with host.faults.refuse_connections() as fault:
