@@ -24,7 +24,6 @@ class Introduction(NamedTuple):
     name: str | None = None
     address: str | None = None
     port: int | None = None
-    protocol: str | None = None
     helo: str | None = None
     login: str | None = None
 
@@ -49,12 +48,12 @@ def read_xclient(argument: str) -> Introduction:
     if protocol is not None and protocol.upper() not in ("SMTP", "ESMTP"):
         raise ProtocolError("PROTO is SMTP or ESMTP")
     # The server's own address and port have to be well-formed, and are of no use here.
-    _address(found, "DESTADDR"), _port(found, "DESTPORT")
+    _address(found, "DESTADDR")
+    _port(found, "DESTPORT")
     return Introduction(
         _word(found, "NAME"),
         _address(found, "ADDR"),
         _port(found, "PORT"),
-        None if protocol is None else protocol.upper(),
         _word(found, "HELO"),
         _word(found, "LOGIN"),
     )

@@ -105,7 +105,6 @@ class Connection(asyncio.BufferedProtocol):
         self.number = 0
         self.peer = Peer("", 0, "")
         self.introduced: tuple[str, Peer, Peer] | None = None  # how, by whom, who it is
-        self.channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
         self._session: ProtocolSession | None = None
         self._tls: ServerLayer | None = None
@@ -322,7 +321,6 @@ class Connection(asyncio.BufferedProtocol):
         channel = Channel(
             facts.version, facts.cipher, facts.server_name or "", names, tls.tls_server_end_point
         )
-        self.channel = channel
         detail = ""
         if session.discarded_plaintext:
             detail = f"{session.discarded_plaintext} octets of clear text behind STARTTLS were thrown away"

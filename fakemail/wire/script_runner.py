@@ -55,11 +55,6 @@ class WriteScript:
         self._waits_for: Cancellable | None = None
         self._is_running = False
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to do."""
-        return not self._steps and self._waits_for is None
-
     def add(self, steps: Iterable[Step]) -> None:
         """Do these after all the others."""
         self._steps.extend(steps)
