@@ -131,6 +131,12 @@ def test_nothing_is_answered_while_the_backend_thinks(late: str, before: list[in
     after = desk.codes(desk.session.resume(answer))
     waiting: bool = desk.session.is_waiting
     assert (waiting, [*before, *after]) == (False, [250, 250, 250, 354, 250, 250, 250])
+    ((envelope, content),) = desk.backend.taken
+    assert (str(envelope.sender), [str(each) for each in envelope.addresses], content) == (
+        "a@app.test",
+        ["bob@example.org"],
+        b"x\r\n",
+    )
 
 
 @pytest.mark.parametrize("late", ["sender", "recipient", "message"])
@@ -409,3 +415,29 @@ def test_an_xclient_leaves_alone_what_it_does_not_speak_of() -> None:
     assert (envelope.origin.peer.address, envelope.origin.peer.port) == ("198.51.100.9", 4711)
     desk.say(b"XCLIENT LOGIN=[UNAVAILABLE]\r\n")
     assert desk.session.login == ""
+
+
+def test_decisions_are_asked_with_the_sender_the_recipient_and_the_login() -> None:
+    class Asked(Backend):
+        questions: list[tuple[str, str]] = []  # noqa: RUF012
+
+        def check_sender(self, sender: Path, login: str) -> Verdict | None:
+            self.questions.append((str(sender), login))
+            return ACCEPTED
+
+        def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
+            self.questions.append((str(recipient), login))
+            return ACCEPTED
+
+    desk = Desk(Asked(), **XCLIENT)
+    desk.say(b"EHLO proxy.test\r\nXCLIENT LOGIN=ann\r\n" + TRANSACTION)
+    assert Asked.questions == [("a@app.test", "ann"), ("bob@example.org", "ann")]
+
+
+@pytest.mark.parametrize(("hidden", "code"), [(frozenset(), 503), (frozenset({"STARTTLS"}), 500)])
+def test_starttls_inside_tls_is_out_of_order_where_the_host_has_it(hidden: frozenset[str], code: int) -> None:
+    options: dict[str, Any] = {"hide": hidden}
+    desk = Desk(**options)
+    desk.session.secured(Channel("TLSv1.3", "X"))
+    assert desk.say(b"EHLO app.test\r\nSTARTTLS\r\n") == [250, code]
+    assert not desk.session.wants_tls
