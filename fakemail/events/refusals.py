@@ -221,6 +221,6 @@ def _advice(dialogue: _Dialogue, reason: Reason | None) -> str:
                 "mailnet.submission, which takes any sender"
             )
         case Reason.RELAY_DENIED:
-            return "hand it in at account.submission or mailnet.submission: a mail host takes mail for its own domains"
+            return "submit it at account.submission or mailnet.submission: a mail host takes mail for its own domains"
         case _:
             return ""

@@ -41,7 +41,7 @@ def _reason(machine: NamespaceSupport, step: str, number: int) -> str:
             "a virtual machine."
         )
     if step not in ("user namespace", "user map", "namespaces", "private mounts"):
-        return f"the network could not be laid out: {step}: {os.strerror(number)}."
+        return f"the network could not be configured: {step}: {os.strerror(number)}."
     if machine.most_user_namespaces is None and not machine.is_root:
         return "this kernel was built without user namespaces (CONFIG_USER_NS); run as root."
     if not machine.clone_allowed and not machine.is_root:

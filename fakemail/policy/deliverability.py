@@ -43,9 +43,9 @@ class DeliverabilityFinding:
     sentence: str
     """What was found."""
     reason: Reason
-    """Why it would be turned away by those who turn it away for this."""
+    """Why it would be rejected by those who reject it for this."""
     reply: Reply | None = None
-    """The reply by which it would be turned away; ``None`` where it would be taken."""
+    """The reply by which it would be rejected; ``None`` where it would be taken."""
     advice: str = ""
     """What to do about it, where there is more to say than what was found."""
 

@@ -36,7 +36,7 @@ class Finding:
     sentence: str = ""
     """Why, for people: what was looked at and what was found."""
     reason: Reason | None = None
-    """Why mail would be turned away for this; none where nothing is wrong."""
+    """Why mail would be rejected for this; none where nothing is wrong."""
     score: float = 0.0
     """Points towards the thresholds of a content scorer."""
     about: str = ""

@@ -29,7 +29,7 @@ class AuthResult:
     domain: str = ""
     """The domain for which it speaks; empty if there is none."""
     reason: Reason | None = None
-    """Why mail would be turned away for this; ``None`` where nothing is wrong."""
+    """Why mail would be rejected for this; ``None`` where nothing is wrong."""
     trace: tuple[str, ...] = ()
     """What was looked at, step by step: questions, answers, and what followed from them."""
 

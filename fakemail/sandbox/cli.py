@@ -60,9 +60,9 @@ def version() -> None:
     _say(f"fakemail {_version()}")
 
 
-@main.command(short_help="Send three messages, and tell what became of each.")
+@main.command(short_help="Send three messages, and print the fate of each.")
 def demo() -> None:
-    """Send three messages through a fake internet, and tell what became of each.
+    """Send three messages through a fake internet, and print the fate of each.
 
     One arrives, one is refused by the mail host, one has nowhere to go.
     """
@@ -72,7 +72,7 @@ def demo() -> None:
         play(_say)
 
 
-@main.command(short_help="Keep a fake internet standing until Ctrl-C.")
+@main.command(short_help="Keep a fake internet running until Ctrl-C.")
 @click.option("--config", metavar="FILE", help="A TOML file that describes the fake internet.")
 @click.option(
     "--env-file",
@@ -83,7 +83,7 @@ def demo() -> None:
     "--json", "as_json", is_flag=True, help="One line of JSON with everything, then one for each event."
 )
 @click.option("--ephemeral", is_flag=True, help="Let the system choose every port.")
-@click.option("--seed", type=int, metavar="N", help="Decides everything that is left to chance.")
+@click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
 @click.option(
     "--ca-dir",
     metavar="DIR",
@@ -106,7 +106,7 @@ def up(
     ca_dir: str | None,
     port_offset: int,
 ) -> None:
-    """Keep a fake internet standing until Ctrl-C, and tell what happens in it.
+    """Keep a fake internet running until Ctrl-C, and print what happens in it.
 
     SMTP is on 127.0.0.1:1025, submission on 1587 (STARTTLS) and 1465 (TLS), IMAP on 1143 (STARTTLS) and 1993
     (TLS), POP3 on 1110 (STLS) and 1995 (TLS), DNS on 1053, unless told otherwise.
@@ -130,24 +130,26 @@ def up(
 
 
 @main.command(
-    short_help="Run a command for which a fake internet is the internet (Linux).",
+    short_help="Run a command inside a fake internet (Linux).",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.option("--config", metavar="FILE", help="A TOML file that describes the fake internet.")
-@click.option("--seed", type=int, metavar="N", help="Decides everything that is left to chance.")
+@click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
 @click.option(
     "--expose",
     multiple=True,
     metavar="ADDRESS:PORT",
-    help="Let a service of this machine be reached, such as 127.0.0.1:5432.",
+    help="Make a service of this machine reachable for the command, such as 127.0.0.1:5432.",
 )
 @click.option(
     "--publish",
     multiple=True,
     metavar="PORT",
-    help="Let a server of the command be reached from here: 8000, 8080:8000 (here first), 0:8000 (any port here).",
+    help="Make a server of the command reachable from here: 8000, 8080:8000 (here first), 0:8000 (any port here).",
 )
-@click.option("--journeys", is_flag=True, help="Tell at the end, on standard error, how each message got on.")
+@click.option(
+    "--journeys", is_flag=True, help="Print the journey of each message at the end, on standard error."
+)
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...")
 @click.pass_context
 def run(
@@ -159,7 +161,7 @@ def run(
     journeys: bool,
     command: tuple[str, ...],
 ) -> None:
-    """Run a command for which a fake internet is the internet: DNS on port 53, mail on 25, 465, 587, 143...
+    """Run a command inside a fake internet: DNS on port 53, mail on 25, 465, 587, 143...
 
     It sees real names, public addresses and nothing outside of them. Its exit status is ours.
     """
@@ -224,10 +226,10 @@ def sendmail(
         context.exit(submit.submit(words, server=server, user=user, password=password, ca_file=ca_file))
 
 
-@main.command(short_help="Tell what a configuration declares, or what is wrong in it.")
+@main.command(short_help="Print what a configuration declares, or its mistakes.")
 @click.argument("config", metavar="FILE")
 def check(config: str) -> None:
-    """Read a configuration, and tell what it would declare, or everything that is wrong with it."""
+    """Read a configuration, and print what it would declare, or all of its mistakes."""
     from fakemail.api.config import load
     from fakemail.sandbox.check import report
 

@@ -26,7 +26,7 @@ class SmtpState(Enum):
     """At least one RCPT was accepted."""
     CHUNKS = "chunks"
     """A BDAT without LAST was accepted (RFC 3030 §2)."""
-    REJECTED = "turned away"
+    REJECTED = "rejected"
     """The banner was a refusal, and the client may only leave (RFC 5321 §3.1)."""
 
     __hash__ = object.__hash__  # Enum's own is written in Python, and each command looks its state up

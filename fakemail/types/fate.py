@@ -38,13 +38,13 @@ class Delivered(Fate):
 
 @dataclass(frozen=True, slots=True)
 class Forwarded(Fate):
-    """Its address stands for others, and it was sent on to them; each of them has a journey of its own."""
+    """Its address stands for others, and it was forwarded to them; each of them has a journey of its own."""
 
     to: tuple[Address, ...]
     host: str = field(default="", compare=False, kw_only=True)
 
     def __str__(self) -> str:
-        return f"sent on{_by(self.host)} to {', '.join(each.shown for each in self.to) or 'nobody'}"
+        return f"forwarded{_by(self.host)} to {', '.join(each.shown for each in self.to) or 'nobody'}"
 
 
 @dataclass(frozen=True, slots=True)

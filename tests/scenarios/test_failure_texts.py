@@ -403,7 +403,7 @@ def test_a_refusal_that_a_journey_tells_gets_its_advice(net, bob):
     with pytest.raises(smtplib.SMTPRecipientsRefused), connected(net.mx("example.org")) as client:
         client.sendmail("a@b.example", ["carol@elsewhere.example"], "Subject: W\r\n\r\nx")
     text = text_of(bob.inbox.one)
-    assert "(relaying denied)\n        do: hand it in at account.submission or mailnet.submission" in text
+    assert "(relaying denied)\n        do: submit it at account.submission or mailnet.submission" in text
 
 
 def test_the_same_refusal_is_told_once(net, shop, bob):

@@ -56,7 +56,7 @@ SENTENCES: Final = {
     DsnAction.DELAYED: "has not been delivered yet; it is being tried again",
     DsnAction.DELIVERED: "was delivered",
     DsnAction.RELAYED: "was relayed to a server that sends no such notices",
-    DsnAction.EXPANDED: "was sent on to the members of a list",
+    DsnAction.EXPANDED: "was forwarded to the members of a list",
 }
 # RFC 3463 §3: what a reason is called where no server gave a code.
 _STATUS: Final = {
