@@ -19,7 +19,7 @@ from fakemail.message.headers import Field, body_offset, split_fields
 from fakemail.model.dkim import Dkim
 
 CLAIMS: Final = ("none", "pass", "fail")
-"""What a sealer can say of the chain before it, ``cv=`` (RFC 8617 §4.4)."""
+"""Chain validation statuses, ``cv=`` (RFC 8617 §4.4)."""
 MAX_SETS: Final = 50
 """RFC 8617 §4.2.1."""
 

@@ -23,7 +23,7 @@ _USUAL_FIELDS: Final = re.compile(
     r"|resent-(?!bcc).*|list-.*",
     re.IGNORECASE,
 )
-"""What is signed unless something else is asked for (RFC 6376 §5.4.1, RFC 8058 §4)."""
+"""Header fields that are signed by default (RFC 6376 §5.4.1, RFC 8058 §4)."""
 _WIDTH: Final = 72
 
 

@@ -22,7 +22,7 @@ from fakemail.dkim.tag_list import TagError, listed, read_tags, squeezed, withou
 from fakemail.message.headers import Field, body_offset, split_fields
 
 MAX_SIGNATURES: Final = 10
-"""How many signatures of a message are checked, from the top (RFC 6376 §6.1 leaves that to the verifier)."""
+"""Limit of signatures that are checked per message, from the top (RFC 6376 §6.1 leaves that to the verifier)."""
 MAX_SIGNED_FIELDS: Final = 1000
 """A signature that lists more header fields is not checked."""
 

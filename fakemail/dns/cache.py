@@ -1,4 +1,4 @@
-"""What a resolver remembers: answers, each for as long as it may be kept. Nothing here asks anybody.
+"""Cache of a resolver: answers, each for as long as it may be kept. Nothing here asks anybody.
 
 For how long that is, the answers say themselves: RFC 1035 §3.2.1 for records, RFC 2308 §5 for names and types
 that are not there.

@@ -30,7 +30,7 @@ _ALGORITHM: Final = 13  # ECDSAP256SHA256, RFC 6605; RFC 8624 §3.1: every valid
 _ZONE_KEY_AND_ENTRY_POINT: Final = 257  # RFC 4034 §2.1.1
 _DAY: Final = timedelta(days=1)
 GOOD_FOR: Final = 365 * _DAY
-"""How long signatures are good, of the latest clock that they are for."""
+"""Lifetime of signatures, counted from the latest clock that they are for."""
 _RENEWED_AFTER: Final = GOOD_FOR / 2  # RFC 6781 §4.4.2: long before they end
 
 

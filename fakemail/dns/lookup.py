@@ -1,4 +1,4 @@
-"""From a question to its answer: the algorithm of RFC 1034 §4.3.2 with the wildcards of RFC 4592 and
+"""Lookup of a question in the zones: the algorithm of RFC 1034 §4.3.2 with the wildcards of RFC 4592 and
 the negative answers of RFC 2308. No messages, no limits of size, no faults.
 
 What a zone holds below a delegation is hidden, unless the child zone is here too: then it answers.
@@ -15,7 +15,7 @@ from fakemail.dns.records import Record
 from fakemail.dns.zones import ROOT_SOA, Node, Zone, Zones
 
 MAX_CHAIN: Final = 16
-"""How many CNAME records are followed before the answer is SERVFAIL."""
+"""Limit of CNAME records that are followed before the answer is SERVFAIL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class LookupStep(NamedTuple):
     """Where it lies, ``None`` outside of every zone."""
     name: str
     source: str | None
-    """Whose records were taken: its own, or those of a wildcard; ``None`` when the name does not exist."""
+    """Owner of the records that were taken: the name itself or a wildcard; ``None`` when the name does not exist."""
 
 
 def failure(rcode: str) -> LookupAnswer:

@@ -1,4 +1,4 @@
-"""What a signed zone adds to an answer: signatures, and proofs that something is not there (RFC 4035 §3.1).
+"""DNSSEC part of an answer: signatures, and proofs that something is not there (RFC 4035 §3.1).
 
 Whether the answer is authentic is decided here as well, for our name server plays the validating resolver of
 everybody who asks it.

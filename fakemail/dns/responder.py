@@ -1,4 +1,4 @@
-"""From the bytes of a query to the bytes of its reply, and the facts for the log. No socket, no waiting."""
+"""Reply to the bytes of a query, and the facts for the log. No socket, no waiting."""
 
 from __future__ import annotations
 

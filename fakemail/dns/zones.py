@@ -45,11 +45,11 @@ class Zone:
         """How many names below the apex have NS records."""
         self._negative: tuple[Record, ...] | None = None
         self.signer: ZoneSigner | None = None
-        """Who signs it; ``None`` while it is not signed."""
+        """Signer of the zone; ``None`` while it is not signed."""
         self.chain: object | None = None
         """What :mod:`fakemail.dns.nsec` has made of its present names."""
         self.transfer_to: frozenset[str] = frozenset()
-        """Who may have all of it (AXFR): names of clients, addresses, networks, ``*``."""
+        """Clients that may transfer it (AXFR): names, addresses, networks, ``*``."""
         self._copy: Zone | None = None
 
     def exists(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What an app did on the wire that a stricter server would mind, found in what the log remembers.
+"""Lint of SMTP, IMAP and POP3 clients: findings from the log that a stricter server would mind.
 
 Nothing here changes what servers of the fake internet answer, and nothing runs before somebody asks.
 """

@@ -1,4 +1,4 @@
-"""What SMTP, IMAP and POP3 commands show: one small check for each kind of mistake, over the turns of a connection."""
+"""Checks of SMTP, IMAP and POP3 commands: one small check for each kind of mistake, over the turns of a connection."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _group(turn: Turn) -> Iterator[RuleViolation]:
 
 
 def _went_on(turn: Turn) -> Iterator[RuleViolation]:
-    """Who pipelines cannot know of the refusal yet (RFC 2920 §3.1)."""
+    """A client that pipelines cannot know of the refusal yet (RFC 2920 §3.1)."""
     exchange, mail = turn.exchange, turn.mail
     if not turn.waited or mail is None:
         return

@@ -1,4 +1,4 @@
-"""What connections show as a whole: how they begin and end, their TLS, and how many there are."""
+"""Checks of connections as a whole: how they begin and end, their TLS, and how many there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message shows, as it came from the app and before any server completed it."""
+"""Checks of a message as it came from the app, before any server completed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes of a rule: one finding, with where it was and what to do."""
+"""Finding of a rule: where it was, and what to do."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The header block of a message or a part: where it ends, its fields in order, look-up by name.
 
 Works on offsets into the raw bytes and takes everything: CRLF and LF, lines without a colon, 8-bit
-bytes, NULs, no empty line. What a field means is read elsewhere. Whoever cuts header from body asks
-:func:`body_offset`, so that all of them cut at the same place.
+bytes, NULs, no empty line. The meaning of a field is read elsewhere. All code that cuts header from
+body asks :func:`body_offset`, so that it is cut at one place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fakemail.types.suggestions import Suggests
 # RFC 5322 §3.6.8: ftext = %d33-57 / %d59-126. No field has another name.
 _FIELD_NAME: Final = re.compile(rb"[!-9;-~]+")
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-"""What editors put at the start of a file in UTF-8. In front of a header it is passed over."""
+"""Mark that editors put at the start of a file in UTF-8. In front of a header it is passed over."""
 
 
 def pick_fields(raw: bytes, start: int, end: int, names: tuple[str, ...]) -> Iterator[re.Match[bytes]]:

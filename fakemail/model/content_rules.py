@@ -1,5 +1,5 @@
-"""What a domain's mail hosts look for in the content of mail, as data: the names of the checks, the rules they go
-by, and the thresholds of the score. How the checks are made is told in :mod:`fakemail.policy.content`.
+"""Content checks of a policy as data: the names of the checks, the rules they go by, and the thresholds of the score.
+The checks themselves are in :mod:`fakemail.policy.content`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ CHECK_GROUPS: Final = MappingProxyType(
 """The names of the checks of content, by group, in the order in which they run."""
 CHECK_NAMES: Final = tuple(name for names in CHECK_GROUPS.values() for name in names)
 STEPS: Final = ("tag", "quarantine", "refuse")
-"""What can follow from a score, the mildest first."""
+"""Dispositions that a score can have, the mildest first."""
 SCANNERS: Final = ("spamassassin", "rspamd", "clamav")
 """The real scanners that can be asked, by name."""
 BULK_PACKS: Final = ("gmail-like", "yahoo-like", "microsoft-like")
@@ -106,7 +106,7 @@ BULK_RULES: Final = (
     "unsubscribe_link",
     "rate",
 )
-"""What such a pack can demand, in the order in which it is looked at."""
+"""Rules that such a pack can have, in the order in which they are checked."""
 
 
 def listed(words: str) -> frozenset[str]:

@@ -171,7 +171,7 @@ class ZoneEntry:
     dnssec: Signed = False
     """As in a domain."""
     allow_transfer: frozenset[str] = frozenset()
-    """Who may have all of it (AXFR)."""
+    """Clients that may transfer it (AXFR)."""
     where: str = field(default="", compare=False)
 
 

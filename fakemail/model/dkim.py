@@ -1,4 +1,4 @@
-"""What a domain signs with: its DKIM keys by selector, and how a signature is made with each (RFC 6376)."""
+"""DKIM keys of a domain by selector, and the signature that is made with each (RFC 6376)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fakemail.errors import DeclarationError, nearest
 ALGORITHMS: Final = ("rsa-2048", "rsa-1024", "rsa-4096", "ed25519")
 """The kinds of keys: RSA with the bits of its modulus (RFC 8301 §3.2), and Ed25519 (RFC 8463)."""
 CANONICALIZATIONS: Final = ("relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple")
-"""How header and body are made the same again before they are compared (RFC 6376 §3.4)."""
+"""Canonicalizations of header and body (RFC 6376 §3.4)."""
 USUAL_SELECTOR: Final = "mail"
 
 # RFC 6376 §3.1: selector = sub-domain *( "." sub-domain ); the underscore is seen in real ones.

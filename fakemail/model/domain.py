@@ -44,7 +44,7 @@ class DomainSpec:
     aliases: Mapping[str, tuple[Address, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Case-folded local part to the addresses that stand for it."""
     catch_all: Address | None = None
-    """Who gets the mail for local parts that nobody has."""
+    """Account that gets the mail for local parts without an account or alias."""
     detail_separator: str = "+"
     """``bob+news`` is delivered to ``bob`` (RFC 5233); empty for none."""
     policy: Policy = DEFAULT_POLICY

@@ -45,7 +45,7 @@ IMAPS: Final = Service("imaps", 993, Security.TLS)
 HTTPS: Final = Service("https", 443, Security.TLS)
 
 LOCAL: Final = tuple(Service("local", port, Security.STARTTLS) for port in (25, 587))
-"""Where a machine's own mail server takes what its programs send, without a login; nobody declares it."""
+"""Services of a machine's own mail server, which accepts mail of its programs without a login; never declared."""
 READING: Final = (IMAP, IMAPS, POP3, POP3S)
 """The services by which people read their mail, in the order of RFC 6186 §3.2 and §3.3."""
 SUBMISSION_SERVICES: Final = frozenset(
@@ -56,20 +56,20 @@ SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMI
 
 
 SENDING_TLS: Final = ("none", "opportunistic", "required", "verified")
-"""What a host can demand of TLS when it sends."""
+"""Demands that a host can make of TLS when it sends."""
 DNS_CACHES: Final = ("until_changed", "for_ttl", "off")
-"""How the resolver of a host can remember answers."""
+"""Ways in which the resolver of a host can cache answers."""
 
 
 DMARC_DISCOVERIES: Final = ("tree_walk", "public_suffix")
-"""How a host can find the organization of a domain for DMARC."""
+"""Ways to find the organization of a domain for DMARC."""
 
 
 BOUNCE_STYLES: Final = ("standard", "postfix", "exchange", "gmail", "qmail", "plain")
-"""How delivery reports can look; ``plain`` has no part that a program could read."""
+"""Styles of delivery reports; ``plain`` has no part that a program could read."""
 
 ALTERATIONS: Final = ("footer", "whitespace", "subject", "folding", "from", "second_from", "signatures")
-"""What a host can do to messages that it passes on."""
+"""Alterations that a host can make to messages that it passes on."""
 AUTH_MECHANISMS: Final = (
     *("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER", "CRAM-MD5", "EXTERNAL"),
     *("SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"),
@@ -164,7 +164,7 @@ class HostOptions:
     """Refuse recipients elsewhere whose domain has neither MX nor address records with 550 5.1.2, and with 451 while
     DNS fails (as Postfix's restriction of that name)."""
     xclient_from: frozenset[str] = field(default=frozenset())
-    """Who may say with XCLIENT for whom it speaks: names of hosts, addresses, networks; ``app`` is the program under
+    """Clients that may use XCLIENT: names of hosts, addresses, networks; ``app`` is the program under
     test, ``*`` everybody. To others XCLIENT is not offered."""
     proxy_from: frozenset[str] = field(default=frozenset())
     """The same for the PROXY protocol, at all ports of the host: those clients have to begin with its header."""

@@ -8,7 +8,7 @@ from typing import Final
 from fakemail.types.address import Address
 
 ROLES: Final = ("bounces", "owner", "unsubscribe")
-"""What stands behind the name of a list in the addresses that belong to it: ``friends-bounces``."""
+"""Suffixes of the addresses that belong to a list: ``friends-bounces``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class MailingListSpec:
 
     address: Address
     members: tuple[Address, ...] = ()
-    """Who gets the mail."""
+    """Recipients of its mail."""
     name: str = ""
     """For people; the local part by default."""
     prefix: str | None = None

@@ -1,7 +1,6 @@
-"""What a domain's mail hosts check before they take mail for it, and what follows from what they find: as data.
+"""Receiving policies as data: what the mail hosts of a domain check, and what follows from what they find.
 
-How the checks are made is told in :mod:`fakemail.policy`; how a policy is written down, in
-:mod:`fakemail.model.policy_schema`.
+The checks are in :mod:`fakemail.policy`; reading and writing a policy is in :mod:`fakemail.model.policy_schema`.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class Disposition(StrEnum):
 _WEIGHTS: Final = {outcome: place for place, outcome in enumerate(Disposition)}
 
 STATUSES: Final = ("fail", "softfail", "neutral", "none", "policy", "temperror", "permerror")
-"""What can follow from a check by how it came out (the words of RFC 8601 §2.7, ``pass`` apart)."""
+"""Results of a check from which something can follow (the words of RFC 8601 §2.7, ``pass`` apart)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ HONOUR: Final = DispositionMap(
         ("temperror", Disposition.ACCEPT),  # nobody has asked for anything then
     )
 )
-"""What the sender's own DMARC policy asks for, and nothing beyond (RFC 9989 §5)."""
+"""Dispositions that the sender's own DMARC policy asks for, and nothing beyond (RFC 9989 §5)."""
 
 
 SCANNED: Final = DispositionMap(
@@ -162,11 +161,11 @@ class Policy:
     greylist: timedelta | None = None
     """How long an unknown sender has to wait before a second try is taken (RFC 6647)."""
     greylist_retry_within: timedelta = timedelta(days=2)
-    """Who comes back later than that starts anew."""
+    """A sender that comes back later than that starts anew."""
     greylist_remember_for: timedelta = timedelta(days=36)
     """For how long who has come back is known, counted from the last message."""
     greylist_allow: tuple[str, ...] = ()
-    """Who is never greylisted: addresses and networks of clients, and addresses and domains of senders."""
+    """Exempt from greylisting: addresses and networks of clients, and addresses and domains of senders."""
 
     # The envelope
     rhsbl: DispositionMap | None = field(default=None, metadata=_asks(is_listed=True))
@@ -235,4 +234,4 @@ class Policy:
 
 DEFAULT_POLICY: Final = Policy()
 SUBMISSION_POLICY: Final = Policy(dmarc=None)
-"""What is checked of mail that is submitted: it is not signed yet, and its sender is known by his login."""
+"""Policy for mail that is submitted: it is not signed yet, and its sender is known by his login."""

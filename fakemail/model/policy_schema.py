@@ -268,6 +268,6 @@ def _policy(usual: Policy) -> Table[Policy]:
 
 
 DOMAIN_POLICY: Final = _policy(DEFAULT_POLICY)
-"""What the mail hosts of a domain check."""
+"""Policy of a domain, for its mail hosts."""
 HOST_POLICY: Final = _policy(SUBMISSION_POLICY)
-"""What a host checks of mail that is submitted to it."""
+"""Policy of a host, for mail that is submitted to it."""

@@ -1,4 +1,4 @@
-"""On which line of a TOML text a table or key stands. The standard library's parser does not tell.
+"""Line numbers of the tables and keys of a TOML text, which the standard library's parser does not tell.
 
 It reads text that is known to be valid, and reads it once.
 """

@@ -1,6 +1,6 @@
-"""What protects the way to a domain, as it is described: an MTA-STS policy, a signed zone.
+"""Transport security of a domain as it is described: an MTA-STS policy, a signed zone.
 
-What they become is in ``fakemail.zones.tls_policy_records`` and ``fakemail.dns.dnssec``.
+They are published by ``fakemail.zones.tls_policy_records`` and ``fakemail.dns.dnssec``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final, Literal, TypeAlias
 from fakemail.errors import DeclarationError, nearest
 
 DNSSEC_FLAWS: Final = ("expired", "bogus", "missing_signature")
-"""What can be wrong with the signatures of a zone."""
+"""Flaws of the signatures of a zone."""
 Signed: TypeAlias = bool | str
 """Whether a zone is signed with DNSSEC, or with which flaw."""
 
 Mode = Literal["enforce", "testing", "none"]
 STS_MODES: Final = ("enforce", "testing", "none")
 STS_FLAWS: Final = ("not_found", "malformed", "too_large", "redirect")
-"""What can be wrong with how a policy is served, beside its host's certificate."""
+"""Flaws of how a policy is served, beside those of its host's certificate."""
 LONGEST_AGE: Final = 31557600
 """Seconds: about a year (RFC 8461 §3.2)."""
 

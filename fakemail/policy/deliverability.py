@@ -1,4 +1,4 @@
-"""What receivers of every kind would say of one message: a report, made without sending anything."""
+"""Deliverability report: what receivers of every kind would say of a message that is not sent."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Final
 from fakemail.errors import DeclarationError, nearest
 from fakemail.model.content_rules import BULK_PACKS, CHECK_GROUPS, ContentRules
 from fakemail.model.policy import Disposition
+from fakemail.policy.authentication import SenderAuthentication
 from fakemail.policy.bulk.receivers import PACKS, check, outcome_of
-from fakemail.policy.bulk.rules import RULES, BulkMessage, SenderAuthView
+from fakemail.policy.bulk.rules import RULES, BulkMessage
 from fakemail.policy.content.checks import find
 from fakemail.policy.content.scorer import score
 from fakemail.policy.finding import AuthStatus
@@ -129,7 +130,7 @@ class Deliverability:
 
 def report(
     facts: TransactionFacts,
-    auth: SenderAuthView,
+    auth: SenderAuthentication,
     *,
     message: str,
     sent: str,

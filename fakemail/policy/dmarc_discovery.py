@@ -1,4 +1,4 @@
-"""Where the DMARC record for a domain is, and to which organization the domain belongs.
+"""Discovery of DMARC records and of organizational domains.
 
 Two ways: the tree walk of RFC 9989 §4.10, and the list of public suffixes of RFC 7489 §3.2.
 """

@@ -9,7 +9,7 @@ from typing import Final
 from fakemail.dkim.tag_list import read_lenient_tags
 
 POLICIES: Final = ("none", "quarantine", "reject")
-"""What a domain can ask for, the mildest first."""
+"""Policies that a domain can ask for, the mildest first."""
 
 # RFC 9989 §4.8: dmarc-record = dmarc-version *(*WSP ";" *WSP dmarc-tag) [*WSP ";" *WSP];
 # dmarc-version = "v" *WSP "=" *WSP %s"DMARC1": the version comes first, and its case counts.

@@ -1,4 +1,4 @@
-"""What a check found: a status, a named reason and a sentence. What follows from it is the chain's affair."""
+"""Finding of a check: a status, a named reason and a sentence. The disposition is chosen in ``chain``."""
 
 from __future__ import annotations
 

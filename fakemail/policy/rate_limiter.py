@@ -1,4 +1,4 @@
-"""How much of what has passed in the last while: the memory of all rate limits. A limit slides, it does not tick."""
+"""Rate limits over a sliding window, and the volume of bulk senders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sender authentication found: results as tests and the chain of decisions read them.
+"""Results of sender authentication, as tests and the checks of policies read them.
 
 Each result is equal to its own word (``mail.auth.spf == "pass"``) and knows why. The checks that make
 them are in the modules beside this one.

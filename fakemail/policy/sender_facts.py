@@ -49,7 +49,7 @@ class SenderFacts:
     host: str
     """The host that receives the mail."""
     peer: Peer
-    """Who is connecting."""
+    """The client."""
     now: datetime
     resolve: Resolve
     helo: str = ""

@@ -1,4 +1,4 @@
-"""What is known about a delivery while policies are evaluated: the input of every check."""
+"""Facts about one SMTP transaction: the input of every check."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TransactionFacts(SenderFacts):
 
     @cached_property
     def authentication(self) -> SenderAuthentication:
-        """Who sent it, as far as SPF, DKIM and DMARC can tell; each check is made when it is looked at."""
+        """Sender authentication of the message; each check is made when it is looked at."""
         from fakemail.policy.authentication import SenderAuthentication  # for those who look only
 
         return SenderAuthentication(self)

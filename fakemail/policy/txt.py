@@ -1,4 +1,4 @@
-"""What the answers of the DNS mean to those who check: texts, and whether they may be trusted.
+"""Texts and names in answers of the DNS, and whether an answer is final.
 
 It knows the form of TXT data and nothing of what the texts say.
 """

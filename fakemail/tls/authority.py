@@ -31,7 +31,7 @@ _ORGANIZATION = "fakemail"
 _SINCE = timedelta(days=1)
 _UNTIL = timedelta(days=396)
 LIFETIME = _UNTIL
-"""How long a certificate is good from its making on: nearly as long as public authorities may promise."""
+"""Lifetime of a certificate: nearly as long as public authorities may promise."""
 _RSA_BITS = 2048
 _LONGEST_COMMON_NAME = 64  # RFC 5280 Appendix A: ub-common-name
 

@@ -87,7 +87,7 @@ FLAWS: Mapping[str, Callable[[Authority, _Names], Leaf]] = MappingProxyType(
         "no_san": _no_san,
     }
 )
-"""What can be wrong with a certificate, and how one is made."""
+"""Flaws of certificates, and how one with each is made."""
 
 SUBTLE_FLAWS: Final = frozenset({"revoked", "no_san"})
 """Flaws that an ordinary client does not see: one that has no list of revoked certificates

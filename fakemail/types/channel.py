@@ -1,4 +1,4 @@
-"""How a connection is protected, in facts that any protocol can ask about."""
+"""TLS channel of a connection, in facts that any protocol can ask about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the journey of one message to one recipient ended, or how it stands.
+"""Fates: how the journey of one message to one recipient ended, or how it stands.
 
 Fates are values and are compared by meaning: replies by their codes (see
 :class:`~fakemail.types.reply.Reply`), and the host that decided is told but not compared.

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, as the fake internet sees it."""
+"""Peer of a connection, as the fake internet sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people write who guess a name: attributes of handles, members of enumerations, keywords; and what is meant.
+"""Suggestions for guessed names: attributes of handles, members of enumerations, keywords, and what is meant.
 
 Nothing here runs before a name has turned out not to be there.
 """
@@ -242,7 +242,7 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "BOUNCE": "RETURN",
     },
 }
-"""What is meant by a name that is not there, by the class it was looked for in, or one that this is a kind of."""
+"""Meaning of a name that is not there, by the class it was looked for in, or one that this is a kind of."""
 
 KEYWORDS: Final[Mapping[str, str]] = {
     "recipient": "to",

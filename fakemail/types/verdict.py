@@ -1,4 +1,4 @@
-"""What was decided about a command or a message, apart from how any protocol says it."""
+"""Verdicts about commands and messages, apart from how any protocol says them."""
 
 from __future__ import annotations
 

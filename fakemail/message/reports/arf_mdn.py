@@ -240,7 +240,7 @@ class ComplaintReport:
     """The feedback type: ``abuse``, ``fraud``, ``virus``, ``other``, ``not-spam`` (RFC 6430)."""
     user_agent: str
     recipients: tuple[str, ...]
-    """Who got the message, if the report tells (Original-Rcpt-To)."""
+    """Recipients of the message, if the report tells (Original-Rcpt-To)."""
     sender: str
     """Its reverse-path, without brackets; ``<>`` for the null one."""
     arrival_date: datetime | None

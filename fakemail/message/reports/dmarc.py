@@ -267,9 +267,9 @@ class DmarcReport:
     """A DMARC aggregate report."""
 
     organization: str
-    """Who reports."""
+    """The reporting organization."""
     email: str
-    """Whom to ask about it."""
+    """Contact address."""
     id: str
     since: datetime
     until: datetime

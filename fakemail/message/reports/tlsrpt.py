@@ -227,7 +227,7 @@ class TlsReport:
     """A TLS report."""
 
     organization: str
-    """Who reports."""
+    """The reporting organization."""
     id: str
     since: str
     """The start of its time, as it is written there (RFC 3339)."""

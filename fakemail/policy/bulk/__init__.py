@@ -1,1 +1,1 @@
-"""What large receivers publish that they ask of those who send much: rules, and packs of them."""
+"""Requirements that large receivers publish for bulk senders: rules, and packs of them."""

@@ -38,7 +38,7 @@ class ReceiverRules:
 
     name: str
     of: str
-    """Whose pages it follows, and of which date they are."""
+    """The pages that it follows, and their date."""
     counts_from: int
     """Messages a day from which a domain is called a bulk sender there."""
     demands: tuple[BulkRequirement, ...]

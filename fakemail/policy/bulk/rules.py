@@ -1,4 +1,4 @@
-"""What a receiver can ask of bulk senders: a table of rules, each of which looks at one message.
+"""Rules for bulk senders: a table, each row of which looks at one message.
 
 Which receiver asks for what, and what it does about it, is in :mod:`fakemail.policy.bulk.receivers`.
 """
@@ -9,15 +9,16 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from fakemail.message.decoding import unfold
 from fakemail.model.content_rules import ContentRules
 from fakemail.model.policy import RateLimit
+from fakemail.policy.authentication import SenderAuthentication
 from fakemail.policy.content import form
 from fakemail.policy.content.content_view import ContentView
 from fakemail.policy.finding import AuthStatus
-from fakemail.policy.results import AuthResult, DkimResult, DmarcResult, IprevResult, SpfResult
+from fakemail.policy.results import AuthResult
 from fakemail.policy.suffixes import registered_domain
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.types.domains import a_labels
@@ -34,26 +35,13 @@ _UNSUBSCRIBE: Final = re.compile(
 )
 
 
-class SenderAuthView(Protocol):
-    """What was found about who sent a message."""
-
-    @property
-    def spf(self) -> SpfResult: ...
-    @property
-    def dkim(self) -> DkimResult: ...
-    @property
-    def dmarc(self) -> DmarcResult: ...
-    @property
-    def iprev(self) -> IprevResult: ...
-
-
 class BulkMessage:
     """One message of a bulk sender."""
 
     def __init__(
         self,
         facts: TransactionFacts,
-        auth: SenderAuthView,
+        auth: SenderAuthentication,
         *,
         own_domains: Collection[str] = (),
         rate: RateLimit | None = None,

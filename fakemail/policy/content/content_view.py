@@ -1,4 +1,4 @@
-"""What the checks of content look at: one message, taken apart once for all of them."""
+"""Input of the content checks: one message, parsed once for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From findings to a score, and the fields that tell of it."""
+"""Score of findings, and the header fields that tell of it."""
 
 from __future__ import annotations
 
