@@ -108,7 +108,7 @@ class SentMessage(MessageView):
     def __init__(self, portal: Portal, transaction: SubmittedTransaction) -> None:
         end = transaction.end
         data = end.client_bytes if end is not None else None
-        super().__init__(b"" if data is None else bytes(data.content))
+        super().__init__(b"" if data is None else data.content)
         self._portal = portal
         self._transaction = transaction
 

@@ -106,12 +106,15 @@ class ClientBytes(EventValue, frozen=True, kw_only=True, gc=False):
     """Whether the line ended with a bare LF and was taken all the same."""
     is_unstuffed: bool = False
     """Whether a line of the message began with a dot that was not doubled (RFC 5321 §4.5.2)."""
-    content: bytes = b""
-    """The first :data:`KEPT` bytes of the message, dot-stuffing undone; of messages of the app only."""
+    message: bytes = b""
+    """The message as the host keeps it, so that its bytes are there once; of messages of the app only."""
+    start: int = 0
+    """Where in it begins what the client sent."""
 
-
-KEPT = 32 * 1024
-"""Octets of a message that its exchange remembers; of large ones it would cost a tenth to keep all."""
+    @property
+    def content(self) -> bytes:
+        """The message as the client sent it, dot-stuffing undone; empty where it is another host's."""
+        return self.message[self.start :]
 
 
 class SmtpCommand(Event, frozen=True, kw_only=True, gc=False):

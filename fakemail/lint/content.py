@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from fakemail.errors import ProtocolError
-from fakemail.events.kinds import KEPT, SmtpCommand
+from fakemail.events.kinds import SmtpCommand
 from fakemail.lint.conversations import Conversation, Turn, turns
 from fakemail.lint.finding import RuleViolation
 from fakemail.message.headers import ONCE_AT_MOST, Headers, blank_line, body_offset, parse_date, split_fields
@@ -45,7 +45,7 @@ def check(conversation: Conversation) -> Iterator[RuleViolation]:
         if (
             exchange.stage is not Stage.SMTP_END
             or exchange.client_bytes is None
-            or not exchange.client_bytes.content
+            or not exchange.client_bytes.message
         ):
             continue
         message = _read(turn)
@@ -58,8 +58,6 @@ def _read(turn: Turn) -> _LintedMessage:
     content, is_unstuffed = b"", False
     if turn.exchange.client_bytes is not None:
         content, is_unstuffed = turn.exchange.client_bytes.content, turn.exchange.client_bytes.is_unstuffed
-    if len(content) == KEPT:  # cut off: the last line may be half of one
-        content = content[: content.rfind(b"\n") + 1] or content
     body = body_offset(content)
     headers = Headers(split_fields(content, 0, body))
     return _LintedMessage(content, body, headers, _parameters(turn.mail), is_unstuffed)

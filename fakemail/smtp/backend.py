@@ -22,6 +22,8 @@ class Receipt(NamedTuple):
     queue_id: str = ""
     text: str = ""
     """For the client: ``delivered as ABC00001``."""
+    kept: bytes = b""
+    """The message as the host keeps it, empty where nobody need know."""
 
 
 class Backend(Protocol):

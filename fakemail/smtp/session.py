@@ -14,7 +14,7 @@ from typing import ClassVar, Final, TypeVar
 from msgspec.structs import replace
 
 from fakemail.errors import ProtocolError
-from fakemail.events.kinds import KEPT, ClientBytes
+from fakemail.events.kinds import ClientBytes
 from fakemail.events.log import SmtpRecorder
 from fakemail.events.secrets import SecretDetector, mask_response
 from fakemail.faults import actions
@@ -637,9 +637,7 @@ class SmtpSession(ProtocolSession):
             if isinstance(body, DataReader | LaxDataReader):
                 self._stage, self._line = Stage.SMTP_END, ""
                 if self._peer.is_app:
-                    self._client_bytes = ClientBytes(
-                        is_unstuffed=body.is_unstuffed, content=body.content[:KEPT]
-                    )
+                    self._client_bytes = ClientBytes(is_unstuffed=body.is_unstuffed, message=body.content)
                 self._finish(body.content, too_big=body.is_too_big)
             elif isinstance(body, ChunkReader):
                 self._end_of_chunk(body)
@@ -676,7 +674,7 @@ class SmtpSession(ProtocolSession):
             self._stage = Stage.SMTP_END
             content = transaction.content()
             if self._peer.is_app:
-                self._client_bytes = ClientBytes(content=content[:KEPT])
+                self._client_bytes = ClientBytes(message=content)
             self._finish(content, too_big=False)
         else:
             self._reply(Reply(250, "2.0.0", f"{chunk.size} octets received"))
@@ -716,6 +714,10 @@ class SmtpSession(ProtocolSession):
 
     def _taken(self, answer: Verdict | Receipt) -> None:
         if isinstance(answer, Receipt) and answer.verdict.is_accepted:
+            sent, kept = self._client_bytes, answer.kept
+            if sent is not None and sent.message and kept.endswith(sent.message):
+                start = len(kept) - len(sent.message)
+                self._client_bytes = replace(sent, message=kept, start=start)
             self._reply(Reply(250, "2.0.0", answer.text), None, answer.queue_id)
         else:
             self._reply_to_verdict(answer)

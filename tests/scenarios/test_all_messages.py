@@ -19,6 +19,7 @@ from fakemail import (
     Reply,
     Stage,
 )
+from fakemail.events.kinds import SmtpCommand
 from fakemail.types.address import Address
 
 
@@ -174,3 +175,22 @@ async def test_the_awaited_form(async_mailnet: AsyncMailNet) -> None:
     async_mailnet.account("bob@example.org").inbox.put("Subject: Hello\r\n\r\n")
     assert (await async_mailnet.messages.wait_for_one(subject="Hello")).subject == "Hello"
     await async_mailnet.sent.expect_none()
+
+
+def test_the_bytes_of_a_message_are_there_once(net: MailNet) -> None:
+    big = "x" * 76 + "\r\n"
+    with net.mx("example.org").smtplib() as client:
+        client.sendmail("ann@shop.test", ["bob@example.org", "eve@example.org"], mail("Big") + big * 1000)
+    (end,) = net.events(Stage.SMTP_END)
+    assert isinstance(end, SmtpCommand)
+    assert end.client_bytes is not None
+    stored = [each.raw for each in net.messages]
+    assert [raw is end.client_bytes.message for raw in stored] == [True, True]
+    assert net.sent.one().raw == (mail("Big") + big * 1000).encode()
+
+
+def test_a_message_that_was_changed_is_still_what_was_sent(net: MailNet) -> None:
+    ann = net.account("ann@shop.test")
+    with ann.submission.smtplib() as client:
+        client.sendmail(ann.address, ["bob@example.org"], "body without a header\r\n")
+    assert net.sent.one().raw == b"body without a header\r\n"

@@ -297,7 +297,7 @@ def test_a_message_is_noted_as_it_came() -> None:
     desk.say(b"RCPT TO:<c@d.test>\r\n")
     desk.say(b"DATA\r\n")
     desk.say(b"Subject: x\r\n\r\n..one\r\n.\r\n")
-    assert desk.octets[-1] == ClientBytes(content=b"Subject: x\r\n\r\n.one\r\n")
+    assert desk.octets[-1] == ClientBytes(message=b"Subject: x\r\n\r\n.one\r\n")
 
 
 def test_a_dot_that_was_not_doubled_is_noted() -> None:

@@ -52,6 +52,8 @@ class _DeliveryJob:
     onward: dict[str, Recipient] = field(default_factory=dict)
     onward_id: str = ""
     reports: dict[dsn.DsnAction, list[Recipient]] = field(default_factory=dict)
+    stored: bytes = b""
+    """The message as it lies in mailboxes, the same bytes in each."""
 
     @property
     def headers(self) -> Headers:
@@ -65,6 +67,8 @@ class DeliveryOutcome(NamedTuple):
     """The recipients that failed, and why."""
     nobody_has_it: bool
     """Whether nothing was done with the message at all."""
+    stored: bytes = b""
+    """The message as it lies in mailboxes, empty if it is in none."""
 
 
 class DeliveryAgent:
@@ -215,7 +219,7 @@ class DeliveryAgent:
             self._send_onward(work)
         if work.reports:
             self._report(work)
-        return DeliveryOutcome(failed, nobody_has_it)
+        return DeliveryOutcome(failed, nobody_has_it, work.stored)
 
     def _not_again(self, queue_id: str, resolution: Resolution) -> Resolution:
         """Without the forwards that were served when their mailbox was full."""
@@ -249,9 +253,10 @@ class DeliveryAgent:
         stored = work.served.get(account.key)
         name = self._junk(account) if work.is_junk else INBOX
         if stored is None:
-            # The Received field is in front, so the header block has begun.
-            raw = return_path(work.envelope.sender) + work.content
-            stored = self._store.mailbox(account, name).append(raw, delivery=delivery)
+            if not work.stored:
+                # The Received field is in front, so the header block has begun.
+                work.stored = return_path(work.envelope.sender) + work.content
+            stored = self._store.mailbox(account, name).append(work.stored, delivery=delivery)
             work.served[account.key] = stored
         # The event names the address as it was said, by which a journey is followed.
         self._note_delivery(stored, delivery, account, name, recipient=said)

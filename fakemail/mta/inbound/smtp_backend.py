@@ -289,7 +289,7 @@ class SmtpBackend:
             services.mail_queue.enqueue(self._running.name, queue_id, envelope, raw)
         else:
             evaluator.apply_submitted(decided, queue_id, envelope, raw)
-        return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}")
+        return Receipt(ACCEPTED, queue_id, f"queued as {queue_id}", raw)
 
     def _deliver(
         self,
@@ -307,7 +307,7 @@ class SmtpBackend:
         if waiting:
             local = [each for each in local if each not in waiting]
         raw = prepend(content, trace)
-        after = None
+        after, kept = None, b""
         copies: dict[str, LocalCopy] = {}
         if local:
             if evaluator is None:
@@ -315,7 +315,9 @@ class SmtpBackend:
                     auth_results.hold(name, queue_id, envelope, content)
                 if services.wants_evaluations():
                     services.on_evaluated(auth_results.facts_of(name, envelope, content), NOTHING)
-                failed, nobody_has_it = services.delivery_agent.deliver(name, queue_id, envelope, raw, local)
+                failed, nobody_has_it, kept = services.delivery_agent.deliver(
+                    name, queue_id, envelope, raw, local
+                )
                 if failed:
                     copies = {each.address.key: LocalCopy(raw) for each, _ in failed}
                     auth_results.hold(name, queue_id, envelope, content)
@@ -344,7 +346,8 @@ class SmtpBackend:
             services.mail_queue.enqueue(
                 name, queue_id, envelope, onward, recipients=waiting, after=after, copies=copies
             )
-        return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}")
+            kept = kept or onward
+        return Receipt(ACCEPTED, queue_id, f"{'delivered' if local else 'queued'} as {queue_id}", kept)
 
     def _altered(self, raw: bytes) -> bytes:
         """A message as it is passed on."""
