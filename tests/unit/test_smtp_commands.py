@@ -177,7 +177,7 @@ def test_a_positive_reply_leads_to_the_state_of_the_table(row: SmtpCommandRow, s
 def test_a_negative_reply_changes_no_state(row: SmtpCommandRow, state: SmtpState, code: int) -> None:
     faults = HostFaults()
     desk = desk_in(state, faults)
-    faults.put_in_force([FaultRule(row.stage, actions.reply(code, None, "not now"))])
+    faults.activate([FaultRule(row.stage, actions.reply(code, None, "not now"))])
     assert desk.one(GOOD[row.verb][0]).code == code
     assert desk.session.state is state
 
