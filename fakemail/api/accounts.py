@@ -251,7 +251,7 @@ class BaseAccount(Handle, Generic[_Box]):
 
         return self._portal.watch(check, stages={stage}, timeout=timeout)
 
-    def _judge_event(self, stage: Stage, found: list[Event] | None, timeout: float | None) -> Event:
+    def _require_event(self, stage: Stage, found: list[Event] | None, timeout: float | None) -> Event:
         __tracebackhide__ = True
         if found:
             return found[-1]
@@ -293,7 +293,7 @@ class Account(BaseAccount[Inbox]):
         """
         __tracebackhide__ = True
         require_blocking_allowed("wait_for")
-        return self._judge_event(stage, self._until(stage, timeout).result(), timeout)
+        return self._require_event(stage, self._until(stage, timeout).result(), timeout)
 
 
 class AsyncAccount(BaseAccount[AsyncInbox]):
@@ -309,7 +309,7 @@ class AsyncAccount(BaseAccount[AsyncInbox]):
     ) -> Event:
         """See :meth:`Account.wait_for`."""
         __tracebackhide__ = True
-        return self._judge_event(stage, await arrive(self._until(stage, timeout)), timeout)
+        return self._require_event(stage, await arrive(self._until(stage, timeout)), timeout)
 
 
 def _idling(events: list[Event]) -> list[Event]:

@@ -546,7 +546,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
         return self._portal.watch(check, stages={stage}, timeout=timeout)
 
-    def _judge_until(
+    def _require_events(
         self,
         stage: Stage,
         host: str | Host | None,
@@ -563,7 +563,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
             missing_anywhere(self._portal, stage, name, self.events(stage, host=host), count, seconds)
         )
 
-    def _judge_settled(self, settled: bool | None, timeout: float | None) -> None:
+    def _require_settled(self, settled: bool | None, timeout: float | None) -> None:
         __tracebackhide__ = True
         if settled is None:
             seconds = self.timeout if timeout is None else timeout
@@ -850,7 +850,7 @@ class MailNet(BaseMailNet[Account, Namespace]):
         """
         __tracebackhide__ = True
         require_blocking_allowed("settle")
-        self._judge_settled(self._portal.settled(timeout).result(), timeout)
+        self._require_settled(self._portal.settled(timeout).result(), timeout)
 
     def wait_for(
         self, stage: Stage, *, host: str | Host | None = None, count: int = 1, timeout: float | None = None
@@ -862,7 +862,7 @@ class MailNet(BaseMailNet[Account, Namespace]):
         __tracebackhide__ = True
         require_blocking_allowed("wait_for")
         found = self._until(stage, host, count, timeout).result()
-        return self._judge_until(stage, host, count, found, timeout)
+        return self._require_events(stage, host, count, found, timeout)
 
     def run(
         self,
@@ -944,7 +944,7 @@ class AsyncMailNet(BaseMailNet[AsyncAccount, AsyncNamespace]):
     async def settle(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - see Inbox.wait_for_one
         """See :meth:`MailNet.settle`."""
         __tracebackhide__ = True
-        self._judge_settled(await arrive(self._portal.settled(timeout)), timeout)
+        self._require_settled(await arrive(self._portal.settled(timeout)), timeout)
 
     async def wait_for(
         self,
@@ -957,7 +957,7 @@ class AsyncMailNet(BaseMailNet[AsyncAccount, AsyncNamespace]):
         """See :meth:`MailNet.wait_for`."""
         __tracebackhide__ = True
         future = self._until(stage, host, count, timeout)
-        return self._judge_until(stage, host, count, await arrive(future), timeout)
+        return self._require_events(stage, host, count, await arrive(future), timeout)
 
     async def run(
         self,

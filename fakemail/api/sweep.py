@@ -14,7 +14,7 @@ from fakemail.api.watchdog import Stopped, Watchdog
 from fakemail.errors import DeclarationError, MailAssertionError
 from fakemail.events.kinds import Event
 from fakemail.sweep.points import FailurePoint, counters, points
-from fakemail.sweep.verdict import Mail, Run, SweepOutcome, deliveries, judge, table
+from fakemail.sweep.verdict import Mail, Run, SweepOutcome, deliveries, outcome_of, table
 from fakemail.types.address import Address, address
 
 if TYPE_CHECKING:
@@ -127,14 +127,14 @@ class Trial:
         """The mail that arrived."""
         return deliveries(self.events)
 
-    def judge(self, first: Trial, expected_errors: tuple[type[BaseException], ...]) -> SweepOutcome:
+    def outcome(self, first: Trial, expected_errors: tuple[type[BaseException], ...]) -> SweepOutcome:
         """The verdict on how the app handled the fault, compared with the first run."""
         if self.point is None:
-            raise RuntimeError("the first run has no fault to be judged by")
+            raise RuntimeError("the first run has no fault, and so no outcome")
         # The system's refusal of connections is not counted.
         fired = sum(rule.fired for rule in self._rules) or self.point.action == "refuse"
         run = Run(self.events, self._error, self._told, self.hung, int(fired))
-        return judge(self.point, first.deliveries, run, expected_errors=expected_errors)
+        return outcome_of(self.point, first.deliveries, run, expected_errors=expected_errors)
 
 
 def _key(who: Any) -> str:
@@ -163,15 +163,15 @@ class Sweep:
         for point in self.chosen():
             trial = self.trial(point)
             yield trial
-            self.outcomes.append(self.judge(trial))
+            self.outcomes.append(self.outcome(trial))
 
     def trial(self, point: FailurePoint) -> Trial:
         """The run in which one point fails."""
         return Trial(point, hang_timeout=self._hang_timeout, first=self.first)
 
-    def judge(self, trial: Trial) -> SweepOutcome:
+    def outcome(self, trial: Trial) -> SweepOutcome:
         """The verdict on a run."""
-        return trial.judge(self.first, self._expected_errors)
+        return trial.outcome(self.first, self._expected_errors)
 
     def chosen(self) -> list[FailurePoint]:
         """The points that are wanted, after the first run."""

@@ -221,11 +221,11 @@ class _Starter:
                     return
                 question = seccomp.receive(self._listener)
                 if question is not None:
-                    self._judge(question)
+                    self._answer_one(question)
         finally:
             os.close(self._listener)
 
-    def _judge(self, question: Any) -> None:
+    def _answer_one(self, question: Any) -> None:
         from fakemail.intercept import seccomp
 
         try:

@@ -1,4 +1,4 @@
-"""What an app made of one failure point, judged by what the log says and by how the run ended."""
+"""Outcomes of a sweep: how an app handled one failure point, by the log and by the end of the run."""
 
 from __future__ import annotations
 
@@ -87,15 +87,15 @@ def deliveries(events: Iterable[Event]) -> Counter[Mail]:
     )
 
 
-def judge(
+def outcome_of(
     point: FailurePoint, wanted: Counter[Mail], run: Run, *, expected_errors: tuple[type[BaseException], ...]
 ) -> SweepOutcome:
     """The verdict on a run with a fault. ``wanted`` is what arrives when nothing fails."""
-    verdict, detail = _judge(wanted, run, expected_errors)
+    verdict, detail = _verdict(wanted, run, expected_errors)
     return SweepOutcome(point.name, verdict.value, verdict.is_mishandled, detail)
 
 
-def _judge(
+def _verdict(
     wanted: Counter[Mail], run: Run, expected_errors: tuple[type[BaseException], ...]
 ) -> tuple[SweepVerdict, str]:
     error = run.error

@@ -251,7 +251,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if found := worlds():
         from pytest_fakemail import unfired
 
-        unfired.judge(found)
+        unfired.require_fired(found)
     return result
 
 
@@ -265,7 +265,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
         _end_shared(item)
         raise
     _end_shared(item)
-    _judge_shared(item)
+    _lint_shared(item)
     return result
 
 
@@ -278,12 +278,12 @@ def _end_shared(item: pytest.Item) -> None:
         world.raise_errors()
 
 
-def _judge_shared(item: pytest.Item) -> None:
+def _lint_shared(item: pytest.Item) -> None:
     __tracebackhide__ = True
     if worlds := item.config.stash.get(SHARED, None):
-        from pytest_fakemail.strictness import judge
+        from pytest_fakemail.strictness import lint_shared
 
-        judge(item, [world for world in worlds if len(world.log) > world.start])
+        lint_shared(item, [world for world in worlds if len(world.log) > world.start])
 
 
 @pytest.hookimpl(wrapper=True)

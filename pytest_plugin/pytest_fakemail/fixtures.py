@@ -20,13 +20,13 @@ def _mailnet_world(request: pytest.FixtureRequest) -> Iterator[MailNet]:
     # async plugin and depends on none.
     __tracebackhide__ = True
     from fakemail import MailNet
-    from pytest_fakemail.strictness import judge_own
+    from pytest_fakemail.strictness import lint_own
     from pytest_fakemail.world_factory import conclude, open_own
 
     net = open_own(MailNet, request.node)
     try:
         yield net
-        judge_own(request.node, net)
+        lint_own(request.node, net)
     finally:
         conclude(request.node, net)
         net.close()

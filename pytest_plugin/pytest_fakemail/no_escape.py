@@ -39,24 +39,24 @@ class NoEscape:
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
         """Fixtures are watched too."""
         result = yield
-        self._judge()
+        self._require_no_escapes()
         return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
         """A test that has seen the error, and gone on, fails all the same."""
         result = yield
-        self._judge()
+        self._require_no_escapes()
         return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """Attempts at the end of a test count as its own."""
         result = yield
-        self._judge()
+        self._require_no_escapes()
         return result
 
-    def _judge(self) -> None:
+    def _require_no_escapes(self) -> None:
         escapes = list(self._guard.escapes)
         self._guard.escapes.clear()
         if escapes:

@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from pytest_fakemail.worlds import World
 
 
-def judge_own(item: pytest.Item, net: BaseMailNet[Any, Any]) -> None:
+def lint_own(item: pytest.Item, net: BaseMailNet[Any, Any]) -> None:
     """Fail a test that passed, if its app did in this fake internet what a stricter server would mind."""
     if net.is_running:
-        _judge(item, [(net, 0, ())])
+        _require_clean(item, [(net, 0, ())])
 
 
-def judge(item: pytest.Item, worlds: Iterable[World]) -> None:
+def lint_shared(item: pytest.Item, worlds: Iterable[World]) -> None:
     """The same for worlds that several tests use, of what happened since the test began."""
-    _judge(item, [(world.net, world.start, world.allow) for world in worlds if world.is_open])
+    _require_clean(item, [(world.net, world.start, world.allow) for world in worlds if world.is_open])
 
 
-def _judge(item: pytest.Item, worlds: list[tuple[BaseMailNet[Any, Any], int, tuple[str, ...]]]) -> None:
+def _require_clean(
+    item: pytest.Item, worlds: list[tuple[BaseMailNet[Any, Any], int, tuple[str, ...]]]
+) -> None:
     if not item.stash.get(PASSED, False) or TRIAL in item.stash:
         return  # a test that has failed, or lets things fail, has more important things to say
     options = of_item(item)

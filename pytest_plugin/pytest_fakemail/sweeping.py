@@ -73,7 +73,11 @@ def run(item: pytest.Function, nextitem: pytest.Item | None) -> None:
             clone = _again(item, point.name)
             clone.stash[TRIAL] = trial
             reports = runtestprotocol(clone, log=False, nextitem=spare)
-            _log(item, _judged(clone, reports, trial, sweep.judge(trial)), _with(item.nodeid, point.name))
+            _log(
+                item,
+                _with_outcome(clone, reports, trial, sweep.outcome(trial)),
+                _with(item.nodeid, point.name),
+            )
     # What is shared with no test to come ends here, and may fail.
     end = pytest.CallInfo.from_call(
         lambda: item.session._setupstate.teardown_exact(nextitem), when="teardown"
@@ -123,7 +127,7 @@ def restore(report: object) -> None:
         report.nodeid = point
 
 
-def _judged(
+def _with_outcome(
     clone: pytest.Function, reports: list[pytest.TestReport], trial: Trial, outcome: SweepOutcome
 ) -> list[pytest.TestReport]:
     """The reports of a point: what counts is what the app made of it, and not what the test asserted."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_fakemail.worlds import World
 
 
-def judge(worlds: Iterable[World]) -> None:
+def require_fired(worlds: Iterable[World]) -> None:
     """Fail a test that passed, if a fault that must fire never did."""
     __tracebackhide__ = True
     missed = [(world, rule) for world in worlds for rule in unfired(world) if rule.must_fire]
