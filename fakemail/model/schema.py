@@ -3,13 +3,13 @@
 A class with annotated fields is the schema: ``Table(AutoReply, KINDS)`` has one key for each field, and ``KINDS``
 says by annotation, or by the name of a field, what :class:`ValueKind` it is. Reading notes every mistake at its
 :class:`Place` and goes on, so that a person is told of all of them at once; writing leaves out what is the default.
-The printed reference of the keys goes by ``Table.keys``. To declare something else in the same way::
+The printed reference of the keys goes by ``Table.keys``. Something else is declared in the same way::
 
-    RULE = Table(FaultRule, {**KINDS, Stage: STAGE, FaultAction: ACTION}, unknown="a fault has no {key!r}; {hint}")
+    AUTO_REPLY = Table(AutoReply, KINDS)
     problems = Problems()
-    rule = RULE.read({"stage": "smtp.rcpt", "do": "drop"}, Place(problems))
+    reply = AUTO_REPLY.read({"text": "Away", "days": 3}, Place(problems))
     problems.raise_all()
-    assert RULE.read(RULE.write(rule), Place(problems)) == rule
+    assert AUTO_REPLY.write(reply) == {"text": "Away", "days": 3}
 
 A kind of its own is a :class:`ValueKind`: ``says`` what it takes, ``read`` gives the value or raises
 :class:`InvalidValue`, ``write`` gives the plain value again; :func:`plain` makes one from two functions.
