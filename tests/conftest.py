@@ -27,7 +27,7 @@ if "FAKEMAIL_TEST_STATE" not in os.environ:
 # A deadline for each example is a timing assertion: it fails where the machine is busy, and says
 # nothing about the code. A failing example is printed in a form that can be pasted.
 settings.register_profile(
-    "fakemail", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "fakemail", max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("fakemail")
 

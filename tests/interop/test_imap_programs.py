@@ -159,7 +159,7 @@ SyncState *
         return path
 
 
-@pytest.mark.parametrize("service", ["imap", "imaps"])
+@pytest.mark.parametrize("service", [pytest.param("imap", marks=pytest.mark.slow), "imaps"])
 def test_mbsync_both_ways(net, bob, program, tmp_path, service):
     mbsync = Mbsync(program, getattr(bob, service), tmp_path)
     mbsync.sync()

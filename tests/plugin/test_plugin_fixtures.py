@@ -176,7 +176,7 @@ def test_unittest_classes(project: pytest.Pytester) -> None:
     run.stdout.fnmatch_lines(["*fakemail journey*", "Fate: delivered to bob@example.org, INBOX"])
 
 
-@pytest.mark.parametrize("names", ["fs, mailnet", "mailnet, fs"])
+@pytest.mark.parametrize("names", ["fs, mailnet", pytest.param("mailnet, fs", marks=pytest.mark.slow)])
 def test_a_fake_file_system_in_the_same_test(project: pytest.Pytester, names: str) -> None:
     pytest.importorskip("pyfakefs")
     project.makepyfile(

@@ -78,7 +78,7 @@ HEADERS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     zone=st.lists(st.tuples(NAMES, WIRES), max_size=5),
     failing=st.lists(st.tuples(NAMES, st.sampled_from(["SERVFAIL", "TIMEOUT"])), max_size=1),

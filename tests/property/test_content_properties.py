@@ -43,7 +43,7 @@ _RULES = ContentRules(url_blocklists=("uribl.test",))
 
 
 @given(GARBAGE)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_garbage_raises_nothing(raw: bytes) -> None:
     found = findings(raw, _RULES, resolve=resolver(), body=BodyType.SEVEN_BIT)
     assert set(found) == set(CHECKS)
@@ -55,14 +55,14 @@ def test_garbage_raises_nothing(raw: bytes) -> None:
 
 
 @given(GARBAGE)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_garbage_behind_a_header_raises_nothing(raw: bytes) -> None:
     head = b"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
     assert set(findings(head + raw, _RULES)) == set(CHECKS)
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_broken_archive_is_read_within_its_bounds(data: st.DataObject) -> None:
     octets = bytearray(_ARCHIVE)
     for _ in range(data.draw(st.integers(0, 5))):

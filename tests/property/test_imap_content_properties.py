@@ -215,7 +215,7 @@ _MAIL = st.one_of(_GARBAGE, _built().map(_octets))
 
 
 @given(_MAIL, st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_responses_are_valid_and_sections_have_the_sizes_they_tell(raw: bytes, utf8: bool) -> None:
     root = parse(raw)
     _check_envelope(Reader(envelope(raw, utf8=utf8), utf8=utf8).whole())
@@ -241,7 +241,7 @@ def test_responses_are_valid_and_sections_have_the_sizes_they_tell(raw: bytes, u
 
 
 @given(_MAIL)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_single_fields_are_read_as_the_whole_header_is(raw: bytes) -> None:
     headers = Headers(split_fields(raw, 0, body_offset(raw)))
     index = HeaderIndex(raw)
@@ -266,7 +266,7 @@ def test_single_fields_are_read_as_the_whole_header_is(raw: bytes) -> None:
 
 
 @given(_GARBAGE, _TEXTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_garbage_raises_nothing(raw: bytes, text: str) -> None:
     shown = preview(parse(raw))
     assert len(shown) <= 200
@@ -305,7 +305,7 @@ _BOX = st.lists(_HEADERS, max_size=14).map(
 
 
 @given(_BOX, st.sampled_from(ThreadAlgorithm))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_threads_hold_each_message_once(box: list[StoredMessage], algorithm: ThreadAlgorithm) -> None:
     threads = thread(box, algorithm)
     printed = thread_lists(threads, range(1, len(box) + 1))
@@ -324,7 +324,7 @@ def _no_dummies_below_the_top(threads: ThreadBuilder) -> None:
 
 
 @given(_BOX, st.lists(st.builds(SortCriterion, st.sampled_from(SortField), st.booleans()), max_size=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_sorting_is_a_stable_permutation(box: list[StoredMessage], criteria: list[SortCriterion]) -> None:
     order = sort_order(box, criteria)
     assert sorted(order) == list(range(len(box)))

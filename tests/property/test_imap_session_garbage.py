@@ -146,7 +146,7 @@ def check(octets: bytes) -> None:
             at += int(literal[1])
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=125, deadline=None)
 @given(st.lists(st.one_of(LINES, RAW, COMMANDS), max_size=14), st.booleans(), st.integers(1, 40))
 def test_any_octets_get_an_answer(pieces: list[bytes], logged_in: bool, step: int) -> None:
     host = Host(max_errors=1000, auth_in_clear=True)

@@ -83,7 +83,7 @@ def test_the_commands_to_mutate_are_valid() -> None:
             parse(frame)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(streams, st.lists(st.integers(0, 300), max_size=8))
 def test_any_chunking_gives_the_same_events(data: bytes, cuts: list[int]) -> None:
     whole = _events(data, [])
@@ -104,7 +104,7 @@ def _refusals(data: bytes, dialect: Dialect) -> list[LiteralRefused | CommandErr
     return found
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=125, deadline=None)
 @given(streams, st.booleans(), st.booleans())
 def test_garbage_is_refused_and_nothing_else(data: bytes, utf8: bool, strict: bool) -> None:
     for refusal in _refusals(data, Dialect(utf8=utf8, strict=strict)):
@@ -114,7 +114,7 @@ def test_garbage_is_refused_and_nothing_else(data: bytes, utf8: bool, strict: bo
         assert (refusal.text + (refusal.code or "")).isprintable()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(mutants)
 def test_what_strict_takes_means_the_same_to_the_tolerant(data: bytes) -> None:
     for event in _events(data, []):

@@ -44,7 +44,7 @@ _WHEN = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
 
 
 @given(_GARBAGE)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_garbage_raises_nothing(raw: bytes) -> None:
     mail = MessageView(raw)
     for name in _PROPERTIES:
@@ -63,7 +63,7 @@ def test_garbage_raises_nothing(raw: bytes) -> None:
 
 
 @given(_GARBAGE)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_child_lies_inside_its_parent(raw: bytes) -> None:
     def check(part: Part) -> None:
         assert 0 <= part.header_start <= part.body_start <= part.end <= len(raw)
@@ -78,7 +78,7 @@ def test_a_child_lies_inside_its_parent(raw: bytes) -> None:
 
 
 @given(_GARBAGE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_fields_are_where_they_say(raw: bytes) -> None:
     end = body_offset(raw)
     assert 0 <= end <= len(raw)
@@ -91,7 +91,7 @@ def test_fields_are_where_they_say(raw: bytes) -> None:
 
 
 @given(_GARBAGE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_completing_alters_nothing_and_settles(raw: bytes) -> None:
     done = complete(raw, date=_WHEN, message_id="<1@a.test>")
     assert done.endswith(raw)
@@ -103,7 +103,7 @@ def test_completing_alters_nothing_and_settles(raw: bytes) -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_client_writes_a_field_of_its_own(helo: str, name: str) -> None:
     field = received(
         helo=helo, client_name=name, client_ip="::1", by="mx.test", date=_WHEN, queue_id="Q1", tls=name
@@ -114,7 +114,7 @@ def test_no_client_writes_a_field_of_its_own(helo: str, name: str) -> None:
 
 
 @given(st.text())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_text_without_encoded_words_stays(text: str) -> None:
     if "=?" not in text:
         assert decode_words(text) == text
@@ -146,7 +146,7 @@ def test_text_without_encoded_words_stays(text: str) -> None:
         )
     ).map("".join)
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_any_html_can_be_read(html: str) -> None:
     read_html(html)
 

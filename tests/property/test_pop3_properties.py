@@ -77,7 +77,7 @@ LINES = st.one_of(
 ).map(lambda line: line.replace(b"\n", b"") + b"\r\n")  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.lists(LINES, max_size=12), st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_any_chunking_gives_the_same_octets_and_the_same_record(lines: list[bytes], sizes: list[int]) -> None:
     whole, pieces = Backend(), Backend()
@@ -97,7 +97,7 @@ def test_any_chunking_gives_the_same_octets_and_the_same_record(lines: list[byte
     assert len(whole.mailboxes.inbox) == len(pieces.mailboxes.inbox)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=600), max_size=10))
 def test_garbage_gets_an_answer_and_never_an_exception(chunks: list[bytes]) -> None:
     desk = Desk(Backend())

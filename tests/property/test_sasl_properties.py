@@ -113,7 +113,7 @@ def test_any_login_and_password(name: str, login: str, password: str, other: str
             assert client.complete is (not name.startswith("SCRAM"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.text(assigned, max_size=8))
 def test_preparation_agrees_with_another_implementation(text: str) -> None:
     try:

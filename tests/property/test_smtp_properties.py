@@ -125,7 +125,7 @@ desks: st.SearchStrategy[Callable[[], Desk]] = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(desks, dialogues, cuts)
 def test_chunking_changes_nothing(make: Callable[[], Desk], octets: bytes, where: list[int]) -> None:
     whole, cut, single = make(), make(), make()
@@ -145,7 +145,7 @@ def test_chunking_changes_nothing(make: Callable[[], Desk], octets: bytes, where
         assert other.session.wants_tls is whole.session.wants_tls
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(desks, dialogues | st.binary(max_size=300))
 def test_whatever_comes_is_answered_with_replies(make: Callable[[], Desk], octets: bytes) -> None:
     desk = make()
@@ -255,7 +255,7 @@ def converse(dialogue: ClientTransaction, desk: Desk) -> None:
         assert pending == []
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(text_lines, st.sets(st.sampled_from(HIDEABLE)), st.sampled_from([BodyType.SEVEN_BIT, BodyType.EIGHT_BIT]),
        st.booleans())  # fmt: skip
 def test_content_arrives_as_it_was_sent(

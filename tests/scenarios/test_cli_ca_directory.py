@@ -44,7 +44,9 @@ def greet(facts: dict, ca_file: str) -> None:
             client.login(login["user"], login["password"])
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["the user's own", "--ca-dir"])
+@pytest.mark.parametrize(
+    "given", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["the user's own", "--ca-dir"]
+)
 def test_the_authority_stays_the_same(tmp_path, given):
     place = tmp_path / "kept" if given else tmp_path / "fakemail"
     options = ("--ca-dir", str(place)) if given else ()

@@ -338,7 +338,9 @@ def test_an_env_file_that_is_somebody_elses(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("command", ["up --ephemeral", "demo", "version"])
+@pytest.mark.parametrize(
+    "command", ["up --ephemeral", pytest.param("demo", marks=pytest.mark.slow), "version"]
+)
 def test_output_that_cannot_be_written(command):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
