@@ -84,6 +84,22 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "SentMessage",
         ),
     ),
+    "What is read in messages": (
+        "`mail.attachments`, `mail.links`, `mail.delivery_report` and the like.",
+        (
+            "Attachment",
+            "Link",
+            "NamedAddress",
+            "Envelope",
+            "DeliveryReport",
+            "RecipientReport",
+            "ComplaintReport",
+            "DispositionReport",
+            "FailureReport",
+            "DmarcReport",
+            "TlsReport",
+        ),
+    ),
     "Hosts, domains and settings": (
         "`mailnet.domain(...)` and `mailnet.host(...)` are handles on what runs.",
         ("Domain", "Host", "MailingList", "Settings", "Namespace", "AsyncNamespace", "Redirection"),
@@ -101,6 +117,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "SentBy",
             "SentTo",
         ),
+    ),
+    "Journeys": (
+        "`mailnet.journey(to=...)` is the way of a message to one recipient, `mailnet.events()` is all that happened.",
+        ("Journey", "Hop", "JourneyStep", "Event"),
     ),
     "Fates": (
         "What became of a message for one recipient: `mailnet.journey(to=...).fate`.",

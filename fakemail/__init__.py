@@ -40,7 +40,18 @@ from fakemail.errors import (
     TooManyOpenFiles,
     UnknownNameError,
 )
+from fakemail.events.journey import Journey, JourneyStep
+from fakemail.events.kinds import Event
+from fakemail.events.recipient_trace import Hop
 from fakemail.message import samples
+from fakemail.message.addresses import NamedAddress
+from fakemail.message.envelope import Envelope
+from fakemail.message.html_text import Link
+from fakemail.message.message import Attachment
+from fakemail.message.reports.arf_mdn import ComplaintReport, DispositionReport, FailureReport
+from fakemail.message.reports.dmarc import DmarcReport
+from fakemail.message.reports.dsn import DeliveryReport, RecipientReport
+from fakemail.message.reports.tlsrpt import TlsReport
 from fakemail.mta import notices
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.duration import days, hours, minutes, seconds
@@ -72,15 +83,23 @@ __all__ = [
     "AsyncMailNet",
     "AsyncMessages",
     "AsyncNamespace",
+    "Attachment",
     "BlockingCallInLoop",
     "Bounced",
     "ClosedError",
+    "ComplaintReport",
     "DeclarationError",
     "Delivered",
+    "DeliveryReport",
     "Discarded",
+    "DispositionReport",
+    "DmarcReport",
     "Domain",
     "Dropped",
+    "Envelope",
+    "Event",
     "Expired",
+    "FailureReport",
     "FakemailError",
     "Fate",
     "Forwarded",
@@ -91,20 +110,26 @@ __all__ = [
     "HasLink",
     "HasSubject",
     "HasText",
+    "Hop",
     "Host",
     "InProgress",
     "Inbox",
+    "Journey",
+    "JourneyStep",
+    "Link",
     "MailAssertionError",
     "MailNet",
     "MailingList",
     "Message",
     "Messages",
+    "NamedAddress",
     "Namespace",
     "NamespaceUnavailable",
     "PortInUse",
     "Quarantined",
     "Queued",
     "Reason",
+    "RecipientReport",
     "Redirection",
     "Refused",
     "Relayed",
@@ -115,6 +140,7 @@ __all__ = [
     "ServerError",
     "Settings",
     "Stage",
+    "TlsReport",
     "TooManyOpenFiles",
     "UnknownNameError",
     "days",

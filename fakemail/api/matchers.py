@@ -74,6 +74,8 @@ class Readable(Protocol):
     @property
     def attachments(self) -> Sequence[AttachmentView]: ...
     @property
+    def inline(self) -> Sequence[AttachmentView]: ...
+    @property
     def links(self) -> Sequence[LinkView]: ...
     def code(self, length: int | None = None) -> str: ...
 
@@ -203,7 +205,7 @@ class HasHeader(Matcher):
 
 
 class HasAttachment(Matcher):
-    """There is an attachment with this file name, this media type and this content, as far as given."""
+    """There is an attachment, or a part shown inline, with this file name, media type and content, as far as given."""
 
     def __init__(
         self,
@@ -218,7 +220,7 @@ class HasAttachment(Matcher):
 
     def mismatch(self, message: Readable) -> str:
         """The difference; ``""`` when there is none."""
-        attachments = message.attachments
+        attachments = [*message.attachments, *message.inline]
         if any(self._fits(attachment) for attachment in attachments):
             return ""
         if not attachments:

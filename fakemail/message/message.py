@@ -5,9 +5,12 @@ Nothing in here decides where mail goes, and nothing raises over a malformed mes
 
 from __future__ import annotations
 
+import email
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from email import policy
+from email.message import EmailMessage
 from functools import cached_property
 from typing import NamedTuple
 
@@ -212,11 +215,13 @@ class MessageView(Suggests):
 
     @property
     def attachments(self) -> list[Attachment]:
-        """All parts that are in neither ``text`` nor ``html``: files, pictures, enclosed messages, in order.
+        """The files that come with it and enclosed messages, in order; not those of ``inline``."""
+        return [each for each in self._leaves.attachments if not each.inline]
 
-        Those that are shown with the text are told apart by ``attachment.inline``.
-        """
-        return list(self._leaves.attachments)
+    @property
+    def inline(self) -> list[Attachment]:
+        """The parts that are shown with the text, such as the pictures of the HTML, in order (RFC 2183 §2.1)."""
+        return [each for each in self._leaves.attachments if each.inline]
 
     @cached_property
     def links(self) -> list[Link]:
@@ -280,6 +285,26 @@ class MessageView(Suggests):
             f"it is not plain which code{size} of {self!r} is meant; candidates: {names}. "
             "Give code(length=...) if that tells them apart."
         )
+
+    def as_email(self) -> EmailMessage:
+        """A new :class:`email.message.EmailMessage` of the standard library, with its default policy."""
+        return email.message_from_bytes(self.raw, policy=policy.default)
+
+    def __getitem__(self, name: str) -> str:
+        """The decoded text of the first header field of that name. Raises ``KeyError`` with the names there are."""
+        __tracebackhide__ = True
+        if not isinstance(name, str):
+            raise TypeError(
+                f"a message is asked for header fields by name, mail['Subject'], not by {name!r}."
+            )
+        field = self.headers.first(name)
+        if field is None:
+            there = ", ".join(dict.fromkeys(self.headers)) or "none at all"
+            raise KeyError(f"{self!r} has no header field {name!r}; there are {there}")
+        return field.text
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.headers
 
     @cached_property
     def _leaves(self) -> _Leaves:

@@ -54,7 +54,7 @@ def test_garbage_raises_nothing(raw: bytes) -> None:
     for part in mail.root.walk():
         for name in ("text", "filename", "parameters", "content_id", "disposition", "lines"):
             getattr(part, name)
-    for attachment in mail.attachments:
+    for attachment in [*mail.attachments, *mail.inline]:
         assert repr(attachment)
     assert repr(mail)
     for ask in (mail.code, lambda: mail.link("x")):

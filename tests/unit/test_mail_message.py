@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage
+
 import pytest
 
 from fakemail.errors import MailAssertionError
@@ -87,7 +89,8 @@ def test_a_text_that_is_attached_is_not_the_text() -> None:
 
 def test_an_inline_picture() -> None:
     mail = MessageView(samples.inline_picture())
-    (picture,) = mail.attachments
+    (picture,) = mail.inline
+    assert mail.attachments == []
     assert (picture.filename, picture.content_id, picture.inline) == ("pixel.png", "pixel@example.com", True)
     assert picture.content.startswith(b"\x89PNG")
     assert mail.text == "Look: dot\n"
@@ -484,3 +487,26 @@ def test_a_report_about_many_is_read_in_one_pass(end: bytes, monkeypatch: pytest
     assert len(found.recipients) == 5_000
     assert {each.recipient for each in found.recipients} == {"a@b.test"}
     assert searched <= len(mail.raw)
+
+
+def test_header_fields_are_asked_for_by_name() -> None:
+    mail = MessageView(b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nX-Kind: a\r\nX-KIND: b\r\n\r\n")
+    assert (mail["subject"], mail["X-Kind"]) == ("Grüße", "a")
+    assert "SUBJECT" in mail
+    assert "To" not in mail
+    with pytest.raises(KeyError, match="no header field 'To'; there are Subject, X-Kind, X-KIND"):
+        mail["To"]
+    with pytest.raises(KeyError, match="there are none at all"):
+        MessageView(b"\r\n")["To"]
+    with pytest.raises(TypeError, match="by name"):
+        mail[0]
+
+
+def test_the_same_as_a_message_of_the_standard_library() -> None:
+    mail = MessageView(samples.inline_picture(subject="Grüße"))
+    read = mail.as_email()
+    assert type(read) is EmailMessage
+    assert read["Subject"] == "Grüße"
+    assert read.get_body(("html",)).get_content().startswith("<p>Look")
+    read.replace_header("Subject", "Other")
+    assert mail.as_email()["Subject"] == "Grüße"

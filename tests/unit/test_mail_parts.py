@@ -27,7 +27,7 @@ def view(message: str) -> MessageView:
 
 
 def parts(mail: MessageView) -> tuple[str, str, list[tuple[str, bool]]]:
-    return mail.text, mail.html, [(one.text.strip(), one.inline) for one in mail.attachments]
+    return mail.text, mail.html, [(one.text.strip(), one.inline) for one in mail._leaves.attachments]
 
 
 HTML = "Content-Type: text/html"
@@ -194,7 +194,7 @@ def test_each_leaf_is_in_exactly_one(tree: object) -> None:
     mail = view(build(tree))
     has_plain = any(part.type.sub == "plain" for part in mail._leaves.text)
     for mark in marks:
-        places = [mark in mail.html, *[mark in one.text for one in mail.attachments]]
+        places = [mark in mail.html, *[mark in one.text for one in [*mail.attachments, *mail.inline]]]
         if has_plain or not mail.html:  # else the text is made from the HTML
             places.append(mark in mail.text)
         assert places.count(True) == 1
