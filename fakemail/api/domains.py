@@ -13,6 +13,7 @@ from fakemail.api.faults import Faults
 from fakemail.api.handles import Handle
 from fakemail.api.hosts import Host, Settings
 from fakemail.api.portal import Portal
+from fakemail.api.preload import preload_reading
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import txt
 from fakemail.dns.records import record
@@ -109,10 +110,9 @@ class Domain(Handle, Generic[_A]):
     @property
     def imap_host(self) -> Host:
         """The host where its accounts read their mail, ``mail`` inside the domain; made when first asked for."""
-        return Host(
-            self._portal,
-            self._portal.perform(self._portal.simulation.hosts.run_reading_host(self.name)).name,
-        )
+        preload_reading()
+        running = self._portal.perform(self._portal.simulation.hosts.run_reading_host(self.name))
+        return Host(self._portal, running.name)
 
     def set_mx(self, *hosts: str | Host | None, implicit: bool = False) -> tuple[Host, ...]:
         """Set where its mail goes, and return the hosts that take it now, the preferred first.

@@ -1,4 +1,4 @@
-"""Loading early what would be loaded late, where a tool is about that takes late modules away again.
+"""Loading early what would be loaded late: in the thread of the test, or before a tool takes late modules away.
 
 pyfakefs replaces the file system for the app of a test. While it does, modules that are imported for the first
 time get its replacements for good, and are thrown away at its end; cryptography cannot be loaded twice. So in
@@ -26,6 +26,13 @@ def preload() -> None:
     """Load everything, if a test of this process may fake the file system."""
     if _TOOL in sys.modules:
         _load()
+
+
+@cache
+def preload_reading() -> None:
+    """Load IMAP and POP3 in the thread of the test: the first client does not wait for it, nor do other servers."""
+    for name in ("fakemail.imap.session", "fakemail.pop3.session"):
+        import_module(name)
 
 
 @cache

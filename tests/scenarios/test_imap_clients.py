@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import smtplib
+import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import aioimaplib
 import pytest
@@ -388,3 +391,20 @@ def test_the_inbox_tells_what_a_client_did(bob):
         with pytest.raises(imaplib.IMAP4.error):
             client.fetch("1", "(NONSENSE)")
     assert len(bob.inbox) == 3
+
+
+def test_the_first_reader_of_a_process_does_not_wait_for_modules(tmp_path: Path) -> None:
+    """They are loaded in the thread of the test: in that of the servers, everybody would wait for them."""
+    script = tmp_path / "first.py"
+    script.write_text(
+        "import imaplib, sys\n"
+        "from fakemail import MailNet\n"
+        "with MailNet() as net:\n"
+        "    bob = net.account('bob@example.org', password='secret')\n"
+        "    settings, before = bob.imap, set(sys.modules)\n"
+        "    client = imaplib.IMAP4(settings.host, settings.port)\n"
+        "    client.logout()\n"
+        "    print(*sorted(name for name in set(sys.modules) - before if name.startswith('fakemail.')))\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout.split() == []
