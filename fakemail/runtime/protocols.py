@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from fakemail.imap.server_kinds import ImapProfile
 
 
-def _grease(port: ServicePort, connection: Connection) -> Grease | None:
+def grease_of(port: ServicePort, connection: Connection) -> Grease | None:
     """The variations of a connection of the app, where the test wants any."""
     seed = port.running.grease_seed
     if seed is None or not connection.peer.is_app:
@@ -58,7 +58,7 @@ def _open_smtp(port: ServicePort, connection: SmtpConnection) -> ProtocolSession
         connection.peer,
         faults=running.faults,
         connection=connection.number,
-        grease=_grease(port, connection),
+        grease=grease_of(port, connection),
     )
 
 
@@ -75,7 +75,7 @@ def _open_imap(port: ServicePort, connection: Connection) -> ProtocolSession:
         connection.peer,
         faults=port.running.faults,
         connection=connection.number,
-        grease=_grease(port, connection),
+        grease=grease_of(port, connection),
     )
 
 
@@ -96,7 +96,7 @@ def _open_pop3(port: ServicePort, connection: Connection) -> ProtocolSession:
         connection.peer,
         faults=port.running.faults,
         connection=connection.number,
-        grease=_grease(port, connection),
+        grease=grease_of(port, connection),
     )
 
 

@@ -315,10 +315,14 @@ class RunningHost:
         service_port = ServicePort(
             self, service, endpoint, self._protocols[service.name], scope=scope, caller=caller
         )
-        self._forget_contexts()
+        await self.adopt(service_port)
+        return service_port
+
+    async def adopt(self, service_port: ServicePort) -> None:
+        """Listen at one more port, which is no service of the host in the fake internet."""
+        self._forget_contexts()  # the certificate names every address of the host
         self.local.append(service_port)
         await self.apply_faults()
-        return service_port
 
     def leave(self, service_port: ServicePort) -> None:
         """Be that no more."""

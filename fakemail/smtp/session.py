@@ -7,9 +7,9 @@ and one write. Users, acceptance and delivery are questions to a :class:`~fakema
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -230,6 +230,16 @@ class SmtpSession(ProtocolSession):
         self._reply(replies.refusal(reason, self.profile.host.name), reason)
         self._end()
         return self.output.take(whole=True)
+
+    @property
+    def line(self) -> str:
+        """The command that is being answered, as the client said it; secrets are masked."""
+        return self._line
+
+    @property
+    def channel(self) -> Channel | None:
+        """The TLS channel, ``None`` in clear text."""
+        return self._channel
 
     @property
     def in_progress(self) -> str:
@@ -465,22 +475,25 @@ class SmtpSession(ProtocolSession):
     def _auth(self, argument: str) -> None:
         if self.login:
             raise CommandRejected(replies.sequence("already authenticated"), Reason.BAD_SEQUENCE)
-        options = self._host_options
-        if self._channel is None and not options.auth_in_clear:
+        if self._channel is None and not self._host_options.auth_in_clear:
             raise CommandRejected(replies.TLS_FIRST, Reason.TLS_REQUIRED)
         offered = self.profile.mechanisms(self._channel)
         mechanism, _, initial = argument.partition(" ")
-        self._authentication = authentication = SaslLogin.begin(
+        self._authentication = authentication = self._begin_login(mechanism, offered)
+        if authentication is None:
+            raise reject(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
+        self._reply_to_login(authentication.start(initial))
+
+    def _begin_login(self, mechanism: str, offered: Sequence[str]) -> SaslLogin | None:
+        """A login by a mechanism; ``None`` for one that is not offered."""
+        return SaslLogin.begin(
             mechanism,
             offered,
             self._backend,
             self.profile.host.name,
             self._channel,
-            accept_any_login=options.accept_any_login,
+            accept_any_login=self._host_options.accept_any_login,
         )
-        if authentication is None:
-            raise reject(Reason.AUTH_MECHANISM, f"offered are {' '.join(offered)}")
-        self._reply_to_login(authentication.start(initial))
 
     def _continue_login(self, raw: bytes) -> None:
         self._stage = Stage.SMTP_AUTH
@@ -815,7 +828,7 @@ class SmtpSession(ProtocolSession):
             self._backend.take(envelope, content)
         return action.apply(content) if isinstance(action, AlterMessage) else content
 
-    _HANDLERS: Final[dict[str, Callable[[SmtpSession, str], None]]] = {
+    _HANDLERS: ClassVar[Mapping[str, Callable[[Any, str], None]]] = {
         "EHLO": _ehlo,
         "HELO": _helo,
         "STARTTLS": _starttls,

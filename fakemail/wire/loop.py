@@ -63,7 +63,7 @@ class LoopThread:
         No task is made for it, which saves two turns of the loop.
         """
         self._require_another_thread(work)
-        return self.call(lambda: _finish(work))
+        return self.call(lambda: finish(work))
 
     @property
     def is_of_this_process(self) -> bool:
@@ -102,7 +102,8 @@ class LoopThread:
         return future.result()
 
 
-def _finish(work: Coroutine[Any, Any, _T]) -> _T:
+def finish(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine that waits for nothing, in the loop's thread."""
     try:
         work.send(None)
     except StopIteration as end:

@@ -17,6 +17,7 @@ from fakemail.mta.inbound.recipients import resolve
 from fakemail.mta.inbound.services import InboundServices, ReceivingHost
 from fakemail.mta.outbound.queued_message import LocalCopy
 from fakemail.policy.chain import NOTHING, most_severe
+from fakemail.sasl.exchange import CredentialStore
 from fakemail.smtp.backend import Receipt
 from fakemail.smtp.extensions import SmtpProfile
 from fakemail.smtp.xclient import Introduction
@@ -60,7 +61,7 @@ class SmtpBackend:
         self._services = services
         self._world = services.environment.world
         self._profile = profile
-        self.credentials = running.credentials
+        self.credentials: CredentialStore = running.credentials
         self.chance: SeededRandom = services.environment.random
         self._local_domains = services.local_domains.of(running.name)
         self._started: tuple[Origin, str] | None = None
