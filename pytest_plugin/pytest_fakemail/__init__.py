@@ -126,6 +126,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "mailnet_children", "The same as --mailnet-children: held, refused or free (default: held)."
     )
+    group.addoption(
+        "--mailnet-compat",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="Bring the fixtures of another plugin, on the fake internet: smtpdfix (smtpd), localserver (smtpserver), "
+        "aiosmtpd (smtp_controller) or django (mailoutbox). May be given several times; adds to mailnet_compat.",
+    )
+    parser.addini("mailnet_compat", "The words of --mailnet-compat, separated by blanks.", type="args")
     parser.addini("mailnet_timeout", "Real seconds that a wait for mail lasts at most (default: 5).")
 
 
@@ -150,6 +159,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_fakemail.options import check_config
 
         check_config(config)
+    if words := [*config.getini("mailnet_compat"), *option.mailnet_compat]:
+        from pytest_fakemail.compat import register
+
+        register(config, words)
     if getattr(option, "lf", False):
         from pytest_fakemail.choosing import choose_last_failed
 
