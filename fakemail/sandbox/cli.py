@@ -12,11 +12,11 @@ from typing import NoReturn
 
 import click
 
-_DISTRIBUTION = "pytest-fakemail"
+from fakemail import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name=_DISTRIBUTION, prog_name="fakemail", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="fakemail", message="%(prog)s %(version)s")
 def main() -> None:
     """A whole mail internet on this machine: DNS, TLS, SMTP and mailboxes, on loopback only."""
     # Mail brings any character; a terminal that cannot show one must not end the command.
@@ -48,16 +48,10 @@ def _say(text: str) -> None:
         raise click.ClickException(f"the output cannot be written: {error.strerror}.") from None
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version(_DISTRIBUTION)
-
-
 @main.command(short_help="Print the version.")
 def version() -> None:
     """Print the version."""
-    _say(f"fakemail {_version()}")
+    _say(f"fakemail {__version__}")
 
 
 @main.command(short_help="Send three messages, and print the fate of each.")
@@ -123,7 +117,7 @@ def up(
             port_offset=ANY_PORT if ephemeral else port_offset,
             env_path=env_file,
             as_json=as_json,
-            version=_version(),
+            version=__version__,
             say=_say,
             ca_dir=None if ca_dir is None else Path(ca_dir).absolute(),
         )

@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
+import fakemail
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*ROOT.glob("fakemail/**/*.py"), *ROOT.glob("pytest_plugin/pytest_fakemail/**/*.py")])
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
@@ -177,6 +181,27 @@ def test_importing_the_plugin_imports_no_server():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_loaded_from_where_type_checkers_see_them():
+    tree = ast.parse(Path(fakemail.__file__).read_text("utf-8"))
+    seen = {
+        each.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for each in node.names
+        if each.name in fakemail.__all__
+    }
+    loaded = {**fakemail._MODULE_OF, **{n: m.rpartition(".")[0] for n, m in fakemail._SUBMODULES.items()}}
+    assert loaded == seen
+    assert set(seen) == set(fakemail.__all__)
+
+
+@pytest.mark.parametrize("code", ["import fakemail", "import fakemail.sandbox.cli"])
+def test_the_package_and_its_command_line_load_nothing_that_they_do_not_call(code):
+    code = f"{code}; import sys; print(*(name for name in sys.modules if name.startswith('fakemail')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"fakemail", "fakemail.sandbox", "fakemail.sandbox.cli"}
 
 
 def test_a_plain_mail_loads_only_what_it_needs():
