@@ -70,12 +70,14 @@ def test_a_broken_off_run_ends_as_well(project: pytest.Pytester, option: str, st
 
 
 def test_an_interrupt_ends_a_wait(project: pytest.Pytester) -> None:
+    # The handler is set here because a run in the background may have been started with the signal ignored.
     project.makepyfile(
         """
-        import os, signal, threading
+        import os, signal
 
         def test_wait(mailnet):
             bob = mailnet.account("bob@example.org")
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             mailnet._portal.thread.loop.call_soon_threadsafe(os.kill, os.getpid(), signal.SIGINT)
             bob.inbox.wait_for_one(timeout=600)
         """

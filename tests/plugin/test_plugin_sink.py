@@ -15,16 +15,16 @@ TEST = """
 """
 
 
-def test_the_marker_makes_a_sink(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(TEST.format(mark="@pytest.mark.mailnet(sink=True)"))
-    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+def test_the_marker_makes_a_sink(project: pytest.Pytester) -> None:
+    project.makepyfile(TEST.format(mark="@pytest.mark.mailnet(sink=True)"))
+    project.runpytest_inprocess().assert_outcomes(passed=1)
 
 
-def test_the_ini_file_makes_one_for_all_tests_but_those_that_say_no(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\nmailnet_sink = true")
-    pytester.makepyfile(
+def test_the_ini_file_makes_one_for_all_tests_but_those_that_say_no(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nmailnet_sink = true\n")
+    project.makepyfile(
         test_one=TEST.format(mark=""), test_two=TEST.format(mark="@pytest.mark.mailnet(sink=False)")
     )
-    run = pytester.runpytest_inprocess()
+    run = project.runpytest_inprocess()
     run.assert_outcomes(passed=1, failed=1)
     run.stdout.fnmatch_lines("*has no sink; make it with MailNet(sink=True)*")
