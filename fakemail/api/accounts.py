@@ -178,6 +178,17 @@ class BaseAccount(Handle, Generic[_Box]):
         names = self._portal.call(lambda: [box.name for box in store.account(self._address).mailboxes()])
         return tuple(map(self.folder, names))
 
+    def create_folder(self, name: str, *, special_use: str | Iterable[str] = ()) -> _Box:
+        """Create a mailbox (RFC 9051 §6.3.4), with special uses such as ``\\Sent`` (RFC 6154 §3), and return it.
+
+        ``/`` divides levels. It is not subscribed. Raises :class:`~fakemail.errors.FakemailError` if one of that name
+        is there already, or another has the special use.
+        """
+        uses = [special_use] if isinstance(special_use, str) else [*special_use]
+        store, address = self._portal.simulation.store, self._address
+        made = self._portal.call(lambda: store.account(address).create(name, special_use=uses))
+        return self.folder(made.name)
+
     @property
     def submission(self) -> Settings:
         """Settings by which its owner submits mail: port 587, STARTTLS, AUTH."""

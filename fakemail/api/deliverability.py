@@ -7,8 +7,8 @@ from contextlib import suppress
 from email.message import Message as StandardMessage
 from typing import TYPE_CHECKING, Any
 
-from fakemail.api.dkim_signing import message_bytes
 from fakemail.api.hosts import Host, smarthost_settings
+from fakemail.api.message_bytes import message_bytes
 from fakemail.api.messages import Message
 from fakemail.api.portal import Portal
 from fakemail.dns.lookup import LookupAnswer, failure, lookup
@@ -91,7 +91,7 @@ def _submitted(
     via: str | Host | None,
 ) -> tuple[TransactionFacts, str]:
     """A message as the first mail host would see it that the sending host connects to."""
-    raw = message.raw if isinstance(message, MessageView) else message_bytes(message)
+    raw = message_bytes(message)
     author = MessageView(raw).sender
     path: Path = NULL_PATH
     if sender is not None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from email.message import Message as StandardMessage
 from typing import TYPE_CHECKING, Any
 
+from fakemail.api.message_bytes import AnyMessage, message_bytes
 from fakemail.api.portal import Portal
-from fakemail.dkim.canonicalization import with_crlf
-from fakemail.errors import DeclarationError
 from fakemail.message.trace import prepend
 from fakemail.model.dkim import USUAL_SELECTOR, Dkim
 from fakemail.model.domain import DomainSpec
@@ -60,7 +58,7 @@ class DkimKey(Suggests):
 
 def dkim_sign(
     portal: Portal,
-    message: bytes | str | StandardMessage,
+    message: AnyMessage,
     domain: str,
     selector: str | None,
     algorithm: str | None,
@@ -102,14 +100,3 @@ def signing_options(domain: DomainSpec, selector: str | None, algorithm: str | N
 def texts(names: Iterable[str]) -> tuple[str, ...]:
     """Several texts, or one alone."""
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def message_bytes(message: object) -> bytes:
-    """The bytes of a message that a test gives in any form, with CRLF line ends."""
-    if isinstance(message, StandardMessage):
-        return with_crlf(message.as_bytes())
-    if isinstance(message, str):
-        return with_crlf(message.encode())
-    if isinstance(message, bytes | bytearray | memoryview):
-        return with_crlf(bytes(message))
-    raise DeclarationError(f"a message is bytes, a text or an email.message.EmailMessage, not {message!r}.")

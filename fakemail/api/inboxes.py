@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Self
 
 from fakemail.api.failures import Where
+from fakemail.api.message_bytes import AnyMessage, raw_bytes, read_flags, require_zone
 from fakemail.api.message_lists import AsyncMessages, BaseMessages, Messages
 from fakemail.api.messages import Message
 from fakemail.api.portal import Portal
 from fakemail.store.mailbox import Mailbox
-from fakemail.store.message import StoredMessage
+from fakemail.store.message import NO_FLAGS, StoredMessage
 from fakemail.types.address import Address
 from fakemail.types.domains import u_labels
 from fakemail.types.stage import Stage
@@ -94,7 +97,7 @@ class MailboxSource:
     def _message(self, stored: StoredMessage) -> Message:
         message = self._known.get(stored.uid)
         if message is None or message._stored is not stored:
-            message = self._known[stored.uid] = Message(self._portal, stored)
+            message = self._known[stored.uid] = Message(self._portal, stored, self._account)
         return message
 
 
@@ -110,22 +113,55 @@ class BaseInbox(BaseMessages[Message]):
         """Its name, such as ``INBOX``."""
 
     @property
+    def special_use(self) -> frozenset[str]:
+        """Its special uses, such as ``\\Sent`` (RFC 6154 §2); none while it is not there."""
+        box = self._source._box
+        return NO_FLAGS if box is None else box.special_use
+
+    @property
     def address(self) -> str:
         """The address of its account."""
         return str(self._address)
 
-    def put(self, message: bytes | str) -> Message:
-        """Put a message into the mailbox as if it had arrived, and return it. Line ends become CRLF."""
-        if not isinstance(message, str) and not hasattr(message, "__bytes__") and not _is_bytes(message):
-            raise TypeError(f"a message is bytes or a text, header and body, not {message!r}.")
-        raw = message.encode() if isinstance(message, str) else bytes(message)
+    def put(
+        self, message: AnyMessage, *, flags: Collection[str] = NO_FLAGS, received_at: datetime | None = None
+    ) -> Message:
+        """Put a message into the mailbox, which is made if it is not there, and return it.
+
+        The message is bytes, a text (header and body), an :class:`email.message.EmailMessage`, one in another mailbox,
+        or the ``Path`` of an ``.eml`` file; line ends become CRLF. ``flags`` are such as ``\\Seen``; ``received_at`` is
+        its internal date, with a time zone, by default the present time on the clock of the fake internet.
+        """
+        raw, wanted = raw_bytes(message), read_flags(flags)
         if b"\n" in raw.replace(b"\r\n", b""):
             raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        simulation = self._portal.simulation
-        return Message(
-            self._portal,
-            self._portal.call(lambda: simulation.delivery_agent.put(self._address, raw, self.name)),
-        )
+        require_zone(received_at)
+        agent, owner = self._portal.simulation.delivery_agent, self._address
+
+        def put() -> StoredMessage:
+            return agent.put(owner, raw, self.name, flags=wanted, received_at=received_at)
+
+        return Message(self._portal, self._portal.call(put), owner)
+
+    def clear(self) -> None:
+        """Remove all its messages, as EXPUNGE does: sessions that look at it are told."""
+        box = self._source._box
+        if box is not None:
+            self._portal.call(lambda: box.expunge(box.uids()))
+
+    def delete(self) -> None:
+        """Delete the mailbox with its messages (RFC 9051 §6.3.5); mailboxes below it stay. INBOX cannot be deleted."""
+        store, owner = self._portal.simulation.store, self._address
+        self._portal.call(lambda: store.account(owner).delete(self.name))
+
+    def rename(self, name: str) -> Self:
+        """Give the mailbox another name (RFC 9051 §6.3.6), mailboxes below it included, and return it by that name.
+
+        Renaming INBOX moves its messages into a new mailbox.
+        """
+        store, owner = self._portal.simulation.store, self._address
+        self._portal.call(lambda: store.account(owner).rename(self.name, name))
+        return type(self)(self._portal, owner, name)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseInbox):
@@ -143,7 +179,3 @@ class Inbox(BaseInbox, Messages[Message]):
 
 class AsyncInbox(BaseInbox, AsyncMessages[Message]):
     """A mailbox whose waits are awaited, under asyncio or trio."""
-
-
-def _is_bytes(value: object) -> bool:
-    return isinstance(value, bytes | bytearray | memoryview)

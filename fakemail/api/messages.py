@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from fakemail.api.hosts import Host
 from fakemail.api.matchers import (
@@ -19,16 +19,27 @@ from fakemail.api.matchers import (
     SentBy,
     SentTo,
 )
+from fakemail.api.message_bytes import read_flags
 from fakemail.api.portal import Portal
-from fakemail.errors import MailAssertionError
+from fakemail.errors import DeclarationError, MailAssertionError
 from fakemail.message.envelope import Envelope
 from fakemail.message.message import MessageView
-from fakemail.store.message import StoredMessage
-from fakemail.types.address import Address, AddressLike
+from fakemail.store.mailbox import Mailbox
+from fakemail.store.message import FlagAction, StoredMessage
+from fakemail.types.address import Address, AddressLike, read_address
 from fakemail.types.suggestions import suggests_keywords
 
 if TYPE_CHECKING:
     from fakemail.policy.authentication import SenderAuthentication
+
+
+class MailboxHandle(Protocol):
+    """A folder: an inbox handle."""
+
+    @property
+    def address(self) -> str: ...
+
+    name: str
 
 
 class Message(MessageView):
@@ -38,10 +49,11 @@ class Message(MessageView):
     delivering host put in front (RFC 5321 §4.4).
     """
 
-    def __init__(self, portal: Portal, stored: StoredMessage) -> None:
+    def __init__(self, portal: Portal, stored: StoredMessage, owner: Address) -> None:
         super().__init__(stored.raw)
         self._portal = portal
         self._stored = stored
+        self._owner = owner
 
     @property
     def envelope(self) -> Envelope | None:
@@ -92,8 +104,69 @@ class Message(MessageView):
 
     @property
     def flags(self) -> frozenset[str]:
-        """Its flags, such as ``\\Seen``."""
-        return self._stored.flags
+        """Its flags, such as ``\\Seen``, as they are now. Setting them is seen by sessions at once (RFC 9051 §6.4.6).
+
+        ``mail.flags = {"\\Seen"}`` replaces them, ``mail.flags |= {"\\Flagged"}`` adds one.
+        """
+        box = self._mailbox
+        now = None if box is None else box.get(self._stored.uid)
+        return self._stored.flags if now is None or now.content is not self._stored.content else now.flags
+
+    @flags.setter
+    def flags(self, flags: Collection[str]) -> None:
+        __tracebackhide__ = True
+        wanted = read_flags(flags)
+        box = self._require_mailbox()
+        uid = self._stored.uid
+        self._portal.call(lambda: box.store([uid], FlagAction.REPLACE, wanted))
+        self._stored = box.get(uid) or self._stored
+
+    def delete(self) -> None:
+        """Remove it from its mailbox, as EXPUNGE does."""
+        __tracebackhide__ = True
+        box = self._require_mailbox()
+        self._portal.call(lambda: box.expunge([self._stored.uid]))
+
+    def move_to(self, folder: str | MailboxHandle) -> Message:
+        """Move it to a folder of its account (RFC 6851), which is made if it is not there; return it as it is there."""
+        __tracebackhide__ = True
+        return self._transfer(folder, keep=False)
+
+    def copy_to(self, folder: str | MailboxHandle) -> Message:
+        """Copy it to a folder of its account, which is made if it is not there, and return the copy."""
+        __tracebackhide__ = True
+        return self._transfer(folder, keep=True)
+
+    def _transfer(self, folder: str | MailboxHandle, *, keep: bool) -> Message:
+        __tracebackhide__ = True
+        name = folder if isinstance(folder, str) else folder.name
+        of = self._owner if isinstance(folder, str) else read_address(folder.address)
+        if of.key != self._owner.key:
+            raise DeclarationError(
+                f"a message stays in its account, {self._owner.shown}; put() it into {name} of {of.shown} for a copy."
+            )
+        box, agent = self._require_mailbox(), self._portal.simulation.delivery_agent
+        stored = self._portal.call(lambda: agent.transfer(self._owner, self._stored, box, name, keep=keep))
+        if stored is None:
+            raise self._gone()
+        return Message(self._portal, stored, self._owner)
+
+    def _gone(self) -> MailAssertionError:
+        return MailAssertionError(f"{self!r} is no longer in the mailbox that it was in.")
+
+    @property
+    def _mailbox(self) -> Mailbox | None:
+        """Its mailbox, whatever the name of that is now."""
+        known = self._portal.simulation.store.account(self._owner).mailboxes()
+        return next((box for box in known if box.mailbox_id == self._stored.mailbox_id), None)
+
+    def _require_mailbox(self) -> Mailbox:
+        __tracebackhide__ = True
+        box = self._mailbox
+        now = None if box is None else box.get(self._stored.uid)
+        if box is None or now is None or now.content is not self._stored.content:
+            raise self._gone()
+        return box
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
@@ -119,7 +192,7 @@ def stored_messages(
     for stored in box.snapshot() if box is not None else ():
         message = known.get(stored.uid)
         if message is None or message._stored is not stored:
-            message = known[stored.uid] = Message(portal, stored)
+            message = known[stored.uid] = Message(portal, stored, account)
         found.append(message)
     return found
 

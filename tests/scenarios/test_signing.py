@@ -173,7 +173,7 @@ def test_mistakes_are_told(net):
     domain = net.domain("shop.test")
     with pytest.raises(UnknownNameError, match=r"no domain 'shop.tset' is declared; .*'shop.test'"):
         net.dkim_sign(b"From: a@shop.test\r\n\r\n", domain="shop.tset")
-    with pytest.raises(DeclarationError, match=r"is bytes, a text or an email.message.EmailMessage, not 5"):
+    with pytest.raises(DeclarationError, match=r"EmailMessage or the Path of an .eml file, not 5"):
         net.dkim_sign(5, domain="shop.test")
     with pytest.raises(DeclarationError, match="no algorithm 'rsa-2047'"):
         domain.dkim(algorithm="rsa-2047")

@@ -204,7 +204,7 @@ def test_one_host_of_a_route_may_be_given_as_it_is(mailnet):
         (lambda net: net.queue.schedule(gaps=[minutes(-5)]), ValueError),
         (lambda net: net.account("bob@example.org").set_auto_reply(5), TypeError),
         (lambda net: net.account("bob@example.org").set_auto_reply("Away", days=-1), ValueError),
-        (lambda net: net.account("bob@example.org").inbox.put(5), TypeError),
+        (lambda net: net.account("bob@example.org").inbox.put(5), DeclarationError),
     ],
 )
 def test_what_is_no_duration_and_no_text(mailnet, call, error):

@@ -24,7 +24,7 @@ from fakemail.mta.inbound.srs import Srs
 from fakemail.mta.local_domains import LocalDomains
 from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
-from fakemail.store.mailbox import INBOX
+from fakemail.store.mailbox import INBOX, Mailbox
 from fakemail.store.mailstore import MailStore
 from fakemail.store.message import NO_FLAGS, Delivery, StoredMessage
 from fakemail.store.quota import MESSAGE
@@ -372,13 +372,34 @@ class DeliveryAgent:
         ).failed
 
     def put(
-        self, account: Address, raw: bytes, mailbox: str = INBOX, *, flags: Collection[str] = NO_FLAGS
+        self,
+        account: Address,
+        raw: bytes,
+        mailbox: str = INBOX,
+        *,
+        flags: Collection[str] = NO_FLAGS,
+        received_at: datetime | None = None,
     ) -> StoredMessage:
         """Put a message into a mailbox without any transport."""
         delivery = Delivery(account)
-        stored = self._store.mailbox(account, mailbox).append(raw, flags=flags, delivery=delivery)
+        box = self._store.mailbox(account, mailbox)
+        stored = box.append(raw, flags=flags, internal_date=received_at, delivery=delivery)
         self._note_delivery(stored, delivery, account, mailbox)
         return stored
+
+    def transfer(
+        self, account: Address, stored: StoredMessage, source: Mailbox, mailbox: str, *, keep: bool
+    ) -> StoredMessage | None:
+        """Copy, or without ``keep`` move, a message into another mailbox of its account, which is made if need be.
+
+        ``None`` if it is no longer there.
+        """
+        target = self._store.mailbox(account, mailbox)
+        if not (source.copy_to if keep else source.move_to)(target, [stored.uid]):
+            return None
+        (new,) = target.at(-1)
+        self._note_delivery(new, Delivery(account), account, target.name)
+        return new
 
     # Inside --------------------------------------------------------------------------------------
 
