@@ -42,8 +42,8 @@ if TYPE_CHECKING:
         UnknownNameError,
     )
     from fakemail.events.journey import Journey, JourneyStep
+    from fakemail.events.journey_builder import Hop
     from fakemail.events.kinds import Event
-    from fakemail.events.recipient_trace import Hop
     from fakemail.message import samples
     from fakemail.message.addresses import NamedAddress
     from fakemail.message.envelope import Envelope
@@ -175,7 +175,7 @@ _MODULE_OF = {
         ),
         "fakemail.events.journey": "Journey JourneyStep",
         "fakemail.events.kinds": "Event",
-        "fakemail.events.recipient_trace": "Hop",
+        "fakemail.events.journey_builder": "Hop",
         "fakemail.message.addresses": "NamedAddress",
         "fakemail.message.envelope": "Envelope",
         "fakemail.message.html_text": "Link",

@@ -1,6 +1,6 @@
 """Journeys: what became of each message for each of its recipients, as users see it.
 
-How they are put together from events is in :mod:`fakemail.events.recipient_trace`.
+How they are put together from events is in :mod:`fakemail.events.journey_builder`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from fakemail.events.event_index import EventIndex
+from fakemail.events.journey_builder import Hop, RecipientTrace, traces, traces_of
 from fakemail.events.kinds import Attempt, Event, MessageDelivered, Query
 from fakemail.events.log import Log
-from fakemail.events.recipient_trace import Hop, RecipientTrace, traces, traces_of
 from fakemail.events.smtp_transactions import SubmittedTransaction
 from fakemail.events.text_layout import columns, shown
 from fakemail.types import fate as fates

@@ -1,6 +1,6 @@
 """Mail transactions of SMTP sessions, put together again from their events (RFC 5321 §3.3).
 
-The way of a message after a host took it is in :mod:`fakemail.events.recipient_trace`.
+The way of a message after a host took it is in :mod:`fakemail.events.journey_builder`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from fakemail.mta.outbound.dkim_signer import DkimSigner
 from fakemail.mta.outbound.outbound_tls import OutboundTls
 from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.outbound.transfer import TransferServices
-from fakemail.mta.reports.dmarc_statistics import DmarcStatistics
+from fakemail.mta.reports.dmarc_reporter import DmarcReporter
 from fakemail.mta.reports.tlsrpt_sender import TlsrptSender
 from fakemail.runtime.connection_pool import ConnectionPool
 from fakemail.runtime.fault_updates import FaultUpdates, fault_registry
@@ -153,7 +153,7 @@ class Simulation:
             dkim_signer=self.dkim_signer,
             queue=self.mail_queue,
         )
-        dmarc_statistics = DmarcStatistics(
+        dmarc_reporter = DmarcReporter(
             environment,
             zones=provisioning,
             resolver=self.resolvers.resolver,
@@ -170,8 +170,8 @@ class Simulation:
             dkim_signer=self.dkim_signer,
             arc_sealer=arc_sealer,
             auth_results=self.auth_results,
-            wants_evaluations=dmarc_statistics.is_wanted,
-            on_evaluated=dmarc_statistics.note,
+            wants_evaluations=dmarc_reporter.is_wanted,
+            on_evaluated=dmarc_reporter.note,
             scan=_scan,
             make_mailbox=lambda address: self.sink.make_mailbox(address),
         )

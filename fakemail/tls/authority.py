@@ -22,7 +22,7 @@ from fakemail.tls.leaf import Leaf, PrivateFiles, Usage, reissue, rsa_key
 from fakemail.types.domains import a_labels
 
 if TYPE_CHECKING:
-    from fakemail.tls.certificates import trustme
+    from fakemail.tls.x509_imports import trustme
 
 KeyType = Literal["ecdsa", "rsa"]
 
@@ -55,7 +55,7 @@ class Authority:
         known = self._made.get("ca")
         if known is not None:
             return known
-        from fakemail.tls.certificates import trustme
+        from fakemail.tls.x509_imports import trustme
 
         return self._made.setdefault("ca", trustme.CA(organization_name=_ORGANIZATION))
 
@@ -69,7 +69,7 @@ class Authority:
         """The same as Java reads it: a PKCS #12 file that needs no password, as its own has been since JDK 18."""
         from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
-        from fakemail.tls.certificates import x509
+        from fakemail.tls.x509_imports import x509
 
         certificate = pkcs12.PKCS12Certificate(x509.load_pem_x509_certificate(self.ca_pem), b"fakemail")
         return pkcs12.serialize_java_truststore([certificate], NoEncryption())
@@ -77,7 +77,7 @@ class Authority:
     @cached_property
     def subject_hash(self) -> str:
         """The name under which OpenSSL looks for it in a directory, without the number behind it."""
-        from fakemail.tls.certificates import x509
+        from fakemail.tls.x509_imports import x509
 
         # OpenSSL's x509_name_canon: small letters, single spaces, UTF-8, and without the outermost header.
         subject = x509.load_pem_x509_certificate(self.ca_pem).subject
@@ -234,7 +234,7 @@ class KeptAuthority(Authority):
     def __init__(self, directory: Path) -> None:
         """Made in the directory unless it is there. Raises ``OSError`` where that cannot be, and ``ValueError`` for
         files that are no authority."""
-        from fakemail.tls.certificates import trustme
+        from fakemail.tls.x509_imports import trustme
 
         super().__init__()
         if not directory.is_dir():
@@ -301,7 +301,7 @@ def revocation_list(ca_pem: bytes, ca_key_pem: bytes, revoked: Iterable[bytes]) 
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    from fakemail.tls.certificates import x509
+    from fakemail.tls.x509_imports import x509
 
     authority = x509.load_pem_x509_certificate(ca_pem)
     key = serialization.load_pem_private_key(ca_key_pem, None)

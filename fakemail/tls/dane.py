@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from fakemail.types.domains import a_labels
 
 if TYPE_CHECKING:
-    from fakemail.tls.certificates import x509
+    from fakemail.tls.x509_imports import x509
 
 TRUST_ANCHOR: Final = 2
 """DANE-TA (RFC 7218 §2.1)."""
@@ -154,7 +154,7 @@ def _unfit(leaf: x509.Certificate) -> str:
     """Why a server should not have such a certificate, whoever issued it; empty for no reason."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    from fakemail.tls.certificates import oid, x509
+    from fakemail.tls.x509_imports import oid, x509
 
     key = leaf.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_RSA:
@@ -202,7 +202,7 @@ def _issued(certificate: x509.Certificate, by: x509.Certificate) -> bool:
 
 
 def _host_names(certificate: x509.Certificate) -> list[str]:
-    from fakemail.tls.certificates import x509
+    from fakemail.tls.x509_imports import x509
 
     try:
         other = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -216,6 +216,6 @@ def _subject(certificate: x509.Certificate) -> str:
 
 
 def _load(der: bytes) -> x509.Certificate:
-    from fakemail.tls.certificates import x509
+    from fakemail.tls.x509_imports import x509
 
     return x509.load_der_x509_certificate(der)

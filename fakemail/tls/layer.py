@@ -53,14 +53,14 @@ class PeerCertificate:
     @cached_property
     def subject(self) -> str:
         """The distinguished name (RFC 4514)."""
-        from fakemail.tls.certificates import x509
+        from fakemail.tls.x509_imports import x509
 
         return x509.load_der_x509_certificate(self.der).subject.rfc4514_string()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Mail addresses, then host names, then the common names: the order in which to look for its owner."""
-        from fakemail.tls.certificates import x509
+        from fakemail.tls.x509_imports import x509
 
         certificate = x509.load_der_x509_certificate(self.der)
         common = [
@@ -77,7 +77,7 @@ class PeerCertificate:
     @cached_property
     def emails(self) -> tuple[str, ...]:
         """The mail addresses among its alternative names (RFC 5280 §4.2.1.6)."""
-        from fakemail.tls.certificates import x509
+        from fakemail.tls.x509_imports import x509
 
         extensions = x509.load_der_x509_certificate(self.der).extensions
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from fakemail.folders import Folder, SystemCalls, draft
 
 if TYPE_CHECKING:
-    from fakemail.tls.certificates import x509
+    from fakemail.tls.x509_imports import x509
 
 ANY_STRENGTH = "DEFAULT:@SECLEVEL=0"
 """The ciphers of a context that OpenSSL shall let do what it thinks too weak: short keys, old versions."""
@@ -88,7 +88,7 @@ def tls_server_end_point(der: bytes) -> bytes:
     """The ``tls-server-end-point`` channel binding of a server's certificate, DER (RFC 5929 §4.1)."""
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    from fakemail.tls.certificates import x509
+    from fakemail.tls.x509_imports import x509
 
     # RFC 5929 §4.1: the hash of the signature algorithm, but SHA-256 in place of MD5 and SHA-1. Where the
     # signature has no one hash (Ed25519) the binding is undefined; implementations take SHA-256.
@@ -131,7 +131,7 @@ def reissue(
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-    from fakemail.tls.certificates import x509
+    from fakemail.tls.x509_imports import x509
 
     def load(pem: bytes) -> CertificateIssuerPrivateKeyTypes:
         # We made the key ourselves, and validating an RSA key takes as long as making one.
@@ -167,7 +167,7 @@ def reissue(
 
 
 def _usage(usage: Usage) -> x509.ExtendedKeyUsage:
-    from fakemail.tls.certificates import oid, x509
+    from fakemail.tls.x509_imports import oid, x509
 
     meant = {"client": oid.ExtendedKeyUsageOID.CLIENT_AUTH, "email": oid.ExtendedKeyUsageOID.EMAIL_PROTECTION}
     return x509.ExtendedKeyUsage([meant[usage]])

@@ -59,7 +59,7 @@ class _ReportKey(NamedTuple):
     record: str
 
 
-class DmarcStatistics:
+class DmarcReporter:
     """The counts of all hosts since the last reports."""
 
     def __init__(
