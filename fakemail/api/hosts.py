@@ -149,8 +149,8 @@ class Host(Handle):
     def attach_handler(self, handler: object | None) -> Host:
         """Attach a handler written for aiosmtpd; ``None`` takes it away.
 
-        Its ``handle_MAIL``, ``handle_RCPT`` and ``handle_DATA`` are awaited for what the host itself
-        would accept, and their status strings (``"550 5.7.1 not today"``) become the replies.
+        Its ``handle_HELO``, ``handle_EHLO``, ``handle_MAIL``, ``handle_RCPT`` and ``handle_DATA`` are awaited for
+        what the host itself would accept, and their refusals (``"550 5.7.1 not today"``) become the replies.
         """
         self._running.handler = handler
         return self

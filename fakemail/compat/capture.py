@@ -11,11 +11,13 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from fakemail.compat.session import PROMPTS, CaptureSession, CheckPassword
 from fakemail.errors import DeclarationError
 from fakemail.faults.action import TlsContextFault
 from fakemail.message.envelope import Envelope
+from fakemail.model.domain import DomainSpec
 from fakemail.model.host import SMTP, HostSpec, Security, Service
 from fakemail.mta.inbound.smtp_backend import SmtpBackend
 from fakemail.protocol.session import ProtocolSession
@@ -55,6 +57,10 @@ _HIDDEN: Final = frozenset(
 """The keywords that aiosmtpd does not have."""
 
 
+_RUNNING: Final[WeakSet[RunningHost | None]] = WeakSet()
+"""The hosts that take everything, in all fake internets."""
+
+
 class CaptureHost:
     """A host of a fake internet that takes mail from anybody for anybody."""
 
@@ -75,6 +81,7 @@ class CaptureHost:
         free = (each for each in _names(name) if each not in simulation.world.hosts)
         self.host = mailnet.host(next(free), relay_for="*")
         """The host: its faults, its options."""
+        _RUNNING.add(self.running)
         self.check_password = check_password
         self.credentials = credentials
         self.prompts = prompts
@@ -134,11 +141,19 @@ class CaptureHost:
             name = self.host.name
             domain = world.add_domain(address.domain, mx=[name], submission_host=name)
             finish(simulation.hosts.run_domain(domain))
-        if address.domain not in self.running.inbound.local_domains.of(self.host.name):
+        elif not self._takes(world.domains[address.domain]):
             return
         separator = world.domains[address.domain].detail_separator
         local = address.local.partition(separator)[0] if separator else address.local
         finish(simulation.hosts.run_account(Address(local or address.local, address.domain)))
+
+    def _takes(self, domain: DomainSpec) -> bool:
+        """Whether its mail is delivered here: nobody declared it, so that it is the same which server took it first."""
+        local_domains = self.running.inbound.local_domains.of(self.host.name)
+        hosts = self._portal.simulation.hosts.running
+        if domain.mail_hosts and all(hosts.get(name) in _RUNNING for name in domain.mail_hosts):
+            local_domains[domain.name] = None
+        return domain.name in local_domains
 
 
 def _names(wanted: str | None) -> Iterator[str]:
@@ -224,7 +239,9 @@ class CaptureBackend(SmtpBackend):
 
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
         """Take everybody; what the fake internet knows and refuses (full, disabled) is refused."""
-        if recipient.key not in self._world.accounts and recipient.domain:
+        if recipient.domain and not (
+            recipient.key in self._world.accounts and recipient.domain in self._local_domains
+        ):
             try:
                 self._capture.make_mailbox(recipient)
             except DeclarationError:

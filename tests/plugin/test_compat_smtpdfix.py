@@ -14,6 +14,7 @@ import pytest
 
 from fakemail import Bounced, Delivered, MailNet, PortInUse, Reply, Stage
 from fakemail.compat import capture
+from fakemail.compat.localserver import SmtpServer
 from fakemail.compat.smtpdfix import CERTIFICATE, AuthController, Authenticator, Config, SMTPDFix
 from fakemail.tls.authority import Authority
 
@@ -333,6 +334,30 @@ def test_a_declared_domain_keeps_its_own_hosts(
     fate = mailnet.journey(to="bob@example.org").fate
     assert isinstance(fate, Bounced)
     assert fate.host == "mx1.example.org"
+
+
+def test_what_the_app_has_sent(smtpd: AuthController, mailnet: MailNet, mail: EmailMessage) -> None:
+    with connect(smtpd) as client:
+        client.send_message(mail, to_addrs=["bob@example.org", "carol@example.net"])
+    assert len(mailnet.sent) == 1
+    assert len(mailnet.messages) == 2
+
+
+def test_two_servers_of_one_world(smtpd: AuthController, smtpserver: SmtpServer, mailnet: MailNet) -> None:
+    for host, port in ((smtpd.hostname, smtpd.port), smtpserver.addr):
+        with smtplib.SMTP(host, port, timeout=10) as client:
+            client.sendmail("shop@example.com", ["bob@example.org"], f"Subject: {port}\n\nHello")
+    mailnet.settle()
+    assert (len(smtpd.messages), len(smtpserver.outbox)) == (1, 1)
+    bob = mailnet.account("bob@example.org")
+    assert [each.subject for each in bob.inbox] == [str(smtpd.port), str(smtpserver.addr[1])]
+
+
+@pytest.mark.mailnet(grease=True)
+def test_it_varies_its_words_where_asked(smtpd: AuthController, mail: EmailMessage) -> None:
+    with connect(smtpd) as client:
+        client.send_message(mail)
+    assert len(smtpd.messages) == 1
 
 
 def test_faults_at_the_server(smtpd: AuthController, mail: EmailMessage) -> None:

@@ -136,3 +136,53 @@ def test_the_private_name_of_aiosmtpd_that_we_read_is_there():
 
     assert asyncio.run(hooks()) == {"RCPT", "DATA"}
     assert {"mail_from", "rcpt_tos", "content", "original_content", "smtp_utf8"} <= set(vars(Envelope()))
+
+
+class Greeted:
+    """A handler that knows who it talks to."""
+
+    def __init__(self):
+        self.seen = None
+
+    async def handle_HELO(self, server, session, envelope, hostname):
+        return "550 5.7.1 say EHLO"
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        return ["550 5.7.1 not you"] if hostname == "spam.example.com" else responses
+
+    async def handle_MAIL(self, server, session, envelope, address, mail_options):
+        self.seen = session.host_name, session.extended_smtp, address, mail_options
+        envelope.mail_from = address
+        return "250 OK"
+
+
+def test_it_is_asked_about_the_greeting(net):
+    net.account("bob@example.org")
+    handler = Greeted()
+    mx = net.mx("example.org")
+    mx.server.attach_handler(handler)
+    with smtplib.SMTP(mx.host, mx.port) as client:
+        assert client.helo("app.example.com") == (550, b"5.7.1 say EHLO")
+        assert client.ehlo("spam.example.com") == (550, b"5.7.1 not you")
+        assert client.ehlo("app.example.com")[0] == 250
+        assert "size" in client.esmtp_features
+        client.mail("Shop@Example.com", ["SIZE=10", "BODY=8BITMIME"])
+    assert handler.seen == ("app.example.com", True, "Shop@Example.com", ["SIZE=10", "BODY=8BITMIME"])
+
+
+def test_it_can_answer_its_own_exceptions(net):
+    class Broken:
+        async def handle_RCPT(self, *_):
+            raise ValueError("no idea")
+
+        async def handle_exception(self, error):
+            return f"451 4.3.0 {error}"
+
+    net.account("bob@example.org")
+    mx = net.mx("example.org")
+    mx.server.attach_handler(Broken())
+    with smtplib.SMTP(mx.host, mx.port) as client:
+        client.ehlo()
+        client.mail("shop@example.com")
+        assert client.rcpt("bob@example.org") == (451, b"4.3.0 no idea")
