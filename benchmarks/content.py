@@ -14,8 +14,7 @@ from measure import Stopwatch, median, print_table, verdict
 from fakemail.dns.lookup import failure
 from fakemail.message import samples
 from fakemail.model.content_rules import ContentRules
-from fakemail.policy.content.checks import find
-from fakemail.policy.content.scorer import score
+from fakemail.policy.content.checks import find, score
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.types.peer import Peer
 

@@ -47,8 +47,8 @@ from fakemail.model.policy_schema import DOMAIN_POLICY
 from fakemail.model.schema import Table
 from fakemail.mta.inbound.alterations import ALTERATIONS
 from fakemail.policy import checks as policy_checks
-from fakemail.policy.bulk.receivers import PACKS, ReceiverRules
-from fakemail.policy.bulk.rules import RULES as BULK_RULES
+from fakemail.policy.bulk_receivers import PACKS, ReceiverRules
+from fakemail.policy.bulk_rules import RULES as BULK_RULES
 from fakemail.policy.content.checks import CHECKS
 from fakemail.pop3.capabilities import CAPABILITIES
 from fakemail.pop3.commands import COMMANDS as POP3_COMMANDS

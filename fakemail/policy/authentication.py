@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from fakemail.policy.dmarc import DmarcCheck
-from fakemail.policy.dmarc_discovery import Discovery, Method
+from fakemail.policy.dmarc_record import Discovery, Method
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import (
     ArcResult,

@@ -10,7 +10,7 @@ from typing import Final
 
 from fakemail.dkim.tag_list import read_lenient_tags
 from fakemail.message.message import MessageView
-from fakemail.policy.dmarc_discovery import Discovery, DnsFailed
+from fakemail.policy.dmarc_record import Discovery, DnsFailed
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import BimiResult, DmarcResult
 from fakemail.policy.txt import is_settled, texts

@@ -11,7 +11,6 @@ from typing import Final
 
 from fakemail.model.policy import Policy
 from fakemail.policy import client, envelope, filters, sender
-from fakemail.policy.bulk import bulk_check
 from fakemail.policy.chain import Check, chain
 from fakemail.types.stage import Stage
 
@@ -19,7 +18,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     *client.CHECKS,
     *envelope.CHECKS,
     *sender.CHECKS,
-    *bulk_check.CHECKS,
     *filters.CHECKS,
 )
 

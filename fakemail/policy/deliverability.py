@@ -10,10 +10,9 @@ from fakemail.errors import DeclarationError, nearest
 from fakemail.model.content_rules import BULK_PACKS, CHECK_GROUPS, ContentRules
 from fakemail.model.policy import Disposition
 from fakemail.policy.authentication import SenderAuthentication
-from fakemail.policy.bulk.receivers import PACKS, check, outcome_of
-from fakemail.policy.bulk.rules import RULES, BulkMessage
-from fakemail.policy.content.checks import find
-from fakemail.policy.content.scorer import score
+from fakemail.policy.bulk_receivers import PACKS, check, outcome_of
+from fakemail.policy.bulk_rules import RULES, BulkMessage
+from fakemail.policy.content.checks import find, score
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.smtp.replies import reply_to

@@ -11,8 +11,7 @@ from typing import Final
 
 from fakemail.message.addresses import AddressItemKind, read_addresses
 from fakemail.message.message import MessageView
-from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
-from fakemail.policy.dmarc_record import POLICIES, DmarcRecord
+from fakemail.policy.dmarc_record import POLICIES, Discovery, DmarcRecord, DnsFailed, Method
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import DkimResult, DmarcResult, SpfResult
 from fakemail.types.address import is_domain_name

@@ -53,8 +53,7 @@ def _key(name: str, then: DispositionMap) -> str:
 
 
 def _spam(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
-    from fakemail.policy.content.checks import find
-    from fakemail.policy.content.scorer import score
+    from fakemail.policy.content.checks import find, score
 
     thresholds = policy.spam
     if thresholds is None:

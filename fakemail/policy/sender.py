@@ -1,16 +1,15 @@
-"""Checks of who sent it: SPF, DKIM and DMARC as rows of the chain.
+"""Checks of the sender: SPF, DKIM, DMARC and ``bulk_sender`` as rows of the chain.
 
-Without a word of the domain only DMARC counts, and only where the author's own domain asks for something.
-"""
+Without a word of the domain only DMARC counts, and only where the author's own domain asks for something."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fakemail.model.policy import HONOUR, Policy
+from fakemail.model.policy import HONOUR, Disposition, Policy, RateLimit
 from fakemail.policy.authentication import may_be_enforced
 from fakemail.policy.chain import Check
 from fakemail.policy.finding import AuthStatus, Finding
@@ -70,8 +69,45 @@ def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> s
     return f"it fails now, but {sealers[0]} has sealed that DMARC passed for {found.dmarc.domain} when it came there"
 
 
+def _bulk_sender(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
+    from fakemail.policy import bulk_receivers
+    from fakemail.policy.bulk_rules import BulkMessage
+    from fakemail.policy.suffixes import registered_domain
+
+    wanted = policy.bulk_sender
+    # What hosts of ours pass on has been evaluated where it came in, and SPF would fail for them.
+    if wanted is None or facts.surroundings.is_inside:
+        return
+    own = {recipient.domain for recipient in facts.recipients}
+    rate = None if wanted.rate is None else RateLimit(*wanted.rate)
+    case = BulkMessage(facts, facts.authentication, own_domains=own, rate=rate)
+    is_bulk = True
+    if wanted.counts_from:
+        sender = registered_domain(case.domain) or case.domain
+        sent = max((facts.surroundings.volume.count(each, sender, now=facts.now) for each in own), default=0)
+        is_bulk = sent >= wanted.counts_from
+    for _, found in bulk_receivers.check(case, bulk_receivers.PACKS[wanted.like], is_bulk=is_bulk):
+        if found.status is not AuthStatus.PASS:
+            yield found
+
+
+def _weigh_bulk(policy: Policy, finding: Finding) -> Disposition:
+    """What the test says, or else the pack; what could not be looked up defers where it would have been refused."""
+    from fakemail.policy import bulk_receivers
+
+    wanted = policy.bulk_sender
+    if wanted is None:
+        return Disposition.ACCEPT
+    demand = bulk_receivers.demand_of(bulk_receivers.PACKS[wanted.like], finding.about)
+    given = dict(wanted.outcomes).get(finding.about)
+    return bulk_receivers.outcome_of(
+        demand if given is None else demand._replace(outcome=Disposition(given)), finding
+    )
+
+
 CHECKS: Final = (
     Check("spf", Stage.SMTP_MAIL, _spf),
     Check("dkim", Stage.SMTP_END, _dkim),
     Check("dmarc", Stage.SMTP_END, _dmarc),
+    Check("bulk_sender", Stage.SMTP_END, _bulk_sender, weigh=_weigh_bulk),
 )

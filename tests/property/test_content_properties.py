@@ -21,9 +21,8 @@ from fakemail.model.content_rules import (
 )
 from fakemail.model.policy_schema import DOMAIN_POLICY, OUTCOMES, read_policy
 from fakemail.policy.content.archives import ArchiveScan, CarriedFile
-from fakemail.policy.content.checks import CHECKS
+from fakemail.policy.content.checks import CHECKS, score
 from fakemail.policy.content.content_view import ContentView
-from fakemail.policy.content.scorer import score
 from judging import facts, findings, packed, resolver
 
 _PIECES = st.sampled_from(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from fakemail.message import samples
 from fakemail.model.content_rules import BULK_PACKS, BULK_RULES
 from fakemail.model.policy import Disposition, RateLimit
-from fakemail.policy.bulk.receivers import PACKS, check
-from fakemail.policy.bulk.rules import RULES, BulkMessage
+from fakemail.policy.bulk_receivers import PACKS, check
+from fakemail.policy.bulk_rules import RULES, BulkMessage
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.rate_limiter import BulkVolume
 from fakemail.policy.results import DkimResult, DmarcResult, IprevResult, SignatureResult, SpfResult

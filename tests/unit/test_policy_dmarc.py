@@ -7,8 +7,7 @@ import pytest
 from fake_dns import FakeDns
 from fakemail.message.message import MessageView
 from fakemail.policy.dmarc import MAX_AUTHOR_DOMAINS, DmarcCheck
-from fakemail.policy.dmarc_discovery import Discovery, Method
-from fakemail.policy.dmarc_record import read_dmarc_record
+from fakemail.policy.dmarc_record import Discovery, Method, read_dmarc_record
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import DkimResult, DmarcResult, SignatureResult, SpfResult
 from fakemail.types.reason import Reason

@@ -7,7 +7,7 @@ import pytest
 from fake_dns import FakeDns
 from fakemail.message.message import MessageView
 from fakemail.policy.bimi import check_bimi
-from fakemail.policy.dmarc_discovery import Discovery
+from fakemail.policy.dmarc_record import Discovery
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.iprev import MAX_NAMES, check_iprev
 from fakemail.policy.results import BimiResult, DmarcResult

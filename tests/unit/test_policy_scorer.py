@@ -9,8 +9,7 @@ import pytest
 from fakemail.errors import DeclarationError
 from fakemail.message.message import MessageView
 from fakemail.model.content_rules import KEYWORDS, ContentRules, Thresholds, read_rules, read_thresholds
-from fakemail.policy.content.checks import CHECKS
-from fakemail.policy.content.scorer import SpamScore, score, with_fields
+from fakemail.policy.content.checks import CHECKS, SpamScore, score, with_fields
 from fakemail.policy.finding import AuthStatus, Finding
 
 

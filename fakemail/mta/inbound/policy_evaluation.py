@@ -376,6 +376,6 @@ def _with_score(decision: PolicyDecision, raw: bytes) -> bytes:
     fields = b"".join([weighed.finding.fields for weighed in decision.disposed])
     if not fields:
         return raw
-    from fakemail.policy.content.scorer import with_fields  # for those who have a score only
+    from fakemail.policy.content.checks import with_fields  # for those who have a score only
 
     return with_fields(raw, fields)

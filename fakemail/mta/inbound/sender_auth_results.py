@@ -93,7 +93,7 @@ class SenderAuthResults:
     def of_facts(self, facts: TransactionFacts) -> SenderAuthentication:
         """The results for a message while policies are evaluated."""
         from fakemail.policy.authentication import SenderAuthentication
-        from fakemail.policy.dmarc_discovery import Method
+        from fakemail.policy.dmarc_record import Method
 
         host = self._environment.world.hosts.get(facts.host)
         options = host.options if host is not None else HostOptions()

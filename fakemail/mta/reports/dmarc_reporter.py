@@ -27,8 +27,14 @@ from fakemail.mta.outbound.dkim_signer import DkimSigner
 from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.reports.daily_job import DailyJob
 from fakemail.policy.chain import PolicyDecision
-from fakemail.policy.dmarc_discovery import Discovery, DnsFailed, Method
-from fakemail.policy.dmarc_record import DmarcRecord, is_dmarc_record, read_dmarc_record
+from fakemail.policy.dmarc_record import (
+    Discovery,
+    DmarcRecord,
+    DnsFailed,
+    Method,
+    is_dmarc_record,
+    read_dmarc_record,
+)
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.sender_facts import Resolve
 from fakemail.policy.txt import joined, texts

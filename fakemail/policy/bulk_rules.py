@@ -1,6 +1,6 @@
 """Rules for bulk senders: a table, each row of which looks at one message.
 
-Which receiver asks for what, and what it does about it, is in :mod:`fakemail.policy.bulk.receivers`.
+Which receiver asks for what, and what it does about it, is in :mod:`fakemail.policy.bulk_receivers`.
 """
 
 from __future__ import annotations

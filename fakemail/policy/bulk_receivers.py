@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from fakemail.model.policy import Disposition
-from fakemail.policy.bulk.rules import RULES, BulkMessage
+from fakemail.policy.bulk_rules import RULES, BulkMessage
 from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.types.reply import Reply
 

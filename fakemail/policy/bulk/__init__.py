@@ -1,1 +1,0 @@
-"""Requirements that large receivers publish for bulk senders: rules, and packs of them."""
