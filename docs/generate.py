@@ -28,7 +28,7 @@ from fakemail.faults import catalogue, context
 from fakemail.faults.action import FaultAction
 from fakemail.faults.actions import ACTIONS
 from fakemail.faults.presets import PresetTarget, presets_of
-from fakemail.faults.schedule import PER, Schedule
+from fakemail.faults.rule import PER, Schedule
 from fakemail.faults.stages import WATCHED
 from fakemail.grease import VARIETIES
 from fakemail.imap.capabilities import CAPABILITIES as IMAP_CAPABILITIES

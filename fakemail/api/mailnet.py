@@ -62,8 +62,7 @@ from fakemail.events.refusals import refused_lines
 from fakemail.events.transcript import Order, transcript
 from fakemail.faults import actions
 from fakemail.faults.context import Match
-from fakemail.faults.rule import EVERYBODY, FaultRule
-from fakemail.faults.schedule import Schedule
+from fakemail.faults.rule import EVERYBODY, FaultRule, Schedule
 from fakemail.model.host import SERVICES
 from fakemail.model.mailing_list import MailingListSpec
 from fakemail.model.toml import to_toml

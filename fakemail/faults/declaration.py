@@ -16,8 +16,7 @@ from fakemail.faults.action import FIELD_KINDS, FaultAction, fields_of, read_fie
 from fakemail.faults.actions import ACTIONS, UNCOUNTED, reply
 from fakemail.faults.catalogue import rows
 from fakemail.faults.context import CONDITIONS, Match
-from fakemail.faults.rule import FaultRule, FaultScope
-from fakemail.faults.schedule import PER, Schedule
+from fakemail.faults.rule import PER, FaultRule, FaultScope, Schedule
 from fakemail.faults.stages import CONDITIONS_AT, WATCHED
 from fakemail.model.host import SERVICES
 from fakemail.types.address import address

@@ -11,17 +11,22 @@ from typing import Final, NoReturn
 
 from fakemail.imap.command import Command
 from fakemail.imap.commands.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
+from fakemail.imap.commands.any_state import (
+    CapabilityCommand,
+    CheckCommand,
+    Enable,
+    Id,
+    Logout,
+    Noop,
+    Unauthenticate,
+)
 from fakemail.imap.commands.append import Append, Replace
-from fakemail.imap.commands.capability import CapabilityCommand, Enable
 from fakemail.imap.commands.compress import Compress
 from fakemail.imap.commands.copy import Copy, Move
 from fakemail.imap.commands.expunge import Expunge
 from fakemail.imap.commands.fetch import Fetch
-from fakemail.imap.commands.id import Id
-from fakemail.imap.commands.idle import IdleCommand
 from fakemail.imap.commands.list import List, Lsub, Xlist
-from fakemail.imap.commands.login import Authenticate, LoginCommand
-from fakemail.imap.commands.logout import Logout, Unauthenticate
+from fakemail.imap.commands.login import Authenticate, LoginCommand, StartTlsCommand
 from fakemail.imap.commands.mailboxes import (
     Create,
     Delete,
@@ -31,16 +36,13 @@ from fakemail.imap.commands.mailboxes import (
     Unsubscribe,
 )
 from fakemail.imap.commands.metadata import GetMetadata, SetMetadata
-from fakemail.imap.commands.noop import CheckCommand, Noop
-from fakemail.imap.commands.notify import Notify
+from fakemail.imap.commands.notify import IdleCommand, Notify
 from fakemail.imap.commands.quota import GetQuota, GetQuotaRoot, SetQuota
 from fakemail.imap.commands.search import MultiSearch, Search
 from fakemail.imap.commands.select import CloseCommand, Examine, Select, Unselect
-from fakemail.imap.commands.sort import Sort
-from fakemail.imap.commands.starttls import StartTlsCommand
+from fakemail.imap.commands.sort import Sort, Thread
 from fakemail.imap.commands.status import StatusCommand
 from fakemail.imap.commands.store import Store
-from fakemail.imap.commands.thread import Thread
 from fakemail.imap.syntax.framing import TAG, Frame
 from fakemail.imap.syntax.scanner import Dialect, Scanner, UnknownCommand
 

@@ -19,15 +19,20 @@ from fakemail.grease import Grease
 from fakemail.message.headers import body_offset
 from fakemail.pop3.capabilities import Pop3Profile
 from fakemail.pop3.commands import (
+    CHALLENGE,
     COMMANDS,
+    ERR,
     LONGEST_LINE,
+    OK,
     Pop3Argument,
     Pop3CommandRow,
+    Pop3Reply,
     Pop3State,
+    needed_for,
     out_of_order,
+    refusal,
 )
 from fakemail.pop3.maildrop import Maildrop, end_of_lines, multiline, size_of
-from fakemail.pop3.replies import CHALLENGE, ERR, OK, Pop3Reply, needed_for, refusal
 from fakemail.protocol.line_reader import OVERLONG, LineReader
 from fakemail.protocol.recorder import CommandRecorder
 from fakemail.protocol.sasl_login import SaslLogin, SaslStep

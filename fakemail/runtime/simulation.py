@@ -32,7 +32,7 @@ from fakemail.mta.reports.tlsrpt_sender import TlsrptSender
 from fakemail.runtime.connection_pool import ConnectionPool
 from fakemail.runtime.fault_updates import FaultUpdates, fault_registry
 from fakemail.runtime.hosts import Hosts
-from fakemail.runtime.mta_sts_hosts import MtaStsHosts
+from fakemail.runtime.mta_sts import MtaStsHosts, StsFetcher
 from fakemail.runtime.name_server import name_server
 from fakemail.runtime.namespaces import Namespaces
 from fakemail.runtime.network import Endpoint, Network
@@ -42,7 +42,6 @@ from fakemail.runtime.quiescence import Quiescence
 from fakemail.runtime.realtime_scheduler import RealtimeScheduler
 from fakemail.runtime.resolvers import Resolvers
 from fakemail.runtime.sink import Sink
-from fakemail.runtime.sts_fetcher import StsFetcher
 from fakemail.runtime.virtual_timeouts import VirtualTimeouts
 from fakemail.store.mailstore import MailStore
 from fakemail.tls.authority import keep_through_forks

@@ -9,8 +9,7 @@ from fakemail.faults import actions
 from fakemail.faults.action import FaultAction
 from fakemail.faults.catalogue import rows
 from fakemail.faults.context import EVERYWHERE, Match
-from fakemail.faults.rule import FaultRule
-from fakemail.faults.schedule import NEVER, Schedule
+from fakemail.faults.rule import NEVER, FaultRule, Schedule
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 

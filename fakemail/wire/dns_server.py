@@ -18,8 +18,7 @@ from fakemail.dns.responder import ChangeAnswer, DnsResponse, Transport, failed,
 from fakemail.dns.zones import Zone, Zones
 from fakemail.errors import ServerError
 from fakemail.types.write_script import ConnectionEnd, Step
-from fakemail.wire.forks import own
-from fakemail.wire.ports import Acceptor, bound_socket, port_error
+from fakemail.wire.ports import Acceptor, bound_socket, own, port_error
 from fakemail.wire.script_runner import WriteScript, reset
 
 OnQuery = Callable[[str, int, Transport, DnsResponse], None]

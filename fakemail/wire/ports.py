@@ -2,21 +2,25 @@
 
 A listener that is stopped keeps its port bound but does not listen, so that connections are really
 refused, nobody else gets the port, and it can be started again in the same place.
+
+A process that is forked from this one closes the sockets it inherited: a worker that lives on would keep ports taken
+and connections open which are closed here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import select
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import cache
 from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 from fakemail.errors import PortInUse, TooManyOpenFiles
-from fakemail.wire.forks import own, stop_listening
 
 
 class NetworkScope(Protocol):
@@ -310,3 +314,32 @@ class Listener:
         for filler in self._fillers:
             filler.close()
         self._fillers.clear()
+
+
+_SOCKETS: WeakSet[socket.socket] = WeakSet()
+
+
+def own(sock: socket.socket) -> socket.socket:
+    """Let no forked process keep a socket open."""
+    _register()
+    _SOCKETS.add(sock)
+    return sock
+
+
+@cache
+def _register() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_close_all)
+
+
+def _close_all() -> None:
+    # Only the descriptors go. What the loop of the other process watches is the same as before.
+    for sock in tuple(_SOCKETS):
+        sock.close()
+
+
+def stop_listening(sock: socket.socket) -> None:
+    """Close a socket that may listen, whoever else has it: a process may be forked by something else than Python."""
+    with suppress(OSError):  # it did not listen
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakemail.faults.actions import UNCOUNTED
-from fakemail.faults.schedule import NEVER, how_often
+from fakemail.faults.rule import NEVER, how_often
 
 if TYPE_CHECKING:
     from fakemail.faults.rule import FaultRule

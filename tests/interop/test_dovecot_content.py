@@ -19,8 +19,7 @@ from fakemail.imap.content.bodystructure import body, bodystructure
 from fakemail.imap.content.envelope import envelope
 from fakemail.imap.content.search import SearchContext, compile_search
 from fakemail.imap.content.sections import binary, section
-from fakemail.imap.content.sorting import sort_order
-from fakemail.imap.content.threading import thread, thread_lists
+from fakemail.imap.content.sort_thread import sort_order, thread, thread_lists
 from fakemail.imap.syntax.fetch_items import Section, SectionText
 from fakemail.imap.syntax.search_keys import (
     AddressContains,

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from fakemail import Stage, faults
 from fakemail.faults.context import FaultContext, Match
 from fakemail.faults.registry import FaultRegistry
-from fakemail.faults.rule import FaultRule, FaultScope
-from fakemail.faults.schedule import PER, Schedule
+from fakemail.faults.rule import PER, FaultRule, FaultScope, Schedule
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.peer import Peer
 

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from fakemail.imap.content.bodystructure import body, bodystructure
 from fakemail.imap.content.envelope import envelope
+from fakemail.imap.content.fetch_cache import preview
 from fakemail.imap.content.index import HeaderIndex, collation_key
-from fakemail.imap.content.preview import preview
 from fakemail.imap.content.search import SearchContext, compile_search
 from fakemail.imap.content.sections import UnknownEncoding, binary, body_string, section
-from fakemail.imap.content.sorting import sort_order
+from fakemail.imap.content.sort_thread import ThreadBuilder, sort_order, thread, thread_lists
 from fakemail.imap.content.strings import string
-from fakemail.imap.content.threading import ThreadBuilder, thread, thread_lists
 from fakemail.imap.syntax.fetch_items import Section, SectionText
 from fakemail.imap.syntax.search_keys import (
     BodyContains,

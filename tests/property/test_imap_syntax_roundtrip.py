@@ -15,29 +15,31 @@ from hypothesis import strategies as st
 from fakemail.imap.command import Command
 from fakemail.imap.command_table import COMMANDS, Request, parse
 from fakemail.imap.commands.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
+from fakemail.imap.commands.any_state import (
+    CapabilityCommand,
+    CheckCommand,
+    Enable,
+    Id,
+    Logout,
+    Noop,
+    Unauthenticate,
+)
 from fakemail.imap.commands.append import Append, AppendMessage, Replace
-from fakemail.imap.commands.capability import CapabilityCommand, Enable
 from fakemail.imap.commands.compress import Compress
 from fakemail.imap.commands.copy import Copy, Move
 from fakemail.imap.commands.expunge import Expunge
 from fakemail.imap.commands.fetch import Fetch
-from fakemail.imap.commands.id import Id
-from fakemail.imap.commands.idle import IdleCommand
 from fakemail.imap.commands.list import List, ListReturn, ListSelect, Lsub, Xlist
-from fakemail.imap.commands.login import Authenticate, LoginCommand
-from fakemail.imap.commands.logout import Logout, Unauthenticate
+from fakemail.imap.commands.login import Authenticate, LoginCommand, StartTlsCommand
 from fakemail.imap.commands.mailboxes import Create, Delete, NamespaceCommand, Rename, Subscribe, Unsubscribe
 from fakemail.imap.commands.metadata import GetMetadata, SetMetadata
-from fakemail.imap.commands.noop import CheckCommand, Noop
-from fakemail.imap.commands.notify import Notify, NotifyNone, NotifySet
+from fakemail.imap.commands.notify import IdleCommand, Notify, NotifyNone, NotifySet
 from fakemail.imap.commands.quota import GetQuota, GetQuotaRoot, SetQuota
 from fakemail.imap.commands.search import MultiSearch, Search
 from fakemail.imap.commands.select import CloseCommand, Examine, Qresync, Select, Unselect
-from fakemail.imap.commands.sort import Sort
-from fakemail.imap.commands.starttls import StartTlsCommand
+from fakemail.imap.commands.sort import Sort, Thread
 from fakemail.imap.commands.status import StatusCommand, StatusItem
 from fakemail.imap.commands.store import Store
-from fakemail.imap.commands.thread import Thread
 from fakemail.imap.mailbox_filters import FilterKind, MailboxFilter
 from fakemail.imap.notifications import EventGroup, NotifyEvent
 from fakemail.imap.syntax import printing as p

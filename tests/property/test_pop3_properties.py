@@ -12,8 +12,8 @@ from credentials import Passwords
 from fakemail.message.headers import body_offset
 from fakemail.model.host import POP3, HostOptions, HostSpec
 from fakemail.pop3.capabilities import Pop3Profile
+from fakemail.pop3.commands import Pop3Reply
 from fakemail.pop3.maildrop import end_of_lines, multiline
-from fakemail.pop3.replies import Pop3Reply
 from fakemail.pop3.session import Pop3Session
 from fakemail.store.account import AccountStore
 from fakemail.types.peer import Peer

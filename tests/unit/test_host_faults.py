@@ -9,8 +9,7 @@ import pytest
 from fakemail import faults
 from fakemail.faults.context import FaultContext, Match
 from fakemail.faults.registry import FaultRegistry
-from fakemail.faults.rule import FaultRule, FaultScope
-from fakemail.faults.schedule import Schedule
+from fakemail.faults.rule import FaultRule, FaultScope, Schedule
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.peer import Peer
 from fakemail.types.reply import Reply

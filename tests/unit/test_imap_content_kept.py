@@ -9,10 +9,10 @@ from fakemail.imap.content.fetch_cache import (
     bodystructure_of,
     envelope_of,
     has_preview,
+    preview,
     preview_of,
     tree_of,
 )
-from fakemail.imap.content.preview import preview
 from fakemail.message import samples
 from fakemail.message.mime import parse
 from fakemail.store.content import Budget, Content, ContentPool

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fakemail.imap.content.index import FirstAddress, HeaderIndex, collation_key
-from fakemail.imap.content.sorting import sort_order
-from fakemail.imap.content.threading import thread, thread_lists
+from fakemail.imap.content.sort_thread import sort_order, thread, thread_lists
 from fakemail.imap.syntax.search_keys import SortCriterion, SortField, ThreadAlgorithm
 from fakemail.store.content import Content
 from fakemail.store.message import StoredMessage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakemail.imap.content.preview import preview
+from fakemail.imap.content.fetch_cache import preview
 from fakemail.imap.content.sections import (
     HEADER,
     TEXT,

@@ -9,26 +9,23 @@ import pytest
 from fakemail.imap.command import Command
 from fakemail.imap.command_table import Request, parse
 from fakemail.imap.commands.acl import SetAcl
+from fakemail.imap.commands.any_state import Enable, Id, Noop
 from fakemail.imap.commands.append import Append, AppendMessage, Replace
-from fakemail.imap.commands.capability import Enable
 from fakemail.imap.commands.compress import Compress
 from fakemail.imap.commands.copy import Copy, Move
 from fakemail.imap.commands.expunge import Expunge
 from fakemail.imap.commands.fetch import Fetch
-from fakemail.imap.commands.id import Id
 from fakemail.imap.commands.list import List, ListReturn, ListSelect
 from fakemail.imap.commands.login import Authenticate, LoginCommand
 from fakemail.imap.commands.mailboxes import Create
 from fakemail.imap.commands.metadata import GetMetadata, SetMetadata
-from fakemail.imap.commands.noop import Noop
 from fakemail.imap.commands.notify import NotifyNone, NotifySet
 from fakemail.imap.commands.quota import GetQuota, SetQuota
 from fakemail.imap.commands.search import MultiSearch, Search
 from fakemail.imap.commands.select import Examine, Qresync, Select
-from fakemail.imap.commands.sort import Sort
+from fakemail.imap.commands.sort import Sort, Thread
 from fakemail.imap.commands.status import StatusCommand, StatusItem
 from fakemail.imap.commands.store import Store
-from fakemail.imap.commands.thread import Thread
 from fakemail.imap.mailbox_filters import FilterKind, MailboxFilter
 from fakemail.imap.notifications import EventGroup, NotifyEvent
 from fakemail.imap.syntax import search_keys as k

@@ -10,9 +10,8 @@ import pytest
 from credentials import Passwords
 from fakemail.model.host import POP3, POP3S, HostOptions, HostSpec, Service
 from fakemail.pop3.capabilities import CAPABILITIES, Pop3Profile
-from fakemail.pop3.commands import COMMANDS, LONGEST_LINE, Pop3Argument, Pop3CommandRow, Pop3State
+from fakemail.pop3.commands import COMMANDS, LONGEST_LINE, Pop3Argument, Pop3CommandRow, Pop3Reply, Pop3State
 from fakemail.pop3.maildrop import PIECE, end_of_lines, multiline
-from fakemail.pop3.replies import Pop3Reply
 from fakemail.pop3.session import Pop3Session
 from fakemail.store.account import AccountStore
 from fakemail.types.channel import Channel

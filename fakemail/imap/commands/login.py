@@ -1,4 +1,4 @@
-"""LOGIN and AUTHENTICATE: passwords, and SASL exchanges as IMAP carries them (RFC 9051 §6.2, RFC 4959)."""
+"""STARTTLS, AUTHENTICATE and LOGIN: commands of the not authenticated state (RFC 9051 §6.2)."""
 
 from __future__ import annotations
 
@@ -148,3 +148,17 @@ def _let_in(session: ImapContext, login: str) -> Completed:
 def _failed() -> Exception:
     # RFC 5530 §3: the client does not learn whether the name or the password was wrong
     return no(Reason.AUTH_FAILED, "Authentication failed.", code="AUTHENTICATIONFAILED")
+
+
+class StartTlsCommand(Command):
+    """STARTTLS (RFC 9051 §6.2.1)."""
+
+    name = "STARTTLS"
+    stage = Stage.IMAP_STARTTLS
+    states = BEFORE_LOGIN
+    capabilities = ("STARTTLS",)
+
+    def run(self, session: ImapContext) -> Completed:
+        """Ask for the handshake; the session goes on in ``secured``."""
+        session.wants_tls = True
+        return Completed("Begin TLS negotiation now.")

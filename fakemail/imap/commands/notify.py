@@ -1,4 +1,4 @@
-"""NOTIFY: grammar, command, and the responses that are sent for it (RFC 5465)."""
+"""NOTIFY (RFC 5465) and IDLE (RFC 2177): updates without a command in progress."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.capabilities import Requirement
-from fakemail.imap.command import Command
+from fakemail.imap.command import REV2, Command
 from fakemail.imap.commands.list import list_attributes
 from fakemail.imap.commands.status import StatusItem, status_line
 from fakemail.imap.context import ImapContext
 from fakemail.imap.mailbox_filters import MailboxFilter
 from fakemail.imap.notifications import EventGroup, NameChange, NotifyEvent
-from fakemail.imap.responses import Completed
+from fakemail.imap.responses import AwaitContinuation, Completed, bad
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.fetch_items import FetchItem, fetch_item_list, required_by_fetch_items
 from fakemail.imap.syntax.scanner import Scanner
@@ -216,3 +216,23 @@ def _list_line(session: ImapContext, change: NameChange) -> bytes:
     if change.old is not None:  # RFC 5465 §5.4: LIST of the new name with OLDNAME
         line += b' ("OLDNAME" (%b))' % printing.mailbox(change.old, utf8=session.utf8)
     return line + b"\r\n"
+
+
+class IdleCommand(Command):
+    """IDLE. The line DONE that ends it is no command: the session takes it from the frame."""
+
+    name = "IDLE"
+    stage = Stage.IMAP_IDLE
+    capabilities = ("IDLE", REV2)
+
+    def run(self, session: ImapContext) -> AwaitContinuation:
+        """Send updates as they come, until DONE (RFC 2177 §3)."""
+
+        def on_line(line: str) -> Completed:
+            session.idling = False
+            if line.upper() != "DONE":
+                raise bad("Expected DONE.")
+            return Completed()
+
+        session.idling = True
+        return AwaitContinuation("idling", on_line)

@@ -1,18 +1,19 @@
 """Alterations that hosts make in messages which they relay, as a table.
 
-Each breaks signatures in its own way; :data:`fakemail.model.host.ALTERATIONS` has their names.
+Each breaks signatures in its own way; :data:`fakemail.model.host.ALTERATIONS` has their names. A footer goes
+behind the text of each part that is shown, so that the parts stay readable.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from fakemail.message.addresses import mailboxes
 from fakemail.message.headers import Field, body_offset, split_fields
-from fakemail.mta.inbound.footer import add_footer, as_lines
+from fakemail.message.mime import parse
 
 _FOOTER: Final = "--\r\nThis message was looked at on its way.\r\n"
 _WSP: Final = re.compile(rb"[ \t]+")
@@ -106,3 +107,55 @@ ALTERATIONS: Final[Mapping[str, Alteration]] = MappingProxyType(
     }
 )
 """By name."""
+
+
+_CONTENT: Final = re.compile(r"content-.*|mime-version", re.IGNORECASE)
+
+
+def add_footer(raw: bytes, footer: str) -> bytes:
+    """The message with a footer: lines with CRLF ends. An empty one changes nothing."""
+    if not footer:
+        return raw
+    end = body_offset(raw)
+    fields = split_fields(raw, 0, end)
+    root = parse(raw)
+    if (
+        root.content_type == "text/plain"
+        and root.encoding in ("7bit", "8bit", "quoted-printable")
+        and root.disposition != "attachment"
+    ):
+        text = footer.replace("=", "=3D") if root.encoding == "quoted-printable" else footer
+        return _with_line_end(raw) + text.encode("ascii", "replace")
+    # Whatever else it is becomes the first part of a multipart, and the footer the second.
+    content = [field for field in fields if _CONTENT.fullmatch(field.name)]
+    outer = [field for field in fields if not _CONTENT.fullmatch(field.name)]
+    mark = _boundary(raw)
+    inner = [field for field in content if field.name.lower() != "mime-version"]
+    return b"".join(
+        [
+            as_lines(outer),
+            b"MIME-Version: 1.0\r\n",
+            f'Content-Type: multipart/mixed; boundary="{mark}"\r\n\r\n'.encode(),
+            f"--{mark}\r\n".encode(),
+            as_lines(inner) + b"\r\n" + raw[end:],
+            f"\r\n--{mark}\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n".encode(),
+            footer.encode("ascii", "replace"),
+            f"--{mark}--\r\n".encode(),
+        ]
+    )
+
+
+def as_lines(fields: Iterable[Field]) -> bytes:
+    """Fields as the lines of a header."""
+    return b"".join(field.name.encode() + b":" + field.raw + b"\r\n" for field in fields)
+
+
+def _with_line_end(raw: bytes) -> bytes:
+    return raw if raw.endswith(b"\n") else raw + b"\r\n"
+
+
+def _boundary(raw: bytes) -> str:
+    number = 0
+    while (mark := f"=_list_{number}").encode() in raw:
+        number += 1
+    return mark

@@ -11,7 +11,7 @@ from typing import Final
 
 from fakemail.message.headers import Headers, body_offset, split_fields
 from fakemail.model.mailing_list import MailingListSpec
-from fakemail.mta.inbound.footer import add_footer, as_lines
+from fakemail.mta.inbound.alterations import add_footer, as_lines
 from fakemail.types.address import address_key
 
 # Fields that the list writes itself, and those that are no longer true.
