@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fakemail.clock import TimeSource
 from fakemail.events.log import Log
 from fakemail.model.world import WorldSpec
+from fakemail.types.dataclass import dataclass
 from fakemail.types.seeded_random import SeededRandom
 
 

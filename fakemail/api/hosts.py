@@ -9,7 +9,7 @@ import ssl
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,6 +28,7 @@ from fakemail.runtime.network import LOCALHOST, LOOPBACK
 from fakemail.runtime.option_words import spelled, unknown_words
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import TlsaUsage
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels, u_labels
 from fakemail.types.suggestions import Suggests
 from fakemail.zones.zone_provisioning import SMARTHOST

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
@@ -27,6 +26,7 @@ from fakemail.message.message import MessageView
 from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import FlagAction, StoredMessage
 from fakemail.types.address import Address, AddressLike, read_address
+from fakemail.types.dataclass import dataclass
 from fakemail.types.suggestions import suggests_keywords
 
 if TYPE_CHECKING:

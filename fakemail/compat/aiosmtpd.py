@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,6 +19,7 @@ from fakemail.compat.handler_thread import HandlerThread
 from fakemail.errors import DeclarationError
 from fakemail.model.host import Security
 from fakemail.runtime.network import LOOPBACK, real_endpoint
+from fakemail.types.dataclass import dataclass
 from fakemail.wire.smtp_server import SmtpConnection
 
 DATA_SIZE_LIMIT: Final = 33554432

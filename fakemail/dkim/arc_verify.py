@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from fakemail.dkim.arc_sign import MAX_SETS
@@ -24,6 +24,7 @@ from fakemail.dkim.dkim_verify import (
 from fakemail.dkim.key_record import KeyProblem, LookUp, fetch_key
 from fakemail.dkim.tag_list import TagError, read_tags, without_value
 from fakemail.message.headers import Field
+from fakemail.types.dataclass import dataclass
 
 AUTHENTICATION, MESSAGE_SIGNATURE, SEAL = (
     "arc-authentication-results",

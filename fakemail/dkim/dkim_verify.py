@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
@@ -20,6 +20,7 @@ from fakemail.dkim.canonicalization import BODY, FieldStack, signed_header
 from fakemail.dkim.key_record import MIN_RSA_BITS, KeyProblem, LookUp, PublicKey, fetch_key
 from fakemail.dkim.tag_list import TagError, listed, read_tags, squeezed, without_value
 from fakemail.message.headers import Field, body_offset, split_fields
+from fakemail.types.dataclass import dataclass
 
 MAX_SIGNATURES: Final = 10
 """Limit of signatures that are checked per message, from the top (RFC 6376 §6.1 leaves that to the verifier)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from fakemail.dkim.tag_list import TagError, listed, read_tags, squeezed
+from fakemail.types.dataclass import dataclass
 
 MIN_RSA_BITS: Final = 1024
 """Signatures of shorter keys do not count (RFC 8301 §3.2)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from dnslib.buffer import BufferError as ShortMessage
@@ -19,6 +19,7 @@ from fakemail.dns.names import Labels, labels_to_text
 from fakemail.dns.records import Record
 from fakemail.dns.rrtypes import RCODES, rcode_name, type_name, type_number
 from fakemail.errors import ProtocolError
+from fakemail.types.dataclass import dataclass
 
 IN: Final = 1
 OUR_UDP_SIZE: Final = 4096

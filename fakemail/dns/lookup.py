@@ -7,12 +7,12 @@ DNAME (RFC 6672) is served as data and not followed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.dns.names import ancestors, parent_of
 from fakemail.dns.records import Record
 from fakemail.dns.zones import ROOT_SOA, Node, Zone, Zones
+from fakemail.types.dataclass import dataclass
 
 MAX_CHAIN: Final = 16
 """Limit of CNAME records that are followed before the answer is SERVFAIL."""

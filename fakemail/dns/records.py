@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -11,6 +11,7 @@ from fakemail.dns.names import Labels, name_key, text_to_labels
 from fakemail.dns.rdata import Part, bytes_to_text, rdata_parts, read_rdata, uncompressed
 from fakemail.dns.rrtypes import META_TYPES, read_type, type_number
 from fakemail.errors import DeclarationError
+from fakemail.types.dataclass import dataclass
 
 DEFAULT_TTL: Final = 300
 """Seconds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from fakemail.dns.codec import IN, DnsQuestion, UnanswerableQuery, decode_query, encode_reply, error_reply
@@ -11,6 +10,7 @@ from fakemail.dns.lookup import LookupAnswer, LookupStep, failure, lookup
 from fakemail.dns.records import Record
 from fakemail.dns.zones import Zone, Zones
 from fakemail.types import write_script
+from fakemail.types.dataclass import dataclass
 
 Transport = Literal["udp", "tcp"]
 

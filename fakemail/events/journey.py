@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from fakemail.events.smtp_transactions import SubmittedTransaction
 from fakemail.events.text_layout import columns, shown
 from fakemail.types import fate as fates
 from fakemail.types.address import Address, NullPath, Path, path_key
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import u_labels
 from fakemail.types.fate import Fate
 from fakemail.types.reason import Reason

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from fakemail.events.event_index import EventIndex
@@ -27,6 +27,7 @@ from fakemail.events.kinds import (
 from fakemail.events.smtp_transactions import SubmittedTransaction, TransactionEnd, TransactionResult
 from fakemail.types import fate as fates
 from fakemail.types.address import NULL_PATH, Address, Path
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
 from fakemail.types.reason import FINAL_REASONS, Reason
 from fakemail.types.reply import Reply

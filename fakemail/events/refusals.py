@@ -7,13 +7,14 @@ no login, no right to the sender's address, the wrong port.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
 from fakemail.events.kinds import CommandCompleted, Connected, Disconnected, Event, Handshake, SmtpCommand
 from fakemail.events.secrets import mask_line
 from fakemail.events.text_layout import shown
 from fakemail.types.channel import CLEAR_TEXT, HELLO_TOO_SOON, NOTHING_SENT
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

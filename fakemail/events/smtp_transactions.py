@@ -6,12 +6,13 @@ The way of a message after a host took it is in :mod:`fakemail.events.journey_bu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final, NamedTuple
 
 from fakemail.events.kinds import Connected, Disconnected, Event, Handshake, PolicyEvaluated, SmtpCommand
 from fakemail.types.address import Address, Path
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply

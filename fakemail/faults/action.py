@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from fakemail.errors import DeclarationError, ProtocolError
 from fakemail.model.schema import InvalidValue, read_span, read_texts, write_span
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reply import Reply, read_reply
 from fakemail.types.stage import Stage
 from fakemail.types.suggestions import Suggests
@@ -131,7 +132,7 @@ def _shown(value: object) -> str:
 # Fields -----------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FieldKind:
     """How a field of some type is checked, read from a configuration, and written into one."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Final
 
@@ -30,6 +30,7 @@ from fakemail.faults.context import FaultContext, Match
 from fakemail.faults.magic_addresses import read_magic
 from fakemail.message.headers import body_offset
 from fakemail.tls.alerts import ALERTS, alert_record
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 from fakemail.types.write_script import ConnectionEnd, End, Pause, Step, read_end

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
 from fakemail.types.address import Path, canonical
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import u_labels
 from fakemail.types.peer import Peer
 

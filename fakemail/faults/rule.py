@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final
 
 from fakemail.faults.action import FaultAction
 from fakemail.faults.context import EVERYWHERE, FaultContext, Match
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import u_labels
 from fakemail.types.seeded_random import SeededRandom
 from fakemail.types.stage import Stage

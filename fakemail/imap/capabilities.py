@@ -7,7 +7,6 @@ nor understood; each command names those that it and its arguments need (:mod:`f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -15,6 +14,7 @@ from fakemail.imap.server_kinds import ImapProfile
 from fakemail.model.host import Security
 from fakemail.sasl.mechanisms import offered
 from fakemail.types.channel import Channel
+from fakemail.types.dataclass import dataclass
 
 Requirement = tuple[str, tuple[str, ...]]
 """An argument of a command, and the capabilities of which one must be offered for it."""

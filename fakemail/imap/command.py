@@ -8,7 +8,6 @@ close family, in :mod:`fakemail.imap.commands`; :mod:`fakemail.imap.command_tabl
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Final, Self
 
@@ -16,6 +15,7 @@ from fakemail.imap.capabilities import Requirement
 from fakemail.imap.context import ImapContext, ImapState
 from fakemail.imap.responses import Outcome, bad
 from fakemail.imap.syntax.scanner import Scanner
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 ANY_STATE: Final = frozenset(ImapState)

@@ -6,7 +6,6 @@ The session runs by this table, the documentation prints it, and the tests walk 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from fakemail.imap.command import Command
@@ -45,6 +44,7 @@ from fakemail.imap.commands.status import StatusCommand
 from fakemail.imap.commands.store import Store
 from fakemail.imap.syntax.framing import TAG, Frame
 from fakemail.imap.syntax.scanner import Dialect, Scanner, UnknownCommand
+from fakemail.types.dataclass import dataclass
 
 COMMANDS: Final[dict[str, type[Command]]] = {
     command.name: command

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -13,6 +12,7 @@ from fakemail.imap.syntax.scanner import Scanner
 from fakemail.store import names
 from fakemail.store.account import AccountStore
 from fakemail.store.mailbox import INBOX, Mailbox
+from fakemail.types.dataclass import dataclass
 
 _WORD: Final = re.compile(r"[A-Za-z-]+")
 

@@ -7,7 +7,6 @@ about other mailboxes, and printed in :mod:`fakemail.imap.commands.notify`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -29,6 +28,7 @@ from fakemail.store.mailbox import (
     SubscriptionChanged,
     UidValidityChanged,
 )
+from fakemail.types.dataclass import dataclass
 
 MOST_WAITING: Final = 1000
 """Notifications that may wait; with more, the server gives up (RFC 5465 §5.8)."""

@@ -7,10 +7,10 @@ are printed in :mod:`fakemail.imap.syntax.printing`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.store import errors
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.syntax.sets import NumberSet, SequenceSet
@@ -22,6 +21,7 @@ from fakemail.store.mailbox import (
     UidValidityChanged,
 )
 from fakemail.store.message import StoredMessage
+from fakemail.types.dataclass import dataclass
 
 Numbered = tuple[int, StoredMessage]
 """A message with its sequence number."""

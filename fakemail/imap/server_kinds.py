@@ -7,13 +7,14 @@ Kinds of servers are data. What a capability means lives with its commands, when
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
 from fakemail.model.host import HostSpec, Service
 from fakemail.store.account import DEFAULT_FOLDERS
+from fakemail.types.dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,12 @@ Connections of our own hosts are left out: how those speak is none of the app's 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from fakemail.events.kinds import CommandCompleted, Connected, Disconnected, Event, Handshake, SmtpCommand
 from fakemail.types.address import Address
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from fakemail.events.kinds import Event
 from fakemail.events.text_layout import shown
 from fakemail.lint.rules import LintRule
+from fakemail.types.dataclass import dataclass
 
 
 class RuleViolation(NamedTuple):

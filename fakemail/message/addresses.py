@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
 from fakemail.message.decoding import ENCODED_TEXT, decode_words, guess, unfolded
+from fakemail.types.dataclass import dataclass
 
 # In this order: encoded-word, quoted-string, atoms with dots, "@" and domain literals, white space, any
 # other character. A broken mailer leaves commas inside encoded-words, so those come first.

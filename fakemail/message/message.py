@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import email
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
@@ -32,6 +31,7 @@ from fakemail.message.reports.bounce_styles import read_report
 from fakemail.message.reports.dmarc import DmarcReport, read_dmarc_report
 from fakemail.message.reports.dsn import DeliveryReport
 from fakemail.message.reports.tlsrpt import TlsReport, read_tls_report
+from fakemail.types.dataclass import dataclass
 from fakemail.types.suggestions import Suggests
 
 

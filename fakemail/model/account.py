@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from fakemail.types.address import Address, address_key, local_key
+from fakemail.types.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ The checks themselves are in :mod:`fakemail.policy.content`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from types import MappingProxyType
@@ -25,6 +24,7 @@ from fakemail.model.schema import (
     read_texts,
     require,
 )
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels
 
 CHECK_GROUPS: Final = MappingProxyType(

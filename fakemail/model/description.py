@@ -7,7 +7,7 @@ of a :class:`~fakemail.model.world.WorldSpec`, by the same checked steps that ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, TypeVar, cast
 
 from fakemail.errors import DeclarationError
@@ -21,6 +21,7 @@ from fakemail.model.schema import Problems
 from fakemail.model.transport_security import MtaSts, Signed
 from fakemail.model.world import WorldSpec
 from fakemail.types.address import Address, is_domain_name
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels
 
 _T = TypeVar("_T")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.types.dataclass import dataclass
 
 ALGORITHMS: Final = ("rsa-2048", "rsa-1024", "rsa-4096", "ed25519")
 """The kinds of keys: RSA with the bits of its modulus (RFC 8301 §3.2), and Ed25519 (RFC 8463)."""

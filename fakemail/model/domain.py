@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from fakemail.model.dkim import Dkim
 from fakemail.model.policy import DEFAULT_POLICY, Policy
 from fakemail.model.transport_security import MtaSts
 from fakemail.types.address import Address
+from fakemail.types.dataclass import dataclass
 
 
 class Routing(Enum):

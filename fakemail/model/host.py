@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from fakemail.errors import DeclarationError, nearest
 from fakemail.model.policy import Policy
 from fakemail.model.schema import KINDS, TEXT, TEXT_SET, InvalidSentence, Place, Table, ValueKind
+from fakemail.types.dataclass import dataclass
 
 
 class Security(Enum):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.types.address import Address
+from fakemail.types.dataclass import dataclass
 
 ROLES: Final = ("bounces", "owner", "unsubscribe")
 """Suffixes of the addresses that belong to a list: ``friends-bounces``."""

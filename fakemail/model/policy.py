@@ -6,7 +6,7 @@ The checks are in :mod:`fakemail.policy`; reading and writing a policy is in :mo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from fakemail.model.content_rules import (
     ScannerAddress,
     Thresholds,
 )
+from fakemail.types.dataclass import dataclass
 
 
 class Disposition(StrEnum):

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from datetime import timedelta
 from functools import cached_property
 from types import NoneType
 from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args, get_type_hints
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.types.dataclass import dataclass
 
 _T = TypeVar("_T")
 

@@ -5,10 +5,10 @@ They are published by ``fakemail.zones.tls_policy_records`` and ``fakemail.dns.d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.types.dataclass import dataclass
 
 DNSSEC_FLAWS: Final = ("expired", "bogus", "missing_signature")
 """Flaws of the signatures of a zone."""

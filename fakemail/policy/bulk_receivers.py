@@ -7,13 +7,13 @@ has none: the message is taken, and what is wrong is on record.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from fakemail.model.policy import Disposition
 from fakemail.policy.bulk_rules import RULES, BulkMessage
 from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reply import Reply
 
 CHECK: Final = "bulk_sender"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -21,6 +20,7 @@ from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import AuthResult
 from fakemail.policy.suffixes import registered_domain
 from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels
 from fakemail.types.reason import Reason
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from fakemail.errors import DeclarationError, nearest
@@ -16,6 +16,7 @@ from fakemail.policy.content.checks import find, score
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.smtp.replies import reply_to
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.verdict import Verdict, VerdictAction

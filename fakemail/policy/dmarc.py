@@ -6,7 +6,7 @@ It takes what SPF and DKIM found. What becomes of the message is for the chain o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from fakemail.message.addresses import AddressItemKind, read_addresses
@@ -15,6 +15,7 @@ from fakemail.policy.dmarc_record import POLICIES, Discovery, DmarcRecord, DnsFa
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import DkimResult, DmarcResult, SpfResult
 from fakemail.types.address import is_domain_name
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels
 from fakemail.types.reason import Reason
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
@@ -12,6 +12,7 @@ from fakemail.dkim.tag_list import read_lenient_tags
 from fakemail.dns.lookup import LookupAnswer
 from fakemail.policy.sender_facts import Resolve
 from fakemail.policy.txt import is_settled, texts
+from fakemail.types.dataclass import dataclass
 
 POLICIES: Final = ("none", "quarantine", "reject")
 """Policies that a domain can ask for, the mildest first."""

@@ -6,10 +6,10 @@ them are in the modules beside this one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 
 

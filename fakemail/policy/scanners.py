@@ -9,11 +9,11 @@ import json
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fakemail.policy.finding import AuthStatus, Finding
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 
 _SHOWN = 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,6 +15,7 @@ from fakemail.policy.greylist import Greylist
 from fakemail.policy.rate_limiter import BulkVolume, RateLimiter
 from fakemail.types.address import Address, Path
 from fakemail.types.channel import Channel
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
 
 if TYPE_CHECKING:

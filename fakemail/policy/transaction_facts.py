@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fakemail.policy.sender_facts import SenderFacts
+from fakemail.types.dataclass import dataclass
 
 if TYPE_CHECKING:
     from fakemail.policy.authentication import SenderAuthentication

@@ -7,12 +7,12 @@ hidden by those names all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.model.host import HostOptions, HostSpec, Security, Service
 from fakemail.sasl.mechanisms import offered
 from fakemail.types.channel import Channel
+from fakemail.types.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from operator import is_
 from typing import Final, TypeAlias
@@ -28,6 +28,7 @@ from fakemail.smtp.client import ClientTransaction, Outgoing, PeerFailure, Serve
 from fakemail.tls.authority import process_authority
 from fakemail.tls.dane import DaneFailure
 from fakemail.tls.layer import ClientLayer
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.wire.smtp_client import SmtpClient

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from fakemail.api.mailnet import MailNet
 from fakemail.intercept.ca_bundles import trust_variables
 from fakemail.runtime.protocols import READABLE
 from fakemail.sandbox.default_world import SMARTHOST_USER
+from fakemail.types.dataclass import dataclass
 from fakemail.zones.zone_provisioning import NAME_SERVER
 
 _READABLE = frozenset(service.name for service in READABLE)

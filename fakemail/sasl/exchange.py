@@ -6,10 +6,10 @@ No mechanism lives here, and nothing that knows how a protocol frames challenges
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from fakemail.errors import ProtocolError
+from fakemail.types.dataclass import dataclass
 from fakemail.types.seeded_random import SeededRandom
 
 # One text for an unknown user, a wrong password and a bad token: a server that tells them apart

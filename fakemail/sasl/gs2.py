@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from fakemail.errors import ProtocolError
+from fakemail.types.dataclass import dataclass
 
 # RFC 5802 §7: gs2-cbind-flag = ("p=" cb-name) / "n" / "y"
 #              gs2-header = gs2-cbind-flag "," [ authzid ] ","

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal
@@ -20,6 +19,7 @@ from fakemail.sasl.exchange import (
     ServerSteps,
 )
 from fakemail.types.channel import Channel
+from fakemail.types.dataclass import dataclass
 
 Secret = Literal["password", "token", "certificate"]
 

@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from fakemail.errors import ProtocolError
@@ -24,6 +23,7 @@ from fakemail.sasl.exchange import (
 )
 from fakemail.sasl.gs2 import Gs2Header, decode_saslname, encode_saslname, read_gs2_header
 from fakemail.sasl.saslprep import comparable
+from fakemail.types.dataclass import dataclass
 
 ITERATIONS = 4096  # RFC 7677 §4: at least 4096; more would only cost test time.
 # A server that asks for more than this is attacking the client's processor.

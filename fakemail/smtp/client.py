@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
@@ -20,6 +19,7 @@ from fakemail.message.headers import body_offset
 from fakemail.smtp.grammar import encode_xtext
 from fakemail.types.address import Address, NullPath, Path
 from fakemail.types.channel import Channel
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply, read_reply
 from fakemail.types.stage import Stage

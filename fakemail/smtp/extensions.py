@@ -6,7 +6,6 @@ A keyword that a host hides is neither offered nor understood.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
@@ -14,6 +13,7 @@ from fakemail.model.host import LOCAL, SUBMISSION_SERVICES, HostOptions, HostSpe
 from fakemail.sasl.mechanisms import offered
 from fakemail.smtp.xclient import ATTRIBUTES
 from fakemail.types.channel import Channel
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer, is_among
 
 

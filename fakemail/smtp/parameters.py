@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fakemail.errors import ProtocolError
 from fakemail.message.envelope import BodyType
 from fakemail.smtp.grammar import decode_xtext, read_path_argument
 from fakemail.types.address import NULL_PATH, Path
+from fakemail.types.dataclass import dataclass
 
 
 class NotOffered(ProtocolError):

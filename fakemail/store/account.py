@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from fakemail.store import names
@@ -36,6 +35,7 @@ from fakemail.store.metadata import Metadata
 from fakemail.store.quota import QuotaRoot
 from fakemail.store.rights import OWNER_RIGHTS, in_order
 from fakemail.store.threads import ThreadNumbers
+from fakemail.types.dataclass import dataclass
 
 SPECIAL_USES = frozenset(
     {"\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Important", "\\Junk", "\\Sent", "\\Trash"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from fakemail.clock import RealClock, TimeSource
@@ -29,6 +28,7 @@ from fakemail.store.metadata import Metadata
 from fakemail.store.ordered import OrderedMessages
 from fakemail.store.quota import QuotaRoot
 from fakemail.store.rights import AccessControlList
+from fakemail.types.dataclass import dataclass
 
 INBOX = "INBOX"
 _FEW = 32  # so many messages are cut out one by one; with more, the list is made anew

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from fakemail.events.text_layout import columns, shown
 from fakemail.message.headers import field_in_head
 from fakemail.sweep.points import FailurePoint
 from fakemail.types import fate as fates
+from fakemail.types.dataclass import dataclass
 
 
 class SweepVerdict(Enum):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels
 
 if TYPE_CHECKING:

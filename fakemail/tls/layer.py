@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -17,6 +17,7 @@ from fakemail.tls.contexts import ServerContext
 from fakemail.tls.hello import HelloReader
 from fakemail.tls.leaf import tls_server_end_point
 from fakemail.types.channel import CLEAR_TEXT, NOTHING_SENT
+from fakemail.types.dataclass import dataclass
 
 _DER = 2  # ENCODING_DER of the _ssl module
 

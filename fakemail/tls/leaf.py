@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import ssl
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from fakemail.folders import Folder, SystemCalls, draft
+from fakemail.types.dataclass import dataclass
 
 if TYPE_CHECKING:
     from fakemail.tls.x509_imports import x509

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast
 
@@ -15,6 +14,7 @@ from fakemail.errors import ProtocolError
 from fakemail.model.transport_security import LONGEST_AGE, STS_MODES, Mode
 from fakemail.tls.dane import covers
 from fakemail.types.address import is_domain_name
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels
 
 PATH: Final = "/.well-known/mta-sts.txt"

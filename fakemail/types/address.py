@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 
 from fakemail.errors import DeclarationError
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import a_labels, split_dots, u_labels
 
 # RFC 6531 §3.3: UTF8-non-ascii; surrogates are no characters, they stand for undecodable bytes.

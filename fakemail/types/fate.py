@@ -6,10 +6,11 @@ Fates are values and are compared by meaning: replies by their codes (see
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from fakemail.types.address import Address
+from fakemail.types.dataclass import dataclass
 from fakemail.types.domains import u_labels
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, lru_cache
 
 from fakemail.errors import ProtocolError
+from fakemail.types.dataclass import dataclass
 
 # RFC 3463 §2: status-code = class "." subject "." detail
 _ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})")

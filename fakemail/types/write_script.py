@@ -6,12 +6,12 @@ for all protocols.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from typing import TypeAlias
 
 from fakemail.errors import DeclarationError, nearest
+from fakemail.types.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final, Protocol
 
@@ -25,6 +25,7 @@ from fakemail.dns.codec import (
 from fakemail.dns.names import name_key, text_to_labels
 from fakemail.dns.rrtypes import read_type
 from fakemail.errors import ClosedError, DeclarationError, ProtocolError
+from fakemail.types.dataclass import dataclass
 from fakemail.types.seeded_random import SeededRandom
 
 ClientRecord = ReceivedRecord

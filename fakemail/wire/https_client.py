@@ -8,13 +8,13 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Final
 
 import h11
 
 from fakemail.errors import FakemailError, TooManyOpenFiles
 from fakemail.tls.layer import ClientLayer
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 from fakemail.wire.ports import stream_socket
 

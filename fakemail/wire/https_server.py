@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import h11
@@ -15,6 +14,7 @@ from fakemail.model.host import HTTPS
 from fakemail.protocol.recorder import CommandRecorder
 from fakemail.protocol.session import ProtocolSession
 from fakemail.types.channel import Channel
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage

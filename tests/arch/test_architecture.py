@@ -197,6 +197,18 @@ def test_public_names_are_loaded_from_where_type_checkers_see_them():
     assert set(seen) == set(fakemail.__all__)
 
 
+def test_dataclasses_are_made_by_the_decorator_that_compiles_late():
+    plain = [
+        name
+        for name, path in zip(NAMES, FILES, strict=True)
+        if name.startswith("fakemail/") and name != "fakemail/types/dataclass.py"
+        for node in nodes(path)
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        if "dataclass" in {each.name for each in node.names}
+    ]
+    assert plain == []
+
+
 @pytest.mark.parametrize("code", ["import fakemail", "import fakemail.sandbox.cli"])
 def test_the_package_and_its_command_line_load_nothing_that_they_do_not_call(code):
     code = f"{code}; import sys; print(*(name for name in sys.modules if name.startswith('fakemail')))"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 
 from fakemail.imap.command import Command, MailboxCommand
@@ -12,6 +11,7 @@ from fakemail.imap.responses import Completed, bad
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.store.rights import OWNER_RIGHTS, VIRTUAL_RIGHTS, in_order
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 _MINE: Final = in_order(frozenset(OWNER_RIGHTS)).encode()

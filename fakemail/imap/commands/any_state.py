@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.command import ANY_STATE, REV2, SELECTED, AllowedUpdates, Command
@@ -10,6 +9,7 @@ from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed, bad
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import Scanner
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from fakemail.clock import datetime
 from fakemail.imap.capabilities import Requirement
@@ -18,6 +17,7 @@ from fakemail.imap.updates import send_updates
 from fakemail.message.headers import body_offset
 from fakemail.store.mailbox import Mailbox
 from fakemail.store.message import NewMessage, StoredMessage
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

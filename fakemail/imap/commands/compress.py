@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.command import Command
 from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed, bad, no
 from fakemail.imap.syntax.scanner import Scanner
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

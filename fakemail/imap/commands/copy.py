@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Self
 
 from fakemail.imap.capabilities import Requirement
@@ -15,6 +14,7 @@ from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.imap.syntax.sets import NumberSet, required_by_numbers
 from fakemail.store.mailbox import Mailbox
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from fakemail.imap.capabilities import Requirement
 from fakemail.imap.command import REV2, SELECTED, Command
@@ -13,6 +12,7 @@ from fakemail.imap.selected_mailbox import SelectedMailbox
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.imap.syntax.sets import NumberSet, required_by_numbers
 from fakemail.imap.updates import send_updates
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.capabilities import Requirement
@@ -17,6 +16,7 @@ from fakemail.imap.syntax.fetch_items import FetchData, FetchItem, fetch_items, 
 from fakemail.imap.syntax.framing import LITERAL_MARK
 from fakemail.imap.syntax.scanner import NUMBER_63, Scanner
 from fakemail.imap.syntax.sets import NumberSet, PartialRange, SequenceSet, intersect, required_by_numbers
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 _known_items: dict[str, tuple[FetchItem, ...]] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
 
@@ -18,6 +17,7 @@ from fakemail.imap.syntax.scanner import Scanner
 from fakemail.store import names
 from fakemail.store.account import FolderEntry
 from fakemail.store.rights import OWNER_RIGHTS, in_order
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 _TOKENS: Final = re.compile(r"[*%]+|.", re.DOTALL)

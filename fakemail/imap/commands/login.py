@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap import capabilities
@@ -16,6 +15,7 @@ from fakemail.imap.responses import AwaitContinuation, Completed, bad, no
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.protocol.sasl_login import NOT_BASE64, SaslLogin, SaslStep
 from fakemail.sasl.mechanisms import MECHANISMS
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

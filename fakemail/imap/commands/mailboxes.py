@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.capabilities import Requirement
@@ -17,6 +16,7 @@ from fakemail.imap.syntax.scanner import Scanner
 from fakemail.store.account import SPECIAL_USES
 from fakemail.store.errors import NoSuchSubscription
 from fakemail.store.names import SEPARATOR
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.command import Command
@@ -13,6 +12,7 @@ from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.framing import LITERAL_MARK
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.store.errors import AnnotationTooLarge, LimitReached
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.capabilities import Requirement
@@ -20,6 +19,7 @@ from fakemail.imap.syntax.scanner import Scanner
 from fakemail.imap.updates import send_updates
 from fakemail.store.account import FolderEntry
 from fakemail.store.mailbox import Mailbox
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 _EVENTS: Final = {event.value.upper(): event for event in NotifyEvent}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fakemail.imap.command import Command, MailboxCommand
 from fakemail.imap.context import ImapContext
 from fakemail.imap.responses import Completed, no
@@ -11,6 +9,7 @@ from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import NUMBER_63, Scanner
 from fakemail.store.errors import NoSuchMailbox
 from fakemail.store.quota import RESOURCES
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

@@ -7,7 +7,6 @@ The grammar of search programs is in :mod:`fakemail.imap.syntax.search_program`;
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -37,6 +36,7 @@ from fakemail.imap.syntax.search_program import (
 )
 from fakemail.imap.syntax.sets import SAVED_RESULT, SavedResult
 from fakemail.store.mailbox import Mailbox
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 _ALL: Final = SearchReturn(frozenset({ResultOption.ALL}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Self
 
 from fakemail.imap.capabilities import Requirement
@@ -17,6 +16,7 @@ from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import NUMBER_63, Scanner
 from fakemail.imap.syntax.sets import SequenceSet, intersect
 from fakemail.store.mailbox import Mailbox
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from fakemail.imap.capabilities import Requirement
@@ -27,6 +26,7 @@ from fakemail.imap.syntax.search_program import (
     search_keys,
     search_return,
 )
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 _FIELDS: Final = {field.value: field for field in SortField}

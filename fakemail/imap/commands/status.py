@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -14,6 +13,7 @@ from fakemail.imap.responses import Completed
 from fakemail.imap.syntax import printing
 from fakemail.imap.syntax.scanner import Scanner
 from fakemail.store.mailbox import Mailbox
+from fakemail.types.dataclass import dataclass
 from fakemail.types.stage import Stage
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from fakemail.imap import gmail
 from fakemail.imap.capabilities import GMAIL, Requirement
@@ -18,6 +17,7 @@ from fakemail.imap.syntax.scanner import NUMBER_63, Scanner
 from fakemail.imap.syntax.sets import NumberSet, required_by_numbers
 from fakemail.store.mailbox import StoreResult
 from fakemail.store.message import SYSTEM_FLAGS, FlagAction, StoredMessage
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 

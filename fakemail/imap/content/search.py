@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -48,6 +47,7 @@ from fakemail.message.decoding import decode_words, guess
 from fakemail.message.mime import Part
 from fakemail.message.mime import parse as parse_mime
 from fakemail.store.message import StoredMessage
+from fakemail.types.dataclass import dataclass
 
 MAX_NESTING: Final = 100
 """ORs and NOTs inside each other beyond this number are refused; flat lists may be of any length."""

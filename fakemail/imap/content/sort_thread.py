@@ -6,13 +6,14 @@ Trees are lists of numbers and every walk is a loop: a thread may be as deep as 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeVar
 
 from fakemail.imap.content.index import FirstAddress, HeaderIndex, collation_key, index_of, seconds
 from fakemail.imap.syntax.search_keys import SortCriterion, SortField, ThreadAlgorithm
 from fakemail.message.base_subject import base_subject, read_subject
 from fakemail.store.message import StoredMessage
+from fakemail.types.dataclass import dataclass
 
 _T = TypeVar("_T", int, str)
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from fakemail.imap.capabilities import GMAIL, Requirement
 from fakemail.imap.syntax.scanner import NUMBER_63, Scanner
+from fakemail.types.dataclass import dataclass
 
 
 class FetchData(Enum):

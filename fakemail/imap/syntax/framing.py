@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from fakemail.types.dataclass import dataclass
 
 #: Stands for a literal in the text of a frame; a NUL sent by a client is refused (RFC 9051 §9, rule 3).
 LITERAL_MARK: Final = "\0"

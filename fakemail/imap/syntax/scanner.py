@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from fakemail.clock import date as any_date
@@ -18,6 +17,7 @@ from fakemail.errors import ProtocolError
 from fakemail.imap.syntax.framing import LITERAL_MARK, Frame, Literal
 from fakemail.imap.syntax.sets import SAVED_RESULT, STAR, NumberSet, PartialRange, SequenceSet
 from fakemail.imap.syntax.utf7 import decode_utf7
+from fakemail.types.dataclass import dataclass
 
 # RFC 9051 §9: ATOM-CHAR = <any CHAR except atom-specials>;
 # atom-specials = "(" / ")" / "{" / SP / CTL / list-wildcards / quoted-specials / resp-specials

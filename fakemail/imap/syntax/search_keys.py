@@ -8,10 +8,10 @@ Different spellings of one meaning are one value here: ``UNSEEN`` is ``Not(HasFl
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from enum import Enum
 
 from fakemail.imap.syntax.sets import NumberSet, PartialRange
+from fakemail.types.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

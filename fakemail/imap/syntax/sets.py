@@ -6,10 +6,10 @@ Here are the values; what numbers exist is known to the session. Nothing here re
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from fakemail.imap.capabilities import Requirement
+from fakemail.types.dataclass import dataclass
 
 _T = TypeVar("_T")
 

@@ -4,7 +4,6 @@ message was read (MDN: RFC 8098).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -13,6 +12,7 @@ from fakemail.message.mime import Part
 from fakemail.message.reports.dmarc import DkimAuthResult
 from fakemail.message.reports.dsn import address, join, original_id, report_groups, text, typed
 from fakemail.types.address import Address
+from fakemail.types.dataclass import dataclass
 
 # Writing ---------------------------------------------------------------------------------------------
 

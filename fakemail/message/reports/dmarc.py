@@ -10,7 +10,6 @@ import zlib
 from base64 import encodebytes
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from html import escape
@@ -21,6 +20,7 @@ from urllib.parse import unquote
 from fakemail.errors import DeclarationError
 from fakemail.message.mime import Part
 from fakemail.types.address import Address, address
+from fakemail.types.dataclass import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from enum import Enum
@@ -16,6 +15,7 @@ from fakemail.message.envelope import Envelope, Recipient
 from fakemail.message.headers import Headers, body_offset, split_fields
 from fakemail.message.mime import Part
 from fakemail.types.address import Address, NullPath
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.suggestions import Suggests

@@ -12,7 +12,7 @@ import zlib
 from base64 import encodebytes
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from fakemail.errors import DeclarationError
 from fakemail.message.mime import Part
 from fakemail.types.address import Address, address
+from fakemail.types.dataclass import dataclass
 
 # Writing ---------------------------------------------------------------------------------------------
 

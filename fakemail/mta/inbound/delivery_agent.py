@@ -6,7 +6,7 @@ Each recipient is checked before anything is done for it, so that what is refuse
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from fakemail.store.mailstore import MailStore
 from fakemail.store.message import NO_FLAGS, Delivery, StoredMessage
 from fakemail.store.quota import MESSAGE
 from fakemail.types.address import Address, NullPath, address_key
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import ACCEPTED, Verdict, deferred, refused

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from email.header import Header
 from typing import Final, TypeAlias
 
@@ -17,6 +16,7 @@ from fakemail.mta.outbound.queue import MailQueue
 from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.policy.chain import PolicyDecision
 from fakemail.smtp.replies import reply_to
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage
 from fakemail.types.verdict import Verdict, VerdictAction

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from fakemail.model.world import WorldSpec, undotted
 from fakemail.types.address import Address, local_key
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 
 

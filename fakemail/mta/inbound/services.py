@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fakemail.environment import Environment
@@ -20,6 +20,7 @@ from fakemail.policy.sender_facts import HostContext, Resolve
 from fakemail.policy.transaction_facts import TransactionFacts
 from fakemail.sasl.exchange import CredentialStore
 from fakemail.types.address import Address
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
 from fakemail.zones.zone_provisioning import LazyZoneProvisioning
 

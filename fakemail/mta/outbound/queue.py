@@ -6,7 +6,7 @@ What happens after an attempt is the table in :mod:`fakemail.mta.outbound.retry_
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,7 @@ from fakemail.mta.outbound import bounces
 from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, attempt_result
 from fakemail.types.address import NULL_PATH, Address
+from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
 from fakemail.types.reason import Reason
 from fakemail.types.stage import Stage

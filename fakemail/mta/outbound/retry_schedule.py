@@ -6,12 +6,12 @@ A table of (outcome, age) to what happens next; nothing here knows a clock or a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from fakemail.types.dataclass import dataclass
 from fakemail.types.duration import days, hours, minutes
 from fakemail.types.reason import FINAL_REASONS, Reason
 from fakemail.types.reply import Reply

@@ -7,7 +7,6 @@ no connections here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +14,7 @@ from fakemail.model.host import HostOptions
 from fakemail.smtp.client import TlsUse
 from fakemail.tls.dane import DaneFailure, Tlsa, chain_problem, dane_problem
 from fakemail.tls.mta_sts import StsPolicy
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 
 FAILURES: Final = frozenset(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from fakemail.environment import Environment
@@ -30,6 +29,7 @@ from fakemail.mta.outbound.tls_requirements import FAILURES, TlsRequirement
 from fakemail.smtp.client import ClientTransaction, Outgoing, PeerFailure, RecipientOutcome, TlsUse
 from fakemail.smtp.replies import reply_to
 from fakemail.tls.dane import DaneFailure
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage

@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
+
+from fakemail.types.dataclass import dataclass
 
 _LOCAL: Final = b"PK\x03\x04"
 _EMPTY: Final = b"PK\x05\x06"

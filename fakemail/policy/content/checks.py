@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -13,6 +12,7 @@ from fakemail.policy.content import attachments, form, text
 from fakemail.policy.content.content_view import ContentView
 from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.policy.transaction_facts import TransactionFacts
+from fakemail.types.dataclass import dataclass
 from fakemail.types.reason import Reason
 
 _LONGEST: Final = 300
