@@ -15,7 +15,7 @@ from fakemail.message.headers import body_offset, split_fields, starts_with_body
 from fakemail.types.address import Address, Path
 
 # Everything else that a client says of itself could end the clause, the comment or the field.
-_NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9._:\[\]\-\u00a1-\U0010ffff]")
+_NOT_IN_NAME: Final = re.compile(r"(?![A-Za-z0-9._:\[\]\-])[\x00-\xa0]")
 _NOT_IN_COMMENT: Final = re.compile(r"[^A-Za-z0-9 ._/:=+,\-]")
 _NOT_IN_PATH: Final = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029]")
 # RFC 5321 §4.1.2: qtextSMTP = %d32-33 / %d35-91 / %d93-126; quoted-pairSMTP = %d92 %d32-126

@@ -13,7 +13,7 @@ MAX_ENTRIES = 1000
 MAX_NAME = 1000
 
 # RFC 5464 §3.1, §5: slash-separated, no "//", no "/" at the end, no "*" and "%", no controls, ASCII.
-_ENTRY = re.compile(r"/(?:private|shared)(?:/[^/\x00-\x1f\x7f*%\x80-\U0010ffff]++)++")
+_ENTRY = re.compile(r"/(?:private|shared)(?:/[ -$&-)+-.0-~]++)++")
 
 
 def entry_name(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Protocol, TypeAlias
 
 from fakemail.errors import DeclarationError
@@ -19,11 +19,10 @@ from fakemail.types.domains import a_labels, split_dots, u_labels
 # RFC 6531 §3.3: UTF8-non-ascii; surrogates are no characters, they stand for undecodable bytes.
 _UTF8 = r"\u0080-\ud7ff\ue000-\U0010ffff"
 # RFC 5321 §4.1.2: Dot-string = Atom *("." Atom); atext from RFC 5322 §3.2.3, UTF-8 from RFC 6531 §3.3.
-_ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}]+"
-_DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 # RFC 5321 §4.1.2: Quoted-string = DQUOTE *QcontentSMTP DQUOTE; qtextSMTP is printable ASCII without
 # '"' and '\', quoted-pairSMTP is '\' and printable ASCII; UTF-8 from RFC 6531 §3.3.
-_QUOTED = re.compile(rf'"((?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*)"')
+_QUOTED = r'"((?:[ !#-\[\]-~{}]|\\[ -~])*)"'
 # RFC 5321 §4.1.2: sub-domain = Let-dig [Ldh-str]; a U-label (RFC 6531 §3.3) is what its A-label is. The underscore
 # is not a host name character, but DNS owner names use it, so that check is the caller's.
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-]{,61}[A-Za-z0-9])?")
@@ -95,10 +94,23 @@ def address_key(text: str) -> str:
 Path = Address | NullPath
 
 
+@cache
+def _dot_string(is_ascii: bool) -> re.Pattern[str]:
+    """The pattern of a Dot-string; one for ASCII alone, since sets with more take long to compile."""
+    atom = f"[{_ATEXT}{'' if is_ascii else _UTF8}]+"
+    return re.compile(rf"{atom}(?:\.{atom})*")
+
+
+@cache
+def _quoted(is_ascii: bool) -> re.Pattern[str]:
+    """The pattern of a Quoted-string."""
+    return re.compile(_QUOTED.replace("{}", "" if is_ascii else _UTF8))
+
+
 @lru_cache(maxsize=1024)
 def quote_local(local: str) -> str:
     """Return a local part as it is written on the wire, quoted where RFC 5321 §4.1.2 demands it."""
-    if _DOT_STRING.fullmatch(local):
+    if _dot_string(local.isascii()).fullmatch(local):
         return local
     return '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -122,9 +134,9 @@ def address(text: str) -> Address:
     local, at, domain = text.rpartition("@")
     if not at:
         raise DeclarationError(f"{text!r} is not an address: there is no '@' in it.")
-    if quoted := _QUOTED.fullmatch(local):
+    if quoted := _quoted(local.isascii()).fullmatch(local):
         local = re.sub(r"\\(.)", r"\1", quoted[1])
-    elif not _DOT_STRING.fullmatch(local):
+    elif not _dot_string(local.isascii()).fullmatch(local):
         raise DeclarationError(f"{text!r} is not an address: the part before '@' is {local!r}.")
     if not is_domain_name(a_labels(domain)):
         raise DeclarationError(f"{text!r} is not an address: {domain!r} is not a domain name.")
