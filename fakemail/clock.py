@@ -150,7 +150,7 @@ class TimeSource:
         return jobs
 
     def jobs(self) -> list[Job]:
-        """What is still to be done, the next first."""
+        """Pending calls, the next first."""
         return [job for _, _, job in sorted(self._jobs) if not job.is_cancelled]
 
 

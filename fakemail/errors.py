@@ -63,7 +63,7 @@ class BlockingCallInLoop(FakemailError):
 
 
 class MailAssertionError(AssertionError):
-    """What a test expected of its mail did not hold; the text says what was found instead."""
+    """Failed expectation about mail; the text says what was found instead."""
 
 
 _SHOWN = 10

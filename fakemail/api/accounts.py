@@ -30,7 +30,7 @@ _Box = TypeVar("_Box", bound=BaseInbox)
 
 
 class BaseAccount(Handle, Generic[_Box]):
-    """Somebody with a mailbox. Two handles on the same account are equal."""
+    """Account with a mailbox. Two handles on the same account are equal."""
 
     _new_box: Callable[[Portal, Address, str], _Box]
 

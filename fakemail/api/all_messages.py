@@ -40,7 +40,7 @@ class AllMailboxes:
         self._boxes: dict[_Box, MailboxSource] = {}
 
     def count(self) -> int:
-        """How many there are."""
+        """Number of messages."""
         return sum(box.count() for box in self._sources())
 
     def all(self) -> list[Message]:
@@ -114,7 +114,7 @@ class SentMessage(MessageView):
 
     @cached_property
     def envelope(self) -> Envelope:
-        """Who it was really from and for, refused recipients included."""
+        """Envelope sender and recipients, refused ones included."""
         sent = self._transaction
         login = self._portal.simulation.hosts.register.login_of(sent.mail.connection)
         origin = Origin(sent.helo, sent.peer or Peer("", 0, ""), sent.protocol, sent.tls, sent.cipher, login)
@@ -155,7 +155,7 @@ class SentMessage(MessageView):
 
     @property
     def journeys(self) -> list[Journey]:
-        """What became of it for each of its recipients, in the order of RCPT, as far as it has come."""
+        """Fate for each of its recipients so far, in the order of RCPT."""
         simulation = self._portal.simulation
         return with_notes(simulation, simulation.journeys.of(self._transaction), call=self._portal.call)
 
@@ -173,7 +173,7 @@ class SentMessages:
         self._known: dict[int, SentMessage] = {}
 
     def count(self) -> int:
-        """How many there are."""
+        """Number of messages."""
         return len(self._ended())
 
     def all(self) -> list[SentMessage]:

@@ -104,7 +104,7 @@ async def _run(portal: Portal) -> None:
 
 
 def _with_known_hidden(description: Description, problems: Problems) -> Description:
-    """What hosts hide, by the names that the protocols have for it."""
+    """Extensions that hosts hide, by their names in the protocols."""
     hosts = []
     for host in description.hosts:
         options = host.options

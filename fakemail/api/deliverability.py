@@ -135,7 +135,7 @@ def _sending_host(portal: Portal, sender: Path, via: str | Host | None) -> Host:
 
 
 class _Questions:
-    """Asks the DNS as it is now, and leaves no trace: nobody has sent anything."""
+    """Asks the DNS as it is now, and leaves no trace: no mail is sent."""
 
     def __init__(self, portal: Portal) -> None:
         self._zones = portal.simulation.zones

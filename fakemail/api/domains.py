@@ -275,7 +275,7 @@ class Domain(Handle, Generic[_A]):
         return self
 
     def tls_reports(self, to: AddressLike | None) -> Self:
-        """Ask those who send to it for a daily TLS report (RFC 8460), mailed to an address; ``None`` for no more.
+        """Request a daily TLS report from its senders (RFC 8460), mailed to an address; ``None`` for no more.
 
         The message that comes is read with ``message.tls_report``.
         """

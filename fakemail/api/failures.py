@@ -82,7 +82,7 @@ def missing_event(portal: Portal, address: str, stage: Stage, said: Sequence[Eve
 def missing_anywhere(
     portal: Portal, stage: Stage, host: str | None, said: Sequence[Event], count: int, seconds: float
 ) -> str:
-    """The text for a stage that nobody has come to, or too few."""
+    """Text for a stage that too few messages, or none, have reached."""
     place = f" on {u_labels(host)}" if host else ""
     lines = [f"wanted: {count} events at {stage}{place} within {seconds:g} s", f"found:  {len(said)}"]
     events = portal.simulation.log.events()
@@ -198,7 +198,7 @@ def _journeys(portal: Portal, account: Address | None) -> list[str]:
 
 
 def _last(mine: Sequence[Journey], every: Journeys) -> Journey | None:
-    """The last one to somebody, else the last of all; a bounce only where there is nothing that bounced."""
+    """Last one with a recipient, else the last of all; a bounce only where there is nothing that bounced."""
     if found := [each for each in mine if not each.is_notice]:
         return found[-1]
     others = every.all()

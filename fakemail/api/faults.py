@@ -238,7 +238,7 @@ def remove_rules(portal: Portal, rules: Iterable[FaultRule]) -> None:
 # Tables of configurations and of the pytest mark ------------------------------------------------------
 
 KEYS = ("host", "domain", "stage", "do", *FaultOptions.__annotations__)
-"""What may stand in a table."""
+"""Keys that a table may have."""
 
 
 def declare(portal: Portal, table: Mapping[str, Any]) -> Fault:

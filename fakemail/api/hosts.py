@@ -81,7 +81,7 @@ class Host(Handle):
 
     @property
     def options(self) -> HostOptions:
-        """What is particular about its servers."""
+        """Options of its servers."""
         return self._spec.options
 
     def configure(self, **changes: Any) -> Host:
@@ -275,7 +275,7 @@ class Settings(Suggests):
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """A new client context that trusts the fake internet's authority and nobody else."""
+        """New client context that trusts the fake internet's authority only."""
         if _BROUGHT in self.__dict__:
             return ssl.create_default_context(cafile=self.ca_file)
         return process_authority().client_context()

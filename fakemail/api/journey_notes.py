@@ -30,7 +30,7 @@ def with_notes(
 
 
 def _with_senders(internet: Simulation, journey: Journey) -> Journey:
-    """A line for each check of the sender whose result somebody has looked at; the others are left alone."""
+    """Line for each check of the sender whose result was read; the others are left alone."""
     known = internet.auth_results
     lines = [
         (delivered.number, delivered.host, f"{result.method} {result} ({result.sentence})")

@@ -58,7 +58,7 @@ class MailingList(Handle):
         return unsubscribe_url(self._spec)
 
     def add(self, *members: AddressLike) -> Self:
-        """Add members; those who are there already stay. Returns the list."""
+        """Add members; present ones stay. Returns the list."""
         old = {member.key: member for member in self._spec.members}
         for member in map(read_address, members):
             old.setdefault(member.key, member)

@@ -514,7 +514,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """A new client context that trusts that authority and nobody else. It knows no revoked certificates."""
+        """New client context that trusts that authority only. It knows no revoked certificates."""
         return process_authority().client_context()
 
     # Waiting -------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ _M_co = TypeVar("_M_co", bound=MessageView, covariant=True)
 
 
 class Source(Protocol[_M]):
-    """Where the messages of a list come from."""
+    """Source of the messages of a list."""
 
     @property
     def where(self) -> Where:
@@ -38,7 +38,7 @@ class Source(Protocol[_M]):
         ...
 
     def count(self) -> int:
-        """How many there are."""
+        """Number of messages."""
         ...
 
     def all(self) -> list[_M]:

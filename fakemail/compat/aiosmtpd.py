@@ -62,7 +62,7 @@ class SmtpParameters:
         }
 
     def check_password(self, connection: SmtpConnection, mechanism: str, login: str, password: str) -> bool:
-        """Ask whoever judges logins; without anybody every login fails."""
+        """Ask the authenticator; without one every login fails."""
         if self.authenticator is not None:
             return connection.authenticate(self.authenticator, mechanism, login, password)
         callback = self.auth_callback
@@ -117,7 +117,7 @@ class Controller:
 
     @property
     def settings(self) -> Settings:
-        """How a program reaches it, in every form that :class:`~fakemail.Settings` knows."""
+        """Settings for a program, in every form that :class:`~fakemail.Settings` knows."""
         capture = self._running_host
         address = LOOPBACK if capture.endpoint is None else capture.endpoint.address
         return Settings(address, self.port, self._security().value, capture.host, service="submission")
@@ -204,7 +204,7 @@ class Controller:
 
 
 def _call_limits(limit: int | Mapping[str, int] | None) -> Mapping[str, int]:
-    """How often each command may be sent in one connection; ``*`` stands for all others."""
+    """Limit of each command in one connection; ``*`` stands for all others."""
     if isinstance(limit, Mapping):
         return {"*": _CALL_LIMIT, **limit}
     return {} if limit is None else {"*": limit}

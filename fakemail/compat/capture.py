@@ -88,9 +88,9 @@ class CaptureHost:
         self.ssl_context: ssl.SSLContext | None = None
         """A server's context in place of the one by the fake internet's authority."""
         self.before_session: Callable[[], None] | None = None
-        """What is done for each connection, in the loop's thread, before its session begins."""
+        """Function called for each connection, in the loop's thread, before its session begins."""
         self.call_limits: Mapping[str, int] = {}
-        """How often each command may be sent in one connection; ``*`` stands for all others."""
+        """Limit of each command in one connection; ``*`` stands for all others."""
         self.latest: SmtpConnection | None = None
         """The connection that was opened last."""
         self._port: CapturePort | None = None
@@ -108,7 +108,7 @@ class CaptureHost:
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """Where it listens; ``None`` while it does not."""
+        """Address on which it listens; ``None`` while it does not."""
         return None if self._port is None else self._port.endpoint
 
     def listen(self, address: str, port: int, security: Security) -> Endpoint:
@@ -134,7 +134,7 @@ class CaptureHost:
             self._portal.call(lambda: self.running.leave(port))
 
     def make_mailbox(self, address: Address) -> None:
-        """Make a mailbox for an address that nobody declared, with its domain, in the loop's thread."""
+        """Make a mailbox for an undeclared address, with its domain, in the loop's thread."""
         simulation = self._portal.simulation
         world = simulation.world
         if address.domain not in world.domains:
@@ -187,7 +187,7 @@ class CapturePort(ServicePort):
         return own if own is not None and fault is None else super().tls_context(fault)
 
     def profiles(self) -> tuple[SmtpProfile, SmtpProfile]:
-        """What its sessions go by, which offer AUTH, and what its decisions go by, which are those of a mail host."""
+        """Options of its sessions, which offer AUTH, and of its decisions, which are those of a mail host."""
         host = self.running.host
         if self._profiles is None or self._profiles[0] is not host:
             self._profiles = host, SmtpProfile(host, self.described), SmtpProfile(host, SMTP)
@@ -235,7 +235,7 @@ class CaptureBackend(SmtpBackend):
         if capture.credentials is not None:
             self.credentials = capture.credentials
         self._unknown: set[str] = set()
-        """Recipients whose domain no domain can be: they are taken, and nobody gets the mail."""
+        """Recipients with an impossible domain: they are accepted, and their mail is delivered nowhere."""
 
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
         """Take everybody; what the fake internet knows and refuses (full, disabled) is refused."""
@@ -250,7 +250,7 @@ class CaptureBackend(SmtpBackend):
         return super().check_recipient(recipient, login)
 
     def take(self, envelope: Envelope, content: bytes) -> Receipt | None:
-        """Deliver to those who can have a mailbox."""
+        """Deliver to the recipients that can have a mailbox."""
         if self._unknown:
             known = tuple(each for each in envelope.recipients if each.address.key not in self._unknown)
             if not known:

@@ -132,7 +132,7 @@ class MailOutbox(list[SentMail]):
 
     @property
     def settings(self) -> Settings:
-        """How the app reaches the server: ``settings.django_settings()``, ``settings.env()``..."""
+        """Settings for the app: ``settings.django_settings()``, ``settings.env()``..."""
         return self._controller.settings
 
     @property

@@ -24,7 +24,7 @@ class HandlerThread:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop, which is made when somebody first asks."""
+        """Event loop, made at the first use."""
         if self._given is not None:
             return self._given
         if self._made is None:

@@ -56,7 +56,7 @@ class EventHandler:
 
 
 class Config:
-    """What a server is like. Each change is heeded at once, also while it runs."""
+    """Options of a server. Each change takes effect at once, also while it runs."""
 
     def __init__(self) -> None:
         """The values of the environment: ``SMTPD_HOST``, ``SMTPD_PORT``, ``SMTPD_USE_STARTTLS``..."""
@@ -215,7 +215,7 @@ def _files() -> PrivateFiles:
 
 
 class Authenticator(ABC):
-    """Who may log in."""
+    """Users that may log in."""
 
     @abstractmethod
     def validate(self, username: str, password: str) -> bool:
@@ -245,7 +245,7 @@ class ConfigAuthenticator(Authenticator):
         raise NotImplementedError
 
     def get_password(self, username: str | None) -> str:
-        """The password of the configuration, whoever asks."""
+        """Password of the configuration, for any user."""
         return str(self.config.login_password)
 
 
@@ -325,7 +325,7 @@ class AuthController(Controller):
         return self._messages.copy()
 
     def reset(self, persist_messages: bool = True) -> None:
-        """Heed the configuration; forget the messages, if they shall not persist."""
+        """Apply the configuration; drop the messages, if they shall not persist."""
         if not persist_messages:
             self._messages.clear()
         config = self.config

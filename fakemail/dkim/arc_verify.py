@@ -37,7 +37,7 @@ _INSTANCE: Final = re.compile(r"\s*i\s*=\s*([0-9]{1,2})\s*;")
 
 @dataclass(frozen=True, slots=True)
 class ArcSet:
-    """How one set came out."""
+    """Result of one set."""
 
     instance: int
     claim: str = ""
@@ -48,11 +48,11 @@ class ArcSet:
     message_signature: str = "none"
     sentence: str = ""
     authentication: str = ""
-    """What follows ``i=`` in its ARC-Authentication-Results."""
+    """Text behind ``i=`` in its ARC-Authentication-Results."""
 
 
 class ArcChain(NamedTuple):
-    """How a chain came out."""
+    """Result of a chain."""
 
     result: str
     """``pass``, ``fail``, ``none``, or ``temperror`` where a key could not be had now."""

@@ -46,7 +46,7 @@ _SELECTOR: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 @dataclass(frozen=True, slots=True)
 class SignatureCheck:
-    """How one signature came out."""
+    """Result of one signature."""
 
     result: str
     """``pass``, ``fail``, ``permerror``, ``temperror``, ``policy`` or ``neutral`` (RFC 8601 §2.7.1)."""
@@ -110,7 +110,7 @@ class SignedMessage:
         return known
 
     def body_size(self, kind: str) -> int:
-        """How many bytes the body has in its canonical form."""
+        """Number of bytes of the body in its canonical form."""
         return len(self._body(kind))
 
     def _body(self, kind: str) -> bytes:

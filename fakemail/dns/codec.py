@@ -35,7 +35,7 @@ _DO: Final = 0x8000  # RFC 3225 §3, in the second half of the OPT record's TTL
 
 @dataclass(frozen=True, slots=True)
 class Edns:
-    """What a client said in its OPT record (RFC 6891 §6.1.2)."""
+    """Contents of a client's OPT record (RFC 6891 §6.1.2)."""
 
     udp_size: int
     version: int
@@ -161,7 +161,7 @@ class ReceivedRecord:
     type: str
     ttl: int
     value: Any
-    """What the type means: see :data:`fakemail.wire.dns_client.ClientRecord`."""
+    """Meaning of the type: see :data:`fakemail.wire.dns_client.ClientRecord`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class ZoneSigner:
         self.origin = origin
         check_signed(True if flaw is None else flaw)
         self.flaw = flaw
-        """What is wrong with the signatures, ``None`` for nothing."""
+        """Problem of the signatures, ``None`` for none."""
         self._validity = validity
         self._signed: dict[tuple[str, str], tuple[tuple[Record, ...], Record, datetime]] = {}
         self._shorter: dict[tuple[str, str], Record] = {}

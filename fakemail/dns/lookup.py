@@ -39,7 +39,7 @@ class LookupStep(NamedTuple):
     """One name that a lookup came to."""
 
     zone: Zone | None
-    """Where it lies, ``None`` outside of every zone."""
+    """Zone in which it lies, ``None`` outside of every zone."""
     name: str
     source: str | None
     """Owner of the records that were taken: the name itself or a wildcard; ``None`` when the name does not exist."""

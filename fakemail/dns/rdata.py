@@ -145,7 +145,7 @@ _SAMPLES: Final = {
 
 
 def _in_entry(line: str) -> str:
-    """Where a mistake is: the line itself, and what its type looks like when it is right."""
+    """Place of a mistake: the line itself, and the right form of its type."""
     # RFC 1035 §5.1: what starts a line is the owner, whatever it looks like.
     words = line.split()[0 if line[:1].isspace() else 1 :]
     type = next((word.upper() for word in words if word.upper() in _SAMPLES), "")

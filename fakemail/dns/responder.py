@@ -30,7 +30,7 @@ class DnsResponse:
     """The answer section, type and data of each record: ``MX 10 mx1.example.org.``"""
     truncated: bool = False
     script: tuple[write_script.Step, ...] | None = None
-    """What is sent in place of ``wire``: the messages of a zone transfer, or what a fault does."""
+    """Data sent in place of ``wire``: the messages of a zone transfer, or what a fault does."""
 
 
 ChangeAnswer = Callable[[DnsQuestion, LookupAnswer], DnsResponse | None]

@@ -42,12 +42,12 @@ class Zone:
         # How many names with records lie below a name: what makes it exist without records of its own.
         self._below: dict[str, int] = {}
         self.cuts = 0
-        """How many names below the apex have NS records."""
+        """Number of names below the apex with NS records."""
         self._negative: tuple[Record, ...] | None = None
         self.signer: ZoneSigner | None = None
         """Signer of the zone; ``None`` while it is not signed."""
         self.chain: object | None = None
-        """What :mod:`fakemail.dns.nsec` has made of its present names."""
+        """NSEC chain that :mod:`fakemail.dns.nsec` has made of its present names."""
         self.transfer_to: frozenset[str] = frozenset()
         """Clients that may transfer it (AXFR): names, addresses, networks, ``*``."""
         self._copy: Zone | None = None

@@ -30,14 +30,14 @@ from fakemail.types.address import NULL_PATH, Path, path_key
 from fakemail.types.stage import Stage
 
 _MOST_QUERIES: Final = 8
-"""How many questions about one name are looked through: the address kinds, MX, TLSA, and repetitions."""
+"""Number of questions about one name that are looked through: the address kinds, MX, TLSA, and repetitions."""
 
 _ByRecipient = tuple[str, str]
 """A queue id and :attr:`Address.key` of a recipient."""
 
 
 class Start(NamedTuple):
-    """Where the way of a message to a recipient may begin: in a transaction, or in a queue."""
+    """Possible beginnings of a message's way to a recipient: in a transaction, or in a queue."""
 
     number: int
     """That of the event, MAIL or queued."""
@@ -87,7 +87,7 @@ class EventIndex:
         self._starts: defaultdict[str, list[Start]] = defaultdict(list)
         """By recipient."""
         self._counted: dict[int, int] = {}
-        """How many recipients of a transaction are among them, by the number of MAIL."""
+        """Number of recipients of a transaction among them, by the number of MAIL."""
         self._recipients_of: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """The recipients of each sender."""
         self._offers: defaultdict[_Offer, list[SubmittedTransaction]] = defaultdict(list)
@@ -212,7 +212,7 @@ class EventIndex:
         return None if taken is None else taken.sender
 
     def starts(self, recipients: Iterable[str] | None = None) -> list[Start]:
-        """Where the ways of messages to these recipients (to all) begin, with transactions of apps alone, in order."""
+        """First events of messages to these recipients (to all), with transactions of apps alone, in order."""
         keys = self._starts if recipients is None else recipients
         found = [start for key in keys for start in self._starts.get(key, ()) if self._is_first(start.where)]
         return sorted(found, key=lambda start: start.place)
@@ -288,7 +288,7 @@ class EventIndex:
 
 
 class _NamedMessages:
-    """Messages by what their headers say, which is read when somebody first asks."""
+    """Messages by their headers, which are read at the first use."""
 
     def __init__(self) -> None:
         self._unread: list[MessageQueued | MessageDelivered] = []

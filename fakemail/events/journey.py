@@ -64,7 +64,7 @@ class Journey(Suggests):
     _copies: Callable[[MessageDelivered], list[MessageDelivered]] = field(repr=False)
     _story: tuple[tuple[int, str, str, Reply | None], ...] = field(repr=False)
     note: str = ""
-    """What the present adds to an open fate, for those who read it; empty otherwise."""
+    """Addition to an open fate for its readers, by the present state; empty otherwise."""
 
     @cached_property
     def duplicates(self) -> tuple[MessageDelivered, ...]:

@@ -45,7 +45,7 @@ class Hop(Suggests):
     """From 1, in the order of the journey."""
     host: str
     peer: Peer | None
-    """Who offered it."""
+    """Client that offered it."""
     protocol: str
     """A word of RFC 3848: ESMTP, ESMTPS, ESMTPA, ESMTPSA; SMTP after HELO."""
     tls: str
@@ -63,7 +63,7 @@ class Hop(Suggests):
 
 @dataclass(slots=True)
 class RecipientTrace:
-    """What is known about one recipient of one message."""
+    """Trace of one recipient of one message."""
 
     recipient: Address
     sender: Path
@@ -322,7 +322,7 @@ def _tried(attempt: Attempt) -> str:
 
 
 def _answer(attempt: Attempt) -> str:
-    """What the host said where nobody wrote down why: it is none of ours, or its answer has to do."""
+    """Reply of the host where no reason is logged: it is external, or the reply says enough."""
     if attempt.reply is None or attempt.reply.is_positive:
         return "it took it"
     return "it deferred it" if attempt.reply.is_transient else "it refused it"

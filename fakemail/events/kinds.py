@@ -64,9 +64,9 @@ class ProxyIdentified(Event, frozen=True, kw_only=True, gc=False):
     how: str
     """``PROXY v1``, ``PROXY v2`` or ``XCLIENT``."""
     by: Peer
-    """Who said so."""
+    """Address that sent it."""
     client: Peer
-    """Who it is said to be."""
+    """Client that it names."""
 
 
 class Disconnected(Event, frozen=True, kw_only=True, gc=False):
@@ -87,7 +87,7 @@ class Handshake(Event, frozen=True, kw_only=True, gc=False):
     """For example ``TLSv1.3``; empty when it failed."""
     cipher: str
     server_name: str
-    """What the client asked for by SNI, empty if it did not."""
+    """Host name that the client sent by SNI, empty without."""
     client_certificate: str
     """The subject of the client's certificate, empty if it showed none."""
     refused_by: str
@@ -109,7 +109,7 @@ class ClientBytes(EventValue, frozen=True, kw_only=True, gc=False):
     message: bytes = b""
     """The message as the host keeps it, so that its bytes are there once; of messages of the app only."""
     start: int = 0
-    """Where in it begins what the client sent."""
+    """Offset in it at which the client's data begins."""
 
     @property
     def content(self) -> bytes:
@@ -148,7 +148,7 @@ class CommandCompleted(Event, frozen=True, kw_only=True, gc=False):
     """The response code without brackets, empty if there was none."""
     text: str
     responses: int
-    """How many lines of data went before the end (untagged responses; lines of a POP3 listing)."""
+    """Number of lines of data before the end (untagged responses; lines of a POP3 listing)."""
     size: int
     """The length of the whole answer, in bytes."""
     reason: Reason | None
@@ -217,7 +217,7 @@ class Attempt(Event, frozen=True, kw_only=True, gc=False):
     address: str
     """Its address in the fake internet."""
     at: Stage
-    """How far it came."""
+    """Last stage that it reached."""
     reply: Reply | None
     """The reply that settled it, ``None`` when there was none."""
     reason: Reason | None
@@ -230,7 +230,7 @@ class Attempt(Event, frozen=True, kw_only=True, gc=False):
     onward: str = ""
     """The queue id under which the next fake host has it, empty if that is not known."""
     policy: str = ""
-    """What the sender demanded of TLS: ``opportunistic``, ``required``, ``verified``, ``dane``, ``sts``...; empty
+    """TLS that the sender required: ``opportunistic``, ``required``, ``verified``, ``dane``, ``sts``...; empty
     when no host was tried."""
 
 
@@ -240,7 +240,7 @@ class Deferred(Event, frozen=True, kw_only=True, gc=False):
     stage: Stage = Stage.DEFER
     recipient: Address
     attempts: int
-    """How often it has been tried."""
+    """Number of attempts."""
     until: datetime
     """When it will be tried next."""
     reply: Reply | None
@@ -257,7 +257,7 @@ class Returned(Event, frozen=True, kw_only=True, gc=False):
     report: str
     """The queue id of the report to the sender, empty if none was due."""
     at: Stage
-    """How far the last attempt came."""
+    """Last stage of the last attempt."""
     reply: Reply | None
     reason: Reason | None
     remote: str
@@ -294,7 +294,7 @@ class CheckFinding(EventValue, frozen=True, kw_only=True, gc=False):
     check: str
     """``dnsbl``, ``helo``, ``spf``..."""
     about: str
-    """What in particular, where the check looks at several things."""
+    """Subject, where the check looks at several things."""
     status: str
     """A word of RFC 8601 §2.7: ``pass``, ``fail``, ``softfail``, ``neutral``, ``none``, ``policy``, ``temperror``,
     ``permerror``."""
@@ -319,7 +319,7 @@ class PolicyEvaluated(Event, frozen=True, kw_only=True, gc=False):
     recipients: tuple[Address, ...]
     """Whom it is about, empty where it is about the whole connection or transaction."""
     disposition: str
-    """What follows: a word as in :attr:`CheckFinding.disposition`."""
+    """Disposition: a word as in :attr:`CheckFinding.disposition`."""
     reason: Reason | None
     sentence: str
     findings: tuple[CheckFinding, ...]
@@ -363,6 +363,6 @@ class FaultFired(Event, frozen=True, kw_only=True, gc=False):
     """A fault of the test fired, at its stage."""
 
     action: str
-    """What happened, in words."""
+    """Event in words."""
     rule: str
     """The whole rule: where, when and what."""

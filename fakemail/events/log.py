@@ -65,7 +65,7 @@ class SmtpRecorder(Protocol):
 
 
 class _Subscriber:
-    """Holds one subscriber; compared by identity, so that one who is there twice leaves once."""
+    """Holder of one subscriber; compared by identity, so that one that is there twice leaves once."""
 
     __slots__ = ("call",)
 
@@ -86,12 +86,12 @@ class Log:
         self._events: list[Event] = []
         self._lock = lock
         self._sorted = 0
-        """How many events are in the two that follow, which readers extend."""
+        """Number of events in the two that follow, which readers extend."""
         self._by_stage: defaultdict[Stage, list[Event]] = defaultdict(list)
         self._by_connection: defaultdict[int, list[Event]] = defaultdict(list)
         self._subscribers: list[_Subscriber] = []
         self.times_cleared = 0
-        """How often it began anew: numbers of events from before mean nothing then."""
+        """Number of restarts of the log: event numbers from before one are void."""
 
     def clear(self, *, keep: Callable[[Event], bool]) -> None:
         """Forget everything but some events, which are numbered anew."""

@@ -22,7 +22,7 @@ _SHOWN: Final = 3
 
 
 class Refusal(NamedTuple):
-    """What a client was refused last on one connection."""
+    """Last refusal on one connection."""
 
     number: int
     """That of the event."""
@@ -32,7 +32,7 @@ class Refusal(NamedTuple):
     what: str
     """In one line, secrets masked."""
     advice: str
-    """What to do, in one line; empty where the refusal says it itself."""
+    """Remedy in one line; empty where the refusal says it itself."""
 
     def lines(self) -> list[str]:
         """It, and below what to do."""
@@ -82,7 +82,7 @@ def refusals(events: Iterable[Event], *, since: int = 0, services: Iterable[str]
 
 
 def refused_lines(events: Iterable[Event], *, since: int = 0, services: Iterable[str] = ()) -> list[str]:
-    """The last refusals as lines, those that say the same only once; empty where nobody was refused anything."""
+    """Last refusals as lines, equal ones only once; empty without any."""
     latest: dict[tuple[str, str], Refusal] = {}
     for each in refusals(events, since=since, services=services):
         latest.pop((each.host, each.what), None)
@@ -189,7 +189,7 @@ _ASIDE: Final = frozenset({Stage.SMTP_BANNER, Stage.SMTP_QUIT, Stage.SMTP_NOOP, 
 
 
 def _ports(dialogue: _Dialogue) -> tuple[str, str]:
-    """What to use for STARTTLS, and what for TLS from the first octet."""
+    """Settings for STARTTLS, and those for TLS from the first byte."""
     service = dialogue.connected.protocol
     return _CLEAR.get(service, "the port for STARTTLS"), _SECURE.get(service, "the port for TLS")
 

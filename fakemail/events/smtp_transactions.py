@@ -20,7 +20,7 @@ from fakemail.types.stage import Stage
 
 
 class TransactionEnd(Enum):
-    """How a transaction ended for one recipient."""
+    """Result of a transaction for one recipient."""
 
     TAKEN = "taken"
     REFUSED = "refused"
@@ -79,7 +79,7 @@ class SubmittedTransaction:
         return "" if self.end is None else self.end.message
 
     def outcome(self, key: str) -> TransactionResult:
-        """How it ended for that recipient."""
+        """Result for that recipient."""
         for exchange in (self.mail, self.recipients[key], self.refusal):
             if exchange is not None and exchange.reply is not None and not exchange.reply.is_positive:
                 return TransactionResult(TransactionEnd.REFUSED, exchange, exchange.reason)
@@ -118,7 +118,7 @@ class SubmittedTransaction:
 class _SmtpSessionTrace:
     peer: Peer | None
     ended: list[SubmittedTransaction]
-    """Where transactions go that have ended."""
+    """Receiver of transactions that have ended."""
     hello: str = ""
     helo: str = ""
     tls: str = ""

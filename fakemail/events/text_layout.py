@@ -1,4 +1,4 @@
-"""How text that came from a peer is shown to a person: on one line, harmless for a terminal, not endless.
+"""Display of text from a peer: on one line, harmless for a terminal, not endless.
 
 What must stay secret is not decided here but in :mod:`fakemail.events.secrets`.
 """

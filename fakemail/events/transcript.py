@@ -36,7 +36,7 @@ from fakemail.types.stage import Stage
 
 
 class Order(Enum):
-    """How a transcript is laid out."""
+    """Layout of a transcript."""
 
     CONNECTION = "connection"
     """Each connection in one piece, at the place where it began."""

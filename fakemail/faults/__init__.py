@@ -1,4 +1,4 @@
-"""What can go wrong: the actions of faults, for ``host.faults.add(stage, faults.drop())``.
+"""Actions of faults, for ``host.faults.add(stage, faults.drop())``.
 
 What is possible at which stage is in [the catalogue of faults](faults.md).
 """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FaultAction(Suggests):
-    """What a fault does. Sessions carry out by themselves what neither of the kinds below describes.
+    """Action of a fault. Sessions carry out by themselves what neither of the kinds below describes.
 
     A subclass is a frozen dataclass. Its name is the name that tests and configurations use.
     """
@@ -84,7 +84,7 @@ class Instead(FaultAction):
     __slots__ = ()
 
     def script(self) -> Sequence[Step]:
-        """What the connection does."""
+        """Effect on the connection."""
         raise NotImplementedError
 
 
@@ -96,7 +96,7 @@ class OnAnswer(FaultAction):
     """Whether the client gets an answer that it can read."""
 
     def script(self, answer: bytes) -> Sequence[Step]:
-        """What becomes of the answer."""
+        """Effect on the answer."""
         raise NotImplementedError
 
 
@@ -134,12 +134,12 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True)
 class FieldKind:
-    """How a field of some type is checked, read from a configuration, and written into one."""
+    """Checker, reader and writer for fields of one type."""
 
     typed: str
-    """What a constructor takes, behind "rate of a fault"."""
+    """Value that a constructor takes, behind "rate of a fault"."""
     plain: str
-    """What a configuration has, behind "the action 'throttle' takes"."""
+    """Value that a configuration has, behind "the action 'throttle' takes"."""
     check: Callable[[Any], object]
     """The value itself, or in its own type; raises ``InvalidValue``, ``TypeError`` or ``AttributeError``."""
     read: Callable[[Any], Any] = lambda value: value

@@ -94,7 +94,7 @@ class hang_connections(FaultAction):
 
 
 UNCOUNTED: Final = (refuse_connections, hang_connections)
-"""What the operating system does, so that it cannot be counted."""
+"""Refusal by the operating system, which cannot be counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fakemail.types.stage import Stage
 
 
 class FaultSupport(NamedTuple):
-    """What can go wrong at a stage."""
+    """Fault that is possible at a stage."""
 
     stage: Stage
     actions: frozenset[type[FaultAction]]

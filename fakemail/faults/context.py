@@ -15,7 +15,7 @@ from fakemail.types.peer import Peer
 
 
 class IdleMoment(Enum):
-    """What ``argument`` says at the stage of IDLE, where there are three moments."""
+    """Values of ``argument`` at the stage of IDLE, where there are three moments."""
 
     START = "start"
     """The go-ahead."""
@@ -27,7 +27,7 @@ class IdleMoment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """What is known at a moment, apart from the host; what is not known is empty or ``None``."""
+    """Facts known at a moment, apart from the host; unknown ones are empty or ``None``."""
 
     client: Peer | None = None
     connection: int = 0
@@ -35,17 +35,17 @@ class FaultContext:
     service: str = ""
     """``smtp``, ``submission``, ``imaps``... or ``dns``."""
     login: str = ""
-    """Who has logged in; at the stages of a login who wants to, where that is known."""
+    """Login of the connection; at the stages of a login the one that is tried, where it is known."""
     sender: Path | None = None
     recipients: tuple[Path, ...] = ()
     """The one of this RCPT, later all of the transaction."""
     argument: str = ""
-    """What stands behind the verb."""
+    """Argument behind the verb."""
     subject: str = ""
     message: str = ""
     """The number or the UID of the message that is asked for; of some, the set as IMAP writes it: ``1:3,7``."""
     octets: int = 0
-    """How much of the message has come."""
+    """Bytes of the message received so far."""
     query: str = ""
     """The name that DNS is asked for, lower-case and without the final dot."""
     query_type: str = ""
@@ -109,7 +109,7 @@ class Match:
 
 EVERYWHERE: Final = Match()
 CONDITIONS: Final = tuple(field.name for field in fields(Match))
-"""What a rule can ask for."""
+"""Conditions of a rule."""
 WORDS: Final = {name: name.replace("_", " ") for name in CONDITIONS} | {"after": "octets of the message"}
 FOUND: Final[dict[str, Any]] = {
     "client": lambda context: () if context.client is None else (context.client.name, context.client.address),
@@ -126,7 +126,7 @@ FOUND: Final[dict[str, Any]] = {
     "query_type": lambda context: (context.query_type,),
     "transport": lambda context: (context.transport,),
 }
-"""What the context say to each condition; one of the values must meet it."""
+"""Values of the context for each condition; one of them must match."""
 # The conditions about names of the DNS and addresses.
 _NAMES: Final = frozenset({"client", "login", "sender", "recipient", "query"})
 

@@ -29,9 +29,9 @@ _AD: Final = 0x20  # of the fourth octet (RFC 4035 §3.2.3)
 ROOT_NS: Final = Record("", "NS", 60, "a.root-servers.test.")
 
 PATIENCE: Final = timedelta(seconds=5)
-"""How long hosts of the fake internet wait for an answer, on their clock."""
+"""Time-out of hosts that wait for an answer, on their clock."""
 TIMEOUT: Final = LookupAnswer("TIMEOUT", "TIMEOUT")
-"""What a client makes of an answer that it waits for in vain."""
+"""Result for a client that waits for an answer in vain."""
 _MALFORMED: Final = LookupAnswer("FORMERR", "MALFORMED")
 
 
@@ -44,7 +44,7 @@ class DnsFaultInjector:
         self._turns: Counter[tuple[FaultAction, str, str]] = Counter()
 
     def answer(self, action: FaultAction, name: str, type: str, answer: LookupAnswer) -> LookupAnswer:
-        """What is answered in place of that; the same where the fault is about the message alone."""
+        """Answer in place of that; the same where the fault is about the message alone."""
         records = answer.answer
         match action:
             case actions.rcode("NXDOMAIN"):
@@ -82,7 +82,7 @@ class DnsFaultInjector:
         return replace(answer, answer=tuple(changed))
 
     def resolved(self, action: FaultAction, name: str, type: str, answer: LookupAnswer) -> LookupAnswer:
-        """What a client makes of the answer, without any message."""
+        """Result for a client that gets the answer without any message."""
         if self.is_lost(action):
             return TIMEOUT
         if isinstance(action, actions.malformed_answer):
@@ -136,7 +136,7 @@ class DnsFaultInjector:
         return LookupAnswer("NOERROR", "NOERROR", made, (), (), True)
 
     def _turn(self, action: FaultAction, name: str, type: str) -> int:
-        """How often this was asked before."""
+        """Number of times that this was asked before."""
         key = (action, name, type)
         self._turns[key] += 1
         return self._turns[key] - 1

@@ -26,7 +26,7 @@ class HostFaults:
     ) -> None:
         self.host = host
         self.active: dict[Stage, list[FaultRule]] = {}
-        """The rules by stage; those who have to be quick look whether it is empty before they ask anything."""
+        """Rules by stage; hot paths test whether it is empty before they evaluate anything."""
         self._stages: dict[Stage, _StageRules] = {}
         self._on_fired = on_fired
 
@@ -50,7 +50,7 @@ class HostFaults:
         self.active = active
 
     def decide(self, stage: Stage, context: FaultContext) -> FaultAction | None:
-        """What goes wrong here and now, if anything does."""
+        """Fault that fires here and now, if any."""
         rules = self._stages.get(stage)
         rule = None if rules is None else rules.first_to_fire(context)
         if rule is None:
@@ -86,13 +86,13 @@ class _StageRules:
         self._rules: list[FaultRule] = []
         self._moments = 0
         self._decided: Counter[int] = Counter()
-        """How often the rule of a position was the one that fired."""
+        """Number of times that the rule of a position was the one that fired."""
         self._asked: list[int] = []
         """The positions of the rules that are asked at every moment, in order."""
         self._by_recipient: dict[str, list[int]] = {}
         """The positions of the others."""
         self._spared: dict[int, Callable[[], int]] = {}
-        """How often those would have been asked."""
+        """Number of evaluations that those would have had."""
         self._keys: dict[int, str] = {}
         """The recipients of the rules that are about one, and are asked at every moment yet."""
         self.extend(rules)

@@ -19,7 +19,7 @@ _CODES: Final = {"temperror": 451, "permerror": 550}
 
 
 class MagicWish(NamedTuple):
-    """What an address asks for."""
+    """Fault that an address asks for."""
 
     stage: Stage
     reply: Reply | None
@@ -27,7 +27,7 @@ class MagicWish(NamedTuple):
 
 
 def read_magic(path: Path) -> MagicWish | None:
-    """What an address asks for; ``None`` for one that asks for nothing."""
+    """Fault that an address asks for; ``None`` for one that asks for nothing."""
     local = path.local.lower() if isinstance(path, Address) else ""
     match = _ENDS.search(local)
     if match is None:

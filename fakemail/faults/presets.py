@@ -57,19 +57,19 @@ class FaultTiming(TypedDict, total=False):
 
 
 class TransportFaultOptions(FaultTiming, total=False):
-    """What an answer of the name server is about that names the records, and when."""
+    """Match and schedule of a DNS fault that names the records."""
 
     transport: str | None
 
 
 class DnsFaultOptions(TransportFaultOptions, total=False):
-    """What a fault of the name server is about, and when."""
+    """Match and schedule of a DNS fault."""
 
     type: str | None
 
 
 class PathFaultOptions(TransportFaultOptions, total=False):
-    """What a fault is about, and when, where the recipient is an argument of its own."""
+    """Match and schedule of a fault whose recipient is an argument of its own."""
 
     connection: int | None
     service: str | None
@@ -84,7 +84,7 @@ class PathFaultOptions(TransportFaultOptions, total=False):
 
 
 class FaultOptions(PathFaultOptions, total=False):
-    """What a fault is about, and when."""
+    """Match and schedule of a fault."""
 
     to: str | HasAddress | None
 
@@ -102,7 +102,7 @@ class Preset(NamedTuple):
 
     name: str
     stages: tuple[Stage, ...]
-    """Where it happens; none where the caller says it."""
+    """Stage at which it happens; none where the caller gives it."""
     options: Mapping[str, Any]
     """Conditions and timing, unless the caller says otherwise."""
     build: Callable[..., FaultAction | list[FaultPart]]
@@ -198,7 +198,7 @@ def presets_of(kind: type[PresetTarget]) -> dict[str, Preset]:
 
 
 class CommonPresets(PresetTarget):
-    """What can go wrong at a stage, whatever the protocol."""
+    """Faults at a stage of any protocol."""
 
     @preset()
     def drop(self, stage: Stage, **options: Unpack[FaultOptions]) -> FaultAction:
@@ -265,7 +265,7 @@ class CommonPresets(PresetTarget):
 
 
 class SmtpPresets(CommonPresets):
-    """What can go wrong where mail is accepted."""
+    """Faults of servers that accept mail."""
 
     @preset(Stage.CONNECT)
     def refuse_connections(self, **options: Unpack[FaultOptions]) -> FaultAction:
@@ -396,7 +396,7 @@ class SmtpPresets(CommonPresets):
 
 
 class MailboxPresets(PresetTarget):
-    """What can go wrong where mail is read."""
+    """Faults of servers from which mail is read."""
 
     @preset()
     def refuse(
@@ -545,7 +545,7 @@ _NO_ENCRYPTION: Final = "ECDHE-ECDSA-NULL-SHA"
 
 
 class TlsPresets(PresetTarget):
-    """What can go wrong with TLS, implicit or by STARTTLS; ``argument`` is the name that the client asks for (SNI)."""
+    """Faults of TLS, implicit or by STARTTLS; ``argument`` is the name that the client asks for (SNI)."""
 
     @preset(Stage.TLS_HANDSHAKE)
     def present_certificate(self, flaw: str, **options: Unpack[FaultOptions]) -> FaultAction:
@@ -657,7 +657,7 @@ class TlsPresets(PresetTarget):
 
 
 class DnsPresets(PresetTarget):
-    """What can go wrong with the answers of the name server: of a name, a pattern with ``*``, or all names."""
+    """Faults of the name server's answers: of a name, a pattern with ``*``, or all names."""
 
     option_names = PresetTarget.option_names | {"type"}
 
@@ -796,5 +796,5 @@ class DnsPresets(PresetTarget):
 
     @preset(Stage.DNS_QUERY)
     def garbage(self, name: str | None = None, **options: Unpack[DnsFaultOptions]) -> FaultAction:
-        """What comes is no DNS message at all."""
+        """Answer that is no DNS message at all."""
         return actions.garbage()

@@ -24,7 +24,7 @@ PER: Final[dict[str, Any]] = {
     "client": lambda context: context.client and context.client.name,
     "query": lambda context: (context.query, context.query_type),
 }
-"""What ``once_per`` may name, with how it is found."""
+"""Keys of ``once_per``, each with the function that finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Schedule:
     times: int | None = None
     """So many are taken, then no more."""
     probability: float = 1.0
-    """How likely each is taken, from the seed of the fake internet."""
+    """Probability that each is taken, from the seed of the fake internet."""
     once_per: str | None = None
     """Each recipient, for example, meets the fault once only."""
     since: datetime | None = None
@@ -55,7 +55,7 @@ class Schedule:
         return (self.since is None or self.since <= now) and (self.until is None or now < self.until)
 
     def keys(self, context: FaultContext) -> set[Hashable]:
-        """What meets the fault once only: one thing, or each of the recipients."""
+        """Key for which the fault fires once only: one thing, or each of the recipients."""
         if self.once_per == "recipient":
             return set(context.recipients)
         return {None if self.once_per is None else PER[self.once_per](context)}
@@ -80,7 +80,7 @@ def how_often(count: int) -> str:
 
 ALWAYS: Final = Schedule()
 NEVER: Final = 10**9
-"""What a rule skips that is there to count only."""
+"""Schedule of a rule that only counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +115,15 @@ class FaultRule:
     allies: list[FaultRule] = field(default_factory=list, init=False, repr=False)
     """Those that are parts of one fault with it: when one has fired, the fault has."""
     occasions: int = field(default=0, init=False)
-    """How often everything fitted."""
+    """Number of times that every condition matched."""
     fired: int = field(default=0, init=False)
-    """How often it fired."""
+    """Number of times that it fired."""
     closest: str = field(default="", init=False)
-    """What did not fit when it came closest, in words."""
+    """Condition that failed at the closest match, in words."""
     asked: int = field(default=0, init=False, repr=False)
-    """How often it was asked whether it fires."""
+    """Number of evaluations."""
     spared: list[Callable[[], int]] = field(default_factory=list, init=False, repr=False)
-    """How often it need not be asked, of each host that counts it."""
+    """Functions that count evaluations that were skipped, one of each host that counts them."""
     _met: int = field(default=-1, init=False, repr=False)
     _fired_for: set[Hashable] = field(default_factory=set, init=False, repr=False)
 
@@ -155,7 +155,7 @@ class FaultRule:
 
     @property
     def evaluated(self) -> int:
-        """How often its stage was reached while it was active, whether it fitted or not."""
+        """Number of times that its stage was reached while it was active, with or without a match."""
         return self.asked + sum(count() for count in self.spared)
 
     @property
@@ -184,7 +184,7 @@ class FaultRule:
 
     @property
     def title(self) -> str:
-        """What it is, without its counts."""
+        """Description without its counts."""
         return f"{self.stage}{self.where}{self.when}: {self.action}"
 
     def __str__(self) -> str:
@@ -207,12 +207,12 @@ class Fault(Suggests):
 
     @property
     def fired(self) -> int:
-        """How often it has fired. The system's refusal of a connection cannot be counted."""
+        """Number of times that it has fired. The system's refusal of a connection cannot be counted."""
         return sum(rule.fired for rule in self._rules)
 
     @property
     def evaluated(self) -> int:
-        """How often its stage was reached while it was in force, whether it fired or not."""
+        """Number of times that its stage was reached while it was active, fired or not."""
         return self._rules[0].evaluated
 
     def remove(self) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from fakemail.types.stage import Stage
 
 _CLIENT: Final = frozenset({"client", "connection", "service"})
-"""Known from the moment at which somebody connects."""
+"""Facts known from the moment of the connection on."""
 _LOGIN: Final = _CLIENT | {"login"}
 _COMMAND: Final = _LOGIN | {"argument"}
 _NUMBERED: Final = _COMMAND | {"message"}
@@ -59,7 +59,7 @@ _SPECIAL: Final = {
     Stage.POP3_QUIT: _LOGIN,
     Stage.POP3_UNKNOWN: _LOGIN,
 }
-"""What is known at a stage, where that is not a command of a client with its argument."""
+"""Facts known at a stage, where that is not a command of a client with its argument."""
 
 WATCHED: Final = MappingProxyType(
     {

@@ -18,7 +18,7 @@ _GOODBYES: Final = frozenset({Stage.SMTP_QUIT, Stage.POP3_QUIT, Stage.IMAP_LOGOU
 
 
 def check(conversation: Conversation) -> Iterator[RuleViolation]:
-    """What one connection shows."""
+    """Findings of one connection."""
     if conversation.connected.is_early:
         yield RuleViolation("early_talker", conversation.connected, "")
     for event in conversation.events:
@@ -57,7 +57,7 @@ def _last_line(conversation: Conversation) -> str:
 
 
 def check_together(all_of_them: Iterable[Conversation]) -> Iterator[tuple[Conversation, RuleViolation]]:
-    """What shows only when connections are looked at side by side."""
+    """Findings from several connections side by side."""
     sent: dict[tuple[str, str], list[tuple[Conversation, Turn]]] = {}
     for conversation in all_of_them:
         for turn in turns(conversation):

@@ -27,7 +27,7 @@ _MESSAGE_ID: Final = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 class _LintedMessage(NamedTuple):
     content: bytes
     body: int
-    """Where the body begins."""
+    """Offset of the body."""
     headers: Headers
     parameters: frozenset[str]
     """Those of MAIL, in upper case, each with its value."""

@@ -33,7 +33,7 @@ class LintFinding:
     """``smtp``, ``submission``, ``imaps``..."""
     connection: int
     line: str
-    """What the app sent, secrets masked, or the part of the message; empty where nothing shows it."""
+    """Bytes that the app sent, secrets masked, or the part of the message; empty where nothing shows it."""
     recipients: tuple[str, ...]
     """The recipients of the message, for ``mailnet.journey(to=...)``; empty where there was none."""
     message: str
@@ -43,7 +43,7 @@ class LintFinding:
     what: str
     why: str
     fix: str
-    """What to do instead."""
+    """Remedy."""
     is_machines: bool = False
     """Whether the machine is at fault, whose own name the app took: a hint then, for which no test fails."""
 

@@ -36,7 +36,7 @@ _OF_THE_MACHINE: Final = frozenset(
 def lint(
     events: Iterable[Event], *, machine_names: Callable[[], Collection[str]] = frozenset
 ) -> list[LintFinding]:
-    """What the app did that a stricter server would mind, in the order in which it shows.
+    """Findings about the app that a stricter server would mind, in the order of events.
 
     ``machine_names`` is asked, where it matters, how the machine calls itself, in lower case.
     """

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class Severity(Enum):
-    """How much a server minds."""
+    """Severity of a finding."""
 
     ERROR = "error"
     """A standard forbids it; servers that go by the book refuse it."""
@@ -26,13 +26,13 @@ class LintRule(NamedTuple):
     name: str
     severity: Severity
     what: str
-    """What the client did, as the end of a sentence."""
+    """Act of the client, as the end of a sentence."""
     why: str
     """Why a server would mind."""
     source: str
-    """Where that is written."""
+    """Source of the rule."""
     fix: str
-    """What to do instead."""
+    """Remedy."""
 
 
 _E, _W, _H = Severity.ERROR, Severity.WARNING, Severity.HINT

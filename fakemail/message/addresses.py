@@ -43,7 +43,7 @@ class NamedAddress:
 
 
 class AddressItemKind(Enum):
-    """What an item of an address list is."""
+    """Kind of an item in an address list."""
 
     MAILBOX = "mailbox"
     GROUP_START = "group start"

@@ -32,7 +32,7 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Origin(Suggests):
-    """Where a message came from: the connection, as the receiving host saw it."""
+    """Origin of a message: the connection, as the receiving host saw it."""
 
     helo: str
     peer: Peer
@@ -54,7 +54,7 @@ class Envelope(NamedTuple):
     origin: Origin
     body: BodyType = BodyType.SEVEN_BIT
     size: int | None = None
-    """What the client declared with SIZE, in bytes (RFC 1870)."""
+    """Size that the client declared with SIZE, in bytes (RFC 1870)."""
     ret: str | None = None
     """``FULL`` or ``HDRS`` (RFC 3461 §4.3)."""
     envid: str | None = None

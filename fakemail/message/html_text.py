@@ -72,7 +72,7 @@ class Link(NamedTuple):
 
 
 class HtmlText(NamedTuple):
-    """What an HTML document says, and its links in order."""
+    """Text of an HTML document, and its links in order."""
 
     text: str
     links: tuple[Link, ...]

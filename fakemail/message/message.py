@@ -170,7 +170,7 @@ class MessageView(Suggests):
 
     @cached_property
     def delivery_report(self) -> DeliveryReport | None:
-        """What it reports, if it is a bounce or another delivery status notification; else ``None``.
+        """Delivery status notification (a bounce, for example); ``None`` if it is none.
 
         Of bounces without a part for programs it has what could be found in their text.
         """
@@ -184,12 +184,12 @@ class MessageView(Suggests):
 
     @cached_property
     def complaint_report(self) -> ComplaintReport | None:
-        """What it reports, if it is a complaint by a feedback loop (ARF, RFC 5965); else ``None``."""
+        """Complaint of a feedback loop (ARF, RFC 5965); ``None`` if it is none."""
         return read_complaint(self.root)
 
     @cached_property
     def disposition_report(self) -> DispositionReport | None:
-        """What it reports, if it tells that a message was read, or not (MDN, RFC 8098); else ``None``."""
+        """Message disposition notification: read, or not (MDN, RFC 8098); ``None`` if it is none."""
         return read_disposition(self.root)
 
     @property
@@ -200,17 +200,17 @@ class MessageView(Suggests):
 
     @cached_property
     def tls_report(self) -> TlsReport | None:
-        """What it reports about the TLS of somebody's sessions, if it is a TLS report (RFC 8460); else ``None``."""
+        """TLS report about sessions (RFC 8460); ``None`` if it is none."""
         return read_tls_report(self.root)
 
     @cached_property
     def dmarc_report(self) -> DmarcReport | None:
-        """What it reports of a domain's mail, if it is a DMARC aggregate report (RFC 9990); else ``None``."""
+        """DMARC aggregate report about a domain's mail (RFC 9990); ``None`` if it is none."""
         return read_dmarc_report(self.root)
 
     @cached_property
     def failure_report(self) -> FailureReport | None:
-        """What it reports of one message, if it tells that it failed authentication (RFC 6591); else ``None``."""
+        """Report of one message that failed authentication (RFC 6591); ``None`` if it is none."""
         return read_failure(self.root)
 
     @property
@@ -335,7 +335,7 @@ class _Leaves(NamedTuple):
 
 
 def _sort(root: Part) -> _Leaves:
-    """What a person reads, as plain text and as HTML, and what comes with it (RFC 8621 §4.1.4 sorts likewise)."""
+    """Displayed parts of a message, as plain text and as HTML, and its attachments (RFC 8621 §4.1.4 sorts likewise)."""
     leaves = _Leaves([], [], [])
     waiting: list[tuple[Part, Part | None, bool]] = [(root, None, True)]
     while waiting:

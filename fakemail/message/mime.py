@@ -269,7 +269,7 @@ class _Parser:
         return tuple(self.part(start, end, default, depth + 1) for start, end in borders)
 
     def _borders(self, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
-        """Where the parts between the delimiter lines of a boundary begin and end."""
+        """Begin and end of each part between the delimiter lines of a boundary."""
         raw = self.raw
         needle = b"\n--" + boundary
         found: list[tuple[int, int]] = []

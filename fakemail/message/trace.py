@@ -68,7 +68,7 @@ def received(
 def received_start(
     *, helo: str, client_ip: str, by: str, client_name: str = "", with_: str = "ESMTP", tls: str = ""
 ) -> str:
-    """What stands in a Received field before the queue id: the same for all messages of a connection."""
+    """Beginning of a Received field up to the queue id: the same for all messages of a connection."""
     # From-domain = "FROM" FWS Extended-Domain; Extended-Domain = Domain / ( Domain FWS "(" TCP-info ")" )
     # TCP-info = address-literal / ( Domain FWS address-literal )
     where = f"from {_name(helo)} ({_name(client_name)} {_literal(client_ip)})"
@@ -85,7 +85,7 @@ def received_end(start: str, *, queue_id: str, date: datetime, recipient: Addres
 
 
 def complete(raw: bytes, *, date: datetime, message_id: str) -> bytes:
-    """What a submission server adds where it is absent: Date and Message-ID (RFC 6409 §8.2, §8.3).
+    """Fields that a submission server adds where absent: Date and Message-ID (RFC 6409 §8.2, §8.3).
 
     ``message_id`` comes with its angle brackets. The bytes of the message stay as they are.
     """
@@ -123,7 +123,7 @@ def without_fields(raw: bytes, prefix: str) -> bytes:
 
 
 def count_received(raw: bytes) -> int:
-    """How many Received fields the header block has: the hops so far (RFC 5321 §6.3, loop detection)."""
+    """Number of Received fields in the header block: the hops so far (RFC 5321 §6.3, loop detection)."""
     end = body_offset(raw)
     return len(_RECEIVED.findall(raw, 0, end)) + (_RECEIVED_FIRST.match(raw, 0, end) is not None)
 

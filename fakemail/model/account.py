@@ -10,7 +10,7 @@ from fakemail.types.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AutoReply:
-    """What an account answers while its owner is away (RFC 3834)."""
+    """Answer of an account while its owner is away (RFC 3834)."""
 
     text: str
     subject: str | None = None
@@ -21,7 +21,7 @@ class AutoReply:
 
 @dataclass(frozen=True, slots=True)
 class ForwardTo:
-    """Where mail for an account is forwarded to."""
+    """Addresses to which mail for an account is forwarded."""
 
     to: tuple[Address, ...]
     keep_copy: bool = True
@@ -53,7 +53,7 @@ class AccountSpec:
     auto_reply: AutoReply | None = None
     forward: ForwardTo | None = None
     moved_to: Address | None = None
-    """Where its owner is now: its mail is refused, and the sender told that address (551, RFC 5321 §3.4)."""
+    """Present address of its owner: its mail is refused, and the sender told that address (551, RFC 5321 §3.4)."""
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether its mail goes into the mailbox, whatever it is, and nothing else happens."""
 

@@ -165,7 +165,7 @@ class ContentRules:
     max_unpacked: int = 20 * 1024 * 1024
     """Bytes that the archives of a message may unpack to."""
     max_ratio: int = 200
-    """How many times as large as its packed form a file of an archive may be."""
+    """Largest permitted ratio of a file in an archive to its packed form."""
     max_nesting: int = 2
     """Archives inside of archives."""
     keywords: tuple[tuple[str, float], ...] = KEYWORDS
@@ -221,7 +221,7 @@ class BulkSender(NamedTuple):
     counts_from: int = 0
     """Messages of a registered domain in a day from which it counts as a bulk sender; who sends less is asked less."""
     outcomes: tuple[tuple[str, str], ...] = ()
-    """What follows from rules in place of what the pack says, by the name of the rule."""
+    """Dispositions of rules in place of those of the pack, by the name of the rule."""
     rate: tuple[int, timedelta] | None = None
     """Messages from one address in a span; more are deferred with the receiver's own reply (no receiver publishes a
     figure)."""
@@ -335,7 +335,7 @@ def read_thresholds(value: object, *, where: str = "") -> Thresholds:
 
 
 def write_thresholds(thresholds: Thresholds | None) -> dict[str, float]:
-    """What :func:`read_thresholds` reads."""
+    """Thresholds as :func:`read_thresholds` takes them."""
     return {name: limit for name in STEPS if (limit := getattr(thresholds, name, None)) is not None}
 
 

@@ -70,9 +70,9 @@ class DomainEntry:
     dnssec: Signed = False
     """Whether its zone is signed; ``"expired"``, ``"bogus"`` and ``"missing_signature"`` are flaws."""
     auth_flaws: tuple[str, ...] = ()
-    """How its sender authentication is broken, such as ``["spf_two_records"]``."""
+    """Flaws of its sender authentication, such as ``["spf_two_records"]``."""
     where: str = field(default="", compare=False)
-    """Where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
+    """Place where it was written, for messages: ``world.toml:4: [domains."example.org"]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class HostEntry:
     relay_from: frozenset[str] = frozenset()
     """Hosts whose mail it passes on to anywhere."""
     policy: Policy | None = None
-    """What it checks of mail that is submitted to it."""
+    """Checks of mail that is submitted to it."""
     where: str = field(default="", compare=False)
 
 
@@ -127,7 +127,7 @@ class AccountEntry:
     forward: ForwardTo | None = None
     """``to`` (addresses), ``keep_copy`` (true), ``srs`` and ``arc`` (false): where its mail is forwarded to."""
     moved_to: Address | None = None
-    """Where its owner is now: mail for it is refused with 551 and that address."""
+    """Present address of its owner: mail for it is refused with 551 and that address."""
     where: str = field(default="", compare=False)
 
 

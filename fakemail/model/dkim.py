@@ -40,7 +40,7 @@ class Dkim:
     body_length: bool = False
     """Whether the signature says how much of the body it covers (``l=``), so that text can be added behind it."""
     expires: timedelta | None = None
-    """How long a signature is good (``x=``), in a configuration in seconds."""
+    """Lifetime of a signature (``x=``), in a configuration in seconds."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~fakemail.errors.DeclarationError` for what could never be signed with."""

@@ -15,7 +15,7 @@ from fakemail.types.dataclass import dataclass
 
 
 class Routing(Enum):
-    """How mail for a domain finds its hosts (RFC 5321 §5.1, RFC 7505)."""
+    """Routing of mail for a domain to its hosts (RFC 5321 §5.1, RFC 7505)."""
 
     MX = "mx"
     IMPLICIT = "implicit"
@@ -60,7 +60,7 @@ class DomainSpec:
     mta_sts: MtaSts | None = None
     """The policy that it publishes."""
     auth_flaws: tuple[str, ...] = ()
-    """How its sender authentication is broken, by the names of ``domain.add_auth_flaw``."""
+    """Flaws of its sender authentication, by the names of ``domain.add_auth_flaw``."""
 
     @property
     def mail_hosts(self) -> tuple[str, ...]:

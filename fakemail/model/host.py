@@ -15,7 +15,7 @@ from fakemail.types.dataclass import dataclass
 
 
 class Security(Enum):
-    """How a connection is protected."""
+    """Protection of a connection."""
 
     NONE = "none"
     STARTTLS = "starttls"
@@ -91,13 +91,13 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
-    """What is particular about a host's servers. The defaults are those of a careful modern server."""
+    """Options of a host's servers. The defaults are those of a careful modern server."""
 
     hide: frozenset[str] = field(default=frozenset())
     """Keywords of EHLO and of POP3's CAPA that are neither offered nor understood (``TOP``; ``APOP`` and
     ``CAPA`` themselves as well), and SASL mechanisms as ``AUTH=LOGIN``."""
     imap: str = "default"
-    """What kind of IMAP server it is, by the name of the kind: ``rev1_only``, ``gmail-like``..."""
+    """Kind of its IMAP server, by name: ``rev1_only``, ``gmail-like``..."""
     max_message_size: int = 50 * 1024 * 1024
     """In bytes (RFC 1870)."""
     max_recipients: int = 1000
@@ -124,7 +124,7 @@ class HostOptions:
     own_senders_only: bool = True
     """On the submission ports: refuse a reverse-path that does not belong to the account (RFC 6409 §6.1)."""
     sending_tls: str = "opportunistic"
-    """What it demands of TLS when it sends: ``none``, ``opportunistic``, ``required`` (any certificate, but no
+    """TLS required when it sends: ``none``, ``opportunistic``, ``required`` (any certificate, but no
     clear text) or ``verified`` (a certificate of the authority for the name of the mail host)."""
     dane: bool = True
     """When it sends: obey TLSA records (RFC 7672)."""
@@ -138,10 +138,10 @@ class HostOptions:
     keep_connections: bool = True
     """When it sends: keep a connection for a moment, for the next message to the same mail host."""
     dns_cache: str = "until_changed"
-    """What its resolver remembers, in the fake internet's time: ``until_changed``, answers for their TTL, but none
+    """Cache of its resolver, in the fake internet's time: ``until_changed``, answers for their TTL, but none
     from before a change in DNS; ``for_ttl``, those as well, as real resolvers do; ``off``, nothing."""
     dmarc_discovery: str = "tree_walk"
-    """How it finds the organization of a domain for DMARC: ``tree_walk``, by the DNS alone (RFC 9989);
+    """Discovery of the organizational domain for DMARC: ``tree_walk``, by the DNS alone (RFC 9989);
     ``public_suffix``, by the Public Suffix List, and with ``pct=`` heeded (RFC 7489)."""
     public_suffixes: frozenset[str] = frozenset()
     """Names below which different owners register, beside those of the Public Suffix List."""
@@ -153,11 +153,11 @@ class HostOptions:
     accept_bare_line_ends: bool = False
     """Take messages with a bare CR or LF in them instead of refusing them."""
     bounces: str = "standard"
-    """What its delivery reports look like: ``standard``, ``postfix``, ``exchange``, ``gmail``, ``qmail``, ``plain``."""
+    """Style of its delivery reports: ``standard``, ``postfix``, ``exchange``, ``gmail``, ``qmail``, ``plain``."""
     arc_seal: bool = False
     """Add an ARC set to what it passes on, as forwards, lists and relays do (RFC 8617)."""
     alters: frozenset[str] = field(default=frozenset())
-    """What it does to messages that it passes on: ``footer``, ``whitespace``, ``subject``, ``folding``, ``from``,
+    """Alterations of messages that it relays: ``footer``, ``whitespace``, ``subject``, ``folding``, ``from``,
     ``second_from``, ``signatures``. Each breaks DKIM in its own way."""
     refuse_null_mx: bool = True
     """On the submission ports: refuse recipients whose domain takes no mail with 556 (RFC 7505 §4.1)."""
@@ -180,7 +180,7 @@ class HostOptions:
 
 
 def wrong_words(option: str, value: str | Iterable[str]) -> list[str]:
-    """What is wrong with the words of an option, a sentence for each."""
+    """Mistakes in the words of an option, a sentence for each."""
     known = WORDS.get(option, ())
     words = [value] if isinstance(value, str) else sorted(value)
     return [f"{option}: there is no {word!r}; {nearest(word, known)}" for word in words if word not in known]
@@ -228,6 +228,6 @@ class HostSpec:
     relay_from: frozenset[str] = field(default=frozenset())
     """Hosts whose mail it passes on to anywhere."""
     policy: Policy | None = None
-    """What it checks of mail that is submitted to it, ``None`` for nothing."""
+    """Checks of mail that is submitted to it, ``None`` for nothing."""
     is_sink: bool = False
     """Whether it makes the mailboxes that it lacks, for every domain that nobody declared."""

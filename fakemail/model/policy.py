@@ -25,7 +25,7 @@ from fakemail.types.dataclass import dataclass
 
 
 class Disposition(StrEnum):
-    """What follows from a finding, the mildest first. Of several the most severe counts."""
+    """Dispositions of a finding, the mildest first. Of several the most severe counts."""
 
     ACCEPT = "accept"
     """Nothing but a line in the record."""
@@ -63,7 +63,7 @@ STATUSES: Final = ("fail", "softfail", "neutral", "none", "policy", "temperror",
 
 @dataclass(frozen=True, slots=True)
 class DispositionMap:
-    """What follows from one check, by what it found or by how it came out."""
+    """Dispositions of one check, by its finding or its result."""
 
     pairs: tuple[tuple[str, Disposition], ...]
     fails_open: bool = False
@@ -71,7 +71,7 @@ class DispositionMap:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What it speaks of: the zones of lists, for example."""
+        """Subjects that it names: the zones of lists, for example."""
         return tuple(key for key, _ in self.pairs)
 
     def of(self, status: str, about: str) -> Disposition:
@@ -122,12 +122,12 @@ SCANNED: Final = DispositionMap(
 
 
 class CheckSwitch(NamedTuple):
-    """How a check that a word turns on is asked for."""
+    """Declaration of a check that a word turns on."""
 
     keys: tuple[str, ...]
-    """What it can find, or how it can come out: what a table of words may speak of."""
+    """Possible findings or results: the keys of a table of words."""
     words: Mapping[str, DispositionMap]
-    """What stands for a whole table."""
+    """Value that stands for a whole table."""
     is_listed: bool
     """Whether the lists that it looks at turn it on."""
 
@@ -152,7 +152,7 @@ class Policy:
     helo: DispositionMap | None = field(
         default=None, metadata=_asks("bare_address", "not_fqdn", "unknown_host", "own_name", "temperror")
     )
-    """What is wrong with the name that the client gives itself."""
+    """Faults of the client's HELO name."""
     max_connections: int | None = None
     """At the same time from one address; the next one is told 421."""
     connection_rate: RateLimit | None = None
@@ -160,7 +160,7 @@ class Policy:
     address_rate: RateLimit | None = None
     """Messages from one address; then MAIL is told 450."""
     greylist: timedelta | None = None
-    """How long an unknown sender has to wait before a second try is taken (RFC 6647)."""
+    """Delay before a second try of an unknown sender is accepted (RFC 6647)."""
     greylist_retry_within: timedelta = timedelta(days=2)
     """A sender that comes back later than that starts anew."""
     greylist_remember_for: timedelta = timedelta(days=36)
@@ -214,7 +214,7 @@ class Policy:
 
     # Content
     content: DispositionMap | None = field(default=None, metadata=_asks(*CHECK_NAMES, *CHECK_GROUPS))
-    """What follows from checks of content, by the name of the check or of its group; a word alone is for all."""
+    """Dispositions of content checks, by the name of the check or of its group; a word alone is for all."""
     spam: Thresholds | None = None
     """From how many points of all those checks together a message is tagged, quarantined or refused."""
     content_rules: ContentRules = USUAL_RULES
@@ -222,13 +222,13 @@ class Policy:
     scanners: tuple[ScannerAddress, ...] = ()
     """Real scanners on this machine that are asked about each message."""
     scan: DispositionMap | None = field(default=SCANNED, metadata=_asks(*SCANNERS, "temperror"))
-    """What follows where a scanner finds spam or a virus, by its name, and where it does not answer (``temperror``)."""
+    """Dispositions where a scanner finds spam or a virus, by its name, and where it does not answer (``temperror``)."""
     bulk_sender: BulkSender | None = None
     """The rules of a large receiver for bulk senders."""
 
     # What follows
     subject_tag: str = ""
-    """What is put before the subject of a tagged message, such as ``[SPAM]``."""
+    """Prefix for the subject of a tagged message, such as ``[SPAM]``."""
     delay: timedelta = timedelta(hours=1)
     """After how long a delayed message is delivered."""
 

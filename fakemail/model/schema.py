@@ -92,13 +92,13 @@ class Place:
     where: Callable[[Path, str | int | None], str] = _table_names
     """The words for a place: for keywords the tables around it, for a file the line."""
     shown: Callable[[object], str] = repr
-    """How a value is shown."""
+    """Text of a value in a message."""
     table: Path = ()
     key: str | int | None = None
     domain: str = ""
     """The domain by which short addresses and names are completed."""
     check: Callable[[str, Any], list[str]] = lambda key, value: []
-    """What is wrong with a value by the tables of protocols, a sentence for each thing."""
+    """Mistakes in a value by the tables of protocols, a sentence for each thing."""
 
     @property
     def here(self) -> str:
@@ -269,7 +269,7 @@ class Table(Generic[_T]):
         self._kinds = kinds
         self._extra = {name: kind for name, (kind, _) in (extra or {}).items()}
         self.extra_says = {name: text for name, (_, text) in (extra or {}).items()}
-        """What the reference says of keys that are no fields of the class."""
+        """Lines of the reference for keys that are no fields of the class."""
         self.flat = flat or {}
         self._always = frozenset(always)
         self._unknown = unknown

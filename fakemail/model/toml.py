@@ -393,7 +393,7 @@ _TO_ESCAPE: Final = re.compile(r'[\x00-\x1f"\\\x7f]')
 
 
 def _syntax_error(message: str, text: str, source: str) -> str:
-    """What is wrong with a text that is no TOML, in the words of :mod:`tomllib`, and where."""
+    """Mistake in a text that is no TOML, in the words of :mod:`tomllib`, and where."""
     match = _SYNTAX.fullmatch(message)
     if match is None:
         return f"{source or 'the configuration'}: not TOML: {message}"
@@ -416,7 +416,7 @@ def _header(path: Path) -> str:
 
 
 def _in_words(value: object) -> str:
-    """What a value is, for a person."""
+    """Kind of a value, in words."""
     match value:
         case bool():
             return str(value).lower()

@@ -34,7 +34,7 @@ class MtaSts:
     mx: tuple[str, ...] | None = None
     """The names that mail may go to, ``*.example.org`` for one label more; those of the mail hosts by default."""
     flaw: str | None = None
-    """What is wrong with how it is served: ``not_found``, ``malformed``, ``too_large``, ``redirect``."""
+    """Flaw in serving it: ``not_found``, ``malformed``, ``too_large``, ``redirect``."""
 
     def __post_init__(self) -> None:
         """Raises :class:`~fakemail.errors.DeclarationError` for what is no policy."""

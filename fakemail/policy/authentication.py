@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class SenderAuthentication(Suggests):
-    """What SPF, DKIM, DMARC, ARC, reverse DNS and BIMI find about one message.
+    """Results of SPF, DKIM, DMARC, ARC, reverse DNS and BIMI for one message.
 
     The answers are those of the DNS and of the clock at the time of receipt. Compare each with its word:
     ``mail.auth.spf == "pass"``; print one to see why.
@@ -158,7 +158,7 @@ class SenderAuthentication(Suggests):
         return self._dmarc.domains
 
     def _look_up(self, steps: list[str]) -> LookUp:
-        """How keys are asked for, each once, with a note of what came."""
+        """Key look-up, each key once, with a note of each answer."""
         from fakemail.dkim.key_record import TxtAnswer
 
         known: dict[str, TxtAnswer] = {}

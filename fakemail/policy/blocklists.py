@@ -14,7 +14,7 @@ _LONGEST = 200
 
 
 class Listing(NamedTuple):
-    """What a list says about an address or a domain."""
+    """Entry of a list for an address or a domain."""
 
     codes: tuple[str, ...] = ()
     """``127.0.0.2``..., each with a meaning that the list gives it; none for one that is not on it."""

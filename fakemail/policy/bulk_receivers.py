@@ -20,7 +20,7 @@ CHECK: Final = "bulk_sender"
 
 
 class BulkRequirement(NamedTuple):
-    """What a receiver does when a rule is not met."""
+    """Requirement of a receiver: its action when a rule is not met."""
 
     rule: str
     outcome: Disposition
@@ -170,7 +170,7 @@ PACKS: Final = MappingProxyType({pack.name: pack for pack in (_GMAIL, _YAHOO, _M
 
 
 def outcome_of(demand: BulkRequirement, finding: Finding) -> Disposition:
-    """What follows from a finding; what could not be looked up defers where it would have been refused."""
+    """Disposition of a finding; a failed look-up defers in place of a refusal."""
     if finding.status is AuthStatus.PASS:
         return Disposition.ACCEPT
     if finding.status is AuthStatus.TEMPERROR:
@@ -179,14 +179,14 @@ def outcome_of(demand: BulkRequirement, finding: Finding) -> Disposition:
 
 
 def demand_of(pack: ReceiverRules, rule: str) -> BulkRequirement:
-    """What a pack demands by a rule."""
+    """Requirement of a pack for a rule."""
     return next(demand for demand in pack.demands if demand.rule == rule)
 
 
 def check(
     case: BulkMessage, pack: ReceiverRules, *, is_bulk: bool = True
 ) -> Iterator[tuple[BulkRequirement, Finding]]:
-    """What a receiver of that kind finds about a message, one finding for each of its demands."""
+    """Findings of a receiver of that kind about a message, one for each requirement."""
     for demand in pack.demands:
         if is_bulk or demand.of_all:
             yield demand, _finding(case, demand)
@@ -207,5 +207,5 @@ def _finding(case: BulkMessage, demand: BulkRequirement) -> Finding:
 
 
 def _harmless(text: str) -> str:
-    """What a message and the DNS say, fit for a reply."""
+    """Words of a message or the DNS, fit for a reply."""
     return ascii(text[:300])[1:-1][:300]

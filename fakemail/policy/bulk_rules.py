@@ -51,7 +51,7 @@ class BulkMessage:
         self.own_domains = own_domains
         """The domains of the receiver."""
         self.rate = rate
-        """How much it takes from one address."""
+        """Rate that it accepts from one address."""
         self.matter = ContentView(facts, ContentRules())
 
     @property
@@ -61,7 +61,7 @@ class BulkMessage:
 
 
 class BulkViolation(NamedTuple):
-    """What is wrong."""
+    """Problem in words."""
 
     sentence: str
     status: AuthStatus = AuthStatus.FAIL
@@ -75,11 +75,11 @@ class BulkRule:
     look: Callable[[BulkMessage], BulkViolation | None]
     reason: Reason
     advice: str
-    """What a sender can do about it."""
+    """Remedy for the sender."""
 
     @property
     def says(self) -> str:
-        """What it asks for, for the reference."""
+        """Description of the requirement, for the reference."""
         return (self.look.__doc__ or "").strip()
 
 

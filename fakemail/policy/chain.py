@@ -38,13 +38,13 @@ class Check(NamedTuple):
     stage: Stage
     find: Callable[[TransactionFacts, Policy], Iterable[Finding]]
     otherwise: Disposition = Disposition.REFUSE
-    """What follows from a failure where the policy has no word for it (a rate, a number)."""
+    """Disposition of a failure where the policy has no word for it (a rate, a number)."""
     is_spared: bool = False
     """Whether a client that is on a list of good ones is spared it."""
     is_trusting: bool = False
     """Whether to pass it is to be on a list of good ones."""
     weigh: Callable[[Policy, Finding], Disposition] | None = None
-    """What follows from a finding, where that is more than a word for each."""
+    """Function for the disposition of a finding, where a word for each is not enough."""
 
     def is_asked(self, policy: Policy) -> bool:
         """Whether a policy asks for it."""
@@ -52,7 +52,7 @@ class Check(NamedTuple):
         return value is not None and value is not False and value != () and value != ""
 
     def outcome(self, policy: Policy, finding: Finding) -> Disposition:
-        """What follows from a finding."""
+        """Disposition of a finding."""
         if self.weigh is not None:
             return self.weigh(policy, finding)
         then = getattr(policy, self.keyword)
@@ -103,7 +103,7 @@ class PolicyDecision(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """What the client is told: all that is neither deferred nor refused is taken."""
+        """Reply to the client: mail that is neither deferred nor refused is accepted."""
         if not self.outcome.is_final:
             return ACCEPTED
         action = VerdictAction.DEFER if self.outcome is Disposition.DEFER else VerdictAction.REFUSE

@@ -38,17 +38,17 @@ class DeliverabilityFinding:
     rule: str
     """The name of the rule or the check."""
     outcome: str
-    """What would follow: ``refuse``, ``defer``, ``quarantine``; ``accept`` where nothing follows from it alone."""
+    """Disposition: ``refuse``, ``defer``, ``quarantine``; ``accept`` where nothing follows from it alone."""
     is_required: bool
     """Whether it is demanded, and not only advised."""
     sentence: str
-    """What was found."""
+    """Finding in words."""
     reason: Reason
     """Why it would be rejected by those who reject it for this."""
     reply: Reply | None = None
     """The reply by which it would be rejected; ``None`` where it would be taken."""
     advice: str = ""
-    """What to do about it, where there is more to say than what was found."""
+    """Remedy, where there is more to say than the finding."""
 
     def __str__(self) -> str:
         follows = {"accept": "required" if self.is_required else "advised"}.get(self.outcome, self.outcome)
@@ -62,7 +62,7 @@ class DeliverabilityFinding:
 
 @dataclass(frozen=True, slots=True)
 class Deliverability:
-    """What receivers of every kind would say of a message. Iterate it for what they would mind; print it.
+    """Findings of receivers of every kind about a message. Iterate it for the problems, or print it.
 
     It is as long as what they would mind, so it is false when nobody would mind anything; see also :attr:`ok`.
     """
@@ -72,9 +72,9 @@ class Deliverability:
     sent: str
     """As sent by whom."""
     authentication: str
-    """How SPF, DKIM and DMARC came out, and reverse DNS."""
+    """Results of SPF, DKIM, DMARC and reverse DNS."""
     objections: tuple[DeliverabilityFinding, ...]
-    """What they would mind, receiver by receiver."""
+    """Problems, receiver by receiver."""
     receivers: tuple[str, ...] = RECEIVERS
     """Which receivers were asked."""
 

@@ -39,7 +39,7 @@ def author_domains(message: MessageView) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PublishedDmarc:
-    """What the author's domain asks for, before anything else was checked."""
+    """Policy of the author's domain, before anything else was checked."""
 
     domain: str
     where: str = ""
@@ -66,7 +66,7 @@ class DmarcCheck:
 
     @property
     def published(self) -> tuple[PublishedDmarc, ...]:
-        """What each author's domain asks for: a question or two to the DNS, and nothing more."""
+        """Policy of each author's domain: a question or two to the DNS, and nothing more."""
         if self._published is None:
             domains = self.domains if len(self.domains) <= MAX_AUTHOR_DOMAINS else ()
             self._published = tuple(self._look_up(domain) for domain in domains)
@@ -158,7 +158,7 @@ class DmarcCheck:
     def _alignment(
         self, domain: str, record: DmarcRecord, spf: SpfResult, dkim: DkimResult
     ) -> tuple[tuple[str, ...], str]:
-        """What passed and is aligned, and a sentence about it (RFC 9989 §4.4)."""
+        """Mechanisms that passed aligned, and a sentence about them (RFC 9989 §4.4)."""
         aligned, good, bad = [], [], []
         if spf.result is AuthStatus.PASS:
             if self._is_aligned(spf.domain, domain, record.aspf):
@@ -188,7 +188,7 @@ class DmarcCheck:
         return self._discovery.organization(domain) == self._discovery.organization(author)
 
     def _disposition(self, policy: str, record: DmarcRecord, draw: Draw) -> tuple[str, str]:
-        """What is asked for after all, and what makes it milder."""
+        """Policy that applies in the end, and the reason for a milder one."""
         milder = POLICIES[max(POLICIES.index(policy) - 1, 0)]
         if policy == "none":
             return policy, ""

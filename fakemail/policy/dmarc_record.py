@@ -25,7 +25,7 @@ _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+")
 
 @dataclass(frozen=True, slots=True)
 class DmarcRecord:
-    """What a domain publishes about mail in its name."""
+    """DMARC record of a domain."""
 
     text: str
     p: str = "none"
@@ -35,9 +35,9 @@ class DmarcRecord:
     np: str = ""
     """For names below it that do not exist; empty for the same as :attr:`sp`."""
     adkim: str = "r"
-    """How DKIM has to be aligned: ``r`` relaxed, ``s`` strict."""
+    """Alignment mode of DKIM: ``r`` relaxed, ``s`` strict."""
     aspf: str = "r"
-    """How SPF has to be aligned."""
+    """Alignment mode of SPF."""
     pct: int = 100
     """To how many of a hundred messages the policy applies (RFC 7489 §6.3; gone in RFC 9989)."""
     t: bool = False
@@ -45,18 +45,18 @@ class DmarcRecord:
     psd: str = "u"
     """Whether the domain is a public suffix: ``y``, ``n``, or ``u`` for no word."""
     rua: tuple[str, ...] = ()
-    """Where aggregate reports go, as URIs."""
+    """Destinations of aggregate reports, as URIs."""
     ruf: tuple[str, ...] = ()
-    """Where failure reports go."""
+    """Destinations of failure reports."""
     fo: str = "0"
     """For which failures reports are wanted."""
     ri: int = 86400
     """Seconds between aggregate reports (RFC 7489 §6.3; gone in RFC 9989)."""
     errors: tuple[str, ...] = ()
-    """What in it is wrong, a sentence each; the default was taken in its place."""
+    """Mistakes in it, a sentence each; the default was taken in its place."""
 
     def policy_for(self, *, is_below: bool, exists: bool) -> str:
-        """What it asks for: for the domain of the record, or for a name below it that exists or not."""
+        """Policy: for the domain of the record, or for a name below it that exists or not."""
         if not is_below:
             return self.p
         if not exists and self.np:
@@ -70,7 +70,7 @@ def is_dmarc_record(text: str) -> bool:
 
 
 def read_dmarc_record(text: str) -> tuple[DmarcRecord | None, str]:
-    """What a record says, or ``None`` and why it says nothing.
+    """Parsed record, or ``None`` and the reason.
 
     Without a valid ``p=`` it counts as ``p=none`` where it has somewhere to send reports to, and else as no
     record at all (RFC 9989 §4.10.1, RFC 7489 §6.6.3). Every other tag that is wrong is passed over.
@@ -140,7 +140,7 @@ MAX_LABELS: Final = 8
 
 
 class Method(StrEnum):
-    """How the organizational domain is found."""
+    """Method of finding the organizational domain."""
 
     TREE_WALK = "tree_walk"
     """RFC 9989, the standard of today: the DNS says it all, so that any name of a fake internet works."""
@@ -194,7 +194,7 @@ class Discovery:
         return record
 
     def policy_for(self, domain: str) -> tuple[str, DmarcRecord] | None:
-        """Where the record for mail in the name of a domain is, and the record. Raises :class:`DnsFailed`.
+        """Record for mail in the name of a domain, and its place. Raises :class:`DnsFailed`.
 
         RFC 9989 §4.10.1: at the domain itself, else at its organization, else at the public suffix above.
         """

@@ -45,7 +45,7 @@ def _bad_domains(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
 
 
 class MailRecords(NamedTuple):
-    """What DNS says about where mail for a domain goes (RFC 5321 §5.1)."""
+    """Mail route of a domain by DNS (RFC 5321 §5.1)."""
 
     type: str
     """``MX``, without such records the type of its own address (``A``, ``AAAA``), or empty."""
@@ -131,7 +131,7 @@ RATES: Final = (
 
 
 def counted(facts: TransactionFacts) -> Iterator[tuple[str, str, str]]:
-    """What a message counts for: the keyword of each rate, for whom, and that in words."""
+    """Counters of a message: the keyword of each rate, for whom, and that in words."""
     yield "address_rate", facts.peer.address, facts.peer.address
     if isinstance(facts.sender, Address):
         yield "sender_rate", facts.sender.key, f"<{facts.sender}>"

@@ -47,7 +47,7 @@ def _weigh_content(policy: Policy, finding: Finding) -> Disposition:
 
 
 def _key(name: str, then: DispositionMap) -> str:
-    """What a policy says of a check: by its name, by that of its group, or of all; empty where it says nothing."""
+    """Word of a policy for a check: by its name, by its group, or for all; empty where it has none."""
     said = dict(then.pairs)
     return next((key for key in (name, _GROUP_OF[name], "fail") if key in said), "")
 

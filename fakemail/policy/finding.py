@@ -40,7 +40,7 @@ class Finding:
     score: float = 0.0
     """Points towards the thresholds of a content scorer."""
     about: str = ""
-    """What in particular it is about, where a check looks at several things: the zone of a list, a header field.
+    """Subject of the finding, where a check looks at several things: the zone of a list, a header field.
     A policy can say by this what follows."""
     reply: Reply | None = None
     """The very words to turn mail away with, where the usual ones of the reason will not do."""

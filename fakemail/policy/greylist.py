@@ -14,7 +14,7 @@ _IPV6_PREFIX: Final = 64
 
 
 class Triplet(NamedTuple):
-    """What is remembered: a client's network, a sender, a recipient."""
+    """Triplet that is remembered: a client's network, a sender, a recipient."""
 
     network: str
     sender: str
@@ -45,7 +45,7 @@ class Greylist:
         retry_within: timedelta = timedelta(days=2),
         remember_for: timedelta = timedelta(days=36),
     ) -> timedelta | None:
-        """How long somebody still has to wait, ``None`` for one whom we know or who has waited for the whole window.
+        """Remaining delay of a triplet, ``None`` for a known one or after the whole window.
 
         Who comes back later than ``retry_within`` starts anew; who got through is known ``remember_for``.
         """

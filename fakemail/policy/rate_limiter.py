@@ -11,7 +11,7 @@ from fakemail.model.policy import RateLimit
 
 
 class RateLimiter:
-    """What has passed, by what is counted (``address``, ``sender``...) and for whom."""
+    """Counts of accepted items, by kind (``address``, ``sender``...) and key."""
 
     def __init__(self) -> None:
         self._passed: dict[tuple[str, str], deque[datetime]] = {}
@@ -43,7 +43,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class BulkVolume:
-    """How much the registered domains have sent to a receiver. Who was a bulk sender once stays one (Google's FAQ)."""
+    """Messages that registered domains have sent to a receiver. A bulk sender stays one (Google's FAQ)."""
 
     def __init__(self) -> None:
         self._recent: dict[tuple[str, str], deque[datetime]] = {}

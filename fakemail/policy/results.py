@@ -15,7 +15,7 @@ from fakemail.types.reason import Reason
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AuthResult:
-    """How one method came out (RFC 8601 §2.7)."""
+    """Result of one method (RFC 8601 §2.7)."""
 
     method: ClassVar[str] = ""
     """Its name in an Authentication-Results field: ``spf``, ``dkim``..."""
@@ -31,7 +31,7 @@ class AuthResult:
     reason: Reason | None = None
     """Why mail would be rejected for this; ``None`` where nothing is wrong."""
     trace: tuple[str, ...] = ()
-    """What was looked at, step by step: questions, answers, and what followed from them."""
+    """Steps of the evaluation: questions, answers and conclusions."""
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, AuthResult):
@@ -73,14 +73,14 @@ class SpfResult(AuthResult):
     sender: str = ""
     """The address that was checked, ``postmaster@`` the HELO name for ``helo``."""
     explanation: str = ""
-    """What the domain says to those whom it fails (``exp=``, RFC 7208 §6.2)."""
+    """Explanation of the domain for a failure (``exp=``, RFC 7208 §6.2)."""
     mechanism: str = ""
     """The term of the record that decided: ``ip4:192.0.2.1``, ``-all``; empty if none did."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SignatureResult(AuthResult):
-    """How one DKIM signature came out (RFC 6376 §6.1)."""
+    """Result of one DKIM signature (RFC 6376 §6.1)."""
 
     method: ClassVar[str] = "dkim"
 
@@ -92,7 +92,7 @@ class SignatureResult(AuthResult):
     signed: tuple[str, ...] = ()
     """The names of the header fields that it covers, as ``h=`` lists them."""
     length: int | None = None
-    """How many bytes of the body it covers, ``l=``; ``None`` for all of them."""
+    """Number of body bytes it covers, ``l=``; ``None`` for all of them."""
     is_testing: bool = False
     """Whether the key says that the domain only tries DKIM (``t=y``)."""
     signature: str = ""
@@ -101,7 +101,7 @@ class SignatureResult(AuthResult):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DkimResult(AuthResult):
-    """How the DKIM signatures of a message came out: ``pass`` where one of them did."""
+    """Result of the DKIM signatures of a message: ``pass`` where one of them passed."""
 
     method: ClassVar[str] = "dkim"
     _blame: ClassVar[Reason | None] = Reason.DKIM_FAIL
@@ -124,36 +124,36 @@ class DmarcResult(AuthResult):
     method: ClassVar[str] = "dmarc"
 
     policy: str = ""
-    """What the domain asks for: ``none``, ``quarantine``, ``reject``; empty without a record."""
+    """Policy of the domain: ``none``, ``quarantine``, ``reject``; empty without a record."""
     disposition: str = "none"
-    """What it asks for this message, after ``sp=``, ``np=``, ``pct=`` and ``t=``: ``none`` for a pass."""
+    """Policy for this message, after ``sp=``, ``np=``, ``pct=`` and ``t=``: ``none`` for a pass."""
     policy_domain: str = ""
-    """Where the record was found."""
+    """Domain at which the record was found."""
     record: str = ""
     """The record as it is published."""
     organization: str = ""
     """The organizational domain of the author's domain."""
     aligned: tuple[str, ...] = ()
-    """What passed and is aligned: ``spf``, ``dkim``."""
+    """Mechanisms that passed aligned: ``spf``, ``dkim``."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ArcSetResult(AuthResult):
-    """How one ARC set came out (RFC 8617 §5.2)."""
+    """Result of one ARC set (RFC 8617 §5.2)."""
 
     method: ClassVar[str] = "arc"
 
     instance: int = 0
     """Its number, 1 for the first sealer."""
     claim: str = ""
-    """What the sealer found the chain before it to be, ``cv=``."""
+    """Status of the earlier chain by the sealer, ``cv=``."""
     selector: str = ""
     seal: AuthStatus = AuthStatus.NONE
-    """How its ARC-Seal came out."""
+    """Result of its ARC-Seal."""
     message_signature: AuthStatus = AuthStatus.NONE
-    """How its ARC-Message-Signature came out."""
+    """Result of its ARC-Message-Signature."""
     authentication: str = ""
-    """What the sealer says of the message as it got it: its ARC-Authentication-Results."""
+    """Results of the sealer for the message as received: its ARC-Authentication-Results."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -177,7 +177,7 @@ class IprevResult(AuthResult):
     address: str = ""
     """The client's, in the fake internet."""
     names: tuple[str, ...] = ()
-    """What reverse DNS says; ``domain`` is the first that leads back."""
+    """Result of reverse DNS; ``domain`` is the first that leads back."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -188,6 +188,6 @@ class BimiResult(AuthResult):
 
     selector: str = "default"
     location: str = ""
-    """Where the picture is, ``l=``."""
+    """URI of the picture, ``l=``."""
     evidence: str = ""
-    """Where its certificate is, ``a=``."""
+    """URI of its certificate, ``a=``."""

@@ -22,7 +22,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class ScanRequest:
-    """What scanners are told beside the message."""
+    """Facts that scanners get beside the message."""
 
     content: bytes
     client: str = ""
@@ -47,7 +47,7 @@ class ScanResult:
     names: tuple[str, ...] = ()
     """The rules that matched, or the viruses that were found."""
     advice: str = ""
-    """What it says should be done, in its own word (rspamd's action)."""
+    """Action that it asks for, in its own word (rspamd's action)."""
     failure: str = ""
     """Why there is no answer; empty where there is one."""
 
@@ -80,7 +80,7 @@ def failed(scanner: str, why: str) -> ScanResult:
 
 
 def _harmless(text: str) -> str:
-    """What another program says, fit for a reply."""
+    """Words of another program, fit for a reply."""
     return ascii(text[:_LONGEST])[1:-1][:_LONGEST]
 
 
@@ -100,7 +100,7 @@ def _ask_spamassassin(question: ScanRequest) -> bytes:
 
 
 def _read_spamassassin(answer: bytes) -> ScanResult:
-    """What the answer means, all of it up to the end of the connection."""
+    """Meaning of the answer, which ends with the connection."""
     status = _SPAMASSASSIN_STATUS.match(answer)
     if status is None:
         return failed("spamassassin", "the answer is not one of spamd")
@@ -148,7 +148,7 @@ def _rspamd_fields(question: ScanRequest) -> Iterator[str]:
 
 
 def _read_rspamd(answer: bytes) -> ScanResult:
-    """What the answer means, all of it up to the end of the connection."""
+    """Meaning of the answer, which ends with the connection."""
     status = _RSPAMD_STATUS.match(answer)
     if status is None:
         return failed("rspamd", "the answer is not HTTP")
@@ -188,7 +188,7 @@ def _ask_clamav(question: ScanRequest) -> bytes:
 
 
 def _read_clamav(answer: bytes) -> ScanResult:
-    """What the answer means: ``stream: OK``, ``stream: "clamav" FOUND``, or a sentence that ends with ERROR."""
+    """Meaning of the answer: ``stream: OK``, ``stream: "clamav" FOUND``, or a sentence that ends with ERROR."""
     text = answer.rstrip(b"\0\r\n").decode("ascii", "replace")
     if text == f"{_CLAMAV_START}OK":
         return ScanResult("clamav")
@@ -202,7 +202,7 @@ class ScannerKind(NamedTuple):
 
     name: str
     port: int
-    """Where it listens unless it is told otherwise."""
+    """Default address on which it listens."""
     request: Callable[[ScanRequest], bytes]
     read: Callable[[bytes], ScanResult]
 

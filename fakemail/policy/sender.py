@@ -38,7 +38,7 @@ def _dkim(facts: TransactionFacts, _: Policy) -> Iterable[Finding]:
 
 
 def _dmarc(facts: TransactionFacts, policy: Policy) -> Iterable[Finding]:
-    """What hosts of ours pass on has been checked where it came in, and SPF would fail for them."""
+    """DMARC, not for mail relayed by hosts of ours: it was checked where it came in, and SPF would fail."""
     found = facts.authentication
     # One look at the record tells whether anything could follow. If not, the rest waits until somebody asks.
     if facts.surroundings.is_inside or (policy.dmarc == HONOUR and not may_be_enforced(found)):
@@ -56,7 +56,7 @@ def _dmarc(facts: TransactionFacts, policy: Policy) -> Iterable[Finding]:
 
 
 def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> str:
-    """What those who passed it on say for it, empty unless all of them are believed (RFC 8617 §7.2)."""
+    """Words of the ARC sealers for the message, empty unless all of them are trusted (RFC 8617 §7.2)."""
     if not trusted or found.arc.result is not AuthStatus.PASS:
         return ""
     sealers = [each.domain for each in found.arc.sets]
@@ -92,7 +92,7 @@ def _bulk_sender(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
 
 
 def _weigh_bulk(policy: Policy, finding: Finding) -> Disposition:
-    """What the test says, or else the pack; what could not be looked up defers where it would have been refused."""
+    """Disposition by the test, or else by the pack; a failed look-up defers in place of a refusal."""
     from fakemail.policy import bulk_receivers
 
     wanted = policy.bulk_sender

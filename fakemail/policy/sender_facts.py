@@ -28,7 +28,7 @@ that is to time out answers ``TIMEOUT`` at once."""
 
 @dataclass
 class HostContext:
-    """What the host knows beside the transaction: its memory, and who belongs to it."""
+    """Knowledge of the host beside the transaction: its memory, and its own clients."""
 
     greylist: Greylist = field(default_factory=Greylist)
     throughput: RateLimiter = field(default_factory=RateLimiter)
@@ -39,7 +39,7 @@ class HostContext:
     is_inside: bool = False
     """Whether the client is one of the hosts of those domains, or one whose mail is passed on."""
     open_connections: int = 1
-    """How many connections the client has, this one included."""
+    """Number of connections of the client, this one included."""
     volume: BulkVolume = field(default_factory=BulkVolume)
 
 
@@ -61,13 +61,13 @@ class SenderFacts:
     """The reverse-path; ``None`` before MAIL."""
     recipients: tuple[Address, ...] = ()
     body: BodyType | None = None
-    """What the client announced with BODY; ``None`` where nobody said, so that it cannot be held against it."""
+    """Value of the client's BODY parameter; ``None`` where unknown, so that no check uses it."""
     smtputf8: bool = False
     """Whether the client asked for SMTPUTF8 (RFC 6531)."""
     content: bytes = b""
     """The message as it came, without the trace field of this host; empty before the end of data."""
     scans: tuple[ScanResult, ...] = ()
-    """What real scanners said of the message."""
+    """Answers of real scanners about the message."""
     recipient: Address | None = None
     """The recipient in question, at RCPT."""
     surroundings: HostContext = field(default_factory=HostContext)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class TransactionFacts(SenderFacts):
-    """What a host knows of a transaction, and of who its sender is."""
+    """Facts of a host about a transaction and its sender."""
 
     @cached_property
     def authentication(self) -> SenderAuthentication:

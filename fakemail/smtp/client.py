@@ -437,7 +437,7 @@ class ClientTransaction:
             raise _TransactionAborted(Stage.SMTP_MAIL, None, Reason.NOT_NEGOTIATED, why, "5.6.7")
 
     def _check_size(self) -> None:
-        """What the server has said to be too big for it is not sent; 0 and no number say nothing (RFC 1870 §4)."""
+        """Refuse a message above the server's SIZE limit; 0 and no number are no limit (RFC 1870 §4)."""
         most, size = self._keywords.get("SIZE", ""), len(self._content)
         if most.isascii() and most.isdigit() and 0 < int(most[:20]) < size:
             why = f"it has {size} octets, and the server takes {most}"

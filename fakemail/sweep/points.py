@@ -25,9 +25,9 @@ ACTIONS: Final[Mapping[str, FaultAction]] = {
     "cut": actions.truncate_literal(),
     "servfail": actions.rcode("SERVFAIL"),
 }
-"""What goes wrong, by the name that stands in the name of a point."""
+"""Kind of failure, as it stands in the name of a point."""
 _IN_POP3: Final[Mapping[str, FaultAction]] = {"unavailable": actions.refuse("SYS/TEMP")}
-"""Where POP3 has another word for it (RFC 3206 §4)."""
+"""Reasons for which POP3 has another word (RFC 3206 §4)."""
 # A message comes in as many pieces as the network likes: one point for the whole of it.
 _ONCE: Final = frozenset({Stage.SMTP_BODY})
 _APP: Final = Match(client="app")

@@ -18,7 +18,7 @@ from fakemail.types.dataclass import dataclass
 
 
 class SweepVerdict(Enum):
-    """What became of a failure point."""
+    """Result of a failure point."""
 
     DELIVERED = "delivered"
     """Everything arrived once all the same: the app tried again, or did not need what failed."""
@@ -51,17 +51,17 @@ Mail: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class Run:
-    """How one run went."""
+    """Record of one run."""
 
     events: list[Event] = field(repr=False)
     error: BaseException | None = None
-    """What it raised."""
+    """Exception that it raised."""
     told: frozenset[str] = frozenset()
     """Whom the app says it could not reach, in the form in which addresses are compared."""
     hung: str = ""
-    """How it was ended, if it did not end by itself."""
+    """Reason for ending it, if it did not end by itself."""
     fired: int = 1
-    """How often the fault fired."""
+    """Number of times that the fault fired."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class SweepOutcome:
 
 
 def deliveries(events: Iterable[Event]) -> Counter[Mail]:
-    """How often each mail arrived, counted by mailboxes. Bounces and other notices do not count."""
+    """Number of arrivals of each mail, counted by mailboxes. Bounces and other notices do not count."""
     return Counter(
         (event.recipient.key, event.subject)
         for event in events

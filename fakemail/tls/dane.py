@@ -97,7 +97,7 @@ def dane_problem(
     names: Sequence[str],
     now: datetime,
 ) -> DaneFailure | None:
-    """What is wrong with a server's certificates by usable TLSA records; ``None`` when one of them fits.
+    """Problem of a server's certificates by usable TLSA records; ``None`` when one of them fits.
 
     ``chain`` starts with the server's own. ``anchors`` are certificates that the sender has itself, since servers
     often leave the last one out. With DANE-EE neither names nor dates count (RFC 7672 §3.1.1); with DANE-TA one
@@ -125,7 +125,7 @@ def chain_problem(
     now: datetime,
     is_revoked: Callable[[bytes], bool] = lambda _: False,
 ) -> DaneFailure | None:
-    """What is wrong with a server's certificates by RFC 5280 and RFC 6125; ``None`` for nothing.
+    """Problem of a server's certificates by RFC 5280 and RFC 6125; ``None`` for nothing.
 
     ``chain`` starts with the server's own; ``anchors`` are trusted; one of ``names`` must be in it.
     ``is_revoked`` knows of a certificate whether it was taken back.

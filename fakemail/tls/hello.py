@@ -29,7 +29,7 @@ class HelloReader:
         self.is_done = False
         """Whether there is nothing more to be learned."""
         self.server_name: str | None = None
-        """What the client asked for (SNI), ``None`` if it asked for no host name. Bytes that are not ASCII,
+        """Host name that the client sent (SNI), ``None`` if it asked for no host name. Bytes that are not ASCII,
         which RFC 6066 §3 forbids, are written ``\\xNN``."""
         self._header = bytearray()
         self._left = 0

@@ -90,7 +90,7 @@ class PeerCertificate:
 
 @dataclass(frozen=True)
 class TlsFacts:
-    """What was agreed in a handshake."""
+    """Parameters agreed in a handshake."""
 
     version: str
     """Such as ``TLSv1.3``."""
@@ -161,7 +161,7 @@ class _TlsLayer:
             self._fail(error)
 
     def take_outgoing(self) -> bytes:
-        """What is to be written to the connection now. After a failure this holds the alert."""
+        """Data to be written to the connection now. After a failure this holds the alert."""
         ready, self._ready = self._ready, b""
         return ready + self._outgoing.read()
 
@@ -179,7 +179,7 @@ class _TlsLayer:
 
     @cached_property
     def facts(self) -> TlsFacts:
-        """What was agreed. Raises ``RuntimeError`` before the end of the handshake."""
+        """Agreed parameters. Raises ``RuntimeError`` before the end of the handshake."""
         cipher = self._object.cipher() if self.handshake_done else None
         if cipher is None:
             raise RuntimeError("there are no TLS facts before the handshake is done; look at handshake_done")

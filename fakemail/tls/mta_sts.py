@@ -55,7 +55,7 @@ def read_id(texts: Iterable[bytes]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class StsPolicy:
-    """What a domain demands of those who send mail to it."""
+    """Policy of a domain for the hosts that send mail to it."""
 
     mode: Mode
     max_age: int

@@ -12,7 +12,7 @@ class Channel(NamedTuple):
     """``TLSv1.3``."""
     cipher: str
     server_name: str = ""
-    """What the client asked for by SNI, empty if it did not."""
+    """Host name that the client sent by SNI, empty without."""
     certificate_names: tuple[str, ...] = ()
     """Names and addresses in the client's verified certificate, empty if it showed none."""
     end_point: bytes | None = None

@@ -373,7 +373,7 @@ def _takes_keywords(name: str, value: object) -> bool:
 
 
 def _names(function: FunctionType) -> frozenset[str]:
-    """What can be given to a function by name."""
+    """Keyword parameters of a function."""
     code = function.__code__
     return frozenset(
         code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]

@@ -11,7 +11,7 @@ from fakemail.types.reply import Reply
 
 
 class VerdictAction(Enum):
-    """What is done."""
+    """Action of the verdict."""
 
     ACCEPT = "accept"
     DEFER = "defer"

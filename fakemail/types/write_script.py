@@ -24,7 +24,7 @@ class Pause:
 
 
 class ConnectionEnd(Enum):
-    """How a connection ends; nothing comes after it."""
+    """End of a connection; nothing comes after it."""
 
     DROP = "drop"
     """Closed: the client reads up to the end of the stream."""

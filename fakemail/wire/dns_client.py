@@ -75,7 +75,7 @@ class DnsCache(Protocol):
     """The memory of a resolver."""
 
     def mark(self) -> object:
-        """What an answer that is asked for now has to be kept under."""
+        """Cache key for an answer that is asked for now."""
         ...
 
     def recall(self, name: str, type: str) -> ClientAnswer | None:

@@ -250,5 +250,5 @@ class SmtpClient:
 
 
 def _words(error: OSError) -> str:
-    """What the system says, without the addresses of this machine, which mean nothing in the fake internet."""
+    """System's error text without the addresses of this machine, which mean nothing in the fake internet."""
     return os.strerror(error.errno) if error.errno else str(error)

@@ -138,7 +138,7 @@ class Replace(Command):
         return cls(number, mailbox, AppendMessage.parse(scan), scan.uid)
 
     def requirements(self) -> Iterator[Requirement]:
-        """What the message needs."""
+        """Capabilities that the message needs."""
         return self.message.requirements()
 
     def run(self, session: ImapContext) -> Completed:

@@ -68,7 +68,7 @@ class NotifySet(Notify):
     status: bool = False
 
     def requirements(self) -> Iterator[Requirement]:
-        """What the items need that are fetched of new messages."""
+        """Capabilities needed by the items that are fetched of new messages."""
         for group in self.groups:
             yield from required_by_fetch_items(group.fetch)
 

@@ -18,7 +18,7 @@ from fakemail.types.stage import Stage
 
 
 class StatusItem(Enum):
-    """What STATUS can report."""
+    """Items that STATUS can report."""
 
     MESSAGES = "MESSAGES"
     RECENT = "RECENT"

@@ -27,9 +27,9 @@ class AuthFailure:
     id: str
     """Unique; also the left side of the Message-ID."""
     domain: str
-    """Where the DMARC record was found."""
+    """Domain at which the DMARC record was found."""
     results: str
-    """What follows the name in Authentication-Results."""
+    """Results behind the name in Authentication-Results."""
     not_aligned: tuple[str, ...]
     """The methods that authenticated nobody who is aligned: ``dkim``, ``spf``."""
     source_ip: str
@@ -41,12 +41,12 @@ class AuthFailure:
     signature: DkimAuthResult | None
     """One that failed, if there was one."""
     spf_record: str
-    """Where SPF was asked for, and what was there."""
+    """Name of the SPF query, and its record."""
     original: bytes
 
 
 def _feedback(failure: AuthFailure) -> list[str]:
-    """What a program reads of the report (RFC 5965 §3, RFC 6591 §3.1, RFC 9991 §4)."""
+    """Machine-readable fields of the report (RFC 5965 §3, RFC 6591 §3.1, RFC 9991 §4)."""
     fields = [
         "Feedback-Type: auth-failure",
         "User-Agent: fakemail-dmarc/1.0",
@@ -250,7 +250,7 @@ class ComplaintReport:
     reporting_host: str
     envelope_id: str
     incidents: int
-    """How often the like of it was reported."""
+    """Number of similar incidents."""
     original_message_id: str
     """Of the message that it is about, with brackets; empty if the report does not show it."""
 
@@ -260,7 +260,7 @@ class FailureReport:
     """A report that a message failed authentication (RFC 6591 §3.1, RFC 9991 §4)."""
 
     kind: str
-    """What failed: ``dmarc``, ``signature``, ``spf``, ``adsp``, ``bodyhash``, ``revoked``."""
+    """Failed method: ``dmarc``, ``signature``, ``spf``, ``adsp``, ``bodyhash``, ``revoked``."""
     domain: str
     """In whose name it came."""
     source_ip: str
@@ -274,7 +274,7 @@ class FailureReport:
     results: str
     """The Authentication-Results of the reporting host."""
     delivery: str
-    """What became of it: ``delivered``, ``spam``, ``policy``, ``reject``, ``other``; empty if it does not tell."""
+    """Delivery result: ``delivered``, ``spam``, ``policy``, ``reject``, ``other``; empty if it does not tell."""
     dkim_domain: str
     dkim_selector: str
     spf_record: str

@@ -236,7 +236,7 @@ def _plain(report: DeliveryStatusReport) -> bytes:
 
 
 def _answer(status: RecipientStatus) -> str:
-    """What the other server said, or why there is nothing to tell of it."""
+    """Reply of the other server, or the reason why there is none."""
     if status.reply is not None:
         return one_line(str(status.reply))
     why = f"{status.reason or SENTENCES[status.action]} {status.detail}".strip()
@@ -385,7 +385,7 @@ def _read_plain(
 
 
 def _sections(text: str, own: frozenset[str]) -> tuple[str, list[tuple[str, str]]]:
-    """What stands before the first recipient, and for each one the words from there to the next recipient.
+    """Text before the first recipient, and for each one the words from there to the next recipient.
 
     A section begins with its line, because a reply may quote the address in its middle.
     """

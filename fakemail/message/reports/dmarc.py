@@ -44,12 +44,12 @@ def read_destinations(uris: Iterable[str]) -> tuple[Address, ...]:
 
 
 def permission_name(policy_domain: str, destination: str) -> str:
-    """Where a domain says that it takes the reports of another one (RFC 9990 §4, RFC 7489 §7.1)."""
+    """Name at which a domain permits the reports of another one (RFC 9990 §4, RFC 7489 §7.1)."""
     return f"{policy_domain}._report._dmarc.{destination}"
 
 
 class DkimAuthResult(NamedTuple):
-    """How one DKIM signature came out."""
+    """Result of one DKIM signature."""
 
     domain: str
     selector: str
@@ -58,7 +58,7 @@ class DkimAuthResult(NamedTuple):
 
 
 class AggregateRow(NamedTuple):
-    """What messages have in common that are counted together."""
+    """Key of messages that are counted together."""
 
     source_ip: str
     disposition: str
@@ -86,12 +86,12 @@ class PolicyPublished(NamedTuple):
     tags: Mapping[str, str]
     """``p``, ``sp``, ``np``, ``fo``, ``adkim``, ``aspf``, ``testing``, as the schema calls them."""
     errors: tuple[str, ...] = ()
-    """What in it is wrong, a sentence each."""
+    """Mistakes in it, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
 class AggregateReport:
-    """What one host tells one domain about a day."""
+    """Report of one host to one domain about a day."""
 
     host: str
     published: PolicyPublished
@@ -229,7 +229,7 @@ class DmarcSignature:
     result: str
     """``pass``, ``fail``, ``permerror``... (RFC 8601 §2.7.1)."""
     detail: str = ""
-    """What the report adds for people."""
+    """Text of the report for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class DmarcRow:
     source_ip: str
     count: int
     disposition: str
-    """What became of them: ``none``, ``quarantine``, ``reject``; ``pass`` in newer reports."""
+    """Disposition of them: ``none``, ``quarantine``, ``reject``; ``pass`` in newer reports."""
     dkim: str
     """Whether an aligned signature was good: ``pass`` or ``fail``."""
     spf: str
@@ -274,13 +274,13 @@ class DmarcReport:
     since: datetime
     until: datetime
     domain: str
-    """Where the DMARC record was found."""
+    """Domain at which the DMARC record was found."""
     policy: str
-    """What it asks for (``p=``)."""
+    """Policy (``p=``)."""
     subdomain_policy: str
     rows: tuple[DmarcRow, ...]
     error: str = ""
-    """What the reporter found wrong with the record."""
+    """Mistakes that the reporter found in the record."""
 
     @property
     def count(self) -> int:

@@ -24,7 +24,7 @@ from fakemail.types.suggestions import Suggests
 
 
 class DsnAction(Enum):
-    """What happened to a recipient (RFC 3464 §2.3.3)."""
+    """Action for a recipient (RFC 3464 §2.3.3)."""
 
     FAILED = "failed"
     DELAYED = "delayed"
@@ -146,7 +146,7 @@ class DeliveryStatusReport:
 
     @property
     def action(self) -> DsnAction:
-        """What happened to its recipients, all of them."""
+        """Action that all of its recipients share."""
         return self.statuses[0].action
 
 
@@ -261,7 +261,7 @@ def one_line(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RecipientReport:
-    """What a report says about one recipient."""
+    """Status of one recipient in a report."""
 
     recipient: str
     """Its final address."""

@@ -85,7 +85,7 @@ class SessionCount:
 
 @dataclass(frozen=True, slots=True)
 class TlsReportData:
-    """What one host tells one domain about a day."""
+    """Report of one host to one domain about a day."""
 
     host: str
     domain: str
@@ -202,11 +202,11 @@ class TlsFailure:
     type: str
     """The result type (RFC 8460 §4.3), such as ``certificate-expired``."""
     count: int
-    """How many sessions."""
+    """Number of sessions."""
     mail_host: str = ""
     """The mail host that was tried."""
     detail: str = ""
-    """What the report adds for people."""
+    """Text of the report for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class CarriedFile(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where it is, for people."""
+        """Path of it, for people."""
         return f"{self.inside}/{self.name}" if self.inside else self.name or "a part without a name"
 
 

@@ -26,7 +26,7 @@ class ContentCheck:
     name: str
     group: str
     look: Callable[[ContentView], str]
-    """What is wrong, in a sentence; empty where nothing is."""
+    """Function that states the problem in a sentence; empty where there is none."""
     points: float
     """Towards the score, where something is wrong; those of :class:`ContentRules` go before."""
     reason: Reason
@@ -36,7 +36,7 @@ class ContentCheck:
 
     @property
     def says(self) -> str:
-        """What it looks for, for the reference."""
+        """Description of the check, for the reference."""
         return (self.look.__doc__ or "").strip()
 
     def find(self, matter: ContentView) -> Finding:
@@ -106,7 +106,7 @@ CHECKS: Final = MappingProxyType({check.name: check for check in _TABLE})
 
 
 def _harmless(sentence: str) -> str:
-    """What a check says without what a message could put into a reply or a terminal by it."""
+    """Words of a check without characters by which a message could harm a reply or a terminal."""
     shown = sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 3]}..."
     if shown.isascii() and shown.isprintable():
         return shown
@@ -116,7 +116,7 @@ def _harmless(sentence: str) -> str:
 def find(
     facts: TransactionFacts, rules: ContentRules, names: tuple[str, ...] = tuple(CHECKS)
 ) -> Iterator[Finding]:
-    """What the checks of those names find in a message, one finding for each."""
+    """Findings of the checks of those names in a message, one for each."""
     matter = ContentView(facts, rules)
     for name in names:
         yield CHECKS[name].find(matter)
@@ -128,7 +128,7 @@ _LINE: Final = 76
 
 @dataclass(frozen=True, slots=True)
 class SpamScore:
-    """What a scorer made of a message."""
+    """Score of a message."""
 
     points: float
     required: float

@@ -62,7 +62,7 @@ class ContentView:
 
     @property
     def archives(self) -> ArchiveScan:
-        """What was met while the archives were looked into."""
+        """Result of scanning the archives."""
         return self._unpacked[1]
 
     @cached_property
