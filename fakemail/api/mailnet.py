@@ -35,6 +35,7 @@ from fakemail.api.handles import Results
 from fakemail.api.hosts import Host, Settings, name_of, smarthost_settings
 from fakemail.api.journey_notes import with_notes
 from fakemail.api.lint import lint
+from fakemail.api.mail_files import filed_messages, put_all, read_mail, write_mail
 from fakemail.api.mailing_lists import MailingList
 from fakemail.api.message_lists import AsyncMessages, Messages
 from fakemail.api.messages import Message
@@ -69,6 +70,7 @@ from fakemail.model.toml import to_toml
 from fakemail.runtime.network import real_endpoint
 from fakemail.runtime.simulation import Simulation
 from fakemail.runtime.sink import SINK
+from fakemail.store.mailbox import INBOX
 from fakemail.tls.authority import process_authority
 from fakemail.types.address import Address, AddressLike, read_address
 from fakemail.types.domains import a_labels
@@ -286,6 +288,41 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
             for each in self._portal.simulation.world.accounts.values()
             if not is_infrastructure(each.address.domain)
         )
+
+    def import_mail(
+        self, path: str | Path, account: str | Address | BaseAccount[Any], *, folder: str = INBOX
+    ) -> list[Message]:
+        """Put the messages of files into the mailboxes of an account, made if it is not there, and return them.
+
+        ``path`` is an ``.eml`` file, an mbox, a Maildir, or a folder of ``.eml`` and ``.mbox`` files.
+        Messages of subfolders come into mailboxes of these names, all others into ``folder``. Raises
+        :class:`~fakemail.errors.DeclarationError` for what is no mail, and then has put nothing.
+        """
+        wanted = account if isinstance(account, BaseAccount) else self.account(account)
+        return put_all(self._portal, wanted._address, read_mail(Path(path), folder))
+
+    def export_mail(
+        self,
+        path: str | Path,
+        *,
+        format: str = "eml",
+        account: str | Address | BaseAccount[Any] | None = None,
+    ) -> list[Path]:
+        """Write all messages into a new folder, one subfolder for each account, and return the files.
+
+        ``format`` is ``eml``, ``mbox`` or ``maildir``. With ``account`` they are those of that account alone, without a
+        subfolder.
+        """
+        simulation = self._portal.simulation
+        if account is None:
+            known = [each.address for each in simulation.world.accounts.values()]
+            owners = {str(each): each for each in known if not is_infrastructure(each.domain)}
+        else:
+            owners = {"": simulation.world.account(read_address(account)).address}
+        filed = self._portal.call(
+            lambda: {name: filed_messages(simulation.store, owner) for name, owner in owners.items()}
+        )
+        return write_mail(Path(path), filed, format)
 
     def domain(self, name: str, *, mx: Sequence[str] | None = None) -> Domain[_A]:
         """The domain of that name, made if it is not there: with one mail host ``mx1`` and a submission host.

@@ -51,6 +51,11 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "wait": "settle()",
         "ca": "ca_file",
         "context": "ssl_context",
+        "load": "import_mail(path, account)",
+        "import_mbox": "import_mail(path, account)",
+        "import_maildir": "import_mail(path, account)",
+        "save": "export_mail(path)",
+        "dump": "export_mail(path)",
     },
     "BaseInbox": {
         "last": "inbox[-1]",
