@@ -19,8 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
 
-from fakemail.api import config as configuration
-from fakemail.api import sweep as sweeps
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.all_messages import AllMailboxes, SentMessage, SentMessages
 from fakemail.api.clock import AsyncClock, Clock
@@ -53,7 +51,7 @@ from fakemail.api.preload import preload
 from fakemail.api.queue import Queue
 from fakemail.api.redirection import Redirection
 from fakemail.api.waits import arrive, require_blocking_allowed
-from fakemail.api.watchdog import take_back_cancellation
+from fakemail.api.watchdog import HANG_TIMEOUT, take_back_cancellation
 from fakemail.clock import TimeSource, VirtualClock
 from fakemail.errors import ClosedError, DeclarationError, MailAssertionError, nearest
 from fakemail.events.export import to_json_lines
@@ -66,7 +64,6 @@ from fakemail.faults.context import Match
 from fakemail.faults.rule import EVERYBODY, FaultRule, Schedule
 from fakemail.model.host import SERVICES
 from fakemail.model.mailing_list import MailingListSpec
-from fakemail.model.toml import to_toml
 from fakemail.runtime.network import real_endpoint
 from fakemail.runtime.simulation import Simulation
 from fakemail.runtime.sink import SINK
@@ -80,7 +77,10 @@ from fakemail.types.suggestions import Suggests
 from fakemail.zones.zone_provisioning import is_infrastructure
 
 if TYPE_CHECKING:
+    from fakemail.api import config as configuration
+    from fakemail.api import sweep as sweeps
     from fakemail.lint.finding import LintFinding
+    from fakemail.model.description import Description
     from fakemail.policy.deliverability import Deliverability
     from fakemail.runtime.namespace_listeners import NamespaceListeners
 
@@ -153,7 +153,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         With ``sink=True`` mail for every domain that nobody declared is taken, see :attr:`sink`.
         Raises :class:`~fakemail.errors.DeclarationError` with everything that is wrong in the configuration.
         """
-        self._config = None if config is None else configuration.load(config)
+        self._config = None if config is None else _load(config)
         if grease is None:
             grease = (self._config.grease if self._config else None) or False
         if grease != _RETRIES and not isinstance(grease, bool):
@@ -200,6 +200,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         if self.grease == _RETRIES:
             portal.perform(_refuse_for_now(simulation))
         if self._config is not None:
+            from fakemail.api import config as configuration
+
             try:
                 configuration.apply(portal, self._config)
             except BaseException:
@@ -684,6 +686,9 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
     def to_toml(self) -> str:
         """The configuration that declares what is there now, with all passwords; mail is not in it."""
+        from fakemail.api import config as configuration
+        from fakemail.model.toml import to_toml
+
         return to_toml(
             configuration.write_down(self._portal, seed=self.seed, grease=self.grease, sink=self._is_sink)
         )
@@ -922,7 +927,7 @@ class MailNet(BaseMailNet[Account, Namespace]):
         *,
         expected_errors: type[BaseException] | tuple[type[BaseException], ...] = (),
         only: str | None = None,
-        hang_timeout: float = sweeps.HANG_TIMEOUT,
+        hang_timeout: float = HANG_TIMEOUT,
     ) -> sweeps.SweepReport:
         """Run something once without faults, then once more for every single failure point of its journey.
 
@@ -934,6 +939,8 @@ class MailNet(BaseMailNet[Account, Namespace]):
         """
         __tracebackhide__ = True
         require_blocking_allowed("sweep")
+        from fakemail.api import sweep as sweeps
+
         sweep = sweeps.Sweep(expected_errors=expected_errors, only=only, hang_timeout=hang_timeout)
         for trial in sweep.trials():
             with _fresh(self) as net:
@@ -1013,10 +1020,12 @@ class AsyncMailNet(BaseMailNet[AsyncAccount, AsyncNamespace]):
         *,
         expected_errors: type[BaseException] | tuple[type[BaseException], ...] = (),
         only: str | None = None,
-        hang_timeout: float = sweeps.HANG_TIMEOUT,
+        hang_timeout: float = HANG_TIMEOUT,
     ) -> sweeps.SweepReport:
         """See :meth:`MailNet.sweep`."""
         __tracebackhide__ = True
+        from fakemail.api import sweep as sweeps
+
         sweep = sweeps.Sweep(expected_errors=expected_errors, only=only, hang_timeout=hang_timeout)
         for trial in sweep.trials():
             async with _fresh(self) as net:
@@ -1032,6 +1041,12 @@ class AsyncMailNet(BaseMailNet[AsyncAccount, AsyncNamespace]):
                 await arrive(trial.settled(net._portal))
                 trial.end(net._portal)
         return sweeps.SweepReport(sweep.outcomes)
+
+
+def _load(config: configuration.Config) -> Description:
+    from fakemail.api.config import load  # what reads configurations is for those who have one
+
+    return load(config)
 
 
 def _fresh(net: _F) -> _F:

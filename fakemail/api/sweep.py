@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fakemail.api.handles import Results
 from fakemail.api.portal import Portal
-from fakemail.api.watchdog import Stopped, Watchdog
+from fakemail.api.watchdog import HANG_TIMEOUT, Stopped, Watchdog
 from fakemail.errors import DeclarationError, MailAssertionError
 from fakemail.events.kinds import Event
 from fakemail.sweep.points import FailurePoint, counters, points
@@ -19,9 +19,6 @@ from fakemail.types.address import Address, address
 
 if TYPE_CHECKING:
     from fakemail.faults.rule import FaultRule
-
-HANG_TIMEOUT: Final = 2.0
-"""Real seconds without any event after which an app is said to hang."""
 
 Unreached: TypeAlias = Iterable[Any] | None
 """The recipients that an app says it could not reach: addresses or accounts."""

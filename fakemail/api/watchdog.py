@@ -15,6 +15,8 @@ from typing import Any, Final
 from fakemail.api.portal import Portal
 from fakemail.api.waits import is_trio_running
 
+HANG_TIMEOUT: Final = 2.0
+"""Real seconds without any event after which an app is said to hang, by default."""
 _LOOKS: Final = 4
 """Number of looks within the timeout."""
 _LONGEST: Final = 10 * _LOOKS

@@ -11,13 +11,11 @@ from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fakemail.errors import MailAssertionError
-from fakemail.message import otp
 from fakemail.message.addresses import NamedAddress, mailboxes
 from fakemail.message.headers import Headers, body_offset, message_ids, parse_date, split_fields
-from fakemail.message.html_text import HtmlText, Link, bare_links, read_html
 from fakemail.message.mime import Part, parse
 from fakemail.message.reports.arf_mdn import (
     ComplaintReport,
@@ -27,12 +25,14 @@ from fakemail.message.reports.arf_mdn import (
     read_disposition,
     read_failure,
 )
-from fakemail.message.reports.bounce_styles import read_report
 from fakemail.message.reports.dmarc import DmarcReport, read_dmarc_report
 from fakemail.message.reports.dsn import DeliveryReport
 from fakemail.message.reports.tlsrpt import TlsReport, read_tls_report
 from fakemail.types.dataclass import dataclass
 from fakemail.types.suggestions import Suggests
+
+if TYPE_CHECKING:
+    from fakemail.message.html_text import HtmlText, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,8 @@ class MessageView(Suggests):
 
         Of bounces without a part for programs it has what could be found in their text.
         """
+        from fakemail.message.reports.bounce_styles import read_report  # for tests of bounces only
+
         return read_report(
             self.root,
             sender=self.sender,
@@ -232,6 +234,8 @@ class MessageView(Suggests):
         """
         if self._leaves.html:
             return list(self._hypertext.links)
+        from fakemail.message.html_text import bare_links
+
         return bare_links(self.text)
 
     def link(self, text: str = "", *, url: str = "") -> str:
@@ -269,6 +273,8 @@ class MessageView(Suggests):
         :class:`~fakemail.errors.MailAssertionError` when there is no code, or no plain one.
         """
         __tracebackhide__ = True
+        from fakemail.message import otp  # its patterns are large, and only tests of codes need them
+
         found = otp.candidates(self.text, length=length)
         if not any(candidate.distance is not None for candidate in found):
             found = otp.candidates(self.subject, length=length) or found
@@ -312,6 +318,8 @@ class MessageView(Suggests):
 
     @cached_property
     def _hypertext(self) -> HtmlText:
+        from fakemail.message.html_text import read_html  # for tests that look into HTML only
+
         return read_html(self.html)
 
     def _mailboxes(self, name: str) -> list[NamedAddress]:

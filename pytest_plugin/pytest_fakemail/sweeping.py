@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from _pytest.runner import runtestprotocol
 
-from fakemail.api.sweep import HANG_TIMEOUT, Sweep, Trial
+from fakemail.api.sweep import Sweep, Trial
+from fakemail.api.watchdog import HANG_TIMEOUT
 from fakemail.errors import nearest
 from fakemail.events.journey import Journeys
 from fakemail.sweep.verdict import SweepOutcome, SweepVerdict, table

@@ -17,7 +17,6 @@ from fakemail.events.kinds import Deferred, MessageQueued, Returned
 from fakemail.message.envelope import Envelope, Origin, Recipient
 from fakemail.message.headers import head_of
 from fakemail.message.reports.dsn import DsnAction, is_due
-from fakemail.mta.outbound import bounces
 from fakemail.mta.outbound.queued_message import LocalCopy, QueuedMessage, RecipientResult
 from fakemail.mta.outbound.retry_schedule import NextStep, RetrySchedule, attempt_result
 from fakemail.types.address import NULL_PATH, Address
@@ -185,6 +184,8 @@ class MailQueue:
         due = [result for result in results if is_due(action, message.envelope, result.recipient)]
         if not due or not isinstance(sender, Address):
             return {}
+        from fakemail.mta.outbound import bounces  # where something bounces only
+
         queue_id = self._random.queue_id()
         raw = bounces.write(
             message,
