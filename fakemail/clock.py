@@ -110,7 +110,7 @@ class TimeSource:
         self._jobs: list[tuple[datetime, int, Job]] = []
         self._serial = count()
         self.on_change: Callable[[], object] = lambda: None
-        """Called when a job is added or the clock is moved, for whoever runs the jobs."""
+        """Function called when a job is added or the clock is moved, for the runner of the jobs."""
 
     def now(self) -> datetime:
         """The present time, with its time zone."""
@@ -132,7 +132,7 @@ class TimeSource:
         return self.at(self.now() + span, action, name=name)
 
     def next_due(self) -> datetime | None:
-        """When the next job is due; ``None`` when there is none."""
+        """Time at which the next job is due; ``None`` when there is none."""
         while self._jobs and self._jobs[0][2].is_cancelled:
             heapq.heappop(self._jobs)
         return self._jobs[0][0] if self._jobs else None

@@ -31,7 +31,7 @@ class DeclarationError(FakemailError):
 
 
 class UnknownNameError(DeclarationError, LookupError):
-    """A host, domain, account or mailbox was named that nobody declared."""
+    """Reference to an undeclared host, domain, account or mailbox."""
 
 
 class PortInUse(FakemailError):

@@ -40,7 +40,7 @@ class SystemCalls:
 
 
 class Folder:
-    """A new folder, mode 0700; whoever made it takes it away again, or the next process does."""
+    """New folder, mode 0700, removed by the process that made it or by the next one."""
 
     def __init__(self) -> None:
         place = tempfile.gettempdir()
@@ -67,7 +67,7 @@ class Folder:
 
 
 def draft(directory: str | Path, content: bytes, *, public: bool) -> str:
-    """A complete file, to be moved into place, so that nobody ever reads half of it. Mode 0600, or 0644 if public."""
+    """Complete file, moved into place, so that no reader sees half of it. Mode 0600, or 0644 if public."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     path, file = _first(directory, ".draft-", lambda path: SystemCalls.open(path, flags, 0o600))
     try:
@@ -103,7 +103,7 @@ def sweep(place: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock. Raises ``OSError`` where somebody else does, or there is none, or it is another user's."""
+    """Hold a lock. Raises ``OSError`` where another process holds it, or there is none, or it is another user's."""
     file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     try:
         if os.fstat(file).st_uid != os.geteuid():

@@ -129,7 +129,7 @@ class SentMessage(MessageView):
 
     @property
     def sent_at(self) -> datetime:
-        """When the transaction ended, on the clock of the fake internet."""
+        """End of the transaction, on the clock of the fake internet."""
         return self._transaction.last.time
 
     @property

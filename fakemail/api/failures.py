@@ -145,7 +145,7 @@ def _elsewhere(portal: Portal, where: Where, wanted: Wanted) -> list[str]:
 
 
 def _is_notice(message: Message) -> bool:
-    """Whether it is a bounce: nobody who waits for mail means that."""
+    """Whether it is a bounce, which no test that waits for mail means."""
     return message.envelope is not None and isinstance(message.envelope.sender, NullPath)
 
 

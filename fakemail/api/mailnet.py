@@ -507,7 +507,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
     @property
     def sink(self) -> Settings:
-        """Settings of the sink, with ``MailNet(sink=True)``: it takes mail from anybody for anybody, without a login.
+        """Settings of the sink, with ``MailNet(sink=True)``: it accepts all mail, without a login.
 
         Mailboxes of domains that nobody declared are made when mail for them comes; the password of such an account is
         its address. DNS leads to the sink from every name that is in no zone. Raises

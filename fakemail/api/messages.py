@@ -67,7 +67,7 @@ class Message(MessageView):
 
     @property
     def received_at(self) -> datetime:
-        """When it was delivered, on the clock of the fake internet."""
+        """Time of delivery, on the clock of the fake internet."""
         return self._stored.internal_date
 
     @property

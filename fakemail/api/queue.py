@@ -68,7 +68,7 @@ class QueuedMail(Suggests):
 
     @property
     def next_attempt(self) -> datetime | None:
-        """When it is tried again; ``None`` while it is being tried, or held."""
+        """Time of the next attempt; ``None`` while it is being tried, or held."""
         return self._entry.next_attempt
 
     @property

@@ -105,7 +105,7 @@ class Trial:
         self.events = portal.simulation.log.events()
 
     def settled(self, portal: Portal) -> Future[bool | None]:
-        """When the fake internet is quiet, or as good as."""
+        """Wait until the fake internet is quiet, or nearly so."""
         self.over()
         return portal.settled(None)
 

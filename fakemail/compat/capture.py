@@ -62,7 +62,7 @@ _RUNNING: Final[WeakSet[RunningHost | None]] = WeakSet()
 
 
 class CaptureHost:
-    """A host of a fake internet that takes mail from anybody for anybody."""
+    """Host of a fake internet that accepts mail from any client for any address."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class CaptureHost:
         finish(simulation.hosts.run_account(Address(local or address.local, address.domain)))
 
     def _takes(self, domain: DomainSpec) -> bool:
-        """Whether its mail is delivered here: nobody declared it, so that it is the same which server took it first."""
+        """Whether its mail is delivered here: its domain is undeclared, and any server may accept it."""
         local_domains = self.running.inbound.local_domains.of(self.host.name)
         hosts = self._portal.simulation.hosts.running
         if domain.mail_hosts and all(hosts.get(name) in _RUNNING for name in domain.mail_hosts):
@@ -238,7 +238,7 @@ class CaptureBackend(SmtpBackend):
         """Recipients with an impossible domain: they are accepted, and their mail is delivered nowhere."""
 
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
-        """Take everybody; what the fake internet knows and refuses (full, disabled) is refused."""
+        """Accept every recipient; what the fake internet knows and refuses (full, disabled) is refused."""
         if recipient.domain and not (
             recipient.key in self._world.accounts and recipient.domain in self._local_domains
         ):

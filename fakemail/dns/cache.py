@@ -1,4 +1,4 @@
-"""Cache of a resolver: answers, each for as long as it may be kept. Nothing here asks anybody.
+"""Cache of a resolver: answers, each for as long as it may be kept. Nothing here sends queries.
 
 For how long that is, the answers say themselves: RFC 1035 §3.2.1 for records, RFC 2308 §5 for names and types
 that are not there.
@@ -52,7 +52,7 @@ class Cache(Generic[_A]):
 
 
 def time_to_live(kind: str, answer: Iterable[int], negative: int | None) -> int:
-    """For how many seconds an answer may be kept.
+    """Seconds for which an answer may be kept.
 
     ``answer`` are the TTLs of its answer section, of which the least counts, for a chain of aliases is as good as
     its weakest link; ``negative`` is that of the SOA record that came with it, cut to its minimum field, without

@@ -71,7 +71,7 @@ class UnanswerableQuery:
     """A message that is no query which could be answered, and the reply it gets."""
 
     question: DnsQuestion | None
-    """As far as it could be read."""
+    """Contents as far as they could be read."""
     rcode: str
     wire: bytes
 
@@ -179,7 +179,7 @@ class ReceivedReply:
     authentic: bool = False
     """AD: the server has validated it (RFC 4035 §3.2.3)."""
     negative_ttl: int | None = None
-    """For how many seconds it may be kept that something is not there (RFC 2308 §5); ``None`` without an SOA record."""
+    """Seconds for which a negative answer may be kept (RFC 2308 §5); ``None`` without an SOA record."""
 
 
 def decode_reply(packet: bytes) -> ReceivedReply:

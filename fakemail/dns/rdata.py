@@ -32,7 +32,7 @@ _IPV4 = re.compile(
     r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}", re.ASCII
 )
 MOST_GENERATED: Final = 10_000
-"""Records that ``$GENERATE`` may make in one zone text; a million would keep everybody waiting for a minute."""
+"""Limit of records that ``$GENERATE`` may make in one zone text; a million would take a minute."""
 _ODD_OCTET = re.compile(rb'[^ -~]|["\\]')
 
 

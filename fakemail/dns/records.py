@@ -83,7 +83,7 @@ class Record:
 
 
 class LateRecord(Record):
-    """A record whose data is made when somebody first looks at it, because making it is not cheap.
+    """Record whose data is made at the first use, because making it is not cheap.
 
     Two are equal when they are made of the same things; it is never equal to a record that is written out.
     """

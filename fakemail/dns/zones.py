@@ -29,7 +29,7 @@ _BESIDE_CNAME: Final = frozenset({"CNAME", "RRSIG", "NSEC", "KEY", "SIG", "NXT"}
 ROOT_SOA: Final = Record(
     "", "SOA", 60, "a.root-servers.test. hostmaster.root-servers.test. 1 1800 900 604800 60"
 )
-"""Stands for everything that nobody declared: the authority of negative answers outside of every zone."""
+"""SOA record of the root: the authority of negative answers outside of every zone."""
 
 
 class Zone:
@@ -199,7 +199,7 @@ class Zones:
         return tuple(zone.signer.key for zone in self._zones.values() if zone.signer is not None)
 
     def allow_transfer(self, origin: str, clients: Iterable[str]) -> None:
-        """Let some have all of a zone, and nobody else. Raises :class:`~fakemail.errors.UnknownNameError`."""
+        """Permit zone transfers to some clients only. Raises :class:`~fakemail.errors.UnknownNameError`."""
         key = name_key(origin)
         zone = self._zones.get(key)
         if zone is None:

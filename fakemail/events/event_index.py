@@ -40,7 +40,7 @@ class Start(NamedTuple):
     """Possible beginnings of a message's way to a recipient: in a transaction, or in a queue."""
 
     number: int
-    """That of the event, MAIL or queued."""
+    """Number of the event, MAIL or queued."""
     order: int
     """Its place among the recipients of the message."""
     key: str

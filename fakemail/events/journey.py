@@ -44,7 +44,7 @@ class Journey(Suggests):
     recipient: Address
     sender: Path
     message_id: str
-    """As it stands in the message, empty when no host queued or delivered it."""
+    """Value in the message, empty when no host queued or delivered it."""
     subject: str
     hops: tuple[Hop, ...]
     """Each session in which it was offered to a host, in order."""
@@ -91,7 +91,7 @@ class Journey(Suggests):
 
     @property
     def is_notice(self) -> bool:
-        """Whether it is a bounce, or another notice from nobody (RFC 5321 §4.5.5)."""
+        """Whether it is a bounce, or another notice from the null sender (RFC 5321 §4.5.5)."""
         return isinstance(self.sender, NullPath)
 
     @property

@@ -35,7 +35,7 @@ class Event(EventValue, frozen=True, kw_only=True, gc=False):
     number: int = 0
     """Its place in the log, from 1."""
     time: datetime = _NOT_LOGGED
-    """When, on the clock of the fake internet."""
+    """Time on the clock of the fake internet."""
     stage: Stage
     """At which stage of a session or of a message's way."""
     host: str
@@ -64,7 +64,7 @@ class ProxyIdentified(Event, frozen=True, kw_only=True, gc=False):
     how: str
     """``PROXY v1``, ``PROXY v2`` or ``XCLIENT``."""
     by: Peer
-    """Address that sent it."""
+    """Peer that sent it."""
     client: Peer
     """Client that it names."""
 
@@ -84,7 +84,7 @@ class Handshake(Event, frozen=True, kw_only=True, gc=False):
 
     stage: Stage = Stage.TLS_HANDSHAKE
     version: str
-    """For example ``TLSv1.3``; empty when it failed."""
+    """TLS version, for example ``TLSv1.3``; empty when it failed."""
     cipher: str
     server_name: str
     """Host name that the client sent by SNI, empty without."""
@@ -242,7 +242,7 @@ class Deferred(Event, frozen=True, kw_only=True, gc=False):
     attempts: int
     """Number of attempts."""
     until: datetime
-    """When it will be tried next."""
+    """Time of the next attempt."""
     reply: Reply | None
     reason: Reason | None
 

@@ -25,7 +25,7 @@ class Refusal(NamedTuple):
     """Last refusal on one connection."""
 
     number: int
-    """That of the event."""
+    """Number of the event."""
     connection: int
     host: str
     service: str

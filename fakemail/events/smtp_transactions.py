@@ -107,7 +107,7 @@ class SubmittedTransaction:
         return TransactionResult(TransactionEnd.LOST, end, end.reason)
 
     def _answered(self, key: str) -> SmtpCommand:
-        """The last exchange of this recipient that got an answer; a RCPT of another one is none of his."""
+        """Last exchange of this recipient that got an answer; a RCPT of another one does not count."""
         if self.last.stage in (Stage.SMTP_DATA, Stage.SMTP_BDAT) and self.last.reply is not None:
             return self.last
         own = self.recipients[key]
@@ -118,7 +118,7 @@ class SubmittedTransaction:
 class _SmtpSessionTrace:
     peer: Peer | None
     ended: list[SubmittedTransaction]
-    """Receiver of transactions that have ended."""
+    """List to which ended transactions are added."""
     hello: str = ""
     helo: str = ""
     tls: str = ""

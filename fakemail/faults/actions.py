@@ -139,7 +139,7 @@ class no_reply(Instead):
 
 @dataclass(frozen=True, slots=True)
 class delay(OnAnswer):
-    """Answer late: by the fake clock to hosts of the fake internet, in real time to everybody else."""
+    """Answer late: by the fake clock to hosts of the fake internet, in real time to all other clients."""
 
     at = stages.ANSWERS | stages.SMTP_BODY | stages.DNS
     span: timedelta

@@ -57,7 +57,7 @@ class FaultTiming(TypedDict, total=False):
 
 
 class TransportFaultOptions(FaultTiming, total=False):
-    """Match and schedule of a DNS fault that names the records."""
+    """Match and schedule of a DNS fault whose action names the records."""
 
     transport: str | None
 

@@ -71,7 +71,7 @@ class FaultRegistry:
         ]
 
     def next_change(self) -> datetime | None:
-        """When time alone will change what is active; ``None`` when it will not."""
+        """Time at which the active rules change next by time alone; ``None`` without one."""
         now = self._now()
         times = [time for rule in self._present for time in (rule.when.since, rule.when.until) if time]
         return min((time for time in times if time > now), default=None)

@@ -48,7 +48,7 @@ class ImapBackend(Protocol):
 
     @property
     def chance(self) -> SeededRandom:
-        """For what must not be guessed or repeated."""
+        """Source of random values, for what must not be guessed or repeated."""
         ...
 
     def open(self, login: str) -> AccountStore | None:

@@ -209,7 +209,7 @@ class _Starter:
             work()
 
     def _answer(self) -> None:
-        """Answer until nobody is left who could ask: the thread has ended, and all that it has started."""
+        """Answer until no process is left that could ask: the thread has ended, and all that it has started."""
         from fakemail.intercept import seccomp
 
         poll = select.poll()

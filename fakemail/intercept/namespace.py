@@ -160,7 +160,7 @@ class NetworkNamespace:
                 yield command, f"{folder}/{name}"
 
     def _file(self, name: str, content: bytes, *, mode: int = 0o644) -> str:
-        """A file of ours, which everybody inside can read."""
+        """File of ours that every user inside can read."""
         path = Path(self._folder.name, name)
         path.write_bytes(content)
         path.chmod(mode)

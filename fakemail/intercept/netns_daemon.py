@@ -285,7 +285,7 @@ def main(descriptor: int) -> None:
 
 
 def serve(control: socket.socket, wanted: dict[str, Any]) -> None:
-    """Make the namespace, and sockets in it as long as somebody asks for any."""
+    """Make the namespace, and sockets in it for as long as they are requested."""
     try:
         files = set_up(wanted)
     except SetupFailed as failed:

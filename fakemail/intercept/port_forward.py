@@ -51,7 +51,7 @@ class PortForward:
         far.read_on()
 
     def close(self) -> None:
-        """Let nobody through any more."""
+        """Stop forwarding."""
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
         for end in tuple(self.ends):

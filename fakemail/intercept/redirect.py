@@ -210,7 +210,7 @@ class Redirect:
         return self._place(found, (host, port), family)
 
     def _is_own(self, address: str) -> bool:
-        """Whether this machine has an address: who speaks to himself has one address at both ends."""
+        """Whether this machine has an address: a connection to oneself has one address at both ends."""
         try:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             with socket.socket(family, socket.SOCK_DGRAM) as sock:

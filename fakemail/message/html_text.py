@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 MAX_READ: Final = 4 * 1024 * 1024
-"""Characters of a text that are read: nobody writes as much by hand, and filters must not be kept busy."""
+"""Limit of characters that are read: more than anybody writes by hand, and little enough for filters."""
 MAX_TAGS: Final = 100_000
 """Tags of HTML that are read, for the same reason; and links of plain text."""
 

@@ -34,7 +34,7 @@ class ForwardTo:
 
 @dataclass(frozen=True, slots=True)
 class AccountSpec:
-    """Somebody with a mailbox. The login is the whole address."""
+    """Account with a mailbox. The login is the whole address."""
 
     address: Address
     password: str = field(repr=False)

@@ -83,5 +83,5 @@ class AddressPlan:
                 return text
 
     def owner(self, text: str) -> str | None:
-        """The name of the host with that address, ``None`` if nobody has it."""
+        """Name of the host with that address, ``None`` without one."""
         return self._taken.get(text)

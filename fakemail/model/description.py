@@ -1,4 +1,4 @@
-"""A fake internet as somebody wrote it down: entries in the order of the text, nothing resolved, nothing run.
+"""Declaration of a fake internet: entries in the order of the text, nothing resolved, nothing run.
 
 How text becomes a description is in :mod:`fakemail.model.toml`. Here is how a description becomes part
 of a :class:`~fakemail.model.world.WorldSpec`, by the same checked steps that everybody else uses, and back.
@@ -50,7 +50,7 @@ class DomainEntry:
     aliases: tuple[tuple[Address, tuple[Address, ...]], ...] = ()
     """``aliases.sales = ["bob", "x@example.com"]``: who gets the mail for ``sales``."""
     catch_all: Address | None = None
-    """The account that gets the mail for everybody who is not there."""
+    """Account that gets the mail for every unknown local part."""
     spf: str | None = None
     """The SPF record in place of the default one; ``""`` for none."""
     dmarc: str | None = None
@@ -88,7 +88,7 @@ class HostEntry:
     ipv6: str | None = None
     """Its address in ``2001:db8::/32`` (RFC 3849)."""
     relay_for: frozenset[str] = frozenset()
-    """Domains for which it takes mail from anybody and passes it on; ``"*"`` for all."""
+    """Domains for which it relays mail from any client; ``"*"`` for all."""
     smarthost: bool = False
     """Whether the accounts of all domains may log in."""
     options: HostOptions = field(default_factory=HostOptions)
@@ -104,7 +104,7 @@ class HostEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccountEntry:
-    """An account; ``None`` for the password leaves it to whoever runs the fake internet."""
+    """Account; with ``None`` for the password the running fake internet chooses one."""
 
     address: Address
     """Must be there. It is the login as well."""
@@ -203,7 +203,7 @@ class Description:
     grease: bool | str | None = None
     """Whether servers say to the app whatever the standards allow. An explicit ``grease=`` goes before it."""
     sink: bool | None = None
-    """Whether mail for every domain that nobody declared is taken. An explicit ``sink=`` goes before it."""
+    """Whether mail for every undeclared domain is accepted. An explicit ``sink=`` goes before it."""
 
 
 # Into a world ----------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class DomainSpec:
     """``bob+news`` is delivered to ``bob`` (RFC 5233); empty for none."""
     policy: Policy = DEFAULT_POLICY
     imap_host: str = ""
-    """The host where its accounts read their mail, empty until somebody asks for it."""
+    """Host where its accounts read their mail, empty until it is used."""
     ignore_dots: bool = False
     """Whether ``jane.doe`` and ``janedoe`` are one, as at some large providers."""
     behind: tuple[str, ...] = ()

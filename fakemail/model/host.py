@@ -52,7 +52,7 @@ READING: Final = (IMAP, IMAPS, POP3, POP3S)
 SUBMISSION_SERVICES: Final = frozenset(
     {SUBMISSION.name, SUBMISSIONS.name, *(service.name for service in LOCAL)}
 )
-"""The services for those who submit mail (RFC 6409)."""
+"""Services for message submission (RFC 6409)."""
 SERVICES: Final = {service.name: service for service in (SMTP, SUBMISSION, SUBMISSIONS, *READING, HTTPS)}
 
 
@@ -120,7 +120,7 @@ class HostOptions:
     auth_in_clear: bool = False
     """Offer AUTH before TLS as well."""
     accept_any_login: bool = False
-    """Let every name and password in, and send as anybody; offered are the mechanisms that can work so."""
+    """Accept every login and every sender address; offered are the mechanisms that can work so."""
     own_senders_only: bool = True
     """On the submission ports: refuse a reverse-path that does not belong to the account (RFC 6409 §6.1)."""
     sending_tls: str = "opportunistic"
@@ -220,7 +220,7 @@ class HostSpec:
     services: tuple[Service, ...] = ()
     options: HostOptions = HostOptions()
     open_relay_for: frozenset[str] = field(default=frozenset())
-    """Domains for which it takes mail from anybody and passes it on; its own need not be named."""
+    """Domains for which it relays mail from any client; its own need not be named."""
     smarthost: bool = False
     """Whether every account of the world may log in and any sender address may be used by its own."""
     routes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -230,4 +230,4 @@ class HostSpec:
     policy: Policy | None = None
     """Checks of mail that is submitted to it, ``None`` for nothing."""
     is_sink: bool = False
-    """Whether it makes the mailboxes that it lacks, for every domain that nobody declared."""
+    """Whether it makes missing mailboxes, for every undeclared domain."""

@@ -13,13 +13,13 @@ ROLES: Final = ("bounces", "owner", "unsubscribe")
 
 @dataclass(frozen=True, slots=True)
 class MailingListSpec:
-    """A list and those who get its mail."""
+    """Mailing list and its members."""
 
     address: Address
     members: tuple[Address, ...] = ()
     """Recipients of its mail."""
     name: str = ""
-    """For people; the local part by default."""
+    """Display name; the local part by default."""
     prefix: str | None = None
     """Before the subject; the name in square brackets by default, ``""`` for nothing."""
     footer: str | None = None

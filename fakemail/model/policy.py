@@ -146,13 +146,13 @@ class Policy:
     dnsbl: DispositionMap | None = field(default=None, metadata=_asks(is_listed=True))
     """Lists of bad addresses in the DNS (RFC 5782): their zones, or each zone with what follows from being listed."""
     dnswl: tuple[str, ...] = ()
-    """Lists of good addresses: who is on one is spared the checks of the client and greylisting."""
+    """Lists of good addresses: their clients are exempt from the checks of the client and from greylisting."""
     ptr: DispositionMap | None = field(default=None, metadata=_asks("missing", "mismatch", "temperror"))
     """The client's address needs a name that leads back to it (FCrDNS, RFC 8601 §3)."""
     helo: DispositionMap | None = field(
         default=None, metadata=_asks("bare_address", "not_fqdn", "unknown_host", "own_name", "temperror")
     )
-    """Faults of the client's HELO name."""
+    """Dispositions of mistakes in the client's HELO name."""
     max_connections: int | None = None
     """At the same time from one address; the next one is told 421."""
     connection_rate: RateLimit | None = None
@@ -164,7 +164,7 @@ class Policy:
     greylist_retry_within: timedelta = timedelta(days=2)
     """A sender that comes back later than that starts anew."""
     greylist_remember_for: timedelta = timedelta(days=36)
-    """For how long who has come back is known, counted from the last message."""
+    """Time for which a sender that came back is known, counted from the last message."""
     greylist_allow: tuple[str, ...] = ()
     """Exempt from greylisting: addresses and networks of clients, and addresses and domains of senders."""
 
@@ -180,7 +180,7 @@ class Policy:
     own_domain: DispositionMap | None = field(default=None, metadata=_asks("fail"))
     """A sender of this domain who comes from outside."""
     null_sender: DispositionMap | None = field(default=None, metadata=_asks("fail", "recipients"))
-    """Mail from nobody, and (``recipients``) to more than one: a bounce goes to one alone (RFC 5321 §4.5.5)."""
+    """Mail from the null sender, also (``recipients``) to more than one: a bounce has one (RFC 5321 §4.5.5)."""
     login_rate: RateLimit | None = None
     """Messages that one account submits; then MAIL is told 450."""
     login_recipient_rate: RateLimit | None = None
@@ -188,11 +188,11 @@ class Policy:
     recipient_rate: RateLimit | None = None
     """Messages to one recipient; then RCPT is told 450."""
     unknown_user: Disposition = Disposition.REFUSE
-    """A recipient whom nobody has: refused at RCPT, or taken first and then bounced or discarded."""
+    """Unknown recipient: refused at RCPT, or taken first and then bounced or discarded."""
 
     # Sender authentication
     spf: DispositionMap | None = field(default=None, metadata=_asks())
-    """SPF (RFC 7208) of the sender's domain, or of the name of HELO for mail from nobody."""
+    """SPF (RFC 7208) of the sender's domain, or of the HELO name for mail from the null sender."""
     dkim: DispositionMap | None = field(default=None, metadata=_asks())
     """DKIM (RFC 6376): ``fail`` where no signature holds, ``none`` where there is none."""
     dmarc: DispositionMap | None = field(
@@ -235,4 +235,4 @@ class Policy:
 
 DEFAULT_POLICY: Final = Policy()
 SUBMISSION_POLICY: Final = Policy(dmarc=None)
-"""Policy for mail that is submitted: it is not signed yet, and its sender is known by his login."""
+"""Policy for mail that is submitted: it is not signed yet, and its sender is known by the login."""

@@ -30,7 +30,7 @@ class MtaSts:
     mode: str = "enforce"
     """``enforce`` by default, ``testing`` or ``none``."""
     max_age: int = 604800
-    """For how many seconds senders keep it, by the fake internet's clock; 604800 by default."""
+    """Seconds for which senders keep it, by the fake internet's clock; 604800 by default."""
     mx: tuple[str, ...] | None = None
     """The names that mail may go to, ``*.example.org`` for one label more; those of the mail hosts by default."""
     flaw: str | None = None

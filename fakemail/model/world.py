@@ -284,7 +284,7 @@ class WorldSpec:
         return self._put_domain(replace(self.domain(name), policy=policy))
 
     def set_catch_all(self, name: str, account: Address | None) -> DomainSpec:
-        """Let one account get the mail for every local part that nobody has."""
+        """Let one account get the mail for every unknown local part."""
         domain = self.domain(name)
         if account is not None:
             self.account(account)
@@ -302,7 +302,7 @@ class WorldSpec:
             )
 
     def _is_somebody(self, address: Address) -> bool:
-        """Whether mail for an address of a hosted domain finds anybody, loops of aliases apart."""
+        """Whether an address of a hosted domain has a recipient, loops of aliases apart."""
         domain = self.domains[address.domain]
         local = local_key(address.local)
         base = local.partition(domain.detail_separator)[0] if domain.detail_separator else local

@@ -88,7 +88,7 @@ class SenderAuthentication(Suggests):
 
     @cached_property
     def arc(self) -> ArcResult:
-        """Whether the chain of those who passed the message on is whole (RFC 8617)."""
+        """Result of the ARC chain of the message (RFC 8617)."""
         from fakemail.dkim.arc_verify import verify_chain
 
         steps: list[str] = []

@@ -27,7 +27,7 @@ class BulkRequirement(NamedTuple):
     reply: tuple[int, str, str] | None = None
     """Code, enhanced code and text where the receiver has its own; ``{domain}`` and ``{address}`` are filled in."""
     of_all: bool = False
-    """Whether it is asked of those who send little as well."""
+    """Whether it is required of senders of little mail as well."""
     is_required: bool = True
     """Whether it is demanded, and not only advised."""
 

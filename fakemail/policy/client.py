@@ -1,4 +1,4 @@
-"""Checks of who is connecting: limits, lists in the DNS, the name of the address, the name in HELO."""
+"""Checks of the client: rate limits, DNS lists, reverse DNS, HELO name."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class DeliverabilityFinding:
     sentence: str
     """Finding in words."""
     reason: Reason
-    """Why it would be rejected by those who reject it for this."""
+    """Reason of a rejection for this."""
     reply: Reply | None = None
     """The reply by which it would be rejected; ``None`` where it would be taken."""
     advice: str = ""
@@ -70,7 +70,7 @@ class Deliverability:
     message: str
     """Which message it is about."""
     sent: str
-    """As sent by whom."""
+    """Client that sent it."""
     authentication: str
     """Results of SPF, DKIM, DMARC and reverse DNS."""
     objections: tuple[DeliverabilityFinding, ...]
@@ -80,7 +80,7 @@ class Deliverability:
 
     @property
     def ok(self) -> bool:
-        """Whether everybody would take it into the inbox, and nothing that is required is missing."""
+        """Whether every receiver would deliver it to the inbox, and no requirement is unmet."""
         return not any(each.is_required or each.outcome != Disposition.ACCEPT for each in self.objections)
 
     @property

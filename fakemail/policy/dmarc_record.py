@@ -29,11 +29,11 @@ class DmarcRecord:
 
     text: str
     p: str = "none"
-    """For the domain itself: ``none``, ``quarantine``, ``reject``."""
+    """Policy for the domain itself: ``none``, ``quarantine``, ``reject``."""
     sp: str = ""
-    """For names below it; empty for the same as :attr:`p`."""
+    """Policy for names below it; empty for the same as :attr:`p`."""
     np: str = ""
-    """For names below it that do not exist; empty for the same as :attr:`sp`."""
+    """Policy for names below it that do not exist; empty for the same as :attr:`sp`."""
     adkim: str = "r"
     """Alignment mode of DKIM: ``r`` relaxed, ``s`` strict."""
     aspf: str = "r"
@@ -49,7 +49,7 @@ class DmarcRecord:
     ruf: tuple[str, ...] = ()
     """Destinations of failure reports."""
     fo: str = "0"
-    """For which failures reports are wanted."""
+    """Failures for which reports are wanted."""
     ri: int = 86400
     """Seconds between aggregate reports (RFC 7489 §6.3; gone in RFC 9989)."""
     errors: tuple[str, ...] = ()
@@ -149,7 +149,7 @@ class Method(StrEnum):
 
 
 class DnsFailed(Exception):
-    """The DNS had no answer; whoever asked may ask again later. Not for users."""
+    """DNS without an answer, to be asked again later. Not for users."""
 
 
 @dataclass

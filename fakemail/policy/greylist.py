@@ -1,4 +1,4 @@
-"""Greylisting (RFC 6647): who is unknown is asked to come back, and who comes back is known."""
+"""Greylisting (RFC 6647): an unknown sender is deferred, and known once it comes back."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class RateLimiter:
 
 
 _KEPT = 100_000
-"""As many moments are remembered of anybody at most."""
+"""Most moments that are remembered for one key."""
 
 
 _DAY: Final = timedelta(days=1)

@@ -158,7 +158,7 @@ class ArcSetResult(AuthResult):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ArcResult(AuthResult):
-    """Whether the chain of those who passed a message on is whole (RFC 8617 §5.2)."""
+    """Result of the ARC chain of a message (RFC 8617 §5.2)."""
 
     method: ClassVar[str] = "arc"
 

@@ -1,4 +1,4 @@
-"""Which part of a domain name somebody has registered: the Public Suffix List, and the only door to it.
+"""Public Suffix List: the registered part of a domain name. The only user of the package.
 
 The list comes with the package ``publicsuffixlist`` and is read at the first question, which takes some 50 ms.
 """

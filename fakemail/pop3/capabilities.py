@@ -32,7 +32,7 @@ class Pop3Profile:
         return capability not in self.options.hide
 
     def may_log_in(self, channel: Channel | None) -> bool:
-        """Whether anybody may log in on such a connection: not in clear text, unless the host allows it."""
+        """Whether logins are allowed on such a connection: not in clear text, unless the host allows it."""
         return channel is not None or self.options.auth_in_clear
 
     def mechanisms(self, channel: Channel | None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ PIECE: Final = 64 * 1024
 
 
 class Maildrop:
-    """The messages of one session. Whoever opens it has to :meth:`close` it."""
+    """Messages of one session, to be closed with :meth:`close`."""
 
     def __init__(self, account: AccountStore, owner: object) -> None:
         """Raises nothing: look at :attr:`is_open`, which is false if another session has it."""
@@ -69,7 +69,7 @@ class Maildrop:
     # Changing ---------------------------------------------------------------------------------------
 
     def saw(self, message: StoredMessage) -> None:
-        """Note that it was read, for those who look at the mailbox by IMAP."""
+        """Note that it was read, for IMAP clients of the mailbox."""
         if self.is_intact:
             self._box.store([message.uid], FlagAction.ADD, [SEEN])
 

@@ -75,7 +75,7 @@ class Pop3Backend(Protocol):
 
     @property
     def chance(self) -> SeededRandom:
-        """For what must not be guessed or repeated."""
+        """Source of random values, for what must not be guessed or repeated."""
         ...
 
     def account(self, login: str) -> AccountStore:

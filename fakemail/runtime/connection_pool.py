@@ -53,7 +53,7 @@ class PooledConnection:
     state: tuple[object, ...]
     """Empty where the connection must not be kept."""
     since: datetime
-    """When something was last said on it, by the fake internet's clock."""
+    """Time of the last exchange on it, by the fake internet's clock."""
     problems: list[DaneFailure] = field(default_factory=list)
     greeted: ServerProfile | None = None
     """Once a transaction went well on it."""

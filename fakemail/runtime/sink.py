@@ -1,4 +1,4 @@
-"""Sink: the mail host of every domain that nobody declared. It makes the mailboxes that it lacks."""
+"""Sink: the mail host of every undeclared domain. It makes missing mailboxes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fakemail.types.address import Address
 from fakemail.zones.zone_provisioning import INFRASTRUCTURE, LazyZoneProvisioning, ZoneProvisioning
 
 SINK: Final = f"sink.{INFRASTRUCTURE}"
-"""The host that takes mail from anybody for anybody."""
+"""Host that accepts mail from any client for any address."""
 _READING_HOST: Final = f"mailboxes.{INFRASTRUCTURE}"
 _ROOT: Final = ""
 
@@ -51,7 +51,7 @@ class Sink:
         self._zones.do(lambda provisioning: provisioning.wildcard(_ROOT, sink))
 
     def make_mailbox(self, address: Address) -> None:
-        """Make a mailbox for an address that nobody declared, with its domain. The password is the address.
+        """Make a mailbox for an undeclared address, with its domain. The password is the address.
 
         Nothing is made where a test has declared the domain with hosts of its own, nor where no name of a domain is.
         """

@@ -19,7 +19,7 @@ aliases.team = ["ann", "bob"]
 accounts = ["hello"]
 """
 SMARTHOST_USER: Final = SMARTHOST
-"""The login of the ready smarthost, which may send as anybody."""
+"""Login of the ready smarthost, which may use any sender address."""
 
 
 def default_world() -> Description:

@@ -63,7 +63,7 @@ class CredentialStore(Protocol):
     """The users of a server."""
 
     def password_of(self, login: str) -> str | None:
-        """The password of that login, or None when nobody has it."""
+        """Password of that login, or ``None`` for an unknown one."""
         ...
 
     def token_owner(self, token: str) -> str | None:

@@ -17,7 +17,7 @@ from fakemail.sasl.exchange import (
 
 
 def serve_external(facts: ServerFacts) -> ServerSteps:
-    """The first name in the certificate that belongs to somebody says who the client is."""
+    """Authenticate the client by the first name in its certificate that is a login."""
     message = yield b""
     authorization_id = read_utf8(message, "the authorization identity")
     # RFC 4422 §A.1: UTF8-char-no-nul

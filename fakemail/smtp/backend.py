@@ -21,9 +21,9 @@ class Receipt(NamedTuple):
     verdict: Verdict
     queue_id: str = ""
     text: str = ""
-    """For the client: ``delivered as ABC00001``."""
+    """Text for the client: ``delivered as ABC00001``."""
     kept: bytes = b""
-    """The message as the host keeps it, empty where nobody need know."""
+    """Message as the host keeps it, empty where it is not needed."""
 
 
 class Backend(Protocol):
@@ -39,7 +39,7 @@ class Backend(Protocol):
 
     @property
     def chance(self) -> SeededRandom:
-        """For what must not be guessed or repeated."""
+        """Source of random values, for what must not be guessed or repeated."""
         ...
 
     def introduce(self, said: Introduction, peer: Peer) -> Peer:

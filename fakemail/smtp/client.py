@@ -255,7 +255,7 @@ class ClientTransaction:
 
     @property
     def greeted(self) -> ServerProfile:
-        """For the next dialogue on the same connection."""
+        """Server profile for the next dialogue on the same connection."""
         return ServerProfile(self._keywords, self.channel)
 
     def offers(self, keyword: str) -> bool:
@@ -476,10 +476,10 @@ class ClientTransaction:
         return replies[-1] if data else None
 
     def _end_empty_message(self) -> Generator[Step, Answer, None]:
-        """Send nothing to a server that waits for the message though there is nobody to send it to (RFC 2920 §3.1).
+        """Send an empty message to a server that waits for it though no recipient is left (RFC 2920 §3.1).
 
         A server that refused all recipients gives the empty message to nobody (§3.2). Where it was told of one,
-        or may have been, hanging up is all that keeps the empty message from him.
+        or may have been, hanging up is all that keeps the empty message from that recipient.
         """
         if self._dismissed or self._has_taken_any:
             self._is_broken = True

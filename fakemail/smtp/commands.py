@@ -67,7 +67,7 @@ class SmtpCommandRow(NamedTuple):
     states: frozenset[SmtpState]
     argument: SmtpArgument
     syntax: str
-    """As HELP shows it."""
+    """Syntax as HELP shows it."""
     keyword: str = ""
     """The EHLO keyword without which the command does not exist."""
     limit: int = 512

@@ -167,7 +167,7 @@ def _read(
 
 
 def extensions_of(keyword: str, value: str | None) -> tuple[str, ...]:
-    """The extensions any one of which brings a parameter of MAIL or RCPT; none for one that nobody knows."""
+    """Extensions any one of which brings a parameter of MAIL or RCPT; none for an unknown parameter."""
     if keyword == "BODY" and value is not None:
         return ("BINARYMIME",) if value.upper() == BodyType.BINARY.value else ("8BITMIME", "BINARYMIME")
     row = _MAIL.get(keyword) or _RCPT.get(keyword)

@@ -63,7 +63,7 @@ class Expunged:
     uids: tuple[int, ...]
     modseq: int
     messages: tuple[StoredMessage, ...] = ()
-    """As they were, in the order of their uids: a session may have to answer for them once more."""
+    """Expunged messages in the order of their uids: a session may have to answer for them once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class StoreResult:
     """Result of :meth:`Mailbox.store`; every list ascends by uid."""
 
     changed: list[StoredMessage]
-    """As they are now."""
+    """Messages with their new flags."""
     same: list[StoredMessage]
     """Messages that had these flags already; they keep their mod-sequence."""
     failed: list[int]

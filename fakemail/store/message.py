@@ -65,7 +65,7 @@ class StoredMessage:
     modseq: int
     """The mod-sequence of its last change (RFC 7162 §3.1)."""
     saved_at: datetime
-    """When it came into this mailbox (RFC 8514)."""
+    """Time at which it came into this mailbox (RFC 8514)."""
     delivery: Delivery | None
     """``None`` for a message that no mail host delivered."""
     mailbox_id: str

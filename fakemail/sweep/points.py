@@ -43,7 +43,7 @@ class FailurePoint(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``smtp.rcpt-reset``, or ``smtp.rcpt.2-reset`` for the second RCPT."""
+        """Name, for example ``smtp.rcpt-reset``, or ``smtp.rcpt.2-reset`` for the second RCPT."""
         number = f".{self.number}" if self.number > 1 else ""
         return f"{self.stage.value}{number}-{self.action}"
 

@@ -88,7 +88,7 @@ class Authority:
         return digest[3::-1].hex()
 
     def ca_file(self) -> Path:
-        """A file that holds :attr:`ca_pem`, which everybody can read; removed when the process ends."""
+        """File that holds :attr:`ca_pem`, readable for every user; removed when the process ends."""
         return self._ca_file
 
     @cached_property
@@ -120,7 +120,7 @@ class Authority:
         return self._leaf((name,), key_type, None, None)
 
     def client_context(self, *, certificate: Leaf | None = None) -> ssl.SSLContext:
-        """A new context that trusts this authority and nobody else, and checks host names.
+        """New context that trusts this authority only, and checks host names.
 
         With ``certificate`` the client presents it to servers that ask.
         """

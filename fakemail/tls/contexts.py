@@ -29,7 +29,7 @@ VERSIONS = {
 }
 """The versions that can be spoken, by the names that OpenSSL has for them."""
 NO_ENCRYPTION = "ECDHE-ECDSA-NULL-SHA"
-"""The weakest cipher there is: everybody can read along. No client takes it by itself."""
+"""Cipher without encryption. No client takes it by itself."""
 _OLD_VERSIONS = {ssl.TLSVersion.SSLv3, ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1}
 
 

@@ -151,7 +151,7 @@ def chain_problem(
 
 
 def _unfit(leaf: x509.Certificate) -> str:
-    """Why a server should not have such a certificate, whoever issued it; empty for no reason."""
+    """Reason against such a certificate for a server, from any issuer; empty without one."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     from fakemail.tls.x509_imports import oid, x509

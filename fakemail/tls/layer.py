@@ -35,7 +35,7 @@ class HandshakeFailure:
     alert: str
     """The alert in the words of RFC 8446 §6, such as ``unknown_ca``; empty when none was sent."""
     detail: str = ""
-    """For people: what OpenSSL says."""
+    """Error text of OpenSSL."""
     after_handshake: bool = False
     """Whether this end had finished its handshake: in TLS 1.3 a refusal may come as late as that."""
 

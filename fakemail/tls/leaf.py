@@ -36,7 +36,7 @@ class PrivateFiles:
         return Path(folder.name)
 
     def write(self, name: str, content: bytes, *, public: bool = False) -> Path:
-        """Write a file, mode 0600, or 0644 for what everybody may know, and return its path."""
+        """Write a file, mode 0600, or 0644 if public, and return its path."""
         path = self.directory / name
         SystemCalls.replace(draft(self.directory, content, public=public), str(path))
         return path

@@ -59,7 +59,7 @@ class StsPolicy:
 
     mode: Mode
     max_age: int
-    """For how many seconds it may be kept."""
+    """Seconds for which it may be kept."""
     mx: tuple[str, ...] = ()
     """The names of its mail hosts; ``*.example.org`` stands for every name of one label more."""
 

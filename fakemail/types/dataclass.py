@@ -46,7 +46,7 @@ else:
 
 
 class _Late:
-    """A method that takes its place in the class when somebody looks at it."""
+    """Method that is put into the class at its first use."""
 
     __slots__ = ("_frozen", "_kind", "_name")
 

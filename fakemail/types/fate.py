@@ -50,7 +50,7 @@ class Forwarded(Fate):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Fate):
-    """A host said no and nobody tries again: the client was told, or no mail host can ever take it.
+    """Final refusal by a host, without a further attempt: the client was told, or no mail host can ever take it.
 
     A client that is told "not now" (a 4yz reply) and does not come back was refused as well; a
     host that queues the message after such a reply leaves it :class:`Queued`.
@@ -92,7 +92,7 @@ class Expired(Fate):
 
 @dataclass(frozen=True, slots=True)
 class Discarded(Fate):
-    """A host took it and threw it away, or gave it up, without telling anybody.
+    """Message that a host accepted and discarded, or gave up, without a bounce.
 
     It is given up so when the next host refused it and the sender had asked not to be told
     (``NOTIFY=NEVER``, RFC 3461 §4.1), or is nobody, as that of a bounce.

@@ -15,7 +15,7 @@ class Peer(NamedTuple):
     """A client, by the address that it has in the fake internet."""
 
     address: str
-    """For example ``203.0.113.5``."""
+    """IP address, for example ``203.0.113.5``."""
     port: int
     name: str
     """The name of the fake host it is, or ``app`` for the program under test."""

@@ -391,7 +391,7 @@ def _hands_on(function: FunctionType) -> bool:
 
 
 class NoSuchName(AttributeError):
-    """A name that is not there. What may be meant is looked up when somebody reads the text."""
+    """Unknown name. Suggestions are looked up when the text is read."""
 
     def __init__(
         self, owner: str, name: str, known: Callable[[], Iterable[str]], guesses: Iterable[str]

@@ -29,7 +29,7 @@ class Verdict:
     reason: Reason | None = None
     detail: str = ""
     reply: Reply | None = None
-    """The very reply to give, where somebody chose one; else the protocol's edge finds the usual one."""
+    """Exact reply to give; without one the session finds the reply by the reason."""
 
     @property
     def is_accepted(self) -> bool:

@@ -20,7 +20,7 @@ class Pause:
 
     span: timedelta
     is_real: bool = False
-    """Whether it is real time for everybody."""
+    """Whether it is real time for all clients."""
 
 
 class ConnectionEnd(Enum):

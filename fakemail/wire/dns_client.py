@@ -55,11 +55,11 @@ class ClientAnswer:
     records: tuple[ClientRecord, ...] = ()
     """The answer section, CNAME records and all, in the order of the reply."""
     transport: str = "udp"
-    """``udp``, ``tcp``, or ``memory`` when nobody was asked."""
+    """Transport: ``udp``, ``tcp``, or ``memory`` without a query."""
     authentic: bool = False
     """Whether the server has validated it with DNSSEC."""
     ttl: int = 0
-    """For how many seconds it may be kept."""
+    """Seconds for which it may be kept."""
 
     @property
     def is_temporary(self) -> bool:
@@ -75,7 +75,7 @@ class DnsCache(Protocol):
     """The memory of a resolver."""
 
     def mark(self) -> object:
-        """Cache key for an answer that is asked for now."""
+        """Mark under which the answer to a query made now is kept."""
         ...
 
     def recall(self, name: str, type: str) -> ClientAnswer | None:

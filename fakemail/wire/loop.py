@@ -71,7 +71,7 @@ class LoopThread:
         return self._pid == os.getpid()
 
     def _require_own_process(self, work: Coroutine[Any, Any, object] | None = None) -> None:
-        """Raise :class:`~fakemail.errors.ClosedError` where nobody would ever answer."""
+        """Raise :class:`~fakemail.errors.ClosedError` where no answer could come."""
         if self._pid != os.getpid():
             if work is not None:
                 work.close()

@@ -21,7 +21,7 @@ from fakemail.zones.dkim_keys import DkimKeyRing
 from fakemail.zones.zone_provisioning import INFRASTRUCTURE, LazyZoneProvisioning
 
 ELSEWHERE: Final = f"elsewhere.{INFRASTRUCTURE}"
-"""The author's domain of those who are misaligned."""
+"""Author's domain of misaligned mail."""
 _LOOKUPS: Final = 11  # RFC 7208 §4.6.4 allows 10
 
 

@@ -232,7 +232,7 @@ class LazyZoneProvisioning:
 
 
 def _spf(world: WorldSpec, domain: DomainSpec) -> str:
-    """RFC 7208: who may send for a domain: those who take its mail, its submission host, and who sends for that one."""
+    """SPF record of a domain (RFC 7208): its mail hosts, its submission host, and the hosts that send for that one."""
     who = {Routing.MX: ["mx"], Routing.IMPLICIT: ["a"]}.get(domain.routing, [])
     hosts = [domain.submission_host, *_exits(world, domain.submission_host)]
     hosts += [host.name for host in world.hosts.values() if host.smarthost]

@@ -27,7 +27,7 @@ class GetAcl(MailboxCommand):
     capabilities = ("ACL",)
 
     def run(self, session: ImapContext) -> Completed:
-        """List the rights of everybody."""
+        """List the rights of all identifiers."""
         words = [b"ACL", printing.mailbox(session.mailboxes.get(self.mailbox).name, utf8=session.utf8)]
         for identifier, rights in session.mailboxes.acl(self.mailbox).items():
             words += [printing.astring(identifier, utf8=session.utf8), rights.encode()]

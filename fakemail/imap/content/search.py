@@ -90,7 +90,7 @@ class SearchContext:
     """The facts that a search needs beside the message."""
 
     now: datetime
-    """For OLDER and YOUNGER."""
+    """Present time for OLDER and YOUNGER."""
     largest_number: int = 0
     """The sequence number that ``*`` means."""
     largest_uid: int = 0

@@ -31,7 +31,7 @@ class AuthFailure:
     results: str
     """Results behind the name in Authentication-Results."""
     not_aligned: tuple[str, ...]
-    """The methods that authenticated nobody who is aligned: ``dkim``, ``spf``."""
+    """Methods without an aligned pass: ``dkim``, ``spf``."""
     source_ip: str
     sender: str
     """The reverse-path, in brackets."""
@@ -234,7 +234,7 @@ def _report(
 
 @dataclass(frozen=True, slots=True)
 class ComplaintReport:
-    """A report of a feedback loop: somebody called a message spam (RFC 5965 §3)."""
+    """Report of a feedback loop: a recipient called a message spam (RFC 5965 §3)."""
 
     kind: str
     """The feedback type: ``abuse``, ``fraud``, ``virus``, ``other``, ``not-spam`` (RFC 6430)."""
@@ -270,7 +270,7 @@ class FailureReport:
     recipients: tuple[str, ...]
     arrival_date: datetime | None
     not_aligned: tuple[str, ...]
-    """The methods that authenticated nobody who is aligned with the author: ``dkim``, ``spf``."""
+    """Methods without a pass aligned with the author: ``dkim``, ``spf``."""
     results: str
     """The Authentication-Results of the reporting host."""
     delivery: str

@@ -70,12 +70,12 @@ class InboundServices:
     arc_sealer: ArcSealer
     auth_results: SenderAuthResults
     wants_evaluations: Callable[[], bool]
-    """Whether anybody counts how messages are evaluated; if not, nothing is looked at for that."""
+    """Whether statistics of evaluations are kept; if not, nothing is computed for them."""
     on_evaluated: Callable[[TransactionFacts, PolicyDecision], object]
     """Called with each message then, and with what was decided about it."""
     scan: Callable[[Iterable[ScannerAddress], ScanRequest], Coroutine[Any, Any, tuple[ScanResult, ...]]]
     """Asks real scanners about a message."""
     make_mailbox: Callable[[Address], None]
-    """Makes a mailbox at the sink, for an address that nobody declared."""
+    """Function that makes a mailbox at the sink, for an undeclared address."""
     policy_memory: HostContext = field(default_factory=HostContext)
     """Memory that the policies of all hosts share: greylisting, rates."""

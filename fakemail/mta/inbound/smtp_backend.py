@@ -142,7 +142,7 @@ class SmtpBackend:
         return refused(Reason.SENDER_NOT_OWNED, f"<{sender}>")
 
     def check_recipient(self, recipient: Address, login: str) -> Verdict | None:
-        """Take what is for here, or from those who may send onward (RFC 5321 §3.6.2)."""
+        """Accept mail for local domains, or from clients that may relay (RFC 5321 §3.6.2)."""
         host = self._running.host
         if host.is_sink and recipient.key not in self._world.accounts and recipient.domain:
             self._services.make_mailbox(recipient)

@@ -33,7 +33,7 @@ class QueueEntry:
     message: QueuedMessage
     arrived: datetime
     waiting: list[Recipient]
-    """Those who are neither done nor given up."""
+    """Recipients that are neither done nor given up."""
     attempts: int = 0
     is_running: bool = False
     is_held: bool = False
@@ -45,7 +45,7 @@ class QueueEntry:
 
     @property
     def next_attempt(self) -> datetime | None:
-        """When it is tried again; ``None`` while it is being tried, or held."""
+        """Time of the next attempt; ``None`` while it is being tried, or held."""
         return self.job.due if self.job is not None and not self.job.is_cancelled else None
 
 
@@ -153,7 +153,7 @@ class MailQueue:
                 entry.job.cancel()
 
     def drop(self, entries: Iterable[QueueEntry]) -> None:
-        """Throw messages away without a word to anybody."""
+        """Discard messages without a bounce."""
         for entry in list(entries):
             if entry.job is not None:
                 entry.job.cancel()

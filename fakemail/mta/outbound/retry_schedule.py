@@ -1,4 +1,4 @@
-"""When a queued message is tried again, when its sender is warned, and when a host gives up.
+"""Retry schedule of the queue: next attempts, the warning to the sender, and the end.
 
 A table of (outcome, age) to what happens next; nothing here knows a clock or a queue.
 """
@@ -97,7 +97,7 @@ class RetrySchedule:
     give_up_after: timedelta = days(5)
     """RFC 5321 §4.5.4.1: at least four or five days."""
     warn_after: timedelta | None = hours(4)
-    """When the sender is told of the delay; ``None`` for never."""
+    """Time at which the sender is warned of the delay; ``None`` for never."""
 
     def gap(self, attempts: int) -> timedelta:
         """The time from the attempt of that number (from 1) to the next."""

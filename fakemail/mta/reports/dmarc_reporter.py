@@ -248,7 +248,7 @@ def _override(decision: PolicyDecision) -> tuple[str, str]:
 
 
 def _is_to_be_told(options: str, row: AggregateRow) -> bool:
-    """For which failures a domain wants a report at once (``fo=``, RFC 9989 §4.7)."""
+    """Failures for which a domain wants a report at once (``fo=``, RFC 9989 §4.7)."""
     wanted = {option.strip().lower() for option in options.split(":")}
     neither = row.dkim == row.spf == "fail"
     return (

@@ -78,7 +78,7 @@ class TlsrptSender:
         self._daily.arm()
 
     def is_wanted(self, domain: str) -> bool:
-        """Whether the domain asks for reports; who is to get them is asked when they are sent."""
+        """Whether the domain asks for reports; the recipients are looked up when they are sent."""
         name = tlsrpt.record_of(domain).lower()
         return lookup(self._zones.zones, name, "TXT").kind == "NOERROR"
 

@@ -28,7 +28,7 @@ class CarriedFile(NamedTuple):
     """A file that a message carries: in a part, or in an archive."""
 
     name: str
-    """As the message or the archive names it; ``""`` for a part without a name."""
+    """Name in the message or the archive; ``""`` for a part without a name."""
     content: bytes
     """All of it, or what was read before a bound was reached."""
     inside: str = ""
@@ -49,7 +49,7 @@ class ArchiveScan:
     max_ratio: int
     max_nesting: int
     encrypted: list[str] = field(default_factory=list)
-    """Paths of files that nobody can look into without a password."""
+    """Paths of files that are encrypted."""
     broken: list[str] = field(default_factory=list)
     """Paths of archives and files that cannot be unpacked."""
     excess: str = ""

@@ -48,7 +48,7 @@ def disguised_program(matter: ContentView) -> str:
 
 
 def encrypted_archive(matter: ContentView) -> str:
-    """Archives that nobody can look into without a password."""
+    """Archives that are encrypted."""
     found = matter.archives.encrypted
     return f"encrypted: {_some(found)}" if found else ""
 
@@ -59,7 +59,7 @@ def archive_bounds(matter: ContentView) -> str:
 
 
 def broken_archive(matter: ContentView) -> str:
-    """Archives that cannot be unpacked, so that nobody knows what is in them."""
+    """Archives that cannot be unpacked, so that their files are unknown."""
     found = matter.archives.broken
     return f"cannot be unpacked: {_some(found)}" if found else ""
 

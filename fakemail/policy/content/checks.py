@@ -30,7 +30,7 @@ class ContentCheck:
     points: float
     """Towards the score, where something is wrong; those of :class:`ContentRules` go before."""
     reason: Reason
-    """Why mail is rejected by those who reject it for this alone."""
+    """Reason of a rejection for this alone."""
     points_of: Callable[[ContentView], float] | None = None
     """The points where they depend on what was found."""
 

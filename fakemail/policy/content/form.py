@@ -109,7 +109,7 @@ def date_field(matter: ContentView) -> str:
 
 
 def header_size(matter: ContentView) -> str:
-    """A header that nobody wrote by hand and no program needs."""
+    """Header larger than any program needs."""
     rules = matter.rules
     if len(matter.header) > rules.max_header:
         return f"the header has {len(matter.header)} octets, more than {rules.max_header}"
