@@ -155,6 +155,13 @@ class BaseAccount(Handle, Generic[_Box]):
         world = self._portal.simulation.world
         self._portal.call(lambda: world.change_account(replace(self._spec, **changes)))
 
+    def remove(self) -> None:
+        """Remove the account with its mailboxes. Its sessions end (421, BYE), and mail for it has no such user.
+
+        Aliases, forwards and mailing lists that lead to it stay.
+        """
+        self._portal.remove_account(self._spec.address)
+
     @property
     def domain(self) -> Domain[Self]:
         """Its domain."""
@@ -184,6 +191,7 @@ class BaseAccount(Handle, Generic[_Box]):
         ``/`` divides levels. It is not subscribed. Raises :class:`~fakemail.errors.FakemailError` if one of that name
         is there already, or another has the special use.
         """
+        self._portal.simulation.world.account(self._address)  # which may have been removed
         uses = [special_use] if isinstance(special_use, str) else [*special_use]
         store, address = self._portal.simulation.store, self._address
         made = self._portal.call(lambda: store.account(address).create(name, special_use=uses))

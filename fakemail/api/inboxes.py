@@ -137,6 +137,7 @@ class BaseInbox(BaseMessages[Message]):
             raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         require_zone(received_at)
         agent, owner = self._portal.simulation.delivery_agent, self._address
+        self._portal.simulation.world.account(owner)  # which may have been removed
 
         def put() -> StoredMessage:
             return agent.put(owner, raw, self.name, flags=wanted, received_at=received_at)

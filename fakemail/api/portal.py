@@ -63,6 +63,12 @@ class Portal:
             known = self._accounts[key] = kind(self, self.simulation.world.account(wanted).address)
         return known
 
+    def remove_account(self, address: Address) -> None:
+        """Remove an account, and forget the handles on it."""
+        self.call(lambda: self.simulation.hosts.remove_account(address))
+        for key in [each for each in self._accounts if each[1] == address.key]:
+            del self._accounts[key]
+
     def watch(
         self, check: Callable[[], _T | None], *, stages: Container[Stage] | None, timeout: float | None
     ) -> Future[_T | None]:

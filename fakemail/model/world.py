@@ -214,6 +214,16 @@ class WorldSpec:
         self.undotted.setdefault(undotted(address), address.key)
         return account
 
+    def remove_account(self, address: Address) -> None:
+        """Remove an account. Its domain's mail for unknown local parts goes to it no more; aliases stay."""
+        account = self.account(address)
+        del self.accounts[account.address.key]
+        if self.undotted.get(undotted(account.address)) == account.address.key:
+            del self.undotted[undotted(account.address)]
+        for domain in [*self.domains.values()]:
+            if domain.catch_all is not None and domain.catch_all.key == account.address.key:
+                self._put_domain(replace(domain, catch_all=None))
+
     def change_account(self, account: AccountSpec) -> AccountSpec:
         """Put a changed account in the place of the one with the same address."""
         self.account(account.address)

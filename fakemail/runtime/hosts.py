@@ -19,6 +19,7 @@ from fakemail.runtime.service_port import ConnectionRegister, ProtocolFactory, R
 from fakemail.runtime.virtual_timeouts import VirtualTimeouts
 from fakemail.store.mailstore import MailStore
 from fakemail.types.address import Address, address, address_key
+from fakemail.types.reason import Reason
 from fakemail.wire.connection import Connection
 from fakemail.wire.supervisor import Supervisor
 from fakemail.zones.zone_provisioning import INFRASTRUCTURE, SMARTHOST, LazyZoneProvisioning
@@ -106,6 +107,14 @@ class Hosts:
             await self.run_domain(world.add_domain(address.domain))
         if address.key not in world.accounts:
             world.add_account(address, self._environment.random.token(12) if password is None else password)
+
+    def remove_account(self, account: Address) -> None:
+        """Remove an account with its mailboxes; its sessions are ended (421, BYE)."""
+        numbers = self.connections_of(account)
+        self._world.remove_account(account)
+        for connection in [each for each in self.connections if each.number in numbers]:
+            connection.hang_up(Reason.SHUTTING_DOWN)
+        self._store.remove(account)
 
     async def run_domain(self, domain: DomainSpec) -> None:
         """Put a domain into DNS and run its hosts."""

@@ -44,6 +44,11 @@ class MailStore:
             found = self._accounts.setdefault(account.key, made)
         return found
 
+    def remove(self, account: Address) -> None:
+        """Remove the mailboxes of an account with all messages."""
+        self._accounts.pop(account.key, None)
+        self._owners.pop(account.key, None)
+
     def accounts(self) -> list[AccountStore]:
         """Every account that was ever used. Safe to call from any thread."""
         return list(self._accounts.copy().values())

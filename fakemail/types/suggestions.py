@@ -96,6 +96,8 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "mailbox": "inbox",
         "mails": "inbox",
         "mailboxes": "folders()",
+        "delete": "remove()",
+        "close": "remove()",
         "create_mailbox": "create_folder(name)",
         "add_folder": "create_folder(name)",
         "sent": "folder('Sent')",
