@@ -57,7 +57,7 @@ class Clock(BaseClock):
         __tracebackhide__ = True
         require_blocking_allowed("clock.advance")
         span = self._forward(span)
-        self._portal.perform(self._portal.simulation.quiescence.advance(span, patience=self._portal.timeout))
+        self._portal.perform(self._portal.simulation.quiescence.advance(span, max_wait=self._portal.timeout))
 
 
 class AsyncClock(BaseClock):
@@ -67,5 +67,5 @@ class AsyncClock(BaseClock):
         """See :meth:`Clock.advance`."""
         __tracebackhide__ = True
         span = self._forward(span)
-        work = self._portal.simulation.quiescence.advance(span, patience=self._portal.timeout)
+        work = self._portal.simulation.quiescence.advance(span, max_wait=self._portal.timeout)
         await arrive(self._portal.thread.start(work))

@@ -71,13 +71,13 @@ def apply(portal: Portal, description: Description) -> None:
     Raises one :class:`~fakemail.errors.DeclarationError` with all that cannot be, by line.
     """
     problems = Problems(description.source)
-    internet = portal.simulation
+    simulation = portal.simulation
     description = _with_known_hidden(description, problems)
     portal.call(
         lambda: declare(
-            internet.world,
+            simulation.world,
             description,
-            password=lambda _: internet.random.token(12),
+            password=lambda _: simulation.random.token(12),
             problems=problems,
         )
     )
@@ -92,15 +92,15 @@ def apply(portal: Portal, description: Description) -> None:
 
 
 async def _run(portal: Portal) -> None:
-    internet = portal.simulation
-    for domain in tuple(internet.world.domains.values()):
-        await internet.hosts.run_domain(domain)
-    for host in tuple(internet.world.hosts.values()):
-        if host.services or host.name not in internet.hosts.running:
-            await internet.hosts.run_host(host)
-    for account in internet.world.accounts.values():
+    simulation = portal.simulation
+    for domain in tuple(simulation.world.domains.values()):
+        await simulation.hosts.run_domain(domain)
+    for host in tuple(simulation.world.hosts.values()):
+        if host.services or host.name not in simulation.hosts.running:
+            await simulation.hosts.run_host(host)
+    for account in simulation.world.accounts.values():
         if account.quota is not None or account.quota_messages is not None:
-            internet.delivery_agent.limit(account.address)
+            simulation.delivery_agent.limit(account.address)
 
 
 def _with_known_hidden(description: Description, problems: Problems) -> Description:
@@ -180,17 +180,17 @@ def write_down(portal: Portal, *, seed: int, grease: bool | str, sink: bool) -> 
     """Describe a fake internet as it is now, without its own machinery and without the mail in it."""
 
     def look() -> Description:
-        internet = portal.simulation
-        whole = describe(internet.world, records=_unusual(portal), seed=seed)
+        simulation = portal.simulation
+        whole = describe(simulation.world, records=_unusual(portal), seed=seed)
         signed = {
             origin: zone.signer.flaw or True
-            for origin in internet.zones.origins()
-            if (zone := internet.zones.zone_of(origin)) is not None and zone.signer is not None
+            for origin in simulation.zones.origins()
+            if (zone := simulation.zones.zone_of(origin)) is not None and zone.signer is not None
         }
         transfers = {
             origin: zone.transfer_to
-            for origin in internet.zones.origins()
-            if (zone := internet.zones.zone_of(origin)) is not None and zone.transfer_to
+            for origin in simulation.zones.origins()
+            if (zone := simulation.zones.zone_of(origin)) is not None and zone.transfer_to
         }
         return Description(
             tuple(
@@ -213,7 +213,7 @@ def write_down(portal: Portal, *, seed: int, grease: bool | str, sink: bool) -> 
             ),
             faults=tuple(
                 FaultEntry(table)
-                for rule in internet.faults.rules()
+                for rule in simulation.faults.rules()
                 if (table := write_rule(rule)) is not None
             ),
         )
@@ -223,39 +223,39 @@ def write_down(portal: Portal, *, seed: int, grease: bool | str, sink: bool) -> 
 
 def _unusual(portal: Portal) -> Iterator[RecordEntry]:
     """The records that differ from those that the world has without being asked."""
-    internet = portal.simulation
+    simulation = portal.simulation
     usual = Zones()
-    naming = ZoneProvisioning(internet.world, usual, internet.keys)
-    for origin in internet.zones.origins():
+    naming = ZoneProvisioning(simulation.world, usual, simulation.keys)
+    for origin in simulation.zones.origins():
         if not usual.has_zone(origin):
             naming.ensure_zone(origin)
-    for domain in internet.world.domains.values():
+    for domain in simulation.world.domains.values():
         naming.domain(domain)
-    for host in internet.world.hosts.values():
+    for host in simulation.world.hosts.values():
         naming.host(host)
-    have, want = _sets(usual), _sets(internet.zones)
+    have, want = _sets(usual), _sets(simulation.zones)
     # Without the private keys, which nobody writes down, the public ones are of no use.
-    keys = {key.name for key in internet.zones.keys()}  # noqa: SIM118 - a method of its own
+    keys = {key.name for key in simulation.zones.keys()}  # noqa: SIM118 - a method of its own
     for name, type in dict.fromkeys([*want, *have]):
         records = want.get((name, type), ())
         if name in keys and type in ("DNSKEY", "DS"):
             continue
-        if _is_secured(internet, name, type, records):
+        if _is_secured(simulation, name, type, records):
             continue
         if is_infrastructure(name) or set(records) == set(have.get((name, type), ())):
             continue
         yield from _entries(name, type, records)
 
 
-def _is_secured(internet: Simulation, name: str, type: str, records: tuple[Record, ...]) -> bool:
+def _is_secured(simulation: Simulation, name: str, type: str, records: tuple[Record, ...]) -> bool:
     """Whether records come anew with a policy or with a signature: the id of one, the certificate of the other."""
     label, _, rest = name.partition(".")
     if type == "TXT" and label == "_mta-sts":
-        domain = internet.world.domains.get(rest)
+        domain = simulation.world.domains.get(rest)
         texts = [each.wire[1:] for each in records]  # one string, its length in front (RFC 1035 §3.3.14)
         return domain is not None and domain.mta_sts is not None and mta_sts.read_id(texts) is not None
     if type == "TLSA" and name.startswith("_25._tcp."):
-        return records == (internet.tls_policy_records.usual_tlsa(name.removeprefix("_25._tcp.")),)
+        return records == (simulation.tls_policy_records.usual_tlsa(name.removeprefix("_25._tcp.")),)
     return False
 
 

@@ -100,12 +100,12 @@ def _submitted(
         with suppress(DeclarationError):  # an author whose address is none can have no mail returned
             path = read_address(author)
     host = _sending_host(portal, path, via)
-    internet = portal.simulation
-    described = internet.world.host(host.name)
-    now = internet.clock.now()
+    simulation = portal.simulation
+    described = simulation.world.host(host.name)
+    now = simulation.clock.now()
     if any(name.startswith("submission") for name in host.services):
         raw = complete(raw, date=now, message_id=f"<deliverability@{host.name}>")
-        raw = portal.call(lambda: internet.dkim_signer.submitted(host.name, raw))
+        raw = portal.call(lambda: simulation.dkim_signer.submitted(host.name, raw))
     facts = TransactionFacts(
         host.name,
         Peer(described.ipv4, 0, host.name),

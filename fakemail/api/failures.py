@@ -69,8 +69,11 @@ def missing_event(portal: Portal, address: str, stage: Stage, said: Sequence[Eve
     """The text for a stage that no program of an account has come to."""
     lines = [f"wanted: a program logged in as {u_labels(address)} at {stage} within {seconds:g} s"]
     if said:
-        told = transcript(said, order=Order.TIME).splitlines()[-_SHOWN:]
-        lines += ["found:  it is logged in, and has come this far", *(f"        {line}" for line in told)]
+        shown_lines = transcript(said, order=Order.TIME).splitlines()[-_SHOWN:]
+        lines += [
+            "found:  it is logged in, and has come this far",
+            *(f"        {line}" for line in shown_lines),
+        ]
     else:
         lines.append(f"found:  nobody is logged in as {u_labels(address)} now")
         refused = refused_lines(portal.simulation.log.events(), services=_LOGGED_INTO)
@@ -86,8 +89,8 @@ def missing_anywhere(
     place = f" on {u_labels(host)}" if host else ""
     lines = [f"wanted: {count} events at {stage}{place} within {seconds:g} s", f"found:  {len(said)}"]
     events = portal.simulation.log.events()
-    told = transcript(events, order=Order.TIME).splitlines()[-_SHOWN:] or ["nothing"]
-    lines += [f"last:   {told[0]}", *(f"        {line}" for line in told[1:])]
+    shown_lines = transcript(events, order=Order.TIME).splitlines()[-_SHOWN:] or ["nothing"]
+    lines += [f"last:   {shown_lines[0]}", *(f"        {line}" for line in shown_lines[1:])]
     if refused := refused_lines(events):
         lines += [f"then:   {refused[0]}", *(f"        {line}" for line in refused[1:])]
     lines.append(f"again:  {portal.again}")
@@ -185,11 +188,11 @@ def _journeys(portal: Portal, account: Address | None) -> list[str]:
             else [head]
         )
     is_mine = any(each.latest == last.latest and each.recipient == last.recipient for each in mine)
-    (told,) = with_notes(portal.simulation, [last], call=portal.call)
-    head = f"last:   the journey to {told.recipient.shown}" + (
+    (journey,) = with_notes(portal.simulation, [last], call=portal.call)
+    head = f"last:   the journey to {journey.recipient.shown}" + (
         "" if is_mine or account is None else f" (none went to {u_labels(str(account))})"
     )
-    lines = [head, *(f"        {line}" for line in told.table().splitlines())]
+    lines = [head, *(f"        {line}" for line in journey.table().splitlines())]
     refused = refused_lines(events, since=last.latest)
     if refused:
         return [*lines, f"then:   {refused[0]}", *(f"        {line}" for line in refused[1:])]

@@ -101,25 +101,25 @@ class _DeclaredFaults(Handle, PresetTarget):
         return self._add_rule(rule)
 
     def _add_rule(self, rule: FaultRule) -> Fault:
-        internet = self._portal.simulation
+        simulation = self._portal.simulation
         self._require_own(rule)
 
         async def add() -> None:
-            internet.faults.add(rule)
-            await internet.fault_updates.apply()
+            simulation.faults.add(rule)
+            await simulation.fault_updates.apply()
 
         self._portal.perform(add())
         return self._handle(rule)
 
     def _require_own(self, rule: FaultRule) -> None:
         """A real server that a test attached does what it wants."""
-        name, internet = self._scope.host, self._portal.simulation
-        if not name or not internet.network.is_foreign(name) or isinstance(rule.action, refuse_connections):
+        name, simulation = self._scope.host, self._portal.simulation
+        if not name or not simulation.network.is_foreign(name) or isinstance(rule.action, refuse_connections):
             return
         own = [
             each
-            for each in internet.hosts.running[name].ports
-            if internet.network.attached(name, each) is None
+            for each in simulation.hosts.running[name].ports
+            if simulation.network.attached(name, each) is None
         ]
         if not own:
             raise DeclarationError(

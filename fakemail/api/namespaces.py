@@ -26,22 +26,22 @@ Command: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 class BaseNamespace(Handle):
     """Network in which the fake internet is the internet, without its waits."""
 
-    def __init__(self, portal: Portal, settlement: NamespaceListeners) -> None:
+    def __init__(self, portal: Portal, listeners: NamespaceListeners) -> None:
         self._portal = portal
-        self._settlement: NamespaceListeners | None = settlement
-        self.name = settlement.name
+        self._listeners: NamespaceListeners | None = listeners
+        self.name = listeners.name
         """The name of the machine inside: ``app``, or that of the host it was made for."""
 
     @property
     def _inside(self) -> NamespaceListeners:
-        settlement, portal = self._settlement, self._portal
+        listeners, portal = self._listeners, self._portal
         if (
-            settlement is None
+            listeners is None
             or portal.running is None
-            or settlement not in portal.simulation.namespaces.standing
+            or listeners not in portal.simulation.namespaces.standing
         ):
             raise ClosedError("this namespace has been closed.")
-        return settlement
+        return listeners
 
     def expose(self, *services: str) -> Self:
         """Let services of this machine be reached inside, under the same loopback address and port.
@@ -120,9 +120,9 @@ class BaseNamespace(Handle):
 
     def close(self) -> None:
         """End what still runs inside, and let it go; closing again does nothing."""
-        settlement, self._settlement = self._settlement, None
-        if settlement is not None and self._portal.running is not None:
-            self._portal.call(lambda: self._portal.simulation.namespaces.leave(settlement))
+        listeners, self._listeners = self._listeners, None
+        if listeners is not None and self._portal.running is not None:
+            self._portal.call(lambda: self._portal.simulation.namespaces.leave(listeners))
 
     def __enter__(self) -> Self:
         return self

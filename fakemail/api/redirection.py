@@ -41,7 +41,7 @@ class Redirection(Suggests):
                 f"{error} Two fake internets cannot be the internet of one process."
             ) from None
         self._is_over = False
-        self._is_told = False
+        self._is_reported = False
 
     @property
     def escapes(self) -> tuple[EgressAttempt, ...]:
@@ -61,9 +61,9 @@ class Redirection(Suggests):
     def require_none_escaped(self) -> None:
         """Raise :class:`~fakemail.errors.MailAssertionError` if something led out of the fake internet."""
         __tracebackhide__ = True
-        if self.escapes and not self._is_told:
-            self._is_told = True
-            raise MailAssertionError(told(self.escapes))
+        if self.escapes and not self._is_reported:
+            self._is_reported = True
+            raise MailAssertionError(escape_report(self.escapes))
 
     def __enter__(self) -> Redirection:
         return self
@@ -77,7 +77,7 @@ class Redirection(Suggests):
             self.require_none_escaped()
 
 
-def told(escapes: Iterable[EgressAttempt]) -> str:
+def escape_report(escapes: Iterable[EgressAttempt]) -> str:
     """The text of a failure: what was tried, and what to do."""
     from fakemail.intercept.egress_attempts import counted
 
@@ -96,11 +96,11 @@ class _WorldAddressMap:
     """A fake internet, as a redirect asks about it. Zones are looked at in the loop's thread."""
 
     def __init__(self, portal: Portal) -> None:
-        internet = portal.simulation
+        simulation = portal.simulation
         self._portal = portal
-        self._network = internet.network
-        self._resolver = internet.resolvers.resolver(APP)
-        self.name_server = (internet.dns.address, internet.dns.port)
+        self._network = simulation.network
+        self._resolver = simulation.resolvers.resolver(APP)
+        self.name_server = (simulation.dns.address, simulation.dns.port)
 
     def addresses(self, name: str, family: int) -> list[str]:
         """See :class:`~fakemail.intercept.redirect.AddressMap`."""

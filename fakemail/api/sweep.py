@@ -61,7 +61,7 @@ class Trial:
         self._rules: list[FaultRule] = counters() if point is None else [point.rule]
         self._watchdog: Watchdog | None = None
         self._error: BaseException | None = None
-        self._told: frozenset[str] = frozenset()
+        self._unreached: frozenset[str] = frozenset()
         self.events: list[Event] = []
         """The events of the run, once it is over."""
 
@@ -89,10 +89,10 @@ class Trial:
             raise error
         self._error = error
 
-    def returned(self, told: Unreached) -> None:
+    def returned(self, unreached: Unreached) -> None:
         """The run ended and returned the recipients that the app could not reach."""
-        if told is not None:
-            self._told = frozenset(_key(each) for each in told)
+        if unreached is not None:
+            self._unreached = frozenset(_key(each) for each in unreached)
 
     def over(self) -> None:
         """The app's part is over: nothing is cut or stopped any more."""
@@ -112,7 +112,7 @@ class Trial:
     @property
     def hung(self) -> str:
         """The way in which it was ended, if it did not end by itself."""
-        return "" if self._watchdog is None else self._watchdog.told
+        return "" if self._watchdog is None else self._watchdog.report
 
     @property
     def points(self) -> list[FailurePoint]:
@@ -130,7 +130,7 @@ class Trial:
             raise RuntimeError("the first run has no fault, and so no outcome")
         # The system's refusal of connections is not counted.
         fired = sum(rule.fired for rule in self._rules) or self.point.action == "refuse"
-        run = Run(self.events, self._error, self._told, self.hung, int(fired))
+        run = Run(self.events, self._error, self._unreached, self.hung, int(fired))
         return outcome_of(self.point, first.deliveries, run, expected_errors=expected_errors)
 
 

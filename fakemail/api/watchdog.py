@@ -34,10 +34,10 @@ class Watchdog:
     """
 
     def __init__(self, portal: Portal, hang_timeout: float, *, usual: Watchdog | None) -> None:
-        self.told = ""
+        self.report = ""
         """The intervention, in words; empty if there was none."""
         self._portal, self._hang_timeout = portal, hang_timeout
-        self._internet = portal.simulation
+        self._simulation = portal.simulation
         self._seen = -1
         self._silence = self._longest_silence = self._looks = 0
         self._may_be_silent = _LOOKS + (0 if usual is None else usual._longest_silence)
@@ -53,13 +53,13 @@ class Watchdog:
             return
         self._is_on = False
         self._stopper.end()
-        if self._stopper.place and self.told.endswith("stopped"):
-            self.told += f" in {self._stopper.place}"
+        if self._stopper.place and self.report.endswith("stopped"):
+            self.report += f" in {self._stopper.place}"
 
     def _look(self) -> None:
         if not self._is_on:
             return
-        events = len(self._internet.log)
+        events = len(self._simulation.log)
         self._looks += 1
         self._silence = self._silence + 1 if events == self._seen else 0
         self._longest_silence = max(self._longest_silence, self._silence)
@@ -75,7 +75,7 @@ class Watchdog:
         elif self._silence >= self._may_be_silent:
             self._silence = 0
             if self._cut():
-                self.told = "nothing happened any more, until the connection was cut"
+                self.report = "nothing happened any more, until the connection was cut"
             else:
                 self._end("nothing happened any more, until it was stopped")
 
@@ -83,7 +83,7 @@ class Watchdog:
         """Abort the app's connections; whether there were any."""
         found = [
             connection
-            for running in list(self._internet.hosts.running.values())
+            for running in list(self._simulation.hosts.running.values())
             for connection in tuple(running.connections)
             if connection.peer.is_app
         ]
@@ -91,9 +91,9 @@ class Watchdog:
             connection.abort()
         return bool(found)
 
-    def _end(self, told: str) -> None:
+    def _end(self, report: str) -> None:
         if self._stopper.stop():
-            self.told = told
+            self.report = report
 
 
 class Stopped(BaseException):

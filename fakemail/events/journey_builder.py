@@ -80,7 +80,7 @@ class RecipientTrace:
     reason: Reason | None = None
     reply: Reply | None = None
 
-    def settle(self, end: fates.Fate, *, reason: Reason | None = None, reply: Reply | None = None) -> None:
+    def set_fate(self, end: fates.Fate, *, reason: Reason | None = None, reply: Reply | None = None) -> None:
         self.fate, self.reason, self.reply = end, reason, reply
 
 
@@ -128,7 +128,7 @@ def _submitted(
     if not isinstance(address, Address):
         return None
     trace = RecipientTrace(address, transaction.sender or NULL_PATH)
-    if _meet(trace, index, transaction, key).end is TransactionEnd.TAKEN:
+    if _add_transaction(trace, index, transaction, key).end is TransactionEnd.TAKEN:
         _follow(trace, index, transaction.queue_id, visited)
     return trace
 
@@ -151,7 +151,7 @@ def _follow(trace: RecipientTrace, index: EventIndex, queue_id: str, visited: se
             return
         if evaluations and evaluations[-1].disposition == "discard":
             last = evaluations[-1]
-            trace.settle(fates.Discarded(last.reason, host=last.host), reason=last.reason)
+            trace.set_fate(fates.Discarded(last.reason, host=last.host), reason=last.reason)
             return
         queue_id = _try(trace, index, queue_id)
 
@@ -179,7 +179,7 @@ def _redirect(trace: RecipientTrace, redirects: list[Redirected]) -> None:
         trace.story.append((redirected.number, redirected.host, what, None))
         targets.update((target.key, target) for target in redirected.to)
     if redirects:
-        trace.settle(fates.Forwarded(tuple(targets.values()), host=redirects[-1].host), reply=trace.reply)
+        trace.set_fate(fates.Forwarded(tuple(targets.values()), host=redirects[-1].host), reply=trace.reply)
 
 
 def _deliver(
@@ -196,9 +196,9 @@ def _deliver(
         trace.story.append((delivered.number, delivered.host, what, None))
     if evaluations and evaluations[-1].disposition == "quarantine":
         reason = evaluations[-1].reason
-        trace.settle(fates.Quarantined(first.mailbox, reason), reason=reason, reply=trace.reply)
+        trace.set_fate(fates.Quarantined(first.mailbox, reason), reason=reason, reply=trace.reply)
         return
-    trace.settle(fates.Delivered(first.account, first.mailbox), reply=trace.reply)
+    trace.set_fate(fates.Delivered(first.account, first.mailbox), reply=trace.reply)
 
 
 def _try(trace: RecipientTrace, index: EventIndex, queue_id: str) -> str:
@@ -214,7 +214,7 @@ def _try(trace: RecipientTrace, index: EventIndex, queue_id: str) -> str:
     met: TransactionResult | None = None
     for attempt in attempts:
         contact = index.contacts.get(attempt.number)
-        met = None if contact is None else _meet(trace, index, contact, recipient.key)
+        met = None if contact is None else _add_transaction(trace, index, contact, recipient.key)
         if met is None:
             trace.story.append((attempt.number, attempt.host, _tried(attempt), attempt.reply))
     _put_off(trace, index, queue_id)
@@ -228,21 +228,21 @@ def _try(trace: RecipientTrace, index: EventIndex, queue_id: str) -> str:
                 return ""  # what became of it was told where it was taken
             contact = index.contacts.get(last.number)
             if contact is None:  # no host of ours has had it
-                trace.settle(fates.Relayed(host=last.mail_host), reply=last.reply)
+                trace.set_fate(fates.Relayed(host=last.mail_host), reply=last.reply)
                 return ""
-            trace.settle(fates.Queued(host=last.mail_host), reply=last.reply)
+            trace.set_fate(fates.Queued(host=last.mail_host), reply=last.reply)
             return contact.queue_id
         deferrals = index.deferrals.get((queue_id, recipient.key), [])
         _failed(trace, last, is_put_off=any(each.number > last.number for each in deferrals[-1:]))
     elif routes and (reason := routes[-1].reason) is not None:
         if reason in FINAL_REASONS:
-            trace.settle(fates.Refused(Stage.ROUTE, None, reason, host=holder), reason=reason)
+            trace.set_fate(fates.Refused(Stage.ROUTE, None, reason, host=holder), reason=reason)
         else:
-            trace.settle(fates.Queued(None, reason, host=holder), reason=reason)
+            trace.set_fate(fates.Queued(None, reason, host=holder), reason=reason)
     else:
-        trace.settle(fates.Queued(host=holder))
+        trace.set_fate(fates.Queued(host=holder))
     if not attempts and queued is not None and (contact := index.early(queued, recipient.key)):
-        _meet(trace, index, contact, recipient.key)
+        _add_transaction(trace, index, contact, recipient.key)
         return contact.queue_id
     return ""
 
@@ -260,7 +260,7 @@ def _returned(trace: RecipientTrace, returned: Returned) -> None:
     told = f", and told {trace.sender} by {returned.report}" if returned.report else ", and told nobody"
     age = " after its whole time in the queue" if returned.expired else ""
     trace.story.append((returned.number, returned.host, f"gave up{age}{told}", None))
-    trace.settle(end, reason=reason, reply=reply)
+    trace.set_fate(end, reason=reason, reply=reply)
 
 
 def _failed(trace: RecipientTrace, last: Attempt, *, is_put_off: bool) -> None:
@@ -272,7 +272,7 @@ def _failed(trace: RecipientTrace, last: Attempt, *, is_put_off: bool) -> None:
         end = fates.Refused(last.at, reply, reason, host=last.mail_host or last.host)
     else:
         end = fates.Queued(reply, reason, host=last.host)
-    trace.settle(end, reason=reason, reply=reply)
+    trace.set_fate(end, reason=reason, reply=reply)
 
 
 def _route(
@@ -328,7 +328,7 @@ def _answer(attempt: Attempt) -> str:
     return "it deferred it" if attempt.reply.is_transient else "it refused it"
 
 
-def _meet(
+def _add_transaction(
     trace: RecipientTrace, index: EventIndex, transaction: SubmittedTransaction, key: str
 ) -> TransactionResult:
     """Tell what a host did with it in one transaction; this is also the fate as far as is known."""
@@ -357,7 +357,7 @@ def _meet(
             end = fates.Dropped(at, reason, host=host)
         case TransactionEnd.IN_PROGRESS:
             what, end = f"is talking with {client}, after {at}", fates.InProgress(at, host=host)
-    trace.settle(end, reason=reason, reply=reply)
+    trace.set_fate(end, reason=reason, reply=reply)
     told: dict[str, PolicyEvaluated] = {}  # a second EHLO, after STARTTLS, is evaluated as the first was
     for evaluated in transaction.evaluations:
         if evaluated.recipients and key not in map(_key, evaluated.recipients):

@@ -46,7 +46,7 @@ class _Dialogue:
 
     connected: Connected
     is_secure: bool = False
-    has_spoken: bool = False
+    has_sent: bool = False
     waits_for_tls: SmtpCommand | None = None
     """The EHLO in whose reply there was STARTTLS and no AUTH, while nothing has come of it."""
     refused: Refusal | None = None
@@ -75,7 +75,7 @@ def refusals(events: Iterable[Event], *, since: int = 0, services: Iterable[str]
             if dialogue is not None:
                 _read(dialogue, event)
     for dialogue in dialogues.values():
-        if dialogue.connected.protocol in _CLEAR and not dialogue.has_spoken:
+        if dialogue.connected.protocol in _CLEAR and not dialogue.has_sent:
             dialogue.refuse(dialogue.connected, "connected, and says nothing", _silent(dialogue))
     found = [each.refused for each in dialogues.values() if each.refused and each.refused.number > since]
     return sorted(found)
@@ -93,28 +93,28 @@ def refused_lines(events: Iterable[Event], *, since: int = 0, services: Iterable
 def _read(dialogue: _Dialogue, event: SmtpCommand | CommandCompleted | Handshake | Disconnected) -> None:
     match event:
         case Handshake():
-            dialogue.has_spoken = True
+            dialogue.has_sent = True
             dialogue.is_secure = bool(event.version)
             dialogue.waits_for_tls = None
             if not event.version:
                 dialogue.refuse(event, *_handshake(dialogue, event))
         case SmtpCommand():
-            dialogue.has_spoken = True
+            dialogue.has_sent = True
             _exchange(dialogue, event)
         case CommandCompleted():
-            dialogue.has_spoken = True
+            dialogue.has_sent = True
             if event.reason is not None and not _is_of_hello(dialogue):
                 said = f"{event.status}{f' [{event.code}]' if event.code else ''} {event.text}"
                 what = f"{mask_line(event.stage, event.line) or event.stage}: {said}"
                 dialogue.refuse(event, shown(what), _advice(dialogue, event.reason))
         case Disconnected():
-            _judge_leaving(dialogue)
-            if not dialogue.has_spoken and dialogue.connected.protocol in _CLEAR:
-                dialogue.has_spoken = True
+            _note_departure(dialogue)
+            if not dialogue.has_sent and dialogue.connected.protocol in _CLEAR:
+                dialogue.has_sent = True
                 dialogue.refuse(event, "connected, and went away without a word", _silent(dialogue))
 
 
-def _judge_leaving(dialogue: _Dialogue) -> None:
+def _note_departure(dialogue: _Dialogue) -> None:
     """Whether it goes because it could not log in."""
     if (hello := dialogue.waits_for_tls) is not None:
         what = f"{shown(hello.line)}, and went away: AUTH is not among the keywords"
@@ -124,7 +124,7 @@ def _judge_leaving(dialogue: _Dialogue) -> None:
 def _exchange(dialogue: _Dialogue, event: SmtpCommand) -> None:
     reply = event.reply
     if event.stage is Stage.SMTP_QUIT:
-        _judge_leaving(dialogue)
+        _note_departure(dialogue)
     if event.stage is Stage.SMTP_HELO and reply is not None and reply.is_positive:
         keywords = {line.partition(" ")[0].upper() for line in reply.lines[1:]}
         dialogue.waits_for_tls = event if "STARTTLS" in keywords and "AUTH" not in keywords else None

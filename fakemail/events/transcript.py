@@ -115,7 +115,7 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
         case SmtpCommand():
             return _exchange(event, short)
         case CommandCompleted():
-            return _told(event)
+            return _command_lines(event)
         case Connected():
             who = f"{event.peer.name} [{event.peer.address}]:{event.peer.port}"
             return [f"-- connection {event.connection}: {shown(who)} to {event.host}, {event.protocol}"]
@@ -147,8 +147,8 @@ def lines(event: Event, *, short: bool = False) -> list[str]:
             return [shown(f"{text}, after attempt {event.attempts}", limit=1000)]
         case Returned():
             why = "given up as too old" if event.expired else "given up"
-            told = f", sender told by {event.report}" if event.report else ", sender not told"
-            return [shown(f"{event.message} {why} for {event.recipient}{told}", limit=1000)]
+            report = f", sender told by {event.report}" if event.report else ", sender not told"
+            return [shown(f"{event.message} {why} for {event.recipient}{report}", limit=1000)]
         case MessageDelivered():
             text = f"{event.message} delivered for {event.recipient}: {event.account}, {event.mailbox}"
             return [f"{shown(text)}, UID {event.uid}"]
@@ -182,7 +182,7 @@ def _exchange(event: SmtpCommand, short: bool) -> list[str]:
     return found
 
 
-def _told(event: CommandCompleted) -> list[str]:
+def _command_lines(event: CommandCompleted) -> list[str]:
     found: list[str] = []
     if event.line:
         found.append(f"C: {shown(mask_line(event.stage, event.line))}".rstrip())
@@ -225,5 +225,5 @@ def _attempt(event: Attempt) -> str:
 
 
 def _why(reason: object, detail: str) -> str:
-    told = ": ".join(str(part) for part in (reason, detail) if part)
-    return f" ({told})" if told else ""
+    report = ": ".join(str(part) for part in (reason, detail) if part)
+    return f" ({report})" if report else ""

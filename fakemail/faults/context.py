@@ -87,7 +87,7 @@ class Match:
         """The first condition that is not met, with what there was instead; ``None`` when all are."""
         for name in self.conditions:
             found = FOUND[name](context)
-            if not _meets(name, getattr(self, name), found):
+            if not _matches(name, getattr(self, name), found):
                 shown = u_labels(", ".join(str(each) for each in found)) or "nothing"
                 return f"{WORDS[name]} was {shown}"
         return None
@@ -131,7 +131,7 @@ FOUND: Final[dict[str, Any]] = {
 _NAMES: Final = frozenset({"client", "login", "sender", "recipient", "query"})
 
 
-def _meets(name: str, wanted: Any, found: tuple[Any, ...]) -> bool:
+def _matches(name: str, wanted: Any, found: tuple[Any, ...]) -> bool:
     if name == "connection":
         return wanted in found
     if name == "after":

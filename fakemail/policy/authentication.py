@@ -253,7 +253,7 @@ def _of_signatures(
     good.sort(key=lambda each: each.domain not in authors)
     chosen = good[0] if good else min(found, key=lambda each: _TELLING.index(each.result))
     others = "" if len(found) == 1 else f" ({len(good)} of {len(found)} signatures are good)"
-    told = [
+    notes = [
         f"{each.domain or 'a signature'} ({each.selector}): {each.result}, {each.sentence}" for each in found
     ]
     return DkimResult(
@@ -261,7 +261,7 @@ def _of_signatures(
         chosen.sentence + others,
         chosen.domain,
         chosen.reason,
-        (*steps, *told),
+        (*steps, *notes),
         signatures=tuple(found),
         selector=chosen.selector,
     )

@@ -13,7 +13,7 @@ from fakemail.message.message import MessageView
 from fakemail.policy.dmarc_record import Discovery, DnsFailed
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import BimiResult, DmarcResult
-from fakemail.policy.txt import is_settled, texts
+from fakemail.policy.txt import is_conclusive, texts
 from fakemail.types.reason import Reason
 
 _VERSION: Final = re.compile(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|\Z)")
@@ -65,7 +65,7 @@ def _record(name: str, discovery: Discovery, steps: list[str]) -> str | None:
     answer = discovery.resolve(name, "TXT")
     every = [text.decode("utf-8", "replace") for text in texts(answer)]
     steps.append(f"TXT {name}: {', '.join(every) or answer.kind}")
-    if not is_settled(answer):
+    if not is_conclusive(answer):
         raise DnsFailed(f"the question for TXT of {name} ended in {answer.kind}")
     found = [text for text in every if _VERSION.match(text)]
     return found[0] if len(found) == 1 else None

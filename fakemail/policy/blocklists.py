@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fakemail.dns.names import reverse_name
 from fakemail.policy.sender_facts import Resolve
-from fakemail.policy.txt import addresses, is_settled, texts
+from fakemail.policy.txt import addresses, is_conclusive, texts
 
 _LONGEST = 200
 """Characters of what a list says about an entry."""
@@ -38,7 +38,7 @@ def domain_name(domain: str, zone: str) -> str:
 def look_up(name: str, resolve: Resolve) -> Listing:
     """Ask for a name of a list."""
     answer = resolve(name, "A")
-    if not is_settled(answer):
+    if not is_conclusive(answer):
         return Listing(failure=answer.kind)
     # RFC 5782 §2.1: entries are in 127.0.0.0/8. Anything else was made by somebody who sells domains.
     codes = tuple(each for each in addresses(answer, "A") if _is_code(each))

@@ -10,7 +10,7 @@ from fakemail.policy.blocklists import Listing, address_name, look_up
 from fakemail.policy.chain import Check
 from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.policy.transaction_facts import TransactionFacts
-from fakemail.policy.txt import addresses, is_settled, names
+from fakemail.policy.txt import addresses, is_conclusive, names
 from fakemail.types.domains import a_labels
 from fakemail.types.peer import is_ip_address
 from fakemail.types.reason import Reason
@@ -106,7 +106,7 @@ def _hello(facts: TransactionFacts, _: Policy) -> Iterator[Finding]:
 def _known_host(facts: TransactionFacts, name: str) -> Finding:
     for type in ("A", "AAAA", "MX"):
         answer = facts.resolve(name, type)
-        if not is_settled(answer):
+        if not is_conclusive(answer):
             sentence = f"{facts.helo} could not be looked up: {answer.kind}"
             return Finding("helo", AuthStatus.TEMPERROR, sentence, Reason.DNS_TEMPORARY)
         if addresses(answer, type) if type != "MX" else names(answer, type):

@@ -86,12 +86,12 @@ class Deliverability:
     @property
     def refused_by(self) -> tuple[str, ...]:
         """The receivers that would turn it away."""
-        return self._told("refuse", "defer")
+        return self._receivers_with("refuse", "defer")
 
     @property
     def quarantined_by(self) -> tuple[str, ...]:
         """The receivers that would take it, and put it into Junk."""
-        return tuple(name for name in self._told("quarantine") if name not in self.refused_by)
+        return tuple(name for name in self._receivers_with("quarantine") if name not in self.refused_by)
 
     def for_(self, receiver: str) -> Deliverability:
         """The same for one receiver. Raises :class:`~fakemail.errors.DeclarationError` for one that there is not."""
@@ -114,7 +114,7 @@ class Deliverability:
             lines += [f"  {line}" for each in found for line in str(each).splitlines()]
         return "\n".join(lines)
 
-    def _told(self, *outcomes: str) -> tuple[str, ...]:
+    def _receivers_with(self, *outcomes: str) -> tuple[str, ...]:
         wanted = [each.receiver for each in self.objections if each.outcome in outcomes]
         return tuple(name for name in self.receivers if name in wanted)
 
@@ -141,8 +141,8 @@ def report(
     case = BulkMessage(facts, auth)
     objections = [*_of_packs(case, transactional), *_of_content(facts, rules)]
     results = (auth.spf, auth.dkim, auth.dmarc, auth.iprev)
-    told = ", ".join(f"{each.method}={each.result}" for each in results)
-    return Deliverability(message, sent, told, tuple(objections))
+    authentication = ", ".join(f"{each.method}={each.result}" for each in results)
+    return Deliverability(message, sent, authentication, tuple(objections))
 
 
 def _of_packs(case: BulkMessage, transactional: bool) -> Iterator[DeliverabilityFinding]:

@@ -11,7 +11,7 @@ from typing import Final
 from fakemail.dkim.tag_list import read_lenient_tags
 from fakemail.dns.lookup import LookupAnswer
 from fakemail.policy.sender_facts import Resolve
-from fakemail.policy.txt import is_settled, texts
+from fakemail.policy.txt import is_conclusive, texts
 from fakemail.types.dataclass import dataclass
 
 POLICIES: Final = ("none", "quarantine", "reject")
@@ -175,7 +175,7 @@ class Discovery:
     def _ask(self, domain: str) -> DmarcRecord | None:
         name = f"_dmarc.{domain}"
         answer = self.resolve(name, "TXT")
-        if not is_settled(answer):
+        if not is_conclusive(answer):
             self.trace.append(f"TXT {name}: {answer.kind}")
             raise DnsFailed(f"the question for TXT of {name} ended in {answer.kind}")
         every = [text.decode("utf-8", "replace") for text in texts(answer)]
@@ -243,7 +243,7 @@ class Discovery:
         for type in ("A", "AAAA", "MX"):
             answer = self.resolve(domain, type)
             self.trace.append(f"{type} {domain}: {answer.kind}")
-            if not is_settled(answer):
+            if not is_conclusive(answer):
                 raise DnsFailed(f"the question for {type} of {domain} ended in {answer.kind}")
             if answer.kind == "NXDOMAIN":
                 return False

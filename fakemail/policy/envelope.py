@@ -14,7 +14,7 @@ from fakemail.policy.finding import AuthStatus, Finding
 from fakemail.policy.greylist import triplet
 from fakemail.policy.sender_facts import Resolve
 from fakemail.policy.transaction_facts import TransactionFacts
-from fakemail.policy.txt import addresses, is_settled, names
+from fakemail.policy.txt import addresses, is_conclusive, names
 from fakemail.types.address import Address, NullPath, address_key
 from fakemail.types.domains import a_labels
 from fakemail.types.reason import Reason
@@ -59,7 +59,7 @@ def mail_records(domain: str, resolve: Resolve) -> MailRecords:
     """Mail goes to the MX records, and without them to the address of the domain itself (RFC 5321 §5.1)."""
     for type in ("MX", "A", "AAAA"):
         answer = resolve(domain, type)
-        if not is_settled(answer):
+        if not is_conclusive(answer):
             return MailRecords("", failure=answer.kind)
         if type == "MX" and answer.kind == "NOERROR" and not names(answer, "MX"):
             return MailRecords("", is_null=True)

@@ -66,7 +66,7 @@ def _spam(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     yield Finding(
         "spam",
         AuthStatus.FAIL if step else AuthStatus.PASS,
-        _told(result.points, found),
+        _summary(result.points, found),
         Reason.SPAM if step else None,
         result.points,
         about=step,
@@ -74,7 +74,7 @@ def _spam(facts: TransactionFacts, policy: Policy) -> Iterator[Finding]:
     )
 
 
-def _told(points: float, found: list[Finding]) -> str:
+def _summary(points: float, found: list[Finding]) -> str:
     most_severe = sorted(found, key=lambda each: -each.score)
     named = [f"{each.check} {each.score:g}" for each in most_severe[:_SHOWN]]
     more = [f"{len(found) - _SHOWN} more"] if len(found) > _SHOWN else []

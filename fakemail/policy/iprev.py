@@ -9,7 +9,7 @@ from fakemail.dns.names import reverse_name
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import IprevResult
 from fakemail.policy.sender_facts import Resolve
-from fakemail.policy.txt import addresses, is_settled, names
+from fakemail.policy.txt import addresses, is_conclusive, names
 from fakemail.types.reason import Reason
 
 MAX_NAMES: Final = 10
@@ -22,7 +22,7 @@ def check_iprev(address: str, resolve: Resolve) -> IprevResult:
     answer = resolve(reverse, "PTR")
     found = names(answer, "PTR")
     trace = [f"PTR {reverse}: {', '.join(found) or answer.kind}"]
-    if not is_settled(answer):
+    if not is_conclusive(answer):
         return _failed(address, f"the name of {address} could not be looked up: {answer.kind}", found, trace)
     if not found:
         # RFC 8601 §2.7.3: "permerror" is for an address without PTR data.
@@ -31,18 +31,18 @@ def check_iprev(address: str, resolve: Resolve) -> IprevResult:
         )
     type = "AAAA" if ":" in address else "A"
     wanted = ip_address(address)
-    unsettled = ""
+    unresolved = ""
     for name in found[:MAX_NAMES]:
         answer = resolve(name, type)
         back = addresses(answer, type)
         trace.append(f"{type} {name}: {', '.join(back) or answer.kind}")
-        if not is_settled(answer):
-            unsettled = f"the addresses of {name} could not be looked up: {answer.kind}"
+        if not is_conclusive(answer):
+            unresolved = f"the addresses of {name} could not be looked up: {answer.kind}"
         elif any(_is_same(each, wanted) for each in back):
             why = f"{address} has the name {name}, which leads back to it"
             return IprevResult(AuthStatus.PASS, why, name, trace=tuple(trace), address=address, names=found)
-    if unsettled:
-        return _failed(address, unsettled, found, trace)
+    if unresolved:
+        return _failed(address, unresolved, found, trace)
     shown = ", ".join(found[:3])
     return IprevResult(
         AuthStatus.FAIL,

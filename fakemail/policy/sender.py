@@ -46,16 +46,16 @@ def _dmarc(facts: TransactionFacts, policy: Policy) -> Iterable[Finding]:
     if found.dmarc.result is not AuthStatus.FAIL:
         yield replace(finding(found.dmarc), about="")
         return
-    told = _told_by_sealers(found, policy.trusted_arc_signers)
-    if told:
-        yield Finding("dmarc", AuthStatus.PASS, told)
+    override = _arc_override(found, policy.trusted_arc_signers)
+    if override:
+        yield Finding("dmarc", AuthStatus.PASS, override)
     else:
         # "none" is what a policy calls a domain that publishes nothing, and not one that asks for nothing.
         asked = found.dmarc.disposition
         yield replace(finding(found.dmarc), about="" if asked == "none" else asked)
 
 
-def _told_by_sealers(found: SenderAuthentication, trusted: Collection[str]) -> str:
+def _arc_override(found: SenderAuthentication, trusted: Collection[str]) -> str:
     """Words of the ARC sealers for the message, empty unless all of them are trusted (RFC 8617 §7.2)."""
     if not trusted or found.arc.result is not AuthStatus.PASS:
         return ""

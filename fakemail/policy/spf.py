@@ -23,7 +23,7 @@ from fakemail.clock import datetime
 from fakemail.policy.finding import AuthStatus
 from fakemail.policy.results import SpfResult
 from fakemail.policy.sender_facts import Resolve, SenderFacts
-from fakemail.policy.txt import addresses, is_settled, names, texts
+from fakemail.policy.txt import addresses, is_conclusive, names, texts
 from fakemail.types.address import Address
 from fakemail.types.domains import a_labels
 from fakemail.types.reason import Reason
@@ -77,7 +77,7 @@ def check_spf(facts: SenderFacts) -> SpfResult:
         why,
         domain,
         _REASONS.get(status),
-        tuple(line for step in steps if (line := _told(step))),
+        tuple(line for step in steps if (line := _trace_line(step))),
         identity=identity,
         sender=who,
         explanation=explanation,
@@ -128,15 +128,15 @@ class _SpfDnsSession(EvaluationSession):
             found = list(addresses(answer, rtype))
         rcode = "NXDOMAIN" if answer.kind == "NXDOMAIN" else "NOERROR"
         # §4.6.4: a void look-up is one that ends in NXDOMAIN, or in no records.
-        void = is_settled(answer) and not found and not self._void_exempt
+        void = is_conclusive(answer) and not found and not self._void_exempt
         self.limits.void_used += void
         self.queries.append(DnsQueryRecord(name, rtype, answer.kind, found, 0.0, void))
-        if rtype != "TXT" or not is_settled(answer):
+        if rtype != "TXT" or not is_conclusive(answer):
             self._note("dns_lookup", name=name, rtype=rtype, rcode=answer.kind, answers=found)
         if void:
             self._note("void_lookup", used=self.limits.void_used, allowed=self.limits.max_void)
             self._enforce_void(name)
-        if not is_settled(answer):
+        if not is_conclusive(answer):
             raise DnsError(f"the question for {rtype} of {name} ended in {answer.kind}")
         self._cache[key] = (rcode, found)
         return rcode, found
@@ -213,7 +213,7 @@ _EXITS: Final = MappingProxyType(
 )
 
 
-def _told(step: Event) -> str:
+def _trace_line(step: Event) -> str:
     tell = _STEPS.get(step.kind)
     return "" if tell is None else "  " * step.depth + tell(step.data)
 

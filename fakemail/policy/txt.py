@@ -10,12 +10,12 @@ from typing import Final
 from fakemail.dns.lookup import LookupAnswer
 from fakemail.dns.records import Record
 
-_SETTLED: Final = frozenset({"NOERROR", "NODATA", "NXDOMAIN"})
+_CONCLUSIVE: Final = frozenset({"NOERROR", "NODATA", "NXDOMAIN"})
 
 
-def is_settled(answer: LookupAnswer) -> bool:
+def is_conclusive(answer: LookupAnswer) -> bool:
     """Whether the DNS has answered at all; anything else may be different at the next try."""
-    return answer.kind in _SETTLED
+    return answer.kind in _CONCLUSIVE
 
 
 def texts(answer: LookupAnswer) -> tuple[bytes, ...]:

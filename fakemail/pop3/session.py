@@ -296,7 +296,7 @@ class Pop3Session(ProtocolSession):
             raise _CommandFailed(Reason.LINE_TOO_LONG)
         if not raw.endswith(b"\r\n") and not self.profile.options.accept_bare_line_ends:
             raise _CommandFailed(Reason.BARE_LINE_END)
-        if row is None or not self._hears(row):
+        if row is None or not self._has_command(row):
             raise _CommandFailed(Reason.UNKNOWN_COMMAND)
         if _NOT_TEXT.search(text) is not None:
             raise _CommandFailed(Reason.BAD_SYNTAX, "control characters, or octets that are not UTF-8")
@@ -311,7 +311,7 @@ class Pop3Session(ProtocolSession):
             raise _CommandFailed(Reason.BAD_SYNTAX, f"syntax: {row.syntax}")
         return row, argument
 
-    def _hears(self, row: Pop3CommandRow) -> bool:
+    def _has_command(self, row: Pop3CommandRow) -> bool:
         """Whether a command exists in this session."""
         if row.capability == "STLS" and self._channel is not None:
             return self.profile.knows("STLS")  # to say that it is active already

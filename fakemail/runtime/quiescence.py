@@ -110,7 +110,7 @@ class Quiescence:
         self._ending[connection] = False
         self._supervisor.wake()
 
-    async def quiet(self, *, patience: float) -> None:
+    async def quiet(self, *, max_wait: float) -> None:
         """Wait until our side is quiet (see :attr:`is_settled`), for that many real seconds at most.
 
         Raises :class:`~fakemail.errors.MailAssertionError` when it does not become quiet, and
@@ -124,21 +124,21 @@ class Quiescence:
         self._supervisor.on_end.append(woken.set)
         self.on_stop.append(woken.set)
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(max_wait):
                 while not self.is_settled:
                     woken.clear()
                     await woken.wait()
                     self.require_running()
         except TimeoutError:
             raise MailAssertionError(
-                f"the fake internet did not become quiet within {patience:g} s: {self.activity}."
+                f"the fake internet did not become quiet within {max_wait:g} s: {self.activity}."
             ) from None
         finally:
             unsubscribe()
             self._supervisor.on_end.remove(woken.set)
             self.on_stop.remove(woken.set)
 
-    async def advance(self, by: timedelta, *, patience: float) -> None:
+    async def advance(self, by: timedelta, *, max_wait: float) -> None:
         """Run all that is due in a span, in order, becoming quiet after each; then stand at its end.
 
         Of two at once the second begins where the first ends, so that no time is lost.
@@ -146,10 +146,10 @@ class Quiescence:
         clock = self._clock
         async with self._advancing:
             until = clock.now() + by
-            await self.quiet(patience=patience)
+            await self.quiet(max_wait=max_wait)
             while jobs := clock.take_due(until):
                 clock.move(max(jobs[0].due - clock.now(), timedelta()))
                 for job in jobs:
                     job.action()
-                await self.quiet(patience=patience)
+                await self.quiet(max_wait=max_wait)
             clock.move(max(until - clock.now(), timedelta()))

@@ -58,7 +58,7 @@ from fakemail.zones.zone_provisioning import INFRASTRUCTURE, NAME_SERVER, LazyZo
 if TYPE_CHECKING:
     from fakemail.policy.scanners import ScanRequest, ScanResult
 
-_SCAN_PATIENCE: Final = 30.0
+_SCAN_MAX_WAIT: Final = 30.0
 """Real seconds that a scanner may take."""
 _INTRODUCTIONS: Final = frozenset({Stage.CONNECT, Stage.TLS_HANDSHAKE, Stage.SMTP_BANNER, Stage.SMTP_HELO})
 """Stages that a connection which goes on must keep in the log, for what is said on it later to be understood."""
@@ -308,4 +308,4 @@ async def _scan(scanners: Iterable[ScannerAddress], question: ScanRequest) -> tu
     from fakemail.wire.scanning import scan_all  # for those who have a scanner only
 
     places = [(scanner.name, scanner.place) for scanner in scanners]
-    return await scan_all(places, question, patience=_SCAN_PATIENCE)
+    return await scan_all(places, question, max_wait=_SCAN_MAX_WAIT)

@@ -95,9 +95,9 @@ def gather(net: MailNet) -> ConnectionInfo:
     So is the host of each domain where mail is read.
     """
     submission = net.submission
-    internet = net._portal.simulation
+    simulation = net._portal.simulation
     ours = submission.server.name
-    own = [name for name, each in internet.world.domains.items() if each.submission_host != ours]
+    own = [name for name, each in simulation.world.domains.items() if each.submission_host != ours]
     readers = [net.domain(name).imap_host for name in own]
     ports = {
         (host.name, service.name): ListeningPort(
@@ -105,21 +105,21 @@ def gather(net: MailNet) -> ConnectionInfo:
             host.ipv4,
             service.name,
             service.security.value,
-            *internet.hosts.running[host.name].ports[service.name].endpoint,
+            *simulation.hosts.running[host.name].ports[service.name].endpoint,
         )
-        for host in internet.world.hosts.values()
+        for host in simulation.world.hosts.values()
         for service in host.services
     }
-    public = internet.world.host(NAME_SERVER).ipv4
+    public = simulation.world.host(NAME_SERVER).ipv4
     dns = ListeningPort(NAME_SERVER, public, "dns", "none", net.dns.host, net.dns.port)
-    mail_hosts = [host for name in own for host in internet.world.domains[name].mail_hosts]
+    mail_hosts = [host for name in own for host in simulation.world.domains[name].mail_hosts]
     return ConnectionInfo(
         net.seed,
         tuple(own),
         (*ports.values(), dns),
         tuple(
             LoginInfo(str(each.address), each.password)
-            for each in internet.world.accounts.values()
+            for each in simulation.world.accounts.values()
             if str(each.address) != SMARTHOST_USER
         ),
         net.ca_file,

@@ -50,7 +50,7 @@ def line(event: Event) -> Line | None:
         case SmtpCommand():
             return _exchange(event)
         case CommandCompleted():
-            return _told(event)
+            return _command_line(event)
         case Query() if event.client.name == "app":
             # Only what is not of the type that was asked for, a CNAME, needs to be told by its type.
             records = (each.removeprefix(f"{event.type} ") for each in event.records)
@@ -66,8 +66,8 @@ def line(event: Event) -> Line | None:
         case Deferred():
             return Line("~", f"tries {event.message} for {event.recipient} again at {event.until:%H:%M:%S}")
         case Returned():
-            told = f", and tells the sender by {event.report}" if event.report else ""
-            return Line("!", f"gives up {event.message} for {event.recipient}{told}")
+            report = f", and tells the sender by {event.report}" if event.report else ""
+            return Line("!", f"gives up {event.message} for {event.recipient}{report}")
         case MessageDelivered():
             alias = "" if event.recipient == event.account else f" ({event.recipient})"
             return Line("+", f"delivers to {event.account}{alias}, {event.mailbox}{_subject(event.subject)}")
@@ -103,7 +103,7 @@ _LOGINS: Final = frozenset(
 )
 
 
-def _told(event: CommandCompleted) -> Line | None:
+def _command_line(event: CommandCompleted) -> Line | None:
     if event.status == "BYE":
         return Line(" ", f"ends the session: {shown(event.text)}")
     if event.reason is not None:

@@ -47,7 +47,7 @@ def _token(values: dict[str, str], what: str) -> str:
     return token.strip()
 
 
-def _judge(facts: ServerFacts, user: str, token: str) -> Outcome:
+def _check_token(facts: ServerFacts, user: str, token: str) -> Outcome:
     owner = facts.credentials.token_owner(token)
     if owner is None:
         return ExchangeFailed(INVALID_CREDENTIALS)
@@ -64,7 +64,7 @@ def serve_oauthbearer(facts: ServerFacts) -> ServerSteps:
     if not rest.startswith(_SOH):
         raise ProtocolError("the OAUTHBEARER message has %x01 after its GS2 header")
     values = _key_values(rest[1:], "the OAUTHBEARER message")
-    outcome = _judge(facts, header.authorization_id, _token(values, "the OAUTHBEARER message"))
+    outcome = _check_token(facts, header.authorization_id, _token(values, "the OAUTHBEARER message"))
     if isinstance(outcome, ExchangeFailed):
         # RFC 7628 §3.2.3: the client answers with a single %x01, and then the exchange fails.
         yield _OAUTHBEARER_ERROR
@@ -90,7 +90,7 @@ def serve_xoauth2(facts: ServerFacts) -> ServerSteps:
     user = values.get("user", "")
     if not user:
         raise ProtocolError("the XOAUTH2 message has no user")
-    outcome = _judge(facts, user, _token(values, "the XOAUTH2 message"))
+    outcome = _check_token(facts, user, _token(values, "the XOAUTH2 message"))
     if isinstance(outcome, ExchangeFailed):
         # The client answers with an empty response, and then the exchange fails.
         yield _XOAUTH2_ERROR

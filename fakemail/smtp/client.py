@@ -234,11 +234,11 @@ class ClientTransaction:
             # Where DATA is answered so, the replies may have been those to the commands before it.
             if stop.at is Stage.SMTP_DATA and stop.reason is Reason.PROTOCOL_ERROR:
                 self._forget()
-            self._settle(self._open, stop.at, stop.reply, stop.reason, stop.detail, stop.status)
+            self._set_result(self._open, stop.at, stop.reply, stop.reason, stop.detail, stop.status)
         except PeerFailure as failure:
             if failure.is_out_of_step:
                 self._forget()
-            self._settle(self._open, self._at, None, failure.reason, failure.detail)
+            self._set_result(self._open, self._at, None, failure.reason, failure.detail)
             return
         if self._dismissed or self._is_broken:
             return
@@ -251,7 +251,7 @@ class ClientTransaction:
 
     def never_began(self, failure: PeerFailure) -> None:
         """The server could not be connected to."""
-        self._settle(self._open, Stage.CONNECT, None, failure.reason, failure.detail)
+        self._set_result(self._open, Stage.CONNECT, None, failure.reason, failure.detail)
 
     @property
     def greeted(self) -> ServerProfile:
@@ -273,7 +273,7 @@ class ClientTransaction:
         """Whether the server was ready to talk; if not, another host may be tried (RFC 5321 §5.1)."""
         return bool(self._keywords)
 
-    def _settle(
+    def _set_result(
         self,
         recipients: Sequence[Recipient],
         at: Stage,
@@ -285,8 +285,8 @@ class ClientTransaction:
         self.outcomes += [
             RecipientOutcome(recipient, at, reply, reason, detail, status) for recipient in recipients
         ]
-        settled = {id(recipient) for recipient in recipients}
-        self._open = [recipient for recipient in self._open if id(recipient) not in settled]
+        decided = {id(recipient) for recipient in recipients}
+        self._open = [recipient for recipient in self._open if id(recipient) not in decided]
 
     def _forget(self) -> None:
         """Nothing that was said of single recipients counts."""
@@ -354,7 +354,7 @@ class ClientTransaction:
             if ready.code == 421:
                 raise _TransactionAborted(Stage.SMTP_STARTTLS, ready)  # nobody listens any more
             if not ready.is_positive:
-                self._settle_for_clear_text(f"the server answered STARTTLS with {ready.code}")
+                self._accept_clear_text(f"the server answered STARTTLS with {ready.code}")
                 self._is_tls_refused = True
                 return
             self._at = Stage.TLS_HANDSHAKE
@@ -364,9 +364,9 @@ class ClientTransaction:
             self.channel = answer
             yield from self._hello()
         else:
-            self._settle_for_clear_text("the server does not offer STARTTLS")
+            self._accept_clear_text("the server does not offer STARTTLS")
 
-    def _settle_for_clear_text(self, why: str) -> None:
+    def _accept_clear_text(self, why: str) -> None:
         """With opportunistic TLS, no is no reason to keep the mail (RFC 7435)."""
         if self._tls is TlsUse.ALWAYS:
             raise _TransactionAborted(Stage.SMTP_STARTTLS, None, Reason.TLS_REQUIRED, why)
@@ -413,7 +413,7 @@ class ClientTransaction:
         octets = b"BDAT %d LAST\r\n%b" % (len(content), content) if chunked else stuff_dots(content)
         (final,) = yield from self._exchange(SendStep(octets, (Stage.SMTP_END,)))
         self._is_begun = False
-        self._settle(self._open, Stage.SMTP_END, final)
+        self._set_result(self._open, Stage.SMTP_END, final)
 
     def _choose_body(self, chunked: bool) -> None:
         """Bytes beyond ASCII are for those only who say that they take them (RFC 6152 §3)."""
@@ -470,9 +470,9 @@ class ClientTransaction:
         self._has_taken_any = any(reply.is_positive for reply in named)
         self._is_begun = replies[0].is_positive
         if not self._is_begun:
-            self._settle(self._open, Stage.SMTP_MAIL, replies[0])
+            self._set_result(self._open, Stage.SMTP_MAIL, replies[0])
         for recipient, reply in zip(list(self._open), named, strict=False):
-            self._settle_unless_taken(recipient, reply)
+            self._set_result_unless_accepted(recipient, reply)
         return replies[-1] if data else None
 
     def _end_empty_message(self) -> Generator[Step, Answer, None]:
@@ -491,24 +491,24 @@ class ClientTransaction:
         """Say sender and recipients one after the other."""
         reply = yield from self._say(Stage.SMTP_MAIL, mail)
         if not reply.is_positive:
-            self._settle(self._open, Stage.SMTP_MAIL, reply)
+            self._set_result(self._open, Stage.SMTP_MAIL, reply)
             return
         self._is_begun = True
         for recipient, line in zip(list(self._open), rcpts, strict=True):
             reply = yield from self._say(Stage.SMTP_RCPT, line)
             if reply.code == 421:
                 raise _TransactionAborted(Stage.SMTP_RCPT, reply)  # nobody listens any more
-            self._settle_unless_taken(recipient, reply)
+            self._set_result_unless_accepted(recipient, reply)
 
-    def _settle_unless_taken(self, recipient: Recipient, reply: Reply) -> None:
+    def _set_result_unless_accepted(self, recipient: Recipient, reply: Reply) -> None:
         match classify(Stage.SMTP_RCPT, reply):
             case ReplyClass.SUCCESS:
                 pass
             case ReplyClass.UNEXPECTED:
                 why = _unexpected(Stage.SMTP_RCPT, reply)
-                self._settle([recipient], Stage.SMTP_RCPT, reply, Reason.PROTOCOL_ERROR, why)
+                self._set_result([recipient], Stage.SMTP_RCPT, reply, Reason.PROTOCOL_ERROR, why)
             case _:
-                self._settle([recipient], Stage.SMTP_RCPT, reply)
+                self._set_result([recipient], Stage.SMTP_RCPT, reply)
 
     def _mail_parameters(self) -> str:
         message, keywords = self._message, self._keywords

@@ -606,7 +606,9 @@ class SmtpSession(ProtocolSession):
     def _recipient_accepted(self, transaction: Transaction, recipient: Recipient) -> None:
         transaction.recipients.append(recipient)
         on_answer = self._faults.on_answer
-        transaction.is_told = transaction.is_told or not isinstance(on_answer, OnAnswer) or on_answer.arrives
+        transaction.client_knows = (
+            transaction.client_knows or not isinstance(on_answer, OnAnswer) or on_answer.arrives
+        )
         self._reply(replies.RECIPIENT_OK)
 
     def _data(self, _: str) -> None:
@@ -703,7 +705,7 @@ class SmtpSession(ProtocolSession):
             raise reject(Reason.BAD_SEQUENCE)
         if too_big:
             raise reject(Reason.MESSAGE_TOO_BIG, f"{self._host_options.max_message_size} octets at most")
-        if not (content or transaction.is_told or transaction.pretended):
+        if not (content or transaction.client_knows or transaction.pretended):
             raise reject(Reason.NO_VALID_RECIPIENTS)  # RFC 2920 §3.2: the client knows of no recipient
         options = transaction.options
         lenient = self._host_options.accept_bare_line_ends or options.body is BodyType.BINARY

@@ -24,7 +24,7 @@ def origin_of(
 class Transaction:
     """Sender, recipients and chunks since MAIL."""
 
-    __slots__ = ("_chunks", "chunked", "is_told", "options", "pretended", "recipients", "sender")
+    __slots__ = ("_chunks", "chunked", "client_knows", "options", "pretended", "recipients", "sender")
 
     def __init__(self, sender: Path, options: MailOptions) -> None:
         self.sender = sender
@@ -32,7 +32,7 @@ class Transaction:
         self.recipients: list[Recipient] = []
         self.pretended: list[Path] = []
         """Recipients that a fault accepted, and that get nothing."""
-        self.is_told = False
+        self.client_knows = False
         """Whether a positive reply to RCPT has reached the client."""
         self._chunks: list[bytes] = []
         self.chunked = 0

@@ -13,14 +13,14 @@ from fakemail.types.reason import Reason
 from fakemail.types.reply import Reply
 
 
-def help_on(argument: str, is_heard: Callable[[SmtpCommandRow], bool]) -> Reply:
+def help_on(argument: str, is_available: Callable[[SmtpCommandRow], bool]) -> Reply:
     """The syntax of one command, or of all that this session hears."""
     row = COMMANDS.get(argument.upper()) if argument else None
-    if argument and (row is None or not is_heard(row)):
+    if argument and (row is None or not is_available(row)):
         raise CommandRejected(
             Reply(504, "5.5.4", f"there is no command {replies.echo(argument)}"), Reason.BAD_SYNTAX
         )
-    rows = [row] if row is not None else [row for row in COMMANDS.values() if is_heard(row)]
+    rows = [row] if row is not None else [row for row in COMMANDS.values() if is_available(row)]
     return Reply(214, "2.0.0", "\n".join(row.syntax for row in rows))
 
 

@@ -56,7 +56,7 @@ class Run:
     events: list[Event] = field(repr=False)
     error: BaseException | None = None
     """Exception that it raised."""
-    told: frozenset[str] = frozenset()
+    unreached: frozenset[str] = frozenset()
     """Whom the app says it could not reach, in the form in which addresses are compared."""
     hung: str = ""
     """Reason for ending it, if it did not end by itself."""
@@ -115,7 +115,7 @@ def _verdict(
     if said_no:
         in_vain = ", though everything arrived" if wanted and not missing else ""
         return SweepVerdict.REPORTED, _of_error(error) + in_vain
-    lost = [mail for mail in missing if mail[0] not in run.told]
+    lost = [mail for mail in missing if mail[0] not in run.unreached]
     if lost:
         return SweepVerdict.LOST, _of_lost(lost[0], found)
     if missing:

@@ -22,7 +22,7 @@ class Fate(Suggests):
     """The root of all fates. ``str()`` of one is a sentence without its full stop."""
 
     __slots__ = ()
-    is_settled: ClassVar[bool] = True
+    is_final: ClassVar[bool] = True
     """Whether nothing more will happen to the message by itself."""
 
 
@@ -125,7 +125,7 @@ class Quarantined(Fate):
 class Queued(Fate):
     """A host has it in its queue: it was not tried yet, or will be tried again."""
 
-    is_settled: ClassVar[bool] = False
+    is_final: ClassVar[bool] = False
     last_reply: Reply | None = None
     reason: Reason | None = None
     host: str = field(default="", compare=False, kw_only=True)
@@ -167,7 +167,7 @@ class Dropped(Fate):
 class InProgress(Fate):
     """The session that hands it over still runs; ``at`` is the last command that was answered for it."""
 
-    is_settled: ClassVar[bool] = False
+    is_final: ClassVar[bool] = False
     at: Stage
     host: str = field(default="", compare=False, kw_only=True)
 

@@ -19,25 +19,25 @@ Place = str | tuple[str, int]
 """The path of a Unix socket, or a loopback address and a port."""
 
 
-async def scan(name: str, place: Place, question: ScanRequest, *, patience: float) -> ScanResult:
-    """Ask a scanner; ``patience`` is in real seconds. Whatever goes wrong is told in :attr:`ScanResult.failure`."""
+async def scan(name: str, place: Place, question: ScanRequest, *, max_wait: float) -> ScanResult:
+    """Ask a scanner; ``max_wait`` is in real seconds. Failures are described in :attr:`ScanResult.failure`."""
     scanner = SCANNERS[name]
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(max_wait):
             return scanner.read(await _ask(scanner, place, question))
     except TimeoutError:
-        return failed(name, f"no answer from {_told(place)} within {patience:g} s")
+        return failed(name, f"no answer from {_shown_place(place)} within {max_wait:g} s")
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
-        return failed(name, f"no answer from {_told(place)}: {why}")
+        return failed(name, f"no answer from {_shown_place(place)}: {why}")
 
 
 async def scan_all(
-    scanners: Iterable[tuple[str, Place]], question: ScanRequest, *, patience: float
+    scanners: Iterable[tuple[str, Place]], question: ScanRequest, *, max_wait: float
 ) -> tuple[ScanResult, ...]:
     """Ask several at once, and give their answers in the order of the scanners."""
     return tuple(
-        await asyncio.gather(*(scan(name, place, question, patience=patience) for name, place in scanners))
+        await asyncio.gather(*(scan(name, place, question, max_wait=max_wait) for name, place in scanners))
     )
 
 
@@ -61,5 +61,5 @@ async def _ask(scanner: ScannerKind, place: Place, question: ScanRequest) -> byt
         return bytes(answer)
 
 
-def _told(place: Place) -> str:
+def _shown_place(place: Place) -> str:
     return place if isinstance(place, str) else f"{place[0]} port {place[1]}"

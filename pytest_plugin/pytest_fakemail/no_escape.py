@@ -60,10 +60,10 @@ class NoEscape:
         escapes = list(self._guard.escapes)
         self._guard.escapes.clear()
         if escapes:
-            pytest.fail(told(escapes), pytrace=False)
+            pytest.fail(escape_report(escapes), pytrace=False)
 
 
-def told(escapes: Iterable[EgressAttempt]) -> str:
+def escape_report(escapes: Iterable[EgressAttempt]) -> str:
     """The text of the failure."""
     return "\n".join(
         [

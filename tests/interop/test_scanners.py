@@ -30,7 +30,7 @@ _START = 30.0
 
 def ask(name: str, place: Place, raw: bytes) -> ScanResult:
     return asyncio.run(
-        scan(name, place, ScanRequest(raw, "192.0.2.9", sender="ann@shop.test"), patience=_START)
+        scan(name, place, ScanRequest(raw, "192.0.2.9", sender="ann@shop.test"), max_wait=_START)
     )
 
 

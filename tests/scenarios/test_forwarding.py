@@ -64,7 +64,7 @@ def test_without_a_copy_its_fate_is_to_be_sent_on(net):
     fate = net.journey(to=bob).fate
     assert isinstance(fate, Forwarded)
     assert [str(each) for each in fate.to] == ["bob@home.test", "ann@example.org"]
-    assert fate.is_settled
+    assert fate.is_final
     bob.set_forwarding(None)
     send(shop, bob)
     net.settle()

@@ -60,12 +60,12 @@ async def ended() -> None:
     await asyncio.sleep(0)
 
 
-def ask(serve: Serve, raw: bytes = samples.plain(), *, patience: float = 10.0) -> ScanResult:
+def ask(serve: Serve, raw: bytes = samples.plain(), *, max_wait: float = 10.0) -> ScanResult:
     async def main() -> ScanResult:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
             place = server.sockets[0].getsockname()[:2]
-            found = await scan("spamassassin", place, ScanRequest(raw), patience=patience)
+            found = await scan("spamassassin", place, ScanRequest(raw), max_wait=max_wait)
             await ended()
             return found
 
@@ -78,7 +78,7 @@ def test_an_answer(raw: bytes) -> None:
 
 
 def test_a_scanner_that_does_not_answer() -> None:
-    assert ask(stay_silent, patience=0.2).failure.endswith("within 0.2 s")
+    assert ask(stay_silent, max_wait=0.2).failure.endswith("within 0.2 s")
 
 
 def test_a_scanner_that_hangs_up() -> None:
@@ -98,7 +98,7 @@ def test_nobody_is_there() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         place = closed.getsockname()
-    found = asyncio.run(scan("clamav", place, ScanRequest(b""), patience=5))
+    found = asyncio.run(scan("clamav", place, ScanRequest(b""), max_wait=5))
     assert found.failure == f"no answer from 127.0.0.1 port {place[1]}: Connection refused"
 
 
@@ -108,7 +108,7 @@ def test_a_unix_socket_and_several_scanners_at_once(tmp_path: Path) -> None:
     async def main() -> tuple[ScanResult, ...]:
         async with await asyncio.start_unix_server(answering(SPAM), path):
             places = [("spamassassin", path), ("clamav", str(tmp_path / "none"))]
-            found = await scan_all(places, ScanRequest(samples.plain()), patience=10)
+            found = await scan_all(places, ScanRequest(samples.plain()), max_wait=10)
             await ended()
             return found
 

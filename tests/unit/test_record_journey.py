@@ -272,7 +272,7 @@ def test_greylisting_shows_both_attempts_and_both_sessions(net: Net) -> None:
     net.attempt("A1", BOB, later, at=Stage.SMTP_RCPT)
     waiting = net.only()
     assert waiting.fate == fate.Queued(Reply(451, "4.7.1"))
-    assert not waiting.fate.is_settled
+    assert not waiting.fate.is_final
     net.clock.move(timedelta(minutes=15))
     net.route("A1", "example.org", MX1)
     net.relay("A1", "B1", BOB)

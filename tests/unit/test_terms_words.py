@@ -239,7 +239,7 @@ NO = Reply(550, "5.1.1", "go away")
 )
 def test_fates_say_what_happened(end: fate.Fate, sentence: str) -> None:
     assert str(end) == sentence
-    assert end.is_settled is not isinstance(end, fate.Queued | fate.InProgress)
+    assert end.is_final is not isinstance(end, fate.Queued | fate.InProgress)
 
 
 def test_fates_are_compared_by_meaning() -> None:
