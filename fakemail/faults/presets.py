@@ -107,12 +107,21 @@ class Preset(NamedTuple):
     """Conditions and timing, unless the caller says otherwise."""
     build: Callable[..., FaultAction | list[FaultPart]]
     """Makes the action from what the caller gives."""
-    signature: inspect.Signature
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """Parameters of the row."""
+        return _signature(self.build)
 
     @property
     def knows_stage(self) -> bool:
         """Whether the caller need not say at which stage."""
         return bool(self.stages) or self.signature.parameters["stage"].default is not inspect.Parameter.empty
+
+
+@functools.cache
+def _signature(build: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(build)
 
 
 class PresetTarget(Suggests):
@@ -174,7 +183,7 @@ def preset(
         build: Callable[Concatenate[_T, _P], FaultAction | list[FaultPart]],
     ) -> Callable[Concatenate[_T, _P], Fault]:
         name = build.__name__
-        row = Preset(name, stages, options, build, inspect.signature(build))
+        row = Preset(name, stages, options, build)
 
         @functools.wraps(build)
         def declare(self: _T, *args: _P.args, **keywords: _P.kwargs) -> Fault:

@@ -35,6 +35,8 @@ else:
             late = [name for name, is_wanted in wanted.items() if is_wanted and name not in own]
             if hashed:
                 late.append("__hash__")
+            if not kind.__doc__:
+                kind.__doc__ = kind.__name__  # or a signature would be made for it, which takes long
             kind = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(kind)
             for name in late:
                 setattr(kind, name, _Late(kind, name, frozen))
@@ -56,6 +58,8 @@ class _Late:
         self._frozen = frozen
 
     def __get__(self, instance: object, kind: type | None = None) -> Any:
+        if instance is None and self._name == "__hash__":
+            return hash  # somebody wants to know whether there is one
         method = _compiled(self._kind, self._name, self._frozen)
         setattr(self._kind, self._name, method)
         return method.__get__(instance, kind)
@@ -66,7 +70,7 @@ def _compiled(kind: type, name: str, frozen: bool) -> Any:
     fields = dataclasses.fields(kind)
     body: dict[str, Any] = {each.name: each for each in fields}
     body["__annotations__"] = {each.name: each.type for each in fields}
-    body["__doc__"] = kind.__name__  # or its signature would be looked up
+    body["__doc__"] = kind.__doc__
     body["__module__"] = kind.__module__
     body["__qualname__"] = kind.__qualname__
     if hasattr(kind, "__post_init__"):

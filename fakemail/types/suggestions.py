@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import EnumMeta
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
@@ -340,14 +340,14 @@ def suggests_keywords(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return error  # it is about a call of our own
         return UnknownKeyword(_verb(function, args), error.keyword, error.known | known)
 
-    if inspect.iscoroutinefunction(function):
+    if cast(FunctionType, function).__code__.co_flags & inspect.CO_COROUTINE:
 
         @functools.wraps(function)
         async def awaited(*args: _P.args, **keywords: _P.kwargs) -> Any:
             __tracebackhide__ = True
             check(args, keywords)
             try:
-                return await function(*args, **keywords)
+                return await cast(Callable[_P, Awaitable[Any]], function)(*args, **keywords)
             except UnknownKeyword as error:
                 raise amended(args, keywords, error) from None
 

@@ -51,7 +51,8 @@ def names_of(kind: type) -> set[str]:
     for base in kind.__mro__:
         if base.__module__.startswith("fakemail"):
             found.update(vars(base), vars(base).get("__annotations__", {}))
-            for each in dis.get_instructions(inspect.unwrap(vars(base).get("__init__", names_of))):
+            made_by = base.__init__ if "__init__" in vars(base) else names_of
+            for each in dis.get_instructions(inspect.unwrap(made_by)):
                 if each.opname == "STORE_ATTR":
                     found.add(each.argval)
     return {name for name in found if not name.startswith("_")}
