@@ -87,6 +87,14 @@ class Domain(Handle, Generic[_A]):
         enable_magic_addresses(self.faults, to=f"@{self.name}")
         return self
 
+    def remove(self) -> None:
+        """Remove the domain with its accounts, and with the hosts inside it that no other domain uses.
+
+        Its zone is gone, so that senders get NXDOMAIN; sessions of its accounts and hosts end (421, BYE).
+        """
+        self._portal.require_declared(self.name, "domain")
+        self._portal.remove_domain(self.name)
+
     @property
     def hosts(self) -> tuple[Host, ...]:
         """The hosts that take its mail, the preferred first."""

@@ -58,7 +58,7 @@ class Host(Handle):
 
     @property
     def _running(self) -> RunningHost:
-        return self._portal.simulation.hosts.running[self.name]
+        return self._portal.simulation.hosts.running[self._spec.name]
 
     @property
     def faults(self) -> Faults:
@@ -196,6 +196,15 @@ class Host(Handle):
         """Switch it on again, on the same addresses and ports."""
         self._portal.perform(self._running.start())
         return self
+
+    def remove(self) -> None:
+        """Remove the host: its connections end (421, BYE), its name leaves DNS, and what waits in its queue is dropped.
+
+        Raises :class:`~fakemail.errors.DeclarationError` for a host of a domain: remove that, or give it others.
+        """
+        __tracebackhide__ = True
+        self._portal.require_declared(self.name, "host")
+        self._portal.remove_host(self.name)
 
     def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
         """Settings of one of its services (``"smtp"``, ``"submission"``, ``"submissions"``, ``"pop3"``...)."""

@@ -10,12 +10,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from fakemail.errors import ClosedError
+from fakemail.errors import ClosedError, DeclarationError
 from fakemail.events.kinds import Event
 from fakemail.runtime.simulation import Simulation
 from fakemail.types.address import Address
 from fakemail.types.stage import Stage
 from fakemail.wire.loop import LoopThread, loop_thread
+from fakemail.zones.zone_provisioning import is_infrastructure
 
 MOMENT = 0.3
 """Real seconds that a failure waits for what is under way, before it tells of it."""
@@ -66,7 +67,24 @@ class Portal:
     def remove_account(self, address: Address) -> None:
         """Remove an account, and forget the handles on it."""
         self.call(lambda: self.simulation.hosts.remove_account(address))
-        for key in [each for each in self._accounts if each[1] == address.key]:
+        self._forget_removed()
+
+    def remove_domain(self, name: str) -> None:
+        """Remove a domain with its accounts, and forget the handles on them."""
+        self.call(lambda: self.simulation.hosts.remove_domain(name))
+        self._forget_removed()
+
+    def remove_host(self, name: str) -> None:
+        """Remove a host."""
+        self.call(lambda: self.simulation.hosts.remove_host(name))
+
+    def require_declared(self, name: str, what: str) -> None:
+        """Raise :class:`~fakemail.errors.DeclarationError` for a part of the fake internet's own machinery."""
+        if is_infrastructure(name):
+            raise DeclarationError(f"the {what} {name!r} belongs to the fake internet itself, and stays.")
+
+    def _forget_removed(self) -> None:
+        for key in [each for each in self._accounts if each[1] not in self.simulation.world.accounts]:
             del self._accounts[key]
 
     def watch(

@@ -46,6 +46,11 @@ class AddressPlan:
             self._taken[text] = owner
         return pair
 
+    def release(self, owner: str) -> None:
+        """Let the addresses of a host be given to others that ask for them; no other gets them by itself."""
+        for text in [text for text, name in self._taken.items() if name == owner]:
+            del self._taken[text]
+
     def _checked(self, text: str, owner: str, version: int) -> str:
         try:
             parsed = ip_address(text)

@@ -63,6 +63,12 @@ class DomainSpec:
     """Flaws of its sender authentication, by the names of ``domain.add_auth_flaw``."""
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """All hosts that do something for it."""
+        own = (*self.mail_hosts, *self.behind, self.submission_host, self.imap_host)
+        return tuple(dict.fromkeys(name for name in own if name))
+
+    @property
     def mail_hosts(self) -> tuple[str, ...]:
         """The hosts that take mail for it, the preferred first."""
         return tuple(target.host for target in sorted(self.mx, key=lambda target: target.preference))

@@ -25,13 +25,28 @@ from fakemail.types.domains import a_labels, u_labels
 _T = TypeVar("_T")
 
 
+class DeclaredSpecs(dict[str, _T]):
+    """Declared things by name. One that was removed is no longer in it; ``[]`` finds it for work that is under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._removed: dict[str, _T] = {}
+
+    def remove(self, name: str) -> None:
+        """Remove one."""
+        self._removed[name] = self.pop(name)
+
+    def __missing__(self, name: str) -> _T:
+        return self._removed[name]
+
+
 class WorldSpec:
     """Every declared thing by its name."""
 
     def __init__(self) -> None:
         self.addresses = AddressPlan()
-        self.hosts: dict[str, HostSpec] = {}
-        self.domains: dict[str, DomainSpec] = {}
+        self.hosts: DeclaredSpecs[HostSpec] = DeclaredSpecs()
+        self.domains: DeclaredSpecs[DomainSpec] = DeclaredSpecs()
         self.accounts: dict[str, AccountSpec] = {}
         self.lists: dict[str, MailingListSpec] = {}
         self.has_policies = False
@@ -232,6 +247,27 @@ class WorldSpec:
         self.accounts[account.address.key] = account
         return account
 
+    def remove_domain(self, name: str) -> None:
+        """Remove a domain without accounts, with its aliases and mailing lists; its hosts stay."""
+        domain = self.domain(name)
+        self.domains.remove(domain.name)
+        for key in [key for key, each in self.lists.items() if each.address.domain == domain.name]:
+            del self.lists[key]
+        self.has_policies = any(each.policy != DEFAULT_POLICY for each in self.domains.values())
+
+    def remove_host(self, name: str) -> HostSpec:
+        """Remove a host that no domain uses."""
+        host = self.host(name)
+        for domain in self.domains.values():
+            if host.name in domain.hosts:
+                raise DeclarationError(
+                    f"host {host.name!r} cannot be removed: it is one of the domain {domain.name!r}; give that "
+                    "others with set_mx(), or remove the domain."
+                )
+        self.hosts.remove(host.name)
+        self.addresses.release(host.name)
+        return host
+
     def change_host(self, host: HostSpec) -> HostSpec:
         """Put a changed host in the place of the one with the same name."""
         self.host(host.name)
@@ -366,12 +402,12 @@ def usual_reading_host(domain: str) -> str:
 
 
 def _look_up(known: dict[str, _T], name: str, kind: str) -> _T:
-    try:
-        return known[name]
-    except KeyError:
+    found = known.get(name)
+    if found is None:
         shown = u_labels(name)
         hint = nearest(shown, map(u_labels, known))
-        raise UnknownNameError(f"no {kind} {shown!r} is declared; {hint}") from None
+        raise UnknownNameError(f"no {kind} {shown!r} is declared; {hint}")
+    return found
 
 
 def undotted(address: Address) -> str:

@@ -18,6 +18,7 @@ from fakemail.runtime.port_plans import PortPlan
 from fakemail.runtime.service_port import ConnectionRegister, ProtocolFactory, RunningHost, ServicePort
 from fakemail.runtime.virtual_timeouts import VirtualTimeouts
 from fakemail.store.mailstore import MailStore
+from fakemail.tls import mta_sts
 from fakemail.types.address import Address, address, address_key
 from fakemail.types.reason import Reason
 from fakemail.wire.connection import Connection
@@ -115,6 +116,32 @@ class Hosts:
         for connection in [each for each in self.connections if each.number in numbers]:
             connection.hang_up(Reason.SHUTTING_DOWN)
         self._store.remove(account)
+
+    def remove_domain(self, name: str) -> None:
+        """Remove a domain from DNS and from its hosts, with its accounts and the hosts inside it that no other uses."""
+        world = self._world
+        domain = world.domain(name)
+        for account in [each.address for each in world.accounts.values()]:
+            if account.domain == domain.name:
+                self.remove_account(account)
+        world.remove_domain(domain.name)
+        self._local_domains.remove(domain.name)
+        used = {host for each in world.domains.values() for host in each.hosts}
+        for host in {*domain.hosts, mta_sts.host_of(domain.name)} - used:
+            if host in world.hosts and (host == domain.name or host.endswith(f".{domain.name}")):
+                self.remove_host(host)
+        self._zones.do(lambda naming: naming.remove_domain(domain))
+
+    def remove_host(self, name: str) -> None:
+        """Remove a host: its connections end with 421, its name leaves DNS, and its queue is dropped."""
+        host = self._world.remove_host(name)
+        running = self.running.pop(host.name, None)
+        if running is not None:
+            running.remove()
+        self._network.withdraw(host)
+        self._zones.do(lambda naming: naming.remove_host(host))
+        queue = self._inbound.mail_queue
+        queue.drop([each for each in queue.entries.values() if each.message.host == host.name])
 
     async def run_domain(self, domain: DomainSpec) -> None:
         """Put a domain into DNS and run its hosts."""

@@ -78,6 +78,14 @@ class Network:
             self._endpoints[public, service.port] = endpoint
             self._owners[public] = host.name
 
+    def withdraw(self, host: HostSpec) -> None:
+        """No service of a host is anywhere from now on."""
+        for known in (self._endpoints, self._foreign):
+            for place in [place for place in known if place[0] in (host.ipv4, host.ipv6)]:
+                del known[place]
+        for key in [key for key in self._attached if key[0] == host.name]:
+            del self._attached[key]
+
     def attach(self, host: HostSpec, service: Service, endpoint: Endpoint) -> None:
         """A service of a host is run by a real server there."""
         self._attached[host.name, service.name] = endpoint

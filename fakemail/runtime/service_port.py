@@ -107,8 +107,9 @@ class ServicePort:
 
     def leave(self, listener: Listener) -> None:
         """Listen there no more."""
-        self.listeners.remove(listener)
-        listener.close()
+        if listener in self.listeners:
+            self.listeners.remove(listener)
+            listener.close()
 
     def _listener(self, endpoint: Endpoint, scope: NetworkScope | None = None) -> Listener:
         return Listener(
@@ -366,6 +367,13 @@ class RunningHost:
             listener.stop()
         for connection in tuple(self.connections):
             connection.hang_up(Reason.SHUTTING_DOWN)
+
+    def remove(self) -> None:
+        """End the connections with 421, and give the ports back."""
+        self.stop()
+        for service_port in self._all_ports():
+            for listener in tuple(service_port.listeners):
+                service_port.leave(listener)
 
     def _apply_faults_to_attached(self) -> None:
         """A real server cannot be kept from listening, so ours are kept from connecting to it."""

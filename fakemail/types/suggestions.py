@@ -180,6 +180,7 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "restart": "start()",
         "change": "configure()",
         "handler": "attach_handler(handler)",
+        "delete": "remove()",
     },
     "Domain": {
         "host": "hosts",
@@ -192,6 +193,7 @@ GUESSES: Final[Mapping[str, Mapping[str, str]]] = {
         "submission": "submission_host",
         "add_account": "account(local)",
         "create_account": "account(local)",
+        "delete": "remove()",
     },
     "Fault": {
         "count": "fired",

@@ -73,6 +73,33 @@ class ZoneProvisioning:
             _record(reverse_name(host.ipv6), "PTR", f"{host.name}."),
         )
 
+    def remove_host(self, host: HostSpec) -> None:
+        """Remove the addresses and reverse names of a host, and what is below its name."""
+        self._named.discard(host.name)
+        for type in ("A", "AAAA"):
+            self._zones.remove(host.name, type)
+        zone = self._zones.zone_of(name_key(host.name))
+        for name in () if zone is None else tuple(zone.nodes):
+            if name.endswith(f"._tcp.{host.name}"):
+                self._zones.remove(name, "TLSA")
+        for address in (host.ipv4, host.ipv6):
+            self._zones.remove(reverse_name(address), "PTR")
+
+    def remove_domain(self, domain: DomainSpec) -> None:
+        """Remove the zone of a domain, or where hosts are left inside, all but them."""
+        self._spf.pop(domain.name, None)
+        if not self._zones.has_zone(domain.name):
+            return
+        left = [each for each in self._named if each == domain.name or each.endswith(f".{domain.name}")]
+        if not left:
+            self._zones.remove_zone(domain.name)
+            return
+        for type in ("MX", "TXT"):
+            self._zones.remove(domain.name, type)
+        for name in self._zones.names(domain.name):
+            if name != domain.name and not any(name == each or name.endswith(f".{each}") for each in left):
+                self._zones.remove(name)
+
     def domain(self, domain: DomainSpec) -> None:
         """The zone of a domain, its mail routing, and what its owner publishes about its mail."""
         self.ensure_zone(domain.name)
