@@ -20,7 +20,7 @@ class IdleMoment(Enum):
     START = "start"
     """The go-ahead."""
     NEWS = "news"
-    """Something is told unasked."""
+    """An untagged response without a command."""
     DONE = "DONE"
     """The client has had enough."""
 

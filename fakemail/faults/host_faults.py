@@ -91,7 +91,7 @@ class _StageRules:
         """The positions of the rules that are asked at every moment, in order."""
         self._by_recipient: dict[str, list[int]] = {}
         """The positions of the others."""
-        self._spared: dict[int, Callable[[], int]] = {}
+        self._skipped: dict[int, Callable[[], int]] = {}
         """Number of evaluations that those would have had."""
         self._keys: dict[int, str] = {}
         """The recipients of the rules that are about one, and are asked at every moment yet."""
@@ -114,7 +114,7 @@ class _StageRules:
         fired = None
         for position in self._positions(context):
             rule = self._rules[position]
-            if position not in self._spared:
+            if position not in self._skipped:
                 rule.asked += 1
             if rule.fires(context):
                 fired = position
@@ -127,10 +127,10 @@ class _StageRules:
 
     def close(self) -> None:
         """Give the rules their counts."""
-        for position, count in self._spared.items():
+        for position, count in self._skipped.items():
             rule = self._rules[position]
             rule.asked += count()
-            rule.spared.remove(count)
+            rule.skipped.remove(count)
 
     def _reached(self, position: int) -> int:
         """At how many moments no rule before this one had decided."""
@@ -152,10 +152,10 @@ class _StageRules:
         done = [at for at in self._keys if self._rules[at].is_explained]
         for at in done:
             self._by_recipient.setdefault(self._keys.pop(at), []).append(at)
-            self._spared[at] = partial(self._reached_since, at, self._reached(at))
-            self._rules[at].spared.append(self._spared[at])
+            self._skipped[at] = partial(self._reached_since, at, self._reached(at))
+            self._rules[at].skipped.append(self._skipped[at])
         if done:
-            self._asked = [at for at in self._asked if at not in self._spared]
+            self._asked = [at for at in self._asked if at not in self._skipped]
 
     def _reached_since(self, position: int, before: int) -> int:
         return self._reached(position) - before

@@ -122,7 +122,7 @@ class FaultRule:
     """Condition that failed at the closest match, in words."""
     asked: int = field(default=0, init=False, repr=False)
     """Number of evaluations."""
-    spared: list[Callable[[], int]] = field(default_factory=list, init=False, repr=False)
+    skipped: list[Callable[[], int]] = field(default_factory=list, init=False, repr=False)
     """Functions that count evaluations that were skipped, one of each host that counts them."""
     _met: int = field(default=-1, init=False, repr=False)
     _fired_for: set[Hashable] = field(default_factory=set, init=False, repr=False)
@@ -156,7 +156,7 @@ class FaultRule:
     @property
     def evaluated(self) -> int:
         """Number of times that its stage was reached while it was active, with or without a match."""
-        return self.asked + sum(count() for count in self.spared)
+        return self.asked + sum(count() for count in self.skipped)
 
     @property
     def is_explained(self) -> bool:
@@ -192,7 +192,7 @@ class FaultRule:
 
 
 class Fault(Suggests):
-    """A fault in force. Use it in a ``with`` block to have it removed at the end of the block."""
+    """Active fault. Use it in a ``with`` block to have it removed at the end of the block."""
 
     def __init__(self, rule: FaultRule, remove: Callable[[Iterable[FaultRule]], object]) -> None:
         self._rules = [rule]

@@ -142,7 +142,7 @@ class HostOptions:
     from before a change in DNS; ``for_ttl``, those as well, as real resolvers do; ``off``, nothing."""
     dmarc_discovery: str = "tree_walk"
     """Discovery of the organizational domain for DMARC: ``tree_walk``, by the DNS alone (RFC 9989);
-    ``public_suffix``, by the Public Suffix List, and with ``pct=`` heeded (RFC 7489)."""
+    ``public_suffix``, by the Public Suffix List, and with ``pct=`` applied (RFC 7489)."""
     public_suffixes: frozenset[str] = frozenset()
     """Names below which different owners register, beside those of the Public Suffix List."""
     max_hops: int = 100

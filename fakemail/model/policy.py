@@ -77,7 +77,7 @@ class DispositionMap:
     def of(self, status: str, about: str) -> Disposition:
         """The outcome for a finding: first by what it is about, then by its status.
 
-        What could not be looked up (``temperror``) defers where it would otherwise be turned away.
+        What could not be looked up (``temperror``) defers where it would otherwise be rejected.
         """
         if status == "pass":
             return Disposition.ACCEPT
@@ -154,11 +154,11 @@ class Policy:
     )
     """Dispositions of mistakes in the client's HELO name."""
     max_connections: int | None = None
-    """At the same time from one address; the next one is told 421."""
+    """At the same time from one address; the next one gets 421."""
     connection_rate: RateLimit | None = None
-    """New connections from one address; the next one is told 421."""
+    """New connections from one address; the next one gets 421."""
     address_rate: RateLimit | None = None
-    """Messages from one address; then MAIL is told 450."""
+    """Messages from one address; then MAIL gets 450."""
     greylist: timedelta | None = None
     """Delay before a second try of an unknown sender is accepted (RFC 6647)."""
     greylist_retry_within: timedelta = timedelta(days=2)
@@ -174,19 +174,19 @@ class Policy:
     sender_domain: DispositionMap | None = field(default=None, metadata=_asks("fail", "temperror"))
     """The sender's domain has to take mail: an MX record, or an address."""
     sender_rate: RateLimit | None = None
-    """Messages from one sender; then MAIL is told 450."""
+    """Messages from one sender; then MAIL gets 450."""
     domain_rate: RateLimit | None = None
-    """Messages from one sender's domain; then MAIL is told 450."""
+    """Messages from one sender's domain; then MAIL gets 450."""
     own_domain: DispositionMap | None = field(default=None, metadata=_asks("fail"))
     """A sender of this domain who comes from outside."""
     null_sender: DispositionMap | None = field(default=None, metadata=_asks("fail", "recipients"))
     """Mail from the null sender, also (``recipients``) to more than one: a bounce has one (RFC 5321 §4.5.5)."""
     login_rate: RateLimit | None = None
-    """Messages that one account submits; then MAIL is told 450."""
+    """Messages that one account submits; then MAIL gets 450."""
     login_recipient_rate: RateLimit | None = None
-    """Recipients of all messages that one account submits; then RCPT is told 450."""
+    """Recipients of all messages that one account submits; then RCPT gets 450."""
     recipient_rate: RateLimit | None = None
-    """Messages to one recipient; then RCPT is told 450."""
+    """Messages to one recipient; then RCPT gets 450."""
     unknown_user: Disposition = Disposition.REFUSE
     """Unknown recipient: refused at RCPT, or taken first and then bounced or discarded."""
 

@@ -2,7 +2,7 @@
 
 A class with annotated fields is the schema: ``Table(AutoReply, KINDS)`` has one key for each field, and ``KINDS``
 says by annotation, or by the name of a field, what :class:`ValueKind` it is. Reading notes every mistake at its
-:class:`Place` and goes on, so that a person is told of all of them at once; writing leaves out what is the default.
+:class:`Place` and goes on, so that all of them are reported at once; writing leaves out what is the default.
 The printed reference of the keys goes by ``Table.keys``. Something else is declared in the same way::
 
     AUTO_REPLY = Table(AutoReply, KINDS)
@@ -43,7 +43,7 @@ class InvalidSentence(InvalidValue):
 
 
 class Problems:
-    """Mistakes, collected so that a person is told of all of them at once."""
+    """Mistakes, collected so that all of them are reported at once."""
 
     def __init__(self, source: str = "") -> None:
         self.source = source

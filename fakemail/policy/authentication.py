@@ -175,7 +175,7 @@ class SenderAuthentication(Suggests):
 
 
 METHODS: Final = ("spf", "dkim", "dmarc", "arc", "iprev", "bimi")
-"""The checks, in the order in which they are told."""
+"""Checks in the order of their report."""
 
 
 def freeze(found: SenderAuthentication, resolve: Resolve) -> None:

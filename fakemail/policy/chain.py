@@ -40,7 +40,7 @@ class Check(NamedTuple):
     otherwise: Disposition = Disposition.REFUSE
     """Disposition of a failure where the policy has no word for it (a rate, a number)."""
     is_spared: bool = False
-    """Whether a client that is on a list of good ones is spared it."""
+    """Whether a client on a list of good addresses is exempt from it."""
     is_trusting: bool = False
     """Whether to pass it is to be on a list of good ones."""
     weigh: Callable[[Policy, Finding], Disposition] | None = None

@@ -85,12 +85,12 @@ class Deliverability:
 
     @property
     def refused_by(self) -> tuple[str, ...]:
-        """The receivers that would turn it away."""
+        """Receivers that would reject it."""
         return self._receivers_with("refuse", "defer")
 
     @property
     def quarantined_by(self) -> tuple[str, ...]:
-        """The receivers that would take it, and put it into Junk."""
+        """Receivers that would accept it and deliver it to Junk."""
         return tuple(name for name in self._receivers_with("quarantine") if name not in self.refused_by)
 
     def for_(self, receiver: str) -> Deliverability:
@@ -120,7 +120,7 @@ class Deliverability:
 
     def _verdict(self, name: str, found: list[DeliverabilityFinding]) -> str:
         if name in self.refused_by:
-            return "would turn it away"
+            return "would reject it"
         if name in self.quarantined_by:
             return "would put it into Junk"
         if any(each.is_required for each in found):

@@ -17,7 +17,7 @@ class RateLimiter:
         self._passed: dict[tuple[str, str], deque[datetime]] = {}
 
     def has_room(self, kind: str, who: str, rate: RateLimit, *, now: datetime, pending: int = 0) -> bool:
-        """Whether one more may pass now, beside those that are on their way. Who is turned away does not count, so
+        """Whether one more may pass now, beside those that are on their way. Rejected ones do not count, so
         that a patient client gets in."""
         passed = self._passed.get((kind, who))
         if passed is None:

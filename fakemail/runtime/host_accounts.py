@@ -33,7 +33,7 @@ class HostCredentials:
         return account.address.key if at_home or world.hosts[self._host].smarthost else None
 
     def _is_home_of(self, domain: DomainSpec) -> bool:
-        """Whether the accounts of a domain log in here: to hand in mail, or to read it."""
+        """Whether the accounts of a domain log in here, to submit mail or to read it."""
         host = self._host
         if host in (domain.submission_host, domain.imap_host):
             return True

@@ -1,4 +1,4 @@
-"""The command line: a fake internet that stands until it is told to end, for programs in any language.
+"""The command line: a fake internet that runs until it is ended, for programs in any language.
 
 It uses what tests use and decides nothing about mail, protocols or names.
 """

@@ -207,10 +207,10 @@ class TransferProgress(Enum):
 
 
 class WatchedBody:
-    """A message on its way in; a fault is told how much of it has come."""
+    """A message on its way in; a fault gets the number of bytes so far."""
 
     def __init__(self, body: BodyReader, watch: Callable[[int], TransferProgress]) -> None:
-        """``watch`` is told how many bytes there are."""
+        """``watch`` gets the number of bytes."""
         self.inner = body
         self._watch = watch
         self._goes = TransferProgress.ON

@@ -1,4 +1,4 @@
-"""The sending side of SMTP: a generator that says what to send next and is told what came back.
+"""The sending side of SMTP: a generator that yields the data to send next and receives the replies.
 
 It decides; :mod:`fakemail.wire.smtp_client` does. Nothing here waits, connects or knows an address.
 """

@@ -5,14 +5,14 @@ Names, parents and annotations are the account's business (:mod:`fakemail.store.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from fakemail.clock import RealClock, TimeSource
 from fakemail.store.content import Content, ContentPool
 from fakemail.store.errors import LimitReached, NoSuchMailbox
-from fakemail.store.history import ExpungeHistory
 from fakemail.store.listeners import Announcer, Listeners, Subscription
 from fakemail.store.message import (
     DELETED,
@@ -29,6 +29,52 @@ from fakemail.store.ordered import OrderedMessages
 from fakemail.store.quota import QuotaRoot
 from fakemail.store.rights import AccessControlList
 from fakemail.types.dataclass import dataclass
+
+
+class ExpungeHistory:
+    """The expunged uids of one mailbox, by mod-sequence."""
+
+    __slots__ = ("_first", "_last", "_modseq")
+
+    def __init__(self) -> None:
+        self._modseq = array("Q")
+        self._first = array("Q")
+        self._last = array("Q")
+
+    def add(self, modseq: int, uids: Sequence[int]) -> None:
+        """Note ascending uids under a mod-sequence that is not lower than any before."""
+        first = last = uids[0]
+        for uid in uids:
+            if uid > last + 1:
+                self._note(modseq, first, last)
+                first = uid
+            last = uid
+        self._note(modseq, first, last)
+
+    def _note(self, modseq: int, first: int, last: int) -> None:
+        self._modseq.append(modseq)
+        self._first.append(first)
+        self._last.append(last)
+
+    def since(self, modseq: int) -> list[tuple[int, int]]:
+        """The uids expunged after that mod-sequence, as ascending runs ``(first, last)``."""
+        start = bisect_right(self._modseq, modseq)
+        runs: list[tuple[int, int]] = []
+        for first, last in sorted(zip(self._first[start:], self._last[start:], strict=True)):
+            if runs and first <= runs[-1][1] + 1:
+                runs[-1] = runs[-1][0], last
+            else:
+                runs.append((first, last))
+        return runs
+
+    def clear(self) -> None:
+        """Forget everything: the uids mean something else now."""
+        for column in (self._modseq, self._first, self._last):
+            del column[:]
+
+    def __len__(self) -> int:
+        return len(self._modseq)
+
 
 INBOX = "INBOX"
 _FEW = 32  # so many messages are cut out one by one; with more, the list is made anew

@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fakemail.store.account import AccountStore
 from fakemail.store.errors import StoreError
-from fakemail.store.history import ExpungeHistory
 from fakemail.store.mailbox import (
     Arrived,
     Change,
     Expunged,
+    ExpungeHistory,
     FlagsChanged,
     Mailbox,
     MailboxCreated,

@@ -229,7 +229,7 @@ def test_a_report_says_what_to_do(mailnet: MailNet) -> None:
     assert str(report.for_("gmail-like")) == (
         "'News' from news@example.com, as if sent by smtp.example.com [198.51.100.3]\n"
         "spf=pass, dkim=pass, dmarc=none, iprev=pass\n"
-        "gmail-like: would turn it away\n"
+        "gmail-like: would reject it\n"
         "  dmarc_record (refuse): example.com publishes no DMARC record\n"
         "    reply: 550 5.7.40 blocked: example.com has no DMARC record with a policy\n"
         "    to do: publish v=DMARC1; p=none at _dmarc below the author's domain\n"
