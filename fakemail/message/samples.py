@@ -10,11 +10,12 @@ import base64
 import re
 import zlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.header import Header
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
+from fakemail.message.headers import field_in_head, head_of, message_ids
 from fakemail.types.address import HasAddress
 from fakemail.types.suggestions import suggesting
 
@@ -94,6 +95,110 @@ def question(
 ) -> bytes:
     """A customer's question, which wants an answer."""
     return plain(sender=sender, to=to, subject=subject, text=text, date=date)
+
+
+def code(
+    *,
+    sender: Who = _SENDER,
+    to: Who | Sequence[Who] = _TO,
+    subject: str = "Your sign-in code",
+    code: str = "493817",
+    date: datetime = _DATE,
+) -> bytes:
+    """A one-time code, as a site sends it to somebody who signs in."""
+    text = f"Your sign-in code is {code}.\n\nIt is valid for ten minutes.\n"
+    return plain(sender=sender, to=to, subject=subject, text=text, date=date)
+
+
+def reply(
+    original: bytes | None = None,
+    *,
+    sender: Who = _TO,
+    to: Who | Sequence[Who] = _SENDER,
+    subject: str = "Re: Hello",
+    text: str = "Nice to meet you too.\n",
+    date: datetime = _DATE + timedelta(hours=1),
+) -> bytes:
+    """A reply to a message, by default to ``plain()``, in its thread (In-Reply-To, References, RFC 5322 §3.6.4)."""
+    head = head_of(plain() if original is None else original)
+    answered = message_ids(field_in_head(head, "message-id"))[:1]
+    thread = [*message_ids(field_in_head(head, "references")), *answered]
+    fields = [("In-Reply-To", answered[0]), ("References", "\r\n ".join(thread))] if answered else []
+    return plain(sender=sender, to=to, subject=subject, text=text, date=date, headers=fields)
+
+
+def forwarded(
+    original: bytes | None = None,
+    *,
+    sender: Who = _TO,
+    to: Who | Sequence[Who] = "ann@example.org",
+    subject: str = "Fwd: Hello",
+    text: str = "Do you know them?\n",
+    date: datetime = _DATE + timedelta(hours=1),
+) -> bytes:
+    """A text with a whole message attached (``message/rfc822``, RFC 2046 §5.2.1), by default ``plain()``."""
+    enclosed = plain() if original is None else original
+    parts = [
+        _part("text/plain; charset=utf-8", "8bit", _lines(text)),
+        _part("message/rfc822", "8bit", enclosed),
+    ]
+    return _multipart("mixed", sender, to, subject, date, parts)
+
+
+def invitation(
+    *,
+    sender: Who = _SENDER,
+    to: Who | Sequence[Who] = _TO,
+    subject: str = "Invitation: Lunch",
+    start: datetime = _DATE + timedelta(days=3),
+    duration: timedelta = timedelta(hours=1),
+    date: datetime = _DATE,
+) -> bytes:
+    """An invitation to a meeting, which calendars read (iMIP, RFC 6047)."""
+    several = [to] if isinstance(to, str) or not isinstance(to, Sequence) else to
+    stamps = [f"{each.astimezone(UTC):%Y%m%dT%H%M%SZ}" for each in (date, start, start + duration)]
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//example.com//Calendar//EN",
+        "METHOD:REQUEST",
+        "BEGIN:VEVENT",
+        f"UID:{zlib.crc32(repr((subject, stamps)).encode('utf-8', 'replace')):08x}@example.com",
+        f"DTSTAMP:{stamps[0]}",
+        f"DTSTART:{stamps[1]}",
+        f"DTEND:{stamps[2]}",
+        f"SUMMARY:{subject.removeprefix('Invitation: ')}",
+        f"ORGANIZER:mailto:{_address(sender)}",
+        *(f"ATTENDEE;RSVP=TRUE:mailto:{_address(each)}" for each in several),
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+    text = f"You are invited.\n\nWhen: {start:%d %B %Y, %H:%M %Z}\n"
+    parts = [
+        _part("text/plain; charset=utf-8", "8bit", _lines(text)),
+        _part("text/calendar; charset=utf-8; method=REQUEST", "8bit", _lines("\n".join(lines) + "\n")),
+    ]
+    return _multipart("alternative", sender, to, subject, date, parts)
+
+
+def list_post(
+    *,
+    sender: Who = _SENDER,
+    to: Who | Sequence[Who] = "friends@lists.example.net",
+    subject: str = "[friends] Hello",
+    text: str = "Hello all,\n\nwho is coming?\n",
+    date: datetime = _DATE,
+) -> bytes:
+    """A post to a mailing list, as its members get it (RFC 2369, RFC 2919)."""
+    fields = [
+        ("Sender", "friends-bounces@lists.example.net"),
+        ("Precedence", "list"),
+        ("List-Id", "Friends <friends.lists.example.net>"),
+        ("List-Post", "<mailto:friends@lists.example.net>"),
+        ("List-Unsubscribe", "<mailto:friends-leave@lists.example.net>"),
+    ]
+    text = f"{text}\n-- \nfriends mailing list\n"
+    return plain(sender=sender, to=to, subject=subject, text=text, date=date, headers=fields)
 
 
 def newsletter(

@@ -510,3 +510,32 @@ def test_the_same_as_a_message_of_the_standard_library() -> None:
     assert read.get_body(("html",)).get_content().startswith("<p>Look")
     read.replace_header("Subject", "Other")
     assert mail.as_email()["Subject"] == "Grüße"
+
+
+def test_a_reply_is_in_the_thread_of_what_it_answers() -> None:
+    first = MessageView(samples.plain())
+    second = MessageView(samples.reply())
+    third = MessageView(samples.reply(second.raw, subject="Re: Re: Hello"))
+    assert second.in_reply_to == first.message_id
+    assert third.references == [first.message_id, second.message_id]
+    assert MessageView(samples.reply(b"Subject: x\r\n\r\n")).in_reply_to == ""
+
+
+def test_a_forwarded_message_has_the_whole_original() -> None:
+    mail = MessageView(samples.forwarded(samples.html()))
+    assert mail.text == "Do you know them?\n"
+    assert [each.content for each in mail.attachments] == [samples.html()]
+
+
+def test_an_invitation_is_for_a_calendar() -> None:
+    mail = MessageView(samples.invitation(to=["a@b.test", "c@d.test"]))
+    (calendar,) = mail.attachments
+    assert calendar.content_type == "text/calendar"
+    assert "DTSTART:20240520T093000Z" in calendar.text
+    assert calendar.text.count("ATTENDEE") == 2
+    assert "20 May 2024, 09:30 UTC" in mail.text
+
+
+def test_a_code_and_a_post_to_a_list() -> None:
+    assert MessageView(samples.code(code="112233")).code() == "112233"
+    assert MessageView(samples.list_post())["List-Id"] == "Friends <friends.lists.example.net>"
