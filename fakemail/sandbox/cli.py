@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from fakemail import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -46,6 +48,12 @@ def _say(text: str) -> None:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.ClickException(f"the output cannot be written: {error.strerror}.") from None
+
+
+def _path(name: str) -> Path:
+    from pathlib import Path  # the version and the help need none
+
+    return Path(name)
 
 
 @main.command(short_help="Print the version.")
@@ -112,14 +120,14 @@ def up(
 
     with _told_to_people():
         stand(
-            default_world() if config is None else load(Path(config)),
+            default_world() if config is None else load(_path(config)),
             seed=seed,
             port_offset=ANY_PORT if ephemeral else port_offset,
             env_path=env_file,
             as_json=as_json,
             version=__version__,
             say=_say,
-            ca_dir=None if ca_dir is None else Path(ca_dir).absolute(),
+            ca_dir=None if ca_dir is None else _path(ca_dir).absolute(),
         )
 
 
@@ -167,7 +175,7 @@ def run(
     with _told_to_people():
         try:
             status = run.run(
-                default_world() if config is None else load(Path(config)),
+                default_world() if config is None else load(_path(config)),
                 command,
                 seed=seed,
                 expose=expose,
@@ -228,4 +236,4 @@ def check(config: str) -> None:
     from fakemail.sandbox.check import report
 
     with _told_to_people():
-        _say(report(load(Path(config))))
+        _say(report(load(_path(config))))
