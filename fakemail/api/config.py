@@ -16,6 +16,8 @@ from fakemail.api import faults
 from fakemail.api.accounts import Account
 from fakemail.api.dns import Dns
 from fakemail.api.domains import Domain
+from fakemail.api.mail_files import FiledMessage, put_all, read_mail
+from fakemail.api.message_bytes import message_bytes
 from fakemail.api.portal import Portal
 from fakemail.dns.names import name_key
 from fakemail.dns.rdata import read_zone_text
@@ -26,6 +28,7 @@ from fakemail.faults.declaration import write_rule
 from fakemail.model.description import (
     Description,
     FaultEntry,
+    MessageEntry,
     RecordEntry,
     ZoneEntry,
     declare,
@@ -35,6 +38,7 @@ from fakemail.model.schema import Problems
 from fakemail.model.toml import read_toml
 from fakemail.model.transport_security import Signed
 from fakemail.runtime.option_words import spelled, unknown_words
+from fakemail.store.errors import StoreError
 from fakemail.tls import mta_sts
 from fakemail.zones.zone_provisioning import ZoneProvisioning, is_infrastructure
 
@@ -88,7 +92,31 @@ def apply(portal: Portal, description: Description) -> None:
     for entry in description.faults:
         with problems.at(entry.where):
             faults.declare(portal, entry.table)
+    folder = Path(description.source).parent
+    for message in description.messages:
+        with problems.at(message.where):
+            _put(portal, message, folder)
     problems.raise_all()
+
+
+def _put(portal: Portal, entry: MessageEntry, folder: Path) -> None:
+    """Put a message into its mailbox, or all that are in its file."""
+    owner = portal.simulation.world.account(entry.account).address
+    if entry.file:
+        try:
+            filed = read_mail(folder / entry.file, entry.folder)
+        except OSError as error:
+            raise DeclarationError(f"{entry.file!r} cannot be read: {error.strerror}.") from None
+    else:
+        filed = [FiledMessage(entry.folder, message_bytes(entry.text))]
+    changed = [
+        replace(each, flags=entry.flags or each.flags, received_at=entry.received_at or each.received_at)
+        for each in filed
+    ]
+    try:
+        put_all(portal, owner, changed)
+    except StoreError as error:
+        raise DeclarationError(str(error)) from None
 
 
 async def _run(portal: Portal) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, fields, replace
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from fakemail.errors import DeclarationError
@@ -132,6 +133,25 @@ class AccountEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageEntry:
+    """Message that lies in a mailbox from the start."""
+
+    account: Address
+    """Must be there: the address of a declared account."""
+    folder: str = "INBOX"
+    """Its mailbox, made if it is not there."""
+    text: str = ""
+    """The message itself, header and body; or else ``file``."""
+    file: str = ""
+    """An ``.eml`` file, an mbox, a Maildir or a folder of them, as seen from the folder of the configuration."""
+    flags: frozenset[str] = frozenset()
+    """Its flags, such as ``'\\Seen'``; by default those that the file says."""
+    received_at: datetime | None = None
+    """Its internal date; by default that of the file, or the present time."""
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ListEntry:
     """A mailing list."""
 
@@ -198,6 +218,8 @@ class Description:
     """``[zones.org]``, one for each zone that is no mail domain's."""
     faults: tuple[FaultEntry, ...] = ()
     """``[[faults]]``, one for each."""
+    messages: tuple[MessageEntry, ...] = ()
+    """``[[messages]]``, one for each."""
     source: str = field(default="", compare=False)
     """The name of the file it was read from, empty for none."""
     grease: bool | str | None = None

@@ -22,6 +22,7 @@ from fakemail.model.description import (
     FaultEntry,
     HostEntry,
     ListEntry,
+    MessageEntry,
     RecordEntry,
     ZoneEntry,
 )
@@ -266,6 +267,25 @@ ACCOUNT: Final = Table(
         ),
     },
 )
+
+
+def _read_moment(value: Any) -> datetime:
+    require(isinstance(value, datetime) and value.utcoffset() is not None)
+    moment: datetime = value
+    return moment
+
+
+def _finish_message(found: dict[str, Any], data: Mapping[str, Any], at: Place) -> MessageEntry:
+    if ("text" in data) == ("file" in data):
+        at.note("a message has either 'text' or 'file'.")
+    return MessageEntry(**found)
+
+
+MESSAGE: Final = Table(
+    MessageEntry,
+    {**_KINDS, datetime: plain("a date and time with a zone, such as 2024-02-29T12:30:00Z", _read_moment)},
+    finish=_finish_message,
+)
 LIST: Final = Table(ListEntry, {}, flat={"mailing_list": Table(MailingListSpec, {**_KINDS, "address": None})})
 ZONE: Final = Table(ZoneEntry, {**KINDS, "name": None, "dnssec": SIGNED}, always=["dnssec"])
 RECORD: Final = Table(
@@ -331,6 +351,7 @@ WORLD: Final = Table(
         "domains": named_tables(DOMAIN, _domain_name, lambda domain: domain.name),
         "hosts": named_tables(HOST, lambda name, _: {"name": a_labels(name)}, lambda host: host.name),
         "accounts": tables(ACCOUNT),
+        "messages": tables(MESSAGE),
         "lists": named_tables(LIST, _list_address, lambda entry: str(entry.mailing_list.address)),
         "zones": named_tables(ZONE, lambda name, _: {"name": a_labels(name)}, lambda zone: zone.name),
         "records": tables(RECORD),

@@ -213,6 +213,63 @@ def test_no_name_leads_out_of_the_folder(mailnet: MailNet, tmp_path: Path) -> No
     assert len(mailnet.account("ann@example.org").folder("../../up")) == 1
 
 
+WORLD = """
+[[accounts]]
+address = "bob@example.org"
+
+[[messages]]
+account = "bob@example.org"
+flags = ['\\Seen', "$Work"]
+received_at = 2024-02-29T15:30:15Z
+text = "Subject: A\\n\\nHello\\n"
+
+[[messages]]
+account = "bob@example.org"
+folder = "Old"
+file = "old"
+"""
+
+
+def test_messages_lie_in_mailboxes_from_the_start(bob: Account, mailnet: MailNet, tmp_path: Path) -> None:
+    mailnet.export_mail(tmp_path / "old", format="maildir", account=bob)
+    (tmp_path / "world.toml").write_text(WORLD)
+    with MailNet(config=tmp_path / "world.toml") as net:
+        account = net.account(BOB)
+        mail = account.inbox.one()
+        assert (mail.raw, mail.flags, mail.received_at) == (
+            b"Subject: A\r\n\r\nHello\r\n",
+            {"\\Seen", "$Work"},
+            THEN,
+        )
+        assert [each.flags for each in account.folder("Old")] == [each.flags for each in bob.inbox]
+        assert len(account.folder("Kunden/Müller")) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ('account = "bob@example.org"', "either 'text' or 'file'"),
+        ('account = "bob@example.org"\ntext = "a: b"\nfile = "a"', "either 'text' or 'file'"),
+        ('account = "ann@example.org"\ntext = "a: b"', "no account 'ann@example.org'"),
+        ('account = "bob@example.org"\nfile = "none.eml"', "'none.eml' cannot be read"),
+        ('account = "bob@example.org"\ntext = "a: b"\nflags = "Seen"', "the flag is written"),
+        (
+            'account = "bob@example.org"\ntext = "a: b"\nreceived_at = 2024-01-01',
+            "a date and time with a zone",
+        ),
+        ('account = "bob@example.org"\ntext = "a: b"\nfolder = "a//b"', "an empty level"),
+        ('text = "a: b"', "'account'"),
+    ],
+)
+def test_mistakes_in_messages_are_told_by_line(lines: str, what: str) -> None:
+    with (
+        pytest.raises(DeclarationError, match=what) as told,
+        MailNet(config=f'[[accounts]]\naddress = "{BOB}"\n[[messages]]\n{lines}\n'),
+    ):
+        pass
+    assert "[[messages]] number 1" in str(told.value)
+
+
 @pytest.mark.anyio
 async def test_the_same_from_a_loop(async_mailnet: AsyncMailNet, tmp_path: Path) -> None:
     async_mailnet.account(BOB).inbox.put(AWKWARD, flags={"\\Seen"}, received_at=THEN)
