@@ -62,7 +62,7 @@ def _machine_names(portal: Portal) -> frozenset[str]:
     names = [
         socket.gethostname(),
         socket.getfqdn(),
-        *(each.name for each in portal.simulation.namespaces.standing),
+        *(each.name for each in portal.simulation.namespaces.opened),
     ]
     return frozenset(name.lower().removesuffix(".") for name in names)
 

@@ -411,7 +411,7 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         def attach() -> None:
             spec = simulation.world.host(host.name)
             simulation.network.attach(spec, SERVICES[service], endpoint)
-            for settlement in simulation.namespaces.standing:
+            for settlement in simulation.namespaces.opened:
                 settlement.pass_to_attached(spec)
 
         self._portal.call(attach)

@@ -38,7 +38,7 @@ class BaseNamespace(Handle):
         if (
             listeners is None
             or portal.running is None
-            or listeners not in portal.simulation.namespaces.standing
+            or listeners not in portal.simulation.namespaces.opened
         ):
             raise ClosedError("this namespace has been closed.")
         return listeners

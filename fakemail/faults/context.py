@@ -19,7 +19,7 @@ class IdleMoment(Enum):
 
     START = "start"
     """The go-ahead."""
-    NEWS = "news"
+    UPDATES = "updates"
     """An untagged response without a command."""
     DONE = "DONE"
     """The client has had enough."""

@@ -495,11 +495,11 @@ class MailboxPresets(PresetTarget):
     def drop_idle(
         self, *, at: str = "start", then: End = "drop", **options: Unpack[FaultOptions]
     ) -> list[FaultPart]:
-        """The connection ends in IDLE: behind the go-ahead, or ``at="news"`` instead of telling what has come."""
-        moments = {"start": actions.close_after_reply(then), "news": actions.drop_reply(then)}
+        """The connection ends in IDLE: behind the go-ahead, or ``at="updates"`` in place of the untagged responses."""
+        moments = {"start": actions.close_after_reply(then), "updates": actions.drop_reply(then)}
         if at not in moments:
             raise DeclarationError(
-                f"drop_idle: a connection in IDLE ends at 'start' or at 'news', not {at!r}."
+                f"drop_idle: a connection in IDLE ends at 'start' or at 'updates', not {at!r}."
             )
         return [FaultPart(moments[at], options={"argument": IdleMoment(at).value})]
 

@@ -468,7 +468,7 @@ class ImapSession(ProtocolSession, ImapContext):
         """Let a fault fire at what is sent unasked."""
         parts = self.output.parts[begun:]
         del self.output.parts[begun:]
-        if not self._inject(stage, IdleMoment.NEWS.value):
+        if not self._inject(stage, IdleMoment.UPDATES.value):
             self.output.parts += parts
             self._play_answer(begun)
 

@@ -36,7 +36,7 @@ class Namespaces:
         self._network = network
         self._name_server = name_server
         self._require_running = require_running
-        self.standing: list[NamespaceListeners] = []
+        self.opened: list[NamespaceListeners] = []
 
     async def open(self, host: str | None) -> NamespaceListeners:
         """A namespace with the fake internet in it: that host of it, or else the program under test.
@@ -77,16 +77,16 @@ class Namespaces:
         except BaseException:
             listeners.leave()
             raise
-        self.standing.append(listeners)
+        self.opened.append(listeners)
         return listeners
 
     def leave(self, listeners: NamespaceListeners) -> None:
         """End every process in a namespace, and listen there no more."""
-        if listeners in self.standing:
-            self.standing.remove(listeners)
+        if listeners in self.opened:
+            self.opened.remove(listeners)
         listeners.leave()
 
     def close(self) -> None:
         """Leave all of them."""
-        for listeners in tuple(self.standing):
+        for listeners in tuple(self.opened):
             self.leave(listeners)

@@ -1,4 +1,4 @@
-"""Lengths of time, written as people say them."""
+"""Durations: ``seconds(5)``, ``minutes(10)``, ``hours(2)``, ``days(1)``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from datetime import timedelta
 
 
 def seconds(number: float) -> timedelta:
-    """That many seconds."""
+    """Duration of so many seconds."""
     return timedelta(seconds=number)
 
 
 def minutes(number: float) -> timedelta:
-    """That many minutes."""
+    """Duration of so many minutes."""
     return timedelta(minutes=number)
 
 
 def hours(number: float) -> timedelta:
-    """That many hours."""
+    """Duration of so many hours."""
     return timedelta(hours=number)
 
 
 def days(number: float) -> timedelta:
-    """That many days."""
+    """Duration of so many days."""
     return timedelta(days=number)
 
 

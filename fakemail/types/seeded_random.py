@@ -34,7 +34,7 @@ class SeededRandom:
         return "".join(self._random.choices(_ALPHABET, k=length))
 
     def randbytes(self, length: int) -> bytes:
-        """That many random bytes."""
+        """Random bytes of that number."""
         return self._random.randbytes(length)
 
     def queue_id(self) -> str:

@@ -381,7 +381,7 @@ def test_the_connection_ends_behind_the_go_ahead(bob, host):
 
 
 def test_the_connection_ends_when_mail_comes(bob, host):
-    fault = host.faults.drop_idle(at="news")
+    fault = host.faults.drop_idle(at="updates")
     with idler(bob) as client:
         client.idle()
         assert fault.fired == 0
@@ -393,7 +393,7 @@ def test_the_connection_ends_when_mail_comes(bob, host):
 
 
 def test_news_that_do_not_come_in_idle(bob, host):
-    fault = host.faults.suppress_untagged(argument="news", times=1)
+    fault = host.faults.suppress_untagged(argument="updates", times=1)
     with idler(bob) as client:
         client.idle()
         bob.inbox.put(samples.plain())
@@ -530,7 +530,7 @@ def test_wrong_declarations(host):
         DeclarationError, match="wrong by is a whole number from 1 on, or from -1 down, not 0"
     ):
         host.faults.wrong_size(Stage.IMAP_FETCH, 0)
-    with pytest.raises(DeclarationError, match="'start' or at 'news'"):
+    with pytest.raises(DeclarationError, match="'start' or at 'updates'"):
         host.faults.drop_idle(at="end")
     with pytest.raises(DeclarationError, match=r"without '\* '"):
         host.faults.send_untagged(Stage.IMAP_NOOP, "23 EXISTS\r\n")
