@@ -16,6 +16,7 @@ from fakemail.api.env_styles import STYLES, ConnectionValues
 from fakemail.api.faults import Faults
 from fakemail.api.handles import Handle
 from fakemail.api.portal import Portal
+from fakemail.api.preload import preload_login
 from fakemail.errors import ClosedError, DeclarationError, nearest
 from fakemail.faults.rule import FaultScope
 from fakemail.model.host import HOST_OPTIONS, SERVICES, SUBMISSION_SERVICES, HostOptions, HostSpec, Security
@@ -208,6 +209,8 @@ class Host(Handle):
 
     def settings(self, service: str, *, username: str = "", password: str = "") -> Settings:
         """Settings of one of its services (``"smtp"``, ``"submission"``, ``"submissions"``, ``"pop3"``...)."""
+        if service in SERVICES and service != "smtp":
+            preload_login()
         endpoint = self._portal.simulation.network.attached(self.name, service)
         if endpoint is None:
             endpoint = self._site(service).endpoint

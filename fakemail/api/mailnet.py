@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self,
 from fakemail.api.accounts import Account, AsyncAccount, BaseAccount
 from fakemail.api.all_messages import AllMailboxes, SentMessage, SentMessages
 from fakemail.api.clock import AsyncClock, Clock
-from fakemail.api.deliverability import deliverability
 from fakemail.api.dkim_signing import dkim_sign
 from fakemail.api.dns import Dns
 from fakemail.api.domains import Domain, enable_magic_addresses
@@ -33,7 +32,6 @@ from fakemail.api.handles import Results
 from fakemail.api.hosts import Host, Settings, name_of, smarthost_settings
 from fakemail.api.journey_notes import with_notes
 from fakemail.api.lint import lint
-from fakemail.api.mail_files import filed_messages, put_all, read_mail, write_mail
 from fakemail.api.mailing_lists import MailingList
 from fakemail.api.message_lists import AsyncMessages, Messages
 from fakemail.api.messages import Message
@@ -49,7 +47,6 @@ from fakemail.api.namespaces import (
 from fakemail.api.portal import Portal
 from fakemail.api.preload import preload
 from fakemail.api.queue import Queue
-from fakemail.api.redirection import Redirection
 from fakemail.api.waits import arrive, require_blocking_allowed
 from fakemail.api.watchdog import HANG_TIMEOUT, take_back_cancellation
 from fakemail.clock import TimeSource, VirtualClock
@@ -79,6 +76,7 @@ from fakemail.zones.zone_provisioning import is_infrastructure
 if TYPE_CHECKING:
     from fakemail.api import config as configuration
     from fakemail.api import sweep as sweeps
+    from fakemail.api.redirection import Redirection
     from fakemail.lint.finding import LintFinding
     from fakemail.model.description import Description
     from fakemail.policy.deliverability import Deliverability
@@ -300,6 +298,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         Messages of subfolders come into mailboxes of these names, all others into ``folder``. Raises
         :class:`~fakemail.errors.DeclarationError` for what is no mail, and then has put nothing.
         """
+        from fakemail.api.mail_files import put_all, read_mail
+
         wanted = account if isinstance(account, BaseAccount) else self.account(account)
         return put_all(self._portal, wanted._address, read_mail(Path(path), folder))
 
@@ -315,6 +315,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         ``format`` is ``eml``, ``mbox`` or ``maildir``. With ``account`` they are those of that account alone, without a
         subfolder.
         """
+        from fakemail.api.mail_files import filed_messages, write_mail
+
         simulation = self._portal.simulation
         if account is None:
             known = [each.address for each in simulation.world.accounts.values()]
@@ -730,6 +732,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         an author unless ``sender`` or ``via`` is given, and :class:`~fakemail.errors.UnknownNameError` for a host that
         is not there.
         """
+        from fakemail.api.deliverability import deliverability
+
         return deliverability(
             self._portal, message, sender=sender, via=via, transactional=transactional, rules=rules
         )
@@ -847,6 +851,8 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
 
         Raises :class:`~fakemail.errors.DeclarationError` while another redirect is in force.
         """
+        from fakemail.api.redirection import Redirection
+
         redirection = Redirection(
             self._portal, allow=[allow] if isinstance(allow, str) else allow, children=children
         )

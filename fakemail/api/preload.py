@@ -36,6 +36,12 @@ def preload_reading() -> None:
 
 
 @cache
+def preload_login() -> None:
+    """Load the SASL mechanisms in the thread of the test, for the same reason."""
+    import_module("fakemail.sasl.mechanisms")
+
+
+@cache
 def _load() -> None:
     import fakemail
 

@@ -10,7 +10,6 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from fakemail.model.host import LOCAL, SUBMISSION_SERVICES, HostOptions, HostSpec, Security, Service
-from fakemail.sasl.mechanisms import offered
 from fakemail.smtp.xclient import ATTRIBUTES
 from fakemail.types.channel import Channel
 from fakemail.types.dataclass import dataclass
@@ -47,6 +46,8 @@ class SmtpProfile:
         """The SASL mechanisms offered on a connection, the strongest first."""
         if not self.is_submission or not self.offers("AUTH"):
             return ()
+        from fakemail.sasl.mechanisms import offered  # where somebody can log in only
+
         return offered(self.options, channel, self.offers)
 
     def may_introduce(self, peer: Peer) -> bool:
