@@ -59,12 +59,13 @@ class AllMailboxes:
 
         def new() -> list[Message]:
             nonlocal last, cleared
-            events = log.events(since=max(last, 0))
-            first = last < 0 or cleared != log.times_cleared
-            if events:
-                last = events[-1].number
-            last, cleared = max(last, 0), log.times_cleared
-            if first or any(isinstance(each, CommandCompleted) for each in events):
+            if cleared != log.times_cleared:
+                last, cleared = -1, log.times_cleared
+            first, events = last < 0, log.events(since=max(last, 0))
+            last = events[-1].number if events else max(last, 0)
+            if first or any(
+                isinstance(each, CommandCompleted) and each.stage in self.stages for each in events
+            ):
                 touched = [source.key for source in self._sources()]
             else:
                 delivered = [each for each in events if isinstance(each, MessageDelivered)]
@@ -111,6 +112,11 @@ class SentMessage(MessageView):
         super().__init__(b"" if data is None else data.content)
         self._portal = portal
         self._transaction = transaction
+        self._times_cleared = portal.simulation.log.times_cleared
+
+    @property
+    def _is_remembered(self) -> bool:
+        return self._portal.simulation.log.times_cleared == self._times_cleared
 
     @cached_property
     def envelope(self) -> Envelope:
@@ -165,7 +171,10 @@ class SentMessages:
 
     where = Where("what apps have sent")
     stages: Collection[Stage] = frozenset(
-        {Stage.SMTP_END, Stage.SMTP_MAIL, Stage.SMTP_RSET, Stage.SMTP_QUIT, Stage.SMTP_HELO, Stage.DISCONNECT}
+        {
+            *(Stage.SMTP_END, Stage.SMTP_MAIL, Stage.SMTP_RSET, Stage.SMTP_QUIT),
+            *(Stage.SMTP_HELO, Stage.SMTP_STARTTLS, Stage.DISCONNECT),
+        }
     )
 
     def __init__(self, portal: Portal) -> None:
@@ -196,8 +205,8 @@ class SentMessages:
         return new
 
     def has(self, message: SentMessage) -> bool:
-        """Whether it is still there; what has been sent stays."""
-        return True
+        """Whether it is still there: what has been sent stays until it is forgotten."""
+        return message._is_remembered
 
     def _ended(self) -> list[SubmittedTransaction]:
         return self._portal.simulation.journeys.submitted()[0]
@@ -205,6 +214,6 @@ class SentMessages:
     def _message(self, transaction: SubmittedTransaction) -> SentMessage:
         number = transaction.mail.number
         known = self._known.get(number)
-        if known is None or known._transaction is not transaction:
+        if known is None or known._transaction is not transaction or not known._is_remembered:
             known = self._known[number] = SentMessage(self._portal, transaction)
         return known

@@ -24,7 +24,9 @@ from fakemail.dns.rdata import read_zone_text
 from fakemail.dns.records import DEFAULT_TTL, Record, record
 from fakemail.dns.zones import Zones
 from fakemail.errors import DeclarationError
+from fakemail.faults.actions import as_address_says
 from fakemail.faults.declaration import write_rule
+from fakemail.faults.rule import FaultRule
 from fakemail.model.description import (
     Description,
     FaultEntry,
@@ -38,6 +40,7 @@ from fakemail.model.schema import Problems
 from fakemail.model.toml import read_toml
 from fakemail.model.transport_security import Signed
 from fakemail.runtime.option_words import spelled, unknown_words
+from fakemail.runtime.sink import SINK
 from fakemail.store.errors import StoreError
 from fakemail.tls import mta_sts
 from fakemail.zones.zone_provisioning import ZoneProvisioning, is_infrastructure
@@ -242,7 +245,7 @@ def write_down(portal: Portal, *, seed: int, grease: bool | str, sink: bool) -> 
             faults=tuple(
                 FaultEntry(table)
                 for rule in simulation.faults.rules()
-                if (table := write_rule(rule)) is not None
+                if not _is_of_sink(rule) and (table := write_rule(rule)) is not None
             ),
         )
 
@@ -254,6 +257,8 @@ def _unusual(portal: Portal) -> Iterator[RecordEntry]:
     simulation = portal.simulation
     usual = Zones()
     naming = ZoneProvisioning(simulation.world, usual, simulation.keys)
+    if SINK in simulation.world.hosts:
+        naming.lead_to(simulation.world.hosts[SINK])
     for origin in simulation.zones.origins():
         if not usual.has_zone(origin):
             naming.ensure_zone(origin)
@@ -301,3 +306,8 @@ def _sets(zones: Zones) -> dict[tuple[str, str], tuple[Record, ...]]:
     for each in zones.records():
         found.setdefault((each.name, each.type), []).append(each)
     return {key: tuple(records) for key, records in found.items()}
+
+
+def _is_of_sink(rule: FaultRule) -> bool:
+    """Whether it is one of those that every sink has."""
+    return rule.scope.host == SINK and isinstance(rule.action, as_address_says)

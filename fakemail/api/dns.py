@@ -63,7 +63,7 @@ class Dns(Handle):
 
     def _put(self, name: str, records: list[Record]) -> None:
         internet = self._portal.simulation
-        if records and internet.zones.zone_of(records[0].name) is None:
+        if records and not internet.zones.is_delegated(records[0].name):
             internet.zone_provisioning.ensure_zone(_zone_for(records[0].name))
         internet.zones.add(*records)
 

@@ -22,7 +22,10 @@ class MailboxSource:
     """The messages of one mailbox; none while it is not there."""
 
     stages: Collection[Stage] = frozenset(
-        {Stage.DELIVER, Stage.IMAP_APPEND, Stage.IMAP_COPY, Stage.IMAP_MOVE}
+        {
+            *(Stage.DELIVER, Stage.IMAP_APPEND, Stage.IMAP_COPY, Stage.IMAP_MOVE),
+            *(Stage.IMAP_REPLACE, Stage.IMAP_RENAME, Stage.IMAP_STORE),
+        }
     )
 
     def __init__(self, portal: Portal, account: Address, name: str) -> None:

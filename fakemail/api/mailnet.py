@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
 from email.message import Message as StandardMessage
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
@@ -166,9 +165,13 @@ class BaseMailNet(Suggests, Generic[_A, _N]):
         self._portal = Portal(timeout=timeout, again=f"{type(self).__name__}(seed={seed})")
         self.seed = seed
         self.grease = grease
+        if sink is not None and not isinstance(sink, bool):
+            raise DeclarationError(f"sink is True or False, not {sink!r}.")
         self._is_sink = bool(self._config and self._config.sink) if sink is None else sink
         self.dns = Dns(self._portal)
         self.queue = Queue(self._portal)
+        self._all_mailboxes = AllMailboxes(self._portal)
+        self._sent_messages = SentMessages(self._portal)
         self.faults = Faults(self._portal, EVERYBODY)
 
     # Start and end -------------------------------------------------------------------------------
@@ -866,15 +869,15 @@ class MailNet(BaseMailNet[Account, Namespace]):
     _new_account = Account
     _new_namespace = Namespace
 
-    @cached_property
+    @property
     def messages(self) -> Messages[Message]:
         """The messages in all mailboxes, in the order in which they came."""
-        return Messages(self._portal, AllMailboxes(self._portal))
+        return Messages(self._portal, self._all_mailboxes)
 
-    @cached_property
+    @property
     def sent(self) -> Messages[SentMessage]:
         """The messages that apps have sent, in the order of their ends: one for each transaction, refused ones too."""
-        return Messages(self._portal, SentMessages(self._portal))
+        return Messages(self._portal, self._sent_messages)
 
     def __enter__(self) -> MailNet:
         return self._enter()
@@ -966,15 +969,15 @@ class AsyncMailNet(BaseMailNet[AsyncAccount, AsyncNamespace]):
     _new_account = AsyncAccount
     _new_namespace = AsyncNamespace
 
-    @cached_property
+    @property
     def messages(self) -> AsyncMessages[Message]:
         """The messages in all mailboxes, in the order in which they came."""
-        return AsyncMessages(self._portal, AllMailboxes(self._portal))
+        return AsyncMessages(self._portal, self._all_mailboxes)
 
-    @cached_property
+    @property
     def sent(self) -> AsyncMessages[SentMessage]:
         """The messages that apps have sent, in the order of their ends: one for each transaction, refused ones too."""
-        return AsyncMessages(self._portal, SentMessages(self._portal))
+        return AsyncMessages(self._portal, self._sent_messages)
 
     async def __aenter__(self) -> AsyncMailNet:
         return self._enter()

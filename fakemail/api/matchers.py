@@ -17,7 +17,7 @@ from typing import Protocol
 
 from fakemail.errors import MailAssertionError
 from fakemail.events.text_layout import shown
-from fakemail.types.address import address_key
+from fakemail.types.address import Address, address_key
 from fakemail.types.suggestions import Suggests
 
 Wanted = str | re.Pattern[str]
@@ -105,7 +105,7 @@ class HasSubject(Matcher):
     """The subject is equal to a string, or a pattern is found in it."""
 
     def __init__(self, subject: Wanted) -> None:
-        self._wanted = subject
+        self._wanted = _text(subject, "a subject")
 
     def mismatch(self, message: Readable) -> str:
         """The difference; ``""`` when there is none."""
@@ -121,7 +121,7 @@ class HasText(Matcher):
     """The plain text (or what a person reads of the HTML) contains a string or a pattern."""
 
     def __init__(self, text: Wanted) -> None:
-        self._wanted = text
+        self._wanted = _text(text, "a text")
 
     def mismatch(self, message: Readable) -> str:
         """The difference; ``""`` when there is none."""
@@ -137,7 +137,7 @@ class HasHtml(Matcher):
     """There is HTML, and its source contains a string or a pattern where one is given."""
 
     def __init__(self, html: Wanted | None = None) -> None:
-        self._wanted = html
+        self._wanted = None if html is None else _text(html, "HTML")
 
     def mismatch(self, message: Readable) -> str:
         """The difference; ``""`` when there is none."""
@@ -351,9 +351,19 @@ def _same_address(wanted: Wanted, value: str) -> bool:
 
 
 def _address(who: object) -> Wanted:
-    if isinstance(who, re.Pattern):
+    if isinstance(who, str | re.Pattern):
         return who
-    return who if isinstance(who, str) else str(getattr(who, "address", who))
+    if isinstance(who, Address):
+        return str(who)
+    if (named := getattr(who, "address", None)) is None:
+        raise TypeError(f"an address is a text, a pattern or an account, one at a time, not {who!r}.")
+    return str(named)
+
+
+def _text(wanted: object, of: str) -> Wanted:
+    if not isinstance(wanted, str | re.Pattern):
+        raise TypeError(f"{of} is a text or a compiled pattern, not {wanted!r}.")
+    return wanted
 
 
 def _show(wanted: Wanted) -> str:

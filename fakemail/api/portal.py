@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from fakemail.errors import ClosedError, DeclarationError
 from fakemail.events.kinds import Event
 from fakemail.runtime.simulation import Simulation
+from fakemail.runtime.sink import SINK
 from fakemail.types.address import Address
 from fakemail.types.stage import Stage
 from fakemail.wire.loop import LoopThread, loop_thread
@@ -60,9 +61,15 @@ class Portal:
         key = kind, wanted.key
         known: _T | None = self._accounts.get(key)
         if known is None:
-            self.thread.run_at_once(self.simulation.hosts.run_account(wanted, password))
+            self.thread.run_at_once(self._make_account(wanted, password))
             known = self._accounts[key] = kind(self, self.simulation.world.account(wanted).address)
         return known
+
+    async def _make_account(self, wanted: Address, password: str | None) -> None:
+        simulation = self.simulation
+        if SINK in simulation.world.hosts and wanted.domain not in simulation.world.domains:
+            simulation.sink.make_mailbox(wanted, password)
+        await simulation.hosts.run_account(wanted, password)
 
     def remove_account(self, address: Address) -> None:
         """Remove an account, and forget the handles on it."""

@@ -250,6 +250,11 @@ class Zones:
                 return zone
             key = key.partition(".")[2] if "\\" not in key else parent_of(key)
 
+    def is_delegated(self, key: str) -> bool:
+        """Whether a name, given as a key, belongs to a zone below the root."""
+        zone = self.zone_of(key)
+        return zone is not None and zone.origin != ""
+
     def add(self, *records: Record, unchecked: bool = False) -> None:
         """Add records. One that is there already gets the new one's TTL.
 

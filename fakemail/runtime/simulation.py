@@ -129,7 +129,9 @@ class Simulation:
 
         # Outbound and inbound mail
         local_domains = LocalDomains(self.world)
-        self.mail_queue = MailQueue(environment, transfer=lambda message: transfers.transfer(message))
+        self.mail_queue = MailQueue(
+            environment, transfer=lambda message: transfers.transfer(self.sink.prepared(message))
+        )
         self.dkim_signer = DkimSigner(environment, keys=self.keys, flaws=self.auth_flaws)
         self.auth_results = SenderAuthResults(
             environment, zones=provisioning, dns_faults=dns_faults, resolver=self.resolvers.resolver

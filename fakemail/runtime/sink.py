@@ -9,8 +9,9 @@ from typing import Final
 from fakemail.environment import Environment
 from fakemail.errors import DeclarationError
 from fakemail.model.domain import DomainSpec
-from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, HostOptions, HostSpec
+from fakemail.model.host import SMTP, SUBMISSION, SUBMISSIONS, HostOptions
 from fakemail.mta.local_domains import LocalDomains
+from fakemail.mta.outbound.queued_message import QueuedMessage
 from fakemail.runtime.hosts import Hosts
 from fakemail.runtime.protocols import READABLE
 from fakemail.types.address import Address
@@ -19,7 +20,8 @@ from fakemail.zones.zone_provisioning import INFRASTRUCTURE, LazyZoneProvisionin
 SINK: Final = f"sink.{INFRASTRUCTURE}"
 """Host that accepts mail from any client for any address."""
 _READING_HOST: Final = f"mailboxes.{INFRASTRUCTURE}"
-_ROOT: Final = ""
+_LOCAL: Final = f"local.{INFRASTRUCTURE}"
+"""The domain of mail that names none."""
 
 
 class Sink:
@@ -48,10 +50,18 @@ class Sink:
         await self._hosts.run_host(sink)
         reading = HostOptions(auth_in_clear=True)
         await self._hosts.run_host(world.add_host(_READING_HOST, services=READABLE, options=reading))
-        self._zones.do(lambda provisioning: provisioning.wildcard(_ROOT, sink))
+        self._zones.do(lambda provisioning: provisioning.lead_to(sink))
+        self.make_mailbox(Address("postmaster", _LOCAL))  # RFC 5321 §4.5.1: it is always there
 
-    def make_mailbox(self, address: Address) -> None:
-        """Make a mailbox for an undeclared address, with its domain. The password is the address.
+    def prepared(self, message: QueuedMessage) -> QueuedMessage:
+        """The message, with mailboxes for those of its recipients that are undeclared, if it is in the sink's queue."""
+        if message.host == SINK:
+            for recipient in message.recipients:
+                self.make_mailbox(recipient.address)
+        return message
+
+    def make_mailbox(self, address: Address, password: str | None = None) -> None:
+        """Make a mailbox for an undeclared address, with its domain. The password is by default the address.
 
         Nothing is made where a test has declared the domain with hosts of its own, nor where no name of a domain is.
         """
@@ -63,7 +73,7 @@ class Sink:
             except DeclarationError:
                 return
             domain = world.ensure_reading_host(address.domain, READABLE, host=_READING_HOST)
-            self._zones.do(partial(_publish, domain=domain, sink=world.hosts[SINK]))
+            self._zones.do(partial(_publish, domain=domain))
             self._local_domains.add(domain)
         if SINK not in domain.mail_hosts:
             return
@@ -72,9 +82,9 @@ class Sink:
         owner = Address(local, address.domain)
         if owner.key not in world.accounts:
             with suppress(DeclarationError):  # an alias or a mailing list has the address
-                world.add_account(owner, str(owner))
+                world.add_account(owner, owner.key if password is None else password)
 
 
-def _publish(provisioning: ZoneProvisioning, *, domain: DomainSpec, sink: HostSpec) -> None:
+def _publish(provisioning: ZoneProvisioning, *, domain: DomainSpec) -> None:
+    provisioning.ensure_zone(domain.name)
     provisioning.domain(domain)
-    provisioning.wildcard(domain.name, sink)

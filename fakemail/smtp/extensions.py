@@ -38,13 +38,18 @@ class SmtpProfile:
         """Whether MAIL is refused before AUTH (RFC 6409 §4.3)."""
         return self.is_submission and self.service not in LOCAL and self.options.require_auth
 
+    @cached_property
+    def takes_logins(self) -> bool:
+        """Whether AUTH can be offered: on the submission ports, and everywhere at a sink."""
+        return self.is_submission or self.host.is_sink
+
     def offers(self, keyword: str) -> bool:
         """Whether a keyword, or ``AUTH=MECHANISM``, is not hidden."""
         return keyword not in self.options.hide
 
     def mechanisms(self, channel: Channel | None) -> tuple[str, ...]:
         """The SASL mechanisms offered on a connection, the strongest first."""
-        if not self.is_submission or not self.offers("AUTH"):
+        if not self.takes_logins or not self.offers("AUTH"):
             return ()
         from fakemail.sasl.mechanisms import offered  # where somebody can log in only
 

@@ -385,7 +385,7 @@ class SmtpSession(ProtocolSession):
         if keyword in self._faults.hidden:
             return False
         if keyword == "AUTH":
-            return profile.is_submission and profile.offers("AUTH")
+            return profile.takes_logins and profile.offers("AUTH")
         if keyword == "XCLIENT" and not profile.options.xclient_from:
             return False
         if keyword == "STARTTLS":

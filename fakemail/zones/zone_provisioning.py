@@ -25,6 +25,7 @@ NAME_SERVER = f"ns.{INFRASTRUCTURE}"
 SMARTHOST = f"app@{INFRASTRUCTURE}"
 """The login of the smarthost."""
 
+_ROOT = ""
 # The zones that hold PTR records (RFC 1035 §3.5, RFC 3596 §2.5), for each range of the address plan.
 _REVERSE_ZONES = (
     "100.51.198.in-addr.arpa",
@@ -49,22 +50,42 @@ class ZoneProvisioning:
         self._zones = zones
         self._keys = keys
         self._named: set[str] = set()
+        self._sink: HostSpec | None = None
         self._spf: dict[str, Record] = {}
         """The SPF record that each domain has by default."""
         for origin in _REVERSE_ZONES:
             self.ensure_zone(origin)
 
     def ensure_zone(self, origin: str) -> None:
-        """Make a zone unless it is there."""
-        if not self._zones.has_zone(origin):
-            self._zones.add_zone(origin, name_servers=[NAME_SERVER])
+        """Make a zone unless it is there. What is not in it leads to the sink, where there is one."""
+        if self._zones.has_zone(origin):
+            return
+        self._zones.add_zone(origin, name_servers=[NAME_SERVER])
+        if self._sink is not None and not is_infrastructure(origin):
+            self._wildcard(origin, self._sink)
+
+    def lead_to(self, sink: HostSpec) -> None:
+        """Let every name that is not there lead to a host, in all zones that are made from now on and in the root."""
+        self._sink = sink
+        self.ensure_zone(_ROOT)
+
+    def _wildcard(self, origin: str, host: HostSpec) -> None:
+        """Mail and addresses of all names of a zone that are not there (RFC 4592), and the mail of the zone's own."""
+        name = f"*.{origin}" if origin else "*"
+        self._zones.add(
+            _record(name, "MX", f"10 {host.name}."),
+            _record(name, "A", host.ipv4),
+            _record(name, "AAAA", host.ipv6),
+        )
+        if origin:
+            self._zones.add(_record(origin, "MX", f"10 {host.name}."))
 
     def host(self, host: HostSpec) -> None:
         """Addresses and reverse names of a host."""
         if host.name in self._named:
             return
         self._named.add(host.name)
-        if self._zones.zone_of(host.name) is None:
+        if not self._zones.is_delegated(name_key(host.name)):
             self.ensure_zone(host.name.partition(".")[2] or host.name)
         self._zones.add(
             _record(host.name, "A", host.ipv4),
@@ -102,7 +123,8 @@ class ZoneProvisioning:
 
     def domain(self, domain: DomainSpec) -> None:
         """The zone of a domain, its mail routing, and what its owner publishes about its mail."""
-        self.ensure_zone(domain.name)
+        if not self._zones.has_zone(domain.name):  # what is declared is as strict in a sink as everywhere
+            self._zones.add_zone(domain.name, name_servers=[NAME_SERVER])
         self.route(domain)
         for host in {*domain.mail_hosts, domain.submission_host}:
             self.host(self._world.hosts[host])
@@ -141,16 +163,6 @@ class ZoneProvisioning:
         elif domain.routing is Routing.NULL_MX:
             records = [_record(domain.name, "MX", "0 .")]  # RFC 7505 §3
         self._zones.replace(domain.name, "MX", records)
-
-    def wildcard(self, origin: str, host: HostSpec) -> None:
-        """Let every name in a zone that is not there lead to a host (RFC 4592); made if the zone is not there."""
-        self.ensure_zone(origin)
-        name = f"*.{origin}" if origin else "*"
-        self._zones.add(
-            _record(name, "MX", f"10 {host.name}."),
-            _record(name, "A", host.ipv4),
-            _record(name, "AAAA", host.ipv6),
-        )
 
     def reading(self, domain: DomainSpec, services: Iterable[Service]) -> None:
         """SRV records of the POP3 and IMAP servers of a domain (RFC 6186 §3.2, §3.3)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import smtplib
 import socket
 import threading
@@ -194,3 +195,55 @@ def test_a_message_that_was_changed_is_still_what_was_sent(net: MailNet) -> None
     with ann.submission.smtplib() as client:
         client.sendmail(ann.address, ["bob@example.org"], "body without a header\r\n")
     assert net.sent.one().raw == b"body without a header\r\n"
+
+
+def test_both_faces_of_one_world_have_waits_of_their_own(net: MailNet) -> None:
+    awaited = net.as_async()
+    assert awaited.messages is not None
+    net.account("bob@example.org").inbox.put("Subject: Secret\r\n\r\n")
+    with pytest.raises(MailAssertionError):
+        net.messages.expect_none(subject="Secret")
+
+
+def test_a_wait_goes_on_over_a_reset(net: MailNet) -> None:
+    for number in range(5):
+        send(net, str(number))
+    found: list[str] = []
+    waits = [
+        threading.Thread(target=lambda: found.append(net.messages.wait_for_one(subject="late").subject)),
+        threading.Thread(target=lambda: found.extend(each.subject for each in net.sent.wait_for_count(6))),
+    ]
+    for wait in waits:
+        wait.start()
+    net.reset()
+    send(net, "late")
+    waits[0].join()
+    assert found == ["late"]
+    for number in range(5):
+        send(net, str(number))
+    waits[1].join()
+    assert found == ["late", "late", "0", "1", "2", "3", "4"]
+
+
+def test_an_address_is_one_address(net: MailNet) -> None:
+    with pytest.raises(TypeError, match=r"one at a time, not \['bob@example.org'\]"):
+        net.messages.expect_none(to=["bob@example.org"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a subject is a text or a compiled pattern, not 3"):
+        net.messages.find(subject=3)  # type: ignore[arg-type]
+
+
+def test_a_mailbox_that_is_renamed_wakes_a_wait(net: MailNet) -> None:
+    bob = net.account("bob@example.org", password=None)
+    bob.inbox.put("Subject: Old\r\n\r\n")
+    settings = bob.imap
+
+    def rename() -> None:
+        with imaplib.IMAP4(settings.host, settings.port) as client:
+            client.starttls(bob.ssl_context)
+            client.login(bob.address, bob.password)
+            client.rename("INBOX", "Archive/Old")
+
+    waiting = threading.Thread(target=rename)
+    waiting.start()
+    assert bob.folder("Archive/Old").wait_for_one(timeout=20).subject == "Old"
+    waiting.join()

@@ -73,6 +73,7 @@ def test_the_password_of_a_mailbox_is_its_address(net: MailNet) -> None:
 
 
 def test_dns_leads_to_the_sink(net: MailNet) -> None:
+    net.domain("shop.test")
     ann = net.account("ann@shop.test")
     with ann.submission.smtplib() as client:
         send(client, "One", "bob@customer.example", "eve@deep.customer.example", sender=ann.address)
@@ -86,6 +87,7 @@ def test_dns_leads_to_the_sink(net: MailNet) -> None:
 
 
 def test_what_is_declared_stays_as_strict_as_ever(net: MailNet) -> None:
+    net.domain("example.org")
     net.account("bob@example.org")
     net.domain("strict.example").policy(greylist=minutes(5))
     net.account("ann@strict.example")
@@ -153,3 +155,61 @@ def test_a_configuration_says_so_and_is_written_down() -> None:
         assert len(again.messages) == 2
     with MailNet(config="sink = true", sink=False) as net, pytest.raises(DeclarationError):
         _ = net.sink
+
+
+def test_looking_first_changes_nothing(net: MailNet) -> None:
+    bob = net.account("bob@customer.example", password="secret")
+    bob.inbox.expect_empty()
+    with net.sink.smtplib() as client:
+        send(client, "One", "bob@customer.example", "eve@customer.example")
+    assert (bob.inbox.one().subject, bob.password, len(net.messages)) == ("One", "secret", 2)
+
+
+def test_a_login_is_taken_and_none_is_needed(net: MailNet) -> None:
+    with smtplib.SMTP(net.sink.host, net.sink.port) as client:
+        client.login("any", "thing")
+        send(client, "One", "bob@customer.example")
+    assert net.sent.one().envelope.origin.login == "any"
+
+
+def test_bounces_of_the_sink_come_to_undeclared_senders(net: MailNet) -> None:
+    net.domain("known.example")
+    with net.find_host("sink.mailnet.example.net").settings("submission").smtplib() as client:
+        send(client, "One", "gone@known.example")
+    net.settle()
+    assert net.account("app@shop.test").inbox.one().delivery_report is not None
+
+
+def test_records_under_an_undeclared_domain_leave_its_mail(net: MailNet) -> None:
+    net.dns.add("shop.test", "TXT", "v=spf1 -all")
+    net.host("www.foo.example")
+    with net.submission.smtplib() as client:
+        send(client, "One", "bob@shop.test", "eve@foo.example", "tom@sub.foo.example", sender="app@x.test")
+    net.settle()
+    assert [str(mail.envelope.recipients[0].address) for mail in net.messages if mail.envelope] == [
+        "bob@shop.test",
+        "eve@foo.example",
+        "tom@sub.foo.example",
+    ]
+
+
+def test_postmaster_is_always_there(net: MailNet) -> None:
+    with net.sink.smtplib() as client:
+        send(client, "One", "bob@customer.example")
+        client.mail("")
+        assert client.docmd("RCPT TO:<postmaster>")[0] == 250
+        assert client.data(text("Two"))[0] == 250
+    assert [mail.subject for mail in net.account("bob@customer.example").inbox] == ["One"]
+    assert net.messages[-1].subject == "Two"
+
+
+def test_magic_addresses_are_no_faults_of_the_test(net: MailNet) -> None:
+    written = net.to_toml()
+    assert "faults" not in written
+    with MailNet(config=written) as again:
+        assert again.to_toml() == written
+
+
+def test_a_sink_is_there_or_not() -> None:
+    with pytest.raises(DeclarationError, match="sink is True or False, not 'no'"):
+        MailNet(sink="no")  # type: ignore[arg-type]
