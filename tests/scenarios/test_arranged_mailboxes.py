@@ -229,6 +229,19 @@ def test_an_account_that_is_full_takes_nothing_more(bob: Account) -> None:
     assert mail.move_to("Archive").uid == 1
 
 
+def test_a_mailbox_of_all_mail_follows(mailnet: MailNet) -> None:
+    bob = mailnet.account("bob@example.org")
+    bob.imaps.server.configure(imap="gmail-like")
+    mail = bob.inbox.put(samples.plain(), flags={"\\Seen"})
+    everything = bob.folder("[Gmail]/All Mail")
+    assert len(everything) == 1
+    mail.copy_to("Work").delete()
+    mail = mail.move_to("Later")
+    assert (len(everything), len(bob.inbox), mailnet.messages.messages()) == (1, 0, [mail])
+    with pytest.raises(FakemailError, match="holds all mail"):
+        everything.delete()
+
+
 @pytest.mark.anyio
 async def test_the_same_is_arranged_in_a_loop(async_mailnet: AsyncMailNet) -> None:
     bob = async_mailnet.account("bob@example.org")
