@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 
 from fakemail.api.failures import Where
 from fakemail.api.hosts import Host
@@ -12,16 +13,20 @@ from fakemail.api.inboxes import MailboxSource
 from fakemail.api.journey_notes import with_notes
 from fakemail.api.messages import Message
 from fakemail.api.portal import Portal
+from fakemail.errors import ProtocolError
 from fakemail.events.journey import Journey
-from fakemail.events.kinds import CommandCompleted, MessageDelivered
+from fakemail.events.kinds import CommandCompleted, MessageDelivered, SmtpCommand
 from fakemail.events.smtp_transactions import SubmittedTransaction
 from fakemail.message.envelope import Envelope, Origin, Recipient
 from fakemail.message.message import MessageView
+from fakemail.smtp.grammar import read_path_argument
+from fakemail.smtp.parameters import MailOptions, RcptOptions, read_mail_options, read_rcpt_options
 from fakemail.types.address import NULL_PATH, Address
 from fakemail.types.peer import Peer
 from fakemail.types.reply import Reply
 from fakemail.types.stage import Stage
 
+_O = TypeVar("_O")
 _Box = tuple[str, str]
 """The key of an account's address, and the name of its mailbox."""
 
@@ -124,9 +129,19 @@ class SentMessage(MessageView):
         sent = self._transaction
         login = self._portal.simulation.hosts.register.login_of(sent.mail.connection)
         origin = Origin(sent.helo, sent.peer or Peer("", 0, ""), sent.protocol, sent.tls, sent.cipher, login)
-        named = [each.address for each in sent.recipients.values()]
-        recipients = tuple(Recipient(address) for address in named if isinstance(address, Address))
-        return Envelope(sent.sender or NULL_PATH, recipients, origin)
+        options = _options(sent.mail, "FROM:", read_mail_options) or MailOptions()
+        return Envelope(
+            sent.sender or NULL_PATH,
+            tuple(_recipient(each) for each in sent.recipients.values()),
+            origin,
+            body=options.body,
+            size=options.size,
+            ret=options.ret,
+            envid=options.envid,
+            smtputf8=options.smtputf8,
+            auth=options.auth,
+            requiretls=options.requiretls,
+        )
 
     @property
     def host(self) -> Host:
@@ -164,6 +179,22 @@ class SentMessage(MessageView):
         """Fate for each of its recipients so far, in the order of RCPT."""
         simulation = self._portal.simulation
         return with_notes(simulation, simulation.journeys.of(self._transaction), call=self._portal.call)
+
+
+def _recipient(command: SmtpCommand) -> Recipient:
+    options = _options(command, "TO:", read_rcpt_options) or RcptOptions()
+    return Recipient(command.address, options.notify, options.original)  # type: ignore[arg-type]
+
+
+def _options(
+    command: SmtpCommand, prefix: str, read: Callable[[Mapping[str, str | None], Callable[[str], bool]], _O]
+) -> _O | None:
+    """The parameters behind the path of MAIL or RCPT; ``None`` for a line that nobody can read."""
+    try:
+        parameters = read_path_argument(command.line.partition(" ")[2].strip(" "), prefix).parameters
+        return read(parameters, lambda _: True)
+    except ProtocolError:
+        return None
 
 
 class SentMessages:

@@ -10,7 +10,15 @@ from dataclasses import field
 from enum import Enum
 from typing import Final, NamedTuple
 
-from fakemail.events.kinds import Connected, Disconnected, Event, Handshake, PolicyEvaluated, SmtpCommand
+from fakemail.events.kinds import (
+    Connected,
+    Disconnected,
+    Event,
+    Handshake,
+    PolicyEvaluated,
+    ProxyIdentified,
+    SmtpCommand,
+)
 from fakemail.types.address import Address, Path
 from fakemail.types.dataclass import dataclass
 from fakemail.types.peer import Peer
@@ -171,6 +179,9 @@ class SmtpTransactions:
                 return current
             case Connected():
                 self._sessions[place] = _SmtpSessionTrace(event.peer, self.ended)
+            case ProxyIdentified():
+                if session := self._sessions.get(place):
+                    session.peer = event.client
             case PolicyEvaluated():
                 if session := self._sessions.get(place):
                     _evaluated(session, event)

@@ -247,3 +247,18 @@ def test_a_mailbox_that_is_renamed_wakes_a_wait(net: MailNet) -> None:
     waiting.start()
     assert bob.folder("Archive/Old").wait_for_one(timeout=20).subject == "Old"
     waiting.join()
+
+
+def test_the_envelope_has_the_parameters_that_the_app_gave(net: MailNet) -> None:
+    with net.mx("example.org").smtplib() as client:
+        client.ehlo()
+        client.mail("ann@shop.test", ["BODY=8BITMIME", "SMTPUTF8", "ENVID=q1", "SIZE=100"])
+        client.rcpt("bob@example.org", ["NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;Bob@example.org"])
+        client.rcpt("gone@example.org")
+        client.data(mail("One"))
+    sent, delivered = net.sent.one().envelope, net.messages.one().envelope
+    assert delivered is not None
+    assert sent[3:] == delivered[3:]
+    assert (sent.envid, sent.size, sent.smtputf8) == ("q1", 100, True)
+    assert sent.recipients[0] == delivered.recipients[0]
+    assert str(sent.recipients[1].address) == "gone@example.org"
