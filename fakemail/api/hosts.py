@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import imaplib as _imaplib  # not later: under a replaced clock it would keep that one
+import poplib as _poplib
 import smtplib as _smtplib
 import ssl
 import sys
@@ -33,9 +35,6 @@ from fakemail.types.suggestions import Suggests
 from fakemail.zones.zone_provisioning import SMARTHOST
 
 if TYPE_CHECKING:
-    import imaplib as _imaplib
-    import poplib as _poplib
-
     from fakemail.runtime.service_port import RunningHost, ServicePort
 
 # How long a client of ours waits for a server in this very process, in real seconds.
@@ -493,8 +492,6 @@ class Settings(Suggests):
 
     def imaplib(self) -> _imaplib.IMAP4:
         """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
-        import imaplib as _imaplib
-
         self._require("imap", "imaplib")
         if self.security == Security.TLS.value:
             client: _imaplib.IMAP4 = _imaplib.IMAP4_SSL(
@@ -515,8 +512,6 @@ class Settings(Suggests):
 
     def poplib(self) -> _poplib.POP3:
         """A standard library client: connected, with TLS where it is offered, logged in if there is a login."""
-        import poplib as _poplib
-
         self._require("pop3", "poplib")
         if self.security == Security.TLS.value:
             client: _poplib.POP3 = _poplib.POP3_SSL(

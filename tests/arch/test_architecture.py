@@ -242,7 +242,7 @@ with MailNet() as net:
         *("fakemail.policy.checks", "fakemail.policy.content", "fakemail.policy.deliverability"),
         *("fakemail.policy.suffixes", "fakemail.wire.scanning", "fakemail.wire.proxy", "fakemail.sandbox"),
         "fakemail.faults.dns_injector",
-        *("cryptography", "trustme", "dns", "h11", "click", "imaplib", "poplib", "html.parser", "tomllib"),
+        *("cryptography", "trustme", "dns", "h11", "click", "html.parser", "tomllib"),
         *("fakemail.api.config", "fakemail.model.description", "fakemail.model.toml"),
         *("fakemail.api.sweep", "fakemail.sweep", "fakemail.lint.finding", "fakemail.api.mail_files"),
         *(
