@@ -274,14 +274,14 @@ def main(descriptor: int) -> None:
     try:
         serve(control, wanted)
     finally:
-        # Whose owner was killed has nobody else who cleans up.
+        # An owner that was killed cannot clean up.
         network = own_network()
         if network != outside:
             while left := processes(network):
                 for process in left:
                     end(process)
-        if os.getppid() != wanted["owner"]:
-            shutil.rmtree(wanted["folder"], ignore_errors=True)
+        # Also while the owner is there: of one that is being killed, the socket closes before it has ended.
+        shutil.rmtree(wanted["folder"], ignore_errors=True)
 
 
 def serve(control: socket.socket, wanted: dict[str, Any]) -> None:
