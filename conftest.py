@@ -13,6 +13,7 @@ says more about it:
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import textwrap
@@ -25,6 +26,13 @@ import pytest
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\s*$")
 NOTE = re.compile(r"^\s*<!-- (?P<note>.*?) -->\s*$")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: many tests wait for programs that they start, or for time-outs."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors + 1
 
 
 class Block(NamedTuple):
