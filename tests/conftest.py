@@ -15,6 +15,8 @@ import cryptography.x509  # noqa: F401
 import trustme  # noqa: F401
 from hypothesis import HealthCheck, settings
 
+from fakemail.api.preload import load_all
+
 pytest_plugins = ["pytester"]
 
 # What a sandbox keeps for its user is none of the user's who runs the tests. Workers have it from the first process.
@@ -34,6 +36,9 @@ if sys.dont_write_bytecode:
     # What tests write into folders of their own is of no use to the next run.
     for folder in Path(sys.pycache_prefix + tempfile.gettempdir()).glob("pytest-of-*"):
         shutil.rmtree(folder, ignore_errors=True)
+
+# Ours as well, which are loaded late elsewhere; here, where their bytecode has its place.
+load_all()
 
 # A deadline for each example is a timing assertion: it fails where the machine is busy, and says
 # nothing about the code. A failing example is printed in a form that can be pasted.

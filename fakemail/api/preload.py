@@ -25,7 +25,7 @@ _OTHERS: Final = ("dns.asyncresolver", "dns.dnssec", "dns.zonefile", "xml.etree.
 def preload() -> None:
     """Load everything, if a test of this process may fake the file system."""
     if _TOOL in sys.modules:
-        _load()
+        load_all()
 
 
 @cache
@@ -42,7 +42,8 @@ def preload_login() -> None:
 
 
 @cache
-def _load() -> None:
+def load_all() -> None:
+    """Load every module of ours that is loaded late, but those that few ask for by name."""
     import fakemail
 
     with _paused():
