@@ -143,9 +143,7 @@ class CaptureHost:
             finish(simulation.hosts.run_domain(domain))
         elif not self._takes(world.domains[address.domain]):
             return
-        separator = world.domains[address.domain].detail_separator
-        local = address.local.partition(separator)[0] if separator else address.local
-        finish(simulation.hosts.run_account(Address(local or address.local, address.domain)))
+        finish(simulation.hosts.run_account(world.domains[address.domain].without_detail(address)))
 
     def _takes(self, domain: DomainSpec) -> bool:
         """Whether its mail is delivered here: its domain is undeclared, and any server may accept it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from fakemail.events.kinds import (
@@ -282,7 +283,7 @@ class EventIndex:
         each, and a question does not tell for which.
         """
         queries = self._queries.get((asker, name), [])
-        end = bisect_right(queries, until, key=_number)
+        end = bisect_right(queries, until, key=attrgetter("number"))
         found = queries[max(end - _MOST_QUERIES, 0) : end]
         return {(query.type, query.transport): query for query in found if query.number > after}.values()
 
@@ -323,7 +324,3 @@ class _NamedMessages:
 
 def _content(delivered: MessageDelivered) -> tuple[str, str, str]:
     return delivered.account.key, delivered.mailbox, delivered.message_id
-
-
-def _number(event: Event) -> int:
-    return event.number

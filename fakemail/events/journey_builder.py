@@ -10,11 +10,11 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import field
 from datetime import datetime
+from operator import attrgetter
 
 from fakemail.events.event_index import EventIndex
 from fakemail.events.kinds import (
     Attempt,
-    Event,
     MessageDelivered,
     MessageQueued,
     PolicyEvaluated,
@@ -281,7 +281,7 @@ def _route(
     """Tell each look-up, and collect the DNS questions that were asked for it and its attempt."""
     preferences: dict[str, str] = {}
     for routed in routes:
-        place = bisect_right(attempts, routed.number, key=_number)
+        place = bisect_right(attempts, routed.number, key=attrgetter("number"))
         until = attempts[place].number if place < len(attempts) else routed.number
         # The domain is asked about before the host is chosen, the addresses perhaps after it.
         spans = {routed.domain: routed.number} | dict.fromkeys(routed.mail_hosts, until)
@@ -389,7 +389,3 @@ def _named(exchange: SmtpCommand) -> str:
 
 def _key(address: Address) -> str:
     return address.key
-
-
-def _number(event: Event) -> int:
-    return event.number

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
+from operator import attrgetter
 from typing import Final, Protocol, TypeVar
 
 from msgspec.structs import force_setattr, replace
@@ -210,7 +211,7 @@ class Log:
             found = self._by_stage.get(stage, []) if stage is not None else []
             if connection is not None:
                 found = self._by_connection.get(connection, [])
-            return found[bisect_right(found, since, key=_number) :]
+            return found[bisect_right(found, since, key=attrgetter("number")) :]
 
     def __len__(self) -> int:
         return len(self._events)
@@ -244,7 +245,3 @@ def sender_of(event: Event) -> Path | None:
     if isinstance(event, SmtpCommand) and event.stage is Stage.SMTP_MAIL:
         return event.address
     return None
-
-
-def _number(event: Event) -> int:
-    return event.number

@@ -155,8 +155,6 @@ class SmtpTransactions:
     """All transactions, put together from the events as they come."""
 
     def __init__(self) -> None:
-        self.all: list[SubmittedTransaction] = []
-        """In the order of their MAIL commands."""
         self.ended: list[SubmittedTransaction] = []
         """Those that have ended, in the order of their ends."""
         self._sessions: dict[tuple[str, int], _SmtpSessionTrace] = {}
@@ -171,9 +169,7 @@ class SmtpTransactions:
                     session = self._sessions[place] = _SmtpSessionTrace(None, self.ended)
                 current = session.current
                 if event.stage is Stage.SMTP_MAIL:
-                    if started := _mail(session, event):
-                        self.all.append(started)
-                    return started
+                    return _mail(session, event)
                 if (step := _STEPS.get(event.stage)) is not None:
                     step(session, event)
                 return current

@@ -68,6 +68,11 @@ class DomainSpec:
         own = (*self.mail_hosts, *self.behind, self.submission_host, self.imap_host)
         return tuple(dict.fromkeys(name for name in own if name))
 
+    def without_detail(self, address: Address) -> Address:
+        """The address of the account that an address of this domain means by itself (RFC 5233)."""
+        local = address.local.partition(self.detail_separator)[0] if self.detail_separator else ""
+        return Address(local or address.local, address.domain)
+
     @property
     def mail_hosts(self) -> tuple[str, ...]:
         """The hosts that take mail for it, the preferred first."""

@@ -77,9 +77,7 @@ class Sink:
             self._local_domains.add(domain)
         if SINK not in domain.mail_hosts:
             return
-        separator = domain.detail_separator
-        local = (address.local.partition(separator)[0] if separator else "") or address.local
-        owner = Address(local, address.domain)
+        owner = domain.without_detail(address)
         if owner.key not in world.accounts:
             with suppress(DeclarationError):  # an alias or a mailing list has the address
                 world.add_account(owner, owner.key if password is None else password)
